@@ -1,0 +1,73 @@
+"""Every error framejury raises on purpose, and the exit code each one means.
+
+A message says what was received and what to do about it. Exit codes: 1 for a
+fault, 2 for something the user can mend (a path, a setting, a bundle, a split).
+"""
+
+from __future__ import annotations
+
+from framejury.schemas import Status
+
+
+class FramejuryError(Exception):
+    """A fault in the run; the job ends with exit code 1."""
+
+    exit_code = 1
+
+
+class ReconcileError(FramejuryError):
+    """`verdicts` and the videos of the run are not one to one."""
+
+
+class CommitError(FramejuryError):
+    """A run could not be published, for example because another run was faster."""
+
+
+class ParityError(FramejuryError):
+    """The exported network does not repeat the trained network's scores."""
+
+
+class UsageError(FramejuryError):
+    """Something the user gave cannot be used; exit code 2, nothing written."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """An unknown setting or a value out of range."""
+
+
+class ArchiveError(UsageError):
+    """The archive is missing, empty, or contradicts itself."""
+
+
+class WarehouseError(UsageError):
+    """The warehouse cannot be read or written, or lacks a table."""
+
+
+class BundleError(UsageError):
+    """The model bundle is missing, altered or of another format."""
+
+
+class SplitError(UsageError):
+    """The videos cannot be split as asked."""
+
+
+class LeakageError(UsageError):
+    """A group, original, donor or content stands on two sides of a split."""
+
+
+class SetupError(UsageError):
+    """A program or library that this command needs is not installed."""
+
+
+class MediaError(Exception):
+    """One video cannot be judged. Becomes a row with `status`, never a failed job.
+
+    Attributes:
+        status: how the video ends; one of `framejury.schemas.Status`.
+    """
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -1,0 +1,126 @@
+"""The named records that pass between rooms. Plain data, no behaviour beyond geometry.
+
+Coordinates are pixels of the full frame as shown (after rotation): x to the
+right, y down, from the upper left corner. Pictures are `uint8 (height, width, 3)`
+RGB everywhere; only the image codec (`faces.crop`) and the decoder know others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""A picture: uint8 (height, width, 3), RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Height before width, pixels."""
+
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A detector's box; may be fractional and may reach beyond the frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def area(self) -> float:
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """(x, y) of the middle."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def scaled(self, factor: float) -> Box:
+        """The same box in a picture `factor` times as large."""
+        return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with `other`, 0 to 1."""
+        inner = self.intersection(other)
+        union = self.area + other.area - inner
+        return inner / union if union > 0 else 0.0
+
+    def intersection(self, other: Box) -> float:
+        """Shared area, square pixels."""
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return max(width, 0.0) * max(height, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a frame in whole pixels, inside the frame."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """What a detector says of one face in one frame.
+
+    Attributes:
+        box: in pixels of the picture given to the detector.
+        confidence: 0 to 1.
+        landmarks: five points in the order of `schemas.LANDMARK_NAMES`; None for Haar.
+    """
+
+    box: Box
+    confidence: float
+    landmarks: tuple[Point, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampledFrame:
+    """One frame as the decoder gave it.
+
+    Attributes:
+        frame_index: rank in presentation order, from 0.
+        pts_s: presentation time in seconds from the first frame.
+        image: uint8 (height, width, 3) RGB, rotated as shown.
+    """
+
+    frame_index: int
+    pts_s: float
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFace:
+    """One face of one sampled frame: a row of `faces`, the crop still a picture.
+
+    Attributes:
+        face_index: rank in its frame, left to right, from 0.
+        person: the same for the same face over time, from 0.
+        face: box and landmarks in full-frame pixels.
+        region: what `crop` shows of the frame.
+        crop: uint8 (height, width, 3) RGB.
+    """
+
+    frame_index: int
+    pts_s: float
+    face_index: int
+    person: int
+    face: DetectedFace
+    region: Region
+    crop: Image

@@ -1,0 +1,284 @@
+"""Every table of the warehouse, declared once.
+
+A table is a `pyarrow.Schema`; each field carries its sentence (and unit) as
+metadata. Parquet files, Spark's `StructType` (`framejury.tables.schema`), the
+tests and `docs/data_dictionary.md` all come from here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class Status(StrEnum):
+    """How one video ended. The set is closed; every video ends with exactly one."""
+
+    EXTRACTED = "extracted"
+    SCORED = "scored"
+    NO_FACE = "no_face"
+    EMPTY = "empty"
+    NOT_VIDEO = "not_video"
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    MISSING = "missing"
+    NOT_SCORED = "not_scored"
+
+
+STATUS_MEANING = {
+    Status.EXTRACTED: "faces were found and kept (`extractions` only)",
+    Status.SCORED: "faces were found and scored (`verdicts` only)",
+    Status.NO_FACE: "the video decoded, and no sampled frame shows a face",
+    Status.EMPTY: "the file has no bytes",
+    Status.NOT_VIDEO: "the file is not media, or has no moving picture (audio only)",
+    Status.UNREADABLE: "a video by its header, and no frame of it could be decoded",
+    Status.TOO_LARGE: "beyond a limit of `limits.*`",
+    Status.TIMEOUT: "the decoder ran longer than `limits.timeout_s`",
+    Status.CRASHED: "the decoder's process died (a crash or the memory limit)",
+    Status.MISSING: "listed in `videos`, and gone when it was opened",
+    Status.NOT_SCORED: "in `videos`, and not yet extracted or scored by this model",
+}
+"""What each status means, for people; the data dictionary prints it."""
+
+EXTRACTION_STATUSES = tuple(s for s in Status if s not in (Status.SCORED, Status.NOT_SCORED))
+VERDICT_STATUSES = tuple(s for s in Status if s is not Status.EXTRACTED)
+RETRYABLE_STATUSES = (Status.TIMEOUT, Status.CRASHED, Status.UNREADABLE, Status.MISSING)
+
+
+class Verdict(StrEnum):
+    """What framejury says of one video."""
+
+    FAKE = "fake"
+    REAL = "real"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Label(StrEnum):
+    """The truth about a video, as its data set gives it."""
+
+    FAKE = "FAKE"
+    REAL = "REAL"
+
+
+class Side(StrEnum):
+    """Where a split puts a video."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    EXCLUDED = "excluded"
+
+
+LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+"""Order of the five points in `faces.landmarks`. Left is left in the picture."""
+
+
+def _field(name: str, kind: pa.DataType, doc: str, *, required: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=not required, metadata={"doc": doc})
+
+
+_VIDEO_ID = _field(
+    "video_id",
+    pa.string(),
+    "Stable id of the video: first 20 hex digits of SHA-256 of its archive-relative path.",
+    required=True,
+)
+_RUN_ID = _field("run_id", pa.string(), "The run that wrote this row.", required=True)
+_MODEL_ID = _field("model_id", pa.string(), "`model_id` of the bundle that scored.", required=True)
+_FRAME_INDEX = _field(
+    "frame_index", pa.int32(), "Rank of the frame in presentation order, from 0.", required=True
+)
+_PTS_S = _field(
+    "pts_s", pa.float64(), "Presentation time of the frame, seconds from the first.", required=True
+)
+_FACE_INDEX = _field(
+    "face_index", pa.int16(), "Rank of the face in its frame, left to right, from 0.", required=True
+)
+_PERSON = _field(
+    "person",
+    pa.int32(),
+    "The same number for the same face over time within one video, from 0.",
+    required=True,
+)
+
+BOX = pa.struct(
+    [
+        pa.field("x", pa.float32(), nullable=False),
+        pa.field("y", pa.float32(), nullable=False),
+        pa.field("width", pa.float32(), nullable=False),
+        pa.field("height", pa.float32(), nullable=False),
+    ]
+)
+REGION = pa.struct(
+    [
+        pa.field("x", pa.int32(), nullable=False),
+        pa.field("y", pa.int32(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+    ]
+)
+POINT = pa.struct(
+    [pa.field("x", pa.float32(), nullable=False), pa.field("y", pa.float32(), nullable=False)]
+)
+
+VIDEOS = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _field("path", pa.string(), "Path below the archive, with `/`.", required=True),
+        _field("uri", pa.string(), "Where the file is: a local path or a URI.", required=True),
+        _field("bytes", pa.int64(), "Size of the file in bytes.", required=True),
+        _field("modified_at", pa.timestamp("us", tz="UTC"), "Last change of the file, UTC."),
+        _field(
+            "layout",
+            pa.string(),
+            "Which rule named it: dfdc, ffpp, celebdf, labels_csv, plain.",
+            required=True,
+        ),
+        _field("label", pa.string(), "REAL or FAKE; null when unknown."),
+        _field("original", pa.string(), "For a fake: name of the video it was made from."),
+        _field("donor", pa.string(), "For a fake: whose face was put in."),
+        _field("method", pa.string(), "How it was manipulated, where the data set says so."),
+        _field("subject", pa.string(), "Who is seen, where the data set says so."),
+        _field(
+            "group_keys",
+            pa.list_(pa.field("element", pa.string(), nullable=False)),
+            "Sources this video shares with others; one shared key binds two videos.",
+            required=True,
+        ),
+        _field(
+            "group",
+            pa.string(),
+            "Videos with the same group stay on one side of any split: the connected "
+            "component over `group_keys`, named by its smallest key.",
+            required=True,
+        ),
+    ]
+)
+
+EXTRACTIONS = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _field("status", pa.string(), "How the video ended.", required=True),
+        _field("error", pa.string(), "What went wrong, in words; null when nothing did."),
+        _field(
+            "settings_id",
+            pa.string(),
+            "Digest of the sampling, detection, crop and limit settings used.",
+            required=True,
+        ),
+        _field("bytes", pa.int64(), "Bytes read; a changed size or time means a changed file."),
+        _field("modified_at", pa.timestamp("us", tz="UTC"), "As in `videos` when planned, UTC."),
+        _field("content_id", pa.string(), "SHA-256 of the bytes, hex; same content, same id."),
+        _field("container", pa.string(), "libav's name of the container format."),
+        _field("codec", pa.string(), "libav's name of the video codec."),
+        _field("width_px", pa.int32(), "Width as shown (after rotation), pixels."),
+        _field("height_px", pa.int32(), "Height as shown (after rotation), pixels."),
+        _field("duration_s", pa.float64(), "From the first to past the last frame, seconds."),
+        _field("frames_total", pa.int32(), "Frames of the video stream, by its packets."),
+        _field("frames_decoded", pa.int32(), "Frames the decoder gave.", required=True),
+        _field("frames_sampled", pa.int32(), "Frames looked at for faces.", required=True),
+        _field("faces_found", pa.int32(), "Faces above the threshold.", required=True),
+        _field("faces_kept", pa.int32(), "Faces that also pass size and choice.", required=True),
+        _field("wall_s", pa.float64(), "Wall-clock time spent on the video, seconds."),
+        _field("cpu_s", pa.float64(), "Processor time spent on the video, seconds."),
+    ]
+)
+
+FACES = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _FRAME_INDEX,
+        _PTS_S,
+        _FACE_INDEX,
+        _PERSON,
+        _field(
+            "box",
+            BOX,
+            "The detector's box in full-frame pixels: x, y of the upper left corner.",
+            required=True,
+        ),
+        _field("confidence", pa.float32(), "The detector's confidence, 0 to 1.", required=True),
+        _field(
+            "landmarks",
+            pa.list_(pa.field("element", POINT, nullable=False)),
+            "Five points in full-frame pixels: " + ", ".join(LANDMARK_NAMES) + "; null for Haar.",
+        ),
+        _field("detector", pa.string(), "mtcnn or haar.", required=True),
+        _field(
+            "crop_region",
+            REGION,
+            "What part of the frame the crop shows (box and margin, clipped), pixels.",
+            required=True,
+        ),
+        _field("crop", pa.binary(), "The crop as an image file: JPEG 4:4:4 or PNG."),
+    ]
+)
+
+FACE_SCORES = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _MODEL_ID,
+        _FRAME_INDEX,
+        _PTS_S,
+        _FACE_INDEX,
+        _PERSON,
+        _field("p_fake", pa.float32(), "The network's score of this face, 0 to 1.", required=True),
+    ]
+)
+
+VERDICTS = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _field("model_id", pa.string(), "`model_id` of the bundle.", required=True),
+        _field("status", pa.string(), "How the video ended.", required=True),
+        _field("error", pa.string(), "What went wrong, in words; null when nothing did."),
+        _field("verdict", pa.string(), "fake, real or inconclusive.", required=True),
+        _field("p_fake", pa.float64(), "Score of the video, 0 to 1; null when not scored."),
+        _field("p_fake_low", pa.float64(), "Lower end of the interval of `p_fake`."),
+        _field("p_fake_high", pa.float64(), "Upper end of the interval of `p_fake`."),
+        _field("faces_scored", pa.int32(), "Faces behind the score.", required=True),
+        _field("frames_scored", pa.int32(), "Frames those faces come from.", required=True),
+        _field("persons", pa.int32(), "Different persons among those faces.", required=True),
+        _field("worst_person", pa.int32(), "The person with the highest mean score."),
+        _field("worst_person_p_fake", pa.float64(), "That person's mean score, 0 to 1."),
+        _field("threshold", pa.float64(), "`p_fake` from here on means fake.", required=True),
+        _field("reducer", pa.string(), "How faces became one score.", required=True),
+    ]
+)
+
+SPLITS = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _field("group", pa.string(), "As in `videos`, joined by identical content.", required=True),
+        _field("label", pa.string(), "REAL or FAKE.", required=True),
+        _field("side", pa.string(), "train, val, test or excluded.", required=True),
+        _field("reason", pa.string(), "Why excluded; null otherwise."),
+    ]
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "videos": VIDEOS,
+    "extractions": EXTRACTIONS,
+    "faces": FACES,
+    "face_scores": FACE_SCORES,
+    "verdicts": VERDICTS,
+    "splits": SPLITS,
+}
+
+TABLE_MEANING = {
+    "videos": "One row a file of the archive.",
+    "extractions": "One row the outcome of opening one video in one run.",
+    "faces": "One row one face in one frame.",
+    "face_scores": "One row one face scored by one model.",
+    "verdicts": "One row one video in one run: always one, whatever happened.",
+    "splits": "One row one labelled video and the side a split puts it on.",
+}

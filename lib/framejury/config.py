@@ -36,10 +36,8 @@ class IndexSettings(Section):
         "auto decides for each folder.",
     )
     extensions: tuple[str, ...] = Field(
-        (
-            "3gp asf avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv"
-        ).split(),  # type: ignore[assignment]
-        validate_default=True,
+        ("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg")
+        + ("mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
         min_length=1,
         description="File name endings that count as videos, without the dot, any case.",
     )
@@ -302,7 +300,7 @@ def load_settings(
         preset: name of a file in `conf/presets`, without `.yaml`.
         config_file: path of a YAML file with some of the settings.
         overrides: texts such as `sampling.frames=32`; the value is read as YAML.
-        conf_dir: folder that holds `default.yaml` and `presets/`; found beside the package when None.
+        conf_dir: folder that holds `default.yaml` and `presets/`; beside the package when None.
 
     Raises:
         ConfigError: unknown preset, key or value; the message lists what is allowed.
@@ -371,7 +369,7 @@ def default_yaml() -> str:
     for key, field in setting_fields().items():
         section, name = key.split(".")
         if section != section_before:
-            doc = (Settings.model_fields[section].annotation.__doc__ or "").strip()  # type: ignore[union-attr]
+            doc = (Settings.model_fields[section].annotation.__doc__ or "").strip()
             lines += ["", f"# {doc}", f"{section}:"]
             section_before = section
         lines.append(f"  # {field['description']}  [{field['values']}]")
@@ -391,7 +389,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     names = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     kinds = {"array": "list", "string": "text", "boolean": "true | false"}
     kind = kinds.get(schema.get("type", ""), schema.get("type", ""))
-    bounds = [f"{sign} {schema[key]:g}" for key, sign in names.items() if key in schema]
+    bounds = [f"{sign} {schema[key]:,}" for key, sign in names.items() if key in schema]
     return " ".join([kind, ", ".join(bounds)]).strip()
 
 

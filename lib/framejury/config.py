@@ -20,6 +20,11 @@ from pydantic_core import ErrorDetails
 
 from framejury.errors import ConfigError
 
+VIDEO_EXTENSIONS = (
+    *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4"),
+    *("mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
+)
+
 
 class Section(BaseModel):
     """A frozen group of settings that refuses keys it does not know."""
@@ -36,8 +41,7 @@ class IndexSettings(Section):
         "auto decides for each folder.",
     )
     extensions: tuple[str, ...] = Field(
-        ("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg")
-        + ("mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
+        VIDEO_EXTENSIONS,
         min_length=1,
         description="File name endings that count as videos, without the dot, any case.",
     )
@@ -131,6 +135,13 @@ class LimitSettings(Section):
     )
     duration_s: float = Field(
         6 * 3600.0, gt=0, description="Longest video, seconds; beyond: `too_large`."
+    )
+    tries: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Nightly runs that try a video which timed out, crashed, could not be read "
+        "or was missing, count.",
     )
     memory_bytes: int = Field(
         4 * 2**30,
@@ -247,12 +258,12 @@ class VerdictSettings(Section):
     min_faces: int = Field(
         3, ge=1, le=10_000, description="Fewer faces than this are inconclusive, count."
     )
-    confidence_level: float = Field(
+    confidence_level: float | None = Field(
         0.95,
         gt=0,
         lt=1,
         description="Level of the interval around p_fake; a verdict whose interval crosses the "
-        "threshold is inconclusive.",
+        "threshold is inconclusive. null: no interval, every score decides.",
     )
 
 
@@ -262,8 +273,14 @@ class SparkSettings(Section):
     videos_per_task: int = Field(
         4, ge=1, le=10_000, description="Videos one task works through, count."
     )
-    output_file_bytes: int = Field(
-        128 * 2**20, ge=2**20, description="Size aimed at for a Parquet file, bytes."
+    max_tasks: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Most tasks of one stage, count; larger archives get more videos a task.",
+    )
+    row_group_bytes: int = Field(
+        16 * 2**20, ge=2**20, description="Size aimed at for a Parquet row group, bytes."
     )
 
 

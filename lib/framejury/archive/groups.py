@@ -1,0 +1,33 @@
+"""Who must stay on one side of a split: connected components over shared keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def group_names(keys_of: Sequence[Sequence[str]]) -> list[str]:
+    """The group of each item: items that share a key, directly or over others, share a group.
+
+    Args:
+        keys_of: for each item its keys, at least one.
+
+    Returns:
+        For each item the smallest key (in text order) of its connected component, so the
+        name does not depend on the order of the items.
+    """
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        parent.setdefault(key, key)
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for keys in keys_of:
+        if not keys:
+            raise ValueError("every item needs at least one key")
+        for key in keys:
+            first, second = sorted((root(keys[0]), root(key)))
+            parent[second] = first  # the smaller name stays on top
+    return [root(keys[0]) for keys in keys_of]

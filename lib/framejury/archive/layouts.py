@@ -1,0 +1,229 @@
+"""Labels and sources of videos, from the names and side files that data sets use.
+
+`describe_videos` is the entry. Each rule looks at one video and either claims it or
+not; under `auto` the first that claims it wins, in this order: a `labels.csv` that
+lists it, DFDC's `metadata.json` beside it, FaceForensics++ folders, Celeb-DF folders,
+else `plain` (no label). So data sets may be nested and mixed under one root.
+
+Group keys say which videos share a source. They err on the side of binding: two
+videos that need not be bound cost a little data, two that should be leak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from framejury.archive.listing import ArchiveFile
+from framejury.archive.side_files import CsvRow, DfdcEntry, SideFiles, read_side_files
+from framejury.config import IndexSettings
+from framejury.errors import ArchiveError
+from framejury.schemas import Label
+
+
+@dataclass(frozen=True)
+class VideoEntry:
+    """One video and what its archive says of it. Fields as in the table `videos`."""
+
+    file: ArchiveFile
+    layout: str
+    label: Label | None = None
+    original: str | None = None
+    donor: str | None = None
+    method: str | None = None
+    subject: str | None = None
+    group_keys: tuple[str, ...] = field(default=())
+
+
+Rule = Callable[[ArchiveFile, SideFiles], VideoEntry | None]
+
+
+def describe_videos(
+    files: Sequence[ArchiveFile],
+    read_text: Callable[[ArchiveFile], str],
+    settings: IndexSettings,
+) -> tuple[list[VideoEntry], list[str]]:
+    """Every video among `files`, described, and notes for the user.
+
+    Args:
+        files: everything in the archive.
+        read_text: gives the text of a small file (a labels.csv, a metadata.json).
+        settings: which endings are videos, and which layout to assume.
+
+    Raises:
+        ArchiveError: no video at all; a side file is damaged or contradicts itself; a
+            video does not fit the layout that was asked for.
+    """
+    endings = {ending.lower().lstrip(".") for ending in settings.extensions}
+    videos = [f for f in files if PurePosixPath(f.path).suffix.lower().lstrip(".") in endings]
+    if not videos:
+        raise ArchiveError(
+            f"no videos in the archive ({len(files)} files looked at); "
+            f"index.extensions is {', '.join(sorted(endings))}"
+        )
+    side = read_side_files(files, read_text, settings.layout)
+    rules = list(_RULES.values()) if settings.layout == "auto" else [_RULES[settings.layout]]
+    entries = []
+    for file in videos:
+        entry = next((e for rule in rules if (e := rule(file, side)) is not None), None)
+        if entry is None:
+            raise ArchiveError(
+                f"{file.path} does not fit --layout {settings.layout}; use --layout auto"
+            )
+        entries.append(entry)
+    return entries, side.notes_about({file.path for file in videos})
+
+
+def _labels_csv(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
+    row: CsvRow | None = side.labels.get(file.path)
+    if row is None:
+        return None
+    keys = [f"file:{file.path}"]
+    if row.group:
+        keys.append(f"csv:{row.folder}:{row.group}")
+    else:
+        keys.append(_stem_key(file.path))
+    if row.original:
+        keys.append(f"file:{PurePosixPath(row.folder) / row.original}")
+    if row.donor:
+        keys.append(f"donor:{row.folder}:{row.donor}")
+    if row.subject:
+        # A donor may be a subject elsewhere, so both speak of the same person.
+        keys.append(f"donor:{row.folder}:{row.subject}")
+    return VideoEntry(
+        file,
+        "labels_csv",
+        row.label,
+        original=row.original,
+        donor=row.donor,
+        method=row.method,
+        subject=row.subject,
+        group_keys=tuple(keys),
+    )
+
+
+def _dfdc(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
+    entry: DfdcEntry | None = side.dfdc.get(file.path)
+    if entry is None:
+        return None
+    # DFDC names are unique over all of its parts, and originals often lie in another one.
+    keys = [f"dfdc:{PurePosixPath(file.path).name}"]
+    if entry.original:
+        keys.append(f"dfdc:{entry.original}")
+    return VideoEntry(file, "dfdc", entry.label, original=entry.original, group_keys=tuple(keys))
+
+
+_FFPP_PAIR = re.compile(r"^(\d+)_(\d+)(?:__.*)?$")
+_FFPP_ACTOR = re.compile(r"^(\d+)__.+$")
+_FFPP_SINGLE = re.compile(r"^(\d+)$")
+
+
+def _ffpp(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
+    """`manipulated_sequences/METHOD/c23/videos/TARGET_SOURCE.mp4`, `original_sequences/...`."""
+    del side
+    parts = PurePosixPath(file.uri).parts
+    stem = PurePosixPath(file.path).stem
+    if "manipulated_sequences" in parts:
+        at = len(parts) - 1 - parts[::-1].index("manipulated_sequences")
+        pair = _FFPP_PAIR.match(stem)
+        if pair is None or at + 2 >= len(parts):
+            return None
+        method = parts[at + 1]
+        kind = "actor" if "__" in stem else "youtube"
+        target, source = pair.groups()
+        return VideoEntry(
+            file,
+            "ffpp",
+            Label.FAKE,
+            original=target,
+            donor=source,
+            method=method,
+            subject=target,
+            group_keys=(f"ffpp-{kind}:{target}", f"ffpp-{kind}:{source}"),
+        )
+    if "original_sequences" in parts:
+        match = _FFPP_SINGLE.match(stem) or _FFPP_ACTOR.match(stem)
+        if match is None:
+            return None
+        kind = "actor" if "__" in stem else "youtube"
+        subject = match[1]
+        return VideoEntry(
+            file,
+            "ffpp",
+            Label.REAL,
+            subject=subject,
+            group_keys=(f"ffpp-{kind}:{subject}",),
+        )
+    return None
+
+
+_CELEB_REAL = re.compile(r"^(id\d+)_\d+$")
+_CELEB_FAKE = re.compile(r"^(id\d+)_(id\d+)_(\d+)$")
+
+
+def _celebdf(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
+    """`Celeb-real/id9_0000.mp4`, `Celeb-synthesis/id9_id26_0000.mp4`, `YouTube-real/00170.mp4`."""
+    del side
+    folder = PurePosixPath(file.uri).parent.name
+    stem = PurePosixPath(file.path).stem
+    if folder == "Celeb-real" and (real := _CELEB_REAL.match(stem)):
+        return VideoEntry(
+            file,
+            "celebdf",
+            Label.REAL,
+            subject=real[1],
+            group_keys=(f"celebdf:{real[1]}",),
+        )
+    if folder == "Celeb-synthesis" and (fake := _CELEB_FAKE.match(stem)):
+        target, donor, number = fake.groups()
+        return VideoEntry(
+            file,
+            "celebdf",
+            Label.FAKE,
+            original=f"{target}_{number}",
+            donor=donor,
+            method="Celeb-synthesis",
+            subject=target,
+            group_keys=(f"celebdf:{target}", f"celebdf:{donor}"),
+        )
+    if folder == "YouTube-real":
+        return VideoEntry(file, "celebdf", Label.REAL, group_keys=(f"celebdf-youtube:{stem}",))
+    return None
+
+
+def _plain(file: ArchiveFile, side: SideFiles) -> VideoEntry:
+    del side
+    return VideoEntry(file, "plain", group_keys=(f"file:{file.path}", _stem_key(file.path)))
+
+
+_RULES: dict[str, Rule] = {
+    "labels_csv": _labels_csv,
+    "dfdc": _dfdc,
+    "ffpp": _ffpp,
+    "celebdf": _celebdf,
+    "plain": _plain,
+}
+
+_LABEL_WORDS = (
+    "deepfakes?|fakes?|reals?|pristine|originals?|manipulated|synthetic|synthesis|swapped"
+)
+_LABEL_WORD = re.compile(rf"^(?:{_LABEL_WORDS})$", re.IGNORECASE)
+_LEADING = re.compile(rf"^(?:{_LABEL_WORDS})[-_ .]*", re.IGNORECASE)
+_TRAILING = re.compile(rf"[-_ .]+(?:{_LABEL_WORDS})$", re.IGNORECASE)
+_VARIANT = re.compile(r"[-_ .][a-z]$", re.IGNORECASE)
+
+
+def _stem_key(path: str) -> str:
+    """A key shared by `RealObama`, `FakeObama_b`, `obama` and by `real/x` and `fake/x`.
+
+    Where nothing but the name tells who is seen, a name that differs in label words
+    only is taken for the same source.
+    """
+    pure = PurePosixPath(path)
+    folders = [part for part in pure.parent.parts if not _LABEL_WORD.match(part)]
+    core = _TRAILING.sub("", _LEADING.sub("", pure.stem))
+    if core != pure.stem:
+        core = _VARIANT.sub("", core)
+    return "stem:" + "/".join([*folders, core or pure.stem]).lower()

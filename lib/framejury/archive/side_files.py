@@ -1,0 +1,183 @@
+"""The label files an archive may hold: `labels.csv` and DFDC's `metadata.json`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import posixpath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from framejury.archive.listing import ArchiveFile
+from framejury.errors import ArchiveError
+from framejury.schemas import Label
+
+CSV_COLUMNS = ("file", "label", "original", "donor", "method", "subject", "group")
+"""What a labels.csv may hold; `file` and `label` it must."""
+
+
+@dataclass(frozen=True)
+class CsvRow:
+    """One row of a labels.csv; `folder` is where that file lies, below the archive."""
+
+    folder: str
+    label: Label | None
+    original: str | None
+    donor: str | None
+    method: str | None
+    subject: str | None
+    group: str | None
+
+
+@dataclass(frozen=True)
+class DfdcEntry:
+    """One entry of a DFDC metadata.json."""
+
+    label: Label | None
+    original: str | None
+
+
+@dataclass
+class SideFiles:
+    """What the label files say, by path of the video below the archive."""
+
+    labels: dict[str, CsvRow] = field(default_factory=dict)
+    dfdc: dict[str, DfdcEntry] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def notes_about(self, videos: set[str]) -> list[str]:
+        """Notes, with those on label rows that have no video."""
+        absent = sorted((set(self.labels) | set(self.dfdc)) - videos)
+        if not absent:
+            return self.notes
+        shown = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
+        return [*self.notes, f"{len(absent)} labelled files are not in the archive: {shown}"]
+
+
+def read_side_files(
+    files: Sequence[ArchiveFile], read_text: Callable[[ArchiveFile], str], layout: str
+) -> SideFiles:
+    """Read every label file that the layout uses.
+
+    Raises:
+        ArchiveError: a label file cannot be read, leaves the archive, or contradicts
+            itself; `--layout labels_csv` or `dfdc` without any such file.
+    """
+    side = SideFiles()
+    for file in sorted(files, key=lambda f: f.path):
+        name = PurePosixPath(file.path).name
+        if name == "labels.csv" and layout in ("auto", "labels_csv"):
+            _read_csv(file, _text(file, read_text), side)
+        elif name == "metadata.json" and layout in ("auto", "dfdc"):
+            _read_dfdc(file, _text(file, read_text), side, required=layout == "dfdc")
+    return side
+
+
+def _text(file: ArchiveFile, read_text: Callable[[ArchiveFile], str]) -> str:
+    try:
+        return read_text(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArchiveError(f"cannot read {file.path}: {error}") from error
+
+
+def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
+    folder = _folder(file)
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    columns = [column.strip() for column in reader.fieldnames or []]
+    if not {"file", "label"} <= set(columns):
+        raise ArchiveError(
+            f"{file.path} needs the columns file,label (also known: "
+            f"{', '.join(CSV_COLUMNS[2:])}); it has: {', '.join(columns) or 'none'}"
+        )
+    reader.fieldnames = columns
+    try:
+        for line, raw in enumerate(reader, start=2):
+            where = f"{file.path} line {line}"
+            values = {key: (raw.get(key) or "").strip() or None for key in CSV_COLUMNS}
+            if values["file"] is None:
+                raise ArchiveError(f"{where}: no file name")
+            path = _inside(folder, values["file"], where)
+            row = CsvRow(
+                folder,
+                _label(values["label"], where),
+                values["original"],
+                values["donor"],
+                values["method"],
+                values["subject"],
+                values["group"],
+            )
+            _claim(side.labels, path, row, where)
+    except csv.Error as error:
+        raise ArchiveError(f"{file.path} is not a CSV file: {error}") from error
+
+
+def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool) -> None:
+    folder = _folder(file)
+    try:
+        pairs = json.loads(text, object_pairs_hook=_Pairs)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ArchiveError(
+            f"{file.path} is not JSON ({error}); mend it, or use --layout plain"
+        ) from error
+    entries = pairs.items() if isinstance(pairs, _Pairs) else []
+    if not entries or not all(isinstance(v, _Pairs) and "label" in v.names() for _, v in entries):
+        message = f'{file.path} is not a DFDC metadata.json ({{"name.mp4": {{"label": ...}}}})'
+        if required:
+            raise ArchiveError(message)
+        side.notes.append(f"{message}; ignored")
+        return
+    for name, value in entries:
+        where = f"{file.path} entry {name!r}"
+        facts = dict(value.items())
+        original = facts.get("original")
+        if original is not None and not isinstance(original, str):
+            raise ArchiveError(f"{where}: original must be a file name, not {original!r}")
+        entry = DfdcEntry(_label(facts["label"], where), original or None)
+        _claim(side.dfdc, _inside(folder, name, where), entry, where)
+
+
+class _Pairs:
+    """A JSON object that remembers repeated keys, which `dict` would drop unseen."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        self._pairs = pairs
+
+    def items(self) -> list[tuple[str, Any]]:
+        return self._pairs
+
+    def names(self) -> set[str]:
+        return {key for key, _ in self._pairs}
+
+
+def _claim(rows: dict[str, Any], path: str, row: Any, where: str) -> None:
+    """Store a row; the same video twice must say the same."""
+    if path in rows and rows[path] != row:
+        raise ArchiveError(f"{where}: {path} stands twice with different entries; keep one")
+    rows[path] = row
+
+
+def _label(value: object, where: str) -> Label | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, str) and value.strip().upper() in Label.__members__:
+        return Label(value.strip().upper())
+    raise ArchiveError(
+        f"{where}: label must be FAKE, REAL or empty, not {value!r} "
+        "(1 means fake in some data sets and real in others)"
+    )
+
+
+def _folder(file: ArchiveFile) -> str:
+    parent = PurePosixPath(file.path).parent.as_posix()
+    return "" if parent == "." else parent
+
+
+def _inside(folder: str, name: str, where: str) -> str:
+    """The archive-relative path of `name` below `folder`; never outside the archive."""
+    path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/")))
+    if path.startswith(("/", "../")) or path in ("..", "."):
+        raise ArchiveError(f"{where}: {name!r} points outside the archive")
+    return path

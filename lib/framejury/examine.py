@@ -1,0 +1,368 @@
+"""One video from bytes to rows: decode, detect, crop, and score or keep the crops.
+
+Pure Python: no Spark, no TensorFlow. `Examiner` is what Spark's workers and
+`framejury scan` use: it fetches and hashes the file, then lets a child process
+(`media.sandbox`) do the rest, and always ends with exactly one `extractions` row.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.config import Settings, settings_from
+from framejury.errors import MediaError
+from framejury.faces.crop import crop_region, cut, encode_crop
+from framejury.faces.detect import Detector, find_faces, make_detector
+from framejury.faces.person import assign_persons
+from framejury.media.decode import VideoFile
+from framejury.media.sandbox import Sandbox, SandboxCrashError, SandboxTimeoutError
+from framejury.model.bundle import load_bundle
+from framejury.model.runtime import Scorer
+from framejury.records import DetectedFace, Image, Region, SampledFrame, Size
+from framejury.schemas import EXTRACTIONS, FACE_SCORES, FACES, Status
+from framejury.storage import local_copy
+
+TABLE_COLUMN = "table"
+"""Names the table a row belongs to, where rows of several tables travel together."""
+
+_CHUNK_PX = 16_000_000
+_EXTRACTION_SECTIONS = ("sampling", "detection", "crops", "limits")
+
+
+def _union_schema() -> pa.Schema:
+    fields = {TABLE_COLUMN: pa.field(TABLE_COLUMN, pa.string())}
+    for table in (EXTRACTIONS, FACES, FACE_SCORES):
+        for column in table:
+            fields.setdefault(column.name, pa.field(column.name, column.type))
+    return pa.schema(list(fields.values()))
+
+
+ROWS = _union_schema()
+"""Rows of `extractions`, `faces` and `face_scores` in one schema: one pass over a video
+yields all three. `TABLE_COLUMN` says which table a row is of; the rest of it is null."""
+
+
+@dataclass(frozen=True)
+class ExaminePlan:
+    """What to do with every video of a run.
+
+    Attributes:
+        run_id: written into every row.
+        settings: all settings, as plain values.
+        bundle_dir: where the model bundle lies on this machine; None: do not score.
+        keep_crops: whether `faces` rows are written, with their crops.
+    """
+
+    run_id: str
+    settings: dict[str, Any]
+    bundle_dir: str | None
+    keep_crops: bool
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """One video to examine. `size_bytes` and `modified_at` are those it was planned with."""
+
+    video_id: str
+    uri: str
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
+
+
+def settings_id(settings: Settings) -> str:
+    """Digest of the settings that shape an extraction; another id means extract again."""
+    return settings.digest(*_EXTRACTION_SECTIONS)
+
+
+class Examiner:
+    """Examines videos in a child process, one at a time.
+
+    Args:
+        plan: what to do.
+
+    Raises (from `examine`):
+        RuntimeError: the child cannot start, as with a missing bundle; a fault of the run.
+    """
+
+    def __init__(self, plan: ExaminePlan) -> None:
+        self._plan = plan
+        self._settings = settings_from(plan.settings)
+        self._sandbox = Sandbox(
+            f"{__name__}:serve", asdict(plan), self._settings.limits.memory_bytes
+        )
+
+    def examine(self, job: VideoJob) -> pa.RecordBatch:
+        """The rows of one video (schema `ROWS`): one of `extractions`, and its faces."""
+        started_s = time.perf_counter()
+        try:
+            with local_copy(job.uri, self._settings.limits.bytes) as copy:
+                request = _request(job, copy.path, copy.size_bytes, copy.content_id)
+                answer = self._sandbox.call(request, self._settings.limits.timeout_s)
+            return _from_ipc(answer)
+        except MediaError as error:
+            status, message = error.status, str(error)
+        except SandboxTimeoutError:
+            status = Status.TIMEOUT
+            message = f"longer than limits.timeout_s = {self._settings.limits.timeout_s:g} seconds"
+        except SandboxCrashError as error:
+            status, message = Status.CRASHED, str(error)
+        row = _extraction_row(job, self._plan.run_id, self._settings)
+        row |= {
+            "status": status.value,
+            "error": message,
+            "wall_s": time.perf_counter() - started_s,
+        }
+        return pa.RecordBatch.from_pylist([row], schema=ROWS)
+
+    def close(self) -> None:
+        """End the child process."""
+        self._sandbox.close()
+
+
+@dataclass
+class Toolbox:
+    """What examining needs, loaded once a process."""
+
+    settings: Settings
+    detector: Detector
+    scorer: Scorer | None
+    keep_crops: bool
+
+    @classmethod
+    def load(cls, plan: ExaminePlan) -> Toolbox:
+        """Load detector and network.
+
+        Raises:
+            BundleError, SetupError: they are missing or altered.
+        """
+        settings = settings_from(plan.settings)
+        threads = settings.scoring.threads
+        scorer = None
+        if plan.bundle_dir is not None:
+            bundle = load_bundle(plan.bundle_dir)
+            scorer = Scorer(bundle, threads=threads, batch_size=settings.scoring.batch_size)
+        return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
+
+
+@dataclass(frozen=True)
+class ExaminedFace:
+    """A face without its picture; `crop` is the stored image file, when kept."""
+
+    frame_index: int
+    pts_s: float
+    face_index: int
+    face: DetectedFace
+    region: Region
+    crop: bytes | None
+    p_fake: float | None
+
+
+@dataclass
+class Examined:
+    """The outcome of one video: columns of `extractions`, and its faces."""
+
+    facts: dict[str, Any]
+    faces: list[ExaminedFace]
+
+
+def examine_video(path: Path, key: str, tools: Toolbox) -> Examined:
+    """Decode, detect, crop and score one local file, in this process.
+
+    Args:
+        path: the file.
+        key: what makes random sampling differ between videos (the `video_id`).
+        tools: detector, network, settings.
+
+    Returns:
+        status `extracted` or `no_face` and every face; or another status and no face. Memory
+        stays bounded by a few frames, whatever the video's length.
+    """
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
+    facts: dict[str, Any] = {"frames_decoded": 0, "frames_sampled": 0, "faces_found": 0}
+    faces: list[ExaminedFace] = []
+    try:
+        with VideoFile(path, tools.settings.limits, tools.settings.scoring.threads) as video:
+            size = video.facts.coded_size
+            facts |= {
+                "container": video.facts.container,
+                "codec": video.facts.codec,
+                "width_px": size.width,
+                "height_px": size.height,
+                "duration_s": video.facts.duration_s,
+                "frames_total": len(video.facts.times_s),
+            }
+            try:
+                for chunk in _chunks(video.frames(tools.settings.sampling, key)):
+                    height, width = chunk[0].image.shape[:2]
+                    facts |= {"width_px": width, "height_px": height}
+                    facts["frames_sampled"] += len(chunk)
+                    facts["faces_found"] += _examine_frames(chunk, tools, faces)
+            finally:
+                facts["frames_decoded"] = video.frames_decoded
+        facts["status"] = (Status.EXTRACTED if faces else Status.NO_FACE).value
+        facts["error"] = video.damage
+    except MediaError as error:
+        faces.clear()
+        facts |= {"status": error.status.value, "error": str(error), "faces_found": 0}
+    except MemoryError:
+        faces.clear()
+        facts |= {"status": Status.CRASHED.value, "error": "out of limits.memory_bytes"}
+    facts["faces_kept"] = len(faces)
+    facts["wall_s"] = time.perf_counter() - started_s
+    facts["cpu_s"] = time.process_time() - started_cpu_s
+    return Examined(facts, faces)
+
+
+def serve(setup: Mapping[str, Any]) -> Any:
+    """The child's handler: requests of `Examiner` in, Arrow IPC bytes out."""
+    plan = ExaminePlan(**setup)
+    tools = Toolbox.load(plan)
+    model_id = tools.scorer.bundle.model_id if tools.scorer is not None else None
+
+    def handle(request: dict[str, Any]) -> bytes:
+        examined = examine_video(Path(request["path"]), request["video_id"], tools)
+        modified_at = request["modified_at"]
+        job = VideoJob(
+            request["video_id"],
+            request["uri"],
+            request["size_bytes"],
+            None if modified_at is None else datetime.fromisoformat(modified_at),
+        )
+        row = _extraction_row(job, plan.run_id, tools.settings)
+        row |= examined.facts | {"content_id": request["content_id"]}
+        rows = [row, *_face_rows(examined, row, tools, model_id)]
+        return _to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
+
+    return handle
+
+
+def _request(job: VideoJob, path: Path, size_bytes: int, content_id: str) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "uri": job.uri,
+        "video_id": job.video_id,
+        "size_bytes": job.size_bytes if job.size_bytes is not None else size_bytes,
+        "modified_at": None if job.modified_at is None else job.modified_at.isoformat(),
+        "content_id": content_id,
+    }
+
+
+def _chunks(frames: Iterable[SampledFrame]) -> Iterator[list[SampledFrame]]:
+    """Runs of frames of at most `_CHUNK_PX` pixels, so that few are in memory at once."""
+    chunk: list[SampledFrame] = []
+    held_px = 0
+    for frame in frames:
+        height, width = frame.image.shape[:2]
+        if chunk and held_px + height * width > _CHUNK_PX:
+            yield chunk
+            chunk, held_px = [], 0
+        chunk.append(frame)
+        held_px += height * width
+    if chunk:
+        yield chunk
+
+
+def _examine_frames(frames: list[SampledFrame], tools: Toolbox, faces: list[ExaminedFace]) -> int:
+    """Append the faces of these frames; returns how many there were before the choice."""
+    crops_settings = tools.settings.crops
+    detections = find_faces([f.image for f in frames], tools.detector, tools.settings.detection)
+    pending: list[tuple[SampledFrame, int, DetectedFace, Region, Image]] = []
+    for frame, detection in zip(frames, detections, strict=True):
+        size = Size(*frame.image.shape[:2])
+        for face_index, face in enumerate(detection.faces):
+            region = crop_region(face.box, size, crops_settings.margin_ratio, crops_settings.shape)
+            crop = cut(frame.image, region, crops_settings.max_side_px)
+            pending.append((frame, face_index, face, region, crop))
+    scores = tools.scorer.score([item[-1] for item in pending]) if tools.scorer else None
+    for rank, (frame, face_index, face, region, crop) in enumerate(pending):
+        stored = None
+        if tools.keep_crops:
+            stored = encode_crop(crop, crops_settings.format, crops_settings.jpeg_quality)
+        faces.append(
+            ExaminedFace(
+                frame.frame_index,
+                frame.pts_s,
+                face_index,
+                face,
+                region,
+                stored,
+                None if scores is None else float(scores[rank]),
+            )
+        )
+    return sum(detection.found for detection in detections)
+
+
+def _extraction_row(job: VideoJob, run_id: str, settings: Settings) -> dict[str, Any]:
+    return {
+        TABLE_COLUMN: "extractions",
+        "video_id": job.video_id,
+        "run_id": run_id,
+        "settings_id": settings_id(settings),
+        "bytes": job.size_bytes,
+        "modified_at": job.modified_at,
+        "frames_decoded": 0,
+        "frames_sampled": 0,
+        "faces_found": 0,
+        "faces_kept": 0,
+    }
+
+
+def _face_rows(
+    examined: Examined, extraction: Mapping[str, Any], tools: Toolbox, model_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """Rows of `faces` when crops are kept, and of `face_scores` when there is a network."""
+    for face, person in zip(examined.faces, persons_of(examined.faces), strict=True):
+        common = {
+            "video_id": extraction["video_id"],
+            "run_id": extraction["run_id"],
+            "frame_index": face.frame_index,
+            "pts_s": face.pts_s,
+            "face_index": face.face_index,
+            "person": person,
+        }
+        if tools.keep_crops:
+            landmarks = face.face.landmarks
+            yield common | {
+                TABLE_COLUMN: "faces",
+                "box": asdict(face.face.box),
+                "confidence": face.face.confidence,
+                "landmarks": None if landmarks is None else [asdict(p) for p in landmarks],
+                "detector": tools.detector.name,
+                "crop_region": asdict(face.region),
+                "crop": face.crop,
+            }
+        if face.p_fake is not None:
+            yield common | {
+                TABLE_COLUMN: "face_scores",
+                "model_id": model_id,
+                "p_fake": face.p_fake,
+            }
+
+
+def persons_of(faces: list[ExaminedFace]) -> list[int]:
+    """The person of each face; `faces` in order of time."""
+    frames: dict[int, list[ExaminedFace]] = {}
+    for face in faces:
+        frames.setdefault(face.frame_index, []).append(face)
+    numbers = assign_persons([[f.face.box for f in group] for group in frames.values()])
+    return [number for group in numbers for number in group]
+
+
+def _to_ipc(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _from_ipc(data: bytes) -> pa.RecordBatch:
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_next_batch()

@@ -1,0 +1,33 @@
+"""Tell a damaged video from a file that never was one, by its first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof")
+_PREFIXES = (
+    b"\x1a\x45\xdf\xa3",  # EBML: Matroska, WebM
+    b"FLV",
+    b"OggS",
+    b"GIF8",
+    b"\x00\x00\x01\xba",  # MPEG program stream
+    b"\x00\x00\x01\xb3",  # MPEG-1/2 video
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
+    b"\x06\x0e\x2b\x34",  # MXF
+)
+_TS_PACKET_BYTES = 188
+
+
+def looks_like_video(path: Path) -> bool:
+    """Whether the first bytes are those of a video container.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(4 * _TS_PACKET_BYTES)
+    if head[4:8] in _MP4_ATOMS or head.startswith(_PREFIXES):
+        return True
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        return True
+    return len(head) > _TS_PACKET_BYTES and head[::_TS_PACKET_BYTES].strip(b"\x47") == b""

@@ -24,6 +24,7 @@ from framejury.faces.person import assign_persons
 from framejury.media.decode import VideoFile
 from framejury.media.sandbox import Sandbox, SandboxCrashError, SandboxTimeoutError
 from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.records import DetectedFace, Image, Region, SampledFrame, Size
 from framejury.schemas import EXTRACTIONS, FACE_SCORES, FACES, Status
@@ -79,6 +80,12 @@ class VideoJob:
 def settings_id(settings: Settings) -> str:
     """Digest of the settings that shape an extraction; another id means extract again."""
     return settings.digest(*_EXTRACTION_SECTIONS)
+
+
+def framed_for(bundle: Bundle, settings: Settings) -> Settings:
+    """Settings whose crops are cut as the network learned them, whatever they said before."""
+    framing = {"margin_ratio": bundle.framing.margin_ratio, "shape": bundle.framing.shape}
+    return settings.model_copy(update={"crops": settings.crops.model_copy(update=framing)})
 
 
 class Examiner:

@@ -19,7 +19,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import dataset, fs
+from pyarrow import dataset, fs, parquet
 
 from framejury import __version__
 from framejury.errors import CommitError, UsageError, WarehouseError
@@ -153,7 +154,7 @@ class Warehouse:
             run_id=run.run_id,
             job=run.job,
             created_at=now.astimezone(UTC).isoformat(timespec="seconds"),
-            tables=self._rows_written(run),
+            tables=self.rows_written(run),
             archive=archive,
             model_id=model_id,
             settings=dict(settings or {}),
@@ -170,9 +171,27 @@ class Warehouse:
             raise CommitError(f"cannot commit {run.run_id}: {error}") from error
         return record
 
-    def discard(self, run: Run) -> None:
-        """Remove what an unfinished run wrote."""
-        run.location.filesystem.delete_dir(run.location.path)
+    @contextmanager
+    def running(self, job: str, now: datetime) -> Iterator[Run]:
+        """A run whose files are removed again when the body raises before its commit."""
+        run = self.begin(job, now)
+        try:
+            yield run
+        except BaseException:
+            if all(commit.run_id != run.run_id for commit in self.commits()):
+                run.location.filesystem.delete_dir(run.location.path)
+            raise
+
+    def write(self, run: Run, table: str, rows: pa.Table) -> None:
+        """Write a run's rows of a table that fits in memory."""
+        place = self.table_location(run.run_id, table)
+        place.filesystem.create_dir(place.path, recursive=True)
+        parquet.write_table(
+            rows.cast(TABLES[table]),
+            place.child("part-0.parquet").path,
+            filesystem=place.filesystem,
+            compression="zstd",
+        )
 
     def commits(self) -> list[Commit]:
         """Every committed run, oldest first."""
@@ -210,7 +229,7 @@ class Warehouse:
         """
         commits = self.with_table(table)
         if not commits:
-            raise WarehouseError(self._missing(table))
+            raise WarehouseError(self.missing(table))
         return self.read_run(commits[-1].run_id, table)
 
     def read_latest(self, table: str, columns: list[str] | None = None) -> pa.Table:
@@ -221,7 +240,7 @@ class Warehouse:
         """
         commits = self.with_table(table)
         if not commits:
-            raise WarehouseError(self._missing(table))
+            raise WarehouseError(self.missing(table))
         wanted = None if columns is None else list(dict.fromkeys(["video_id", *columns]))
         parts: list[pa.Table] = []
         seen = pa.array([], pa.string())
@@ -251,7 +270,7 @@ class Warehouse:
                 stream.write(data)
         return folder
 
-    def _rows_written(self, run: Run) -> dict[str, int]:
+    def rows_written(self, run: Run) -> dict[str, int]:
         """Rows by table, from the Parquet footers."""
         counts: dict[str, int] = {}
         for table in TABLES:
@@ -264,7 +283,8 @@ class Warehouse:
                 counts[table] = rows
         return counts
 
-    def _missing(self, table: str) -> str:
+    def missing(self, table: str) -> str:
+        """What to say when no committed run wrote `table`: which command does."""
         verb = {
             "videos": "index ARCHIVE",
             "extractions": "extract",
@@ -339,15 +359,6 @@ class Warehouse:
             os.link(draft, target)
         finally:
             draft.unlink()
-
-
-def latest_runs(rows: Iterable[tuple[str, str]], order: Mapping[str, int]) -> dict[str, str]:
-    """For each key the run with the highest sequence among `(key, run_id)` pairs."""
-    latest: dict[str, str] = {}
-    for key, run_id in rows:
-        if key not in latest or order[run_id] > order[latest[key]]:
-            latest[key] = run_id
-    return latest
 
 
 def _locate(uri: str) -> Location:

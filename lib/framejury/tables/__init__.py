@@ -1,0 +1,1 @@
+"""The only Spark code: the session, the store of runs, and one transform a job."""

@@ -1,0 +1,74 @@
+"""extract: open each indexed video once, find its faces and keep their crops."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.config import Settings
+from framejury.examine import ExaminePlan, settings_id
+from framejury.tables.extract import examine_videos, task_count
+from framejury.tables.plan import videos_to_extract
+from framejury.tables.progress import progress
+from framejury.tables.session import spark_session
+from framejury.tables.store import Store
+from framejury.tables.summary import count_by, sentence
+from framejury.warehouse import Warehouse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser(
+        "extract", __doc__, ["sampling", "detection", "crops", "limits", "scoring", "spark"]
+    )
+    add_warehouse(parser)
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="extract every video again (default: new and changed ones, and retries)",
+    )
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    warehouse = Warehouse.open(args.warehouse)
+    warehouse.read_snapshot("videos")
+    with spark_session("extract") as spark:
+        store = Store(spark, warehouse, settings.spark.row_group_bytes)
+        videos = store.snapshot("videos")
+        planned = videos_to_extract(
+            videos,
+            store.history("extractions"),
+            settings_id(settings),
+            settings.limits.tries,
+            everything=args.all,
+        ).cache()
+        count = planned.count()
+        if count == 0:
+            say("  nothing new to extract")
+            return 0
+        say(f"  extracting {count:,} of {videos.count():,} videos")
+        with warehouse.running("extract", now()) as run:
+            done = spark.sparkContext.accumulator(0)
+            plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, keep_crops=True)
+            rows = examine_videos(planned, plan, task_count(count, settings.spark), done=done)
+            with progress("videos", count, lambda: done.value):
+                store.write_together(rows, run)
+            statuses = count_by(store.of_run(run, "extractions"), "status")
+            _commit(warehouse, run, settings, statuses)
+    say(f"  {sentence(statuses)}; run {run.run_id} committed")
+    return 0
+
+
+def _commit(
+    warehouse: Warehouse, run: object, settings: Settings, statuses: dict[str, int]
+) -> None:
+    warehouse.commit(
+        run, now(), settings=settings.model_dump(mode="json"), facts={"statuses": statuses}
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

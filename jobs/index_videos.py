@@ -1,0 +1,81 @@
+"""index: list an archive's videos with their labels and sources, as the table `videos`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from framejury.archive.layouts import VideoEntry
+from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.config import IndexSettings
+from framejury.storage import is_local
+from framejury.tables.index import check_archive, check_same_archive, index_archive, videos_table
+from framejury.tables.session import spark_session
+from framejury.warehouse import Warehouse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("index", __doc__, ["index"])
+    add_archive(parser)
+    add_warehouse(parser)
+    return run_command(parser, argv, _run)
+
+
+def add_archive(parser: argparse.ArgumentParser) -> None:
+    """The options that name an archive."""
+    parser.add_argument("archive", metavar="ARCHIVE", help="folder or Hadoop URI with videos")
+    parser.add_argument(
+        "--layout",
+        choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
+        help="how labels are read; the same as --set index.layout=... (default: auto)",
+    )
+    parser.add_argument(
+        "--moved",
+        action="store_true",
+        help="the warehouse's archive now lies here (default: refuse another archive)",
+    )
+
+
+def index_settings(args: argparse.Namespace) -> IndexSettings:
+    settings = settings_of(args).index
+    return settings.model_copy(update={"layout": args.layout}) if args.layout else settings
+
+
+def describe(entries: list[VideoEntry], notes: list[str]) -> None:
+    """Tell the user what the archive holds."""
+    labels = Counter(entry.label.value if entry.label else "no label" for entry in entries)
+    layouts = Counter(entry.layout for entry in entries)
+    say(
+        f"  {len(entries):,} videos: "
+        + ", ".join(f"{count:,} {name}" for name, count in sorted(labels.items()))
+        + "; layouts: "
+        + ", ".join(f"{name} {count:,}" for name, count in sorted(layouts.items()))
+    )
+    for note in notes:
+        say(f"  note: {note}")
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = index_settings(args)
+    archive = check_archive(args.archive)
+    warehouse = Warehouse.open_or_plan(args.warehouse)
+    check_same_archive(warehouse, archive, moved=args.moved)
+    with ExitStack() as stack:
+        # Only a Hadoop URI needs the JVM to be listed.
+        spark = None if is_local(archive) else stack.enter_context(spark_session("index"))
+        entries, notes = index_archive(spark, archive, settings)
+    describe(entries, notes)
+    with warehouse.running("index", now()) as run:
+        warehouse.write(run, "videos", videos_table(entries, run.run_id))
+        warehouse.commit(
+            run, now(), archive=archive, settings=settings_of(args).model_dump(mode="json")
+        )
+    say(f"  run {run.run_id} committed to {warehouse.location.uri}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

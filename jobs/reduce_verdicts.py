@@ -1,0 +1,59 @@
+"""reduce: average the face scores of each video into one verdict, and write the report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.tables.reduce import Court, reconcile, reduce_verdicts
+from framejury.tables.session import spark_session
+from framejury.tables.store import Store
+from framejury.tables.summary import count_by, sentence
+from framejury.tables.verdicts import latest_bundle, make_report, versions, write_report
+from framejury.warehouse import Warehouse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("reduce", __doc__, ["verdict", "spark"])
+    add_warehouse(parser)
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    warehouse = Warehouse.open(args.warehouse)
+    warehouse.read_snapshot("videos")
+    bundle = latest_bundle(warehouse)
+    chosen = settings.verdict.threshold
+    threshold = bundle["threshold"] if chosen is None else chosen
+    with spark_session("reduce") as spark:
+        store = Store(spark, warehouse, settings.spark.row_group_bytes)
+        videos = store.snapshot("videos")
+        scores = store.face_scores(bundle["model_id"])
+        with warehouse.running("reduce", now()) as run:
+            court = Court(run.run_id, bundle["model_id"], threshold, settings.verdict)
+            verdicts = reduce_verdicts(videos, store.latest("extractions"), scores, court)
+            store.write(verdicts, run, "verdicts")
+            written = store.of_run(run, "verdicts")
+            reconcile(videos, written)
+            statuses, counts = count_by(written, "status"), count_by(written, "verdict")
+            commit = warehouse.commit(
+                run,
+                now(),
+                model_id=bundle["model_id"],
+                settings=settings.model_dump(mode="json"),
+                facts={"bundle": bundle, "statuses": statuses, "versions": versions()},
+            )
+        report = make_report(
+            warehouse, commit, verdicts=written, scores=scores, videos=videos, now=now()
+        )
+        folder = write_report(warehouse, report)
+    say(f"  verdicts: {sentence(counts)}; run {run.run_id} committed")
+    say(f"  report: {folder.child('report.html').uri}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""score: score the kept faces with a model bundle, in the executors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from framejury.commandline import (
+    add_bundle,
+    add_warehouse,
+    bundle_dir_of,
+    make_parser,
+    now,
+    run_command,
+    say,
+    settings_of,
+)
+from framejury.errors import BundleError
+from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle
+from framejury.tables.extract import ship_bundle
+from framejury.tables.score import score_faces
+from framejury.tables.session import spark_session
+from framejury.tables.store import Store
+from framejury.tables.verdicts import bundle_facts
+from framejury.warehouse import Warehouse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("score", __doc__, ["scoring", "spark"])
+    add_warehouse(parser)
+    add_bundle(parser)
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    bundle = load_bundle(bundle_dir_of(args))
+    warehouse = Warehouse.open(args.warehouse)
+    warehouse.read_latest("extractions", ["run_id"])
+    _check_framing(warehouse, bundle)
+    with spark_session("score") as spark:
+        store = Store(spark, warehouse, settings.spark.row_group_bytes)
+        faces = store.faces()
+        with warehouse.running("score", now()) as run:
+            scores = score_faces(
+                faces,
+                ship_bundle(spark, bundle.directory, bundle.model_id),
+                run.run_id,
+                settings.scoring.threads,
+                settings.scoring.batch_size,
+            )
+            store.write(scores, run, "face_scores")
+            commit = warehouse.commit(
+                run,
+                now(),
+                model_id=bundle.model_id,
+                settings=settings.model_dump(mode="json"),
+                facts={"bundle": bundle_facts(bundle)},
+            )
+    count = commit.tables.get("face_scores", 0)
+    say(f"  {count:,} faces scored by {bundle.model_id}; run {run.run_id} committed")
+    return 0
+
+
+def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
+    """A network sees a face as it was trained to; other margins make its scores worthless."""
+    for commit in warehouse.with_table("faces"):
+        crops = commit.settings["crops"]
+        found = (crops["margin_ratio"], crops["shape"])
+        wanted = (bundle.framing.margin_ratio, bundle.framing.shape)
+        if found != wanted:
+            raise BundleError(
+                f"run {commit.run_id} cut faces with margin_ratio {found[0]}, shape {found[1]}; "
+                f"{bundle.model_id} needs {wanted[0]}, {wanted[1]}: extract again with "
+                f"--all --set crops.margin_ratio={wanted[0]} --set crops.shape={wanted[1]}"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

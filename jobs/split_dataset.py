@@ -1,0 +1,42 @@
+"""split: divide labelled videos into train, val and test by source, and balance them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from framejury.archive.split import check_leakage, split_videos
+from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.labelled import labelled_videos, split_table
+from framejury.schemas import Label, Side
+from framejury.warehouse import Warehouse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("split", __doc__, ["split"])
+    add_warehouse(parser)
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    warehouse = Warehouse.open(args.warehouse)
+    candidates = [video.candidate for video in labelled_videos(warehouse)]
+    placements = split_videos(candidates, settings.split)
+    check_leakage(placements)
+    with warehouse.running("split", now()) as run:
+        warehouse.write(run, "splits", split_table(placements, run.run_id))
+        warehouse.commit(run, now(), settings=settings.model_dump(mode="json"))
+    counts = Counter((row.side, row.label) for row in placements)
+    groups = {side: len({row.group for row in placements if row.side is side}) for side in Side}
+    for side in Side:
+        real, fake = counts[side, Label.REAL], counts[side, Label.FAKE]
+        say(f"  {side.value:<9}{real:>7,} real {fake:>7,} fake videos in {groups[side]:,} groups")
+    say(f"  run {run.run_id} committed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Labelled videos divided by group, balanced by whole videos, and the leakage gate.
+
+Splitting is done on the driver: it needs one small row a video (a million are some
+hundred megabytes), and its order must be the same on every cluster.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from framejury.archive.groups import group_names
+from framejury.config import SplitSettings
+from framejury.errors import LeakageError, SplitError
+from framejury.schemas import Label, Side
+
+SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A labelled video that may be trained on.
+
+    Attributes:
+        group_keys: as in `videos`.
+        content_id: hash of its bytes; None when it was never read.
+        usable: whether it has faces.
+    """
+
+    video_id: str
+    path: str
+    label: Label
+    group_keys: tuple[str, ...]
+    content_id: str | None
+    usable: bool
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A row of `splits`, and the keys the gate looks at."""
+
+    video_id: str
+    path: str
+    label: Label
+    group: str
+    side: Side
+    reason: str | None
+    keys: tuple[str, ...]
+
+
+def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> list[Placement]:
+    """A side for every candidate, sorted by path; whole groups go to one side.
+
+    Groups come in an order drawn under `settings.seed`, those with both classes first; each
+    goes to the side that lacks most of its share, counted in videos of its labels.
+
+    Raises:
+        SplitError: too few groups, or a side would lack a class.
+    """
+    all_keys = [keys_of(candidate) for candidate in candidates]
+    groups = group_names(all_keys)
+    members: dict[str, list[Placement]] = defaultdict(list)
+    for candidate, group, keys in zip(candidates, groups, all_keys, strict=True):
+        reason = None if candidate.usable else "no face to learn from"
+        members[group].append(
+            Placement(
+                candidate.video_id,
+                candidate.path,
+                candidate.label,
+                group,
+                Side.EXCLUDED,
+                reason,
+                keys,
+            )
+        )
+    usable = {g: rows for g, rows in members.items() if any(r.reason is None for r in rows)}
+    side_of = _assign_sides(usable, settings)
+    placed = [
+        replace(row, side=side_of[group]) if row.reason is None else row
+        for group, rows in members.items()
+        for row in rows
+    ]
+    balanced = _balance(sorted(placed, key=lambda row: row.path), settings)
+    _check_classes(balanced, settings)
+    return balanced
+
+
+def check_leakage(placements: Iterable[Placement]) -> None:
+    """The gate: no key (group, original, donor, content) may stand on two sides.
+
+    Excluded videos are on no side.
+
+    Raises:
+        LeakageError: one does; the message names keys, sides and videos.
+    """
+    seen: dict[str, dict[Side, str]] = defaultdict(dict)
+    for row in placements:
+        if row.side is not Side.EXCLUDED:
+            for key in (f"group {row.group}", *row.keys):
+                seen[key].setdefault(row.side, row.path)
+    culprits = {key: sides for key, sides in seen.items() if len(sides) > 1}
+    if culprits:
+        listed = "; ".join(
+            f"{key}: " + ", ".join(f"{path} in {side.value}" for side, path in sides.items())
+            for key, sides in sorted(culprits.items())[:10]
+        )
+        raise LeakageError(
+            f"{len(culprits)} sources stand on two sides of the split: {listed}. "
+            "Run `framejury split` again; a split must not be edited by hand"
+        )
+
+
+def keys_of(candidate: Candidate) -> tuple[str, ...]:
+    """Everything that ties the video to others: its group keys and its content."""
+    content = (f"content:{candidate.content_id}",) if candidate.content_id else ()
+    return (*candidate.group_keys, *content)
+
+
+def _assign_sides(members: dict[str, list[Placement]], settings: SplitSettings) -> dict[str, Side]:
+    shares = {Side.TRAIN: settings.train, Side.VAL: settings.val, Side.TEST: settings.test}
+    sides = [side for side in SIDES if shares[side] > 0]
+    if len(members) < len(sides):
+        raise SplitError(
+            f"{len(members)} groups of labelled videos with faces cannot fill {len(sides)} sides; "
+            "label more sources, or leave a side out with --set split.test=0"
+        )
+    order = sorted(members)
+    random.Random(settings.seed).shuffle(order)
+    # Groups of both classes first: they are what every side needs.
+    order.sort(key=lambda group: len({row.label for row in members[group]}), reverse=True)
+    wanted = {
+        (side, label): shares[side]
+        * sum(r.label is label and r.reason is None for rows in members.values() for r in rows)
+        for side in sides
+        for label in Label
+    }
+    side_of: dict[str, Side] = {}
+    for group in order:
+        counts = Counter(row.label for row in members[group] if row.reason is None)
+        best = max(sides, key=lambda side: (_need(wanted, side, counts), -sides.index(side)))
+        side_of[group] = best
+        for label, count in counts.items():
+            wanted[best, label] -= count
+    return side_of
+
+
+def _need(wanted: dict[tuple[Side, Label], float], side: Side, counts: Counter[Label]) -> float:
+    """How well a group fills what a side still lacks; overfilling counts against it."""
+    return sum(
+        min(wanted[side, label], count) - 2 * max(count - wanted[side, label], 0)
+        for label, count in counts.items()
+    )
+
+
+def _balance(rows: list[Placement], settings: SplitSettings) -> list[Placement]:
+    """Fakes down-sampled to the number of reals on each side, whole videos at a time."""
+    if settings.balance == "none":
+        return rows
+    dropped: set[str] = set()
+    for side in SIDES:
+        on_side = [row for row in rows if row.side is side]
+        fakes = [row for row in on_side if row.label is Label.FAKE]
+        reals = len(on_side) - len(fakes)
+        excess = len(fakes) - reals
+        if reals and excess > 0:
+            dropped |= {row.video_id for row in _chosen_to_drop(fakes, excess, settings)}
+    return [
+        replace(row, side=Side.EXCLUDED, reason="fake dropped to balance the classes")
+        if row.video_id in dropped
+        else row
+        for row in rows
+    ]
+
+
+def _chosen_to_drop(
+    fakes: list[Placement], excess: int, settings: SplitSettings
+) -> list[Placement]:
+    """runs: consecutive videos in name order from a seeded start (RECIPES R1); random: any."""
+    generator = random.Random(f"{settings.seed}:{fakes[0].side.value}")
+    if settings.balance == "random":
+        return generator.sample(fakes, excess)
+    start = generator.randrange(len(fakes))
+    return [fakes[(start + step) % len(fakes)] for step in range(excess)]
+
+
+def _check_classes(rows: list[Placement], settings: SplitSettings) -> None:
+    for side in (Side.TRAIN, Side.VAL):
+        labels = {row.label for row in rows if row.side is side}
+        if labels != set(Label):
+            missing = ", ".join(sorted(label.value for label in set(Label) - labels))
+            raise SplitError(
+                f"side {side.value} has no {missing} video with a face; label more sources, "
+                f"change the shares, or another --set split.seed (now {settings.seed})"
+            )

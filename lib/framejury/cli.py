@@ -1,0 +1,64 @@
+"""The console command `framejury VERB ...`: finds the verb's `main(argv)` and calls it.
+
+Nothing heavy is imported before the verb is known, so `framejury scan` starts
+without Spark and `framejury --help` without anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from framejury import __version__
+
+VERBS = {
+    "index": ("framejury.jobs.index_videos", "list an archive's videos, labels and sources"),
+    "extract": ("framejury.jobs.extract_faces", "find and keep the faces of indexed videos"),
+    "split": ("framejury.jobs.split_dataset", "divide labelled videos into train, val, test"),
+    "train": ("framejury.jobs.train_head", "train a network and write a model bundle"),
+    "evaluate": ("framejury.commands.evaluate", "score labelled faces with a bundle, with figures"),
+    "score": ("framejury.jobs.score_faces", "score kept faces with a bundle"),
+    "reduce": ("framejury.jobs.reduce_verdicts", "one verdict a video from its face scores"),
+    "report": ("framejury.commands.report", "write the report of the latest verdicts again"),
+    "nightly": ("framejury.jobs.nightly", "index, extract, score, reduce, report what is new"),
+    "scan": ("framejury.commands.scan", "judge single files, without Spark or a warehouse"),
+    "verdicts": ("framejury.commands.verdicts", "print the latest verdict of every video"),
+    "doctor": ("framejury.commands.doctor", "check this machine and say what to do"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns its exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0 if args else 2
+    if args[0] in ("-V", "--version"):
+        print(f"framejury {__version__}")
+        return 0
+    if args[0] not in VERBS:
+        print(
+            f"framejury: unknown verb {args[0]!r}; there are: {', '.join(VERBS)}", file=sys.stderr
+        )
+        return 2
+    module = importlib.import_module(VERBS[args[0]][0])
+    code: int = module.main(args[1:])
+    return code
+
+
+def _help() -> str:
+    lines = [
+        "usage: framejury VERB [options]      framejury VERB --help for each",
+        "",
+        "The frames of a video are the jury; framejury returns its verdict.",
+        "",
+        *(f"  {verb:<10}{doc}" for verb, (_, doc) in VERBS.items()),
+        "",
+        "The main job:  framejury nightly ARCHIVE --warehouse DIR",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""What every command shares: options, settings, the way it ends.
+
+A job's `main(argv) -> int` is `run_command(parser, argv, body)`. Exit codes: 0 done,
+1 a fault, 2 something the user can mend.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from framejury.config import Settings, load_settings, setting_fields
+from framejury.errors import BundleError, FramejuryError
+
+INTERRUPTED = 130
+
+
+def make_parser(name: str, doc: str, sections: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """A parser for one verb; `--help` also lists the settings of `sections`.
+
+    Args:
+        name: the verb, such as `index`.
+        doc: what it does, the first paragraph of its help.
+        sections: sections of `conf/default.yaml` that the verb uses.
+    """
+    sections = tuple(sections)
+    parser = argparse.ArgumentParser(
+        prog=f"framejury {name}",
+        description=doc,
+        epilog=_settings_help(sections),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if sections:
+        group = parser.add_argument_group("settings")
+        group.add_argument(
+            "--preset", metavar="NAME", help="a file of conf/presets (default: none)"
+        )
+        group.add_argument(
+            "--config", metavar="FILE", help="a YAML file with some settings (default: none)"
+        )
+        group.add_argument(
+            "--set",
+            metavar="KEY=VALUE",
+            action="append",
+            default=[],
+            help="one setting, such as sampling.frames=32; may be repeated (default: none)",
+        )
+    return parser
+
+
+def add_warehouse(parser: argparse.ArgumentParser) -> None:
+    """The option `--warehouse`."""
+    parser.add_argument(
+        "--warehouse",
+        metavar="DIR",
+        required=True,
+        help="folder or URI that holds framejury's tables and reports (required)",
+    )
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """The option `--bundle`."""
+    parser.add_argument(
+        "--bundle",
+        metavar="DIR",
+        help="the model bundle that scores (default: the one in models/ that ships)",
+    )
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Checked settings from `--preset`, `--config` and `--set`.
+
+    Raises:
+        ConfigError: an unknown key or a value out of range.
+    """
+    return load_settings(args.preset, args.config, args.set)
+
+
+def bundle_dir_of(args: argparse.Namespace) -> Path:
+    """The folder of `--bundle`, or of the only bundle in `models/`.
+
+    Raises:
+        BundleError: neither is there.
+    """
+    if args.bundle is not None:
+        return Path(args.bundle)
+    here = Path(__file__).resolve().parent
+    for models in (here / "models", here.parents[1] / "models"):
+        shipped = sorted(path.parent for path in models.glob("*/bundle.json"))
+        if len(shipped) == 1:
+            return shipped[0]
+        if shipped:
+            names = ", ".join(path.name for path in shipped)
+            raise BundleError(f"{models} holds several bundles ({names}); name one with --bundle")
+    raise BundleError(
+        "no model bundle ships with this framejury yet; train one "
+        "(framejury train --warehouse DIR --output BUNDLE) and name it with --bundle"
+    )
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    body: Callable[[argparse.Namespace], int],
+) -> int:
+    """Parse, run the body, turn framejury's errors into one line and an exit code."""
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    try:
+        return body(args)
+    except FramejuryError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted; nothing was committed", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); that is no fault of ours.
+        sys.stdout = None
+        return 0
+
+
+def say(message: str) -> None:
+    """A line for the person who watches; results go to stdout, this to stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def now() -> datetime:
+    """The time, UTC. The one clock of the jobs."""
+    return datetime.now(UTC)
+
+
+def _settings_help(sections: Sequence[str]) -> str | None:
+    if not sections:
+        return None
+    lines = ["settings used here (change with --set, --config or --preset):"]
+    for key, field in setting_fields().items():
+        if key.partition(".")[0] in sections:
+            lines.append(f"  {key} = {field['default']}  [{field['values']}]")
+            lines.append(f"      {field['description']}")
+    return "\n".join(lines)

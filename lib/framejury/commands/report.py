@@ -1,0 +1,46 @@
+"""report: write the report of the latest verdicts again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from framejury.commandline import add_warehouse, make_parser, now, run_command, say
+from framejury.config import SparkSettings
+from framejury.errors import WarehouseError
+from framejury.tables.session import spark_session
+from framejury.tables.store import Store
+from framejury.tables.verdicts import make_report, write_report
+from framejury.warehouse import Warehouse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("report", __doc__)
+    add_warehouse(parser)
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    warehouse = Warehouse.open(args.warehouse)
+    commits = warehouse.with_table("verdicts")
+    if not commits:
+        raise WarehouseError(warehouse.missing("verdicts"))
+    with spark_session("report") as spark:
+        store = Store(spark, warehouse, SparkSettings().row_group_bytes)
+        verdicts = store.latest("verdicts").cache()
+        report = make_report(
+            warehouse,
+            commits[-1],
+            verdicts=verdicts,
+            scores=store.scores_behind(verdicts),
+            videos=store.snapshot("videos"),
+            now=now(),
+        )
+        folder = write_report(warehouse, report)
+    say(f"  report: {folder.child('report.html').uri}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

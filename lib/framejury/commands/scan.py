@@ -1,0 +1,112 @@
+"""scan: judge single video files, without Spark and without a warehouse."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.commandline import (
+    add_bundle,
+    bundle_dir_of,
+    make_parser,
+    run_command,
+    say,
+    settings_of,
+)
+from framejury.examine import TABLE_COLUMN, ExaminePlan, Examiner, VideoJob, framed_for
+from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle
+from framejury.schemas import Status
+from framejury.storage import is_local, local_path
+from framejury.verdict import judge, unscored
+
+_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("scan", __doc__, _SECTIONS)
+    parser.add_argument("files", metavar="FILE", nargs="+", help="video files (paths or URIs)")
+    add_bundle(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line (default: words)"
+    )
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    bundle = load_bundle(bundle_dir_of(args))
+    settings = framed_for(bundle, settings_of(args))
+    if bundle.purpose == "demo":
+        say("warning: this bundle was trained on demo clips; its verdicts mean nothing")
+    plan = ExaminePlan(
+        "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
+    )
+    chosen = settings.verdict.threshold
+    threshold = bundle.threshold if chosen is None else chosen
+    examiner = Examiner(plan)
+    try:
+        for uri in args.files:
+            place = str(local_path(uri)) if is_local(uri) else uri
+            rows = examiner.examine(VideoJob(video_id=place, uri=place))
+            verdict = _verdict(place, rows, bundle, threshold, settings.verdict)
+            print(json.dumps(verdict) if args.json else _words(verdict), flush=True)
+    finally:
+        examiner.close()
+    return 0
+
+
+def _verdict(
+    uri: str, rows: pa.RecordBatch, bundle: Bundle, threshold: float, settings: Any
+) -> dict[str, Any]:
+    """The columns of `verdicts` that make sense without a run, and the uri."""
+    extraction, *others = rows.to_pylist()
+    scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
+    if scores:
+        result = judge(
+            [row["p_fake"] for row in scores],
+            [row["frame_index"] for row in scores],
+            [row["person"] for row in scores],
+            settings,
+            threshold,
+        )
+    else:
+        result = unscored(Status(extraction["status"]))
+    return {
+        "uri": uri,
+        "status": result.status.value,
+        "error": extraction["error"],
+        "verdict": result.verdict.value,
+        "p_fake": result.p_fake,
+        "p_fake_low": result.p_fake_low,
+        "p_fake_high": result.p_fake_high,
+        "faces_scored": result.faces_scored,
+        "frames_scored": result.frames_scored,
+        "persons": result.persons,
+        "worst_person": result.worst_person,
+        "worst_person_p_fake": result.worst_person_p_fake,
+        "threshold": threshold,
+        "reducer": settings.reducer,
+        "model_id": bundle.model_id,
+    }
+
+
+def _words(verdict: dict[str, Any]) -> str:
+    if verdict["p_fake"] is None:
+        text = f"{verdict['verdict']}  ({verdict['status']})"
+    else:
+        text = (
+            f"{verdict['verdict']}  p_fake {verdict['p_fake']:.3f} "
+            f"({verdict['p_fake_low']:.2f} to {verdict['p_fake_high']:.2f}, threshold "
+            f"{verdict['threshold']:.2f}, {verdict['faces_scored']} faces)"
+        )
+    error = f"  {verdict['error']}" if verdict["error"] else ""
+    return f"{verdict['uri']}: {text}{error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

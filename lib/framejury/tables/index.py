@@ -1,0 +1,145 @@
+"""The archive as the table `videos`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from framejury.archive.groups import group_names
+from framejury.archive.layouts import VideoEntry, describe_videos
+from framejury.archive.listing import ArchiveFile, list_local
+from framejury.config import IndexSettings
+from framejury.errors import ArchiveError
+from framejury.schemas import VIDEOS
+from framejury.storage import is_local, local_path
+from framejury.warehouse import Warehouse
+
+_SIDE_FILE_BYTES = 256 * 2**20
+
+
+def check_archive(uri: str) -> str:
+    """The archive's URI in its one canonical form; local ones are checked at once.
+
+    Raises:
+        ArchiveError: a local archive that is missing or no folder.
+    """
+    if not is_local(uri):
+        return uri.rstrip("/")
+    path = local_path(uri)
+    if not path.exists():
+        raise ArchiveError(f"no archive at {uri}")
+    if not path.is_dir():
+        raise ArchiveError(f"{uri} is a file; an archive is a folder (for files: framejury scan)")
+    return str(path.resolve())
+
+
+def index_archive(
+    spark: SparkSession | None, archive: str, settings: IndexSettings
+) -> tuple[list[VideoEntry], list[str]]:
+    """Every video of the archive, described, and notes for the user.
+
+    Args:
+        spark: needed for an archive that is not local.
+        archive: from `check_archive`.
+        settings: what counts as a video, and how names are read.
+
+    Raises:
+        ArchiveError: it cannot be listed, holds no video, or its label files are wrong.
+    """
+    if is_local(archive):
+        files = list_local(local_path(archive))
+        return describe_videos(files, lambda f: Path(f.uri).read_text("utf-8"), settings)
+    if spark is None:
+        raise ValueError(f"{archive} is not local: listing it needs a Spark session")
+    files = sorted(_list_hadoop(spark, archive), key=lambda file: file.path)
+    return describe_videos(files, lambda f: _read_hadoop(spark, f), settings)
+
+
+def videos_table(entries: list[VideoEntry], run_id: str) -> pa.Table:
+    """Rows of `videos`, sorted by path."""
+    groups = group_names([entry.group_keys for entry in entries])
+    rows = [
+        {
+            "video_id": video_id_of(entry.file.path),
+            "run_id": run_id,
+            "path": entry.file.path,
+            "uri": entry.file.uri,
+            "bytes": entry.file.size_bytes,
+            "modified_at": entry.file.modified_at,
+            "layout": entry.layout,
+            "label": entry.label,
+            "original": entry.original,
+            "donor": entry.donor,
+            "method": entry.method,
+            "subject": entry.subject,
+            "group_keys": list(entry.group_keys),
+            "group": group,
+        }
+        for entry, group in zip(entries, groups, strict=True)
+    ]
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: str(row["path"])), schema=VIDEOS)
+
+
+def video_id_of(path: str) -> str:
+    """The id of the video at `path` below the archive."""
+    return hashlib.sha256(path.encode()).hexdigest()[:20]
+
+
+def _list_hadoop(spark: SparkSession, archive: str) -> Iterator[ArchiveFile]:
+    """Files below any Hadoop URI, listed through the JVM on the driver."""
+    jvm: Any = spark.sparkContext._jvm
+    try:
+        root = jvm.org.apache.hadoop.fs.Path(archive)
+        system = root.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+        # A mount table (viewfs) names a place on another system; workers want that one.
+        root = system.resolvePath(root)
+        system = root.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+        prefix = root.toString().rstrip("/") + "/"
+        listing = system.listFiles(root, True)
+        while listing.hasNext():
+            status = listing.next()
+            uri = status.getPath().toString()
+            yield ArchiveFile(
+                path=uri.removeprefix(prefix),
+                uri=uri,
+                size_bytes=status.getLen(),
+                modified_at=datetime.fromtimestamp(status.getModificationTime() / 1000, UTC),
+            )
+    except Py4JJavaError as error:
+        reason = str(error.java_exception.toString()).splitlines()[0]
+        raise ArchiveError(f"cannot list {archive}: {reason}") from error
+
+
+def _read_hadoop(spark: SparkSession, file: ArchiveFile) -> str:
+    if file.size_bytes > _SIDE_FILE_BYTES:
+        raise ArchiveError(f"{file.path} has {file.size_bytes:,} bytes; too large for a label file")
+    jvm: Any = spark.sparkContext._jvm
+    path = jvm.org.apache.hadoop.fs.Path(file.uri)
+    system = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+    stream = system.open(path)
+    try:
+        data = bytes(stream.readAllBytes())
+    finally:
+        stream.close()
+    return data.decode("utf-8")
+
+
+def check_same_archive(warehouse: Warehouse, archive: str, *, moved: bool) -> None:
+    """A warehouse holds one archive: the same path in another would be taken for known.
+
+    Raises:
+        ArchiveError: the warehouse was filled from another place, and `moved` is not set.
+    """
+    before = next((c.archive for c in reversed(warehouse.commits()) if c.archive), None)
+    if before is not None and before != archive and not moved:
+        raise ArchiveError(
+            f"{warehouse.location.uri} holds the archive {before}, not {archive}; give another "
+            "--warehouse, or --moved when it is the same archive in a new place"
+        )

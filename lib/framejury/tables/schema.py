@@ -1,0 +1,31 @@
+"""Spark's view of the tables declared in `framejury.schemas`."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - the name everybody knows
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
+
+from framejury.schemas import TABLES
+
+
+def spark_schema(schema: pa.Schema) -> StructType:
+    """The same columns as a Spark `StructType`."""
+    return from_arrow_schema(schema)
+
+
+def conform(frame: DataFrame, table: str) -> DataFrame:
+    """The table's columns in the table's order and types: the output contract of a job.
+
+    Raises:
+        ValueError: a column is missing; the message names those it got.
+    """
+    wanted = spark_schema(TABLES[table])
+    missing = [field.name for field in wanted if field.name not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"table {table} lacks {', '.join(missing)}; it got {', '.join(frame.columns)}"
+        )
+    return frame.select(*[F.col(field.name).cast(field.dataType) for field in wanted])

@@ -1,0 +1,56 @@
+"""The Spark session of a job: what `spark-submit` says, and defaults where it is silent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark import SparkConf
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from framejury.errors import SetupError
+
+_DEFAULTS = {
+    "spark.master": "local[*]",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",  # the jobs print their own
+    "spark.sql.session.timeZone": "UTC",
+    # Rows carry crops, and maxRecordsPerBatch counts rows, not bytes.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
+    # Rows of three tables leave one pass; write them side by side instead of sorting crops.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.python.worker.reuse": "true",
+    "spark.scheduler.mode": "FIFO",
+}
+
+
+@contextmanager
+def spark_session(app: str) -> Iterator[SparkSession]:
+    """A session named `app`; settings of spark-submit and spark-defaults win over ours.
+
+    Raises:
+        SetupError: there is no Java, or it cannot start.
+    """
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        raise SetupError("no Java found; Spark needs Java 17 or newer (framejury doctor says how)")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    given = SparkConf()
+    builder = SparkSession.builder.appName(app)
+    for key, value in _DEFAULTS.items():
+        if not given.contains(key):
+            builder = builder.config(key, value)
+    try:
+        spark = builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise SetupError(f"Spark did not start: {error}; framejury doctor says more") from error
+    spark.sparkContext.setLogLevel(os.environ.get("FRAMEJURY_SPARK_LOG_LEVEL", "ERROR"))
+    try:
+        yield spark
+    finally:
+        spark.stop()

@@ -1,0 +1,117 @@
+"""Tables of a warehouse as DataFrames. Which rows count is `framejury.warehouse`'s rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from framejury.errors import WarehouseError
+from framejury.examine import TABLE_COLUMN
+from framejury.schemas import TABLES
+from framejury.storage import is_local, local_path
+from framejury.tables.schema import conform, spark_schema
+from framejury.warehouse import Run, Warehouse
+
+SEQUENCE = "commit_sequence"
+"""Order of the commit a row comes from; a column while rows of several runs are compared."""
+
+
+def spark_uri(uri: str) -> str:
+    """The URI as Spark wants it; a bare path would go to the cluster's default file system."""
+    return f"file://{local_path(uri)}" if is_local(uri) else uri
+
+
+class Store:
+    """Reads committed tables of a warehouse, and writes a run's own."""
+
+    def __init__(self, spark: SparkSession, warehouse: Warehouse, row_group_bytes: int) -> None:
+        self._spark = spark
+        self._warehouse = warehouse
+        self._row_group_bytes = row_group_bytes
+
+    def snapshot(self, table: str) -> DataFrame:
+        """`videos` or `splits`, as the latest run wrote it.
+
+        Raises:
+            WarehouseError: no run wrote it.
+        """
+        commits = self._warehouse.with_table(table)
+        if not commits:
+            raise WarehouseError(self._warehouse.missing(table))
+        return self._read(table, [commits[-1].run_id])
+
+    def latest(self, table: str, keys: Sequence[str] = ("video_id",)) -> DataFrame:
+        """Rows of `table`, for each key those of the latest run that has any.
+
+        The rows also carry `SEQUENCE`. Empty when no run wrote the table.
+        """
+        rows = self.history(table)
+        newest = rows.groupBy(*keys).agg(F.max(SEQUENCE).alias(SEQUENCE))
+        return rows.join(newest, on=[*keys, SEQUENCE], how="left_semi")
+
+    def history(self, table: str) -> DataFrame:
+        """All committed rows of `table`, with `SEQUENCE`."""
+        commits = self._warehouse.with_table(table)
+        rows = self._read(table, [commit.run_id for commit in commits])
+        order = self._spark.createDataFrame(
+            [(commit.run_id, commit.sequence) for commit in commits],
+            f"run_id string, {SEQUENCE} long",
+        )
+        return rows.join(F.broadcast(order), on="run_id", how="inner")
+
+    def of_run(self, run: Run, table: str) -> DataFrame:
+        """What a run under way has written to `table` so far."""
+        counts = self._warehouse.rows_written(run)
+        return self._read(table, [run.run_id] if counts.get(table, 0) else [])
+
+    def faces(self) -> DataFrame:
+        """`faces` of each video's latest extraction."""
+        current = self.latest("extractions").select("video_id", SEQUENCE)
+        return self.history("faces").join(current, on=["video_id", SEQUENCE], how="left_semi")
+
+    def face_scores(self, model_id: str) -> DataFrame:
+        """`face_scores` by one model that are not older than the video's latest extraction."""
+        scores = self.history("face_scores").where(F.col("model_id") == model_id)
+        newest = scores.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
+        extracted = self.latest("extractions").select(
+            "video_id", F.col(SEQUENCE).alias("extracted_in")
+        )
+        current = (
+            newest.join(extracted, on="video_id", how="inner")
+            .where(F.col(SEQUENCE) >= F.col("extracted_in"))
+            .select("video_id", SEQUENCE)
+        )
+        return scores.join(current, on=["video_id", SEQUENCE], how="left_semi")
+
+    def scores_behind(self, verdicts: DataFrame) -> DataFrame:
+        """`face_scores` that these rows of `latest("verdicts")` were reduced from."""
+        scores = self.history("face_scores")
+        judged = verdicts.select("video_id", "model_id", F.col(SEQUENCE).alias("judged_in"))
+        used = (
+            scores.select("video_id", "model_id", SEQUENCE)
+            .join(judged, on=["video_id", "model_id"], how="inner")
+            .where(F.col(SEQUENCE) <= F.col("judged_in"))
+            .groupBy("video_id", "model_id")
+            .agg(F.max(SEQUENCE).alias(SEQUENCE))
+        )
+        return scores.join(used, on=["video_id", "model_id", SEQUENCE], how="left_semi")
+
+    def write(self, frame: DataFrame, run: Run, table: str) -> None:
+        """Write a run's rows of one table."""
+        self._writer(conform(frame, table)).parquet(spark_uri(run.table_uri(table)))
+
+    def write_together(self, frame: DataFrame, run: Run) -> None:
+        """Write rows of several tables (schema `examine.ROWS`) in one pass."""
+        self._writer(frame).partitionBy(TABLE_COLUMN).parquet(spark_uri(run.location.uri))
+
+    def _writer(self, frame: DataFrame) -> DataFrameWriter:
+        return frame.write.mode("append").option("parquet.block.size", self._row_group_bytes)
+
+    def _read(self, table: str, run_ids: Sequence[str]) -> DataFrame:
+        schema = spark_schema(TABLES[table])
+        if not run_ids:
+            return self._spark.createDataFrame([], schema)
+        places = [self._warehouse.table_location(run_id, table).uri for run_id in run_ids]
+        return self._spark.read.schema(schema).parquet(*[spark_uri(place) for place in places])

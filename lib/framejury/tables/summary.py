@@ -1,0 +1,42 @@
+"""Counts that jobs print and that reports are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+
+def count_by(rows: DataFrame, column: str) -> dict[str, int]:
+    """How many rows each value of a column has."""
+    return {row[0]: row[1] for row in rows.groupBy(column).count().orderBy(column).collect()}
+
+
+def sentence(counts: Mapping[str, int]) -> str:
+    """Counts as words: `3 extracted, 1 no_face`."""
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "nothing"
+
+
+def face_counts(scores: DataFrame, videos: DataFrame) -> pa.Table:
+    """Face scores as a histogram that fits the driver, whatever the archive's size.
+
+    Returns:
+        columns label (null when unknown), method, layout, p_fake (rounded to 4 decimals),
+        faces; at most ten thousand rows for each label, method and layout.
+    """
+    truth = videos.select("video_id", "label", "method", "layout")
+    counted = (
+        scores.select("video_id", F.round(F.col("p_fake").cast("double"), 4).alias("p_fake"))
+        .join(truth, on="video_id", how="inner")
+        .groupBy("label", "method", "layout", "p_fake")
+        .agg(F.count("*").alias("faces"))
+    )
+    return counted.orderBy("label", "method", "layout", "p_fake").toArrow()
+
+
+def described(verdicts: DataFrame, videos: DataFrame) -> pa.Table:
+    """Verdicts beside what is known of their videos, on the driver: what a report shows."""
+    known = videos.select("video_id", "path", "uri", "layout", "label", "method", "group")
+    return verdicts.join(known, on="video_id", how="inner").orderBy("path").toArrow()

@@ -9,7 +9,7 @@ setup(
     packages=[*find_packages("lib"), "framejury.jobs", "framejury.conf"],
     package_dir={"": "lib", "framejury.jobs": "jobs", "framejury.conf": "conf"},
     package_data={
-        "framejury": ["py.typed", "faces/weights/*.onnx", "evaluation/templates/*"],
+        "framejury": ["py.typed", "faces/weights/*", "evaluation/templates/*"],
         "framejury.conf": ["default.yaml", "presets/*.yaml", "spark/*.conf", "schedule/*"],
     },
 )

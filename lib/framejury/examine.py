@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pyarrow as pa
 
 from framejury.config import Settings, settings_from
@@ -34,7 +35,7 @@ TABLE_COLUMN = "table"
 """Names the table a row belongs to, where rows of several tables travel together."""
 
 _CHUNK_PX = 16_000_000
-_EXTRACTION_SECTIONS = ("sampling", "detection", "crops", "limits")
+_EXTRACTION_SECTIONS = ("sampling", "detection", "crops")
 
 
 def _union_schema() -> pa.Schema:
@@ -151,6 +152,7 @@ class Toolbox:
         """
         settings = settings_from(plan.settings)
         threads = settings.scoring.threads
+        cv2.setNumThreads(threads)  # else it takes every core of the machine
         scorer = None
         if plan.bundle_dir is not None:
             bundle = load_bundle(plan.bundle_dir)

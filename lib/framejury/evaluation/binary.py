@@ -1,0 +1,215 @@
+"""Numbers for one two-class question: how well does `p_fake` tell FAKE from REAL?
+
+FAKE is the positive class, label 1. A number that the data cannot give is None,
+never NaN, 0.5 or 0. Weights are counts, so a histogram of a billion faces costs
+as much as its few thousand rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score, roc_curve
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.integer[Any]]
+
+SCORE_CLIP = 1e-15
+"""Log loss is infinite for a wrong score of exactly 0 or 1; scores are held this far away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Counts of truth against call; positive is FAKE."""
+
+    tn: int
+    fp: int
+    fn: int
+    tp: int
+
+    @property
+    def reals(self) -> int:
+        return self.tn + self.fp
+
+    @property
+    def fakes(self) -> int:
+        return self.fn + self.tp
+
+    @property
+    def total(self) -> int:
+        return self.reals + self.fakes
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryMetrics:
+    """What `binary_metrics` finds. Shares and scores are 0 to 1; None is "undefined here".
+
+    Attributes:
+        threshold: scores from here on are called fake; None when rows had different ones.
+        reals, fakes: how many of each class (sums of the weights).
+        accuracy, log_loss: defined as soon as there is one row.
+        recall_fake: share of fakes called fake; needs fakes.
+        fpr: share of reals called fake (false positive rate); needs reals.
+        balanced_accuracy, precision_fake, f1_fake, auc, average_precision, eer: need both
+            classes; precision_fake also needs one row called fake.
+        log_loss: mean negative log likelihood, natural logarithm.
+        eer: equal error rate, where FPR and miss rate meet on the interpolated ROC curve.
+    """
+
+    threshold: float | None
+    reals: int
+    fakes: int
+    confusion: Confusion
+    accuracy: float | None
+    balanced_accuracy: float | None
+    precision_fake: float | None
+    recall_fake: float | None
+    f1_fake: float | None
+    fpr: float | None
+    auc: float | None
+    average_precision: float | None
+    log_loss: float | None
+    eer: float | None
+
+    @property
+    def total(self) -> int:
+        return self.reals + self.fakes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RocCurve:
+    """The receiver operating characteristic, from (0, 0) to (1, 1).
+
+    Attributes:
+        fpr, tpr: float64 (m,), 0 to 1, rising: reals and fakes called fake.
+        thresholds: float64 (m,), falling; the first is infinite (nothing is called fake).
+    """
+
+    fpr: Floats
+    tpr: Floats
+    thresholds: Floats
+
+
+def binary_metrics(
+    labels: Integers,
+    scores: Floats,
+    threshold: float | Floats,
+    weights: Integers | None = None,
+    *,
+    score_clip: float = SCORE_CLIP,
+) -> BinaryMetrics:
+    """Confusion, rates, ranking and calibration numbers of one scorer.
+
+    Args:
+        labels: int8 (n,), 1 = FAKE, 0 = REAL.
+        scores: float64 (n,), `p_fake`, 0 to 1.
+        threshold: a score from here on is called fake, 0 to 1; one, or one a row (n,).
+        weights: integer (n,), how often each row counts; None is once each.
+        score_clip: for the log loss, scores are held this far from 0 and 1; half a bin
+            when scores were rounded.
+
+    Raises:
+        ValueError: shapes differ, a label is not 0 or 1, a score is outside 0 to 1 or not
+            finite, a weight is negative or not whole.
+    """
+    labels, scores, counts = _checked(labels, scores, weights)
+    limits = np.broadcast_to(np.asarray(threshold, dtype=np.float64), scores.shape)
+    keep = counts > 0
+    labels, scores, counts, limits = labels[keep], scores[keep], counts[keep], limits[keep]
+    called = scores >= limits
+    confusion = _confusion(labels, called, counts)
+    c = confusion
+    both = c.reals > 0 and c.fakes > 0
+    recall, fpr = _ratio(c.tp, c.fakes), _ratio(c.fp, c.reals)
+    return BinaryMetrics(
+        threshold=_single(limits, threshold),
+        reals=c.reals,
+        fakes=c.fakes,
+        confusion=c,
+        accuracy=_ratio(c.tp + c.tn, c.total),
+        balanced_accuracy=None if recall is None or fpr is None else (recall + 1 - fpr) / 2,
+        precision_fake=_ratio(c.tp, c.tp + c.fp) if both else None,
+        recall_fake=recall,
+        f1_fake=_ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn) if both else None,
+        fpr=fpr,
+        auc=float(roc_auc_score(labels, scores, sample_weight=counts)) if both else None,
+        average_precision=(
+            float(average_precision_score(labels, scores, sample_weight=counts)) if both else None
+        ),
+        log_loss=_log_loss(labels, scores, counts, score_clip),
+        eer=_eer(labels, scores, counts) if both else None,
+    )
+
+
+def roc_points(
+    labels: Integers, scores: Floats, weights: Integers | None = None
+) -> RocCurve | None:
+    """The ROC curve's corners; None when a class is missing. Arguments as `binary_metrics`."""
+    labels, scores, counts = _checked(labels, scores, weights)
+    keep = counts > 0
+    if len(np.unique(labels[keep])) < 2:
+        return None
+    fpr, tpr, thresholds = roc_curve(labels[keep], scores[keep], sample_weight=counts[keep])
+    return RocCurve(fpr=fpr, tpr=tpr, thresholds=thresholds)
+
+
+def auc_or_none(labels: Integers, scores: Floats, weights: Integers | None = None) -> float | None:
+    """Area under the ROC curve, 0 to 1; None when a class is missing."""
+    labels, scores, counts = _checked(labels, scores, weights)
+    keep = counts > 0
+    if len(np.unique(labels[keep])) < 2:
+        return None
+    return float(roc_auc_score(labels[keep], scores[keep], sample_weight=counts[keep]))
+
+
+def _checked(
+    labels: Integers, scores: Floats, weights: Integers | None
+) -> tuple[Integers, Floats, Integers]:
+    labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    counts = np.ones(len(scores), np.int64) if weights is None else np.asarray(weights)
+    if labels.ndim != 1 or labels.shape != scores.shape or counts.shape != scores.shape:
+        raise ValueError(
+            f"labels, scores and weights must be (n,) alike; got {labels.shape}, "
+            f"{scores.shape}, {counts.shape}"
+        )
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"labels must be 0 (REAL) or 1 (FAKE); got {np.unique(labels)[:5]}")
+    if not ((scores >= 0) & (scores <= 1)).all():
+        bad = scores[~((scores >= 0) & (scores <= 1))]
+        raise ValueError(f"scores must be finite and within 0 to 1; got {bad[0]}")
+    if not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
+        raise ValueError("weights must be whole and not negative: they count repetitions")
+    return labels.astype(np.int8), scores, counts.astype(np.int64)
+
+
+def _confusion(labels: Integers, called: npt.NDArray[np.bool_], counts: Integers) -> Confusion:
+    cells = np.zeros(4, np.int64)
+    np.add.at(cells, 2 * labels + called, counts)
+    return Confusion(*(int(cell) for cell in cells))
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _single(limits: Floats, threshold: float | Floats) -> float | None:
+    """The one threshold, or None when rows differ."""
+    if np.ndim(threshold) == 0:
+        return float(threshold)
+    return float(limits[0]) if limits.size and (limits == limits[0]).all() else None
+
+
+def _log_loss(labels: Integers, scores: Floats, counts: Integers, clip: float) -> float | None:
+    if not labels.size:
+        return None
+    held = np.clip(scores, clip, 1 - clip)
+    return float(log_loss(labels, held, labels=[0, 1], sample_weight=counts))
+
+
+def _eer(labels: Integers, scores: Floats, counts: Integers) -> float:
+    """Where FPR = 1 - TPR on the straight-line ROC curve; FPR + TPR strictly rises there."""
+    fpr, tpr, _ = roc_curve(labels, scores, sample_weight=counts, drop_intermediate=False)
+    return float(np.interp(1.0, fpr + tpr, fpr))

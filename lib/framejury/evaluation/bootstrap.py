@@ -1,0 +1,240 @@
+"""How far the numbers would move with other videos: intervals by resampling groups.
+
+Videos of one group (an original and its fakes, one actor) are not independent, so
+whole groups are drawn with replacement (cluster bootstrap, percentile interval:
+Davison and Hinkley, Bootstrap Methods, 1997, sections 3.8 and 5.3).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from framejury.evaluation.binary import SCORE_CLIP, Floats, Integers
+
+MIN_GROUPS = 5
+"""With fewer groups of a class than this, an interval would say more than the data."""
+
+SCORE_STEPS = 10_000
+"""Ranking numbers are resampled on scores rounded to this many steps, to bound the work."""
+
+_CELLS_AT_ONCE = 2_000_000
+_MIN_USABLE_DRAWS = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Ends of a percentile interval, same unit as its number."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Intervals by name of the number, and what they rest on.
+
+    Attributes:
+        groups: how many groups were resampled; groups_real and groups_fake hold that class.
+        intervals: None where a class has fewer than `MIN_GROUPS` groups, or where every
+            draw gives the same value (then resampling cannot show how wrong it is).
+    """
+
+    level: float
+    draws: int
+    groups: int
+    groups_real: int
+    groups_fake: int
+    intervals: dict[str, Interval | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """The data once, in the form that makes one draw cheap.
+
+    `cells` is int64 (groups, 4): tn, fp, fn, tp of each group. `losses` is float64
+    (groups,). The rest is for ranking: of each class the group and the bin of each row,
+    sorted by bin, with `bins` distinct bins over both classes.
+    """
+
+    cells: Integers
+    losses: Floats
+    bins: int
+    real_groups: Integers
+    real_bins: Integers
+    fake_groups: Integers
+    fake_bins: Integers
+
+
+def bootstrap_intervals(
+    labels: Integers,
+    scores: Floats,
+    called_fake: npt.NDArray[np.bool_],
+    groups: Integers,
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Bootstrap:
+    """Percentile intervals of the numbers of `BinaryMetrics`, resampled by group.
+
+    Args:
+        labels: int8 (n,), 1 = FAKE.
+        scores: float64 (n,), 0 to 1.
+        called_fake: bool (n,), the call at the threshold.
+        groups: integer (n,), 0 to g - 1, each present: rows with the same number are drawn
+            together.
+        draws: number of resamples. The seed is fixed: the same data give the same ends.
+        level: share of the draws inside, 0 to 1.
+
+    Returns:
+        How many groups there were (of all, of reals, of fakes) and the intervals; an
+        interval is None with fewer than 5 groups of a class that its number needs.
+    """
+    labels = np.asarray(labels, np.int64)
+    group_count = int(groups.max()) + 1 if groups.size else 0
+    reals, fakes = (len(np.unique(groups[labels == label])) for label in (0, 1))
+    names = _names(reals, fakes)
+    values: dict[str, list[Floats]] = {name: [] for name in names}
+    if names:
+        sample = _prepare(labels, scores, called_fake, groups, group_count)
+        rng = np.random.default_rng(seed)
+        at_once = max(1, _CELLS_AT_ONCE // max(group_count, len(labels)))
+        for start in range(0, draws, at_once):
+            counts = _draw(rng, group_count, min(at_once, draws - start))
+            found = _statistics(sample, counts)
+            for name in names:
+                values[name].append(found[name])
+    intervals: dict[str, Interval | None] = dict.fromkeys(_NEEDS)
+    for name in names:
+        intervals[name] = _interval(np.concatenate(values[name]), level)
+    return Bootstrap(level, draws, group_count, reals, fakes, intervals)
+
+
+_NEEDS: dict[str, str] = {
+    "accuracy": "present",
+    "balanced_accuracy": "both",
+    "precision_fake": "both",
+    "recall_fake": "fake",
+    "f1_fake": "both",
+    "fpr": "real",
+    "auc": "both",
+    "average_precision": "both",
+    "log_loss": "present",
+    "eer": "both",
+}
+
+
+def _names(reals: int, fakes: int) -> list[str]:
+    """The numbers whose classes have groups enough."""
+    enough = {
+        "real": reals >= MIN_GROUPS,
+        "fake": fakes >= MIN_GROUPS,
+        "both": min(reals, fakes) >= MIN_GROUPS,
+        "present": any((reals, fakes)) and all(n >= MIN_GROUPS for n in (reals, fakes) if n),
+    }
+    return [name for name, need in _NEEDS.items() if enough[need]]
+
+
+def _prepare(
+    labels: Integers,
+    scores: Floats,
+    called_fake: npt.NDArray[np.bool_],
+    groups: Integers,
+    group_count: int,
+) -> _Sample:
+    cells = np.bincount(groups * 4 + 2 * labels + called_fake, minlength=4 * group_count)
+    held = np.clip(scores, SCORE_CLIP, 1 - SCORE_CLIP)
+    losses = -np.log(np.where(labels == 1, held, 1 - held))
+    group_losses = np.zeros(group_count)
+    np.add.at(group_losses, groups, losses)
+    distinct, bins = np.unique(np.rint(scores * SCORE_STEPS), return_inverse=True)
+    order = np.argsort(bins, kind="stable")
+    real, fake = order[labels[order] == 0], order[labels[order] == 1]
+    return _Sample(
+        cells=cells.reshape(group_count, 4),
+        losses=group_losses,
+        bins=len(distinct),
+        real_groups=groups[real],
+        real_bins=bins[real],
+        fake_groups=groups[fake],
+        fake_bins=bins[fake],
+    )
+
+
+def _draw(rng: np.random.Generator, group_count: int, draws: int) -> Integers:
+    """How often each group was drawn: int64 (draws, groups), each row sums to groups."""
+    picks = rng.integers(0, group_count, size=(draws, group_count))
+    picks += np.arange(draws)[:, None] * group_count
+    flat = np.bincount(picks.ravel(), minlength=draws * group_count)
+    return flat.reshape(draws, group_count)
+
+
+def _statistics(sample: _Sample, counts: Integers) -> dict[str, Floats]:
+    """Every number for every draw: float64 (draws,), NaN where that draw lacks a class."""
+    tn, fp, fn, tp = (counts @ sample.cells).T.astype(np.float64)
+    total = tn + fp + fn + tp
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall, fpr = tp / (tp + fn), fp / (tn + fp)
+        found = {
+            "accuracy": (tp + tn) / total,
+            "balanced_accuracy": (recall + 1 - fpr) / 2,
+            "precision_fake": tp / (tp + fp),
+            "recall_fake": recall,
+            "f1_fake": 2 * tp / (2 * tp + fp + fn),
+            "fpr": fpr,
+            "log_loss": counts @ sample.losses / total,
+        }
+        found.update(_ranking(sample, counts))
+    return found
+
+
+def _ranking(sample: _Sample, counts: Integers) -> dict[str, Floats]:
+    """AUC, average precision and EER of each draw."""
+    # Highest score first, so that a running sum is "called fake at this threshold".
+    reals = _by_bin(counts, sample.real_groups, sample.real_bins, sample.bins)[:, ::-1]
+    fakes = _by_bin(counts, sample.fake_groups, sample.fake_bins, sample.bins)[:, ::-1]
+    false_calls, true_calls = reals.cumsum(axis=1), fakes.cumsum(axis=1)
+    real_total, fake_total = false_calls[:, -1:], true_calls[:, -1:]
+    # Share of (fake, real) pairs in the right order; a tie counts half (Mann-Whitney).
+    below = real_total - false_calls + reals / 2
+    auc = (fakes * below).sum(axis=1) / (real_total * fake_total)[:, 0]
+    called = true_calls + false_calls
+    precision = np.divide(true_calls, called, out=np.zeros_like(called), where=called > 0)
+    ap = (fakes * precision).sum(axis=1) / fake_total[:, 0]
+    eer = _equal_error(false_calls / real_total, true_calls / fake_total)
+    return {"auc": auc, "average_precision": ap, "eer": eer}
+
+
+def _by_bin(counts: Integers, groups: Integers, bins: Integers, bin_count: int) -> Floats:
+    """Weight of one class in each bin: float64 (draws, bins)."""
+    weights = np.zeros((len(counts), bin_count))
+    if groups.size:
+        filled, starts = np.unique(bins, return_index=True)
+        weights[:, filled] = np.add.reduceat(counts[:, groups], starts, axis=1)
+    return weights
+
+
+def _equal_error(fpr: Floats, tpr: Floats) -> Floats:
+    """FPR where it meets 1 - TPR, on each row's straight-line ROC curve."""
+    start = np.zeros((len(fpr), 1))
+    fpr, rising = np.hstack([start, fpr]), np.hstack([start, fpr + tpr])
+    rows = np.arange(len(fpr))
+    after = np.maximum((rising >= 1).argmax(axis=1), 1)
+    before = after - 1
+    step = rising[rows, after] - rising[rows, before]
+    share = (1 - rising[rows, before]) / step
+    result: Floats = fpr[rows, before] + share * (fpr[rows, after] - fpr[rows, before])
+    return result
+
+
+def _interval(values: Floats, level: float) -> Interval | None:
+    usable = values[np.isfinite(values)]
+    if len(usable) < _MIN_USABLE_DRAWS * len(values) or math.isclose(usable.min(), usable.max()):
+        return None
+    tail = (1 - level) / 2
+    low, high = np.quantile(usable, [tail, 1 - tail])
+    return Interval(low=float(low), high=float(high))

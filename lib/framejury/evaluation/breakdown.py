@@ -1,0 +1,135 @@
+"""The same counts per manipulation method: which kind of fake gets through?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from framejury.evaluation.binary import Floats, Integers, auc_or_none
+from framejury.evaluation.rows import OUTCOMES, FaceRows, Texts, VideoRows, is_known
+from framejury.schemas import Label
+
+ORIGINAL = "original"
+UNNAMED = "not named"
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCounts:
+    """Videos by outcome; `not_scored` covers every status but `scored`."""
+
+    fake: int
+    real: int
+    inconclusive: int
+    not_scored: int
+
+    @property
+    def total(self) -> int:
+        return self.fake + self.real + self.inconclusive + self.not_scored
+
+
+@dataclass(frozen=True, slots=True)
+class BreakdownRow:
+    """One manipulation method, or the originals, in one layout.
+
+    Attributes:
+        layout, truth: as in `videos`.
+        method: "original" for reals and "not named" for fakes without a method.
+        scored: videos, or faces, with a score.
+        correct: share of them on the right side of the threshold.
+        mean_p_fake: their mean score.
+        auc: these fakes against reals; None for reals, or without reals.
+        auc_against: "the same layout" or "all layouts": which reals; None without an AUC.
+        auc_reals: how many reals that were.
+        verdicts: outcomes of the videos; None for faces.
+    """
+
+    layout: str
+    truth: str
+    method: str
+    scored: int
+    correct: float | None
+    mean_p_fake: float | None
+    auc: float | None
+    auc_against: str | None
+    auc_reals: int
+    verdicts: VerdictCounts | None
+
+
+def verdict_counts(outcomes: Texts) -> VerdictCounts:
+    """Count outcomes, each one of `rows.OUTCOMES`."""
+    counts = Counter(outcomes)
+    return VerdictCounts(*(counts[outcome] for outcome in OUTCOMES))
+
+
+def video_breakdown(labelled: VideoRows) -> tuple[BreakdownRow, ...]:
+    """One row a (layout, truth, method) of labelled videos, fakes before reals."""
+    counted = labelled.scored.astype(np.int64)
+    scores = np.nan_to_num(labelled.scores)  # weight 0 wherever this makes up a 0
+    return _breakdown(labelled, scores, labelled.called_fake, counted, labelled.outcomes)
+
+
+def face_breakdown(known: FaceRows, threshold: float) -> tuple[BreakdownRow, ...]:
+    """One row a (layout, truth, method) of faces of labelled videos, fakes before reals."""
+    return _breakdown(known, known.scores, known.scores >= threshold, known.weights, None)
+
+
+def _breakdown(
+    rows: VideoRows | FaceRows,
+    scores: Floats,
+    called_fake: npt.NDArray[np.bool_],
+    weights: Integers,
+    outcomes: Texts | None,
+) -> tuple[BreakdownRow, ...]:
+    names = _method_names(rows)
+    found = []
+    for layout, truth, method in sorted(set(zip(rows.layouts, rows.labels, names, strict=True))):
+        mine = (rows.layouts == layout) & (rows.labels == truth) & (names == method)
+        is_fake = truth == Label.FAKE.value
+        scored = int(weights[mine].sum())
+        right = int(weights[mine & (called_fake == is_fake)].sum())
+        auc, against, reals = None, None, 0
+        if is_fake and scored:
+            auc, against, reals = _auc_against_reals(rows, scores, weights, mine, layout)
+        found.append(
+            BreakdownRow(
+                layout=layout,
+                truth=truth,
+                method=method,
+                scored=scored,
+                correct=right / scored if scored else None,
+                mean_p_fake=float(scores[mine] @ weights[mine]) / scored if scored else None,
+                auc=auc,
+                auc_against=against,
+                auc_reals=reals,
+                verdicts=None if outcomes is None else verdict_counts(outcomes[mine]),
+            )
+        )
+    return tuple(found)
+
+
+def _auc_against_reals(
+    rows: VideoRows | FaceRows,
+    scores: Floats,
+    weights: Integers,
+    fakes: npt.NDArray[np.bool_],
+    layout: str,
+) -> tuple[float | None, str | None, int]:
+    """AUC of these fakes, which reals it is against, and how many reals."""
+    reals = (rows.labels == Label.REAL.value) & (weights > 0)
+    near = reals & (rows.layouts == layout)
+    chosen, against = (near, "the same layout") if near.any() else (reals, "all layouts")
+    if not chosen.any():
+        return None, None, 0
+    both = chosen | fakes
+    auc = auc_or_none(rows.fake[both], scores[both], weights[both])
+    return auc, against, int(weights[chosen].sum())
+
+
+def _method_names(rows: VideoRows | FaceRows) -> Texts:
+    is_fake = rows.labels == Label.FAKE.value
+    unnamed = np.where(is_fake, UNNAMED, ORIGINAL).astype(object)
+    names: Texts = np.where(is_known(rows.methods), rows.methods, unnamed)
+    return names

@@ -1,0 +1,228 @@
+"""All numbers of one report, computed once; text, JSON, HTML and pictures show the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
+from framejury.evaluation.figures import (
+    CONFUSION_FACE,
+    CONFUSION_VIDEO,
+    ROC,
+    SCORES,
+    RocSeries,
+    ScoreSeries,
+    confusion_face_figure,
+    confusion_video_figure,
+    roc_figure,
+    scores_figure,
+    training_figures,
+)
+from framejury.evaluation.inputs import DEMO, RunInfo, RunReport
+from framejury.evaluation.metrics import (
+    FaceMetrics,
+    RocCurve,
+    VideoMetrics,
+    face_metrics,
+    face_roc,
+    video_metrics,
+    video_roc,
+)
+from framejury.evaluation.predictions import predictions_table
+from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
+from framejury.evaluation.style import Theme
+from framejury.schemas import VERDICT_STATUSES, Status, Verdict
+
+CROSSES = "interval crosses the threshold"
+TOO_FEW = "too few faces"
+
+SOUND = (
+    "Only faces in the picture were judged. Sound was not judged: "
+    "a video whose voice alone is fake can be called real here."
+)
+DEMO_BANNER = (
+    "DEMO MODEL: these verdicts mean nothing. This bundle was trained to show that the system "
+    "runs, not to tell fake from real. Judge no video by it."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """The content of a report.
+
+    Attributes:
+        predictions: one row a video, most suspicious first.
+        outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
+        inconclusive: why scored videos were not decided.
+        threshold: the one in use; None when rows differ or there are none.
+        face: None when no face counts were given or there is no threshold.
+        notes: what a reader must know before believing a number.
+        why_no_accuracy: a sentence when there is no truth to compare with, else None.
+    """
+
+    title: str
+    run: RunInfo
+    is_demo: bool
+    predictions: pa.Table
+    outcomes: VerdictCounts
+    statuses: dict[str, int]
+    inconclusive: dict[str, int]
+    threshold: float | None
+    reducers: tuple[str, ...]
+    video: VideoMetrics
+    face: FaceMetrics | None
+    video_roc: RocCurve | None
+    face_roc: RocCurve | None
+    video_rows: VideoRows
+    face_rows: FaceRows | None
+    notes: tuple[str, ...]
+    why_no_accuracy: str | None
+
+    @property
+    def videos(self) -> int:
+        return self.video.videos
+
+
+def find(report: RunReport) -> Findings:
+    """Compute everything.
+
+    Raises:
+        ValueError: the tables break the contract of `rows.video_rows` or `rows.face_rows`.
+    """
+    report = report.redacted()
+    table = report.verdicts
+    rows = video_rows(table)
+    statuses = Counter(table["status"].to_pylist())
+    thresholds = np.unique(rows.thresholds)
+    threshold = float(thresholds[0]) if len(thresholds) == 1 else None
+    counts = report.face_counts if threshold is not None else None
+    video = video_metrics(table)
+    bundle = report.run.bundle
+    return Findings(
+        title=report.title or f"Verdicts on {report.run.archive}",
+        run=report.run,
+        is_demo=bundle is not None and bundle.purpose == DEMO,
+        predictions=predictions_table(table),
+        outcomes=verdict_counts(rows.outcomes),
+        statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},
+        inconclusive=_why_inconclusive(table),
+        threshold=threshold,
+        reducers=tuple(sorted(set(table["reducer"].to_pylist()))),
+        video=video,
+        face=None if counts is None or threshold is None else face_metrics(counts, threshold),
+        video_roc=video_roc(table),
+        face_roc=None if counts is None else face_roc(counts),
+        video_rows=rows,
+        face_rows=None if report.face_counts is None else face_rows(report.face_counts),
+        notes=(*_own_notes(report, video, threshold), *report.notes),
+        why_no_accuracy=_why_no_accuracy(video),
+    )
+
+
+def pictures(findings: Findings, theme: Theme) -> dict[str, bytes]:
+    """The PNG files of the report by name; the training curves where there is a history."""
+    f = findings
+    overall = f.video.overall
+    face = _face_confusion(f, theme)
+    files = {
+        CONFUSION_FACE: face,
+        CONFUSION_VIDEO: confusion_video_figure(overall.scored.confusion, overall.verdicts, theme),
+        ROC: roc_figure(_roc_series(f), why_no_roc(f), theme),
+        SCORES: scores_figure(_score_series(f), theme),
+    }
+    if f.run.bundle is not None and f.run.bundle.history:
+        files.update(training_figures(f.run.bundle.history, theme))
+    return files
+
+
+def why_no_roc(findings: Findings) -> str:
+    """The sentence for a missing ROC curve."""
+    scored = findings.video.overall.scored
+    if not scored.total:
+        return "No labelled video was scored."
+    only = "FAKE" if scored.fakes else "REAL"
+    return f"All labelled and scored videos are {only}: there is nothing to tell apart."
+
+
+def _face_confusion(f: Findings, theme: Theme) -> bytes:
+    if f.face is None or f.threshold is None:
+        return confusion_face_figure(None, 0.0, theme)
+    return confusion_face_figure(f.face.labelled.confusion, f.threshold, theme)
+
+
+def _roc_series(f: Findings) -> list[RocSeries]:
+    face = None if f.face is None else f.face.labelled
+    pairs = (("videos", f.video_roc, f.video.overall.scored), ("faces", f.face_roc, face))
+    found = []
+    for name, curve, m in pairs:
+        if curve is None or m is None or m.auc is None or m.fpr is None or m.recall_fake is None:
+            continue
+        found.append(RocSeries(name, curve, m.auc, m.total, m.fpr, m.recall_fake))
+    return found
+
+
+def _score_series(f: Findings) -> list[ScoreSeries]:
+    rows = f.video_rows.where(f.video_rows.scored)
+    ones = np.ones(len(rows), np.int64)
+    found = [ScoreSeries("videos", rows.scores, ones, rows.labels, f.threshold)]
+    if f.face_rows is not None:
+        faces = f.face_rows
+        found.append(ScoreSeries("faces", faces.scores, faces.weights, faces.labels, f.threshold))
+    return found
+
+
+def _why_inconclusive(table: pa.Table) -> dict[str, int]:
+    """Reasons of scored videos that were not decided, as `framejury.verdict.decide` has them."""
+    undecided = pc.and_(
+        pc.equal(table["verdict"], Verdict.INCONCLUSIVE.value),
+        pc.equal(table["status"], Status.SCORED.value),
+    )
+    rows = table.filter(undecided)
+    crosses = pc.and_(
+        pc.less(rows["p_fake_low"], rows["threshold"]),
+        pc.less_equal(rows["threshold"], rows["p_fake_high"]),
+    )
+    across = pc.sum(pc.fill_null(crosses, False)).as_py() or 0
+    reasons = {CROSSES: across, TOO_FEW: rows.num_rows - across}
+    return {reason: count for reason, count in reasons.items() if count}
+
+
+def _why_no_accuracy(video: VideoMetrics) -> str | None:
+    if not video.videos:
+        return "There is no video, so there is nothing to be right or wrong about."
+    if video.unlabelled == video.videos:
+        return "No video has a label, so nobody can say here how many verdicts are right."
+    if not video.overall.scored.total:
+        return "No labelled video was scored, so there is no accuracy."
+    return None
+
+
+def _own_notes(report: RunReport, video: VideoMetrics, threshold: float | None) -> list[str]:
+    """What the tables themselves give cause to say."""
+    notes = []
+    table = report.verdicts
+    models = sorted(set(table["model_id"].to_pylist()))
+    if len(models) > 1:
+        notes.append(f"Verdicts of {len(models)} models are mixed: {', '.join(models)}.")
+    if threshold is None and table.num_rows:
+        notes.append("Verdicts were made with different thresholds; faces are not judged here.")
+    reducers = sorted(set(table["reducer"].to_pylist()))
+    if len(reducers) > 1:
+        notes.append(f"Scores were reduced in different ways: {', '.join(reducers)}.")
+    if 0 < video.unlabelled < video.videos:
+        notes.append(
+            f"{video.unlabelled:,} of {video.videos:,} videos have no label; "
+            "accuracy and the like are about the others."
+        )
+    scored = video.overall.scored
+    if scored.total and not (scored.reals and scored.fakes):
+        only = "FAKE" if scored.fakes else "REAL"
+        notes.append(
+            f"All labelled and scored videos are {only}: no AUC, no false-alarm trade-off."
+        )
+    return notes

@@ -1,0 +1,99 @@
+"""Prediction against truth, one row a video: the table, as CSV and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from framejury.evaluation.rows import outcome_column
+from framejury.schemas import Label, Verdict
+
+COLUMNS = (
+    "path",
+    "label",
+    "verdict",
+    "p_fake",
+    "p_fake_low",
+    "p_fake_high",
+    "status",
+    "error",
+    "called",
+    "correct",
+    "layout",
+    "method",
+    "group",
+    "faces_scored",
+    "frames_scored",
+    "persons",
+    "worst_person",
+    "worst_person_p_fake",
+    "threshold",
+    "reducer",
+    "model_id",
+    "run_id",
+    "video_id",
+    "uri",
+)
+"""Columns as in `verdicts` and `videos`, and two of their own: `called` is FAKE or REAL by
+the threshold alone, null when not scored; `correct` is whether a verdict of fake or real is
+the label, null without a label or without such a verdict."""
+
+# A spreadsheet runs a cell that begins so, even in quotes (OWASP, "CSV Injection").
+_FORMULA = "^(\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n])"
+
+
+def predictions_table(verdicts: pa.Table) -> pa.Table:
+    """The verdict table with `COLUMNS`, most suspicious first.
+
+    By `p_fake` falling; videos without a score come last, by status and path.
+    """
+    called = pc.if_else(
+        pc.greater_equal(verdicts["p_fake"], verdicts["threshold"]),
+        Label.FAKE.value,
+        Label.REAL.value,
+    )
+    outcome = outcome_column(verdicts)
+    decided = pc.is_in(outcome, pa.array([Verdict.FAKE.value, Verdict.REAL.value]))
+    agrees = pc.equal(pc.utf8_upper(outcome), verdicts["label"].cast(pa.string()))
+    correct = pc.if_else(decided, agrees, pa.scalar(None, pa.bool_()))
+    full = verdicts.append_column("called", called).append_column("correct", correct)
+    order = pc.sort_indices(
+        full.append_column("_score", pc.fill_null(full["p_fake"], -1.0)),
+        sort_keys=[("_score", "descending"), ("status", "ascending"), ("path", "ascending")],
+    )
+    return full.select(COLUMNS).take(order)
+
+
+def csv_bytes(predictions: pa.Table) -> bytes:
+    """CSV, UTF-8, header, quoted texts, empty for null.
+
+    A text that a spreadsheet would run as a formula gets a leading apostrophe;
+    `predictions.json` has it unchanged.
+    """
+    for index, field in enumerate(predictions.schema):
+        if pa.types.is_string(field.type):
+            safe = pc.replace_substring_regex(
+                predictions[field.name], pattern=_FORMULA, replacement=r"'\1"
+            )
+            predictions = predictions.set_column(index, field.name, safe)
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(predictions, sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def json_bytes(predictions: pa.Table) -> bytes:
+    """A JSON list, one object a line, the columns as keys."""
+    lines = (
+        json.dumps(row, ensure_ascii=False, allow_nan=False) for row in predictions.to_pylist()
+    )
+    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
+
+
+def as_rows(predictions: pa.Table, limit: int) -> list[dict[str, Any]]:
+    """The first `limit` rows as mappings."""
+    rows: list[dict[str, Any]] = predictions.slice(0, limit).to_pylist()
+    return rows

@@ -1,0 +1,217 @@
+"""Verdict rows and face counts as checked columns, ready for counting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from framejury.evaluation.binary import Floats, Integers
+from framejury.schemas import VERDICT_STATUSES, VERDICTS, Label, Status, Verdict
+
+REPORT_COLUMNS = (*VERDICTS.names, "path", "uri", "layout", "label", "method", "group")
+"""What the report reads of each video: `verdicts` joined to `videos`."""
+
+FACE_COUNT_COLUMNS = ("label", "method", "layout", "p_fake", "faces")
+"""A histogram of face scores: how many `faces` share these values."""
+
+NOT_SCORED = "not_scored"
+"""The outcome of a video that has no score, beside the three verdicts."""
+
+OUTCOMES = (Verdict.FAKE.value, Verdict.REAL.value, Verdict.INCONCLUSIVE.value, NOT_SCORED)
+
+Texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoRows:
+    """Columns of verdict rows, each (n,).
+
+    Attributes:
+        labels, methods: object, text or None.
+        layouts, groups, outcomes: object, text; `outcomes` is one of `OUTCOMES`.
+        scores: float64, `p_fake`, NaN where not scored.
+        thresholds: float64, the threshold each row was judged by.
+    """
+
+    labels: Texts
+    methods: Texts
+    layouts: Texts
+    groups: Texts
+    outcomes: Texts
+    scores: Floats
+    thresholds: Floats
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def scored(self) -> npt.NDArray[np.bool_]:
+        return ~np.isnan(self.scores)
+
+    @property
+    def fake(self) -> Integers:
+        """int8 (n,): 1 where the label is FAKE."""
+        return np.asarray(self.labels == Label.FAKE.value, np.int8)
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Where there is a truth."""
+        return is_known(self.labels)
+
+    @property
+    def called_fake(self) -> npt.NDArray[np.bool_]:
+        return self.scores >= self.thresholds
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> VideoRows:
+        return VideoRows(
+            self.labels[mask],
+            self.methods[mask],
+            self.layouts[mask],
+            self.groups[mask],
+            self.outcomes[mask],
+            self.scores[mask],
+            self.thresholds[mask],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceRows:
+    """Columns of face counts, each (n,): as in `VideoRows`, with `weights` int64 faces."""
+
+    labels: Texts
+    methods: Texts
+    layouts: Texts
+    scores: Floats
+    weights: Integers
+
+    @property
+    def fake(self) -> Integers:
+        """int8 (n,): 1 where the label is FAKE."""
+        return np.asarray(self.labels == Label.FAKE.value, np.int8)
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Where there is a truth."""
+        return is_known(self.labels)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> FaceRows:
+        return FaceRows(
+            self.labels[mask],
+            self.methods[mask],
+            self.layouts[mask],
+            self.scores[mask],
+            self.weights[mask],
+        )
+
+
+def video_rows(table: pa.Table) -> VideoRows:
+    """Columns of a verdict table with `REPORT_COLUMNS`.
+
+    Raises:
+        ValueError: a column is missing; a value is outside its closed set or range; a
+            video has a score without the status `scored`, or that status without a score.
+    """
+    _need_columns(table, REPORT_COLUMNS, "the verdict table")
+    _need_values(table, "status", [status.value for status in VERDICT_STATUSES])
+    _need_values(table, "verdict", [verdict.value for verdict in Verdict])
+    _need_values(table, "label", [label.value for label in Label], null=True)
+    for name in ("layout", "group", "threshold"):
+        _need_no_null(table, name)
+    _need_range(table, "p_fake")
+    has_score = pc.is_valid(table["p_fake"])
+    odd = table.filter(pc.not_equal(has_score, pc.equal(table["status"], Status.SCORED.value)))
+    if odd.num_rows:
+        raise ValueError(
+            f"{odd.num_rows} videos contradict themselves: p_fake must be set exactly when "
+            f"status is scored; for example {odd['video_id'][0].as_py()} has status "
+            f"{odd['status'][0].as_py()} and p_fake {odd['p_fake'][0].as_py()}"
+        )
+    return VideoRows(
+        labels=_texts(table["label"]),
+        methods=_texts(table["method"]),
+        layouts=_texts(table["layout"]),
+        groups=_texts(table["group"]),
+        outcomes=_texts(outcome_column(table)),
+        scores=_floats(table["p_fake"]),
+        thresholds=_floats(table["threshold"]),
+    )
+
+
+def face_rows(face_counts: pa.Table) -> FaceRows:
+    """Columns of a face histogram with `FACE_COUNT_COLUMNS`.
+
+    Raises:
+        ValueError: a column is missing, or a value is outside its set or range.
+    """
+    _need_columns(face_counts, FACE_COUNT_COLUMNS, "the face counts")
+    _need_values(face_counts, "label", [label.value for label in Label], null=True)
+    for name in ("layout", "p_fake", "faces"):
+        _need_no_null(face_counts, name)
+    _need_range(face_counts, "p_fake")
+    if not pa.types.is_integer(face_counts["faces"].type):
+        raise ValueError(f"faces must be whole numbers, not {face_counts['faces'].type}")
+    return FaceRows(
+        labels=_texts(face_counts["label"]),
+        methods=_texts(face_counts["method"]),
+        layouts=_texts(face_counts["layout"]),
+        scores=_floats(face_counts["p_fake"]),
+        weights=face_counts["faces"].to_numpy().astype(np.int64),
+    )
+
+
+def outcome_column(table: pa.Table) -> pa.ChunkedArray:
+    """Per row: the verdict where there is a score, else `not_scored`."""
+    has_score = pc.is_valid(table["p_fake"])
+    return pc.if_else(has_score, table["verdict"].cast(pa.string()), NOT_SCORED)
+
+
+def is_known(texts: Texts) -> npt.NDArray[np.bool_]:
+    """bool (n,): where the text is not None."""
+    known: npt.NDArray[np.bool_] = texts != np.array(None, dtype=object)
+    return known
+
+
+def _need_columns(table: pa.Table, names: tuple[str, ...], what: str) -> None:
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise ValueError(
+            f"{what} lacks the columns {', '.join(missing)}; it has {', '.join(table.column_names)}"
+        )
+
+
+def _need_values(table: pa.Table, name: str, allowed: list[str], *, null: bool = False) -> None:
+    found = set(pc.unique(table[name]).to_pylist())
+    odd = found - set(allowed) - ({None} if null else set())
+    if odd:
+        raise ValueError(
+            f"column {name} holds {sorted(map(str, odd))[:5]}; allowed: {', '.join(allowed)}"
+            + (" or null" if null else "")
+        )
+
+
+def _need_no_null(table: pa.Table, name: str) -> None:
+    if table[name].null_count:
+        raise ValueError(f"column {name} is null in {table[name].null_count} rows")
+
+
+def _need_range(table: pa.Table, name: str) -> None:
+    """Every value that is there lies within 0 and 1; NaN is no value of a score."""
+    values: Any = table[name].drop_null().to_numpy()
+    odd = values[~((values >= 0) & (values <= 1))]
+    if odd.size:
+        raise ValueError(f"column {name} must be within 0 to 1 or null; it holds {odd[0]}")
+
+
+def _texts(column: pa.ChunkedArray) -> Texts:
+    values: Texts = column.cast(pa.string()).to_numpy(zero_copy_only=False).astype(object)
+    return values
+
+
+def _floats(column: pa.ChunkedArray) -> Floats:
+    values: Floats = column.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+    return values

@@ -1,0 +1,267 @@
+"""`report.txt`: the report for terminals, mails and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from framejury.evaluation.binary import Confusion
+from framejury.evaluation.breakdown import VerdictCounts
+from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings
+from framejury.evaluation.metrics import SliceMetrics
+from framejury.evaluation.predictions import as_rows
+from framejury.evaluation.wording import (
+    agreement_word,
+    auc_against,
+    bootstrap_sentence,
+    decimal,
+    flat,
+    interval_text,
+    metric_lines,
+    outcome_word,
+    percent,
+    printable,
+    status_meaning,
+    status_word,
+)
+from framejury.schemas import Label
+
+
+def text_report(findings: Findings, *, max_rows: int) -> str:
+    """The whole report as plain text, lines of any length, tables aligned.
+
+    Args:
+        max_rows: rows shown of the prediction table and of the failures; the rest is in
+            `predictions.csv`, and the text says so.
+    """
+    blocks = [
+        _head(findings),
+        _counts(findings),
+        _accuracy(findings),
+        _confusions(findings),
+        _methods(findings),
+        _predictions(findings, max_rows),
+        _failures(findings, max_rows),
+        _run(findings),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def grid(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
+    """An aligned table. `right` has an `r` for each column that is set flush right."""
+    cells = [[printable(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    sides = right.ljust(len(header), "l")
+    lines = [
+        "  ".join(
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _heading(text: str) -> str:
+    return f"{text}\n{'=' * len(text)}"
+
+
+def _head(f: Findings) -> str:
+    lines = [_heading(printable(f.title))]
+    if f.is_demo:
+        lines += ["", "!" * 78, DEMO_BANNER, "!" * 78]
+    lines += ["", SOUND, *(f"Note: {printable(note)}" for note in f.notes)]
+    return "\n".join(lines)
+
+
+def _counts(f: Findings) -> str:
+    o = f.outcomes
+    threshold = "several thresholds" if f.threshold is None else f"threshold {f.threshold:.3f}"
+    reducers = ", ".join(f.reducers) or "none"
+    lines = [
+        _heading(f"{f.video.videos:,} videos"),
+        f"{o.fake:,} fake, {o.real:,} real, {o.inconclusive:,} inconclusive, "
+        f"{o.not_scored:,} not scored ({threshold}, video score: {reducers})",
+        *(f"inconclusive: {count:,} {why}" for why, count in f.inconclusive.items()),
+        "",
+        grid(
+            ("status", "videos", "meaning"),
+            [(status_word(s), f"{n:,}", status_meaning(s)) for s, n in f.statuses.items()],
+            "lr",
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _accuracy(f: Findings) -> str:
+    if f.why_no_accuracy:
+        return f"{_heading('Accuracy')}\n{f.why_no_accuracy}"
+    blocks = [_heading("Accuracy"), _slice(f.video.overall)]
+    if len(f.video.layouts) > 1:
+        rows = [
+            (
+                one.name,
+                one.coverage.labelled,
+                one.scored.total,
+                percent(one.scored.accuracy),
+                interval_text(one.bootstrap.intervals["accuracy"], percent),
+                decimal(one.scored.auc),
+                percent(one.scored.fpr),
+            )
+            for one in f.video.layouts
+        ]
+        header = ("layout", "labelled", "scored", "accuracy", "interval", "AUC", "false alarms")
+        blocks += ["", grid(header, rows, "lrrrlrr")]
+    if f.face is not None:
+        m = f.face.labelled
+        lines = [(line.label, line.value, line.meaning) for line in metric_lines(m, None)]
+        blocks += [
+            "",
+            f"Faces: {m.total:,} of labelled videos, each against the label of its video",
+            grid(("number", "value", "meaning"), lines, "lr"),
+        ]
+    return "\n".join(blocks)
+
+
+def _slice(one: SliceMetrics) -> str:
+    c = one.coverage
+    lines = [
+        (line.label, line.value, line.interval, line.meaning)
+        for line in metric_lines(one.scored, one.bootstrap)
+    ]
+    decided = percent(c.accuracy_decided)
+    interval = interval_text(c.accuracy_decided_interval, percent)
+    return "\n".join(
+        [
+            f"Videos: {c.labelled:,} labelled, {c.scored:,} scored ({percent(c.scored_share)}), "
+            f"{c.decided:,} decided ({percent(c.decided_share)})",
+            f"Of the decided, right: {decided}" + (f" ({interval})" if interval else ""),
+            f"Of all labelled, right: {percent(c.correct_share)} (no answer is not right)",
+            "",
+            "At the threshold, over all scored videos, decided or not:",
+            grid(("number", "value", "interval", "meaning"), lines, "lr"),
+            bootstrap_sentence(one.bootstrap),
+        ]
+    )
+
+
+def _confusions(f: Findings) -> str:
+    if f.why_no_accuracy:
+        return ""
+    blocks = [
+        _heading("Confusion matrices"),
+        "Videos, call at the threshold",
+        _matrix(f.video.overall.scored.confusion),
+        "",
+        "Videos, verdict",
+        _verdict_matrix(f.video.overall.verdicts),
+    ]
+    if f.face is not None:
+        blocks += ["", "Faces, call at the threshold", _matrix(f.face.labelled.confusion)]
+    return "\n".join(blocks)
+
+
+def _matrix(c: Confusion) -> str:
+    rows = [("FAKE", c.tp, c.fn), ("REAL", c.fp, c.tn)]
+    return grid(("truth", "called fake", "called real"), [_shares(row) for row in rows], "lrr")
+
+
+def _verdict_matrix(verdicts: dict[str, VerdictCounts]) -> str:
+    rows = []
+    for label in (Label.FAKE.value, Label.REAL.value):
+        v = verdicts[label]
+        rows.append(_shares((label, v.fake, v.real, v.inconclusive, v.not_scored)))
+    return grid(("truth", "fake", "real", "inconclusive", "not scored"), rows, "lrrrr")
+
+
+def _shares(row: tuple[str, *tuple[int, ...]]) -> tuple[str, ...]:
+    name, *counts = row
+    total = sum(counts)
+    return (name, *(f"{n:,} ({percent(n / total if total else None)})" for n in counts))
+
+
+def _methods(f: Findings) -> str:
+    blocks = []
+    for name, rows in (
+        ("Videos", f.video.methods),
+        ("Faces", () if f.face is None else f.face.methods),
+    ):
+        if rows:
+            table = [
+                (
+                    row.layout,
+                    row.truth,
+                    row.method,
+                    f"{row.scored:,}",
+                    percent(row.correct),
+                    decimal(row.mean_p_fake),
+                    decimal(row.auc) if row.truth == Label.FAKE.value else "",
+                    auc_against(row),
+                )
+                for row in rows
+            ]
+            header = (
+                "layout",
+                "truth",
+                "method",
+                "scored",
+                "right",
+                "mean p_fake",
+                "AUC",
+                "against",
+            )
+            blocks.append(f"{name} by method\n{grid(header, table, 'lllrrrrl')}")
+    return "\n\n".join([_heading("By method"), *blocks]) if blocks else ""
+
+
+def _predictions(f: Findings, max_rows: int) -> str:
+    total = f.predictions.num_rows
+    rows = [
+        (
+            decimal(row["p_fake"]) if row["p_fake"] is not None else "",
+            outcome_word(row),
+            row["label"] or "",
+            agreement_word(row),
+            row["faces_scored"],
+            row["path"],
+        )
+        for row in as_rows(f.predictions, max_rows)
+    ]
+    lines = [
+        _heading("Prediction against truth"),
+        "Most suspicious first; p_fake is the score of the video, 0 real to 1 fake.",
+    ]
+    if total > max_rows:
+        lines.append(f"The first {max_rows:,} of {total:,} videos; all are in predictions.csv.")
+    header = ("p_fake", "verdict", "truth", "", "faces", "video")
+    return "\n".join([*lines, grid(header, rows, "rlllrl")])
+
+
+def _failures(f: Findings, max_rows: int) -> str:
+    total = f.outcomes.not_scored
+    if not total:
+        return f"{_heading('Not scored')}\nEvery video was scored."
+    failed = f.predictions.slice(f.predictions.num_rows - total)
+    rows = [
+        (status_word(row["status"]), row["path"], row["error"] or status_meaning(row["status"]))
+        for row in as_rows(failed, max_rows)
+    ]
+    lines = [_heading(f"Not scored: {total:,}"), grid(("status", "video", "why"), rows)]
+    if total > max_rows:
+        lines.append(f"The first {max_rows:,}; all are in predictions.csv.")
+    return "\n".join(lines)
+
+
+def _run(f: Findings) -> str:
+    run = f.run
+    lines = [
+        ("run", run.run_id),
+        ("report made", f"{run.created_at.isoformat(timespec='seconds')}"),
+        ("archive", run.archive),
+        ("warehouse", run.warehouse),
+        ("model", run.model_id),
+        *((f"seconds: {phase}", f"{seconds:.1f}") for phase, seconds in run.seconds.items()),
+        *((f"this run: {status_word(s)}", str(n)) for s, n in (run.statuses or {}).items()),
+        *((f"version: {name}", version) for name, version in run.versions.items()),
+        *((f"setting: {key}", value) for key, value in flat(run.settings)),
+    ]
+    return f"{_heading('Run')}\n{grid(('fact', 'value'), lines)}"

@@ -1,0 +1,128 @@
+"""How numbers and names are written, the same in text and HTML."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from framejury.evaluation.binary import BinaryMetrics
+from framejury.evaluation.bootstrap import Bootstrap, Interval
+from framejury.evaluation.breakdown import BreakdownRow
+from framejury.evaluation.rows import NOT_SCORED
+from framejury.schemas import STATUS_MEANING, Status
+
+UNDEFINED = "n/a"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLine:
+    """One number ready to print."""
+
+    label: str
+    value: str
+    interval: str
+    meaning: str
+
+
+_METRICS = (
+    ("accuracy", "Accuracy", True, "called right at the threshold"),
+    ("balanced_accuracy", "Balanced accuracy", True, "mean of both classes' shares called right"),
+    ("recall_fake", "Recall (fake)", True, "fakes called fake"),
+    ("fpr", "False alarms", True, "reals called fake (FPR)"),
+    ("precision_fake", "Precision (fake)", True, "of those called fake, really fake"),
+    ("f1_fake", "F1 (fake)", False, "harmonic mean of precision and recall, 0 to 1"),
+    ("auc", "AUC", False, "a random fake scores above a random real, 0 to 1; 0.5 is chance"),
+    ("average_precision", "Average precision", False, "area under precision and recall, 0 to 1"),
+    ("log_loss", "Log loss", False, "0 is perfect; always answering 0.5 gives 0.693"),
+    ("eer", "Equal error rate", True, "where false alarms equal missed fakes"),
+)
+
+
+def metric_lines(metrics: BinaryMetrics, bootstrap: Bootstrap | None) -> list[MetricLine]:
+    """The numbers of `metrics` with their intervals, in reading order."""
+    lines = []
+    for name, label, is_share, meaning in _METRICS:
+        write = percent if is_share else decimal
+        interval = None if bootstrap is None else bootstrap.intervals[name]
+        lines.append(
+            MetricLine(
+                label, write(getattr(metrics, name)), interval_text(interval, write), meaning
+            )
+        )
+    return lines
+
+
+def interval_text(interval: Interval | None, write: Any) -> str:
+    """`low to high`, or nothing."""
+    return "" if interval is None else f"{write(interval.low)} to {write(interval.high)}"
+
+
+def bootstrap_sentence(bootstrap: Bootstrap) -> str:
+    """What the intervals rest on."""
+    return (
+        f"Intervals: {bootstrap.level:.0%} percentile, {bootstrap.draws:,} bootstrap draws of "
+        f"whole groups ({bootstrap.groups:,} groups; {bootstrap.groups_real:,} hold reals, "
+        f"{bootstrap.groups_fake:,} hold fakes). None is given with fewer than 5 groups of a "
+        "class or when every draw agrees."
+    )
+
+
+def auc_against(row: BreakdownRow) -> str:
+    """Which reals the AUC of a method was taken against."""
+    if row.auc_against is None:
+        return ""
+    return f"{row.auc_reals:,} reals of {row.auc_against}"
+
+
+def percent(value: float | None) -> str:
+    return UNDEFINED if value is None else f"{value:.1%}"
+
+
+def decimal(value: float | None) -> str:
+    return UNDEFINED if value is None else f"{value:.3f}"
+
+
+def outcome_word(row: Mapping[str, Any]) -> str:
+    """fake, real, inconclusive or not scored, of one prediction."""
+    return str(row["verdict"]) if row["p_fake"] is not None else NOT_SCORED.replace("_", " ")
+
+
+def agreement_word(row: Mapping[str, Any]) -> str:
+    """right, wrong or undecided of one prediction; empty without a label."""
+    if row["label"] is None:
+        return ""
+    return {True: "right", False: "wrong", None: "undecided"}[row["correct"]]
+
+
+def status_word(status: str) -> str:
+    return status.replace("_", " ")
+
+
+def status_meaning(status: str) -> str:
+    """What a status means, without the notes that only the data dictionary needs."""
+    return STATUS_MEANING[Status(status)].replace(" (`verdicts` only)", "").replace("`", "")
+
+
+def printable(text: object) -> str:
+    """Text without control and direction characters: a file name cannot move the cursor,
+    start a line or turn the reading order around; such characters are shown as escapes."""
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else char
+        for char in str(text)
+    )
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as (dotted key, text) pairs, in the order given."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{name}.")
+        elif isinstance(value, float):
+            yield name, f"{value:.6g}"
+        else:
+            yield name, "null" if value is None else str(value)

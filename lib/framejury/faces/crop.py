@@ -1,0 +1,163 @@
+"""What is cut out around a face, and how it is stored. The one place that flips BGR and RGB."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from framejury.records import Box, Image, Region, Size
+
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_SEAL_HEAD = b"\xff\xfe\x00\x10crc32:"
+_SEAL_BYTES = len(_SEAL_HEAD) + 8
+"""A JPEG comment of 18 bytes with the CRC-32 of the rest; PNG has check sums of its own."""
+
+
+def crop_region(
+    box: Box, size: Size, margin_ratio: float, shape: Literal["square", "box"] = "square"
+) -> Region:
+    """The part of a frame that the crop of `box` shows.
+
+    Args:
+        box: full-frame pixels; may be fractional, without area, and reach beyond the frame.
+        size: of the frame.
+        margin_ratio: added on each side, as a share of the side (of the longer for square).
+        shape: square grows the box around its centre to its longer side first; box does not.
+
+    Returns:
+        whole pixels inside the frame, at least 1 x 1. A square that the border of the frame
+        cuts is no longer square.
+
+    Raises:
+        ValueError: the box is not finite, has a negative side, or does not touch the frame.
+    """
+    values = (box.x, box.y, box.width, box.height)
+    if not all(map(math.isfinite, values)) or box.width < 0 or box.height < 0:
+        raise ValueError(f"a box needs finite numbers and sides from 0, got {box}")
+    if not (-box.width <= box.x <= size.width and -box.height <= box.y <= size.height):
+        raise ValueError(f"{box} does not touch a frame of {size}")
+    width, height = box.width, box.height
+    if shape == "square":
+        width = height = max(width, height)
+    x, y = box.center
+    left, right = _span(x, width * (1 + 2 * margin_ratio), size.width)
+    top, bottom = _span(y, height * (1 + 2 * margin_ratio), size.height)
+    return Region(left, top, right - left, bottom - top)
+
+
+def _span(center: float, length: float, limit: int) -> tuple[int, int]:
+    """First and past the last pixel around `center`, at least one, within 0 to `limit`."""
+    whole = max(round(length), 1)  # rounded first, so that a square stays one
+    start = math.floor(center - whole / 2 + 0.5)
+    first = min(max(start, 0), limit - 1)
+    return first, max(min(start + whole, limit), first + 1)
+
+
+def cut(image: Image, region: Region, max_side_px: int) -> Image:
+    """The pixels of `region`, reduced (INTER_AREA) when its longer side is over `max_side_px`.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        region: inside the image.
+        max_side_px: longest side of the result, pixels.
+
+    Returns:
+        uint8 (height, width, 3) RGB, a contiguous copy.
+
+    Raises:
+        ValueError: the region is empty or reaches beyond the image.
+    """
+    height, width = image.shape[:2]
+    right, bottom = region.x + region.width, region.y + region.height
+    inside = 0 <= region.x < right <= width and 0 <= region.y < bottom <= height
+    if not inside:
+        raise ValueError(f"{region} is empty or outside an image of {width} x {height} pixels")
+    part = image[region.y : bottom, region.x : right]
+    factor = max_side_px / max(region.width, region.height)
+    if factor >= 1:
+        return part.copy(order="C")
+    target = max(round(region.width * factor), 1), max(round(region.height * factor), 1)
+    return np.asarray(cv2.resize(part, target, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def encode_crop(
+    crop: Image,
+    format: Literal["jpeg", "png"] = "jpeg",  # noqa: A002 - as the setting crops.format
+    jpeg_quality: int = 98,
+) -> bytes:
+    """A crop as an image file.
+
+    Args:
+        crop: uint8 (height, width, 3) RGB.
+        format: jpeg keeps chroma at full resolution (4:4:4) and carries a check sum as a
+            comment, which other programs ignore; png loses nothing.
+        jpeg_quality: 0 to 100; png ignores it.
+
+    Raises:
+        ValueError: not such an array, an unknown format, or a side over the format's limit.
+    """
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or crop.size == 0:
+        raise ValueError(f"a crop must be uint8 (height, width, 3), got {crop.dtype} {crop.shape}")
+    if format == "jpeg":
+        extension = ".jpg"
+        options = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    elif format == "png":
+        extension, options = ".png", []
+    else:
+        raise ValueError(f"format must be jpeg or png, got {format!r}")
+    try:
+        written, data = cv2.imencode(extension, cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), options)
+    except cv2.error as error:
+        raise ValueError(f"cannot write a crop of {crop.shape} as {format}: {error}") from error
+    if not written:
+        raise ValueError(f"cannot write a crop of {crop.shape} as {format}")
+    return _sealed(bytes(data)) if format == "jpeg" else bytes(data)
+
+
+def decode_crop(data: bytes) -> Image:
+    """The picture of an image file that `encode_crop` wrote; other JPEG and PNG files work too.
+
+    Returns:
+        uint8 (height, width, 3) RGB.
+
+    Raises:
+        ValueError: the bytes are no picture, are cut short, or were altered (which a JPEG
+            that `encode_crop` did not write cannot tell).
+    """
+    if not data:
+        raise ValueError("a crop of 0 bytes is no picture")
+    if data.startswith(_JPEG_START):
+        _check_jpeg(data)
+    try:
+        picture = cv2.imdecode(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        )
+    except cv2.error as error:
+        raise ValueError(f"a crop of {len(data)} bytes cannot be decoded: {error}") from error
+    if picture is None:
+        raise ValueError(f"a crop of {len(data)} bytes is no picture or is damaged")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _sealed(jpeg: bytes) -> bytes:
+    """The same JPEG with its check sum as a comment, after the JFIF header that must be first."""
+    header_end = 4 + int.from_bytes(jpeg[4:6], "big")
+    seal = _SEAL_HEAD + b"%08x" % zlib.crc32(jpeg)
+    return jpeg[:header_end] + seal + jpeg[header_end:]
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Refuse what libjpeg would accept: it fills what is missing or garbled with grey."""
+    if not data.endswith(_JPEG_END):
+        raise ValueError(f"a JPEG crop of {len(data)} bytes has no end; it was cut short")
+    at = data.find(_SEAL_HEAD, 0, 64)
+    if at < 0:
+        return
+    stop = at + _SEAL_BYTES
+    if data[at + len(_SEAL_HEAD) : stop] != b"%08x" % zlib.crc32(data[:at] + data[stop:]):
+        raise ValueError(f"a JPEG crop of {len(data)} bytes was altered: its check sum is wrong")

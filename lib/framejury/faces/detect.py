@@ -1,0 +1,182 @@
+"""From full frames to the faces that are kept: reduce, detect, scale back, choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from framejury.config import DetectionSettings
+from framejury.faces.haar import HaarDetector
+from framejury.faces.mtcnn import MIN_FACE_PX, MtcnnDetector
+from framejury.records import Box, DetectedFace, Image, Point, Size
+
+SAME_FACE_IOU = 0.35
+"""Boxes of one frame that share this much of their union show the same face."""
+
+SAME_FACE_CONTAINMENT = 0.7
+"""So do boxes of which the smaller lies in the other by this share."""
+
+_BATCH_PX = 2**21
+"""Most pixels of reduced frames detected at once; some 100 MB in MTCNN, and no slower."""
+
+
+class Detector(Protocol):
+    """What finds faces. Loads its model when made; `detect` may be called any number of times."""
+
+    @property
+    def name(self) -> str:
+        """`mtcnn` or `haar`, as in the column `faces.detector`."""
+
+    def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
+        """Faces of each image (uint8 RGB, all of one size), in pixels of that image."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameDetections:
+    """What one frame shows.
+
+    Attributes:
+        faces: those kept, left to right, in full-frame pixels.
+        found: distinct faces above the threshold, before size and choice, count.
+    """
+
+    faces: tuple[DetectedFace, ...]
+    found: int
+
+
+def make_detector(settings: DetectionSettings, threads: int) -> Detector:
+    """The detector that `settings.detector` names.
+
+    Args:
+        settings: its name, threshold and `haar_*` settings.
+        threads: of MTCNN's networks, count; Haar always runs on one.
+
+    Raises:
+        SetupError: its model files are missing from the installation.
+    """
+    if settings.detector == "haar":
+        return HaarDetector(settings)
+    # ONet's own threshold is 0.8; a lower one asked for must not stop there.
+    return MtcnnDetector(threads, onet_threshold=min(0.8, settings.threshold))
+
+
+def detection_scale(size: Size, settings: DetectionSettings) -> float:
+    """By how much a frame is reduced for detection, 0 to 1.
+
+    Until a face of `min_face_px` has the 20 pixels MTCNN needs, but the shorter side not
+    below `frame_side_px`; never enlarged.
+    """
+    shorter = min(size.height, size.width)
+    return min(1.0, max(MIN_FACE_PX / settings.min_face_px, settings.frame_side_px / shorter))
+
+
+def find_faces(
+    images: Sequence[Image], detector: Detector, settings: DetectionSettings
+) -> list[FrameDetections]:
+    """The faces of each frame.
+
+    Args:
+        images: full-resolution frames, uint8 (height, width, 3) RGB, sizes may differ.
+        detector: from `make_detector`.
+        settings: how frames are reduced and which faces stay.
+
+    Returns:
+        one record a frame, in order; boxes and landmarks in full-frame pixels, not rounded.
+    """
+    results: list[FrameDetections] = []
+    for batch in _batches(images, settings):
+        reduced = [_reduce(image, detection_scale(_size(image), settings)) for image in batch]
+        for image, small, faces in zip(batch, reduced, detector.detect(reduced), strict=True):
+            full = [_rescaled(face, _size(small), _size(image)) for face in faces]
+            results.append(_choose(full, settings))
+    return results
+
+
+def select_faces(faces: Sequence[DetectedFace], settings: DetectionSettings) -> list[DetectedFace]:
+    """The faces of one frame that are kept, left to right.
+
+    In this order: `threshold`; several boxes of one face become the most confident (of
+    equals the largest); `min_face_px` (longer side of the box); `keep`; `max_faces`.
+
+    Args:
+        faces: in full-frame pixels, as the detector ordered them.
+    """
+    return list(_choose(faces, settings).faces)
+
+
+def _choose(faces: Sequence[DetectedFace], settings: DetectionSettings) -> FrameDetections:
+    distinct = _distinct([face for face in faces if face.confidence >= settings.threshold])
+    chosen = [
+        face for face in distinct if max(face.box.width, face.box.height) >= settings.min_face_px
+    ]
+    by_area = sorted(chosen, key=lambda face: face.box.area, reverse=True)
+    if settings.keep == "largest":
+        chosen = by_area[:1]
+    elif settings.keep == "first":
+        chosen = chosen[:1]
+    elif settings.keep == "last":
+        chosen = chosen[-1:]
+    else:
+        chosen = by_area[: settings.max_faces]
+    chosen.sort(key=lambda face: (face.box.center, face.box.area))
+    return FrameDetections(tuple(chosen), found=len(distinct))
+
+
+def _distinct(faces: Sequence[DetectedFace]) -> list[DetectedFace]:
+    """One box a face, in the order given."""
+    best_first = sorted(
+        range(len(faces)), key=lambda rank: (-faces[rank].confidence, -faces[rank].box.area, rank)
+    )
+    kept: list[int] = []
+    for rank in best_first:
+        if not any(_same_face(faces[rank].box, faces[other].box) for other in kept):
+            kept.append(rank)
+    return [faces[rank] for rank in sorted(kept)]
+
+
+def _same_face(one: Box, other: Box) -> bool:
+    smaller = min(one.area, other.area)
+    contained = one.intersection(other) / smaller if smaller > 0 else 0.0
+    return contained >= SAME_FACE_CONTAINMENT or one.iou(other) >= SAME_FACE_IOU
+
+
+def _batches(images: Sequence[Image], settings: DetectionSettings) -> Iterator[list[Image]]:
+    """Runs of neighbouring frames of one size, each within `_BATCH_PX` once reduced."""
+    batch: list[Image] = []
+    for image in images:
+        if batch:
+            size = _size(image)
+            px = size.height * size.width * detection_scale(size, settings) ** 2
+            if size != _size(batch[0]) or px * (len(batch) + 1) > _BATCH_PX:
+                yield batch
+                batch = []
+        batch.append(image)
+    if batch:
+        yield batch
+
+
+def _reduce(image: Image, scale: float) -> Image:
+    if scale >= 1.0:
+        return image
+    size = _size(image)
+    reduced = Size(max(round(size.height * scale), 1), max(round(size.width * scale), 1))
+    small = cv2.resize(image, (reduced.width, reduced.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def _rescaled(face: DetectedFace, source: Size, target: Size) -> DetectedFace:
+    """The face as found in a picture of size `source`, in pixels of the same at `target`."""
+    x, y = target.width / source.width, target.height / source.height
+    box = Box(face.box.x * x, face.box.y * y, face.box.width * x, face.box.height * y)
+    landmarks = face.landmarks
+    if landmarks is not None:
+        landmarks = tuple(Point(point.x * x, point.y * y) for point in landmarks)
+    return DetectedFace(box, face.confidence, landmarks)
+
+
+def _size(image: Image) -> Size:
+    return Size(*image.shape[:2])

@@ -1,0 +1,39 @@
+"""The crop itself as the network's input."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from framejury.records import Image
+
+
+def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
+    """The crop, its longer side scaled to `input_px`, centred on black.
+
+    The shape of the face is kept (no stretching): a crop that the border of the frame cut
+    gets black bars. Reduced by INTER_AREA, enlarged by INTER_CUBIC, untouched when it fits.
+    An odd bar is one pixel wider at the right or the bottom.
+
+    Args:
+        crop: uint8 (height, width, 3) RGB, not empty.
+        input_px: side of the network's input, pixels.
+
+    Returns:
+        uint8 (input_px, input_px, 3) RGB.
+
+    Raises:
+        ValueError: `crop` is not such an array.
+    """
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or crop.size == 0:
+        raise ValueError(f"a crop must be uint8 (height, width, 3), got {crop.dtype} {crop.shape}")
+    longer = max(crop.shape[:2])
+    height, width = (max(round(side * input_px / longer), 1) for side in crop.shape[:2])
+    if longer != input_px:
+        method = cv2.INTER_AREA if longer > input_px else cv2.INTER_CUBIC
+        crop = np.asarray(cv2.resize(crop, (width, height), interpolation=method), np.uint8)
+    canvas = np.zeros((input_px, input_px, 3), np.uint8)
+    top, left = (input_px - height) // 2, (input_px - width) // 2
+    canvas[top : top + height, left : left + width] = crop
+    return canvas

@@ -1,0 +1,216 @@
+"""Crop regions, cutting, and the image codec on a real face."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framejury.faces.crop import crop_region, cut, decode_crop, encode_crop
+from framejury.records import Box, Region, Size
+
+FRAME = Size(height=480, width=640)
+
+
+@pytest.fixture(scope="module")
+def face():
+    """The astronaut's face with margin, uint8 (172, 172, 3) RGB."""
+    return skimage.data.astronaut()[31:203, 137:309].copy()
+
+
+def _psnr_db(one, other):
+    return 10 * math.log10(255**2 / np.mean((one.astype(float) - other) ** 2))
+
+
+# --- crop_region ---
+
+
+@pytest.mark.parametrize(
+    ("box", "margin_ratio", "shape", "expected"),
+    [
+        (Box(100, 100, 50, 50), 0.0, "square", Region(100, 100, 50, 50)),
+        (Box(100, 100, 40, 60), 0.0, "square", Region(90, 100, 60, 60)),
+        (Box(100, 100, 40, 60), 0.5, "square", Region(60, 70, 120, 120)),
+        (Box(100, 100, 40, 60), 0.0, "box", Region(100, 100, 40, 60)),
+        (Box(100, 100, 40, 60), 0.5, "box", Region(80, 70, 80, 120)),
+        (Box(100.4, 99.6, 50.3, 50.2), 0.0, "square", Region(101, 100, 50, 50)),
+        (Box(-30, -20, 50, 50), 0.0, "square", Region(0, 0, 20, 30)),
+        (Box(620, 460, 50, 50), 0.0, "box", Region(620, 460, 20, 20)),
+        (Box(-100, -100, 1000, 1000), 0.3, "square", Region(0, 0, 640, 480)),
+        (Box(-50, 100, 50, 50), 0.0, "square", Region(0, 100, 1, 50)),
+        (Box(640, 480, 0, 0), 0.0, "box", Region(639, 479, 1, 1)),
+        (Box(10.2, 10.2, 0.3, 0.1), 0.0, "box", Region(10, 10, 1, 1)),
+    ],
+)
+def test_crop_region(box, margin_ratio, shape, expected):
+    assert crop_region(box, FRAME, margin_ratio, shape) == expected
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box(641, 0, 10, 10),
+        Box(-11, 0, 10, 10),
+        Box(0, 481, 10, 10),
+        Box(0, -10.5, 10, 10),
+        Box(math.nan, 0, 10, 10),
+        Box(0, 0, math.inf, 10),
+        Box(10, 10, -1, 5),
+    ],
+)
+def test_a_box_that_shows_nothing_of_the_frame_is_refused(box):
+    with pytest.raises(ValueError, match="Box"):
+        crop_region(box, FRAME, 0.3, "square")
+
+
+@st.composite
+def _touching(draw):
+    """A frame and a box that touches it, fractional and often beyond the border."""
+    size = Size(draw(st.integers(1, 2000)), draw(st.integers(1, 2000)))
+    width, height = draw(st.floats(0, 3000)), draw(st.floats(0, 3000))
+    x = draw(st.floats(-width, size.width))
+    y = draw(st.floats(-height, size.height))
+    return size, Box(x, y, width, height)
+
+
+@settings(max_examples=400, deadline=None)
+@given(_touching(), st.floats(0, 3), st.sampled_from(["square", "box"]))
+def test_a_region_lies_in_the_frame_and_holds_the_box(case, margin_ratio, shape):
+    size, box = case
+    region = crop_region(box, size, margin_ratio, shape)
+    right, bottom = region.x + region.width, region.y + region.height
+    assert 0 <= region.x < right <= size.width
+    assert 0 <= region.y < bottom <= size.height
+    # Whole pixels: within one of the part of the box inside the frame.
+    assert region.x <= max(box.x, 0) + 1
+    assert region.y <= max(box.y, 0) + 1
+    assert right >= min(box.x + box.width, size.width) - 1
+    assert bottom >= min(box.y + box.height, size.height) - 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.floats(300, 400), st.floats(300, 400), st.floats(1, 80), st.floats(1, 80), st.floats(0, 1)
+)
+def test_a_square_away_from_the_border_is_square_and_centred(x, y, width, height, margin_ratio):
+    box = Box(x, y, width, height)
+    region = crop_region(box, Size(1000, 1000), margin_ratio, "square")
+    assert region.width == region.height
+    assert abs(region.width - max(width, height) * (1 + 2 * margin_ratio)) <= 0.5
+    assert abs(region.x + region.width / 2 - box.center[0]) <= 0.5
+    assert abs(region.y + region.height / 2 - box.center[1]) <= 0.5
+
+
+# --- cut ---
+
+
+def test_cut_is_a_contiguous_copy():
+    frame = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
+    crop = cut(frame, Region(x=4, y=2, width=6, height=5), max_side_px=100)
+    assert crop.tolist() == frame[2:7, 4:10].tolist()
+    assert crop.flags["C_CONTIGUOUS"]
+    before = frame.copy()
+    crop[:] = 0
+    assert np.array_equal(frame, before)
+
+
+def test_a_cut_of_the_whole_frame_is_a_copy_too():
+    frame = np.full((8, 8, 3), 7, np.uint8)
+    cut(frame, Region(0, 0, 8, 8), 8)[:] = 0
+    assert (frame == 7).all()
+
+
+def test_large_cuts_are_reduced_by_area():
+    frame = np.zeros((64, 128, 3), np.uint8)
+    frame[:, ::4] = 200  # a quarter of the columns: averages to 50, sampling would not
+    crop = cut(frame, Region(0, 0, 128, 64), max_side_px=32)
+    assert crop.shape == (16, 32, 3)
+    assert np.unique(crop).tolist() == [50]
+    assert cut(frame, Region(0, 0, 128, 1), max_side_px=32).shape == (1, 32, 3)
+
+
+@pytest.mark.parametrize(
+    "region", [Region(0, 0, 0, 5), Region(-1, 0, 5, 5), Region(26, 0, 5, 5), Region(0, 16, 5, 5)]
+)
+def test_a_cut_outside_the_image_is_refused(region):
+    with pytest.raises(ValueError, match="outside an image of 30 x 20"):
+        cut(np.zeros((20, 30, 3), np.uint8), region, 100)
+
+
+# --- the codec ---
+
+
+def test_jpeg_of_a_face_is_near_lossless(face):
+    assert _psnr_db(face, decode_crop(encode_crop(face, "jpeg", 98))) > 43.5  # measured 44.1
+    assert _psnr_db(face, decode_crop(encode_crop(face, "jpeg", 100))) > 50.0  # measured 50.4
+
+
+def test_jpeg_keeps_chroma_at_full_resolution(face):
+    data = encode_crop(face, "jpeg", 98)
+    start = data.index(b"\xff\xc0")  # frame header: precision, height, width, count, components
+    components = [data[start + 10 + 3 * k : start + 13 + 3 * k] for k in range(data[start + 9])]
+    assert [component[1] for component in components] == [0x11, 0x11, 0x11]
+    # One-pixel columns of equal brightness: halved chroma would average them away.
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2], stripes[:, 1::2] = (220, 60, 60), (40, 130, 130)
+    decoded = decode_crop(encode_crop(stripes, "jpeg", 98)).astype(int)
+    assert np.abs(decoded - stripes).mean() < 5
+
+
+def test_colours_are_not_swapped_and_the_file_is_right_for_others(face):
+    red = np.zeros((40, 40, 3), np.uint8)
+    red[..., 0] = 200
+    for kind in ("jpeg", "png"):
+        data = encode_crop(red, kind)
+        assert decode_crop(data)[20, 20, 0] > 190
+        assert decode_crop(data)[20, 20, 2] < 10
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert bgr[20, 20, 2] > 190  # another reader sees red as well
+    assert np.array_equal(decode_crop(encode_crop(face, "png")), face)
+
+
+def test_pictures_of_one_pixel_survive():
+    pixel = np.full((1, 1, 3), (10, 120, 250), np.uint8)
+    assert np.array_equal(decode_crop(encode_crop(pixel, "png")), pixel)
+    assert np.abs(decode_crop(encode_crop(pixel, "jpeg", 100)).astype(int) - pixel).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+@pytest.mark.parametrize("lost", [1, 2, 20, 1000, 10_000])
+def test_a_crop_that_was_cut_short_is_refused(face, kind, lost):
+    with pytest.raises(ValueError, match="crop of"):
+        decode_crop(encode_crop(face, kind)[:-lost])
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_a_crop_with_an_altered_byte_is_refused(face, kind):
+    data = encode_crop(face, kind)
+    for at in range(60, len(data), 997):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x10
+        with pytest.raises(ValueError, match="crop of"):
+            decode_crop(bytes(damaged))
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xd9", b"no picture", bytes(100)])
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(ValueError, match="no picture"):
+        decode_crop(data)
+
+
+def test_a_jpeg_of_another_program_is_read(face):
+    written = bytes(cv2.imencode(".jpg", face[..., ::-1])[1])
+    assert _psnr_db(face, decode_crop(written)) > 35
+    with pytest.raises(ValueError, match="cut short"):  # although libjpeg would fill in grey
+        decode_crop(written[: len(written) // 2])
+
+
+def test_wrong_input_to_encode_is_refused(face):
+    with pytest.raises(ValueError, match="jpeg or png"):
+        encode_crop(face, "webp")
+    for wrong in (face[..., 0], face.astype(np.float32), face[:0]):
+        with pytest.raises(ValueError, match="uint8"):
+            encode_crop(wrong)

@@ -28,6 +28,7 @@ from framejury.commandline import (
 )
 from framejury.config import Settings
 from framejury.examine import ExaminePlan, framed_for
+from framejury.facts import bundle_facts, versions
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
@@ -39,7 +40,7 @@ from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.tables.verdicts import bundle_facts, make_report, versions, write_report
+from framejury.tables.verdicts import make_report, write_report
 from framejury.warehouse import Commit, Run, Warehouse
 
 _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "spark"]

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.facts import latest_bundle, versions
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.tables.verdicts import latest_bundle, make_report, versions, write_report
+from framejury.tables.verdicts import make_report, write_report
 from framejury.warehouse import Warehouse
 
 

@@ -17,13 +17,13 @@ from framejury.commandline import (
     settings_of,
 )
 from framejury.errors import BundleError
+from framejury.facts import bundle_facts
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.tables.extract import ship_bundle
 from framejury.tables.score import score_faces
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
-from framejury.tables.verdicts import bundle_facts
 from framejury.warehouse import Warehouse
 
 

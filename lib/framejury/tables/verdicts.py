@@ -1,56 +1,19 @@
-"""What reduce, nightly and report share: the rules of a run, and the report's facts."""
+"""From verdicts in Spark to a report on disk: what reduce, nightly and report share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from framejury import __version__
-from framejury.errors import WarehouseError
 from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
-from framejury.model.manifest import CARD_NAME, Bundle
+from framejury.facts import archive_of
 from framejury.storage import Location
 from framejury.tables.summary import described, face_counts
 from framejury.warehouse import Commit, Warehouse
-
-_LIBRARIES = ("pyspark", "av", "onnxruntime", "opencv-python-headless", "numpy", "pyarrow")
-
-
-def bundle_facts(bundle: Bundle) -> dict[str, Any]:
-    """What later runs and reports need to know of a bundle, as plain values."""
-    return {
-        "model_id": bundle.model_id,
-        "purpose": bundle.purpose,
-        "threshold": bundle.threshold,
-        "metrics": {
-            side: {name: asdict(figure) for name, figure in figures.items()}
-            for side, figures in bundle.metrics.items()
-        },
-        "card": (bundle.directory / CARD_NAME).read_text(encoding="utf-8"),
-    }
-
-
-def latest_bundle(warehouse: Warehouse) -> dict[str, Any]:
-    """`bundle_facts` of the latest run that scored.
-
-    Raises:
-        WarehouseError: nothing was scored yet.
-    """
-    for commit in reversed(warehouse.with_table("face_scores")):
-        facts: dict[str, Any] = commit.facts["bundle"]
-        return facts
-    raise WarehouseError(warehouse.missing("face_scores"))
-
-
-def versions() -> dict[str, str]:
-    """Versions of framejury and what it stands on."""
-    return {"framejury": __version__, **{name: version(name) for name in _LIBRARIES}}
 
 
 def make_report(
@@ -77,7 +40,7 @@ def make_report(
     info = RunInfo(
         run_id=commit.run_id,
         created_at=now,
-        archive=_archive(warehouse),
+        archive=archive_of(warehouse),
         warehouse=warehouse.location.uri,
         model_id=str(commit.model_id),
         bundle=BundleInfo(bundle["purpose"], bundle["card"], bundle["metrics"]),
@@ -87,7 +50,7 @@ def make_report(
         statuses=facts.get("statuses"),
     )
     table: pa.Table = described(verdicts, videos)
-    return RunReport(table, face_counts(scores, videos), info)
+    return RunReport(table, face_counts(scores, videos), info, notes=_notes(warehouse))
 
 
 def write_report(warehouse: Warehouse, report: RunReport) -> Location:
@@ -97,5 +60,10 @@ def write_report(warehouse: Warehouse, report: RunReport) -> Location:
     return warehouse.write_report(report.run.run_id, build_report(report))
 
 
-def _archive(warehouse: Warehouse) -> str:
-    return next((str(c.archive) for c in reversed(warehouse.commits()) if c.archive), "")
+def _notes(warehouse: Warehouse) -> tuple[str, ...]:
+    if not warehouse.with_table("splits"):
+        return ()
+    return (
+        "Videos of this archive were split for training here, so a bundle trained on them may "
+        "know some of these videos. Held-out figures: framejury evaluate --side test.",
+    )

@@ -1,0 +1,60 @@
+"""A small real bundle for tests of what comes after training; made without TensorFlow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from framejury.model.bundle import write_bundle
+from framejury.model.manifest import (
+    Bundle,
+    Framing,
+    Manifest,
+    PixelContract,
+    TrainingData,
+)
+
+MANIFEST = Manifest(
+    purpose="detector",
+    backbone="efficientnet_b0",
+    signal="rgb",
+    pixels=PixelContract(input_px=32),
+    framing=Framing(margin_ratio=0.3, shape="square"),
+    threshold=0.5,
+    data=TrainingData(description="No data.", fingerprint="a" * 64, counts=()),
+    settings={},
+    libraries={},
+    created_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+)
+
+
+def brightness_network(
+    path: Path, scale: float = 1 / 255, input_px: int = 32, batch: str | int = "n"
+) -> Path:
+    """An ONNX network whose score is the mean of the red channel times `scale`."""
+    pick = np.array([[scale], [0.0], [0.0]], dtype=np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("MatMul", ["mean", "pick"], ["p_fake"]),
+    ]
+    shape = [batch, input_px, input_px, 3]
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("p_fake", TensorProto.FLOAT, [batch, 1])],
+        [numpy_helper.from_array(pick, "pick")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    return path
+
+
+def brightness_bundle(directory: Path) -> Bundle:
+    """A bundle that calls bright faces fake."""
+    network = brightness_network(directory.with_name(f"{directory.name}.onnx"))
+    return write_bundle(directory, MANIFEST, network)

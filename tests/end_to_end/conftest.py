@@ -1,0 +1,58 @@
+"""Jobs as users start them: `spark-submit jobs/NAME.py`, `framejury VERB`, in processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(sys.executable).parent
+CORPUS = ROOT.parent / "shared" / "corpus"
+
+
+def run(program: str, *args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a program of this environment and keep what it prints."""
+    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    return subprocess.run(
+        [str(PROGRAMS / program), *map(str, args)],
+        cwd=cwd,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=1500,
+        check=False,
+    )
+
+
+def submit(job: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
+    """`spark-submit jobs/JOB.py ...`."""
+    properties = ["--properties-file", ROOT / "conf" / "spark" / "local.conf"]
+    return run("spark-submit", *properties, ROOT / "jobs" / f"{job}.py", *args)
+
+
+def ok(result: subprocess.CompletedProcess[str]) -> str:
+    """What a program printed that must have ended well."""
+    assert result.returncode == 0, shown(result)
+    return result.stdout
+
+
+def shown(result: subprocess.CompletedProcess[str]) -> str:
+    """Everything of a process, for a failed assertion."""
+    return f"{result.args}\nexit {result.returncode}\n{result.stdout}\n{result.stderr[-6000:]}"
+
+
+def lines_of_error(result: subprocess.CompletedProcess[str]) -> Sequence[str]:
+    """framejury's own error lines."""
+    return [line for line in result.stderr.splitlines() if "error:" in line]
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    if not (CORPUS / "CORPUS.csv").is_file():
+        pytest.skip("the corpus of real videos is not beside the checkout (../shared/corpus)")
+    return CORPUS

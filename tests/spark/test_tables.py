@@ -1,0 +1,242 @@
+"""Index, extract, plan and score on a real session and real media files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from framejury.config import Settings, settings_from
+from framejury.errors import ArchiveError
+from framejury.examine import ExaminePlan, settings_id
+from framejury.faces.crop import decode_crop
+from framejury.model.bundle import load_bundle
+from framejury.model.runtime import Scorer
+from framejury.tables.extract import examine_videos, ship_bundle, task_count
+from framejury.tables.index import index_archive, videos_table
+from framejury.tables.plan import videos_to_extract, videos_to_judge
+from framejury.tables.score import score_faces
+from framejury.tables.store import Store
+from framejury.tables.summary import face_counts
+from framejury.warehouse import Run, Warehouse
+from tests import clips
+from tests.bundles import brightness_bundle
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SETTINGS = settings_from({"sampling": {"frames": 4}})
+
+
+@dataclass
+class World:
+    """An archive, its warehouse, and the ids of its files by name."""
+
+    archive: Path
+    warehouse: Warehouse
+    store: Store
+    ids: dict[str, str]
+    bundle_dir: Path
+
+
+@pytest.fixture(scope="module")
+def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    root = tmp_path_factory.mktemp("world")
+    archive = root / "archive"
+    archive.mkdir()
+    face = clips.face_frames(12)
+    clips.write_clip(archive / "RealAda.mp4", face)
+    clips.write_clip(archive / "FakeAda.mp4", [255 - frame for frame in face][:1] + face[1:])
+    clips.write_clip(archive / "landscape.mkv", clips.plain_frames(10))
+    clips.write_audio_only(archive / "sound only.mp4")
+    clips.write_empty(archive / "empty.mp4")
+    clips.write_text(archive / "text.mp4")
+    clips.write_without_moov(archive / "cut.mp4", face)
+    clips.write_clip(archive / "vanishes.mp4", face)
+    (archive / "labels.csv").write_text("file,label\nRealAda.mp4,REAL\nFakeAda.mp4,FAKE\n")
+    warehouse = Warehouse.open_or_plan(str(root / "warehouse"))
+    store = Store(spark, warehouse, SETTINGS.spark.row_group_bytes)
+    brightness_bundle(root / "bundle")
+    world = World(archive, warehouse, store, {}, root / "bundle")
+    _index(spark, world)
+    (archive / "vanishes.mp4").unlink()
+    _extract(spark, world, SETTINGS)
+    yield world
+
+
+def _index(spark: SparkSession, world: World) -> None:
+    entries, _ = index_archive(spark, str(world.archive), SETTINGS.index)
+    with world.warehouse.running("index", NOW) as run:
+        table = videos_table(entries, run.run_id)
+        world.warehouse.write(run, "videos", table)
+        world.warehouse.commit(run, NOW, archive=str(world.archive))
+    world.ids.update(zip(table["path"].to_pylist(), table["video_id"].to_pylist(), strict=True))
+
+
+def _extract(spark: SparkSession, world: World, settings: Settings) -> int:
+    planned = videos_to_extract(
+        world.store.snapshot("videos"),
+        world.store.history("extractions"),
+        settings_id(settings),
+        settings.limits.tries,
+    )
+    count = planned.count()
+    if count:
+        with world.warehouse.running("extract", NOW) as run:
+            plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, True)
+            tasks = task_count(count, settings.spark)
+            world.store.write_together(examine_videos(planned, plan, tasks), run)
+            world.warehouse.commit(run, NOW, settings=settings.model_dump(mode="json"))
+    return count
+
+
+def test_every_file_ends_with_its_status(world: World) -> None:
+    rows = world.warehouse.read_latest("extractions").to_pylist()
+    names = {video_id: name for name, video_id in world.ids.items()}
+    assert {names[row["video_id"]]: row["status"] for row in rows} == {
+        "RealAda.mp4": "extracted",
+        "FakeAda.mp4": "extracted",
+        "landscape.mkv": "no_face",
+        "sound only.mp4": "not_video",
+        "empty.mp4": "empty",
+        "text.mp4": "not_video",
+        "cut.mp4": "unreadable",
+        "vanishes.mp4": "missing",
+    }
+    for row in rows:
+        assert (row["error"] is None) == (row["status"] in ("extracted", "no_face")), row
+
+
+def test_faces_are_kept_with_their_crops(world: World) -> None:
+    rows = world.store.faces().toArrow().to_pylist()
+    real = [row for row in rows if row["video_id"] == world.ids["RealAda.mp4"]]
+    assert len(real) == 4
+    for row in real:
+        crop = decode_crop(row["crop"])
+        assert crop.shape[:2] == (row["crop_region"]["height"], row["crop_region"]["width"])
+        assert row["confidence"] >= 0.95
+        assert len(row["landmarks"]) == 5
+        assert row["person"] == 0
+
+
+def test_a_second_run_tries_failures_again_and_nothing_else(
+    spark: SparkSession, world: World
+) -> None:
+    def planned(settings: Settings) -> set[str]:
+        rows = videos_to_extract(
+            world.store.snapshot("videos"),
+            world.store.history("extractions"),
+            settings_id(settings),
+            settings.limits.tries,
+        )
+        names = {video_id: name for name, video_id in world.ids.items()}
+        return {names[row["video_id"]] for row in rows.collect()}
+
+    assert planned(SETTINGS) == {"cut.mp4", "vanishes.mp4"}
+    once = settings_from({"sampling": {"frames": 4}, "limits": {"tries": 1}})
+    assert settings_id(once) == settings_id(SETTINGS)
+    assert planned(once) == set()
+    assert planned(settings_from({"sampling": {"frames": 5}})) == set(world.ids)
+
+
+def test_judging_again_follows_the_file_not_the_clock(spark: SparkSession, world: World) -> None:
+    videos = world.store.snapshot("videos")
+    extractions = world.store.history("extractions")
+    run_id = world.warehouse.with_table("extractions")[0].run_id
+    verdicts = spark.createDataFrame(
+        [(video_id, run_id) for video_id in world.ids.values()], "video_id string, run_id string"
+    )
+    assert videos_to_judge(videos, extractions, verdicts, tries=1).count() == 0
+    assert videos_to_judge(videos, extractions, verdicts.limit(0), tries=1).count() == 8
+    assert videos_to_judge(videos, extractions, verdicts, 1, everything=True).count() == 8
+    path = world.archive / "landscape.mkv"
+    before = path.stat().st_mtime_ns
+    os.utime(path, ns=(before, before + 10**9))
+    try:
+        entries, _ = index_archive(spark, str(world.archive), SETTINGS.index)
+        fresh = spark.createDataFrame(videos_table(entries, "later"))
+        changed = videos_to_judge(fresh, extractions, verdicts, tries=1).collect()
+        assert [row["path"] for row in changed] == ["landscape.mkv"]
+    finally:
+        os.utime(path, ns=(before, before))
+
+
+def test_scores_from_executors_equal_scores_here(spark: SparkSession, world: World) -> None:
+    bundle = load_bundle(world.bundle_dir)
+    shipped = ship_bundle(spark, world.bundle_dir, bundle.model_id)
+    scored = score_faces(world.store.faces(), shipped, "score-run", threads=1, batch_size=3)
+    here = Scorer(bundle)
+    expected = {
+        (row["video_id"], row["frame_index"]): float(here.score([decode_crop(row["crop"])])[0])
+        for row in world.store.faces().toArrow().to_pylist()
+    }
+    found = scored.toArrow().to_pylist()
+    assert len(found) == len(expected)
+    for row in found:
+        assert row["model_id"] == bundle.model_id
+        assert row["p_fake"] == pytest.approx(
+            expected[row["video_id"], row["frame_index"]], abs=1e-6
+        )
+
+
+def test_one_pass_scores_as_two_passes_do(spark: SparkSession, world: World) -> None:
+    """Fused: scores leave the executor, crops do not; JPEG 98 moves a score by little."""
+    bundle = load_bundle(world.bundle_dir)
+    shipped = ship_bundle(spark, world.bundle_dir, bundle.model_id)
+    plan = ExaminePlan("fused", SETTINGS.model_dump(mode="json"), None, keep_crops=False)
+    rows = examine_videos(world.store.snapshot("videos"), plan, 2, shipped).cache()
+    fused = rows.where("table = 'face_scores'").orderBy("video_id", "frame_index").collect()
+    assert rows.where("table = 'faces'").count() == 0
+    assert rows.where("table = 'extractions'").count() == len(world.ids)
+    apart = score_faces(world.store.faces(), shipped, "x", threads=1, batch_size=32)
+    apart_rows = apart.orderBy("video_id", "frame_index").collect()
+    assert [row["p_fake"] for row in fused] == pytest.approx(
+        [row["p_fake"] for row in apart_rows], abs=0.01
+    )
+    assert np.ptp([row["p_fake"] for row in fused]) > 0  # the network does tell frames apart
+    counts = face_counts(rows.where("table = 'face_scores'"), world.store.snapshot("videos"))
+    assert sum(counts["faces"].to_pylist()) == len(fused)
+
+
+def test_extracting_again_supersedes_the_old_faces(spark: SparkSession, world: World) -> None:
+    before = {(r["video_id"], r["frame_index"]) for r in world.store.faces().collect()}
+    assert _extract(spark, world, settings_from({"sampling": {"frames": 2}})) == len(world.ids)
+    after = {(r["video_id"], r["frame_index"]) for r in world.store.faces().collect()}
+    ada = world.ids["RealAda.mp4"]
+    assert len([key for key in before if key[0] == ada]) == 4
+    assert len([key for key in after if key[0] == ada]) == 2
+
+
+def test_an_uncommitted_run_is_not_read(spark: SparkSession, world: World) -> None:
+    rows = world.store.history("extractions").count()
+    run: Run = world.warehouse.begin("extract", NOW)
+    world.store.write(world.store.latest("extractions"), run, "extractions")
+    assert world.store.of_run(run, "extractions").count() == len(world.ids)
+    assert world.store.history("extractions").count() == rows
+    shutil.rmtree(run.location.path)
+
+
+def test_any_hadoop_uri_is_listed_and_led_back_to_its_files(
+    spark: SparkSession, world: World
+) -> None:
+    """viewfs is a Hadoop file system of its own, mounted here over the local archive."""
+    link = "fs.viewfs.mounttable.default.link./videos"
+    configuration = spark.sparkContext._jsc.hadoopConfiguration()
+    configuration.set(link, f"file://{world.archive}")
+    entries, _ = index_archive(spark, "viewfs:///videos", SETTINGS.index)
+    local, _ = index_archive(spark, str(world.archive), SETTINGS.index)
+    assert [entry.file.path for entry in entries] == [entry.file.path for entry in local]
+    assert [entry.label for entry in entries] == [entry.label for entry in local]
+    assert [entry.file.size_bytes for entry in entries] == [e.file.size_bytes for e in local]
+    with pytest.raises(ArchiveError, match="cannot list viewfs:///nowhere"):
+        index_archive(spark, "viewfs:///nowhere", SETTINGS.index)
+    plan = ExaminePlan("viewfs", SETTINGS.model_dump(mode="json"), None, keep_crops=True)
+    videos = spark.createDataFrame(videos_table(entries, "viewfs"))
+    ada = videos.where("path = 'RealAda.mp4'")
+    statuses = examine_videos(ada, plan, 1).where("table = 'extractions'").collect()
+    assert [row["status"] for row in statuses] == ["extracted"]

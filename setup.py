@@ -10,6 +10,6 @@ setup(
     package_dir={"": "lib", "framejury.jobs": "jobs", "framejury.conf": "conf"},
     package_data={
         "framejury": ["py.typed", "faces/weights/*", "evaluation/templates/*"],
-        "framejury.conf": ["default.yaml", "presets/*.yaml", "spark/*.conf", "schedule/*"],
+        "framejury.conf": ["default.yaml", "presets/*.yaml", "spark/*", "schedule/*"],
     },
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -56,6 +57,8 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
     source = training_source(warehouse)
     framing = _framing(warehouse, source)
+    # TensorFlow prints a page of hints about the machine otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from framejury.model.training import train
     except ImportError as error:
@@ -67,6 +70,8 @@ def _run(args: argparse.Namespace) -> int:
     bundle = _pack(args, settings, warehouse, framing, trained)
     place = warehouse.write_report(f"train-{bundle.model_id}", _training_files(trained))
     shutil.rmtree(work_dir)
+    for note in bundle.notes:
+        say(f"  note: {note}")
     for side, figures in bundle.metrics.items():
         say(f"  {side}: " + ", ".join(f"{k} {_words(v)}" for k, v in figures.items()))
     say(f"  bundle {bundle.model_id} written to {output}")

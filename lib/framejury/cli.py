@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from framejury import __version__
+from framejury.errors import SetupError
 
 VERBS = {
     "index": ("framejury.jobs.index_videos", "list an archive's videos, labels and sources"),
@@ -42,7 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"framejury: unknown verb {args[0]!r}; there are: {', '.join(VERBS)}", file=sys.stderr
         )
         return 2
-    module = importlib.import_module(VERBS[args[0]][0])
+    try:
+        module = importlib.import_module(VERBS[args[0]][0])
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("framejury"):
+            raise
+        print(
+            f"framejury {args[0]}: error: {error.name} is not installed; "
+            "pip install 'framejury[spark,report]' (to train: framejury[train])",
+            file=sys.stderr,
+        )
+        return SetupError.exit_code
     code: int = module.main(args[1:])
     return code
 

@@ -7,15 +7,24 @@ A job's `main(argv) -> int` is `run_command(parser, argv, body)`. Exit codes: 0 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from framejury.config import Settings, load_settings, setting_fields
 from framejury.errors import BundleError, FramejuryError
 
 INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as every other error of framejury does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (--help shows the options)\n")
 
 
 def make_parser(name: str, doc: str, sections: Iterable[str] = ()) -> argparse.ArgumentParser:
@@ -27,7 +36,7 @@ def make_parser(name: str, doc: str, sections: Iterable[str] = ()) -> argparse.A
         sections: sections of `conf/default.yaml` that the verb uses.
     """
     sections = tuple(sections)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"framejury {name}",
         description=doc,
         epilog=_settings_help(sections),
@@ -108,20 +117,22 @@ def run_command(
 ) -> int:
     """Parse, run the body, turn framejury's errors into one line and an exit code."""
     try:
-        args = parser.parse_args(argv)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 2
-    try:
-        return body(args)
+        try:
+            code = body(parser.parse_args(argv))
+        except SystemExit as stop:  # how argparse ends after --help or an unknown option
+            code = stop.code if isinstance(stop.code, int) else 2
+        sys.stdout.flush()  # here, where a reader that went away is no error
+        return code
     except FramejuryError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        # One line, whatever a parser or a file system had to say.
+        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted; nothing was committed", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is no fault of ours.
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 

@@ -23,7 +23,12 @@ from framejury.faces.crop import crop_region, cut, encode_crop
 from framejury.faces.detect import Detector, find_faces, make_detector
 from framejury.faces.person import assign_persons
 from framejury.media.decode import VideoFile
-from framejury.media.sandbox import Sandbox, SandboxCrashError, SandboxTimeoutError
+from framejury.media.sandbox import (
+    Sandbox,
+    SandboxCrashError,
+    SandboxHandlerError,
+    SandboxTimeoutError,
+)
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
@@ -121,6 +126,9 @@ class Examiner:
             message = f"longer than limits.timeout_s = {self._settings.limits.timeout_s:g} seconds"
         except SandboxCrashError as error:
             status, message = Status.CRASHED, str(error)
+        except SandboxHandlerError as error:
+            # No library names all the ways it fails on a hostile file; one must not end a run.
+            status, message = Status.CRASHED, "the decoding process failed: " + _brief(error)
         row = _extraction_row(job, self._plan.run_id, self._settings)
         row |= {
             "status": status.value,
@@ -250,6 +258,13 @@ def serve(setup: Mapping[str, Any]) -> Any:
         return _to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
 
     return handle
+
+
+def _brief(error: SandboxHandlerError) -> str:
+    """What was raised and where, of a traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    places = [line for line in lines if line.startswith("File ")]
+    return "; ".join([lines[-1], *places[-1:]])
 
 
 def _request(job: VideoJob, path: Path, size_bytes: int, content_id: str) -> dict[str, Any]:

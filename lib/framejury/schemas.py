@@ -168,7 +168,7 @@ EXTRACTIONS = pa.schema(
         _field(
             "settings_id",
             pa.string(),
-            "Digest of the sampling, detection, crop and limit settings used.",
+            "Digest of the sampling, detection and crop settings used.",
             required=True,
         ),
         _field("bytes", pa.int64(), "Bytes read; a changed size or time means a changed file."),

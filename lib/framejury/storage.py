@@ -58,8 +58,10 @@ def is_local(uri: str) -> bool:
 def local_path(uri: str) -> Path:
     """The absolute path of a local URI; symbolic links stay as they are."""
     match = _URI.match(uri)
-    text = uri if match is None else "/" + match["rest"].lstrip("/")
-    return Path(text).expanduser().absolute()
+    if match is not None:
+        return Path("/" + match["rest"].lstrip("/"))
+    # A file may be named `~clip.mp4`; only the user's own home is meant.
+    return (Path(uri).expanduser() if uri == "~" or uri.startswith("~/") else Path(uri)).absolute()
 
 
 def locate(uri: str) -> Location:

@@ -20,7 +20,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,8 +178,10 @@ class Warehouse:
         try:
             yield run
         except BaseException:
-            if all(commit.run_id != run.run_id for commit in self.commits()):
-                run.location.filesystem.delete_dir(run.location.path)
+            # What went wrong first is what is told; files left behind are never read.
+            with suppress(OSError, WarehouseError):
+                if all(commit.run_id != run.run_id for commit in self.commits()):
+                    run.location.filesystem.delete_dir(run.location.path)
             raise
 
     def write(self, run: Run, table: str, rows: pa.Table) -> None:
@@ -194,11 +196,15 @@ class Warehouse:
         )
 
     def commits(self) -> list[Commit]:
-        """Every committed run, oldest first."""
+        """Every committed run, oldest first.
+
+        Raises:
+            WarehouseError: a commit record is damaged.
+        """
         folder = self.location.child("commits")
         infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
         names = sorted(info.path for info in infos if info.path.endswith(".json"))
-        return [Commit(**json.loads(self._read(name))) for name in names]
+        return [_commit_from(name, self._read_json(name)) for name in names]
 
     def with_table(self, table: str) -> list[Commit]:
         """Committed runs that wrote rows of `table`, oldest first."""
@@ -299,7 +305,7 @@ class Warehouse:
         )
 
     def _check_format(self) -> None:
-        found = json.loads(self._read(self.location.child(_MARKER).path)).get("format_version")
+        found = self._read_json(self.location.child(_MARKER).path).get("format_version")
         if found != FORMAT_VERSION:
             raise WarehouseError(
                 f"{self.location.uri} has warehouse format {found}; this framejury "
@@ -332,10 +338,15 @@ class Warehouse:
         selector = fs.FileSelector(place.path, allow_not_found=True)
         return bool(place.filesystem.get_file_info(selector))
 
-    def _read(self, path: str) -> bytes:
-        with self.location.filesystem.open_input_stream(path) as stream:
-            data: bytes = stream.read()
-        return data
+    def _read_json(self, path: str) -> dict[str, Any]:
+        try:
+            with self.location.filesystem.open_input_stream(path) as stream:
+                content = json.loads(stream.read())
+        except (OSError, ValueError) as error:
+            raise WarehouseError(f"cannot read {path}: {error}") from error
+        if not isinstance(content, dict):
+            raise WarehouseError(f"{path} is damaged: not a JSON object")
+        return content
 
     def _put(self, name: str, content: Mapping[str, Any]) -> None:
         place = self.location.child(name)
@@ -359,6 +370,13 @@ class Warehouse:
             os.link(draft, target)
         finally:
             draft.unlink()
+
+
+def _commit_from(path: str, content: dict[str, Any]) -> Commit:
+    try:
+        return Commit(**content)
+    except TypeError as error:
+        raise WarehouseError(f"{path} is no commit record: {error}") from error
 
 
 def _locate(uri: str) -> Location:

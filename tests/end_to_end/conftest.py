@@ -16,8 +16,8 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 
 
 def run(program: str, *args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a program of this environment and keep what it prints."""
-    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    """Run a program with this environment activated, and keep what it prints."""
+    environment = os.environ | {"PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
         [str(PROGRAMS / program), *map(str, args)],
         cwd=cwd,
@@ -47,8 +47,9 @@ def shown(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def lines_of_error(result: subprocess.CompletedProcess[str]) -> Sequence[str]:
-    """framejury's own error lines."""
-    return [line for line in result.stderr.splitlines() if "error:" in line]
+    """framejury's own error lines. spark-submit sends a job's stderr to its stdout."""
+    both = result.stdout.splitlines() + result.stderr.splitlines()
+    return [line for line in both if line.startswith("framejury ") and "error:" in line]
 
 
 @pytest.fixture(scope="session")

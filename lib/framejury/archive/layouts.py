@@ -11,9 +11,10 @@ videos that need not be bound cost a little data, two that should be leak.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from framejury.archive.listing import ArchiveFile
@@ -72,7 +73,7 @@ def describe_videos(
             raise ArchiveError(
                 f"{file.path} does not fit --layout {settings.layout}; use --layout auto"
             )
-        entries.append(entry)
+        entries.append(_bound_to_dfdc(entry, side))
     return entries, side.notes_about({file.path for file in videos})
 
 
@@ -80,13 +81,13 @@ def _labels_csv(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
     row: CsvRow | None = side.labels.get(file.path)
     if row is None:
         return None
-    keys = [f"file:{file.path}"]
+    keys = _file_keys(file.path)
     if row.group:
         keys.append(f"csv:{row.folder}:{row.group}")
     else:
         keys.append(_stem_key(file.path))
     if row.original:
-        keys.append(f"file:{PurePosixPath(row.folder) / row.original}")
+        keys += _file_keys(posixpath.join(row.folder, row.original.replace("\\", "/")))
     if row.donor:
         keys.append(f"donor:{row.folder}:{row.donor}")
     if row.subject:
@@ -111,11 +112,20 @@ def _dfdc(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
     # DFDC names are unique over all of its parts, and originals often lie in another one.
     keys = [f"dfdc:{PurePosixPath(file.path).name}"]
     if entry.original:
-        keys.append(f"dfdc:{entry.original}")
+        keys.append(f"dfdc:{PurePosixPath(entry.original).name}")
     return VideoEntry(file, "dfdc", entry.label, original=entry.original, group_keys=tuple(keys))
 
 
-_FFPP_PAIR = re.compile(r"^(\d+)_(\d+)(?:__.*)?$")
+def _bound_to_dfdc(entry: VideoEntry, side: SideFiles) -> VideoEntry:
+    """The entry with DFDC's key when a DFDC fake was made from it, whatever else lists it."""
+    name = PurePosixPath(entry.file.path).name
+    key = f"dfdc:{name}"
+    if key in entry.group_keys or name not in side.dfdc_originals:
+        return entry
+    return replace(entry, group_keys=(*entry.group_keys, key))
+
+
+_FFPP_PAIR = re.compile(r"^(\d+)_(\d+)(?:__(.+?)(?:__\w+)?)?$")
 _FFPP_ACTOR = re.compile(r"^(\d+)__.+$")
 _FFPP_SINGLE = re.compile(r"^(\d+)$")
 
@@ -132,12 +142,14 @@ def _ffpp(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
             return None
         method = parts[at + 1]
         kind = "actor" if "__" in stem else "youtube"
-        target, source = pair.groups()
+        target, source, scene = pair.groups()
+        # What was changed, as a black and white video: neither real nor fake.
+        mask = "masks" in parts[at + 2 :]
         return VideoEntry(
             file,
             "ffpp",
-            Label.FAKE,
-            original=target,
+            None if mask else Label.FAKE,
+            original=f"{target}__{scene}" if scene else target,
             donor=source,
             method=method,
             subject=target,
@@ -195,7 +207,13 @@ def _celebdf(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
 
 def _plain(file: ArchiveFile, side: SideFiles) -> VideoEntry:
     del side
-    return VideoEntry(file, "plain", group_keys=(f"file:{file.path}", _stem_key(file.path)))
+    return VideoEntry(file, "plain", group_keys=(*_file_keys(file.path), _stem_key(file.path)))
+
+
+def _file_keys(path: str) -> list[str]:
+    """The file with and without its ending: an original may be named either way."""
+    path = posixpath.normpath(path)
+    return [f"file:{path}", f"file:{posixpath.splitext(path)[0]}"]
 
 
 _RULES: dict[str, Rule] = {

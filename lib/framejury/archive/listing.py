@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,40 +43,50 @@ def list_local(root: Path) -> list[ArchiveFile]:
 
 
 def _walk(root: Path) -> Iterator[ArchiveFile]:
+    """Real folders first, then linked ones by name: a video's path must not depend on chance."""
     seen: set[tuple[int, int]] = set()
 
     def unreadable(error: OSError) -> None:
         raise ArchiveError(f"cannot list {error.filename}: {error.strerror}") from error
 
-    for folder, folders, names in os.walk(root, onerror=unreadable, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()  # a link back into the archive
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        for name in names:
-            file = _describe(root, Path(folder) / name)
-            if file is not None:
-                yield file
+    waiting = [root]
+    while waiting:
+        links: list[Path] = []
+        for start in waiting:
+            for folder, folders, names in os.walk(start, onerror=unreadable):
+                status = Path(folder).stat()
+                if (status.st_dev, status.st_ino) in seen:
+                    folders.clear()  # a link back into the archive
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                links += [path for name in folders if (path := Path(folder, name)).is_symlink()]
+                for name in names:
+                    file = _describe(root, Path(folder, name))
+                    if file is not None:
+                        yield file
+        waiting = sorted(links)
 
 
 def _describe(root: Path, path: Path) -> ArchiveFile | None:
-    """None for what is no regular file (a socket, a pipe); a dead link counts as empty."""
+    """None for no regular file (a socket, a pipe) or one just gone; a dead link counts as empty."""
     relative = PurePosixPath(path.relative_to(root)).as_posix()
     if not _is_text(relative):
         raise ArchiveError(
             f"a file name is not UTF-8: {relative.encode(errors='surrogateescape')!r}; rename it"
         )
     try:
-        status = path.stat()
+        link = path.lstat()
     except FileNotFoundError:
-        status = path.lstat()
-        modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-        return ArchiveFile(relative, str(path.absolute()), 0, modified_at)
-    if not path.is_file():
+        return None
+    try:
+        status = path.stat()
+        size_bytes = status.st_size
+    except OSError:  # it points nowhere, at itself, or where we may not look
+        status, size_bytes = link, 0
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
         return None
     modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-    return ArchiveFile(relative, str(path.absolute()), status.st_size, modified_at)
+    return ArchiveFile(relative, str(path.absolute()), size_bytes, modified_at)
 
 
 def _is_text(name: str) -> bool:

@@ -8,6 +8,7 @@ import json
 import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -34,8 +35,9 @@ class CsvRow:
 
 @dataclass(frozen=True)
 class DfdcEntry:
-    """One entry of a DFDC metadata.json."""
+    """One entry of a DFDC metadata.json; `folder` as in `CsvRow`."""
 
+    folder: str
     label: Label | None
     original: str | None
 
@@ -47,6 +49,12 @@ class SideFiles:
     labels: dict[str, CsvRow] = field(default_factory=dict)
     dfdc: dict[str, DfdcEntry] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def dfdc_originals(self) -> frozenset[str]:
+        """Names of the videos that DFDC's fakes were made from; ask when all is read."""
+        named = (entry.original for entry in self.dfdc.values() if entry.original)
+        return frozenset(PurePosixPath(name).name for name in named)
 
     def notes_about(self, videos: set[str]) -> list[str]:
         """Notes, with those on label rows that have no video."""
@@ -85,17 +93,26 @@ def _text(file: ArchiveFile, read_text: Callable[[ArchiveFile], str]) -> str:
 
 def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
     folder = _folder(file)
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    columns = [column.strip() for column in reader.fieldnames or []]
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    try:
+        columns = [column.strip() for column in reader.fieldnames or []]
+    except csv.Error as error:
+        raise ArchiveError(f"{file.path} is not a CSV file: {error}") from error
     if not {"file", "label"} <= set(columns):
         raise ArchiveError(
             f"{file.path} needs the columns file,label (also known: "
             f"{', '.join(CSV_COLUMNS[2:])}); it has: {', '.join(columns) or 'none'}"
         )
+    if len(set(columns)) < len(columns):
+        raise ArchiveError(f"{file.path} names a column twice: {', '.join(columns)}")
+    if unknown := sorted(set(columns) - set(CSV_COLUMNS)):
+        side.notes.append(f"{file.path}: columns not used: {', '.join(unknown)}")
     reader.fieldnames = columns
     try:
-        for line, raw in enumerate(reader, start=2):
-            where = f"{file.path} line {line}"
+        for raw in reader:
+            where = f"{file.path} line {reader.line_num}"
+            if any(raw.get(None) or ()):
+                raise ArchiveError(f"{where}: more fields than columns; quote names with a comma")
             values = {key: (raw.get(key) or "").strip() or None for key in CSV_COLUMNS}
             if values["file"] is None:
                 raise ArchiveError(f"{where}: no file name")
@@ -109,7 +126,7 @@ def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
                 values["subject"],
                 values["group"],
             )
-            _claim(side.labels, path, row, where)
+            _claim(side.labels, path, row, where, side.notes)
     except csv.Error as error:
         raise ArchiveError(f"{file.path} is not a CSV file: {error}") from error
 
@@ -117,13 +134,13 @@ def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
 def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool) -> None:
     folder = _folder(file)
     try:
-        pairs = json.loads(text, object_pairs_hook=_Pairs)
+        pairs = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_Pairs)
     except (json.JSONDecodeError, RecursionError) as error:
         raise ArchiveError(
             f"{file.path} is not JSON ({error}); mend it, or use --layout plain"
         ) from error
     entries = pairs.items() if isinstance(pairs, _Pairs) else []
-    if not entries or not all(isinstance(v, _Pairs) and "label" in v.names() for _, v in entries):
+    if not any("." in name and _has_label(value) for name, value in entries):
         message = f'{file.path} is not a DFDC metadata.json ({{"name.mp4": {{"label": ...}}}})'
         if required:
             raise ArchiveError(message)
@@ -131,12 +148,20 @@ def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool)
         return
     for name, value in entries:
         where = f"{file.path} entry {name!r}"
+        if not isinstance(value, _Pairs):
+            raise ArchiveError(f'{where}: must be an object with "label", not {value!r}')
         facts = dict(value.items())
+        if len(facts) < len(value.items()):
+            raise ArchiveError(f"{where}: a key stands twice; keep one")
         original = facts.get("original")
         if original is not None and not isinstance(original, str):
             raise ArchiveError(f"{where}: original must be a file name, not {original!r}")
-        entry = DfdcEntry(_label(facts["label"], where), original or None)
-        _claim(side.dfdc, _inside(folder, name, where), entry, where)
+        entry = DfdcEntry(folder, _label(facts.get("label"), where), original or None)
+        _claim(side.dfdc, _inside(folder, name, where), entry, where, side.notes)
+
+
+def _has_label(value: object) -> bool:
+    return isinstance(value, _Pairs) and any(key == "label" for key, _ in value.items())
 
 
 class _Pairs:
@@ -148,15 +173,19 @@ class _Pairs:
     def items(self) -> list[tuple[str, Any]]:
         return self._pairs
 
-    def names(self) -> set[str]:
-        return {key for key, _ in self._pairs}
 
-
-def _claim(rows: dict[str, Any], path: str, row: Any, where: str) -> None:
-    """Store a row; the same video twice must say the same."""
-    if path in rows and rows[path] != row:
+def _claim(rows: dict[str, Any], path: str, row: Any, where: str, notes: list[str]) -> None:
+    """Store a row; twice in one file it must say the same, of two files the nearer counts."""
+    before = rows.get(path)
+    if before is None or before == row:
+        rows[path] = row
+        return
+    if before.folder == row.folder:
         raise ArchiveError(f"{where}: {path} stands twice with different entries; keep one")
-    rows[path] = row
+    nearer, farther = sorted((before, row), key=lambda one: len(one.folder), reverse=True)
+    rows[path] = nearer
+    if nearer.label != farther.label:
+        notes.append(f"{path} has other labels in two files; that in {nearer.folder}/ counts")
 
 
 def _label(value: object, where: str) -> Label | None:

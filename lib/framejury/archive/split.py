@@ -53,8 +53,9 @@ class Placement:
 def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> list[Placement]:
     """A side for every candidate, sorted by path; whole groups go to one side.
 
-    Groups come in an order drawn under `settings.seed`, those with both classes first; each
-    goes to the side that lacks most of its share, counted in videos of its labels.
+    Groups come in an order drawn under `settings.seed`, those with both classes first. The
+    smaller sides take one first, that which fits them best; each other group goes to the side
+    that lacks most of its share, counted in videos of its labels.
 
     Raises:
         SplitError: too few groups, or a side would lack a class.
@@ -136,17 +137,48 @@ def _assign_sides(members: dict[str, list[Placement]], settings: SplitSettings) 
         for side in sides
         for label in Label
     }
-    side_of: dict[str, Side] = {}
+    counts_of = {
+        group: Counter(row.label for row in members[group] if row.reason is None) for group in order
+    }
+    side_of = _first_picks(order, counts_of, wanted, sides)
     for group in order:
-        counts = Counter(row.label for row in members[group] if row.reason is None)
-        best = max(sides, key=lambda side: (_need(wanted, side, counts), -sides.index(side)))
-        side_of[group] = best
-        for label, count in counts.items():
-            wanted[best, label] -= count
+        if group not in side_of:
+            counts = counts_of[group]
+            best = max(sides, key=lambda side: (_need(wanted, side, counts), -sides.index(side)))
+            side_of[group] = best
+            _take(wanted, best, counts)
     return side_of
 
 
-def _need(wanted: dict[tuple[Side, Label], float], side: Side, counts: Counter[Label]) -> float:
+Wanted = dict[tuple[Side, Label], float]
+"""How many videos of a label a side still lacks."""
+
+
+def _first_picks(
+    order: list[str], counts_of: dict[str, Counter[Label]], wanted: Wanted, sides: list[Side]
+) -> dict[str, Side]:
+    """One group of each label for val and test; of few groups their shares round to nothing."""
+    side_of: dict[str, Side] = {}
+    for side in sides[1:]:
+        for label in Label:
+            if any(counts_of[group][label] for group, at in side_of.items() if at is side):
+                continue
+            free = [group for group in order if group not in side_of and counts_of[group][label]]
+            if len(free) < 2:
+                continue  # the last one stays for the side to train on
+            fit = {g: (len(counts_of[g]), _need(wanted, side, counts_of[g])) for g in free}
+            best = max(free, key=fit.__getitem__)
+            side_of[best] = side
+            _take(wanted, side, counts_of[best])
+    return side_of
+
+
+def _take(wanted: Wanted, side: Side, counts: Counter[Label]) -> None:
+    for label, count in counts.items():
+        wanted[side, label] -= count
+
+
+def _need(wanted: Wanted, side: Side, counts: Counter[Label]) -> float:
     """How well a group fills what a side still lacks; overfilling counts against it."""
     return sum(
         min(wanted[side, label], count) - 2 * max(count - wanted[side, label], 0)
@@ -186,6 +218,11 @@ def _chosen_to_drop(
 
 
 def _check_classes(rows: list[Placement], settings: SplitSettings) -> None:
+    if settings.test > 0 and not any(row.side is Side.TEST for row in rows):
+        raise SplitError(
+            f"side test has no video of {len(rows)}; label more sources, or leave the side out "
+            "with --set split.test=0"
+        )
     for side in (Side.TRAIN, Side.VAL):
         labels = {row.label for row in rows if row.side is side}
         if labels != set(Label):

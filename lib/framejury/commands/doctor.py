@@ -247,13 +247,12 @@ def check_java(java: str | None) -> Check:
     if java is None:
         return Check("Java", "problem", "none found", to_do)
     version = _output(java, "-version")
-    number = re.search(r'version "(\d+)(?:\.(\d+))?', version or "")
+    # Java 8 calls itself 1.8, which is too old either way.
+    number = re.search(r'version "(\d+)', version or "")
     if version is None or number is None:
         return Check("Java", "problem", f"{java} does not run", to_do)
-    # Java 8 calls itself 1.8.
-    major = int(number[2] if number[1] == "1" and number[2] else number[1])
     found = f"{version.splitlines()[0]} ({java})"
-    if major < 17:
+    if int(number[1]) < 17:
         return Check("Java", "problem", found, to_do)
     if "jdk.incubator.vector" not in (_output(java, "--list-modules") or ""):
         return Check("Java", "problem", f"{found} lacks jdk.incubator.vector", to_do)

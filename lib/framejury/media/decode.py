@@ -7,8 +7,10 @@ last one chosen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +26,14 @@ from framejury.media.signatures import looks_like_video
 from framejury.records import Image, SampledFrame, Size
 from framejury.schemas import Status
 
+_FORMATS_OF_SEVERAL_FILES = frozenset(
+    ("concat", "dash", "hls", "image2", "imf", "mlv", "rtsp", "sap", "sdp", "vobsub")
+)
+"""libav's formats that open other files or hosts by what the file says."""
+
+_DURATION_TAG = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
+_DURATION_SLACK_S = 1.0
+
 
 @dataclass(frozen=True)
 class VideoFacts:
@@ -35,7 +45,8 @@ class VideoFacts:
         coded_size: before rotation, pixels.
         times_s: float64 (n,), presentation times from the first frame, increasing.
         duration_s: until the last frame ends, seconds.
-        timed: whether the packets carried times; else they are counted at the mean rate.
+        timed: whether a frame's own time says which one it is; else frames are counted.
+        cut_short: what the header promised and the file does not hold, in words.
     """
 
     container: str
@@ -44,6 +55,7 @@ class VideoFacts:
     times_s: Times
     duration_s: float
     timed: bool
+    cut_short: str | None
 
 
 class VideoFile:
@@ -71,7 +83,9 @@ class VideoFile:
             raise
         self._limits = limits
         self.frames_decoded = 0
-        self.damage: str | None = None
+        self._bad_packets = 0
+        self._bad_frames = 0
+        self.damage = self.facts.cut_short
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +101,11 @@ class VideoFile:
     def frames(self, settings: SamplingSettings, key: str) -> Iterator[SampledFrame]:
         """The sampled frames in presentation order, RGB, rotated as shown.
 
-        A chosen frame that cannot be decoded is replaced by the next one that can;
+        A chosen frame that cannot be decoded whole is replaced by the next one that can;
         `damage` then says so. Yields fewer frames than planned when the file ends early.
 
         Raises:
-            MediaError: `unreadable` when no frame at all can be decoded, `too_large`
+            MediaError: `unreadable` when none of them can be decoded, `too_large`
                 when a frame inside the stream exceeds `limits.frame_px`.
         """
         wanted = list(choose_frames(self.facts.times_s, self.facts.duration_s, settings, key))
@@ -110,10 +124,14 @@ class VideoFile:
             yield SampledFrame(rank, float(self.facts.times_s[rank]), _to_image(frame))
             if not wanted:
                 break
-        if self.frames_decoded == 0:
+        self.damage = _join(
+            self.facts.cut_short,
+            self._bad_packets and f"damaged packets: {self._bad_packets}",
+            self._bad_frames and f"damaged frames left out: {self._bad_frames}",
+            found < planned and f"{found} of {planned} planned frames could be read",
+        )
+        if found == 0:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
-        if found < planned:
-            self.damage = _join(self.damage, f"{found} of {planned} planned frames could be read")
 
     def _reopen(self) -> None:
         """Back to the first packet. Seeking there is not exact in MPEG program streams."""
@@ -123,31 +141,43 @@ class VideoFile:
         self._stream.codec_context.thread_count = self._threads
 
     def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        """(rank in presentation order, frame) as the decoder gives them, damage counted."""
+        """(rank in presentation order, frame) as the decoder gives them, damage counted.
+
+        The decoder patches a damaged frame up from its neighbours, and those that build on
+        it inherit that. None of them shows what was filmed, so from damage that it notices
+        on they are left out until the next key frame.
+        """
         if self.frames_decoded:
             raise RuntimeError("a VideoFile is decoded once; open it again")
         self._reopen()
-        bad_packets = 0
+        whole = True
         last_rank = -1
         for packet in _packets(self._container, self._stream):
             try:
                 frames = packet.decode()
+                bad = packet.is_corrupt
+            except MemoryError:
+                raise
             except av.error.FFmpegError:
-                bad_packets += 1
-                self.damage = f"{bad_packets} damaged packets"
-                continue
+                frames, bad = [], True
+            self._bad_packets += bad
+            whole = whole and not bad
             for frame in frames:
                 self.frames_decoded += 1
-                rank = max(self._rank(frame), last_rank + 1)
-                if rank >= len(self.facts.times_s):
+                whole = not frame.is_corrupt and (whole or frame.key_frame)
+                rank = self._rank(frame, last_rank)
+                if not last_rank < rank < len(self.facts.times_s):
                     continue
                 last_rank = rank
-                yield rank, frame
+                if whole:
+                    yield rank, frame
+                else:
+                    self._bad_frames += 1
 
-    def _rank(self, frame: av.VideoFrame) -> int:
+    def _rank(self, frame: av.VideoFrame, last_rank: int) -> int:
         """Where a decoded frame stands in presentation order; the nearest time decides."""
         if not self.facts.timed or frame.pts is None:
-            return self.frames_decoded - 1
+            return last_rank + 1
         after = int(np.searchsorted(self._ticks, frame.pts))
         if after == len(self._ticks):
             return after - 1
@@ -157,15 +187,28 @@ class VideoFile:
 
 
 def _open(path: Path) -> Any:
+    # Only this one file may be read: playlists must not reach other files or hosts.
+    options = {"protocol_whitelist": "file", "format_whitelist": _single_file_formats()}
     try:
-        # Only this one file may be read: playlists must not reach other files or hosts.
-        return av.open(str(path), options={"protocol_whitelist": "file"})
+        return av.open(str(path), options=options)
     except FileNotFoundError:
         raise MediaError(Status.MISSING, "the file is gone") from None
+    except MemoryError:
+        raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        if looks_like_video(path):
-            raise MediaError(Status.UNREADABLE, f"damaged or cut short: {_reason(error)}") from None
-        raise MediaError(Status.NOT_VIDEO, f"not a media file: {_reason(error)}") from None
+        reason = _reason(error)
+    try:
+        video = looks_like_video(path)
+    except OSError as error:
+        raise MediaError(Status.UNREADABLE, f"cannot be read: {_reason(error)}") from None
+    if video:
+        raise MediaError(Status.UNREADABLE, f"damaged or cut short: {reason}")
+    raise MediaError(Status.NOT_VIDEO, f"not a media file: {reason}")
+
+
+@cache
+def _single_file_formats() -> str:
+    return ",".join(sorted(av.formats_available - _FORMATS_OF_SEVERAL_FILES))
 
 
 def _picture_stream(container: Any) -> Any:
@@ -175,8 +218,11 @@ def _picture_stream(container: Any) -> Any:
         raise MediaError(Status.NOT_VIDEO, f"a still image ({name})")
     attached = av.stream.Disposition.attached_pic
     for stream in container.streams.video:
-        if not stream.disposition & attached:
-            return stream
+        if stream.disposition & attached:
+            continue
+        if stream.codec_context is None:
+            raise MediaError(Status.UNREADABLE, "no decoder for the codec of the picture")
+        return stream
     kinds = sorted({stream.type for stream in container.streams})
     raise MediaError(Status.NOT_VIDEO, f"no moving picture; streams: {', '.join(kinds) or 'none'}")
 
@@ -184,10 +230,12 @@ def _picture_stream(container: Any) -> Any:
 def _read_facts(container: Any, stream: Any) -> tuple[VideoFacts, Any]:
     """Facts from the packet headers, and the sorted presentation ticks (int64)."""
     ticks: list[int] = []
+    listed = 0
     untimed = 0
     last_duration = 0
     try:
         for packet in container.demux(stream):
+            listed += packet.dts is not None or packet.size > 0
             if packet.size == 0 or packet.is_discard:
                 continue
             if packet.pts is None:
@@ -195,15 +243,16 @@ def _read_facts(container: Any, stream: Any) -> tuple[VideoFacts, Any]:
             else:
                 ticks.append(packet.pts)
                 last_duration = packet.duration or last_duration
+    except MemoryError:
+        raise
     except av.error.FFmpegError:
-        pass  # cut short: what was listed up to here is what can be decoded
+        pass  # damaged here: what was listed up to now is what can be decoded
     total = len(ticks) + untimed
     if total == 0:
         raise MediaError(Status.UNREADABLE, "the video stream has no packets")
     context = stream.codec_context
     rate = float(stream.average_rate or stream.guessed_rate or 25)
-    timed = untimed == 0
-    if timed:
+    if untimed == 0:
         unique = np.unique(np.asarray(ticks, dtype=np.int64))
         time_base = float(stream.time_base)
         times_s = (unique - unique[0]) * time_base
@@ -212,15 +261,33 @@ def _read_facts(container: Any, stream: Any) -> tuple[VideoFacts, Any]:
         unique = np.arange(total, dtype=np.int64)
         times_s = unique / rate
         end_s = total / rate
+    # AVI stores no presentation times; libav makes them up in decoding order, which with
+    # B-frames is another. The set of times is then right, whose is whose is not.
+    made_up = context.has_b_frames and total > 1 and ticks == sorted(ticks)
     facts = VideoFacts(
         container=container.format.name,
         codec=context.name,
         coded_size=Size(context.height, context.width),
         times_s=times_s,
         duration_s=end_s,
-        timed=timed,
+        timed=untimed == 0 and not made_up,
+        cut_short=_missing_frames(stream, listed, end_s),
     )
     return facts, unique
+
+
+def _missing_frames(stream: Any, listed: int, end_s: float) -> str | None:
+    """What the header promised (MP4 and AVI: frames, Matroska: a duration) and is not there."""
+    if listed < stream.frames:
+        return f"cut short: {listed} of {stream.frames} frames are there"
+    clock = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))
+    if clock is None:
+        return None
+    hours, minutes, seconds = (float(part) for part in clock.groups())
+    promised_s = hours * 3600 + minutes * 60 + seconds
+    if end_s + _DURATION_SLACK_S < promised_s:
+        return f"cut short: {end_s:.1f} of {promised_s:.1f} seconds are there"
+    return None
 
 
 def _check_limits(facts: VideoFacts, limits: LimitSettings) -> None:
@@ -244,6 +311,8 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
     while True:
         try:
             yield next(packets)
+        except MemoryError:
+            raise
         except (StopIteration, av.error.FFmpegError):
             return
 
@@ -254,8 +323,9 @@ def _to_image(frame: av.VideoFrame) -> Image:
     return np.ascontiguousarray(np.rot90(image, turns), dtype=np.uint8)
 
 
-def _join(first: str | None, second: str) -> str:
-    return f"{first}; {second}" if first else second
+def _join(*parts: str | int | None) -> str | None:
+    """What is there of `parts` in one line; None when nothing is."""
+    return "; ".join(str(part) for part in parts if part) or None
 
 
 def _reason(error: BaseException) -> str:

@@ -44,17 +44,22 @@ def _uniform(times_s: Times, end_s: float, count: int) -> Indices:
     span_s = end_s - times_s[0]
     ideal_s = times_s[0] + (np.arange(count) + 0.5) * span_s / count
     chosen = np.unique(_nearest(times_s, ideal_s))
+    if len(chosen) == count:
+        return chosen
+    distance_s = np.abs(times_s - times_s[chosen[_nearest(times_s[chosen], times_s)]])
+    distance_s[chosen] = -1.0
     while len(chosen) < count:
-        distance = np.abs(times_s[:, None] - times_s[chosen][None, :]).min(axis=1)
-        distance[chosen] = -1.0
-        chosen = np.sort(np.append(chosen, np.argmax(distance)))
-    return chosen
+        farthest = np.argmax(distance_s)
+        chosen = np.append(chosen, farthest)
+        distance_s = np.minimum(distance_s, np.abs(times_s - times_s[farthest]))
+        distance_s[farthest] = -1.0
+    return np.sort(chosen)
 
 
 def _nearest(times_s: Times, wanted_s: Times) -> Indices:
     """Index of the time nearest to each wanted one; the earlier of two equally near."""
-    right = np.clip(np.searchsorted(times_s, wanted_s), 1, len(times_s) - 1)
-    left = right - 1
+    right = np.clip(np.searchsorted(times_s, wanted_s), 0, len(times_s) - 1)
+    left = np.maximum(right - 1, 0)
     closer_left = wanted_s - times_s[left] <= times_s[right] - wanted_s
     return np.where(closer_left, left, right).astype(np.int64)
 

@@ -3,7 +3,8 @@
 The parent sends one JSON request at a time and waits for one answer of bytes; when
 the child hangs it is killed, when it dies the parent learns how, and the next
 request gets a fresh child. The child inherits no environment beyond what Python
-and its libraries need, so no secret of the cluster is in its reach.
+and its libraries need, so no secret of the cluster is handed to it. It is no jail: it
+runs as the same user, and reads what that user may read.
 
 Wire format both ways: 8 bytes length, big endian, then the message. An answer's
 first byte is `+` (the bytes follow) or `-` (a traceback follows).
@@ -24,6 +25,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, BinaryIO
 
 Handler = Callable[[dict[str, Any]], bytes]
@@ -40,6 +42,10 @@ class SandboxTimeoutError(Exception):
 
 class SandboxCrashError(Exception):
     """The child died."""
+
+
+class SandboxHandlerError(RuntimeError):
+    """The handler raised; the message is the child's traceback. The child lives on."""
 
 
 class Sandbox:
@@ -65,12 +71,13 @@ class Sandbox:
         Raises:
             SandboxTimeoutError: no answer within `timeout_s`; the child is gone.
             SandboxCrashError: the child died; the message says of what.
-            RuntimeError: the handler raised; the message is the child's traceback.
+            SandboxHandlerError: the handler raised.
+            RuntimeError: the child cannot start, whatever the request.
         """
         self._start()
         answer = self._exchange(json.dumps(dict(request)).encode(), timeout_s)
         if answer[:1] == b"-":
-            raise RuntimeError("in the decoding process:\n" + answer[1:].decode(errors="replace"))
+            raise SandboxHandlerError(answer[1:].decode(errors="replace"))
         return answer[1:]
 
     def close(self) -> None:
@@ -91,11 +98,12 @@ class Sandbox:
         self.close()
         read_end, write_end = os.pipe()
         environment = {k: os.environ[k] for k in _ENVIRONMENT_KEPT if k in os.environ}
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         # One thread a task: Spark already runs one task a core.
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._child = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(write_end)],
+            # -P: whatever modules lie in the working directory are none of ours.
+            [sys.executable, "-P", "-m", __name__, str(write_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,  # libraries may print; answers have their own pipe
             pass_fds=(write_end,),
@@ -103,7 +111,14 @@ class Sandbox:
         )
         os.close(write_end)
         self._answers = os.fdopen(read_end, "rb", buffering=0)
-        ready = self._exchange(self._hello, _START_TIMEOUT_S)
+        try:
+            ready = self._exchange(self._hello, _START_TIMEOUT_S)
+        except SandboxTimeoutError:
+            raise RuntimeError(
+                f"the decoding process did not start within {_START_TIMEOUT_S:g} seconds"
+            ) from None
+        except SandboxCrashError as error:
+            raise RuntimeError(f"the decoding process did not start: {error}") from None
         if ready != b"+":
             self.close()
             raise RuntimeError(
@@ -159,6 +174,7 @@ def _serve(answers: BinaryIO) -> None:
     """The child's loop: one hello, then requests until the parent is gone."""
     requests = sys.stdin.buffer
     _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
     handler: Handler | None = None
     while True:
         head = requests.read(_LENGTH_BYTES)
@@ -180,12 +196,18 @@ def _serve(answers: BinaryIO) -> None:
 def _make_handler(hello: Mapping[str, Any]) -> Handler:
     module, _, name = hello["factory"].partition(":")
     handler: Handler = getattr(importlib.import_module(module), name)(hello["setup"])
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
-        used_bytes = int(statm.read().split()[0]) * resource.getpagesize()
-    limit_bytes = used_bytes + int(hello["memory_bytes"])
-    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory(int(hello["memory_bytes"]))
     return handler
+
+
+def _limit_memory(added_bytes: int) -> None:
+    used_bytes = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    limit_bytes = used_bytes * resource.getpagesize() + added_bytes
+    _, hard_bytes = resource.getrlimit(resource.RLIMIT_AS)
+    if hard_bytes != resource.RLIM_INFINITY:
+        limit_bytes = min(limit_bytes, hard_bytes)  # the machine's own limit is tighter
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
 
 
 def _die_with_parent() -> None:

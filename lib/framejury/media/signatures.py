@@ -7,7 +7,7 @@ from pathlib import Path
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof")
 _PREFIXES = (
     b"\x1a\x45\xdf\xa3",  # EBML: Matroska, WebM
-    b"FLV",
+    b"FLV\x01",
     b"OggS",
     b"GIF8",
     b"\x00\x00\x01\xba",  # MPEG program stream
@@ -26,8 +26,11 @@ def looks_like_video(path: Path) -> bool:
     """
     with path.open("rb") as file:
         head = file.read(4 * _TS_PACKET_BYTES)
-    if head[4:8] in _MP4_ATOMS or head.startswith(_PREFIXES):
+    if head.startswith(_PREFIXES):
         return True
+    if head[4:8] in _MP4_ATOMS:
+        # A length in front, not text: "The free ..." is no box of 1.4 GB.
+        return not all(0x20 <= byte < 0x7F for byte in head[:4])
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
         return True
     return len(head) > _TS_PACKET_BYTES and head[::_TS_PACKET_BYTES].strip(b"\x47") == b""

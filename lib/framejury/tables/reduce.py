@@ -107,7 +107,7 @@ def _sum_scores(scores: DataFrame, settings: VerdictSettings) -> DataFrame:
         F.collect_set("frame_index").alias("frames"),
         F.collect_list("units").alias("all_units"),
     )
-    mean = F.col("total") / F.lit(UNITS) / F.col("faces")
+    mean = F.col("total") / (F.lit(UNITS) * F.col("faces"))
     # The highest mean wins, of equals the lowest number.
     ranked = F.struct(mean.alias("mean"), (-F.col("person")).alias("minus_person"))
     videos = persons.groupBy("video_id").agg(
@@ -136,7 +136,7 @@ def _reduced(settings: VerdictSettings) -> Column:
     """`p_fake` of a video by the reducer; columns nobody reads are pruned by Spark."""
     faces = F.col("faces")
     if settings.reducer == "mean":
-        return F.col("total") / F.lit(UNITS) / faces
+        return F.col("total") / (F.lit(UNITS) * faces)
     if settings.reducer == "worst_person":
         return F.col("worst.mean")
     ordered = F.sort_array("all_units")
@@ -152,7 +152,7 @@ def _reduced(settings: VerdictSettings) -> Column:
     count = (last - first + 1).cast("int")
     chosen = F.slice(ordered, (first + 1).cast("int"), count)
     total = F.aggregate(chosen, F.lit(0).cast("long"), lambda left, right: left + right)
-    return total / F.lit(UNITS) / count
+    return total / (F.lit(UNITS) * count)
 
 
 def _with_interval(rows: DataFrame, settings: VerdictSettings) -> DataFrame:

@@ -12,6 +12,7 @@ from pyspark import SparkConf
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
+from framejury.config import find_conf_dir
 from framejury.errors import SetupError
 
 _DEFAULTS = {
@@ -42,7 +43,9 @@ def spark_session(app: str) -> Iterator[SparkSession]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     given = SparkConf()
     builder = SparkSession.builder.appName(app)
-    for key, value in _DEFAULTS.items():
+    # Heeded only where this process starts the JVM; under spark-submit it runs already.
+    quiet = f"-Dlog4j2.configurationFile=file:{find_conf_dir() / 'spark' / 'log4j2.properties'}"
+    for key, value in {**_DEFAULTS, "spark.driver.extraJavaOptions": quiet}.items():
         if not given.contains(key):
             builder = builder.config(key, value)
     try:

@@ -1,0 +1,66 @@
+# framejury: `make help` lists what there is. Everything sets itself up first.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+STAMP := $(VENV)/.framejury-setup
+PYTEST := $(VENV)/bin/python -m pytest -q
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+		while IFS=$$'\t' read -r name doc; do printf '  make %-12s %s\n' "$$name" "$$doc"; done
+
+# The stamp is newer than all that decides what is installed.
+$(STAMP): requirements.lock requirements-demo.lock pyproject.toml setup.py bin/setup-python.sh
+	@bin/setup-python.sh
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## Make .venv from the lock, and find or install Java 17+
+	@bin/setup-java.sh
+
+.PHONY: demo
+demo: setup ## Run the main job on a small archive made here, or on yours: make demo ARCHIVE=path
+	@ARCHIVE="$(ARCHIVE)" bin/demo.sh
+
+.PHONY: test
+test: lint types test-unit test-spark test-e2e ## All checks: lint, types, unit, Spark, end to end
+
+.PHONY: lint
+lint: setup ## Style: ruff check and ruff format
+	@bin/timed.sh lint bash -c 'ruff check . && ruff format --check .'
+
+.PHONY: types
+types: setup ## Types: mypy --strict
+	@bin/timed.sh types mypy
+
+.PHONY: test-unit
+test-unit: setup ## Unit tests, without a JVM
+	@bin/timed.sh test-unit $(PYTEST) tests/unit
+
+.PHONY: test-spark
+test-spark: setup ## Spark tests on one shared local session
+	@bin/timed.sh test-spark $(PYTEST) tests/spark
+
+.PHONY: test-e2e
+test-e2e: setup ## End to end, through spark-submit
+	@bin/timed.sh test-e2e $(PYTEST) tests/end_to_end
+
+.PHONY: docs
+docs: setup ## Print conf/default.yaml and docs/data_dictionary.md again from the code
+	@$(VENV)/bin/python -m framejury.config > conf/default.yaml.new
+	@mv conf/default.yaml.new conf/default.yaml
+	@$(VENV)/bin/python -m framejury.data_dictionary > docs/data_dictionary.md.new
+	@mv docs/data_dictionary.md.new docs/data_dictionary.md
+
+.PHONY: lock
+lock: setup ## Resolve the dependencies again (newer versions: bin/lock.sh --upgrade)
+	@bin/lock.sh
+
+.PHONY: clean
+clean: ## Remove what the demo and tests left; .venv and your own runs in out/ stay
+	rm -rf out/demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

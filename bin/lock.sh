@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Resolves pyproject.toml and requirements-demo.in into the lock files, with hashes and
+# without a word about this machine. Pins stay unless they must change; to take newer
+# versions: bin/lock.sh --upgrade
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+cd "$root"
+
+# compile OUTPUT ARGUMENT...: `--unsafe-package` names what pip-compile leaves out; it then adds
+# a warning about them, which goes.
+compile() {
+    local output=$1
+    shift
+    "$venv/bin/pip-compile" --quiet --no-header --generate-hashes --strip-extras \
+        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+        --output-file "$output" "$@"
+    {
+        say "# Made by \`make lock\` with $("$venv/bin/python" --version). Do not edit."
+        sed -e '/^# Made by/d' -e '/^# WARNING: The following packages were not pinned/,$d' "$output"
+    } >"$output.new"
+    mv "$output.new" "$output"
+    if grep -n -E '@ |file:|^-|://' "$output"; then
+        fail "$output names a place instead of a version (see above)"
+    fi
+}
+
+compile requirements.lock --all-extras --unsafe-package framejury "$@" pyproject.toml
+compile requirements-demo.lock --unsafe-package numpy --unsafe-package pillow \
+    --unsafe-package scipy "$@" requirements-demo.in

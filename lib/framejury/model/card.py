@@ -1,0 +1,140 @@
+"""`MODEL_CARD.md`, written from the manifest so that it cannot say anything else.
+
+Sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from framejury.model.manifest import Figure, Manifest, TrainingData
+
+DEMO_WARNING = (
+    "**Demonstration only: the verdicts of this model mean nothing. It was trained on a few "
+    "generated clips to show that the machinery runs.**"
+)
+_SIDES = ("train", "val", "test")
+
+
+def model_card(manifest: Manifest, model_id: str) -> str:
+    """The text of a model card, Markdown.
+
+    Args:
+        manifest: of the bundle.
+        model_id: the bundle's id.
+    """
+    blocks = [
+        *([DEMO_WARNING] if manifest.purpose == "demo" else []),
+        f"# {model_id}",
+        _summary(manifest),
+        "## Intended use",
+        _intended_use(manifest),
+        "## Input and threshold",
+        _contract(manifest),
+        "## Training data",
+        _data(manifest.data),
+        "## How it was trained",
+        _training(manifest.settings),
+        "## Figures",
+        _figures(manifest.metrics),
+        "## Limits",
+        _limits(manifest),
+        "## Made with",
+        _bullets(f"{name} {version}" for name, version in sorted(manifest.libraries.items())),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _summary(manifest: Manifest) -> str:
+    return (
+        f"A {manifest.backbone} network with dense layers and one sigmoid on top. It sees one face "
+        f"crop and gives `p_fake`, 0 to 1; 1 means manipulated. Written "
+        f"{manifest.created_at:%Y-%m-%d %H:%M %Z} by framejury."
+    )
+
+
+def _intended_use(manifest: Manifest) -> str:
+    if manifest.purpose == "demo":
+        return "To try framejury out. Not for judging any video."
+    return (
+        "Sorting a video archive by how likely a face in the picture was manipulated, so that "
+        "people look at the right videos first. Not as the only evidence about a video or a person."
+    )
+
+
+def _contract(manifest: Manifest) -> str:
+    pixels = manifest.pixels
+    return _bullets(
+        [
+            f"Input: float32 (faces, {pixels.input_px}, {pixels.input_px}, 3) {pixels.channels}, "
+            f"{pixels.low} to {pixels.high}; normalised inside the network; crops are resized "
+            f"by {pixels.resize}.",
+            f"Crops: {manifest.framing.shape}, margin {manifest.framing.margin_ratio:g} of the box "
+            "on each side.",
+            f"Threshold: `p_fake` >= {manifest.threshold:g} means fake.",
+            "Calibration: none; `p_fake` is the raw output of the sigmoid, not a probability.",
+        ]
+    )
+
+
+def _data(data: TrainingData) -> str:
+    rows = [
+        (count.side, count.label, f"{count.videos:,}", f"{count.faces:,}") for count in data.counts
+    ]
+    table = _table(("side", "class", "videos", "faces"), rows)
+    return f"{data.description}\n\n{table}\n\nFingerprint: `{data.fingerprint}`"
+
+
+def _training(settings: Mapping[str, object]) -> str:
+    lines = []
+    for section, values in settings.items():
+        if isinstance(values, Mapping):
+            lines += [f"`{section}.{name}`: {value}" for name, value in values.items()]
+        else:
+            lines.append(f"`{section}`: {values}")
+    return _bullets(lines) if lines else "Not recorded."
+
+
+def _figures(metrics: Mapping[str, Mapping[str, Figure]]) -> str:
+    if not metrics:
+        return "None were measured."
+    sides = [*(s for s in _SIDES if s in metrics), *(s for s in metrics if s not in _SIDES)]
+    rows = [
+        (side, name, *_cells(figure)) for side in sides for name, figure in metrics[side].items()
+    ]
+    return _table(("side", "figure", "value", "interval"), rows)
+
+
+def _cells(figure: Figure) -> tuple[str, str]:
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.4g}", "not computed"
+    level = f" ({figure.level:.0%})" if figure.level is not None else ""
+    return f"{figure.value:.4g}", f"{figure.low:.4g} to {figure.high:.4g}{level}"
+
+
+def _limits(manifest: Manifest) -> str:
+    lines = [
+        "It has seen only the kinds of manipulation, cameras, compression and people of its "
+        "training data. On others its figures do not hold.",
+        "Sound is not judged: a video whose voice alone is fake looks real to it.",
+        "Only faces are judged, one frame at a time: not the background, not movement over time.",
+        "Not tested: differences between groups of people (skin tone, age, sex), deliberate "
+        "attempts to deceive the detector, pictures that are not from videos.",
+    ]
+    if "test" not in manifest.metrics:
+        lines.append("It was not tested on videos held out from both training and choice.")
+    if manifest.parity is not None:
+        lines.append(
+            f"The exported network repeats the trained one within "
+            f"{manifest.parity.max_abs_difference:.1e} on {manifest.parity.faces} real crops."
+        )
+    return _bullets([*lines, *manifest.notes])
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -1,0 +1,131 @@
+"""The work directory of a training: what is needed to go on after a kill.
+
+`state.json` is replaced in one step after the weights of an epoch are whole on disk, so at
+any moment it names files that exist and belong together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from framejury.config import TrainingSettings
+from framejury.errors import UsageError
+from framejury.model.schedule import EpochRecord, best_epoch
+
+if TYPE_CHECKING:
+    import keras
+
+STATE_NAME = "state.json"
+_STATE_VERSION = 1
+
+
+class WorkDir:
+    """The files of one training.
+
+    Attributes:
+        path: of the directory.
+        history: finished epochs, in order.
+    """
+
+    def __init__(self, path: Path, settings: TrainingSettings, fingerprint: str) -> None:
+        """Opens a work directory, new or begun.
+
+        Args:
+            path: created when missing.
+            settings: of this training.
+            fingerprint: of its data.
+
+        Raises:
+            UsageError: another training (other settings or data) was begun here, or the
+                directory holds something else.
+        """
+        self.path = path
+        self._identity = {
+            "version": _STATE_VERSION,
+            "settings": settings.model_dump(mode="json"),
+            "fingerprint": fingerprint,
+        }
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the work directory {path}: {error}") from error
+        self.history = self._read_history()
+
+    @property
+    def last_weights(self) -> Path:
+        """Weights and optimizer after the last finished epoch."""
+        return self._weights(self.history[-1].epoch)
+
+    @property
+    def best_weights(self) -> Path:
+        """Weights of the epoch with the lowest validation loss."""
+        return self._weights(best_epoch(self.history))
+
+    def finish_epoch(self, model: keras.Model, record: EpochRecord) -> None:
+        """Keeps an epoch: its weights first, then the history that counts it.
+
+        Args:
+            model: compiled, as it is after the epoch.
+            record: of the epoch.
+        """
+        scratch = self.path / "unfinished.weights.h5"
+        model.save_weights(scratch)
+        scratch.replace(self._weights(record.epoch))
+        self.history = (*self.history, record)
+        self._write_state()
+        keep = {self.last_weights, self.best_weights}
+        for file in self.path.glob("epoch-*.weights.h5"):
+            if file not in keep:
+                file.unlink()
+
+    def _weights(self, epoch: int) -> Path:
+        return self.path / f"epoch-{epoch:04d}.weights.h5"
+
+    def _write_state(self) -> None:
+        state = {**self._identity, "history": [asdict(record) for record in self.history]}
+        scratch = self.path / "unfinished.json"
+        scratch.write_text(json.dumps(state, indent=1, allow_nan=False), encoding="utf-8")
+        scratch.replace(self.path / STATE_NAME)
+
+    def _read_history(self) -> tuple[EpochRecord, ...]:
+        file = self.path / STATE_NAME
+        if not file.exists():
+            return ()
+        advice = f"give another work directory, or delete {self.path} to start afresh"
+        try:
+            state = json.loads(file.read_text(encoding="utf-8"))
+            found = {key: state[key] for key in self._identity}
+            history = TypeAdapter(tuple[EpochRecord, ...]).validate_python(state["history"])
+        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+            raise UsageError(f"{file} is no state of a training ({error!r}); {advice}") from error
+        if found != self._identity:
+            raise UsageError(
+                f"{self.path} holds another training: {_differences(found, self._identity)}; "
+                f"{advice}"
+            )
+        self._require_weights(history, advice)
+        return history
+
+    def _require_weights(self, history: Sequence[EpochRecord], advice: str) -> None:
+        for epoch in {history[-1].epoch, best_epoch(history)} if history else ():
+            if not self._weights(epoch).is_file():
+                raise UsageError(f"{self._weights(epoch)} is gone; {advice}")
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    said = []
+    if found["version"] != wanted["version"]:
+        said.append(f"written as version {found['version']}, this is {wanted['version']}")
+    before, now = dict(found["settings"]), wanted["settings"]
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            said.append(f"training.{name} was {before.get(name)}, is {now.get(name)}")
+    if found["fingerprint"] != wanted["fingerprint"]:
+        said.append("the faces or the split have changed")
+    return "; ".join(said)

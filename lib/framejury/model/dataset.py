@@ -1,0 +1,185 @@
+"""Face crops of Parquet files as `tf.data`, without image folders.
+
+Reading and shuffling are a Python generator over encoded crops; decoding, resizing and
+augmenting run in tf.data's threads (OpenCV lets go of the interpreter lock there).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from framejury.config import TrainingSettings
+from framejury.errors import FramejuryError
+from framejury.model.augment import apply, draw, sample_rng
+from framejury.model.counts import FaceCounts, count_faces
+from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, shuffled
+from framejury.schemas import Side
+from framejury.signals.rgb import network_input
+
+__all__ = ["FaceDatasets", "FaceSource", "VideoTruth", "class_weights", "count_faces"]
+
+_PREFETCHED_BATCHES = 4
+_SIGNATURE = (
+    tf.TensorSpec((), tf.int64),  # ticket of the face
+    tf.TensorSpec((), tf.float32),  # label
+    tf.TensorSpec((), tf.float32),  # weight in the loss
+)
+
+
+@dataclass
+class FaceDatasets:
+    """Makes the data of each epoch.
+
+    Attributes:
+        settings: `input_px`, `batch_size`, `balance`, `augment` and `seed` count.
+        source: where the faces are.
+        counts: of that source.
+        global_batch_size: faces a step on all devices together, count.
+    """
+
+    settings: TrainingSettings
+    source: FaceSource
+    counts: FaceCounts
+    global_batch_size: int
+    _fault: FramejuryError | None = field(default=None, init=False)
+
+    @property
+    def training_faces(self) -> int:
+        """Faces of one epoch, repeats of the rarer class included."""
+        real, fake = (self.counts.faces(Side.TRAIN, label) for label in (0, 1))
+        return 2 * max(real, fake) if self.settings.balance == "sampling" else real + fake
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._steps(Side.TRAIN)
+
+    def training(self, epoch: int) -> tf.data.Dataset:
+        """One epoch of the training side: shuffled, balanced and augmented as set.
+
+        The same seed and epoch give the same faces, in the same order, changed the same way.
+
+        Args:
+            epoch: from 0, over all phases.
+
+        Returns:
+            batches of float32 (n, input_px, input_px, 3) RGB 0..255, float32 (n, 1) label
+            with 1 = FAKE, and float32 (n,) weight.
+        """
+
+        def faces() -> Iterator[FaceRow]:
+            rng = np.random.default_rng([self.settings.seed, epoch])
+            rows = iter_faces(self.source, Side.TRAIN, rng)
+            if self.settings.balance == "sampling":
+                rows = _evened_out(rows, self.counts)
+            return shuffled(rows, rng)
+
+        return self._batches(faces, Side.TRAIN, epoch)
+
+    def validation(self) -> tf.data.Dataset:
+        """The validation side: in file order, nothing drawn; shapes as `training`."""
+        return self._batches(lambda: iter_faces(self.source, Side.VAL), Side.VAL, None)
+
+    def raise_fault(self) -> None:
+        """Raises the framejury error that stopped the pipeline, if one did.
+
+        tf.data turns exceptions of its generator and functions into its own.
+        """
+        if self._fault is not None:
+            raise self._fault
+
+    def _steps(self, side: Side) -> int:
+        faces = self.training_faces if side is Side.TRAIN else self.counts.faces(side)
+        return math.ceil(faces / self.global_batch_size)
+
+    def _batches(
+        self, faces: Callable[[], Iterator[FaceRow]], side: Side, epoch: int | None
+    ) -> tf.data.Dataset:
+        weights = class_weights(self.counts, side, self.settings)
+        # Tensors cannot carry a FaceRow: it waits here under a ticket until its picture is made.
+        waiting: dict[int, FaceRow] = {}
+
+        def tickets() -> Iterator[tuple[int, float, float]]:
+            with self._noting_faults():
+                for ticket, face in enumerate(faces()):
+                    waiting[ticket] = face
+                    yield ticket, float(face.label), weights[face.label]
+
+        def picture(ticket: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+            with self._noting_faults():
+                return self._picture(waiting.pop(int(ticket)), epoch)
+
+        side_px = self.settings.input_px
+
+        def make(ticket: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            # Declared stateless: else op determinism would run one at a time.
+            pixels = tf.numpy_function(picture, [ticket], tf.uint8, stateful=False)
+            pixels = tf.ensure_shape(pixels, (side_px, side_px, 3))
+            return tf.cast(pixels, tf.float32), label[tf.newaxis], weight
+
+        data = tf.data.Dataset.from_generator(tickets, output_signature=_SIGNATURE)
+        data = data.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        data = data.batch(self.global_batch_size)
+        # Also an alarm: fewer or more faces than were counted is an error, not a short epoch.
+        data = data.apply(tf.data.experimental.assert_cardinality(self._steps(side)))
+        data = data.prefetch(_PREFETCHED_BATCHES)
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
+        return data.with_options(options)
+
+    def _picture(self, face: FaceRow, epoch: int | None) -> npt.NDArray[np.uint8]:
+        pixels = network_input(face.decoded(), self.settings.input_px)
+        if epoch is None or not self.settings.augment:
+            return pixels
+        video = zlib.crc32(face.video_id.encode())
+        identity = (video, face.frame_index, face.face_index, face.repeat)
+        return apply(pixels, draw(sample_rng(self.settings.seed, epoch, *identity)))
+
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except FramejuryError as error:
+            self._fault = error
+            raise
+
+
+def class_weights(
+    counts: FaceCounts, side: Side, settings: TrainingSettings
+) -> tuple[float, float]:
+    """Weight of a REAL and of a FAKE face in the loss: n / (2 n_class), mean 1 over the side.
+
+    The validation side is weighed whenever training is balanced, by either way: else the best
+    epoch would be the one that favours the more frequent class.
+
+    Args:
+        counts: of the source; both classes are on the side.
+    """
+    learns_unweighted = settings.balance == "sampling" and side is Side.TRAIN
+    if settings.balance == "none" or learns_unweighted:
+        return 1.0, 1.0
+    real, fake = counts.faces(side, 0), counts.faces(side, 1)
+    total = real + fake
+    return total / (2 * real), total / (2 * fake)
+
+
+def _evened_out(faces: Iterator[FaceRow], counts: FaceCounts) -> Iterator[FaceRow]:
+    """Repeats faces of the rarer class so that both have as many, in one pass."""
+    in_class = [counts.faces(Side.TRAIN, label) for label in (0, 1)]
+    target = max(in_class)
+    seen = [0, 0]
+    for face in faces:
+        of_class = in_class[face.label]
+        before = seen[face.label] * target // of_class
+        seen[face.label] += 1
+        for repeat in range(seen[face.label] * target // of_class - before):
+            yield replace(face, repeat=repeat)

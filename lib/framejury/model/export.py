@@ -1,0 +1,178 @@
+"""From a trained network to a bundle: ONNX, the parity check, and the files.
+
+tf2onnx is used directly rather than `model.export(format="onnx")`, which calls it too but
+names the output `Identity:0` and leaves the operator set to chance.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+from pydantic import JsonValue
+
+from framejury.errors import ParityError
+from framejury.model.bundle import write_bundle
+from framejury.model.counts import sample_faces
+from framejury.model.manifest import (
+    KERAS_NAME,
+    ONNX_NAME,
+    Bundle,
+    Figure,
+    Framing,
+    Manifest,
+    Parity,
+    PixelContract,
+    TrainingData,
+)
+from framejury.model.network import INPUT_NAME
+from framejury.model.training import TrainedNetwork
+from framejury.schemas import Side
+from framejury.signals.rgb import network_input
+
+PARITY_TOLERANCE = 1e-4
+PARITY_FACES = 64
+_OPSET = 17
+_LIBRARIES = (
+    "framejury",
+    "tensorflow",
+    "keras",
+    "efficientnet",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "tf2onnx",
+    "opencv-python-headless",
+)
+
+
+def export_onnx(model: keras.Model, path: Path) -> None:
+    """Writes a network as one ONNX file, any number of faces a call.
+
+    Args:
+        model: of `build_network`, float32.
+        path: of the file; replaced when it exists.
+
+    Raises:
+        onnx.checker.ValidationError: what was written is no valid model.
+    """
+    side = model.input_shape[1]
+    signature = [tf.TensorSpec((None, side, side, 3), tf.float32, name=INPUT_NAME)]
+    tf2onnx.convert.from_keras(
+        model, input_signature=signature, opset=_OPSET, output_path=str(path)
+    )
+    onnx.checker.check_model(str(path), full_check=True)
+
+
+def check_parity(model: keras.Model, onnx_path: Path, samples: npt.NDArray[np.uint8]) -> float:
+    """Largest difference between the network's and the ONNX file's scores.
+
+    Args:
+        model: the network that was exported.
+        onnx_path: the export.
+        samples: uint8 (n, input_px, input_px, 3) RGB, n at least 1; real crops, for noise may
+            leave parts of the network at rest.
+
+    Returns:
+        largest |difference| of `p_fake`, 0 to 1.
+
+    Raises:
+        ParityError: it is above 1e-4 or not a number.
+    """
+    if len(samples) == 0:
+        raise ValueError("parity needs at least one sample")
+    pixels = samples.astype(np.float32)
+    session = onnxruntime.InferenceSession(str(onnx_path), providers=["CPUExecutionProvider"])
+    (exported,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    trained = np.asarray(model(pixels, training=False))
+    difference = float(np.abs(np.asarray(exported).reshape(-1) - trained.reshape(-1)).max())
+    if not difference <= PARITY_TOLERANCE:
+        raise ParityError(
+            f"{onnx_path.name} differs from the trained network by {difference:.2e} on "
+            f"{len(samples)} faces; at most {PARITY_TOLERANCE:.0e} is allowed. No bundle is written"
+        )
+    return difference
+
+
+def pack_bundle(
+    trained: TrainedNetwork,
+    directory: str | Path,
+    *,
+    framing: Framing,
+    threshold: float,
+    data_description: str,
+    purpose: Literal["detector", "demo"] = "detector",
+    metrics: Mapping[str, Mapping[str, Figure]] | None = None,
+    settings: Mapping[str, JsonValue] | None = None,
+    notes: tuple[str, ...] = (),
+    created_at: datetime | None = None,
+) -> Bundle:
+    """Writes the bundle of a trained network, its export checked on validation crops.
+
+    Args:
+        trained: of `train`.
+        directory: of the bundle; an older bundle there is replaced.
+        framing: how the crops it learned from were cut.
+        threshold: `p_fake` from here on means fake, 0 to 1.
+        data_description: what it learned from, in words.
+        purpose: demo: its verdicts mean nothing, and the card says so.
+        metrics: side -> name -> figure, for manifest and card.
+        settings: further sections for the manifest, e.g. `{"split": {...}}`; `training` is there.
+        notes: sentences for the card's limits.
+        created_at: with time zone; now when None.
+
+    Raises:
+        ParityError: the export does not repeat the network's scores; nothing is written.
+        BundleError: `directory` is something else than a bundle.
+    """
+    side_px = trained.settings.input_px
+    faces = sample_faces(trained.source, Side.VAL, PARITY_FACES)
+    samples = np.stack([network_input(face.decoded(), side_px) for face in faces])
+    with tempfile.TemporaryDirectory() as folder:
+        onnx_file, keras_file = Path(folder) / ONNX_NAME, Path(folder) / KERAS_NAME
+        trained.model.save(keras_file)
+        export_onnx(trained.model, onnx_file)
+        difference = check_parity(trained.model, onnx_file, samples)
+        manifest = Manifest(
+            purpose=purpose,
+            backbone=trained.settings.backbone,
+            signal="rgb",
+            pixels=PixelContract(input_px=side_px),
+            framing=framing,
+            threshold=threshold,
+            metrics=metrics or {},
+            data=TrainingData(
+                description=data_description,
+                fingerprint=trained.counts.fingerprint,
+                counts=trained.counts.per_side,
+            ),
+            settings={**(settings or {}), "training": _training_record(trained)},
+            parity=Parity(faces=len(samples), max_abs_difference=difference),
+            libraries={name: version(name) for name in _LIBRARIES},
+            created_at=created_at or datetime.now(UTC),
+            notes=notes,
+        )
+        return write_bundle(directory, manifest, onnx_file, keras_file)
+
+
+def _training_record(trained: TrainedNetwork) -> dict[str, JsonValue]:
+    record: dict[str, JsonValue] = trained.settings.model_dump(mode="json")
+    weights = trained.settings.weights
+    if weights not in ("noisy-student", "imagenet", "none"):
+        record["weights"] = Path(weights).name  # a bundle travels; this machine's paths do not
+    return {
+        **record,
+        "epochs_done": len(trained.history),
+        "best_epoch": trained.best_epoch + 1,
+    }

@@ -1,0 +1,233 @@
+"""What a model bundle says of itself: the records behind `bundle.json`.
+
+Plain frozen records; pydantic checks them when a bundle is read, so that an
+unknown key, a missing key or a value out of range is an error and never a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from framejury.schemas import Label, Side
+
+FORMAT = "framejury-bundle"
+FORMAT_VERSION = 1
+MANIFEST_NAME = "bundle.json"
+ONNX_NAME = "model.onnx"
+KERAS_NAME = "model.keras"
+CARD_NAME = "MODEL_CARD.md"
+REQUIRED_FILES = (ONNX_NAME, CARD_NAME)
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelContract:
+    """What the network takes, and who normalises.
+
+    Attributes:
+        input_px: side of the square input, pixels.
+        resize: letterbox keeps the aspect ratio and pads to a square.
+        low, high: range of the values fed.
+        normalisation: in_graph: the network normalises, the caller feeds 0..255.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    input_px: Annotated[int, Field(ge=32, le=4096)]
+    channels: Literal["RGB"] = "RGB"
+    layout: Literal["NHWC"] = "NHWC"
+    dtype: Literal["float32"] = "float32"
+    low: Literal[0] = 0
+    high: Literal[255] = 255
+    resize: Literal["letterbox"] = "letterbox"
+    normalisation: Literal["in_graph"] = "in_graph"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framing:
+    """How the crops were cut that the network learned from.
+
+    Attributes:
+        margin_ratio: margin on each side as a share of the box.
+        shape: square: the box made square first; box: as detected.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    margin_ratio: Annotated[float, Field(ge=0.0)]
+    shape: Literal["square", "box"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured number, with its interval where one was computed.
+
+    Attributes:
+        value: the measurement.
+        low, high: ends of the interval, both or neither.
+        level: confidence level of the interval, 0 to 1.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideCount:
+    """How much of one class stood on one side of the split."""
+
+    __pydantic_config__ = _STRICT
+
+    side: Side
+    label: Label
+    videos: Annotated[int, Field(ge=0)]
+    faces: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """What the network learned from.
+
+    Attributes:
+        description: in words, e.g. the name of the data set.
+        fingerprint: SHA-256, hex, over each video's id, run, label, side and faces.
+        counts: videos and faces per side and class.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    description: str
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    counts: tuple[SideCount, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How far the exported network is from the trained one.
+
+    Attributes:
+        faces: crops compared.
+        max_abs_difference: largest difference of `p_fake` among them.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    faces: Annotated[int, Field(ge=1)]
+    max_abs_difference: Annotated[float, Field(ge=0.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDigest:
+    """One file of the bundle."""
+
+    __pydantic_config__ = _STRICT
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything a bundle says, but for what is computed when it is written.
+
+    Attributes:
+        purpose: detector: meant to judge; demo: its verdicts mean nothing.
+        backbone: name of the network; begins the `model_id`.
+        signal: what the network sees.
+        threshold: `p_fake` from here on means fake, 0 to 1.
+        calibration: none in this format version; anything else is refused.
+        metrics: side -> name of the figure -> figure.
+        data: what it learned from.
+        settings: sections of settings used, as in `conf/default.yaml`.
+        parity: exported against trained network; None when there was no export.
+        libraries: name -> version.
+        created_at: with time zone.
+        notes: sentences for the model card, e.g. a known limit.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    purpose: Literal["detector", "demo"]
+    backbone: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+    signal: Literal["rgb"]
+    pixels: PixelContract
+    framing: Framing
+    threshold: Share
+    calibration: None = None
+    metrics: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
+    data: TrainingData
+    settings: Mapping[str, JsonValue]
+    parity: Parity | None = None
+    libraries: Mapping[str, str]
+    created_at: datetime
+    notes: tuple[str, ...] = ()
+
+    @property
+    def input_px(self) -> int:
+        """Side of the network's input, pixels."""
+        return self.pixels.input_px
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle(Manifest):
+    """A checked model bundle on disk.
+
+    Attributes:
+        model_id: backbone and 12 hex digits over the ONNX digest and the contract.
+        files: name -> digest of every file but `bundle.json`.
+        directory: where it lies.
+    """
+
+    model_id: str
+    files: Mapping[str, FileDigest]
+    directory: Path
+
+    @property
+    def onnx_path(self) -> Path:
+        return self.directory / ONNX_NAME
+
+    @property
+    def keras_path(self) -> Path | None:
+        """The Keras model; None when the bundle carries none."""
+        return self.directory / KERAS_NAME if KERAS_NAME in self.files else None
+
+
+def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
+    """The id that verdicts store: same weights under another contract, another id.
+
+    The contract is whatever changes a verdict: signal, pixels, framing,
+    threshold and calibration.
+
+    Args:
+        manifest: of the bundle.
+        onnx_sha256: digest of `model.onnx`, 64 hex digits.
+    """
+    contract = {
+        "onnx": onnx_sha256,
+        "signal": manifest.signal,
+        "pixels": asdict(manifest.pixels),
+        "framing": asdict(manifest.framing),
+        "threshold": float(manifest.threshold),
+        "calibration": manifest.calibration,
+    }
+    return f"{manifest.backbone}-{digest_of(contract)[:12]}"
+
+
+def digest_of(values: Mapping[str, Any]) -> str:
+    """SHA-256, hex, of plain values, whatever the order of their keys."""
+    text = json.dumps(values, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

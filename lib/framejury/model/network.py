@@ -1,0 +1,106 @@
+"""The network, built in one place: EfficientNet-B0, dense layers, one sigmoid.
+
+Source of the backbone: Tan and Le, "EfficientNet" (ICML 2019), as the `efficientnet`
+package builds it. Importing that package registers its custom layers with Keras, without
+which a saved model does not load; so a bundle's `model.keras` needs `import efficientnet.tfkeras`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import efficientnet.tfkeras as efficientnet
+import keras
+
+from framejury.config import TrainingSettings
+from framejury.model.weights import downloaded_weights, load_backbone_weights
+
+BACKBONE_LAYER = "efficientnet-b0"
+INPUT_NAME = "pixels"
+OUTPUT_NAME = "p_fake"
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# Random weights learn in few steps or not at all: their moving averages must keep up with them.
+_FRESH_MOMENTUM = 0.9
+
+Precision = Literal["float32", "mixed_float16"]
+
+
+def build_network(
+    settings: TrainingSettings, precision: Precision = "float32", *, pretrained: bool = True
+) -> keras.Model:
+    """The network before training.
+
+    Input: float32 (n, input_px, input_px, 3) RGB, 0 to 255; (x / 255 - mean) / std with
+    ImageNet's constants is the first layer. Output: float32 (n, 1), `p_fake` 0 to 1.
+
+    Args:
+        settings: `input_px`, `weights`, `head_units` and `dropout` count.
+        precision: of the arithmetic between input and output; weights are float32 always.
+        pretrained: False leaves `weights` unread, for a network that is filled afterwards.
+
+    Raises:
+        SetupError: pretrained weights cannot be downloaded.
+        ConfigError: `weights` is no file, or a file of another network.
+    """
+    with _dtype_policy(precision):
+        backbone = efficientnet.EfficientNetB0(
+            include_top=False,
+            weights=None,
+            pooling="avg",
+            input_shape=(settings.input_px, settings.input_px, 3),
+        )
+        if settings.weights == "none":
+            _quicken_averages(backbone)
+        elif pretrained:
+            _load_start(backbone, settings.weights)
+        return _with_head(backbone, settings)
+
+
+def backbone_of(model: keras.Model) -> keras.Model:
+    """The backbone inside a network of `build_network`."""
+    return model.get_layer(BACKBONE_LAYER)
+
+
+def _quicken_averages(backbone: keras.Model) -> None:
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = _FRESH_MOMENTUM
+
+
+def _load_start(backbone: keras.Model, weights: str) -> None:
+    if weights in ("noisy-student", "imagenet"):
+        backbone.load_weights(downloaded_weights(weights))
+    else:
+        load_backbone_weights(backbone, weights)
+
+
+def _with_head(backbone: keras.Model, settings: TrainingSettings) -> keras.Model:
+    side = settings.input_px
+    pixels = keras.Input((side, side, 3), dtype="float32", name=INPUT_NAME)
+    normalised = keras.layers.Rescaling(
+        scale=[1 / (255 * std) for std in IMAGENET_STD],
+        offset=[-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)],
+        dtype="float32",
+        name="imagenet_normalisation",
+    )(pixels)
+    x = backbone(normalised)
+    for number, units in enumerate(settings.head_units, start=1):
+        x = keras.layers.Dropout(settings.dropout, name=f"head_dropout_{number}")(x)
+        x = keras.layers.Dense(units, activation="relu", name=f"head_dense_{number}")(x)
+    # float32: float16 cannot tell 0.9999 from 1, and the loss takes its logarithm.
+    p_fake = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name=OUTPUT_NAME)(x)
+    return keras.Model(pixels, p_fake, name="framejury")
+
+
+@contextmanager
+def _dtype_policy(precision: Precision) -> Iterator[None]:
+    """The `efficientnet` package takes no dtype, so the policy is set around it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,152 @@
+"""Scoring face crops with a bundle: ONNX Runtime, no TensorFlow, no Spark."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from framejury.errors import BundleError, FramejuryError, SetupError
+from framejury.model.manifest import ONNX_NAME, Bundle
+from framejury.records import Image
+from framejury.signals.rgb import network_input
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+# A float32 sigmoid may leave [0, 1] by rounding; anything beyond is a broken network.
+_ROUNDING = 1e-6
+
+
+class Scorer:
+    """A loaded network. Holds native memory: make one per process, after any fork.
+
+    Args:
+        bundle: checked by `load_bundle`.
+        threads: of the network, count.
+        batch_size: faces a call of the network, count; bounds memory, not `score`'s input.
+        device: cuda is an order: without a usable GPU it fails rather than run on the CPU.
+
+    Raises:
+        BundleError: the ONNX file changed since `load_bundle`, or does not fit its contract.
+        SetupError: cuda asked for and not usable.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int = 1,
+        batch_size: int = 32,
+        device: Literal["cpu", "cuda"] = "cpu",
+    ) -> None:
+        if threads < 1 or batch_size < 1:
+            raise ValueError(f"threads {threads} and batch_size {batch_size} must be at least 1")
+        self.bundle = bundle
+        self.batch_size = batch_size
+        self._session = _open_session(bundle, threads, device)
+        self._input_name = _check_contract(self._session, bundle)
+
+    def score(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        """How likely each face is manipulated.
+
+        Args:
+            crops: each uint8 (height, width, 3) RGB, any size.
+
+        Returns:
+            float32 (n,), `p_fake` 0 to 1 in the order of `crops`.
+
+        Raises:
+            FramejuryError: the network gave something that is no score.
+        """
+        scores = np.empty(len(crops), dtype=np.float32)
+        for start in range(0, len(crops), self.batch_size):
+            batch = crops[start : start + self.batch_size]
+            pixels = np.stack([network_input(crop, self.bundle.input_px) for crop in batch])
+            scores[start : start + len(batch)] = self.score_pixels(pixels)
+        return scores
+
+    def score_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """As `score`, for pictures that `network_input` has made already.
+
+        Args:
+            pixels: uint8 (n, input_px, input_px, 3) RGB; one call of the network.
+        """
+        feed = {self._input_name: pixels.astype(np.float32)}
+        try:
+            (raw,) = self._session.run(None, feed)
+        except Exception as error:  # ONNX Runtime's errors share no narrower base
+            raise FramejuryError(
+                f"model {self.bundle.model_id} failed on {len(pixels)} faces: {error}"
+            ) from error
+        return _checked_scores(np.asarray(raw), len(pixels), self.bundle.model_id)
+
+
+def _open_session(
+    bundle: Bundle, threads: int, device: Literal["cpu", "cuda"]
+) -> onnxruntime.InferenceSession:
+    provider = _PROVIDERS[device]
+    if provider not in onnxruntime.get_available_providers():
+        raise SetupError(
+            f"device {device} was asked for, and this onnxruntime has only "
+            f"{', '.join(onnxruntime.get_available_providers())}; install onnxruntime-gpu in its "
+            "place, or score on the CPU"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Idle threads that spin would steal the core of the next Spark task.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The bytes that were checked are the bytes that run; external data files cannot be pulled in.
+    content = bundle.onnx_path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != bundle.files[ONNX_NAME].sha256:
+        raise BundleError(f"{bundle.onnx_path} changed after the bundle was checked")
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=[provider])
+    except Exception as error:  # ONNX Runtime's errors share no narrower base
+        raise BundleError(f"ONNX Runtime cannot load {bundle.onnx_path}: {error}") from error
+    if session.get_providers()[0] != provider:
+        raise SetupError(
+            f"device {device} was asked for, and ONNX Runtime could not start it; check the GPU's "
+            "driver and CUDA libraries, or score on the CPU"
+        )
+    return session
+
+
+def _check_contract(session: onnxruntime.InferenceSession, bundle: Bundle) -> str:
+    """Name of the one input, after its shape and type were compared with the manifest."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    side = bundle.input_px
+    fits = (
+        len(inputs) == 1
+        and len(outputs) == 1
+        and inputs[0].type == "tensor(float)"
+        and list(inputs[0].shape[1:]) == [side, side, 3]
+        and not isinstance(inputs[0].shape[0], int)
+    )
+    if not fits:
+        found = ", ".join(f"{item.name} {item.type} {item.shape}" for item in [*inputs, *outputs])
+        raise BundleError(
+            f"{bundle.onnx_path} takes and gives {found}; the manifest says float32 "
+            f"(n, {side}, {side}, 3) and one score a face"
+        )
+    return str(inputs[0].name)
+
+
+def _checked_scores(
+    raw: npt.NDArray[np.float32], expected: int, model_id: str
+) -> npt.NDArray[np.float32]:
+    if raw.size != expected:
+        raise FramejuryError(f"model {model_id} gave {raw.shape} for {expected} faces")
+    scores = raw.reshape(expected).astype(np.float32)
+    # Written so that NaN is caught too: every comparison with NaN is false.
+    good = (scores >= -_ROUNDING) & (scores <= 1.0 + _ROUNDING)
+    if not good.all():
+        worst = scores[~good][0]
+        raise FramejuryError(
+            f"model {model_id} gave {worst} for a face, which is no score from 0 to 1; "
+            "the network is damaged or was trained to divergence"
+        )
+    return np.clip(scores, 0.0, 1.0)

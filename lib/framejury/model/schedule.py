@@ -1,0 +1,85 @@
+"""Which epoch comes next: a pure function of the settings and the epochs done.
+
+Resuming is nothing else than asking again, so no state is kept but the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from framejury.config import TrainingSettings
+
+Phase = Literal["head", "finetune"]
+PHASES: tuple[Phase, ...] = ("head", "finetune")
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One finished epoch.
+
+    Attributes:
+        epoch: from 0, over both phases.
+        phase: head: the backbone frozen; finetune: everything learns.
+        loss, val_loss: binary cross entropy, weighed as training is.
+        accuracy, val_accuracy: share of faces right at 0.5, 0 to 1.
+        learning_rate: of Adam.
+        seconds: wall-clock time, validation included.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    epoch: Annotated[int, Field(ge=0)]
+    phase: Phase
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The epoch to do.
+
+    Attributes:
+        epoch: from 0, over both phases.
+        epoch_in_phase: from 0.
+        epochs_in_phase: at most.
+    """
+
+    phase: Phase
+    epoch: int
+    epoch_in_phase: int
+    epochs_in_phase: int
+
+
+def next_step(settings: TrainingSettings, history: Sequence[EpochRecord]) -> Step | None:
+    """The epoch after `history`; None when training is over.
+
+    A phase ends after its epochs, or after `patience` epochs without a better validation
+    loss in that phase. Later phases start only when earlier ones have ended.
+    """
+    planned = {"head": settings.head_epochs, "finetune": settings.finetune_epochs}
+    last_phase = PHASES.index(history[-1].phase) if history else 0
+    for phase in PHASES[last_phase:]:
+        done = [record for record in history if record.phase == phase]
+        if len(done) < planned[phase] and not _has_stalled(done, settings.patience):
+            return Step(phase, len(history), len(done), planned[phase])
+    return None
+
+
+def best_epoch(history: Sequence[EpochRecord]) -> int:
+    """The epoch with the lowest validation loss over both phases; the first of equals."""
+    return min(history, key=lambda record: record.val_loss).epoch
+
+
+def _has_stalled(done: Sequence[EpochRecord], patience: int) -> bool:
+    if not done:
+        return False
+    best = min(range(len(done)), key=lambda i: done[i].val_loss)
+    return len(done) - 1 - best >= patience

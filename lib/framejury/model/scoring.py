@@ -1,0 +1,51 @@
+"""Scores of every face of a labelled source: what `framejury evaluate` measures on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import pyarrow as pa
+
+from framejury.model.runtime import Scorer
+from framejury.model.source import FaceRow, FaceSource, iter_faces
+from framejury.schemas import FACE_SCORES, Side
+
+SCORED_FACES = pa.schema(
+    [field for field in FACE_SCORES if field.name not in ("run_id", "model_id")]
+)
+"""Columns of `score_faces`: `face_scores` without the ids of run and model."""
+
+
+def score_faces(scorer: Scorer, source: FaceSource, side: Side | None = None) -> pa.Table:
+    """Scores the faces of a source, a batch of crops in memory at a time.
+
+    Args:
+        scorer: of the bundle to measure.
+        source: labelled faces.
+        side: only this side; every video of the source when None.
+
+    Returns:
+        one row a face, columns of `SCORED_FACES`, sorted by video, frame and face.
+
+    Raises:
+        WarehouseError: faces cannot be read, or a crop is damaged.
+        FramejuryError: the network gave something that is no score.
+    """
+    faces = iter_faces(source, side)
+    parts = list(_score_batches(scorer, faces))
+    table = pa.Table.from_batches(parts, schema=SCORED_FACES)
+    return table.sort_by(
+        [(name, "ascending") for name in ("video_id", "frame_index", "face_index")]
+    )
+
+
+def _score_batches(scorer: Scorer, faces: Iterator[FaceRow]) -> Iterator[pa.RecordBatch]:
+    while batch := list(islice(faces, scorer.batch_size)):
+        scores = scorer.score([face.decoded() for face in batch])
+        columns = {
+            name: [getattr(face, name) for face in batch]
+            for name in SCORED_FACES.names
+            if name != "p_fake"
+        }
+        yield pa.RecordBatch.from_pydict({**columns, "p_fake": scores}, schema=SCORED_FACES)

@@ -1,0 +1,235 @@
+"""Labelled face crops read from Parquet, streamed: no TensorFlow, no Spark.
+
+Crops stay encoded here, and only a bounded number of them is held at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow.fs import FileSystem
+
+from framejury.errors import WarehouseError
+from framejury.faces.crop import decode_crop
+from framejury.records import Image
+from framejury.schemas import FACES, Side
+
+SHUFFLE_BYTES = 256 * 2**20
+_COLUMNS = ("video_id", "run_id", "frame_index", "pts_s", "face_index", "person", "crop")
+_ROWS_AT_ONCE = 64
+_READ_BYTES = 2**20
+# Files are often written one video or one class after another: reading several at once mixes them.
+_INTERLEAVED = 8
+
+RowGroup = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTruth:
+    """What is known of one video.
+
+    Attributes:
+        run_id: the run whose rows count; rows of other runs are superseded.
+        label: 1 is FAKE, 0 is REAL.
+        side: where the split puts it.
+    """
+
+    run_id: str
+    label: Literal[0, 1]
+    side: Side
+
+
+@dataclass(frozen=True)
+class FaceSource:
+    """Faces on disk and the truth about their videos.
+
+    Attributes:
+        files: Parquet files of the table `faces`, paths as `filesystem` takes them.
+        filesystem: where they lie.
+        videos: video_id -> truth; a row counts only if its video is here with its run.
+    """
+
+    files: tuple[str, ...]
+    filesystem: FileSystem
+    videos: Mapping[str, VideoTruth]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """One row of `faces`, its crop still an image file.
+
+    Attributes:
+        label: 1 is FAKE, 0 is REAL.
+        crop: bytes of a JPEG or PNG.
+        repeat: from 0, which showing of the face this is within one epoch.
+    """
+
+    video_id: str
+    frame_index: int
+    pts_s: float
+    face_index: int
+    person: int
+    label: Literal[0, 1]
+    crop: bytes
+    repeat: int = 0
+
+    def decoded(self) -> Image:
+        """The crop as uint8 (height, width, 3) RGB.
+
+        Raises:
+            WarehouseError: the bytes are no picture; the message names video and frame.
+        """
+        try:
+            return decode_crop(self.crop)
+        except ValueError as error:
+            raise WarehouseError(
+                f"the crop of video {self.video_id}, frame {self.frame_index}, face "
+                f"{self.face_index} is damaged ({error}); extract this video anew"
+            ) from error
+
+
+def iter_faces(
+    source: FaceSource, side: Side | None = None, rng: np.random.Generator | None = None
+) -> Iterator[FaceRow]:
+    """Streams the faces of a source.
+
+    Args:
+        source: what to read.
+        side: only videos of this side; every video of the source when None.
+        rng: without one, order is that of files and rows. With one, row groups come in
+            drawn order, several at a time; use `shuffled` on top to mix rows.
+
+    Raises:
+        WarehouseError: a file cannot be read, or a counting row was kept without its crop.
+    """
+    wanted = {
+        video_id: truth
+        for video_id, truth in source.videos.items()
+        if side is None or truth.side is side
+    }
+    if rng is None:
+        for unit in _row_groups(source):
+            yield from _rows_of(source, unit, wanted)
+        return
+    units = _row_groups(source)
+    order = [units[i] for i in rng.permutation(len(units))]
+    yield from _interleave([_rows_thunk(source, unit, wanted) for unit in order])
+
+
+def shuffled(
+    faces: Iterable[FaceRow], rng: np.random.Generator, budget_bytes: int = SHUFFLE_BYTES
+) -> Iterator[FaceRow]:
+    """Mixes a stream through a buffer of encoded crops of at most about `budget_bytes`.
+
+    Every face comes out exactly once. The order depends on `rng` and the input's order only.
+    """
+    pool: list[FaceRow] = []
+    held_bytes = 0
+    for face in faces:
+        pool.append(face)
+        held_bytes += len(face.crop)
+        while held_bytes > budget_bytes and len(pool) > 1:
+            drawn = _draw(pool, rng)
+            held_bytes -= len(drawn.crop)
+            yield drawn
+    while pool:
+        yield _draw(pool, rng)
+
+
+def _draw(pool: list[FaceRow], rng: np.random.Generator) -> FaceRow:
+    at = int(rng.integers(len(pool)))
+    pool[at], pool[-1] = pool[-1], pool[at]
+    return pool.pop()
+
+
+def read_batches(
+    source: FaceSource,
+    path: str,
+    columns: Sequence[str],
+    row_groups: Sequence[int] | None = None,
+    rows: int = 65_536,
+) -> Iterator[pa.RecordBatch]:
+    """Batches of one file, read through a small buffer rather than whole column chunks.
+
+    Args:
+        columns: to read; no others are touched.
+        row_groups: all when None.
+        rows: most rows a batch, count.
+
+    Raises:
+        WarehouseError: the file is missing, damaged, no Parquet, or lacks a column.
+    """
+    with _open(source, path) as file:
+        yield from file.iter_batches(rows, row_groups=row_groups, columns=list(columns))
+
+
+@contextmanager
+def _open(source: FaceSource, path: str) -> Iterator[pq.ParquetFile]:
+    try:
+        with source.filesystem.open_input_file(path) as handle:
+            file = pq.ParquetFile(handle, buffer_size=_READ_BYTES, pre_buffer=False)
+            missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
+            if missing:
+                raise WarehouseError(
+                    f"{path} lacks {', '.join(missing)}; a faces table has {', '.join(FACES.names)}"
+                )
+            yield file
+    except (OSError, pa.ArrowException) as error:
+        raise WarehouseError(f"cannot read the faces in {path}: {error}") from error
+
+
+def _row_groups(source: FaceSource) -> list[RowGroup]:
+    units: list[RowGroup] = []
+    for path in source.files:
+        with _open(source, path) as file:
+            units += [(path, group) for group in range(file.num_row_groups)]
+    return units
+
+
+def _rows_thunk(
+    source: FaceSource, unit: RowGroup, wanted: Mapping[str, VideoTruth]
+) -> Callable[[], Iterator[FaceRow]]:
+    return lambda: _rows_of(source, unit, wanted)
+
+
+def _rows_of(
+    source: FaceSource, unit: RowGroup, wanted: Mapping[str, VideoTruth]
+) -> Iterator[FaceRow]:
+    path, group = unit
+    for batch in read_batches(source, path, _COLUMNS, [group], _ROWS_AT_ONCE):
+        for row in batch.to_pylist():
+            truth = wanted.get(row["video_id"])
+            if truth is not None and truth.run_id == row.pop("run_id"):
+                yield _face_row(row, truth, path)
+
+
+def _face_row(row: dict[str, object], truth: VideoTruth, path: str) -> FaceRow:
+    if row["crop"] is None:
+        raise WarehouseError(
+            f"video {row['video_id']}, frame {row['frame_index']} in {path} was extracted without "
+            "its crop; extract it with `framejury extract`"
+        )
+    return FaceRow(label=truth.label, **row)  # type: ignore[arg-type]
+
+
+def _interleave(streams: Sequence[Callable[[], Iterator[FaceRow]]]) -> Iterator[FaceRow]:
+    """One row of each of the open streams in turn; a finished one gives way to the next."""
+    waiting = iter(streams)
+    active = [start() for start in islice(waiting, _INTERLEAVED)]
+    while active:
+        still_open: list[Iterator[FaceRow]] = []
+        for stream in active:
+            face = next(stream, None)
+            if face is not None:
+                yield face
+                still_open.append(stream)
+            elif (start := next(waiting, None)) is not None:
+                still_open.append(start())
+        active = still_open

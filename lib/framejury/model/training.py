@@ -1,0 +1,269 @@
+"""Learning: first the head on the frozen backbone, then the whole network.
+
+The same code runs on a CPU, one GPU or several. Every epoch is kept when it ends, so a
+training that was killed goes on from the last finished epoch when it is started again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framejury.config import TrainingSettings
+from framejury.errors import ConfigError, FramejuryError, UsageError
+from framejury.model.checkpoint import WorkDir
+from framejury.model.counts import FaceCounts, count_faces
+from framejury.model.dataset import FaceDatasets
+from framejury.model.network import Precision, backbone_of, build_network
+from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
+from framejury.model.source import FaceSource
+
+Progress = Callable[[str], None]
+_PHASE_NAMES: Mapping[Phase, str] = {"head": "head", "finetune": "fine-tune"}
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """The outcome of a training.
+
+    Attributes:
+        model: weights of the best epoch, float32 arithmetic, not compiled.
+        history: every epoch, in order.
+        best_epoch: index into `history`: lowest validation loss over both phases.
+        settings: it was trained with.
+        counts: of the data it learned from.
+        source: that data.
+    """
+
+    model: keras.Model
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    settings: TrainingSettings
+    counts: FaceCounts
+    source: FaceSource
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """What the settings mean on this machine."""
+
+    strategy: tf.distribute.Strategy
+    precision: Precision
+    jit_compile: bool
+
+
+def train(
+    settings: TrainingSettings, source: FaceSource, work_dir: Path, progress: Progress
+) -> TrainedNetwork:
+    """Trains a network, or goes on with a training that was begun in `work_dir`.
+
+    With the same seed and data a training repeats itself on the same CPU, also over a
+    resume. With a GPU or XLA the order, augmentation and initial weights repeat, and the last
+    digits of the arithmetic may not.
+
+    Args:
+        settings: of section `training`.
+        source: labelled faces on the sides train and val.
+        work_dir: where epochs are kept; may be deleted once a bundle is packed.
+        progress: called with one readable line at a time.
+
+    Raises:
+        SplitError: train or val has no face, or faces of one class only.
+        ConfigError: `training.xla` is on and cannot be.
+        UsageError: `work_dir` holds a training with other settings or data; or a step does
+            not fit into the device's memory.
+        WarehouseError: faces cannot be read, or a crop is damaged.
+        FramejuryError: the loss is no longer finite.
+    """
+    counts = count_faces(source)
+    counts.require_both_classes()
+    kept = WorkDir(work_dir, settings, counts.fingerprint)
+    machine = _prepare_machine(settings)
+    faces = FaceDatasets(
+        settings, source, counts, settings.batch_size * machine.strategy.num_replicas_in_sync
+    )
+    progress(_opening_line(faces, machine, len(kept.history)))
+    if settings.weights == "none" and settings.head_epochs:
+        progress(
+            "the backbone starts from random weights, and a head on random features learns next "
+            "to nothing: --set training.head_epochs=0 saves that time"
+        )
+    if next_step(settings, kept.history) is not None:
+        with machine.strategy.scope():
+            model = build_network(settings, machine.precision, pretrained=not kept.history)
+        _learn(model, faces, kept, machine, progress)
+    best = build_network(settings, "float32", pretrained=False)
+    best.load_weights(kept.best_weights)
+    return TrainedNetwork(best, kept.history, best_epoch(kept.history), settings, counts, source)
+
+
+def _prepare_machine(settings: TrainingSettings) -> _Machine:
+    keras.utils.set_random_seed(settings.seed)
+    gpus = tf.config.list_logical_devices("GPU")
+    # Not on a GPU: depthwise convolutions have no deterministic gradient there. Not with XLA:
+    # Keras then refuses to compile.
+    if not gpus and settings.xla != "on":
+        tf.config.experimental.enable_op_determinism()
+    strategy = tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+    # XLA inside MirroredStrategy is not supported for every collective: auto leaves it off.
+    wanted = {"on": True, "off": False, "auto": bool(gpus)}
+    xla = {**wanted, "auto": len(gpus) == 1}[settings.xla]
+    mixed = wanted[settings.mixed_precision]
+    return _Machine(strategy, "mixed_float16" if mixed else "float32", xla)
+
+
+def _learn(
+    model: keras.Model, faces: FaceDatasets, kept: WorkDir, machine: _Machine, progress: Progress
+) -> None:
+    settings = faces.settings
+    running: Phase | None = None
+    while (step := next_step(settings, kept.history)) is not None:
+        if step.phase != running:
+            _enter_phase(model, step, settings, kept, machine)
+            running = step.phase
+        record = _run_epoch(model, faces, step, progress)
+        kept.finish_epoch(model, record)
+        progress(_epoch_line(record, step, is_best=best_epoch(kept.history) == record.epoch))
+
+
+def _enter_phase(
+    model: keras.Model, step: Step, settings: TrainingSettings, kept: WorkDir, machine: _Machine
+) -> None:
+    """A resumed phase goes on with its own weights and optimizer; a new one from the best."""
+    resumes = step.epoch_in_phase > 0
+    if kept.history and not resumes:
+        model.load_weights(kept.best_weights)
+    # A frozen batch norm uses its stored averages (Keras: trainable = False).
+    backbone_of(model).trainable = step.phase == "finetune"
+    rates = {"head": settings.head_learning_rate, "finetune": settings.finetune_learning_rate}
+    with machine.strategy.scope():
+        model.compile(
+            optimizer=keras.optimizers.Adam(rates[step.phase]),
+            loss=keras.losses.BinaryCrossentropy(),
+            metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
+            jit_compile=machine.jit_compile,
+        )
+        model.optimizer.build(model.trainable_variables)
+    if settings.xla == "on" and not model.jit_compile:
+        raise ConfigError(
+            "training.xla is on, and Keras cannot compile this training here (in a process that "
+            "trained before, op determinism forbids it); set training.xla=auto"
+        )
+    if resumes:
+        model.load_weights(kept.last_weights)
+        if int(model.optimizer.iterations) == 0:
+            raise FramejuryError(f"{kept.last_weights} holds no state of the optimizer")
+
+
+def _run_epoch(
+    model: keras.Model, faces: FaceDatasets, step: Step, progress: Progress
+) -> EpochRecord:
+    _seed_dropout(model, faces.settings.seed, step.epoch)
+    lines = _StepLines(step, faces, progress)
+    began_s = time.monotonic()
+    try:
+        fitted = model.fit(
+            faces.training(step.epoch),
+            validation_data=faces.validation(),
+            initial_epoch=step.epoch,
+            epochs=step.epoch + 1,
+            callbacks=[lines],
+            shuffle=False,  # the data come shuffled
+            verbose=0,
+        )
+    except tf.errors.ResourceExhaustedError as error:
+        raise UsageError(
+            f"a step of {faces.global_batch_size} faces at {faces.settings.input_px} pixels does "
+            "not fit into the device's memory; lower training.batch_size or training.input_px"
+        ) from error
+    except tf.errors.OpError:
+        faces.raise_fault()
+        raise
+    figures = {name: float(values[-1]) for name, values in fitted.history.items()}
+    for name in ("loss", "val_loss"):
+        if not math.isfinite(figures[name]):
+            raise FramejuryError(
+                f"{name} became {figures[name]} in epoch {step.epoch + 1}: the training diverged. "
+                f"Lower training.{step.phase}_learning_rate, or set training.mixed_precision=off"
+            )
+    return EpochRecord(
+        epoch=step.epoch,
+        phase=step.phase,
+        loss=figures["loss"],
+        accuracy=figures["accuracy"],
+        val_loss=figures["val_loss"],
+        val_accuracy=figures["val_accuracy"],
+        learning_rate=float(model.optimizer.learning_rate),
+        seconds=time.monotonic() - began_s,
+    )
+
+
+def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """Dropout of an epoch depends on seed and epoch only, so a resumed epoch repeats."""
+    layers = [*model.layers, *backbone_of(model).layers]
+    for number, layer in enumerate(layers):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+            state = np.random.default_rng([seed, epoch, number]).integers(2**31, size=2)
+            layer.seed_generator.state.assign(state)
+
+
+class _StepLines(keras.callbacks.Callback):  # type: ignore[misc]
+    """A line every few seconds within an epoch: step, speed, time left."""
+
+    def __init__(self, step: Step, faces: FaceDatasets, progress: Progress) -> None:
+        super().__init__()
+        self._step, self._progress = step, progress
+        self._steps, self._faces_a_step = faces.steps_per_epoch, faces.global_batch_size
+        self._began_s = self._said_s = math.nan
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        now_s = time.monotonic()
+        if batch == 0:  # the first step compiles; speed is that of the others
+            self._began_s = self._said_s = now_s
+        if now_s - self._said_s < _SECONDS_BETWEEN_LINES:
+            return
+        self._said_s = now_s
+        seconds_a_step = (now_s - self._began_s) / batch
+        loss = (logs or {}).get("loss", math.nan)
+        self._progress(
+            f"{_title(self._step)}: step {batch + 1}/{self._steps}, loss {loss:.4f}, "
+            f"{1 / seconds_a_step:.2f} steps/s, {self._faces_a_step / seconds_a_step:.0f} faces/s, "
+            f"{_duration((self._steps - batch - 1) * seconds_a_step)} left"
+        )
+
+
+def _opening_line(faces: FaceDatasets, machine: _Machine, epochs_done: int) -> str:
+    replicas = machine.strategy.num_replicas_in_sync
+    has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    devices = f"{replicas} GPU{'s' if replicas > 1 else ''}" if has_gpu else "CPU"
+    known = ", ".join(f"{c.faces} {c.label} on {c.side}" for c in faces.counts.per_side)
+    resumed = f"; goes on after {epochs_done} finished epochs" if epochs_done else ""
+    return (
+        f"training on {devices}, {machine.precision}, {faces.steps_per_epoch} steps of "
+        f"{faces.global_batch_size} faces an epoch; faces: {known}{resumed}"
+    )
+
+
+def _epoch_line(record: EpochRecord, step: Step, is_best: bool) -> str:
+    return (
+        f"{_title(step)}: loss {record.loss:.4f}, accuracy {record.accuracy:.3f}, validation loss "
+        f"{record.val_loss:.4f}, validation accuracy {record.val_accuracy:.3f}, "
+        f"{_duration(record.seconds)}{' (best so far)' if is_best else ''}"
+    )
+
+
+def _title(step: Step) -> str:
+    return f"{_PHASE_NAMES[step.phase]} epoch {step.epoch_in_phase + 1}/{step.epochs_in_phase}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,97 @@
+"""The main job on the 81 real videos, where they are beside the checkout."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+from framejury.warehouse import Warehouse
+from tests.bundles import brightness_bundle
+from tests.end_to_end.conftest import ok, run, submit
+
+NO_FACE = "other/wild/MichaelSalSail__no_face.mp4"
+
+
+@pytest.fixture(scope="module")
+def night(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse after one night on the corpus, through spark-submit, crops kept."""
+    root = tmp_path_factory.mktemp("corpus")
+    bundle = brightness_bundle(root / "bundle").directory
+    args = [corpus, "--warehouse", root / "warehouse", "--bundle", bundle, "--keep-crops"]
+    ok(submit("nightly", *args))
+    return root / "warehouse"
+
+
+@pytest.fixture(scope="module")
+def truth(corpus: Path) -> dict[str, dict[str, str]]:
+    with (corpus / "CORPUS.csv").open(newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def test_one_verdict_for_each_video(night: Path, truth: dict[str, dict[str, str]]) -> None:
+    warehouse = Warehouse.open(str(night))
+    videos = warehouse.read_snapshot("videos").to_pylist()
+    assert {row["path"]: row["label"] or "" for row in videos} == {
+        path: row["label"] for path, row in truth.items()
+    }
+    verdicts = {row["video_id"]: row for row in warehouse.read_latest("verdicts").to_pylist()}
+    assert len(verdicts) == len(videos) == 81
+    statuses = {row["path"]: verdicts[row["video_id"]]["status"] for row in videos}
+    assert statuses.pop(NO_FACE) == "no_face"
+    assert set(statuses.values()) == {"scored"}
+    report = next(night.glob("reports/*/report.html")).read_text()
+    assert "MichaelSalSail__no_face.mp4" in report
+
+
+def test_contents_are_those_of_the_truth(night: Path, truth: dict[str, dict[str, str]]) -> None:
+    warehouse = Warehouse.open(str(night))
+    paths = {row["video_id"]: row["path"] for row in warehouse.read_snapshot("videos").to_pylist()}
+    for row in warehouse.read_latest("extractions").to_pylist():
+        known = truth[paths[row["video_id"]]]
+        assert row["content_id"] == known["sha256"]
+        assert row["frames_total"] == int(known["n_frames"])
+        assert f"{row['width_px']}x{row['height_px']}" == known["resolution"]
+
+
+def test_the_console_command_finds_nothing_new(night: Path, corpus: Path) -> None:
+    bundle = night.parent / "bundle"
+    ok(run("framejury", "nightly", corpus, "--warehouse", night, "--bundle", bundle))
+    printed = json.loads(ok(run("framejury", "verdicts", "--warehouse", night, "--format", "json")))
+    assert len(printed) == 81
+    assert len({row["run_id"] for row in printed}) == 1
+
+
+def test_split_keeps_groups_together(night: Path, truth: dict[str, dict[str, str]]) -> None:
+    ok(run("framejury", "split", "--warehouse", night, "--set", "split.balance=none"))
+    warehouse = Warehouse.open(str(night))
+    paths = {row["video_id"]: row["path"] for row in warehouse.read_snapshot("videos").to_pylist()}
+    sides = defaultdict(set)
+    for row in warehouse.read_snapshot("splits").to_pylist():
+        if row["side"] != "excluded":
+            sides[truth[paths[row["video_id"]]]["group"]].add(row["side"])
+    assert all(len(found) == 1 for found in sides.values()), sides
+    assert Counter(side for found in sides.values() for side in found).keys() == {
+        "train",
+        "val",
+        "test",
+    }
+
+
+def test_train_and_evaluate(night: Path) -> None:
+    output = night.parent / "trained"
+    quick = ["weights=none", "input_px=32", "head_epochs=0", "finetune_epochs=1"]
+    options = [text for setting in quick for text in ("--set", f"training.{setting}")]
+    ok(submit("train_head", "--warehouse", night, "--output", output, *options))
+    text = ok(run("framejury", "evaluate", "--warehouse", night, "--bundle", output))
+    assert "Held out" in text
+    everything = run(
+        "framejury", "evaluate", "--warehouse", night, "--bundle", output, "--side", "all"
+    )
+    ok(everything)
+    (place,) = night.glob("reports/evaluate-*-all")
+    predictions = json.loads((place / "predictions.json").read_text())
+    assert len(predictions) == 80  # the video without a label is not measured

@@ -1,0 +1,331 @@
+"""One video from bytes to rows, in this process and through the child."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from framejury import examine
+from framejury.config import Settings, settings_from
+from framejury.examine import (
+    ROWS,
+    TABLE_COLUMN,
+    ExaminePlan,
+    Examiner,
+    Toolbox,
+    VideoJob,
+    examine_video,
+    framed_for,
+    settings_id,
+)
+from framejury.faces.crop import decode_crop
+from framejury.media.sandbox import SandboxHandlerError
+from framejury.model.manifest import Bundle
+from framejury.records import Size
+from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, Status
+from tests import clips
+from tests.bundles import brightness_bundle
+
+SIZE = Size(240, 320)
+CHANGED = datetime(2024, 5, 17, 2, 30, 1, 250_000, tzinfo=UTC)
+
+Rows = list[dict[str, Any]]
+
+
+def plan(
+    bundle: Bundle | None = None, *, keep_crops: bool = True, **sections: dict[str, Any]
+) -> ExaminePlan:
+    values = {"sampling": {"frames": 3}} | sections
+    settings = settings_from(values).model_dump(mode="json")
+    return ExaminePlan(
+        "run-1", settings, None if bundle is None else str(bundle.directory), keep_crops
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return brightness_bundle(tmp_path_factory.mktemp("bundle") / "b")
+
+
+@pytest.fixture(scope="module")
+def examiner(bundle: Bundle) -> Iterator[Examiner]:
+    examiner = Examiner(plan(bundle, limits={"frame_px": 320 * 240, "bytes": 3_000_000}))
+    yield examiner
+    examiner.close()
+
+
+@pytest.fixture(scope="module")
+def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clips.write_clip(tmp_path_factory.mktemp("face") / "a.mp4", clips.face_frames(25))
+
+
+@pytest.fixture(scope="module")
+def haar() -> Toolbox:
+    """Loads in no time, and needs no child."""
+    return Toolbox.load(plan(detection={"detector": "haar"}, sampling={"frames": 4}))
+
+
+def rows_of(examiner: Examiner, path: Path, **job: Any) -> Rows:
+    batch = examiner.examine(VideoJob("video-1", str(path), **job))
+    assert batch.schema.equals(ROWS)
+    rows: Rows = batch.to_pylist()
+    assert [row[TABLE_COLUMN] for row in rows].count("extractions") == 1
+    assert rows[0][TABLE_COLUMN] == "extractions"
+    assert {row["video_id"] for row in rows} == {"video-1"}
+    assert {row["run_id"] for row in rows} == {"run-1"}
+    required = [field.name for field in EXTRACTIONS if not field.nullable]
+    assert all(rows[0][name] is not None for name in required)
+    assert rows[0]["status"] in list(EXTRACTION_STATUSES)
+    return rows
+
+
+def of_table(rows: Rows, table: str) -> Rows:
+    return [row for row in rows if row[TABLE_COLUMN] == table]
+
+
+# ---------------------------------------------------------------- a good video
+
+
+def test_a_face_is_found_where_it_is(examiner: Examiner, face_clip: Path) -> None:
+    rows = rows_of(examiner, face_clip)
+    extraction, faces = rows[0], of_table(rows, "faces")
+    assert extraction["status"] == Status.EXTRACTED and extraction["error"] is None
+    assert [face["frame_index"] for face in faces] == [4, 12, 21]
+    assert [face["pts_s"] for face in faces] == pytest.approx([0.16, 0.48, 0.84])
+    frames = clips.face_frames(25)
+    for face in faces:
+        box, region = face["box"], face["crop_region"]
+        center = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+        assert np.abs(center - [160, 120]).max() < 35
+        assert 60 < max(box["width"], box["height"]) < 190
+        assert face["confidence"] >= 0.95 and face["detector"] == "mtcnn"
+        assert len(face["landmarks"]) == 5
+        for point in face["landmarks"]:
+            assert box["x"] < point["x"] < box["x"] + box["width"]
+            assert box["y"] < point["y"] < box["y"] + box["height"]
+        crop = decode_crop(face["crop"])
+        assert crop.shape == (region["height"], region["width"], 3)
+        shown = frames[face["frame_index"]][
+            region["y"] : region["y"] + region["height"],
+            region["x"] : region["x"] + region["width"],
+        ]
+        assert np.abs(crop.astype(int) - shown).mean() < 6  # the same pixels, in RGB
+        assert (face["face_index"], face["person"]) == (0, 0)
+
+
+def test_the_facts_of_an_extraction(examiner: Examiner, face_clip: Path) -> None:
+    size_bytes = face_clip.stat().st_size
+    row = rows_of(examiner, face_clip, size_bytes=size_bytes, modified_at=CHANGED)[0]
+    assert row["bytes"] == size_bytes and row["modified_at"] == CHANGED
+    assert row["content_id"] == hashlib.sha256(face_clip.read_bytes()).hexdigest()
+    assert (row["codec"], row["width_px"], row["height_px"]) == ("h264", 320, 240)
+    assert row["duration_s"] == pytest.approx(1.0)
+    assert (row["frames_total"], row["frames_sampled"]) == (25, 3)
+    assert row["faces_found"] == row["faces_kept"] == 3
+    assert 3 <= row["frames_decoded"] <= 25
+    assert row["cpu_s"] > 0 and 0 < row["wall_s"] < 60
+
+
+def test_scores_are_those_of_the_crops(examiner: Examiner, face_clip: Path) -> None:
+    rows = rows_of(examiner, face_clip)
+    faces, scores = of_table(rows, "faces"), of_table(rows, "face_scores")
+    keys = ("frame_index", "face_index", "person", "pts_s")
+    assert [[row[key] for key in keys] for row in scores] == [
+        [row[key] for key in keys] for row in faces
+    ]
+    # The test bundle's score is the mean of red.
+    reds = [decode_crop(face["crop"])[..., 0].mean() / 255 for face in faces]
+    assert [row["p_fake"] for row in scores] == pytest.approx(reds, abs=0.02)
+    assert len({row["model_id"] for row in scores}) == 1
+
+
+def test_only_scores_leave_when_crops_are_not_kept(bundle: Bundle, face_clip: Path) -> None:
+    examiner = Examiner(plan(bundle, keep_crops=False, detection={"detector": "haar"}))
+    rows = rows_of(examiner, face_clip)
+    examiner.close()
+    assert {row[TABLE_COLUMN] for row in rows} == {"extractions", "face_scores"}
+    assert rows[0]["faces_kept"] == len(rows) - 1 > 0
+
+
+def test_no_face(examiner: Examiner, tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", clips.plain_frames(10, SIZE))
+    (row,) = rows_of(examiner, path)
+    assert row["status"] == Status.NO_FACE and row["error"] is None
+    assert (row["frames_sampled"], row["faces_kept"]) == (3, 0)
+
+
+def test_a_rotated_video_is_seen_upright(examiner: Examiner, tmp_path: Path) -> None:
+    path = clips.write_rotated(tmp_path / "a.mp4", clips.face_frames(6), 90)
+    rows = rows_of(examiner, path)
+    assert (rows[0]["width_px"], rows[0]["height_px"]) == (320, 240)
+    eyes_and_mouth = of_table(rows, "faces")[0]["landmarks"]
+    assert eyes_and_mouth[0]["y"] < eyes_and_mouth[2]["y"] < eyes_and_mouth[3]["y"]
+
+
+# ---------------------------------------------------------------- bad files
+
+
+BAD_FILES: dict[str, tuple[Callable[[Path], object], Status]] = {
+    "empty": (clips.write_empty, Status.EMPTY),
+    "text": (clips.write_text, Status.NOT_VIDEO),
+    "audio": (clips.write_audio_only, Status.NOT_VIDEO),
+    "cover": (lambda p: clips.write_cover_art(p, clips.face_frames(1)[0]), Status.NOT_VIDEO),
+    "picture": (
+        lambda p: p.write_bytes(cv2.imencode(".png", clips.face_frames(1)[0])[1].tobytes()),
+        Status.NOT_VIDEO,
+    ),
+    "no moov": (lambda p: clips.write_without_moov(p, clips.face_frames(6)), Status.UNREADABLE),
+    "garbage": (lambda p: clips.write_garbage(p, clips.face_frames(6)), Status.UNREADABLE),
+    "large frames": (
+        lambda p: clips.write_clip(p, clips.plain_frames(2, Size(242, 320))),
+        Status.TOO_LARGE,
+    ),
+    "many bytes": (lambda p: p.write_bytes(bytes(3_000_001)), Status.TOO_LARGE),
+    "gone": (lambda p: None, Status.MISSING),
+    "dead link": (lambda p: p.symlink_to("nowhere"), Status.MISSING),
+    "folder": (lambda p: p.mkdir(), Status.UNREADABLE),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_ends_with_one_row(examiner: Examiner, tmp_path: Path, name: str) -> None:
+    write, status = BAD_FILES[name]
+    path = tmp_path / f"{name} ü.mp4"
+    write(path)
+    (row,) = rows_of(examiner, path, size_bytes=7, modified_at=CHANGED)
+    assert row["status"] == status
+    assert row["error"] and "\n" not in row["error"]
+    assert row["faces_found"] == row["faces_kept"] == 0
+    assert (row["bytes"], row["modified_at"]) == (7, CHANGED)
+
+
+def test_a_cut_video_gives_its_faces_and_a_note(examiner: Examiner, tmp_path: Path) -> None:
+    path = clips.write_cut_short(tmp_path / "a.mp4", clips.face_frames(30))
+    rows = rows_of(examiner, path)
+    assert rows[0]["status"] == Status.EXTRACTED
+    assert "cut short" in rows[0]["error"]
+    assert len(of_table(rows, "faces")) == rows[0]["faces_kept"] > 0
+
+
+def test_frames_that_grow_too_large_leave_no_faces(examiner: Examiner, tmp_path: Path) -> None:
+    path = clips.write_size_change(
+        tmp_path / "a.ts", clips.face_frames(12), clips.plain_frames(24, Size(480, 640))[12:]
+    )
+    (row,) = rows_of(examiner, path)
+    assert (row["status"], row["faces_kept"]) == (Status.TOO_LARGE, 0)
+    assert "640 x 480" in row["error"]
+
+
+def test_too_slow_is_a_status_and_the_next_video_is_another(face_clip: Path) -> None:
+    examiner = Examiner(plan(detection={"detector": "haar"}, limits={"timeout_s": 0.001}))
+    for _ in range(2):
+        (row,) = rows_of(examiner, face_clip, size_bytes=5)
+        assert row["status"] == Status.TIMEOUT
+        assert "limits.timeout_s = 0.001" in row["error"]
+        assert (row["bytes"], row["frames_decoded"]) == (5, 0)
+    examiner.close()
+
+
+def test_an_unforeseen_exception_ends_one_video_not_the_run(
+    face_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traceback = (
+        "Traceback (most recent call last):\n"
+        '  File "decode.py", line 7, in frames\n    x\nValueError: no such pixel format\n'
+    )
+
+    def fail(*_: object) -> bytes:
+        raise SandboxHandlerError(traceback)
+
+    examiner = Examiner(plan())
+    monkeypatch.setattr(examiner._sandbox, "call", fail)
+    (row,) = rows_of(examiner, face_clip)
+    assert row["status"] == Status.CRASHED
+    assert "ValueError: no such pixel format" in row["error"]
+    assert 'File "decode.py", line 7' in row["error"] and "\n" not in row["error"]
+
+
+def test_out_of_memory_is_a_crash(
+    face_clip: Path, haar: Toolbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(examine, "_examine_frames", fail)
+    found = examine_video(face_clip, "key", haar)
+    assert found.facts["status"] == Status.CRASHED
+    assert "limits.memory_bytes" in found.facts["error"]
+    assert found.faces == []
+
+
+def test_a_missing_bundle_is_a_fault_of_the_run(face_clip: Path, tmp_path: Path) -> None:
+    lost = ExaminePlan("run-1", plan().settings, str(tmp_path / "lost"), keep_crops=True)
+    examiner = Examiner(lost)
+    with pytest.raises(RuntimeError, match=r"did not start[\s\S]*BundleError"):
+        examiner.examine(VideoJob("video-1", str(face_clip)))
+    examiner.close()
+
+
+# ---------------------------------------------------------------- in this process
+
+
+def test_a_toolbox_without_a_bundle_scores_nothing(face_clip: Path, haar: Toolbox) -> None:
+    assert haar.scorer is None
+    found = examine_video(face_clip, "key", haar)
+    assert found.facts["status"] == Status.EXTRACTED
+    assert {face.p_fake for face in found.faces} == {None}
+    assert all(face.face.landmarks is None and face.crop for face in found.faces)
+
+
+def test_random_samples_differ_by_video_and_repeat(face_clip: Path) -> None:
+    tools = Toolbox.load(
+        plan(detection={"detector": "haar"}, sampling={"frames": 6, "mode": "random", "seed": 1})
+    )
+
+    def frames(key: str) -> list[int]:
+        return [face.frame_index for face in examine_video(face_clip, key, tools).faces]
+
+    assert frames("one") == frames("one")
+    assert frames("one") != frames("two")
+
+
+def test_chunks_change_nothing(
+    face_clip: Path, haar: Toolbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames are worked on in chunks to bound memory; the rows must not depend on that."""
+    whole = examine_video(face_clip, "key", haar)
+    monkeypatch.setattr(examine, "_CHUNK_PX", 1)
+    single = examine_video(face_clip, "key", haar)
+    assert [asdict(face) for face in single.faces] == [asdict(face) for face in whole.faces]
+    timing = {"wall_s", "cpu_s"}
+    assert {k: v for k, v in single.facts.items() if k not in timing} == {
+        k: v for k, v in whole.facts.items() if k not in timing
+    }
+
+
+def test_settings_id_is_of_what_shapes_an_extraction() -> None:
+    base = settings_id(Settings())
+    for section, values in (
+        ("sampling", {"frames": 12}),
+        ("detection", {"threshold": 0.9}),
+        ("crops", {"margin_ratio": 0.2}),
+    ):
+        assert settings_id(settings_from({section: values})) != base
+    for section, values in (("verdict", {"min_faces": 9}), ("spark", {"videos_per_task": 9})):
+        assert settings_id(settings_from({section: values})) == base
+
+
+def test_crops_are_framed_as_the_bundle_learned_them(bundle: Bundle) -> None:
+    asked = settings_from({"crops": {"margin_ratio": 1.0, "shape": "box", "format": "png"}})
+    framed = framed_for(bundle, asked)
+    assert (framed.crops.margin_ratio, framed.crops.shape) == (0.3, "square")
+    assert framed.crops.format == "png"
+    assert framed.sampling == asked.sampling

@@ -1,0 +1,311 @@
+"""Bundles: what is written comes back, and whatever was tampered with is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from framejury.errors import BundleError
+from framejury.model import bundle as bundle_module
+from framejury.model.bundle import (
+    Figure,
+    Framing,
+    Manifest,
+    Parity,
+    PixelContract,
+    SideCount,
+    TrainingData,
+    load_bundle,
+    sha256_of,
+    write_bundle,
+)
+from framejury.model.manifest import digest_of
+from framejury.schemas import Label, Side
+
+MANIFEST = Manifest(
+    purpose="detector",
+    backbone="efficientnet_b0",
+    signal="rgb",
+    pixels=PixelContract(input_px=32),
+    framing=Framing(margin_ratio=0.3, shape="square"),
+    threshold=0.5,
+    metrics={
+        "test": {"auc": Figure(value=0.91, low=0.85, high=0.95, level=0.95)},
+        "val": {"accuracy": Figure(value=0.8)},
+    },
+    data=TrainingData(
+        description="Twelve videos of one face.",
+        fingerprint="a" * 64,
+        counts=(SideCount(side=Side.TRAIN, label=Label.FAKE, videos=6, faces=1234),),
+    ),
+    settings={"training": {"weights": "none", "head_units": [256, 64]}},
+    parity=Parity(faces=12, max_abs_difference=2e-7),
+    libraries={"keras": "3.15.1"},
+    created_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+    notes=("Tried on one person only.",),
+)
+
+
+@pytest.fixture
+def onnx_file(tmp_path: Path) -> Path:
+    path = tmp_path / "trained.onnx"
+    path.write_bytes(b"the bytes of a network")
+    return path
+
+
+@pytest.fixture
+def directory(tmp_path: Path, onnx_file: Path) -> Path:
+    keras_file = tmp_path / "trained.keras"
+    keras_file.write_bytes(b"the bytes of a Keras model")
+    write_bundle(tmp_path / "bundle", MANIFEST, onnx_file, keras_file)
+    return tmp_path / "bundle"
+
+
+def rewrite_manifest(directory: Path, seal: bool = True, **changes: object) -> None:
+    """Changes fields of bundle.json; with `seal` its own digest is made to fit again."""
+    path = directory / "bundle.json"
+    raw = {**json.loads(path.read_text()), **changes}
+    if seal:
+        body = {key: value for key, value in raw.items() if key != "manifest_sha256"}
+        raw["manifest_sha256"] = digest_of(body)
+    path.write_text(json.dumps(raw))
+
+
+def refused(directory: Path) -> str:
+    with pytest.raises(BundleError) as caught:
+        load_bundle(directory)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_round_trip(directory: Path) -> None:
+    bundle = load_bundle(str(directory))
+    for name in MANIFEST.__dataclass_fields__:
+        assert getattr(bundle, name) == getattr(MANIFEST, name), name
+    assert bundle.input_px == 32
+    assert bundle.directory == directory
+    assert bundle.onnx_path.read_bytes() == b"the bytes of a network"
+    assert bundle.keras_path is not None
+    assert bundle.keras_path.read_bytes() == b"the bytes of a Keras model"
+    assert set(bundle.files) == {"model.onnx", "model.keras", "MODEL_CARD.md"}
+    assert bundle.files["model.onnx"].sha256 == sha256_of(bundle.onnx_path)
+    prefix, digits = bundle.model_id.split("-")
+    assert prefix == "efficientnet_b0"
+    assert len(digits) == 12
+    assert int(digits, 16) >= 0
+
+
+def test_bundle_without_keras_model(tmp_path: Path, onnx_file: Path) -> None:
+    bundle = write_bundle(tmp_path / "lean", MANIFEST, onnx_file)
+    assert bundle.keras_path is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(MANIFEST, threshold=0.6),
+        replace(MANIFEST, pixels=PixelContract(input_px=48)),
+        replace(MANIFEST, framing=Framing(margin_ratio=0.2, shape="square")),
+    ],
+)
+def test_model_id_follows_the_contract(
+    tmp_path: Path, onnx_file: Path, directory: Path, other: Manifest
+) -> None:
+    first = load_bundle(directory).model_id
+    assert write_bundle(tmp_path / "other", other, onnx_file).model_id != first
+
+
+def test_model_id_follows_the_weights_and_nothing_else(
+    tmp_path: Path, onnx_file: Path, directory: Path
+) -> None:
+    first = load_bundle(directory).model_id
+    renamed = replace(MANIFEST, notes=("another note",), libraries={})
+    assert write_bundle(tmp_path / "same", renamed, onnx_file).model_id == first
+    onnx_file.write_bytes(b"other weights")
+    assert write_bundle(tmp_path / "other", MANIFEST, onnx_file).model_id != first
+
+
+def test_missing_directory_and_missing_manifest(tmp_path: Path) -> None:
+    assert "no such directory" in refused(tmp_path / "nowhere")
+    assert "no bundle.json" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.keras", "MODEL_CARD.md"])
+def test_missing_file(directory: Path, name: str) -> None:
+    (directory / name).unlink()
+    assert f"{name} is missing" in refused(directory)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.keras", "MODEL_CARD.md"])
+def test_altered_file_of_the_same_length(directory: Path, name: str) -> None:
+    path = directory / name
+    content = bytearray(path.read_bytes())
+    content[3] ^= 1
+    path.write_bytes(content)
+    assert f"{name} was altered" in refused(directory)
+
+
+@pytest.mark.parametrize("name", ["model.h5", "weights.pkl", "model.onnx.data"])
+def test_unlisted_file(directory: Path, name: str) -> None:
+    (directory / name).write_bytes(b"?")
+    assert f"{name} is not listed" in refused(directory)
+
+
+def test_unlisted_folder(directory: Path) -> None:
+    (directory / "variables").mkdir()
+    assert "variables is not listed" in refused(directory)
+
+
+def test_hidden_files_of_file_systems_are_ignored(directory: Path) -> None:
+    (directory / ".model.onnx.crc").write_bytes(b"?")
+    assert load_bundle(directory).threshold == 0.5
+
+
+@pytest.mark.parametrize("name", ["../evil.onnx", "/etc/hostname", "a/b", "..", "a\\b", ".hidden"])
+def test_path_traversal(directory: Path, name: str) -> None:
+    (directory.parent / "evil.onnx").write_bytes(b"evil")
+    files = json.loads((directory / "bundle.json").read_text())["files"]
+    digest = sha256_of(directory.parent / "evil.onnx")
+    rewrite_manifest(directory, files={**files, name: {"sha256": digest, "bytes": 4}})
+    assert "plain file names only" in refused(directory)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_unknown_format_version(directory: Path, version: object) -> None:
+    rewrite_manifest(directory, format_version=version)
+    assert f"format version {version!r}" in refused(directory)
+
+
+def test_another_format(directory: Path) -> None:
+    rewrite_manifest(directory, format="something-else")
+    assert "not the manifest of a framejury bundle" in refused(directory)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+def test_manifest_that_is_no_manifest(directory: Path, text: str) -> None:
+    (directory / "bundle.json").write_text(text)
+    assert "bundle.json" in refused(directory)
+
+
+def test_altered_manifest(directory: Path) -> None:
+    rewrite_manifest(directory, seal=False, metrics={})
+    assert "altered after it was written" in refused(directory)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"threshold": 1.5}, "threshold"),
+        ({"threshold": "0.5x"}, "threshold"),
+        ({"signal": "delta"}, "signal"),
+        ({"calibration": {"kind": "platt"}}, "calibration"),
+        ({"surprise": 1}, "surprise"),
+        ({"pixels": {"input_px": 32, "channels": "BGR"}}, "channels"),
+        ({"purpose": "oracle"}, "purpose"),
+    ],
+)
+def test_manifest_field_out_of_range(
+    directory: Path, changes: dict[str, object], said: str
+) -> None:
+    rewrite_manifest(directory, **changes)
+    assert said in refused(directory)
+
+
+def test_resealed_threshold_does_not_fit_the_model_id(directory: Path) -> None:
+    rewrite_manifest(directory, threshold=0.1)
+    assert "gives model_id" in refused(directory)
+
+
+def test_manifest_that_drops_the_network(directory: Path) -> None:
+    files = json.loads((directory / "bundle.json").read_text())["files"]
+    del files["model.onnx"]
+    rewrite_manifest(directory, files=files)
+    assert "lists no model.onnx" in refused(directory)
+
+
+def test_a_bundle_is_replaced_whole(directory: Path, onnx_file: Path) -> None:
+    write_bundle(directory, replace(MANIFEST, threshold=0.7), onnx_file)
+    assert load_bundle(directory).threshold == 0.7
+    assert not (directory / "model.keras").exists()
+    left = {path.name for path in directory.parent.iterdir()}
+    assert left == {"bundle", "trained.onnx", "trained.keras"}
+
+
+def test_something_else_is_not_overwritten(tmp_path: Path, onnx_file: Path) -> None:
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / "holiday" / "photo.jpg").write_bytes(b"sea")
+    with pytest.raises(BundleError, match="not overwritten"):
+        write_bundle(tmp_path / "holiday", MANIFEST, onnx_file)
+    with pytest.raises(BundleError, match="not overwritten"):
+        write_bundle(onnx_file, MANIFEST, onnx_file)
+    assert (tmp_path / "holiday" / "photo.jpg").read_bytes() == b"sea"
+
+
+def test_an_empty_directory_is_filled(tmp_path: Path, onnx_file: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert write_bundle(tmp_path / "empty", MANIFEST, onnx_file).directory == tmp_path / "empty"
+
+
+def test_a_failed_write_leaves_the_old_bundle(
+    directory: Path, onnx_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_: object) -> str:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(bundle_module, "model_card", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        write_bundle(directory, replace(MANIFEST, threshold=0.7), onnx_file)
+    with pytest.raises(OSError, match="no space left"):
+        write_bundle(directory.parent / "fresh", MANIFEST, onnx_file)
+    assert load_bundle(directory).threshold == 0.5
+    left = {path.name for path in directory.parent.iterdir()}
+    assert left == {"bundle", "trained.onnx", "trained.keras"}
+
+
+def test_a_copied_bundle_is_the_same_bundle(directory: Path, tmp_path: Path) -> None:
+    shutil.copytree(directory, tmp_path / "copy")
+    assert load_bundle(tmp_path / "copy").model_id == load_bundle(directory).model_id
+
+
+def test_card_says_what_the_manifest_says(directory: Path) -> None:
+    bundle = load_bundle(directory)
+    card = (directory / "MODEL_CARD.md").read_text()
+    assert card.startswith(f"# {bundle.model_id}\n")
+    assert "| test | auc | 0.91 | 0.85 to 0.95 (95%) |" in card
+    assert "| val | accuracy | 0.8 | not computed |" in card
+    assert "| train | FAKE | 6 | 1,234 |" in card
+    assert "`p_fake` >= 0.5 means fake" in card
+    assert "Sound is not judged" in card
+    assert "Tried on one person only." in card
+    assert "Twelve videos of one face." in card
+    assert "held out" not in card
+
+
+def test_card_without_test_figures_says_so(tmp_path: Path, onnx_file: Path) -> None:
+    bundle = write_bundle(tmp_path / "b", replace(MANIFEST, metrics={}), onnx_file)
+    card = (bundle.directory / "MODEL_CARD.md").read_text()
+    assert "not tested on videos held out" in card
+    assert "None were measured." in card
+
+
+def test_card_of_a_demo_warns_first(tmp_path: Path, onnx_file: Path) -> None:
+    bundle = write_bundle(tmp_path / "demo", replace(MANIFEST, purpose="demo"), onnx_file)
+    first_line = (bundle.directory / "MODEL_CARD.md").read_text().splitlines()[0]
+    assert "verdicts of this model mean nothing" in first_line
+
+
+def test_executors_load_neither_tensorflow_nor_spark() -> None:
+    code = (
+        "import sys, framejury.model.bundle, framejury.model.runtime, framejury.model.scoring\n"
+        "heavy = {'tensorflow', 'keras', 'pyspark', 'efficientnet', 'jinja2', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,272 @@
+"""The child process: it answers, crashes, hangs, eats memory; the next call works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from framejury.media import sandbox as sandbox_module
+from framejury.media.sandbox import (
+    Sandbox,
+    SandboxCrashError,
+    SandboxHandlerError,
+    SandboxTimeoutError,
+)
+
+HANDLERS = """
+import ctypes, json, os, resource, sys, time
+
+def make(setup):
+    def handle(request):
+        act = request["act"]
+        if act == "echo":
+            return json.dumps([setup, request["value"], os.getpid()]).encode()
+        if act == "bytes":
+            return bytes(range(256)) * request["count"]
+        if act == "raise":
+            raise ValueError("no such frame")
+        if act == "hang":
+            time.sleep(600)
+        if act == "exit":
+            os._exit(7)
+        if act == "segfault":
+            ctypes.string_at(0)
+        if act == "allocate":
+            bytearray(request["bytes"])
+            return b"had room"
+        if act == "environ":
+            return json.dumps(dict(os.environ)).encode()
+        if act == "print":
+            print("noise " * 10000)
+            os.write(1, b"raw noise")
+            return b"quiet"
+        if act == "limits":
+            return json.dumps([resource.getrlimit(resource.RLIMIT_CORE)[0]]).encode()
+        if act == "close":
+            os.closerange(3, 64)
+            time.sleep(600)
+    return handle
+
+def broken(setup):
+    raise LookupError("no bundle at " + setup["place"])
+
+def dies(setup):
+    os._exit(9)
+
+def slow(setup):
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def handlers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sandbox_handlers.py").write_text(HANDLERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.fixture
+def box(handlers: None) -> Iterator[Sandbox]:
+    box = Sandbox("sandbox_handlers:make", {"side": "ü"}, memory_bytes=2**28)
+    yield box
+    box.close()
+
+
+def works(box: Sandbox) -> bool:
+    return box.call({"act": "print"}, timeout_s=60) == b"quiet"
+
+
+def pid_of(box: Sandbox) -> int:
+    return int(box.call({"act": "echo", "value": 0}, 60).rstrip(b"]").split()[-1])
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int, timeout_s: float = 20) -> bool:
+    deadline_s = time.monotonic() + timeout_s
+    while is_running(pid) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    return not is_running(pid)
+
+
+def test_it_answers_from_one_child(box: Sandbox) -> None:
+    answer = box.call({"act": "echo", "value": "pâth\n\udcff"}, timeout_s=60)
+    assert answer.startswith(rb'[{"side": "\u00fc"}, "p\u00e2th\n\udcff", ')
+    assert pid_of(box) == pid_of(box) != os.getpid()
+
+
+@pytest.mark.parametrize("count", [0, 1, 40_000])
+def test_answers_of_any_size_arrive_whole(box: Sandbox, count: int) -> None:
+    assert box.call({"act": "bytes", "count": count}, 60) == bytes(range(256)) * count
+
+
+def test_an_exception_carries_its_traceback_and_the_child_lives(box: Sandbox) -> None:
+    before = pid_of(box)
+    with pytest.raises(SandboxHandlerError, match="ValueError: no such frame") as caught:
+        box.call({"act": "raise"}, 60)
+    assert "sandbox_handlers.py" in str(caught.value)
+    assert pid_of(box) == before
+
+
+def test_a_hang_ends_at_the_time_limit(box: Sandbox) -> None:
+    before = pid_of(box)
+    started_s = time.monotonic()
+    with pytest.raises(SandboxTimeoutError):
+        box.call({"act": "hang"}, timeout_s=0.3)
+    assert time.monotonic() - started_s < 10
+    assert wait_until_gone(before)
+    assert works(box)
+
+
+@pytest.mark.parametrize(
+    ("act", "words"), [("exit", "exit code 7"), ("segfault", "SIGSEGV")], ids=["exit", "segfault"]
+)
+def test_a_crash_has_its_name(box: Sandbox, act: str, words: str) -> None:
+    with pytest.raises(SandboxCrashError, match=words):
+        box.call({"act": act}, 60)
+    assert works(box)
+
+
+def test_a_child_killed_between_calls_is_replaced(box: Sandbox) -> None:
+    first = pid_of(box)
+    os.kill(first, signal.SIGKILL)
+    assert wait_until_gone(first)
+    assert works(box)
+
+
+def test_a_child_that_closes_its_pipe_is_given_up(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = subprocess.Popen.wait
+    monkeypatch.setattr(
+        subprocess.Popen,
+        "wait",
+        lambda self, timeout=None: original(self, 0.2 if timeout == 10 else timeout),
+    )
+    with pytest.raises(SandboxCrashError, match="closed its pipe"):
+        box.call({"act": "close"}, 60)
+    assert works(box)
+
+
+def test_memory_is_limited(box: Sandbox) -> None:
+    assert box.call({"act": "allocate", "bytes": 2**26}, 60) == b"had room"
+    with pytest.raises((SandboxHandlerError, SandboxCrashError), match=r"MemoryError|died"):
+        box.call({"act": "allocate", "bytes": 2**29}, 60)
+    assert works(box)
+
+
+def test_a_tighter_limit_of_the_machine_does_not_keep_it_from_starting(handlers: None) -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33));"
+        "from framejury.media.sandbox import Sandbox;"
+        "box = Sandbox('sandbox_handlers:make', {}, memory_bytes=2**34);"
+        "print(box.call({'act': 'print'}, 60)); box.close()"
+    )
+    assert run_python(code).stdout == "b'quiet'\n"
+
+
+def test_no_secret_of_the_parent_is_handed_down(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("HADOOP_TOKEN_FILE_LOCATION", "/tokens")
+    seen = box.call({"act": "environ"}, 60)
+    assert b"hunter2" not in seen and b"/tokens" not in seen
+    assert b'"OMP_NUM_THREADS": "1"' in seen
+
+
+def test_no_core_files(box: Sandbox) -> None:
+    assert box.call({"act": "limits"}, 60) == b"[0]"
+
+
+def test_modules_in_the_working_directory_are_not_imported(
+    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = tmp_path / "work"
+    hostile.mkdir()
+    (hostile / "json.py").write_text("raise SystemExit('imported from the working directory')")
+    monkeypatch.chdir(hostile)
+    assert works(box)
+
+
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        ("sandbox_handlers:missing", "AttributeError"),
+        ("no_such_module:make", "ModuleNotFoundError"),
+        ("sandbox_handlers:broken", "LookupError: 'no bundle at there'|no bundle at there"),
+        ("sandbox_handlers:dies", "exit code 9"),
+    ],
+)
+def test_a_child_that_cannot_start_is_a_fault(handlers: None, factory: str, words: str) -> None:
+    box = Sandbox(factory, {"place": "there"}, memory_bytes=2**28)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="did not start") as caught:
+            box.call({"act": "print"}, 60)
+        assert type(caught.value) is RuntimeError
+        caught.match(words)
+    box.close()
+
+
+def test_a_child_that_hangs_at_its_start_is_a_fault(
+    handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "_START_TIMEOUT_S", 0.5)
+    with pytest.raises(RuntimeError, match=r"within 0\.5 seconds"):
+        Sandbox("sandbox_handlers:slow", {}, 2**28).call({"act": "print"}, 60)
+
+
+def test_close_ends_the_child_and_leaks_nothing(box: Sandbox) -> None:
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    child = pid_of(box)
+    box.close()
+    box.close()
+    assert wait_until_gone(child)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    assert works(box)
+
+
+def test_the_child_dies_with_a_killed_parent(handlers: None, tmp_path: Path) -> None:
+    code = (
+        "from framejury.media.sandbox import Sandbox;"
+        "box = Sandbox('sandbox_handlers:make', {}, memory_bytes=2**28);"
+        "print(box.call({'act': 'echo', 'value': 0}, 60).split()[-1].decode()[:-1], flush=True);"
+        "box.call({'act': 'hang'}, 600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=with_path(tmp_path)
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert is_running(child)
+        time.sleep(0.2)
+        parent.kill()
+        parent.wait()
+    assert wait_until_gone(child)
+
+
+def with_path(*folders: Path) -> dict[str, str]:
+    path = [*map(str, folders), *filter(None, sys.path)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=with_path(),
+    )

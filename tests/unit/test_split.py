@@ -1,0 +1,283 @@
+"""Sides by group, balance by whole videos, and the gate that refuses leaks."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
+from framejury.config import SplitSettings
+from framejury.errors import LeakageError, SplitError
+from framejury.schemas import Label, Side
+
+REAL, FAKE = Label.REAL, Label.FAKE
+TRAIN, VAL, TEST, EXCLUDED = Side.TRAIN, Side.VAL, Side.TEST, Side.EXCLUDED
+
+
+def candidate(name: str, label: Label, *keys: str, **changes: Any) -> Candidate:
+    base = Candidate(f"id-{name}", f"{name}.mp4", label, keys, content_id=f"c-{name}", usable=True)
+    return replace(base, **changes)
+
+
+def sources(count: int, fakes: int = 1) -> list[Candidate]:
+    """`count` sources, each one real video and its fakes."""
+    return [
+        candidate(f"{number:03d}-{kind}", REAL if kind == 0 else FAKE, f"src{number}")
+        for number in range(count)
+        for kind in range(fakes + 1)
+    ]
+
+
+def settings(**changes: Any) -> SplitSettings:
+    return SplitSettings(**({"balance": "none"} | changes))
+
+
+def sides_of(rows: list[Placement]) -> dict[str, Side]:
+    return {row.video_id: row.side for row in rows}
+
+
+@st.composite
+def archives(draw: st.DrawFn) -> list[Candidate]:
+    """10 to 60 videos over shared keys, some with the same content, some without a face."""
+    count = draw(st.integers(10, 60))
+    keys = st.lists(st.integers(0, 25).map("k{}".format), min_size=1, max_size=2)
+    return [
+        Candidate(
+            f"id{number}",
+            f"v{number:02d}.mp4",
+            draw(st.sampled_from(Label)),
+            tuple(draw(keys)),
+            draw(st.sampled_from([None, "same", f"c{number}"])) if number % 7 == 0 else None,
+            draw(st.integers(0, 9)) > 0,
+        )
+        for number in range(count)
+    ]
+
+
+@given(
+    archive=archives(),
+    seed=st.integers(0, 5),
+    balance=st.sampled_from(["runs", "random", "none"]),
+)
+def test_no_source_stands_on_two_sides(archive: list[Candidate], seed: int, balance: str) -> None:
+    try:
+        rows = split_videos(archive, SplitSettings(seed=seed, balance=balance))  # type: ignore[arg-type]
+    except SplitError:
+        assume(False)
+    check_leakage(rows)
+    sides: dict[str, set[Side]] = defaultdict(set)
+    by_id = {one.video_id: one for one in archive}
+    for row in rows:
+        if row.side is not EXCLUDED:
+            one = by_id[row.video_id]
+            for key in (*one.group_keys, *([one.content_id] if one.content_id else [])):
+                sides[key].add(row.side)
+    assert all(len(found) == 1 for found in sides.values())
+    assert [row.path for row in rows] == sorted(one.path for one in archive)
+    assert all((row.reason is not None) is (row.side is EXCLUDED) for row in rows)
+
+
+@given(archive=archives(), shuffle=st.integers(0, 100))
+def test_the_order_of_the_table_does_not_matter(archive: list[Candidate], shuffle: int) -> None:
+    other = archive.copy()
+    random.Random(shuffle).shuffle(other)
+    try:
+        rows = split_videos(archive, SplitSettings())
+    except SplitError:
+        with pytest.raises(SplitError):
+            split_videos(other, SplitSettings())
+        return
+    assert split_videos(other, SplitSettings()) == rows
+
+
+def test_another_seed_is_another_split() -> None:
+    archive = sources(40)
+    first = sides_of(split_videos(archive, settings(seed=1)))
+    assert sides_of(split_videos(archive, settings(seed=1))) == first
+    assert sides_of(split_videos(archive, settings(seed=2))) != first
+
+
+@pytest.mark.parametrize("shares", [(0.8, 0.1, 0.1), (0.7, 0.2, 0.1), (0.5, 0.25, 0.25)])
+def test_shares_are_kept_for_each_label(shares: tuple[float, float, float]) -> None:
+    archive = sources(60, fakes=3)
+    archive += [candidate(f"lone{n}", REAL, f"lone{n}") for n in range(30)]
+    rows = split_videos(archive, settings(train=shares[0], val=shares[1], test=shares[2]))
+    for label in Label:
+        counts = Counter(row.side for row in rows if row.label is label)
+        for side, share in zip((TRAIN, VAL, TEST), shares, strict=True):
+            assert counts[side] / counts.total() == pytest.approx(share, abs=0.04)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 7, 9])
+def test_few_sources_still_fill_every_side(count: int) -> None:
+    rows = split_videos(sources(count), settings())
+    assert {row.side for row in rows} == {TRAIN, VAL, TEST}
+    for side in (VAL, TEST):
+        assert Counter(row.label for row in rows if row.side is side) == {REAL: 1, FAKE: 1}
+
+
+def test_sources_of_one_label_each() -> None:
+    archive = [candidate(f"r{n}", REAL, f"r{n}") for n in range(6)]
+    archive += [candidate(f"f{n}", FAKE, f"f{n}") for n in range(6)]
+    rows = split_videos(archive, settings())
+    for side in (TRAIN, VAL, TEST):
+        assert {row.label for row in rows if row.side is side} == {REAL, FAKE}
+
+
+def test_a_giant_source_goes_to_training() -> None:
+    archive = [candidate(f"g{n}", FAKE if n % 2 else REAL, "giant") for n in range(100)]
+    rows = split_videos([*archive, *sources(10)], settings())
+    assert {row.side for row in rows if row.path.startswith("g")} == {TRAIN}
+
+
+def test_no_test_side() -> None:
+    rows = split_videos(sources(5), settings(train=0.8, val=0.2, test=0))
+    assert {row.side for row in rows} == {TRAIN, VAL}
+
+
+def test_videos_without_a_face_are_left_out_but_still_bind() -> None:
+    archive = sources(12)
+    bridge = candidate("bridge", REAL, "src0", "src1", usable=False)
+    rows = split_videos([*archive, bridge], settings())
+    by_id = {row.video_id: row for row in rows}
+    assert by_id["id-bridge"].side is EXCLUDED
+    assert by_id["id-bridge"].reason == "no face to learn from"
+    assert by_id["id-000-0"].side is by_id["id-001-0"].side
+    assert by_id["id-000-0"].group == by_id["id-001-0"].group == by_id["id-bridge"].group
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_identical_content_binds(seed: int) -> None:
+    archive = sources(12)
+    archive[0] = replace(archive[0], content_id="same")
+    archive[-1] = replace(archive[-1], content_id="same")
+    sides = sides_of(split_videos(archive, settings(seed=seed)))
+    assert sides[archive[0].video_id] is sides[archive[-1].video_id]
+
+
+def test_unread_content_does_not_bind() -> None:
+    archive = [replace(one, content_id=None) for one in sources(12)]
+    assert len({row.group for row in split_videos(archive, settings())}) == 12
+
+
+# ---------------------------------------------------------------- balance
+
+
+@pytest.mark.parametrize("balance", ["runs", "random"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fakes_are_dropped_to_the_number_of_reals(balance: str, seed: int) -> None:
+    archive = sources(40, fakes=4)
+    before = split_videos(archive, settings(seed=seed))
+    rows = split_videos(archive, settings(seed=seed, balance=balance))
+    for side in (TRAIN, VAL, TEST):
+        counts = Counter(row.label for row in rows if row.side is side)
+        assert counts[FAKE] == counts[REAL] > 0
+    dropped = [row for row in rows if row.side is EXCLUDED]
+    assert {row.reason for row in dropped} == {"fake dropped to balance the classes"}
+    assert {row.label for row in dropped} == {FAKE}
+    kept = {key: side for key, side in sides_of(rows).items() if side is not EXCLUDED}
+    assert kept.items() <= sides_of(before).items()
+
+
+def test_runs_are_consecutive_in_name_order() -> None:
+    rows = split_videos(sources(60, fakes=4), settings(balance="runs"))
+    before = sides_of(split_videos(sources(60, fakes=4), settings()))
+    fakes = [row for row in rows if row.label is FAKE and before[row.video_id] is TRAIN]
+    gone = [row.side is EXCLUDED for row in fakes]
+    changes = sum(one != other for one, other in zip(gone, gone[1:] + gone[:1], strict=True))
+    assert changes == 2  # one run, perhaps around the end
+
+
+def test_random_is_no_run() -> None:
+    rows = split_videos(sources(60, fakes=4), settings(balance="random"))
+    gone = [row.side is EXCLUDED for row in rows if row.label is FAKE]
+    assert sum(one != other for one, other in pairwise(gone)) > 10
+
+
+def test_more_reals_than_fakes_are_left_alone() -> None:
+    archive = [*sources(12), *(candidate(f"r{n}", REAL, f"r{n}") for n in range(30))]
+    rows = split_videos(archive, settings(balance="runs"))
+    assert EXCLUDED not in sides_of(rows).values()
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_too_few_groups() -> None:
+    with pytest.raises(SplitError, match=r"2 groups .* cannot fill 3 sides"):
+        split_videos(sources(2), settings())
+    with pytest.raises(SplitError, match="0 groups"):
+        split_videos([], settings())
+    unusable = [replace(one, usable=False) for one in sources(9)]
+    with pytest.raises(SplitError, match="0 groups"):
+        split_videos(unusable, settings())
+
+
+def test_one_label_only() -> None:
+    reals = [candidate(f"r{n}", REAL, f"r{n}") for n in range(20)]
+    with pytest.raises(SplitError, match=r"side train has no FAKE video.*split.seed \(now 3\)"):
+        split_videos(reals, settings(seed=3))
+
+
+def test_all_fakes_of_one_source() -> None:
+    fakes = [candidate(f"f{n}", FAKE, "one") for n in range(5)]
+    reals = [candidate(f"r{n}", REAL, f"r{n}") for n in range(20)]
+    with pytest.raises(SplitError, match="side val has no FAKE"):
+        split_videos([*fakes, *reals], settings())
+
+
+# ---------------------------------------------------------------- the gate
+
+
+def forge(rows: list[Placement], video_id: str, side: Side) -> list[Placement]:
+    return [replace(row, side=side) if row.video_id == video_id else row for row in rows]
+
+
+def test_the_gate_passes_what_split_made_and_names_a_forgery() -> None:
+    rows = split_videos(sources(20, fakes=2), settings())
+    check_leakage(rows)
+    victim = next(row for row in rows if row.side is TRAIN)
+    with pytest.raises(LeakageError) as caught:
+        check_leakage(forge(rows, victim.video_id, VAL))
+    partner = next(r for r in rows if r.group == victim.group and r.video_id != victim.video_id)
+    message = str(caught.value)
+    for words in (victim.keys[0], f"{victim.path} in val", f"{partner.path} in train"):
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    ("keys", "other", "culprit"),
+    [
+        (("a", "content:1"), ("b", "content:1"), "content:1"),
+        (("dfdc:x.mp4",), ("dfdc:y.mp4", "dfdc:x.mp4"), "dfdc:x.mp4"),
+        (("donor:ann",), ("donor:ann",), "donor:ann"),
+    ],
+)
+def test_the_gate_looks_at_every_key(
+    keys: tuple[str, ...], other: tuple[str, ...], culprit: str
+) -> None:
+    """Also where the split's own group column was forged along with the side."""
+    rows = [
+        Placement("1", "one.mp4", REAL, "g1", TRAIN, None, keys),
+        Placement("2", "two.mp4", FAKE, "g2", TEST, None, other),
+    ]
+    with pytest.raises(LeakageError, match=rf"{culprit}: one\.mp4 in train, two\.mp4 in test"):
+        check_leakage(rows)
+    check_leakage([rows[0], replace(rows[1], side=TRAIN)])
+    check_leakage([rows[0], replace(rows[1], side=EXCLUDED)])
+
+
+def test_the_gate_looks_at_the_group_itself() -> None:
+    rows = [
+        Placement("1", "one.mp4", REAL, "g", TRAIN, None, ("a",)),
+        Placement("2", "two.mp4", FAKE, "g", VAL, None, ("b",)),
+    ]
+    with pytest.raises(LeakageError, match=r"group g: one\.mp4 in train, two\.mp4 in val"):
+        check_leakage(rows)

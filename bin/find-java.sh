@@ -35,7 +35,7 @@ candidates() {
     local dir
     for dir in /usr/lib/jvm/* /opt/homebrew/opt/openjdk*/libexec/openjdk.jdk/Contents/Home \
         /usr/local/opt/openjdk*/libexec/openjdk.jdk/Contents/Home \
-        "${HOME:-/root}"/.sdkman/candidates/java/current; do
+        "${HOME:-}"/.sdkman/candidates/java/current; do
         printf '%s\n' "$dir"
     done
 }

@@ -32,7 +32,7 @@ from framejury.warehouse import Warehouse
 if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
 
-_DEMO_NOTE = "Trained on the demo's clips of two people; its figures say nothing."
+_DEMO_NOTE = "Trained on the demo's clips of three people; its figures say nothing."
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,13 +15,15 @@ if [ -n "$archive" ] && [ ! -e "$archive" ] && [[ $archive != *://* ]]; then
 fi
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-# Java's own remark about a module that Spark needs goes; everything else of stderr stays.
+# Remarks that say nothing to a reader go: Java's about a module that Spark needs, and
+# TensorFlow's about the processor, which it prints whatever its log level. All else stays.
+remarks='^(WARNING: (Using incubator modules|All log messages before absl)|I0000 |E0000 .*cuInit)'
 submit() {
     local job=$1
     shift
     {
         spark-submit --properties-file conf/spark/local.conf "jobs/$job.py" "$@" 2>&1 1>&3 |
-            { grep --line-buffered -v '^WARNING: Using incubator modules' >&2 || true; }
+            { grep --line-buffered -vE "$remarks" >&2 || true; }
     } 3>&1
 }
 

@@ -36,7 +36,8 @@ class LabelledVideo:
             video_id=self.row["video_id"],
             path=self.row["path"],
             label=Label(self.row["label"]),
-            group_keys=tuple(self.row["group_keys"]),
+            # The group too: an unlabelled video may be all that binds two labelled ones.
+            group_keys=(*self.row["group_keys"], f"group:{self.row['group']}"),
             content_id=extraction.get("content_id"),
             usable=extraction.get("status") == Status.EXTRACTED,
         )

@@ -37,7 +37,7 @@ STATUS_MEANING = {
     Status.UNREADABLE: "a video by its header, and no frame of it could be decoded",
     Status.TOO_LARGE: "beyond a limit of `limits.*`",
     Status.TIMEOUT: "the decoder ran longer than `limits.timeout_s`",
-    Status.CRASHED: "the decoder's process died (a crash or the memory limit)",
+    Status.CRASHED: "the decoder's process died (a crash or the memory limit) or failed on it",
     Status.MISSING: "listed in `videos`, and gone when it was opened",
     Status.NOT_SCORED: "in `videos`, and not yet extracted or scored by this model",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -152,6 +153,27 @@ def test_a_reader_that_goes_away_is_no_error(verb: str) -> None:
         assert child.stdout is not None and child.stderr is not None
         child.stdout.read(10)
         child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait(30) == 0
+
+
+def test_nor_when_it_goes_before_a_short_answer() -> None:
+    code = (
+        "import sys; from framejury.commandline import make_parser, run_command;"
+        "body = lambda args: print('short', sys.stdin.readline()) or 0;"
+        "sys.exit(run_command(make_parser('t', 'doc'), [], body))"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},  # as users run it: written at the end
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None
+        child.stdout.close()
+        child.stdin.close()
         assert child.stderr.read() == b""
         assert child.wait(30) == 0
 

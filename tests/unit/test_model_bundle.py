@@ -24,6 +24,7 @@ from framejury.model.bundle import (
     TrainingData,
     load_bundle,
     sha256_of,
+    with_metrics,
     write_bundle,
 )
 from framejury.model.manifest import digest_of
@@ -236,6 +237,16 @@ def test_a_bundle_is_replaced_whole(directory: Path, onnx_file: Path) -> None:
     assert not (directory / "model.keras").exists()
     left = {path.name for path in directory.parent.iterdir()}
     assert left == {"bundle", "trained.onnx", "trained.keras"}
+
+
+def test_figures_measured_later_keep_the_model_id(directory: Path, tmp_path: Path) -> None:
+    draft = load_bundle(directory)
+    measured = with_metrics(draft, tmp_path / "final", {"test": {"auc": Figure(value=0.5)}})
+    assert measured.model_id == draft.model_id
+    assert measured.metrics == {"test": {"auc": Figure(value=0.5)}}
+    assert measured.keras_path is not None
+    assert measured.keras_path.read_bytes() == b"the bytes of a Keras model"
+    assert "| test | auc | 0.5 |" in (tmp_path / "final" / "MODEL_CARD.md").read_text()
 
 
 def test_something_else_is_not_overwritten(tmp_path: Path, onnx_file: Path) -> None:

@@ -604,7 +604,7 @@ def test_only_finetuning_changes_the_backbone(
     assert not any(np.array_equal(a, b) for a, b in zip(begun[2], after, strict=True))
 
 
-# At this rate the first epoch is the best: the loss only grows.
+# At this rate the loss jumps about: best and last epoch are different ones.
 WILD = TINY.model_copy(
     update={
         "head_epochs": 0,
@@ -635,7 +635,7 @@ def test_a_resumed_phase_goes_on_from_its_last_epoch_not_its_best(
     whole = train(WILD, small_source, tmp_path / "whole", silent)
     with pytest.raises(Killed):
         train(WILD, small_source, tmp_path / "cut", killed_at("fine-tune epoch 2"))
-    assert whole.best_epoch == 0
+    assert whole.history[1].val_loss > whole.history[0].val_loss
     assert same_figures(whole, train(WILD, small_source, tmp_path / "cut", silent))
 
 

@@ -47,12 +47,10 @@ def _uniform(times_s: Times, end_s: float, count: int) -> Indices:
     if len(chosen) == count:
         return chosen
     distance_s = np.abs(times_s - times_s[chosen[_nearest(times_s[chosen], times_s)]])
-    distance_s[chosen] = -1.0
     while len(chosen) < count:
         farthest = np.argmax(distance_s)
         chosen = np.append(chosen, farthest)
         distance_s = np.minimum(distance_s, np.abs(times_s - times_s[farthest]))
-        distance_s[farthest] = -1.0
     return np.sort(chosen)
 
 

@@ -111,10 +111,10 @@ def write_bundle(
     onnx_file: Path,
     keras_file: Path | None = None,
 ) -> Bundle:
-    """Writes a bundle beside its place and moves it there in one step.
+    """Writes a bundle beside its place and renames it.
 
-    A bundle that is already there is replaced; readers see the old one or the
-    new one, never a half.
+    A bundle that is already there is replaced by two renames: readers see the old one, for
+    an instant none, or the new one, never a half.
 
     Args:
         directory: of the bundle; its parents are created.

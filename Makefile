@@ -27,7 +27,7 @@ demo: setup ## Run the main job on a small archive made here, or on yours: make 
 	@ARCHIVE="$(ARCHIVE)" bin/demo.sh
 
 .PHONY: test
-test: lint types test-unit test-spark test-e2e ## All checks: lint, types, unit, Spark, end to end
+test: lint types test-unit test-training test-spark test-e2e ## All checks, those below in order
 
 .PHONY: lint
 lint: setup ## Style: ruff check and ruff format
@@ -38,8 +38,12 @@ types: setup ## Types: mypy --strict
 	@bin/timed.sh types mypy
 
 .PHONY: test-unit
-test-unit: setup ## Unit tests, without a JVM
-	@bin/timed.sh test-unit $(PYTEST) tests/unit
+test-unit: setup ## Unit tests, without a JVM and without training
+	@bin/timed.sh test-unit $(PYTEST) -n 2 --dist loadscope tests/unit
+
+.PHONY: test-training
+test-training: setup ## Training a network and exporting it, with TensorFlow
+	@bin/timed.sh test-training $(PYTEST) tests/training
 
 .PHONY: test-spark
 test-spark: setup ## Spark tests on one shared local session

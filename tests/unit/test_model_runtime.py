@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from framejury.errors import BundleError, FramejuryError, SetupError
 from framejury.model.bundle import Bundle, write_bundle
@@ -16,30 +14,9 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import SCORED_FACES, score_faces
 from framejury.schemas import Side
 from framejury.signals.rgb import network_input
+from tests.bundles import brightness_network
 from tests.unit.test_model_bundle import MANIFEST
 from tests.unit.test_model_tables import real_face, small_videos, write_source
-
-
-def brightness_network(
-    path: Path, scale: float = 1 / 255, input_px: int = 32, batch: str | int = "n"
-) -> Path:
-    """An ONNX network whose score is the mean of the red channel times `scale`."""
-    pick = np.array([[scale], [0.0], [0.0]], dtype=np.float32)
-    nodes = [
-        helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[1, 2], keepdims=0),
-        helper.make_node("MatMul", ["mean", "pick"], ["p_fake"]),
-    ]
-    shape = [batch, input_px, input_px, 3]
-    graph = helper.make_graph(
-        nodes,
-        "brightness",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("p_fake", TensorProto.FLOAT, [batch, 1])],
-        [numpy_helper.from_array(pick, "pick")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, path)
-    return path
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from framejury.labelled import (
 )
 from framejury.measure import judge_labelled, on_side
 from framejury.model.bundle import load_bundle
+from framejury.model.counts import count_faces
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
-from framejury.model.counts import count_faces
 from framejury.schemas import Side
 from framejury.warehouse import Warehouse
 

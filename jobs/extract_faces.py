@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
-from framejury.config import Settings
-from framejury.examine import ExaminePlan, settings_id
+from framejury.rows import ExaminePlan, settings_id
+from framejury.settings import Settings
 from framejury.tables.extract import examine_videos, task_count
 from framejury.tables.plan import videos_to_extract
 from framejury.tables.progress import progress

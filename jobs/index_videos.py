@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from framejury.archive.layouts import VideoEntry
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
-from framejury.config import IndexSettings
+from framejury.settings import IndexSettings
 from framejury.storage import is_local
 from framejury.tables.index import check_archive, check_same_archive, index_archive, videos_table
 from framejury.tables.session import spark_session

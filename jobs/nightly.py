@@ -26,12 +26,12 @@ from framejury.commandline import (
     say,
     settings_of,
 )
-from framejury.config import Settings
-from framejury.examine import ExaminePlan, framed_for
 from framejury.facts import bundle_facts, versions
 from framejury.jobs.index_videos import add_archive, describe, index_settings
-from framejury.model.bundle import load_bundle
+from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
+from framejury.rows import ExaminePlan
+from framejury.settings import Settings
 from framejury.tables.extract import examine_videos, ship_bundle, task_count
 from framejury.tables.index import check_archive, check_same_archive, index_archive, videos_table
 from framejury.tables.plan import videos_to_judge

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framejury.commandline import add_warehouse, make_parser, run_command, say, settings_of
-from framejury.config import Settings
 from framejury.errors import SetupError, WarehouseError
 from framejury.labelled import describe_data, labelled_videos, only_side, training_source
 from framejury.measure import figures_for_card, judge_labelled, on_side
@@ -27,6 +26,7 @@ from framejury.model.manifest import Bundle, Figure, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.source import FaceSource
 from framejury.schemas import Side
+from framejury.settings import Settings
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:

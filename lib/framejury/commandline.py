@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from framejury.config import Settings, load_settings, setting_fields
+from framejury.config import load_settings, setting_fields
 from framejury.errors import BundleError, FramejuryError
+from framejury.settings import Settings
 
 INTERRUPTED = 130
 

@@ -1,8 +1,6 @@
 """One video from bytes to rows: decode, detect, crop, and score or keep the crops.
 
-Pure Python: no Spark, no TensorFlow. `Examiner` is what Spark's workers and
-`framejury scan` use: it fetches and hashes the file, then lets a child process
-(`media.sandbox`) do the rest, and always ends with exactly one `extractions` row.
+Runs in the child process of `framejury.examiner`. No Spark, no TensorFlow.
 """
 
 from __future__ import annotations
@@ -17,129 +15,20 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
-from framejury.config import Settings, settings_from
+from framejury.config import settings_from
 from framejury.errors import MediaError
 from framejury.faces.crop import crop_region, cut, encode_crop
 from framejury.faces.detect import Detector, find_faces, make_detector
 from framejury.faces.person import assign_persons
 from framejury.media.decode import VideoFile
-from framejury.media.sandbox import (
-    Sandbox,
-    SandboxCrashError,
-    SandboxHandlerError,
-    SandboxTimeoutError,
-)
 from framejury.model.bundle import load_bundle
-from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.records import DetectedFace, Image, Region, SampledFrame, Size
-from framejury.schemas import EXTRACTIONS, FACE_SCORES, FACES, Status
-from framejury.storage import local_copy
-
-TABLE_COLUMN = "table"
-"""Names the table a row belongs to, where rows of several tables travel together."""
+from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob, extraction_row, to_ipc
+from framejury.schemas import Status
+from framejury.settings import Settings
 
 _CHUNK_PX = 16_000_000
-_EXTRACTION_SECTIONS = ("sampling", "detection", "crops")
-
-
-def _union_schema() -> pa.Schema:
-    fields = {TABLE_COLUMN: pa.field(TABLE_COLUMN, pa.string())}
-    for table in (EXTRACTIONS, FACES, FACE_SCORES):
-        for column in table:
-            fields.setdefault(column.name, pa.field(column.name, column.type))
-    return pa.schema(list(fields.values()))
-
-
-ROWS = _union_schema()
-"""Rows of `extractions`, `faces` and `face_scores` in one schema: one pass over a video
-yields all three. `TABLE_COLUMN` says which table a row is of; the rest of it is null."""
-
-
-@dataclass(frozen=True)
-class ExaminePlan:
-    """What to do with every video of a run.
-
-    Attributes:
-        run_id: written into every row.
-        settings: all settings, as plain values.
-        bundle_dir: where the model bundle lies on this machine; None: do not score.
-        keep_crops: whether `faces` rows are written, with their crops.
-    """
-
-    run_id: str
-    settings: dict[str, Any]
-    bundle_dir: str | None
-    keep_crops: bool
-
-
-@dataclass(frozen=True)
-class VideoJob:
-    """One video to examine. `size_bytes` and `modified_at` are those it was planned with."""
-
-    video_id: str
-    uri: str
-    size_bytes: int | None = None
-    modified_at: datetime | None = None
-
-
-def settings_id(settings: Settings) -> str:
-    """Digest of the settings that shape an extraction; another id means extract again."""
-    return settings.digest(*_EXTRACTION_SECTIONS)
-
-
-def framed_for(bundle: Bundle, settings: Settings) -> Settings:
-    """Settings whose crops are cut as the network learned them, whatever they said before."""
-    framing = {"margin_ratio": bundle.framing.margin_ratio, "shape": bundle.framing.shape}
-    return settings.model_copy(update={"crops": settings.crops.model_copy(update=framing)})
-
-
-class Examiner:
-    """Examines videos in a child process, one at a time.
-
-    Args:
-        plan: what to do.
-
-    Raises (from `examine`):
-        RuntimeError: the child cannot start, as with a missing bundle; a fault of the run.
-    """
-
-    def __init__(self, plan: ExaminePlan) -> None:
-        self._plan = plan
-        self._settings = settings_from(plan.settings)
-        self._sandbox = Sandbox(
-            f"{__name__}:serve", asdict(plan), self._settings.limits.memory_bytes
-        )
-
-    def examine(self, job: VideoJob) -> pa.RecordBatch:
-        """The rows of one video (schema `ROWS`): one of `extractions`, and its faces."""
-        started_s = time.perf_counter()
-        try:
-            with local_copy(job.uri, self._settings.limits.bytes) as copy:
-                request = _request(job, copy.path, copy.size_bytes, copy.content_id)
-                answer = self._sandbox.call(request, self._settings.limits.timeout_s)
-            return _from_ipc(answer)
-        except MediaError as error:
-            status, message = error.status, str(error)
-        except SandboxTimeoutError:
-            status = Status.TIMEOUT
-            message = f"longer than limits.timeout_s = {self._settings.limits.timeout_s:g} seconds"
-        except SandboxCrashError as error:
-            status, message = Status.CRASHED, str(error)
-        except SandboxHandlerError as error:
-            # No library names all the ways it fails on a hostile file; one must not end a run.
-            status, message = Status.CRASHED, "the decoding process failed: " + _brief(error)
-        row = _extraction_row(job, self._plan.run_id, self._settings)
-        row |= {
-            "status": status.value,
-            "error": message,
-            "wall_s": time.perf_counter() - started_s,
-        }
-        return pa.RecordBatch.from_pylist([row], schema=ROWS)
-
-    def close(self) -> None:
-        """End the child process."""
-        self._sandbox.close()
 
 
 @dataclass
@@ -252,30 +141,12 @@ def serve(setup: Mapping[str, Any]) -> Any:
             request["size_bytes"],
             None if modified_at is None else datetime.fromisoformat(modified_at),
         )
-        row = _extraction_row(job, plan.run_id, tools.settings)
+        row = extraction_row(job, plan.run_id, tools.settings)
         row |= examined.facts | {"content_id": request["content_id"]}
         rows = [row, *_face_rows(examined, row, tools, model_id)]
-        return _to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
+        return to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
 
     return handle
-
-
-def _brief(error: SandboxHandlerError) -> str:
-    """What was raised and where, of a traceback."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    places = [line for line in lines if line.startswith("File ")]
-    return "; ".join([lines[-1], *places[-1:]])
-
-
-def _request(job: VideoJob, path: Path, size_bytes: int, content_id: str) -> dict[str, Any]:
-    return {
-        "path": str(path),
-        "uri": job.uri,
-        "video_id": job.video_id,
-        "size_bytes": job.size_bytes if job.size_bytes is not None else size_bytes,
-        "modified_at": None if job.modified_at is None else job.modified_at.isoformat(),
-        "content_id": content_id,
-    }
 
 
 def _chunks(frames: Iterable[SampledFrame]) -> Iterator[list[SampledFrame]]:
@@ -323,21 +194,6 @@ def _examine_frames(frames: list[SampledFrame], tools: Toolbox, faces: list[Exam
     return sum(detection.found for detection in detections)
 
 
-def _extraction_row(job: VideoJob, run_id: str, settings: Settings) -> dict[str, Any]:
-    return {
-        TABLE_COLUMN: "extractions",
-        "video_id": job.video_id,
-        "run_id": run_id,
-        "settings_id": settings_id(settings),
-        "bytes": job.size_bytes,
-        "modified_at": job.modified_at,
-        "frames_decoded": 0,
-        "frames_sampled": 0,
-        "faces_found": 0,
-        "faces_kept": 0,
-    }
-
-
 def _face_rows(
     examined: Examined, extraction: Mapping[str, Any], tools: Toolbox, model_id: str | None
 ) -> Iterator[dict[str, Any]]:
@@ -377,16 +233,3 @@ def persons_of(faces: list[ExaminedFace]) -> list[int]:
         frames.setdefault(face.frame_index, []).append(face)
     numbers = assign_persons([[f.face.box for f in group] for group in frames.values()])
     return [number for group in numbers for number in group]
-
-
-def _to_ipc(batch: pa.RecordBatch) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
-
-
-def _from_ipc(data: bytes) -> pa.RecordBatch:
-    with pa.ipc.open_stream(data) as reader:
-        return reader.read_next_batch()

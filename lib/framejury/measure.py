@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.config import VerdictSettings
 from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.labelled import LabelledVideo
@@ -18,6 +17,7 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.schemas import VERDICTS, Side, Status
+from framejury.settings import VerdictSettings
 from framejury.verdict import judge, unscored
 
 _VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "log_loss")

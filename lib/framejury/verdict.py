@@ -18,8 +18,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from framejury.config import VerdictSettings
 from framejury.schemas import Status, Verdict
+from framejury.settings import VerdictSettings
 
 UNITS = 1_000_000
 """Scores are whole numbers of 1/UNITS while they are summed."""

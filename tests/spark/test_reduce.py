@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.config import VerdictSettings
 from framejury.errors import ReconcileError
 from framejury.schemas import EXTRACTIONS, FACE_SCORES, VERDICTS, Status
+from framejury.settings import VerdictSettings
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.schema import conform, spark_schema
 from framejury.verdict import judge, unscored

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.config import Settings, settings_from
+from framejury.config import settings_from
 from framejury.errors import ArchiveError
-from framejury.examine import ExaminePlan, settings_id
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
+from framejury.rows import ExaminePlan, settings_id
+from framejury.settings import Settings
 from framejury.tables.extract import examine_videos, ship_bundle, task_count
 from framejury.tables.index import index_archive, videos_table
 from framejury.tables.plan import videos_to_extract, videos_to_judge

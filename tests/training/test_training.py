@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framejury.config import TrainingSettings
 from framejury.errors import (
     ConfigError,
     FramejuryError,
@@ -28,6 +27,7 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
 from framejury.schemas import Side
+from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
 from tests.unit.test_model_tables import (
     Video,

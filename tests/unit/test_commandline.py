@@ -21,8 +21,9 @@ from framejury.commandline import (
     run_command,
     settings_of,
 )
-from framejury.config import Settings, setting_fields
+from framejury.config import setting_fields
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
+from framejury.settings import Settings
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,7 +9,6 @@ import yaml
 from pydantic import ValidationError
 
 from framejury.config import (
-    Settings,
     default_yaml,
     find_conf_dir,
     load_settings,
@@ -17,6 +16,7 @@ from framejury.config import (
     settings_from,
 )
 from framejury.errors import ConfigError
+from framejury.settings import Settings
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

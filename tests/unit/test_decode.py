@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from framejury.config import LimitSettings, SamplingSettings
 from framejury.errors import MediaError
 from framejury.media.decode import VideoFacts, VideoFile
 from framejury.records import Image, SampledFrame, Size
 from framejury.schemas import Status
+from framejury.settings import LimitSettings, SamplingSettings
 from tests import clips
 
 SIZE = Size(96, 128)

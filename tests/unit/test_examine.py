@@ -14,23 +14,17 @@ import numpy as np
 import pytest
 
 from framejury import examine
-from framejury.config import Settings, settings_from
-from framejury.examine import (
-    ROWS,
-    TABLE_COLUMN,
-    ExaminePlan,
-    Examiner,
-    Toolbox,
-    VideoJob,
-    examine_video,
-    framed_for,
-    settings_id,
-)
+from framejury.config import settings_from
+from framejury.examine import Toolbox, examine_video
+from framejury.examiner import Examiner
 from framejury.faces.crop import decode_crop
 from framejury.media.sandbox import SandboxHandlerError
+from framejury.model.bundle import framed_for
 from framejury.model.manifest import Bundle
 from framejury.records import Size
+from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob, settings_id
 from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, Status
+from framejury.settings import Settings
 from tests import clips
 from tests.bundles import brightness_bundle
 

@@ -10,7 +10,6 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.config import DetectionSettings
 from framejury.errors import SetupError
 from framejury.faces import detect, mtcnn
 from framejury.faces.detect import detection_scale, find_faces, make_detector, select_faces
@@ -18,6 +17,7 @@ from framejury.faces.haar import HaarDetector
 from framejury.faces.mtcnn import MtcnnDetector
 from framejury.records import Box, DetectedFace, Point, Size
 from framejury.schemas import LANDMARK_NAMES
+from framejury.settings import DetectionSettings
 
 ASTRONAUT_BOX = Box(181.6, 63.7, 83.0, 107.4)
 DEFAULTS = DetectionSettings()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from framejury.config import DetectionSettings
 from framejury.faces.detect import detection_scale
 from framejury.faces.mtcnn import MtcnnDetector
 from framejury.records import Box, Point, Size
+from framejury.settings import DetectionSettings
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 VIDEOS = 21

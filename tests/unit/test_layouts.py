@@ -15,9 +15,9 @@ import pytest
 from framejury.archive.groups import group_names
 from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import ArchiveFile, list_local
-from framejury.config import IndexSettings
 from framejury.errors import ArchiveError
 from framejury.schemas import Label
+from framejury.settings import IndexSettings
 
 REAL, FAKE = Label.REAL, Label.FAKE
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from framejury.config import TrainingSettings
 from framejury.errors import UsageError
 from framejury.model.checkpoint import WorkDir
 from framejury.model.schedule import EpochRecord, Phase, best_epoch, next_step
+from framejury.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(head_epochs=2, finetune_epochs=4, patience=2)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.config import SamplingSettings
 from framejury.media.sample import Times, choose_frames
+from framejury.settings import SamplingSettings
 
 Mode = Literal["uniform", "random", "all"]
 

@@ -13,9 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
-from framejury.config import SplitSettings
 from framejury.errors import LeakageError, SplitError
 from framejury.schemas import Label, Side
+from framejury.settings import SplitSettings
 
 REAL, FAKE = Label.REAL, Label.FAKE
 TRAIN, VAL, TEST, EXCLUDED = Side.TRAIN, Side.VAL, Side.TEST, Side.EXCLUDED

@@ -14,8 +14,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.config import VerdictSettings
 from framejury.schemas import Status, Verdict
+from framejury.settings import VerdictSettings
 from framejury.verdict import Judgement, judge, share_count, student_t, trim_count, unscored
 
 

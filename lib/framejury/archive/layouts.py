@@ -19,9 +19,9 @@ from pathlib import PurePosixPath
 
 from framejury.archive.listing import ArchiveFile
 from framejury.archive.side_files import CsvRow, DfdcEntry, SideFiles, read_side_files
-from framejury.config import IndexSettings
 from framejury.errors import ArchiveError
 from framejury.schemas import Label
+from framejury.settings import IndexSettings
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from framejury.archive.groups import group_names
-from framejury.config import SplitSettings
 from framejury.errors import LeakageError, SplitError
 from framejury.schemas import Label, Side
+from framejury.settings import SplitSettings
 
 SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
 

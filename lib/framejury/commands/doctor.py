@@ -24,8 +24,8 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from framejury.commandline import add_bundle, bundle_dir_of, make_parser, run_command
-from framejury.config import DetectionSettings
 from framejury.errors import BundleError, UsageError
+from framejury.settings import DetectionSettings
 
 State = Literal["ok", "warning", "problem"]
 

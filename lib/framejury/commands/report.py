@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say
-from framejury.config import SparkSettings
 from framejury.errors import WarehouseError
+from framejury.settings import SparkSettings
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.verdicts import make_report, write_report

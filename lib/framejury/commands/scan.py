@@ -18,9 +18,10 @@ from framejury.commandline import (
     say,
     settings_of,
 )
-from framejury.examine import TABLE_COLUMN, ExaminePlan, Examiner, VideoJob, framed_for
-from framejury.model.bundle import load_bundle
+from framejury.examiner import Examiner
+from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
+from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.schemas import Status
 from framejury.storage import is_local, local_path
 from framejury.verdict import judge, unscored

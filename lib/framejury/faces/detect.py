@@ -9,10 +9,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from framejury.config import DetectionSettings
 from framejury.faces.haar import HaarDetector
 from framejury.faces.mtcnn import MIN_FACE_PX, MtcnnDetector
 from framejury.records import Box, DetectedFace, Image, Point, Size
+from framejury.settings import DetectionSettings
 
 SAME_FACE_IOU = 0.35
 """Boxes of one frame that share this much of their union show the same face."""

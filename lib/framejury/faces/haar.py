@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import cv2.data
 
-from framejury.config import DetectionSettings
 from framejury.errors import SetupError
 from framejury.records import Box, DetectedFace, Image
+from framejury.settings import DetectionSettings
 
 
 class HaarDetector:

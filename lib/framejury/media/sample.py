@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from framejury.config import SamplingSettings
+from framejury.settings import SamplingSettings
 
 Times = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

@@ -39,6 +39,7 @@ from framejury.model.manifest import (
     digest_of,
     model_id_of,
 )
+from framejury.settings import Settings
 
 __all__ = [
     "Bundle",
@@ -51,6 +52,7 @@ __all__ = [
     "SideCount",
     "TrainingData",
     "check_may_replace",
+    "framed_for",
     "load_bundle",
     "sha256_of",
     "with_metrics",
@@ -156,6 +158,12 @@ def with_metrics(
     body = {part.name: getattr(draft, part.name) for part in fields(Manifest)}
     manifest = Manifest(**{**body, "metrics": metrics})
     return write_bundle(directory, manifest, draft.onnx_path, draft.keras_path)
+
+
+def framed_for(bundle: Bundle, settings: Settings) -> Settings:
+    """Settings whose crops are cut as the network learned them, whatever they said before."""
+    framing = {"margin_ratio": bundle.framing.margin_ratio, "shape": bundle.framing.shape}
+    return settings.model_copy(update={"crops": settings.crops.model_copy(update=framing)})
 
 
 def sha256_of(path: Path) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from framejury.config import TrainingSettings
 from framejury.errors import UsageError
 from framejury.model.schedule import EpochRecord, best_epoch
+from framejury.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import keras

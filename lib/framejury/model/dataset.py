@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from framejury.config import TrainingSettings
 from framejury.errors import FramejuryError
 from framejury.model.augment import apply, draw, sample_rng
 from framejury.model.counts import FaceCounts, count_faces
 from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, shuffled
 from framejury.schemas import Side
+from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
 
 __all__ = ["FaceDatasets", "FaceSource", "VideoTruth", "class_weights", "count_faces"]

@@ -14,8 +14,8 @@ from typing import Literal
 import efficientnet.tfkeras as efficientnet
 import keras
 
-from framejury.config import TrainingSettings
 from framejury.model.weights import downloaded_weights, load_backbone_weights
+from framejury.settings import TrainingSettings
 
 BACKBONE_LAYER = "efficientnet-b0"
 INPUT_NAME = "pixels"

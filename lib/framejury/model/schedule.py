@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from framejury.config import TrainingSettings
+from framejury.settings import TrainingSettings
 
 Phase = Literal["head", "finetune"]
 PHASES: tuple[Phase, ...] = ("head", "finetune")

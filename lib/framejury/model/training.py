@@ -16,7 +16,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framejury.config import TrainingSettings
 from framejury.errors import ConfigError, FramejuryError, UsageError
 from framejury.model.checkpoint import WorkDir
 from framejury.model.counts import FaceCounts, count_faces
@@ -24,6 +23,7 @@ from framejury.model.dataset import FaceDatasets
 from framejury.model.network import Precision, backbone_of, build_network
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
+from framejury.settings import TrainingSettings
 
 Progress = Callable[[str], None]
 _PHASE_NAMES: Mapping[Phase, str] = {"head": "head", "finetune": "fine-tune"}

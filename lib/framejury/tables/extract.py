@@ -15,13 +15,14 @@ from pyspark import SparkFiles
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.config import SparkSettings
+from framejury.settings import SparkSettings
 from framejury.tables.schema import spark_schema
 
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
-    from framejury.examine import ExaminePlan, Examiner
+    from framejury.examiner import Examiner
+    from framejury.rows import ExaminePlan
 
 _JOB_COLUMNS = ("video_id", "uri", "bytes", "modified_at")
 
@@ -72,7 +73,7 @@ def examine_videos(
         bundle: scores faces with it; None only extracts.
         done: counts finished videos, for progress.
     """
-    from framejury.examine import ROWS  # imports OpenCV and ONNX Runtime
+    from framejury.rows import ROWS
 
     # Dealt out by size, so that no task gets all the large files.
     dealt = videos.select(*_JOB_COLUMNS).orderBy(F.col("bytes").desc()).repartition(tasks)
@@ -85,7 +86,7 @@ def _partition_function(
     def examine_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Imported on the executor: OpenCV and ONNX Runtime must not load on the driver's
         # behalf, and never before the worker forks.
-        from framejury.examine import VideoJob
+        from framejury.rows import VideoJob
 
         local = plan if bundle is None else replace(plan, bundle_dir=bundle.local_dir())
         examiner = _examiner(local)
@@ -104,7 +105,7 @@ _examiners: dict[str, Examiner] = {}
 
 def _examiner(plan: ExaminePlan) -> Examiner:
     """This worker's examiner for the plan; kept between tasks, so models load once."""
-    from framejury.examine import Examiner
+    from framejury.examiner import Examiner
 
     key = repr(plan)
     if key not in _examiners:

@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 from framejury.archive.groups import group_names
 from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import ArchiveFile, list_local
-from framejury.config import IndexSettings
 from framejury.errors import ArchiveError
 from framejury.schemas import VIDEOS
+from framejury.settings import IndexSettings
 from framejury.storage import is_local, local_path
 from framejury.warehouse import Warehouse
 

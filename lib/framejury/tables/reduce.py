@@ -13,9 +13,9 @@ from statistics import NormalDist
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.config import VerdictSettings
 from framejury.errors import ReconcileError
 from framejury.schemas import Status, Verdict
+from framejury.settings import VerdictSettings
 from framejury.verdict import UNITS
 
 _PI = 3.141592653589793

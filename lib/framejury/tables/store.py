@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.errors import WarehouseError
-from framejury.examine import TABLE_COLUMN
+from framejury.rows import TABLE_COLUMN
 from framejury.schemas import TABLES
 from framejury.storage import is_local, local_path
 from framejury.tables.schema import conform, spark_schema

@@ -1,0 +1,90 @@
+"""What a worker and its child say to each other: plans, jobs, and rows of three tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.schemas import EXTRACTIONS, FACE_SCORES, FACES
+from framejury.settings import Settings
+
+TABLE_COLUMN = "table"
+"""Names the table a row belongs to, where rows of several tables travel together."""
+
+_EXTRACTION_SECTIONS = ("sampling", "detection", "crops")
+
+
+def _union_schema() -> pa.Schema:
+    fields = {TABLE_COLUMN: pa.field(TABLE_COLUMN, pa.string())}
+    for table in (EXTRACTIONS, FACES, FACE_SCORES):
+        for column in table:
+            fields.setdefault(column.name, pa.field(column.name, column.type))
+    return pa.schema(list(fields.values()))
+
+
+ROWS = _union_schema()
+"""Rows of `extractions`, `faces` and `face_scores` in one schema: one pass over a video
+yields all three. `TABLE_COLUMN` says which table a row is of; the rest of it is null."""
+
+
+@dataclass(frozen=True)
+class ExaminePlan:
+    """What to do with every video of a run.
+
+    Attributes:
+        run_id: written into every row.
+        settings: all settings, as plain values.
+        bundle_dir: where the model bundle lies on this machine; None: do not score.
+        keep_crops: whether `faces` rows are written, with their crops.
+    """
+
+    run_id: str
+    settings: dict[str, Any]
+    bundle_dir: str | None
+    keep_crops: bool
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """One video to examine. `size_bytes` and `modified_at` are those it was planned with."""
+
+    video_id: str
+    uri: str
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
+
+
+def settings_id(settings: Settings) -> str:
+    """Digest of the settings that shape an extraction; another id means extract again."""
+    return settings.digest(*_EXTRACTION_SECTIONS)
+
+
+def extraction_row(job: VideoJob, run_id: str, settings: Settings) -> dict[str, Any]:
+    return {
+        TABLE_COLUMN: "extractions",
+        "video_id": job.video_id,
+        "run_id": run_id,
+        "settings_id": settings_id(settings),
+        "bytes": job.size_bytes,
+        "modified_at": job.modified_at,
+        "frames_decoded": 0,
+        "frames_sampled": 0,
+        "faces_found": 0,
+        "faces_kept": 0,
+    }
+
+
+def to_ipc(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def from_ipc(data: bytes) -> pa.RecordBatch:
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_next_batch()

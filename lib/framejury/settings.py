@@ -1,0 +1,296 @@
+"""Every setting: its type, range, default and sentence. Frozen; unknown keys are refused.
+
+`framejury.config` reads presets and files into these; `conf/default.yaml` is printed from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+VIDEO_EXTENSIONS = (
+    *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4"),
+    *("mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
+)
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IndexSettings(Section):
+    """What counts as a video, and how names are read."""
+
+    layout: Literal["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"] = Field(
+        "auto",
+        description="How labels and sources are read from names and side files; "
+        "auto decides for each folder.",
+    )
+    extensions: tuple[str, ...] = Field(
+        VIDEO_EXTENSIONS,
+        min_length=1,
+        description="File name endings that count as videos, without the dot, any case.",
+    )
+
+
+class SamplingSettings(Section):
+    """Which frames of a video are looked at."""
+
+    mode: Literal["uniform", "random", "all"] = Field(
+        "uniform",
+        description="uniform: spread evenly over the presentation time; random: drawn under "
+        "`sampling.seed`; all: every frame.",
+    )
+    frames: int = Field(
+        11, ge=1, le=10_000, description="Frames a video, count; ignored by mode all."
+    )
+    seed: int = Field(0, ge=0, description="Seed of mode random; each video draws its own.")
+
+
+class DetectionSettings(Section):
+    """How faces are found."""
+
+    detector: Literal["mtcnn", "haar"] = Field(
+        "mtcnn", description="mtcnn finds faces with landmarks; haar is OpenCV's cascade."
+    )
+    threshold: float = Field(
+        0.95, ge=0.0, le=1.0, description="Least confidence of a face, 0 to 1; mtcnn only."
+    )
+    min_face_px: int = Field(
+        48,
+        ge=20,
+        le=4096,
+        description="Smallest face kept, longer side of the box in pixels of the full frame.",
+    )
+    frame_side_px: int = Field(
+        360,
+        ge=64,
+        le=4320,
+        description="Frames are reduced for detection until a face of min_face_px is 20 pixels, "
+        "but the shorter side not below this, pixels.",
+    )
+    keep: Literal["all", "largest", "first", "last"] = Field(
+        "all", description="Which faces of a frame are kept; first and last as detected."
+    )
+    max_faces: int = Field(
+        32, ge=1, le=1000, description="Most faces kept in one frame, count; the largest stay."
+    )
+    haar_cascade: Literal["haarcascade_frontalface_default", "haarcascade_frontalface_alt2"] = (
+        Field("haarcascade_frontalface_default", description="Cascade file that OpenCV ships.")
+    )
+    haar_scale_factor: float = Field(
+        1.2, gt=1.0, le=2.0, description="Step of Haar's image pyramid, ratio."
+    )
+    haar_min_neighbors: int = Field(
+        3, ge=0, le=100, description="Neighbouring hits Haar asks for, count."
+    )
+
+
+class CropSettings(Section):
+    """What is cut out around a face and how it is stored."""
+
+    margin_ratio: float = Field(
+        0.3, ge=0.0, le=3.0, description="Margin on each side, as a share of the box."
+    )
+    shape: Literal["square", "box"] = Field(
+        "square",
+        description="square: the box is first made square around its centre; box: as detected.",
+    )
+    format: Literal["jpeg", "png"] = Field(
+        "jpeg", description="How crops are stored; jpeg is always 4:4:4."
+    )
+    jpeg_quality: int = Field(
+        98, ge=95, le=100, description="JPEG quality; below 95 recompression erases evidence."
+    )
+    max_side_px: int = Field(
+        512, ge=32, le=8192, description="Larger crops are reduced to this longer side, pixels."
+    )
+
+
+class LimitSettings(Section):
+    """What one video may cost before it gets a status instead of a verdict."""
+
+    timeout_s: float = Field(
+        300.0, gt=0, le=86_400, description="Wall-clock seconds for one video; then `timeout`."
+    )
+    bytes: int = Field(
+        64 * 2**30, ge=1, description="Largest file opened, bytes; beyond: `too_large`."
+    )
+    frame_px: int = Field(
+        8192 * 4320, ge=1, description="Largest frame, width times height in pixels."
+    )
+    duration_s: float = Field(
+        6 * 3600.0, gt=0, description="Longest video, seconds; beyond: `too_large`."
+    )
+    tries: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Nightly runs that try a video which timed out, crashed, could not be read "
+        "or was missing, count.",
+    )
+    memory_bytes: int = Field(
+        4 * 2**30,
+        ge=2**28,
+        description="Address space the decoding process may add, bytes; beyond: `crashed`.",
+    )
+
+
+class SplitSettings(Section):
+    """How labelled videos are divided for training."""
+
+    train: float = Field(0.8, gt=0, lt=1, description="Share of videos to train on, 0 to 1.")
+    val: float = Field(0.1, gt=0, lt=1, description="Share of videos to choose by, 0 to 1.")
+    test: float = Field(0.1, ge=0, lt=1, description="Share of videos held out, 0 to 1.")
+    seed: int = Field(0, ge=0, description="Seed that orders the groups.")
+    balance: Literal["runs", "random", "none"] = Field(
+        "runs",
+        description="How fakes are down-sampled to the number of reals on each side, whole "
+        "videos at a time: runs drops consecutive videos in name order, random any, none keeps "
+        "all.",
+    )
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> SplitSettings:
+        total = self.train + self.val + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"split.train + split.val + split.test is {total:g}, must be 1")
+        return self
+
+
+class TrainingSettings(Section):
+    """The network and how it learns."""
+
+    backbone: Literal["efficientnet_b0"] = Field(
+        "efficientnet_b0", description="The network under the head."
+    )
+    weights: str = Field(
+        "noisy-student",
+        min_length=1,
+        description="Where the backbone starts: noisy-student or imagenet (downloaded once by "
+        "the efficientnet package), none (random), or the path of a weights file.",
+    )
+    input_px: int = Field(224, ge=32, le=1024, description="Side of the network's input, pixels.")
+    head_units: tuple[int, ...] = Field(
+        (256, 64), min_length=1, description="Units of the dense layers before the sigmoid, count."
+    )
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before each dense layer, share.")
+    batch_size: int = Field(32, ge=1, le=8192, description="Faces a step on each device, count.")
+    head_epochs: int = Field(
+        3, ge=0, le=1000, description="Epochs of the head on the frozen network, count."
+    )
+    head_learning_rate: float = Field(
+        1e-3, gt=0, le=1, description="Adam's learning rate for the head."
+    )
+    finetune_epochs: int = Field(
+        12, ge=0, le=1000, description="Epochs of the whole network after that, count."
+    )
+    finetune_learning_rate: float = Field(
+        1e-4, gt=0, le=1, description="Adam's learning rate for the whole network."
+    )
+    patience: int = Field(
+        4, ge=1, le=1000, description="Epochs without a better validation loss before stopping."
+    )
+    balance: Literal["class_weight", "sampling", "none"] = Field(
+        "class_weight", description="How unequal classes are evened out while learning."
+    )
+    augment: bool = Field(
+        True, description="Flip, shift, colour and JPEG changes of the training faces."
+    )
+    mixed_precision: Literal["auto", "on", "off"] = Field(
+        "auto", description="float16 arithmetic; auto: on a GPU."
+    )
+    xla: Literal["auto", "on", "off"] = Field(
+        "auto", description="Compile the training step; auto: on a GPU."
+    )
+    seed: int = Field(0, ge=0, description="Seed of order, augmentation and initial weights.")
+
+    @model_validator(mode="after")
+    def _trains_at_all(self) -> TrainingSettings:
+        if self.head_epochs + self.finetune_epochs == 0:
+            raise ValueError("training.head_epochs and training.finetune_epochs are both 0")
+        return self
+
+
+class ScoringSettings(Section):
+    """How faces are scored."""
+
+    batch_size: int = Field(32, ge=1, le=4096, description="Faces a call of the network, count.")
+    threads: int = Field(
+        1, ge=1, le=256, description="Threads of the network and decoder in one task, count."
+    )
+
+
+class VerdictSettings(Section):
+    """How the faces of a video become one verdict."""
+
+    reducer: Literal["mean", "median", "trimmed_mean", "top_share", "worst_person"] = Field(
+        "mean",
+        description="mean of all faces; median; mean without both tails; mean of the highest "
+        "share; mean of the person with the highest mean.",
+    )
+    trim_ratio: float = Field(
+        0.1, ge=0, lt=0.5, description="Share cut from each tail by trimmed_mean, 0 to 0.5."
+    )
+    top_ratio: float = Field(
+        0.25, gt=0, le=1, description="Share of highest scores that top_share averages, 0 to 1."
+    )
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="p_fake from here on means fake, 0 to 1; null takes the bundle's.",
+    )
+    min_faces: int = Field(
+        3, ge=1, le=10_000, description="Fewer faces than this are inconclusive, count."
+    )
+    confidence_level: float | None = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="Level of the interval around p_fake; a verdict whose interval crosses the "
+        "threshold is inconclusive. null: no interval, every score decides.",
+    )
+
+
+class SparkSettings(Section):
+    """How Spark divides the work; everything else belongs in `conf/spark/*.conf`."""
+
+    videos_per_task: int = Field(
+        4, ge=1, le=10_000, description="Videos one task works through, count."
+    )
+    max_tasks: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Most tasks of one stage, count; larger archives get more videos a task.",
+    )
+    row_group_bytes: int = Field(
+        16 * 2**20, ge=2**20, description="Size aimed at for a Parquet row group, bytes."
+    )
+
+
+class Settings(Section):
+    """All settings of one run."""
+
+    index: IndexSettings = Field(default_factory=IndexSettings)
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings)
+    detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    crops: CropSettings = Field(default_factory=CropSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    split: SplitSettings = Field(default_factory=SplitSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    scoring: ScoringSettings = Field(default_factory=ScoringSettings)
+    verdict: VerdictSettings = Field(default_factory=VerdictSettings)
+    spark: SparkSettings = Field(default_factory=SparkSettings)
+
+    def digest(self, *sections: str) -> str:
+        """Short stable id of the named sections (all when none is named), 12 hex digits."""
+        chosen = self.model_dump(mode="json", include=set(sections) or None)
+        text = json.dumps(chosen, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

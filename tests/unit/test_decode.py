@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from framejury.errors import MediaError
-from framejury.media.decode import VideoFacts, VideoFile
+from framejury.media.decode import VideoFile
+from framejury.media.probe import VideoFacts
 from framejury.records import Image, SampledFrame, Size
 from framejury.schemas import Status
 from framejury.settings import LimitSettings, SamplingSettings

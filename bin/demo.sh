@@ -32,7 +32,8 @@ mkdir -p "$out"
 
 bundle=
 for manifest in models/*/bundle.json; do
-    if [ -z "$bundle" ] && [ -f "$manifest" ]; then
+    # A demo bundle is made anew: training is a part of what the demo shows.
+    if [ -z "$bundle" ] && [ -f "$manifest" ] && ! grep -q '"purpose": "demo"' "$manifest"; then
         bundle=${manifest%/bundle.json}
     fi
 done
@@ -45,7 +46,7 @@ fi
 if [ -z "$bundle" ]; then
     bundle=$out/bundle
     place=(--warehouse "$out/training")
-    step "No model ships yet: training a small one on the archive made here (a minute or two)"
+    step "No detector ships yet: training a small network on the archive made here (a minute or two)"
     submit index_videos "$out/archive" "${place[@]}"
     step "Training 1/3: finding faces"
     submit extract_faces "${place[@]}" --preset demo

@@ -25,6 +25,7 @@ from framejury.commandline import (
     run_command,
     say,
     settings_of,
+    warn_of_demo,
 )
 from framejury.facts import bundle_facts, versions
 from framejury.jobs.index_videos import add_archive, describe, index_settings
@@ -88,6 +89,7 @@ class Night:
 def _run(args: argparse.Namespace) -> int:
     archive = check_archive(args.archive)
     bundle = load_bundle(bundle_dir_of(args))
+    warn_of_demo(bundle)
     settings = framed_for(bundle, settings_of(args))
     indexing = index_settings(args)
     warehouse = Warehouse.open_or_plan(args.warehouse)

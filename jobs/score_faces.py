@@ -15,6 +15,7 @@ from framejury.commandline import (
     run_command,
     say,
     settings_of,
+    warn_of_demo,
 )
 from framejury.errors import BundleError
 from framejury.facts import bundle_facts
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     bundle = load_bundle(bundle_dir_of(args))
+    warn_of_demo(bundle)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.read_latest("extractions", ["run_id"])
     _check_framing(warehouse, bundle)

@@ -32,6 +32,7 @@ from framejury.warehouse import Warehouse
 if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
 
+_CHANCE_AUC = 0.6
 _DEMO_NOTE = "Trained on the demo's clips of three people; its figures say nothing."
 
 
@@ -74,6 +75,7 @@ def _run(args: argparse.Namespace) -> int:
         say(f"  note: {note}")
     for side, figures in bundle.metrics.items():
         say(f"  {side}: " + ", ".join(f"{k} {_words(v)}" for k, v in figures.items()))
+    _warn_of_chance(bundle)
     say(f"  bundle {bundle.model_id} written to {output}")
     say(f"  curves: {place.child('loss.png').uri}, {place.child('accuracy.png').uri}")
     return 0
@@ -136,6 +138,17 @@ def _pack(
                 )
                 metrics[side.value] = figures_for_card(verdicts, counts)
         return with_metrics(draft, Path(args.output).absolute(), metrics)
+
+
+def _warn_of_chance(bundle: Bundle) -> None:
+    """A network that has learned nothing must not be taken for a detector."""
+    auc = bundle.metrics.get(Side.VAL.value, {}).get("face_auc")
+    if auc is not None and auc.value < _CHANCE_AUC:
+        say(
+            f"  warning: face AUC on val is {auc.value:.2f}, little better than chance (0.5); "
+            "judge no video with this bundle: train longer, on more sources, or from "
+            "pretrained weights"
+        )
 
 
 def _training_files(trained: TrainedNetwork) -> dict[str, bytes]:

@@ -12,11 +12,14 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from framejury.config import load_settings, setting_fields
 from framejury.errors import BundleError, FramejuryError
 from framejury.settings import Settings
+
+if TYPE_CHECKING:
+    from framejury.model.manifest import Bundle
 
 INTERRUPTED = 130
 
@@ -109,6 +112,15 @@ def bundle_dir_of(args: argparse.Namespace) -> Path:
         "no model bundle ships with this framejury yet; train one "
         "(framejury train --warehouse DIR --output BUNDLE) and name it with --bundle"
     )
+
+
+def warn_of_demo(bundle: Bundle) -> None:
+    """Tell the person who watches when a bundle is no detector."""
+    if bundle.purpose == "demo":
+        say(
+            f"warning: {bundle.model_id} was trained on demo clips and its verdicts mean nothing; "
+            "name a detector with --bundle, or train one (framejury train)"
+        )
 
 
 def run_command(

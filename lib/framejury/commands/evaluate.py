@@ -16,6 +16,7 @@ from framejury.commandline import (
     run_command,
     say,
     settings_of,
+    warn_of_demo,
 )
 from framejury.facts import archive_of, bundle_facts, versions
 from framejury.labelled import (
@@ -62,6 +63,7 @@ def _run(args: argparse.Namespace) -> int:
 
     settings = settings_of(args)
     bundle = load_bundle(bundle_dir_of(args))
+    warn_of_demo(bundle)
     warehouse = Warehouse.open(args.warehouse)
     side = args.side or ("test" if warehouse.with_table("splits") else "all")
     videos = labelled_videos(warehouse)

@@ -15,8 +15,8 @@ from framejury.commandline import (
     bundle_dir_of,
     make_parser,
     run_command,
-    say,
     settings_of,
+    warn_of_demo,
 )
 from framejury.examiner import Examiner
 from framejury.model.bundle import framed_for, load_bundle
@@ -42,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     bundle = load_bundle(bundle_dir_of(args))
     settings = framed_for(bundle, settings_of(args))
-    if bundle.purpose == "demo":
-        say("warning: this bundle was trained on demo clips; its verdicts mean nothing")
+    warn_of_demo(bundle)
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )

@@ -53,6 +53,11 @@ test-spark: setup ## Spark tests on one shared local session
 test-e2e: setup ## End to end, through spark-submit
 	@bin/timed.sh test-e2e $(PYTEST) tests/end_to_end
 
+.PHONY: bench
+bench: setup ## How far above the decoder examining is: make bench CLIPS=path
+	@test -n "$(CLIPS)" || { echo "name a folder of videos: make bench CLIPS=path" >&2; exit 2; }
+	@mkdir -p out && $(VENV)/bin/python benchmarks/examine.py --clips "$(CLIPS)" --output out/bench.json
+
 .PHONY: docs
 docs: setup ## Print conf/default.yaml and docs/data_dictionary.md again from the code
 	@$(VENV)/bin/python -m framejury.config > conf/default.yaml.new

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
 from framejury.rows import ExaminePlan, settings_id
-from framejury.settings import Settings
 from framejury.tables.extract import examine_videos, task_count
 from framejury.tables.plan import videos_to_extract
 from framejury.tables.progress import progress
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     warehouse = Warehouse.open(args.warehouse)
-    warehouse.read_snapshot("videos")
+    warehouse.require("videos")
     with spark_session("extract") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         videos = store.snapshot("videos")
@@ -57,17 +56,11 @@ def _run(args: argparse.Namespace) -> int:
             with progress("videos", count, lambda: done.value):
                 store.write_together(rows, run)
             statuses = count_by(store.of_run(run, "extractions"), "status")
-            _commit(warehouse, run, settings, statuses)
+            warehouse.commit(
+                run, now(), settings=settings.model_dump(mode="json"), facts={"statuses": statuses}
+            )
     say(f"  {sentence(statuses)}; run {run.run_id} committed")
     return 0
-
-
-def _commit(
-    warehouse: Warehouse, run: object, settings: Settings, statuses: dict[str, int]
-) -> None:
-    warehouse.commit(
-        run, now(), settings=settings.model_dump(mode="json"), facts={"statuses": statuses}
-    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     warehouse = Warehouse.open(args.warehouse)
-    warehouse.read_snapshot("videos")
+    warehouse.require("videos")
     bundle = latest_bundle(warehouse)
     chosen = settings.verdict.threshold
     threshold = bundle["threshold"] if chosen is None else chosen

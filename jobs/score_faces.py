@@ -40,7 +40,7 @@ def _run(args: argparse.Namespace) -> int:
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
     warehouse = Warehouse.open(args.warehouse)
-    warehouse.read_latest("extractions", ["run_id"])
+    warehouse.require("extractions")
     _check_framing(warehouse, bundle)
     with spark_session("score") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)

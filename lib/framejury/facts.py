@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from framejury import __version__
-from framejury.errors import WarehouseError
 from framejury.model.manifest import CARD_NAME, Bundle
 from framejury.warehouse import Warehouse
 
@@ -36,10 +35,8 @@ def latest_bundle(warehouse: Warehouse) -> dict[str, Any]:
     Raises:
         WarehouseError: nothing was scored yet.
     """
-    for commit in reversed(warehouse.with_table("face_scores")):
-        facts: dict[str, Any] = commit.facts["bundle"]
-        return facts
-    raise WarehouseError(warehouse.missing("face_scores"))
+    facts: dict[str, Any] = warehouse.require("face_scores")[-1].facts["bundle"]
+    return facts
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.archive.split import Candidate, Placement, check_leakage, keys_of
-from framejury.errors import SplitError, WarehouseError
+from framejury.errors import SplitError
 from framejury.model.source import FaceSource, VideoTruth
 from framejury.schemas import SPLITS, Label, Side, Status
 from framejury.warehouse import Warehouse
@@ -153,9 +153,8 @@ def split_table(placements: list[Placement], run_id: str) -> pa.Table:
 def _source(
     warehouse: Warehouse, videos: list[LabelledVideo], sides: dict[str, Side]
 ) -> FaceSource:
+    warehouse.require("faces")
     files = warehouse.parquet_files("faces")
-    if not files:
-        raise WarehouseError(warehouse.missing("faces"))
     truths = {
         video.row["video_id"]: VideoTruth(
             run_id=video.extraction["run_id"],

@@ -210,6 +210,17 @@ class Warehouse:
         """Committed runs that wrote rows of `table`, oldest first."""
         return [commit for commit in self.commits() if commit.tables.get(table, 0) > 0]
 
+    def require(self, table: str) -> list[Commit]:
+        """Committed runs that wrote rows of `table`, oldest first, at least one.
+
+        Raises:
+            WarehouseError: there is none; the message says which command makes one.
+        """
+        commits = self.with_table(table)
+        if not commits:
+            raise WarehouseError(self._missing(table))
+        return commits
+
     def table_location(self, run_id: str, table: str) -> Location:
         """Where a run's rows of `table` lie."""
         return self.location.child("runs", run_id, f"table={table}")
@@ -233,10 +244,7 @@ class Warehouse:
         Raises:
             WarehouseError: no committed run wrote it.
         """
-        commits = self.with_table(table)
-        if not commits:
-            raise WarehouseError(self.missing(table))
-        return self.read_run(commits[-1].run_id, table)
+        return self.read_run(self.require(table)[-1].run_id, table)
 
     def read_latest(self, table: str, columns: list[str] | None = None) -> pa.Table:
         """`extractions` or `verdicts`: for each video the row of the latest run that has one.
@@ -244,13 +252,10 @@ class Warehouse:
         Raises:
             WarehouseError: no committed run wrote the table.
         """
-        commits = self.with_table(table)
-        if not commits:
-            raise WarehouseError(self.missing(table))
         wanted = None if columns is None else list(dict.fromkeys(["video_id", *columns]))
         parts: list[pa.Table] = []
         seen = pa.array([], pa.string())
-        for commit in reversed(commits):
+        for commit in reversed(self.require(table)):
             rows = self.read_run(commit.run_id, table, wanted)
             newer = rows.filter(pc.invert(pc.is_in(rows["video_id"], value_set=seen)))
             seen = pa.concat_arrays([seen, newer["video_id"].combine_chunks()])
@@ -289,8 +294,7 @@ class Warehouse:
                 counts[table] = rows
         return counts
 
-    def missing(self, table: str) -> str:
-        """What to say when no committed run wrote `table`: which command does."""
+    def _missing(self, table: str) -> str:
         verb = {
             "videos": "index ARCHIVE",
             "extractions": "extract",

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say
-from framejury.errors import WarehouseError
 from framejury.settings import SparkSettings
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
@@ -23,9 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
-    commits = warehouse.with_table("verdicts")
-    if not commits:
-        raise WarehouseError(warehouse.missing("verdicts"))
+    commits = warehouse.require("verdicts")
     with spark_session("report") as spark:
         store = Store(spark, warehouse, SparkSettings().row_group_bytes)
         verdicts = store.latest("verdicts").cache()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.errors import WarehouseError
 from framejury.rows import TABLE_COLUMN
 from framejury.schemas import TABLES
 from framejury.storage import is_local, local_path
@@ -37,10 +36,7 @@ class Store:
         Raises:
             WarehouseError: no run wrote it.
         """
-        commits = self._warehouse.with_table(table)
-        if not commits:
-            raise WarehouseError(self._warehouse.missing(table))
-        return self._read(table, [commits[-1].run_id])
+        return self._read(table, [self._warehouse.require(table)[-1].run_id])
 
     def latest(self, table: str, keys: Sequence[str] = ("video_id",)) -> DataFrame:
         """Rows of `table`, for each key those of the latest run that has any.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from framejury.config import settings_from
 from framejury.errors import ArchiveError
@@ -24,7 +24,7 @@ from framejury.tables.extract import examine_videos, ship_bundle, task_count
 from framejury.tables.index import index_archive, videos_table
 from framejury.tables.plan import videos_to_extract, videos_to_judge
 from framejury.tables.score import score_faces
-from framejury.tables.store import Store
+from framejury.tables.store import SEQUENCE, Store
 from framejury.tables.summary import face_counts
 from framejury.warehouse import Run, Warehouse
 from tests import clips
@@ -148,11 +148,19 @@ def test_a_second_run_tries_failures_again_and_nothing_else(
 def test_judging_again_follows_the_file_not_the_clock(spark: SparkSession, world: World) -> None:
     videos = world.store.snapshot("videos")
     extractions = world.store.history("extractions")
-    run_id = world.warehouse.with_table("extractions")[0].run_id
-    verdicts = spark.createDataFrame(
-        [(video_id, run_id) for video_id in world.ids.values()], "video_id string, run_id string"
-    )
+
+    def judged(status: str, sequence: int) -> DataFrame:
+        return spark.createDataFrame(
+            [(video_id, status, sequence) for video_id in world.ids.values()],
+            f"video_id string, status string, {SEQUENCE} long",
+        )
+
+    committed = world.warehouse.with_table("extractions")[-1].sequence
+    verdicts = judged("scored", committed)
     assert videos_to_judge(videos, extractions, verdicts, tries=1).count() == 0
+    assert videos_to_judge(videos, extractions, judged("scored", 0), tries=1).count() == 8
+    waiting = judged("not_scored", committed)
+    assert videos_to_judge(videos, extractions, waiting, tries=1).count() == 8
     assert videos_to_judge(videos, extractions, verdicts.limit(0), tries=1).count() == 8
     assert videos_to_judge(videos, extractions, verdicts, 1, everything=True).count() == 8
     path = world.archive / "landscape.mkv"

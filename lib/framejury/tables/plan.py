@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.schemas import RETRYABLE_STATUSES
+from framejury.schemas import RETRYABLE_STATUSES, Status
 from framejury.tables.store import SEQUENCE
 
 
@@ -44,14 +44,21 @@ def videos_to_judge(
     Args:
         videos: the current snapshot.
         extractions: every committed row of `extractions`, with `SEQUENCE`.
-        verdicts: every committed row of `verdicts`.
+        verdicts: every committed row of `verdicts`, with `SEQUENCE`.
         tries: how often a retryable status is tried in all.
         everything: plan them all.
     """
     if everything:
         return videos
-    judged = verdicts.select("video_id", "run_id").distinct()
-    done = extractions.join(judged, on=["video_id", "run_id"], how="left_semi")
+    # A verdict answers for the extractions that were committed with it or before it.
+    judged = (
+        verdicts.where(F.col("status") != Status.NOT_SCORED.value)
+        .groupBy("video_id")
+        .agg(F.max(SEQUENCE).alias("_judged_in"))
+    )
+    done = extractions.join(judged, on="video_id", how="inner").where(
+        F.col(SEQUENCE) <= F.col("_judged_in")
+    )
     return _undone(videos, done, tries)
 
 

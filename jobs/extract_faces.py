@@ -14,7 +14,7 @@ from framejury.tables.progress import progress
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.warehouse import Warehouse
+from framejury.warehouse import KEEPS_CROPS, Warehouse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def _run(args: argparse.Namespace) -> int:
         videos = store.snapshot("videos")
         planned = videos_to_extract(
             videos,
-            store.history("extractions"),
+            store.extractions_with_crops(),
             settings_id(settings),
             settings.limits.tries,
             everything=args.all,
@@ -56,9 +56,8 @@ def _run(args: argparse.Namespace) -> int:
             with progress("videos", count, lambda: done.value):
                 store.write_together(rows, run)
             statuses = count_by(store.of_run(run, "extractions"), "status")
-            warehouse.commit(
-                run, now(), settings=settings.model_dump(mode="json"), facts={"statuses": statuses}
-            )
+            facts = {KEEPS_CROPS: True, "statuses": statuses}
+            warehouse.commit(run, now(), settings=settings.model_dump(mode="json"), facts=facts)
     say(f"  {sentence(statuses)}; run {run.run_id} committed")
     return 0
 

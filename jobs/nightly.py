@@ -42,7 +42,7 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import make_report, write_report
-from framejury.warehouse import Commit, Run, Warehouse
+from framejury.warehouse import KEEPS_CROPS, Commit, Run, Warehouse
 
 _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "spark"]
 
@@ -146,6 +146,7 @@ def _judge(night: Night, run: Run, rows: pa.Table, archive: str) -> Commit:
         model_id=bundle.model_id,
         settings=settings.model_dump(mode="json"),
         facts={
+            KEEPS_CROPS: night.args.keep_crops,
             "bundle": bundle_facts(bundle),
             "statuses": statuses,
             "seconds": night.seconds,

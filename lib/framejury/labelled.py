@@ -22,7 +22,8 @@ class LabelledVideo:
 
     Attributes:
         row: its row of `videos`.
-        extraction: its columns `run_id`, `status`, `content_id`; None before extraction.
+        extraction: the columns `run_id`, `status`, `content_id` of its latest extraction that
+            kept crops; None before that.
     """
 
     row: dict[str, Any]
@@ -44,17 +45,16 @@ class LabelledVideo:
 
 
 def labelled_videos(warehouse: Warehouse) -> list[LabelledVideo]:
-    """Every labelled video of the current snapshot.
+    """Every labelled video of the current snapshot, with its latest extraction that kept crops.
 
     Raises:
         WarehouseError: nothing was indexed or extracted yet.
         SplitError: no video has a label.
     """
     videos = warehouse.read_snapshot("videos").to_pylist()
-    extractions = {
-        row["video_id"]: row
-        for row in warehouse.read_latest("extractions", _EXTRACTION_COLUMNS).to_pylist()
-    }
+    warehouse.require("faces")
+    outcomes = warehouse.read_latest("extractions", _EXTRACTION_COLUMNS, warehouse.with_crops())
+    extractions = {row["video_id"]: row for row in outcomes.to_pylist()}
     labelled = [
         LabelledVideo(row, extractions.get(row["video_id"]))
         for row in videos
@@ -153,7 +153,6 @@ def split_table(placements: list[Placement], run_id: str) -> pa.Table:
 def _source(
     warehouse: Warehouse, videos: list[LabelledVideo], sides: dict[str, Side]
 ) -> FaceSource:
-    warehouse.require("faces")
     files = warehouse.parquet_files("faces")
     truths = {
         video.row["video_id"]: VideoTruth(

@@ -36,6 +36,10 @@ from framejury.schemas import TABLES
 from framejury.storage import Location, is_local, local_path, locate
 
 FORMAT_VERSION = 1
+
+KEEPS_CROPS = "keeps_crops"
+"""In `Commit.facts`: whether the run's faces were kept with their crops."""
+
 _MARKER = "framejury.json"
 
 
@@ -221,6 +225,10 @@ class Warehouse:
             raise WarehouseError(self._missing(table))
         return commits
 
+    def with_crops(self) -> list[Commit]:
+        """Committed runs that extracted and kept the crops; a plain night keeps scores only."""
+        return [c for c in self.with_table("extractions") if c.facts.get(KEEPS_CROPS, False)]
+
     def table_location(self, run_id: str, table: str) -> Location:
         """Where a run's rows of `table` lie."""
         return self.location.child("runs", run_id, f"table={table}")
@@ -246,8 +254,18 @@ class Warehouse:
         """
         return self.read_run(self.require(table)[-1].run_id, table)
 
-    def read_latest(self, table: str, columns: list[str] | None = None) -> pa.Table:
+    def read_latest(
+        self,
+        table: str,
+        columns: list[str] | None = None,
+        commits: list[Commit] | None = None,
+    ) -> pa.Table:
         """`extractions` or `verdicts`: for each video the row of the latest run that has one.
+
+        Args:
+            table: which.
+            columns: those wanted beside `video_id`; all when None.
+            commits: only these runs, oldest first, at least one; all when None.
 
         Raises:
             WarehouseError: no committed run wrote the table.
@@ -255,7 +273,7 @@ class Warehouse:
         wanted = None if columns is None else list(dict.fromkeys(["video_id", *columns]))
         parts: list[pa.Table] = []
         seen = pa.array([], pa.string())
-        for commit in reversed(self.require(table)):
+        for commit in reversed(commits or self.require(table)):
             rows = self.read_run(commit.run_id, table, wanted)
             newer = rows.filter(pc.invert(pc.is_in(rows["video_id"], value_set=seen)))
             seen = pa.concat_arrays([seen, newer["video_id"].combine_chunks()])

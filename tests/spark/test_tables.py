@@ -16,8 +16,10 @@ from pyspark.sql import DataFrame, SparkSession
 from framejury.config import settings_from
 from framejury.errors import ArchiveError
 from framejury.faces.crop import decode_crop
+from framejury.labelled import labelled_source, labelled_videos
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
+from framejury.model.source import iter_faces
 from framejury.rows import ExaminePlan, settings_id
 from framejury.settings import Settings
 from framejury.tables.extract import examine_videos, ship_bundle, task_count
@@ -26,7 +28,7 @@ from framejury.tables.plan import videos_to_extract, videos_to_judge
 from framejury.tables.score import score_faces
 from framejury.tables.store import SEQUENCE, Store
 from framejury.tables.summary import face_counts
-from framejury.warehouse import Run, Warehouse
+from framejury.warehouse import KEEPS_CROPS, Run, Warehouse
 from tests import clips
 from tests.bundles import brightness_bundle
 
@@ -82,7 +84,7 @@ def _index(spark: SparkSession, world: World) -> None:
 def _extract(spark: SparkSession, world: World, settings: Settings) -> int:
     planned = videos_to_extract(
         world.store.snapshot("videos"),
-        world.store.history("extractions"),
+        world.store.extractions_with_crops(),
         settings_id(settings),
         settings.limits.tries,
     )
@@ -92,7 +94,8 @@ def _extract(spark: SparkSession, world: World, settings: Settings) -> int:
             plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, True)
             tasks = task_count(count, settings.spark)
             world.store.write_together(examine_videos(planned, plan, tasks), run)
-            world.warehouse.commit(run, NOW, settings=settings.model_dump(mode="json"))
+            facts = {KEEPS_CROPS: True}
+            world.warehouse.commit(run, NOW, settings=settings.model_dump(mode="json"), facts=facts)
     return count
 
 
@@ -219,6 +222,20 @@ def test_extracting_again_supersedes_the_old_faces(spark: SparkSession, world: W
     ada = world.ids["RealAda.mp4"]
     assert len([key for key in before if key[0] == ada]) == 4
     assert len([key for key in after if key[0] == ada]) == 2
+
+
+def test_a_night_without_crops_hides_no_kept_face(spark: SparkSession, world: World) -> None:
+    before = world.store.faces().count()
+    with world.warehouse.running("nightly", NOW) as run:
+        plan = ExaminePlan(run.run_id, SETTINGS.model_dump(mode="json"), None, keep_crops=False)
+        world.store.write_together(examine_videos(world.store.snapshot("videos"), plan, 2), run)
+        world.warehouse.commit(run, NOW, facts={KEEPS_CROPS: False})
+    assert world.store.faces().count() == before > 0
+    labelled = {video.row["path"]: video for video in labelled_videos(world.warehouse)}
+    extraction = labelled["RealAda.mp4"].extraction
+    assert extraction is not None
+    assert extraction["run_id"] != run.run_id
+    assert len(list(iter_faces(labelled_source(world.warehouse)))) == before
 
 
 def test_an_uncommitted_run_is_not_read(spark: SparkSession, world: World) -> None:

@@ -21,7 +21,7 @@ def videos_to_extract(
 
     Args:
         videos: the current snapshot.
-        history: every committed row of `extractions`, with `SEQUENCE`.
+        history: committed rows of `extractions` that kept crops, with `SEQUENCE`.
         settings_id: of the settings that shape an extraction.
         tries: how often a retryable status is tried in all.
         everything: plan them all.

@@ -11,7 +11,7 @@ from framejury.rows import TABLE_COLUMN
 from framejury.schemas import TABLES
 from framejury.storage import is_local, local_path
 from framejury.tables.schema import conform, spark_schema
-from framejury.warehouse import Run, Warehouse
+from framejury.warehouse import Commit, Run, Warehouse
 
 SEQUENCE = "commit_sequence"
 """Order of the commit a row comes from; a column while rows of several runs are compared."""
@@ -49,7 +49,13 @@ class Store:
 
     def history(self, table: str) -> DataFrame:
         """All committed rows of `table`, with `SEQUENCE`."""
-        commits = self._warehouse.with_table(table)
+        return self._of_commits(table, self._warehouse.with_table(table))
+
+    def extractions_with_crops(self) -> DataFrame:
+        """All committed rows of `extractions` whose faces were kept, with `SEQUENCE`."""
+        return self._of_commits("extractions", self._warehouse.with_crops())
+
+    def _of_commits(self, table: str, commits: Sequence[Commit]) -> DataFrame:
         rows = self._read(table, [commit.run_id for commit in commits])
         order = self._spark.createDataFrame(
             [(commit.run_id, commit.sequence) for commit in commits],
@@ -63,8 +69,9 @@ class Store:
         return self._read(table, [run.run_id] if counts.get(table, 0) else [])
 
     def faces(self) -> DataFrame:
-        """`faces` of each video's latest extraction."""
-        current = self.latest("extractions").select("video_id", SEQUENCE)
+        """`faces` of each video's latest extraction that kept them."""
+        extracted = self.extractions_with_crops()
+        current = extracted.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
         return self.history("faces").join(current, on=["video_id", SEQUENCE], how="left_semi")
 
     def face_scores(self, model_id: str) -> DataFrame:

@@ -111,6 +111,19 @@ def test_verdicts_in_every_format(project: Project) -> None:
     assert len(as_table) == len(as_json) + 1
 
 
+def test_a_night_without_news_reports_the_model_that_judged(project: Project) -> None:
+    place = ["--warehouse", project.training]
+    before = json.loads(ok(run("framejury", "verdicts", *place, "--format", "json")))
+    other = brightness_bundle(project.bundle.with_name("other")).directory
+    once = ["--set", "limits.tries=1"]
+    ok(run("framejury", "nightly", project.archive, *place, "--bundle", other, *once))
+    last = Warehouse.open(str(project.training)).commits()[-1]
+    assert last.job == "nightly"
+    assert last.tables["verdicts"] == 0
+    report = json.loads((project.training / "reports" / last.run_id / "report.json").read_text())
+    assert report["run"]["model_id"] == before[0]["model_id"] != last.model_id
+
+
 def test_report_can_be_written_again(project: Project) -> None:
     warehouse = Warehouse.open(str(project.nights))
     last = warehouse.with_table("verdicts")[-1]

@@ -29,20 +29,22 @@ def make_report(
 
     Args:
         warehouse: where they are.
-        commit: the run that wrote verdicts last.
+        commit: the run that reports.
         verdicts: one row a video.
         scores: rows of `face_scores` behind them.
         videos: the snapshot.
         now: when the report is made, UTC.
     """
     facts = commit.facts
-    bundle: Mapping[str, Any] = facts["bundle"]
+    # A night that found nothing new judged nothing: the verdicts are an earlier run's.
+    judged = warehouse.require("verdicts")[-1]
+    bundle: Mapping[str, Any] = judged.facts["bundle"]
     info = RunInfo(
         run_id=commit.run_id,
         created_at=now,
         archive=archive_of(warehouse),
         warehouse=warehouse.location.uri,
-        model_id=str(commit.model_id),
+        model_id=str(judged.model_id),
         bundle=BundleInfo(bundle["purpose"], bundle["card"], bundle["metrics"]),
         settings=commit.settings,
         versions=facts.get("versions", {}),

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from framejury.config import settings_from
 from framejury.errors import MediaError
+from framejury.media.fetch import local_copy
 from framejury.media.sandbox import (
     Sandbox,
     SandboxCrashError,
@@ -23,7 +24,6 @@ from framejury.media.sandbox import (
 )
 from framejury.rows import ROWS, ExaminePlan, VideoJob, extraction_row, from_ipc
 from framejury.schemas import Status
-from framejury.storage import local_copy
 
 _CHILD = "framejury.examine:serve"
 

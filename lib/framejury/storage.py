@@ -7,24 +7,21 @@ taken as they are, not percent-decoded, which is how Hadoop prints them.
 
 from __future__ import annotations
 
-import hashlib
+import json
+import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 from pyarrow import fs
 
-from framejury.errors import MediaError, UsageError
-from framejury.schemas import Status
+from framejury.errors import UsageError
 
 _URI = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>/.*)$", re.DOTALL)
 _SAME_AS = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
-_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -87,72 +84,61 @@ def locate(uri: str) -> Location:
     return Location(filesystem, f"{root.rstrip('/')}/{path}" if path else root, uri)
 
 
-@dataclass(frozen=True)
-class LocalCopy:
-    """A file that a decoder can open by path.
-
-    Attributes:
-        path: where the bytes are on this machine.
-        size_bytes: how many.
-        content_id: SHA-256 of them, hex.
-    """
-
-    path: Path
-    size_bytes: int
-    content_id: str
+def is_file(place: Location) -> bool:
+    """Whether there is a file."""
+    return bool(place.filesystem.get_file_info(place.path).type == fs.FileType.File)
 
 
-@contextmanager
-def local_copy(uri: str, limit_bytes: int) -> Iterator[LocalCopy]:
-    """The file at `uri` under a local path, hashed; a remote file is spooled to scratch.
+def is_taken(place: Location) -> bool:
+    """Whether there is a file, or a folder with anything in it."""
+    if is_file(place):
+        return True
+    selector = fs.FileSelector(place.path, allow_not_found=True)
+    return bool(place.filesystem.get_file_info(selector))
 
-    The decoder's process therefore needs neither network nor credentials.
+
+def read_json(place: Location) -> dict[str, Any]:
+    """A JSON object from a file.
 
     Raises:
-        MediaError: with status `missing`, `empty`, `too_large` or `unreadable`.
+        OSError: it cannot be read.
+        ValueError: it is no JSON object.
     """
-    scratch: str | None = None
+    with place.filesystem.open_input_stream(place.path) as stream:
+        content = json.loads(stream.read())
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")
+    return content
+
+
+def write_json(place: Location, content: Mapping[str, Any]) -> None:
+    """Write a JSON object; what was there is replaced."""
+    with place.filesystem.open_output_stream(place.path) as stream:
+        stream.write(json.dumps(content, indent=1).encode())
+
+
+def create_json(place: Location, content: Mapping[str, Any]) -> None:
+    """Create a file with all of its content, or fail when the name is taken.
+
+    Locally one `link(2)`, which is atomic. Elsewhere one put after a look, so that of two
+    writers in the same instant the second may replace the first.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: it cannot be written.
+    """
+    if not is_local(place.uri):
+        if is_file(place):
+            raise FileExistsError(place.uri)
+        write_json(place, content)
+        return
+    target = Path(place.path)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    with draft.open("w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
     try:
-        if is_local(uri):
-            path = local_path(uri)
-        else:
-            scratch = tempfile.mkdtemp(prefix="framejury-")
-            path = Path(scratch) / "video"
-        yield _hash_or_spool(uri, path, limit_bytes)
+        os.link(draft, target)
     finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _hash_or_spool(uri: str, path: Path, limit_bytes: int) -> LocalCopy:
-    digest = hashlib.sha256()
-    size_bytes = 0
-    try:
-        with _open(uri) as source, _sink(uri, path) as sink:
-            while block := source.read(_BLOCK_BYTES):
-                size_bytes += len(block)
-                if size_bytes > limit_bytes:
-                    raise MediaError(
-                        Status.TOO_LARGE, f"more than limits.bytes = {limit_bytes:,} bytes"
-                    )
-                digest.update(block)
-                sink.write(block)
-    except FileNotFoundError:
-        raise MediaError(Status.MISSING, f"no file at {uri}") from None
-    except (OSError, UsageError) as error:
-        raise MediaError(Status.UNREADABLE, f"cannot read {uri}: {error}") from error
-    if size_bytes == 0:
-        raise MediaError(Status.EMPTY, "the file has 0 bytes")
-    return LocalCopy(path, size_bytes, digest.hexdigest())
-
-
-def _open(uri: str) -> pa.NativeFile:
-    location = locate(uri)
-    return location.filesystem.open_input_stream(location.path, compression=None)
-
-
-def _sink(uri: str, path: Path) -> pa.NativeFile:
-    """Where spooled bytes go; nowhere for a local file."""
-    if is_local(uri):
-        return pa.OSFile("/dev/null", "wb")
-    return pa.OSFile(str(path), "wb")
+        draft.unlink()

@@ -16,14 +16,12 @@ records, so a run killed half way leaves files that nobody reads.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -33,7 +31,17 @@ from pyarrow import dataset, fs, parquet
 from framejury import __version__
 from framejury.errors import CommitError, UsageError, WarehouseError
 from framejury.schemas import TABLES
-from framejury.storage import Location, is_local, local_path, locate
+from framejury.storage import (
+    Location,
+    create_json,
+    is_file,
+    is_local,
+    is_taken,
+    local_path,
+    locate,
+    read_json,
+    write_json,
+)
 
 FORMAT_VERSION = 1
 
@@ -98,7 +106,7 @@ class Warehouse:
             WarehouseError: there is none at `uri`.
         """
         warehouse = cls(_locate(uri))
-        if not warehouse._exists(_MARKER):
+        if not is_file(warehouse._marker):
             raise WarehouseError(
                 f"no warehouse at {uri}; `framejury index ARCHIVE --warehouse {uri}` makes one"
             )
@@ -113,9 +121,9 @@ class Warehouse:
             WarehouseError: the place is taken by something else, or cannot be written.
         """
         warehouse = cls(_locate(uri))
-        if warehouse._exists(_MARKER):
+        if is_file(warehouse._marker):
             warehouse._check_format()
-        elif warehouse._holds_anything():
+        elif is_taken(warehouse.location):
             raise WarehouseError(f"{uri} is not empty and no warehouse; give a new or empty folder")
         warehouse._check_writable()
         return warehouse
@@ -131,8 +139,10 @@ class Warehouse:
         try:
             for folder in (self.location.child("commits"), run.location):
                 folder.filesystem.create_dir(folder.path, recursive=True)
-            if not self._exists(_MARKER):
-                self._put(_MARKER, {"format_version": FORMAT_VERSION, "framejury": __version__})
+            if not is_file(self._marker):
+                write_json(
+                    self._marker, {"format_version": FORMAT_VERSION, "framejury": __version__}
+                )
         except OSError as error:
             raise WarehouseError(f"cannot write {self.location.uri}: {error}") from error
         return run
@@ -165,7 +175,9 @@ class Warehouse:
             facts=dict(facts or {}),
         )
         try:
-            self._create(f"commits/{record.sequence:08d}.json", asdict(record))
+            create_json(
+                self.location.child("commits", f"{record.sequence:08d}.json"), asdict(record)
+            )
         except FileExistsError:
             raise CommitError(
                 f"another run was committed to {self.location.uri} while {run.run_id} ran; "
@@ -207,8 +219,8 @@ class Warehouse:
         """
         folder = self.location.child("commits")
         infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
-        names = sorted(info.path for info in infos if info.path.endswith(".json"))
-        return [_commit_from(name, self._read_json(name)) for name in names]
+        names = sorted(info.base_name for info in infos if info.extension == "json")
+        return [_commit_at(folder.child(name)) for name in names]
 
     def with_table(self, table: str) -> list[Commit]:
         """Committed runs that wrote rows of `table`, oldest first."""
@@ -326,8 +338,12 @@ class Warehouse:
             f"run: framejury {verb} --warehouse {self.location.uri}"
         )
 
+    @property
+    def _marker(self) -> Location:
+        return self.location.child(_MARKER)
+
     def _check_format(self) -> None:
-        found = self._read_json(self.location.child(_MARKER).path).get("format_version")
+        found = _read(self._marker).get("format_version")
         if found != FORMAT_VERSION:
             raise WarehouseError(
                 f"{self.location.uri} has warehouse format {found}; this framejury "
@@ -347,58 +363,19 @@ class Warehouse:
         if not os.access(place, os.W_OK | os.X_OK):
             raise WarehouseError(f"cannot write below {place}; choose another --warehouse")
 
-    def _exists(self, name: str) -> bool:
-        place = self.location.child(name)
-        info = place.filesystem.get_file_info(place.path)
-        return bool(info.type == fs.FileType.File)
 
-    def _holds_anything(self) -> bool:
-        place = self.location
-        info = place.filesystem.get_file_info(place.path)
-        if info.type == fs.FileType.File:
-            return True
-        selector = fs.FileSelector(place.path, allow_not_found=True)
-        return bool(place.filesystem.get_file_info(selector))
-
-    def _read_json(self, path: str) -> dict[str, Any]:
-        try:
-            with self.location.filesystem.open_input_stream(path) as stream:
-                content = json.loads(stream.read())
-        except (OSError, ValueError) as error:
-            raise WarehouseError(f"cannot read {path}: {error}") from error
-        if not isinstance(content, dict):
-            raise WarehouseError(f"{path} is damaged: not a JSON object")
-        return content
-
-    def _put(self, name: str, content: Mapping[str, Any]) -> None:
-        place = self.location.child(name)
-        with place.filesystem.open_output_stream(place.path) as stream:
-            stream.write(json.dumps(content, indent=1).encode())
-
-    def _create(self, name: str, content: Mapping[str, Any]) -> None:
-        """Create a file with all of its content, or fail when the name is taken."""
-        if not is_local(self.location.uri):
-            if self._exists(name):
-                raise FileExistsError(name)
-            self._put(name, content)
-            return
-        target = Path(self.location.child(name).path)
-        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        with draft.open("w", encoding="utf-8") as stream:
-            json.dump(content, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.link(draft, target)
-        finally:
-            draft.unlink()
-
-
-def _commit_from(path: str, content: dict[str, Any]) -> Commit:
+def _commit_at(place: Location) -> Commit:
     try:
-        return Commit(**content)
+        return Commit(**_read(place))
     except TypeError as error:
-        raise WarehouseError(f"{path} is no commit record: {error}") from error
+        raise WarehouseError(f"{place.uri} is no commit record: {error}") from error
+
+
+def _read(place: Location) -> dict[str, Any]:
+    try:
+        return read_json(place)
+    except (OSError, ValueError) as error:
+        raise WarehouseError(f"cannot read {place.uri}: {error}") from error
 
 
 def _locate(uri: str) -> Location:

@@ -11,8 +11,9 @@ from pyarrow import fs
 
 from framejury import storage
 from framejury.errors import MediaError, UsageError
+from framejury.media.fetch import local_copy
 from framejury.schemas import Status
-from framejury.storage import is_local, local_copy, local_path, locate
+from framejury.storage import is_local, local_path, locate
 
 NAMES = ["a b.mp4", "50%20off.mp4", "%.mp4", "ü✓.mp4", "two\nlines.mp4", "~odd.mp4", "a:b.mp4"]
 
@@ -149,8 +150,7 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     whole = fs.SubTreeFileSystem(str(root), fs.LocalFileSystem())
     monkeypatch.setattr(
-        storage,
-        "locate",
+        "framejury.media.fetch.locate",
         lambda uri: storage.Location(whole, uri.removeprefix("mem://host/"), uri),
     )
     return root

@@ -318,10 +318,10 @@ def test_a_folder_we_may_not_write(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_disk_that_fails_is_a_warehouse_error(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Warehouse, name: str, content: object) -> None:
+    def full(place: object, content: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Warehouse, "_put", full)
+    monkeypatch.setattr("framejury.warehouse.write_json", full)
     with pytest.raises(WarehouseError, match="No space left"):
         warehouse.begin("index", NOW)
 

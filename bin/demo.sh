@@ -21,10 +21,9 @@ remarks='^(WARNING: (Using incubator modules|All log messages before absl)|I0000
 submit() {
     local job=$1
     shift
-    {
-        spark-submit --properties-file conf/spark/local.conf "jobs/$job.py" "$@" 2>&1 1>&3 |
-            { grep --line-buffered -vE "$remarks" >&2 || true; }
-    } 3>&1
+    # spark-submit sends what a job prints on stderr to stdout, so both are one stream here.
+    spark-submit --properties-file conf/spark/local.conf "jobs/$job.py" "$@" 2>&1 |
+        { grep --line-buffered -vE "$remarks" || true; }
 }
 
 rm -rf "$out/archive" "$out/training" "$out/bundle" "$out/.bundle.training" "$out/warehouse"

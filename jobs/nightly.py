@@ -125,11 +125,10 @@ def _judge(night: Night, run: Run, rows: pa.Table, archive: str) -> Commit:
         if count:
             _examine(night, run, planned, count)
     with night.phase("reduce"):
-        chosen = settings.verdict.threshold
         court = Court(
             run.run_id,
             bundle.model_id,
-            bundle.threshold if chosen is None else chosen,
+            settings.verdict.threshold_or(bundle.threshold),
             settings.verdict,
         )
         extractions = store.of_run(run, "extractions")

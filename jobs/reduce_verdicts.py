@@ -27,8 +27,7 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("videos")
     bundle = latest_bundle(warehouse)
-    chosen = settings.verdict.threshold
-    threshold = bundle["threshold"] if chosen is None else chosen
+    threshold = settings.verdict.threshold_or(bundle["threshold"])
     with spark_session("reduce") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         videos = store.snapshot("videos")

@@ -32,6 +32,7 @@ from framejury.warehouse import Warehouse
 if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
 
+_THRESHOLD = 0.5  # the mean is rounded, as most published recipes do
 _CHANCE_AUC = 0.6
 _DEMO_NOTE = "Trained on the demo's clips of three people; its figures say nothing."
 
@@ -113,13 +114,12 @@ def _pack(
     from framejury.model.export import pack_bundle
 
     videos = labelled_videos(warehouse)
-    chosen = settings.verdict.threshold
     with tempfile.TemporaryDirectory() as scratch:
         draft = pack_bundle(
             trained,
             Path(scratch) / "bundle",
             framing=framing,
-            threshold=0.5 if chosen is None else chosen,
+            threshold=settings.verdict.threshold_or(_THRESHOLD),
             data_description=describe_data(warehouse, videos),
             purpose=args.purpose,
             notes=(_DEMO_NOTE,) if args.purpose == "demo" else (),

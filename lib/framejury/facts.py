@@ -1,4 +1,4 @@
-"""What runs and reports say of themselves: bundle, versions, archive. Plain values."""
+"""What runs and reports say of themselves: bundle and versions. Plain values."""
 
 from __future__ import annotations
 
@@ -47,8 +47,3 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def archive_of(warehouse: Warehouse) -> str:
-    """The archive of the warehouse, as it was indexed last."""
-    return next((str(c.archive) for c in reversed(warehouse.commits()) if c.archive), "")

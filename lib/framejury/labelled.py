@@ -127,8 +127,7 @@ def only_side(source: FaceSource, side: Side) -> FaceSource:
 def describe_data(warehouse: Warehouse, videos: list[LabelledVideo]) -> str:
     """What was learned from, in words, for the model card."""
     layouts = sorted({video.row["layout"] for video in videos})
-    archive = next((c.archive for c in reversed(warehouse.commits()) if c.archive), "")
-    name = str(archive).rstrip("/").rpartition("/")[2]
+    name = (warehouse.archive or "").rstrip("/").rpartition("/")[2]
     return f"{len(videos)} labelled videos of the archive {name!r} (layouts: {', '.join(layouts)})"
 
 

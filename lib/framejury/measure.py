@@ -45,7 +45,7 @@ def judge_labelled(
         face_counts: columns `evaluation.rows.FACE_COUNT_COLUMNS`.
     """
     bundle = scorer.bundle
-    threshold = bundle.threshold if settings.threshold is None else settings.threshold
+    threshold = settings.threshold_or(bundle.threshold)
     scored = score_faces(scorer, source)
     faces = {
         row["video_id"]: row

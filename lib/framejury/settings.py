@@ -257,6 +257,10 @@ class VerdictSettings(Section):
         "threshold is inconclusive. null: no interval, every score decides.",
     )
 
+    def threshold_or(self, default: float) -> float:
+        """The threshold that was set, else `default`: the bundle's."""
+        return default if self.threshold is None else self.threshold
+
 
 class SparkSettings(Section):
     """How Spark divides the work; everything else belongs in `conf/spark/*.conf`."""

@@ -237,6 +237,11 @@ class Warehouse:
             raise WarehouseError(self._missing(table))
         return commits
 
+    @property
+    def archive(self) -> str | None:
+        """The archive that was indexed last; None before that."""
+        return next((c.archive for c in reversed(self.commits()) if c.archive), None)
+
     def with_crops(self) -> list[Commit]:
         """Committed runs that extracted and kept the crops; a plain night keeps scores only."""
         return [c for c in self.with_table("extractions") if c.facts.get(KEEPS_CROPS, False)]
@@ -285,7 +290,7 @@ class Warehouse:
         wanted = None if columns is None else list(dict.fromkeys(["video_id", *columns]))
         parts: list[pa.Table] = []
         seen = pa.array([], pa.string())
-        for commit in reversed(commits or self.require(table)):
+        for commit in reversed(self.require(table) if commits is None else commits):
             rows = self.read_run(commit.run_id, table, wanted)
             newer = rows.filter(pc.invert(pc.is_in(rows["video_id"], value_set=seen)))
             seen = pa.concat_arrays([seen, newer["video_id"].combine_chunks()])

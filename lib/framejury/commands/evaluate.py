@@ -18,7 +18,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
-from framejury.facts import archive_of, bundle_facts, versions
+from framejury.facts import bundle_facts, versions
 from framejury.labelled import (
     labelled_source,
     labelled_videos,
@@ -82,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
     info = RunInfo(
         run_id=name,
         created_at=now(),
-        archive=archive_of(warehouse),
+        archive=warehouse.archive or "",
         warehouse=warehouse.location.uri,
         model_id=bundle.model_id,
         bundle=BundleInfo(facts["purpose"], facts["card"], facts["metrics"]),

@@ -46,8 +46,7 @@ def _run(args: argparse.Namespace) -> int:
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )
-    chosen = settings.verdict.threshold
-    threshold = bundle.threshold if chosen is None else chosen
+    threshold = settings.verdict.threshold_or(bundle.threshold)
     examiner = Examiner(plan)
     try:
         for uri in args.files:

@@ -64,7 +64,7 @@ def examine_videos(
     bundle: ShippedBundle | None = None,
     done: Accumulator[int] | None = None,
 ) -> DataFrame:
-    """Rows of `extractions`, `faces` and `face_scores` (schema `examine.ROWS`).
+    """Rows of `extractions`, `faces` and `face_scores` (schema `rows.ROWS`).
 
     Args:
         videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.

@@ -137,7 +137,7 @@ def check_same_archive(warehouse: Warehouse, archive: str, *, moved: bool) -> No
     Raises:
         ArchiveError: the warehouse was filled from another place, and `moved` is not set.
     """
-    before = next((c.archive for c in reversed(warehouse.commits()) if c.archive), None)
+    before = warehouse.archive
     if before is not None and before != archive and not moved:
         raise ArchiveError(
             f"{warehouse.location.uri} holds the archive {before}, not {archive}; give another "

@@ -106,7 +106,7 @@ class Store:
         self._writer(conform(frame, table)).parquet(spark_uri(run.table_uri(table)))
 
     def write_together(self, frame: DataFrame, run: Run) -> None:
-        """Write rows of several tables (schema `examine.ROWS`) in one pass."""
+        """Write rows of several tables (schema `rows.ROWS`) in one pass."""
         self._writer(frame).partitionBy(TABLE_COLUMN).parquet(spark_uri(run.location.uri))
 
     def _writer(self, frame: DataFrame) -> DataFrameWriter:

@@ -10,7 +10,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
-from framejury.facts import archive_of
 from framejury.storage import Location
 from framejury.tables.summary import described, face_counts
 from framejury.warehouse import Commit, Warehouse
@@ -42,7 +41,7 @@ def make_report(
     info = RunInfo(
         run_id=commit.run_id,
         created_at=now,
-        archive=archive_of(warehouse),
+        archive=warehouse.archive or "",
         warehouse=warehouse.location.uri,
         model_id=str(judged.model_id),
         bundle=BundleInfo(bundle["purpose"], bundle["card"], bundle["metrics"]),

@@ -209,7 +209,7 @@ def _balance(rows: list[Placement], settings: SplitSettings) -> list[Placement]:
 def _chosen_to_drop(
     fakes: list[Placement], excess: int, settings: SplitSettings
 ) -> list[Placement]:
-    """runs: consecutive videos in name order from a seeded start (RECIPES R1); random: any."""
+    """runs: consecutive videos in name order from a seeded start; random: any."""
     generator = random.Random(f"{settings.seed}:{fakes[0].side.value}")
     if settings.balance == "random":
         return generator.sample(fakes, excess)

@@ -347,6 +347,12 @@ def _set_up(
             "sc_threshold": "0",
             "x264-params": "mbtree=0",
         }
+    elif codec == "libx265":
+        fixed = "scenecut=0:b-adapt=0:pools=none:frame-threads=1:log-level=error"
+        context.options = {
+            "preset": "ultrafast",
+            "x265-params": f"bframes={bframes}:keyint={gop}:min-keyint={gop}:{fixed}",
+        }
     elif codec == "libvpx-vp9":
         context.options = {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "8"}
     else:

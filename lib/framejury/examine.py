@@ -5,6 +5,7 @@ Runs in the child process of `framejury.examiner`. No Spark, no TensorFlow.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -13,22 +14,34 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pyarrow as pa
 
 from framejury.config import settings_from
 from framejury.errors import MediaError
-from framejury.faces.crop import crop_region, cut, encode_crop
+from framejury.faces.crop import crop_region, encode_crop, limited
 from framejury.faces.detect import Detector, find_faces, make_detector
 from framejury.faces.person import assign_persons
 from framejury.media.decode import VideoFile
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
-from framejury.records import DetectedFace, Image, Region, SampledFrame, Size
-from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob, extraction_row, to_ipc
+from framejury.packing import FRAME_S, OPEN_S, READ_S_A_BYTE
+from framejury.records import DetectedFace, Image, Region, SampledFrame
+from framejury.rows import (
+    ROWS,
+    TABLE_COLUMN,
+    ExaminePlan,
+    Segment,
+    VideoJob,
+    extraction_row,
+    to_ipc,
+)
 from framejury.schemas import Status
+from framejury.segments import staged
 from framejury.settings import Settings
 
 _CHUNK_PX = 16_000_000
+_OVERHEAD_RATIO = 0.1
 
 
 @dataclass
@@ -45,7 +58,8 @@ class Toolbox:
         """Load detector and network.
 
         Raises:
-            BundleError, SetupError: they are missing or altered.
+            BundleError, SetupError: they are missing or altered, or the GPU that the plan
+                asks for is not usable.
         """
         settings = settings_from(plan.settings)
         threads = settings.scoring.threads
@@ -53,7 +67,11 @@ class Toolbox:
         scorer = None
         if plan.bundle_dir is not None:
             bundle = load_bundle(plan.bundle_dir)
-            scorer = Scorer(bundle, threads=threads, batch_size=settings.scoring.batch_size)
+            scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
+            if plan.device == "cuda":
+                # CUDA maps memory on first use; the sandbox limits what comes after loading.
+                side = bundle.input_px
+                scorer.score([np.zeros((side, side, 3), np.uint8)] * scorer.batch_size)
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
 
@@ -78,13 +96,14 @@ class Examined:
     faces: list[ExaminedFace]
 
 
-def examine_video(path: Path, key: str, tools: Toolbox) -> Examined:
+def examine_video(path: Path, key: str, tools: Toolbox, segment: Segment | None = None) -> Examined:
     """Decode, detect, crop and score one local file, in this process.
 
     Args:
         path: the file.
         key: what makes random sampling differ between videos (the `video_id`).
         tools: detector, network, settings.
+        segment: only these of the frames that the whole video's plan looks at.
 
     Returns:
         status `extracted` or `no_face` and every face; or another status and no face. Memory
@@ -104,10 +123,13 @@ def examine_video(path: Path, key: str, tools: Toolbox) -> Examined:
                 "duration_s": video.facts.duration_s,
                 "frames_total": len(video.facts.times_s),
             }
+            ranks = video.choose(tools.settings.sampling, key)
+            if segment is not None:
+                ranks = ranks[(ranks >= segment.first) & (ranks < segment.stop)]
             try:
-                for chunk in _chunks(video.frames(tools.settings.sampling, key)):
-                    height, width = chunk[0].image.shape[:2]
-                    facts |= {"width_px": width, "height_px": height}
+                for chunk in _chunks(video.frames(ranks)):
+                    shown = chunk[0].picture.size
+                    facts |= {"width_px": shown.width, "height_px": shown.height}
                     facts["frames_sampled"] += len(chunk)
                     facts["faces_found"] += _examine_frames(chunk, tools, faces)
             finally:
@@ -133,7 +155,12 @@ def serve(setup: Mapping[str, Any]) -> Any:
     model_id = tools.scorer.bundle.model_id if tools.scorer is not None else None
 
     def handle(request: dict[str, Any]) -> bytes:
-        examined = examine_video(Path(request["path"]), request["video_id"], tools)
+        if request.get("survey"):
+            return json.dumps(
+                survey_video(Path(request["path"]), request["video_id"], tools)
+            ).encode()
+        segment = Segment(**request["segment"]) if request.get("segment") else None
+        examined = examine_video(Path(request["path"]), request["video_id"], tools, segment)
         modified_at = request["modified_at"]
         job = VideoJob(
             request["video_id"],
@@ -144,9 +171,43 @@ def serve(setup: Mapping[str, Any]) -> Any:
         row = extraction_row(job, plan.run_id, tools.settings)
         row |= examined.facts | {"content_id": request["content_id"]}
         rows = [row, *_face_rows(examined, row, tools, model_id)]
+        if segment is not None:
+            boxes = {(f.frame_index, f.face_index): f.face.box for f in examined.faces}
+            rows = [
+                staged(row, segment, boxes.get((row.get("frame_index"), row.get("face_index"))))
+                for row in rows
+            ]
         return to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
 
     return handle
+
+
+def survey_video(path: Path, key: str, tools: Toolbox) -> dict[str, Any]:
+    """What a long video would cost and where it may be cut; its headers are read, no frame.
+
+    Each segment reads the headers again, so in a very large file segments are longer than
+    `spark.segment_s`, and that stays a small part of their work.
+
+    Args:
+        path, key, tools: as in `examine_video`.
+
+    Returns:
+        `segments`: a list of {`first`, `stop`, `cost_s`}, in order of time.
+
+    Raises:
+        MediaError: it cannot be opened.
+    """
+    with VideoFile(path, tools.settings.limits) as video:
+        ranks = video.choose(tools.settings.sampling, key)
+        open_s = OPEN_S + READ_S_A_BYTE * path.stat().st_size
+        most_s = max(tools.settings.spark.segment_s, open_s / _OVERHEAD_RATIO)
+        segments = video.segments(ranks, most_s, FRAME_S)
+    return {
+        "segments": [
+            {"first": first, "stop": stop, "cost_s": open_s + cost_s}
+            for (first, stop), cost_s in segments
+        ]
+    }
 
 
 def _chunks(frames: Iterable[SampledFrame]) -> Iterator[list[SampledFrame]]:
@@ -154,12 +215,12 @@ def _chunks(frames: Iterable[SampledFrame]) -> Iterator[list[SampledFrame]]:
     chunk: list[SampledFrame] = []
     held_px = 0
     for frame in frames:
-        height, width = frame.image.shape[:2]
-        if chunk and held_px + height * width > _CHUNK_PX:
+        size = frame.picture.size
+        if chunk and held_px + size.height * size.width > _CHUNK_PX:
             yield chunk
             chunk, held_px = [], 0
         chunk.append(frame)
-        held_px += height * width
+        held_px += size.height * size.width
     if chunk:
         yield chunk
 
@@ -167,13 +228,13 @@ def _chunks(frames: Iterable[SampledFrame]) -> Iterator[list[SampledFrame]]:
 def _examine_frames(frames: list[SampledFrame], tools: Toolbox, faces: list[ExaminedFace]) -> int:
     """Append the faces of these frames; returns how many there were before the choice."""
     crops_settings = tools.settings.crops
-    detections = find_faces([f.image for f in frames], tools.detector, tools.settings.detection)
+    detections = find_faces([f.picture for f in frames], tools.detector, tools.settings.detection)
     pending: list[tuple[SampledFrame, int, DetectedFace, Region, Image]] = []
     for frame, detection in zip(frames, detections, strict=True):
-        size = Size(*frame.image.shape[:2])
+        size = frame.picture.size
         for face_index, face in enumerate(detection.faces):
             region = crop_region(face.box, size, crops_settings.margin_ratio, crops_settings.shape)
-            crop = cut(frame.image, region, crops_settings.max_side_px)
+            crop = limited(frame.picture.part(region), crops_settings.max_side_px)
             pending.append((frame, face_index, face, region, crop))
     scores = tools.scorer.score([item[-1] for item in pending]) if tools.scorer else None
     for rank, (frame, face_index, face, region, crop) in enumerate(pending):

@@ -8,6 +8,7 @@ RGB everywhere; only the image codec (`faces.crop`) and the decoder know others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,20 @@ class DetectedFace:
     landmarks: tuple[Point, ...] | None
 
 
+class Picture(Protocol):
+    """A decoded frame that gives RGB only where and as large as it is looked at."""
+
+    @property
+    def size(self) -> Size:
+        """As shown, after rotation."""
+
+    def reduced(self, size: Size) -> Image:
+        """All of it, area-averaged to `size`."""
+
+    def part(self, region: Region) -> Image:
+        """Some of it in full resolution."""
+
+
 @dataclass(frozen=True, slots=True)
 class SampledFrame:
     """One frame as the decoder gave it.
@@ -97,30 +112,9 @@ class SampledFrame:
     Attributes:
         frame_index: rank in presentation order, from 0.
         pts_s: presentation time in seconds from the first frame.
-        image: uint8 (height, width, 3) RGB, rotated as shown.
+        picture: rotated as shown.
     """
 
     frame_index: int
     pts_s: float
-    image: Image
-
-
-@dataclass(frozen=True, slots=True)
-class FrameFace:
-    """One face of one sampled frame: a row of `faces`, the crop still a picture.
-
-    Attributes:
-        face_index: rank in its frame, left to right, from 0.
-        person: the same for the same face over time, from 0.
-        face: box and landmarks in full-frame pixels.
-        region: what `crop` shows of the frame.
-        crop: uint8 (height, width, 3) RGB.
-    """
-
-    frame_index: int
-    pts_s: float
-    face_index: int
-    person: int
-    face: DetectedFace
-    region: Region
-    crop: Image
+    picture: Picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -14,11 +14,26 @@ from framejury.settings import Settings
 TABLE_COLUMN = "table"
 """Names the table a row belongs to, where rows of several tables travel together."""
 
+SEGMENT_TABLE_COLUMN = "segment_table"
+SEGMENT_COLUMN = "segment"
+SEGMENT_BOX_COLUMN = "segment_box"
+"""Of rows staged by segment: the table they will belong to, the segment's number, and of faces
+the box in full precision, by which persons are told apart over the whole video."""
+
+_EXACT_BOX = pa.struct([(name, pa.float64()) for name in ("x", "y", "width", "height")])
+
+Device = Literal["cpu", "cuda"]
+
 _EXTRACTION_SECTIONS = ("sampling", "detection", "crops")
 
 
 def _union_schema() -> pa.Schema:
-    fields = {TABLE_COLUMN: pa.field(TABLE_COLUMN, pa.string())}
+    fields = {
+        TABLE_COLUMN: pa.field(TABLE_COLUMN, pa.string()),
+        SEGMENT_TABLE_COLUMN: pa.field(SEGMENT_TABLE_COLUMN, pa.string()),
+        SEGMENT_COLUMN: pa.field(SEGMENT_COLUMN, pa.int32()),
+        SEGMENT_BOX_COLUMN: pa.field(SEGMENT_BOX_COLUMN, _EXACT_BOX),
+    }
     for table in (EXTRACTIONS, FACES, FACE_SCORES):
         for column in table:
             fields.setdefault(column.name, pa.field(column.name, column.type))
@@ -39,22 +54,47 @@ class ExaminePlan:
         settings: all settings, as plain values.
         bundle_dir: where the model bundle lies on this machine; None: do not score.
         keep_crops: whether `faces` rows are written, with their crops.
+        device: where faces are scored; filled in on the executor.
     """
 
     run_id: str
     settings: dict[str, Any]
     bundle_dir: str | None
     keep_crops: bool
+    device: Device = "cpu"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a long video that is worked on apart.
+
+    Attributes:
+        number: from 0 in order of time.
+        first, stop: ranks of its frames; `stop` is exclusive.
+    """
+
+    number: int
+    first: int
+    stop: int
 
 
 @dataclass(frozen=True)
 class VideoJob:
-    """One video to examine. `size_bytes` and `modified_at` are those it was planned with."""
+    """One video, or one segment of it, to examine.
+
+    Attributes:
+        size_bytes, modified_at: those it was planned with.
+        segment: None for all of it.
+        content_id: when the survey has hashed the file, which then had `size_bytes`; None:
+            hash it.
+    """
 
     video_id: str
     uri: str
     size_bytes: int | None = None
     modified_at: datetime | None = None
+    segment: Segment | None = None
+    content_id: str | None = None
 
 
 def settings_id(settings: Settings) -> str:

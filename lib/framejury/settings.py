@@ -41,13 +41,25 @@ class IndexSettings(Section):
 class SamplingSettings(Section):
     """Which frames of a video are looked at."""
 
-    mode: Literal["uniform", "random", "all"] = Field(
+    mode: Literal["uniform", "random", "all", "keyframes", "every_s"] = Field(
         "uniform",
         description="uniform: spread evenly over the presentation time; random: drawn under "
-        "`sampling.seed`; all: every frame.",
+        "`sampling.seed`; all: every frame; keyframes: only frames that decode alone, for "
+        "triage; every_s: one frame every `sampling.every_s` seconds.",
     )
     frames: int = Field(
-        11, ge=1, le=10_000, description="Frames a video, count; ignored by mode all."
+        11, ge=1, le=10_000, description="Frames a video, count; ignored by all and every_s."
+    )
+    every_s: float = Field(
+        1.0, ge=0.01, le=86_400, description="Time between frames of mode every_s, seconds."
+    )
+    tolerance_s: float = Field(
+        0.25,
+        ge=0,
+        le=60,
+        description="How far a sample may move from its ideal time to a frame that is cheaper "
+        "to decode, seconds; 0: never. The time really used is stored. Ignored by all and "
+        "keyframes.",
     )
     seed: int = Field(0, ge=0, description="Seed of mode random; each video draws its own.")
 
@@ -220,7 +232,13 @@ class TrainingSettings(Section):
 class ScoringSettings(Section):
     """How faces are scored."""
 
-    batch_size: int = Field(32, ge=1, le=4096, description="Faces a call of the network, count.")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Faces a call of the network, count; null: 4 on a CPU, where more at once "
+        "only leave its caches, 64 on a GPU.",
+    )
     threads: int = Field(
         1, ge=1, le=256, description="Threads of the network and decoder in one task, count."
     )
@@ -265,14 +283,30 @@ class VerdictSettings(Section):
 class SparkSettings(Section):
     """How Spark divides the work; everything else belongs in `conf/spark/*.conf`."""
 
-    videos_per_task: int = Field(
-        4, ge=1, le=10_000, description="Videos one task works through, count."
+    task_s: float = Field(
+        10.0,
+        gt=0,
+        le=86_400,
+        description="Work aimed at for one task, estimated seconds on one core; less towards the "
+        "end of a stage.",
     )
     max_tasks: int = Field(
         10_000,
         ge=1,
         le=1_000_000,
-        description="Most tasks of one stage, count; larger archives get more videos a task.",
+        description="Most tasks of one stage, count; larger archives get more work a task.",
+    )
+    survey_bytes: int = Field(
+        16 * 2**20,
+        ge=1,
+        description="From this size on, videos of which many frames are looked at are opened "
+        "beforehand and cut into segments, bytes.",
+    )
+    segment_s: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        description="Work aimed at for one segment of a long video, estimated seconds on one core.",
     )
     row_group_bytes: int = Field(
         16 * 2**20, ge=2**20, description="Size aimed at for a Parquet row group, bytes."

@@ -16,7 +16,7 @@ import pytest
 from framejury.errors import MediaError
 from framejury.media.decode import VideoFile
 from framejury.media.probe import VideoFacts
-from framejury.records import Image, SampledFrame, Size
+from framejury.records import Image, Region, SampledFrame, Size
 from framejury.schemas import Status
 from framejury.settings import LimitSettings, SamplingSettings
 from tests import clips
@@ -38,7 +38,7 @@ def decode(
     path: Path, sampling: SamplingSettings = EVERY, limits: LimitSettings | None = None
 ) -> Decoded:
     with VideoFile(path, limits or LimitSettings()) as video:
-        frames = list(video.frames(sampling, "key"))
+        frames = list(video.frames(video.choose(sampling, "key")))
         return Decoded(video.facts, frames, video.frames_decoded, video.damage)
 
 
@@ -49,7 +49,12 @@ def status_of(path: Path, limits: LimitSettings | None = None) -> tuple[Status, 
 
 
 def numbers(frames: Sequence[SampledFrame]) -> list[int]:
-    return [clips.read_frame_number(frame.image) for frame in frames]
+    return [clips.read_frame_number(whole(frame)) for frame in frames]
+
+
+def whole(frame: SampledFrame) -> Image:
+    size = frame.picture.size
+    return frame.picture.part(Region(0, 0, size.width, size.height))
 
 
 def write_with_b_frames(path: Path, codec: str, frames: Sequence[Image] = FRAMES) -> Path:
@@ -115,7 +120,7 @@ def test_every_frame_is_the_one_it_claims_to_be(tmp_path: Path, name: str) -> No
 
 @pytest.mark.parametrize("name", ["a.mp4 B-frames", "a.avi B-frames", "a.mpg mpeg1", "a.webm"])
 def test_samples_are_exact_too(tmp_path: Path, name: str) -> None:
-    found = decode(good_clip(name, tmp_path), SamplingSettings(frames=5))
+    found = decode(good_clip(name, tmp_path), SamplingSettings(frames=5, tolerance_s=0))
     assert numbers(found.frames) == [frame.frame_index for frame in found.frames]
     # Middles of five stretches of 0.288 s, in frames of 0.04 s.
     assert numbers(found.frames) == [4, 11, 18, 25, 32]
@@ -123,16 +128,136 @@ def test_samples_are_exact_too(tmp_path: Path, name: str) -> None:
 
 
 def test_decoding_stops_after_the_last_chosen_frame(tmp_path: Path) -> None:
-    found = decode(clips.write_clip(tmp_path / "a.mp4", FRAMES), SamplingSettings(frames=1))
+    exact = SamplingSettings(frames=1, tolerance_s=0)
+    found = decode(clips.write_clip(tmp_path / "a.mp4", FRAMES), exact)
     assert numbers(found.frames) == [18]
-    assert found.frames_decoded < 30
+    assert found.frames_decoded <= 7  # from the key frame at 12
+
+
+# ---------------------------------------------------------------- only what is needed
+
+
+STREAMS = {
+    "h264.mp4": "libx264",
+    "h264.mkv": "libx264",
+    "h264.ts": "libx264",
+    "hevc.mp4": "libx265",
+    "hevc.ts": "libx265",
+    "mpeg2.ts": "mpeg2video",
+    "mpeg2.mpg": "mpeg2video",
+    "mpeg4.mp4": "mpeg4",
+}
+
+
+def write_stream(name: str, folder: Path, frames: Sequence[Image] = FRAMES) -> Path:
+    """A clip of several groups of pictures with B-frames."""
+    path, codec = folder / name, STREAMS[name]
+    if codec in ("libx264", "libx265"):
+        return clips.write_clip(path, frames, codec=codec, bframes=3)
+    return write_with_b_frames(path, codec, frames)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_frames_decoded_sparingly_are_the_same_to_the_last_bit(tmp_path: Path, name: str) -> None:
+    path = write_stream(name, tmp_path)
+    every = decode(path)
+    for sampling in (
+        SamplingSettings(frames=4),
+        SamplingSettings(frames=5, tolerance_s=0),
+        SamplingSettings(mode="random", frames=6),
+        SamplingSettings(mode="every_s", every_s=0.3),
+        SamplingSettings(mode="keyframes"),
+    ):
+        found = decode(path, sampling)
+        assert found.damage is None
+        assert found.frames_decoded < 30
+        for frame in found.frames:
+            assert np.array_equal(whole(frame), whole(every.frames[frame.frame_index]))
+            assert frame.pts_s == every.frames[frame.frame_index].pts_s
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_pictures_that_none_depends_on_are_found(tmp_path: Path, name: str) -> None:
+    """By what is decoded for the last frame of the clip; key frames come every twelve."""
+    path = write_stream(name, tmp_path)
+    with VideoFile(path, LimitSettings()) as video:
+        (last,) = video.frames(np.array([34]))
+        assert clips.read_frame_number(whole(last)) == 34
+        assert video.frames_decoded <= 8
+
+
+def test_samples_move_to_key_frames_within_the_tolerance(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES, gop=9)
+    exact = decode(path, SamplingSettings(frames=3, tolerance_s=0))
+    assert numbers(exact.frames) == [6, 18, 30]
+    found = decode(path, SamplingSettings(frames=3, tolerance_s=0.13))
+    assert numbers(found.frames) == [9, 18, 30]  # not worth it to 27
+    assert [frame.pts_s for frame in found.frames] == pytest.approx([0.36, 0.72, 1.2])
+    assert found.frames_decoded < exact.frames_decoded
+
+
+def test_keyframes_decode_alone(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES)
+    found = decode(path, SamplingSettings(mode="keyframes"))
+    assert numbers(found.frames) == [0, 12, 24]
+    assert found.frames_decoded == 3
+    few = decode(path, SamplingSettings(mode="keyframes", frames=2))
+    assert len(few.frames) == 2 and set(numbers(few.frames)) < {0, 12, 24}
+
+
+def test_one_frame_every_so_many_seconds(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES)
+    found = decode(path, SamplingSettings(mode="every_s", every_s=0.4, tolerance_s=0))
+    assert numbers(found.frames) == [5, 15, 25]
+    shorter = decode(path, SamplingSettings(mode="every_s", every_s=60))
+    assert len(shorter.frames) == 1
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_the_container_jumps_where_much_lies_between(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framejury.media.decode._SEEK_BYTES", 0)
+    path = clips.write_clip(tmp_path / f"a.{ending}", clips.plain_frames(120, SIZE))
+    found = decode(path, SamplingSettings(frames=5, tolerance_s=0.08))
+    assert numbers(found.frames) == [frame.frame_index for frame in found.frames]
+    assert len(found.frames) == 5
+    assert found.frames_decoded < 60
+    assert found.damage is None
+
+
+def test_segments_together_are_the_whole(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES)
+    with VideoFile(path, LimitSettings()) as video:
+        ranks = video.choose(EVERY, "key")
+        segments = video.segments(ranks, most_s=1e-6, each_s=0.02)
+    assert [window for window, _ in segments] == [(0, 12), (12, 24), (24, 36)]
+    assert all(cost_s > 12 * 0.02 for _, cost_s in segments)
+    shown = []
+    for (first, stop), _ in segments:
+        with VideoFile(path, LimitSettings()) as video:
+            frames = list(video.frames(ranks[(ranks >= first) & (ranks < stop)]))
+            assert video.frames_decoded == 12
+            shown += numbers(frames)
+    assert shown == list(range(36))
+
+
+def test_damage_between_samples_does_not_reach_them(tmp_path: Path) -> None:
+    """Found in the middle of a plan: what follows is decoded in order, the bad left out."""
+    path = overwrite(clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0), 0.35, 0.06)
+    sound = set(numbers(decode(path).frames))
+    found = decode(path, SamplingSettings(frames=9, tolerance_s=0))
+    assert set(numbers(found.frames)) <= sound
+    assert numbers(found.frames) == [frame.frame_index for frame in found.frames]
+    assert len(found.frames) >= 7
+    assert found.damage is not None
 
 
 def test_a_variable_frame_rate_is_sampled_by_time(tmp_path: Path) -> None:
     gaps = np.random.default_rng(0).uniform(0.01, 0.4, 35)
     times_s = np.round(np.concatenate([[0.0], np.cumsum(gaps)]), 3)
     path = clips.write_clip(tmp_path / "a.mp4", FRAMES, pts_s=[float(t) for t in times_s])
-    found = decode(path, SamplingSettings(frames=6))
+    found = decode(path, SamplingSettings(frames=6, tolerance_s=0))
     assert numbers(found.frames) == [frame.frame_index for frame in found.frames]
     chosen_s = np.array([frame.pts_s for frame in found.frames])
     assert chosen_s == pytest.approx(times_s[numbers(found.frames)], abs=1e-6)
@@ -161,7 +286,7 @@ def test_the_size_changes_half_way(tmp_path: Path, ending: str) -> None:
     # Joining two MPEG-TS files breaks a packet counter, which libav takes for damage.
     assert shown == list(range(24)) if ending == "h264" else set(range(24)) - {10, 11} <= set(shown)
     assert shown == [frame.frame_index for frame in found.frames]
-    shapes = [frame.image.shape for frame in found.frames]
+    shapes = [whole(frame).shape for frame in found.frames]
     assert shapes == [(96, 128, 3) if number < 12 else (144, 192, 3) for number in shown]
 
 
@@ -170,7 +295,7 @@ def test_rotated_as_shown(tmp_path: Path, rotation_deg: int) -> None:
     found = decode(clips.write_rotated(tmp_path / "a.mp4", FRAMES[:4], rotation_deg))
     # The numbers are read from the bottom strip, so the picture stands upright.
     assert numbers(found.frames) == [0, 1, 2, 3]
-    assert {frame.image.shape for frame in found.frames} == {(96, 128, 3)}
+    assert {whole(frame).shape for frame in found.frames} == {(96, 128, 3)}
     stored = (128, 96) if rotation_deg != 180 else (96, 128)
     assert (found.facts.coded_size.height, found.facts.coded_size.width) == stored
 
@@ -180,14 +305,14 @@ def test_rotated_as_shown(tmp_path: Path, rotation_deg: int) -> None:
 def test_red_is_red(tmp_path: Path, name: str, color: tuple[int, int, int]) -> None:
     plain = np.full((96, 128, 3), color, np.uint8)
     (frame,) = decode(clips.write_variant(tmp_path / name, [plain])).frames
-    assert frame.image.dtype == np.uint8 and frame.image.flags.c_contiguous
-    assert np.abs(frame.image.mean(axis=(0, 1)) - color).max() < 12
+    assert whole(frame).dtype == np.uint8
+    assert np.abs(whole(frame).mean(axis=(0, 1)) - color).max() < 12
 
 
 def test_an_odd_size(tmp_path: Path) -> None:
     odd = [np.full((95, 127, 3), 99, np.uint8)] * 3
     found = decode(clips.write_clip(tmp_path / "a.mp4", odd, pixel_format="yuv444p"))
-    assert {frame.image.shape for frame in found.frames} == {(95, 127, 3)}
+    assert {whole(frame).shape for frame in found.frames} == {(95, 127, 3)}
 
 
 def test_names_that_libav_could_misread(tmp_path: Path) -> None:
@@ -198,9 +323,9 @@ def test_names_that_libav_could_misread(tmp_path: Path) -> None:
 
 def test_a_video_is_decoded_once(tmp_path: Path) -> None:
     with VideoFile(clips.write_clip(tmp_path / "a.mp4", FRAMES[:4]), LimitSettings()) as video:
-        assert len(list(video.frames(EVERY, "key"))) == 4
+        assert len(list(video.frames(np.arange(4)))) == 4
         with pytest.raises(RuntimeError, match="open it again"):
-            next(video.frames(EVERY, "key"))
+            next(video.frames(np.arange(4)))
 
 
 # ---------------------------------------------------------------- not a video
@@ -310,8 +435,7 @@ def test_a_sample_that_fell_on_damage_is_replaced(tmp_path: Path) -> None:
     lost = next(number for number in range(36) if number not in whole)
     with VideoFile(path, LimitSettings()) as video:
         # One frame, the one in the middle of the file, would be 17 or 18: ask around it.
-        planned = SamplingSettings(frames=12)
-        found = list(video.frames(planned, "key"))
+        found = list(video.frames(video.choose(SamplingSettings(frames=12), "key")))
     assert 12 <= lost < 24
     assert set(numbers(found)) <= set(whole)
     assert video.damage is not None and "damaged" in video.damage
@@ -328,7 +452,7 @@ def test_frames_decoded_but_none_of_those_planned(tmp_path: Path) -> None:
     decodable = decode(path)
     assert 0 < len(decodable.frames) < 18
     with VideoFile(path, LimitSettings()) as video, pytest.raises(MediaError) as caught:
-        list(video.frames(SamplingSettings(frames=1), "key"))
+        list(video.frames(np.array([17])))
     assert caught.value.status is Status.UNREADABLE
     assert video.frames_decoded > 0
 
@@ -343,7 +467,7 @@ def test_a_damaged_video_ends_with_a_status_whatever_the_noise(tmp_path: Path) -
             content[at] = generator.integers(256)
         path.write_bytes(content)
         try:
-            assert all(f.image.ndim == 3 for f in decode(path).frames)
+            assert all(whole(f).ndim == 3 for f in decode(path).frames)
         except MediaError as error:
             assert error.status in (Status.UNREADABLE, Status.NOT_VIDEO, Status.TOO_LARGE)
 

@@ -9,7 +9,7 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.faces.crop import crop_region, cut, decode_crop, encode_crop
+from framejury.faces.crop import crop_region, decode_crop, encode_crop, limited
 from framejury.records import Box, Region, Size
 
 FRAME = Size(height=480, width=640)
@@ -104,40 +104,21 @@ def test_a_square_away_from_the_border_is_square_and_centred(x, y, width, height
     assert abs(region.y + region.height / 2 - box.center[1]) <= 0.5
 
 
-# --- cut ---
+# --- limited ---
 
 
-def test_cut_is_a_contiguous_copy():
-    frame = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
-    crop = cut(frame, Region(x=4, y=2, width=6, height=5), max_side_px=100)
-    assert crop.tolist() == frame[2:7, 4:10].tolist()
-    assert crop.flags["C_CONTIGUOUS"]
-    before = frame.copy()
-    crop[:] = 0
-    assert np.array_equal(frame, before)
+def test_a_small_crop_stays_as_it_is():
+    crop = np.arange(5 * 6 * 3, dtype=np.uint8).reshape(5, 6, 3)
+    assert np.array_equal(limited(crop, max_side_px=6), crop)
 
 
-def test_a_cut_of_the_whole_frame_is_a_copy_too():
-    frame = np.full((8, 8, 3), 7, np.uint8)
-    cut(frame, Region(0, 0, 8, 8), 8)[:] = 0
-    assert (frame == 7).all()
-
-
-def test_large_cuts_are_reduced_by_area():
-    frame = np.zeros((64, 128, 3), np.uint8)
-    frame[:, ::4] = 200  # a quarter of the columns: averages to 50, sampling would not
-    crop = cut(frame, Region(0, 0, 128, 64), max_side_px=32)
-    assert crop.shape == (16, 32, 3)
-    assert np.unique(crop).tolist() == [50]
-    assert cut(frame, Region(0, 0, 128, 1), max_side_px=32).shape == (1, 32, 3)
-
-
-@pytest.mark.parametrize(
-    "region", [Region(0, 0, 0, 5), Region(-1, 0, 5, 5), Region(26, 0, 5, 5), Region(0, 16, 5, 5)]
-)
-def test_a_cut_outside_the_image_is_refused(region):
-    with pytest.raises(ValueError, match="outside an image of 30 x 20"):
-        cut(np.zeros((20, 30, 3), np.uint8), region, 100)
+def test_large_crops_are_reduced_by_area():
+    crop = np.zeros((64, 128, 3), np.uint8)
+    crop[:, ::4] = 200  # a quarter of the columns: averages to 50, sampling would not
+    small = limited(crop, max_side_px=32)
+    assert small.shape == (16, 32, 3) and small.dtype == np.uint8
+    assert np.unique(small).tolist() == [50]
+    assert limited(crop[:1], max_side_px=32).shape == (1, 32, 3)
 
 
 # --- the codec ---

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from framejury.faces import detect, mtcnn
 from framejury.faces.detect import detection_scale, find_faces, make_detector, select_faces
 from framejury.faces.haar import HaarDetector
 from framejury.faces.mtcnn import MtcnnDetector
+from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Point, Size
 from framejury.schemas import LANDMARK_NAMES
 from framejury.settings import DetectionSettings
@@ -207,10 +209,14 @@ def test_detection_scale(height, width, changes, expected):
     assert detection_scale(Size(height, width), settings_) == pytest.approx(expected)
 
 
+def pictures(*images):
+    return [Picture(av.VideoFrame.from_ndarray(image, format="rgb24")) for image in images]
+
+
 def test_find_faces_gives_full_frame_pixels_for_frames_of_several_sizes(detector, astronaut):
     wide = cv2.resize(astronaut, (1501, 1450), interpolation=cv2.INTER_CUBIC)
     blank = np.zeros((200, 300, 3), np.uint8)
-    results = find_faces([wide, blank, astronaut, wide], detector, DEFAULTS)
+    results = find_faces(pictures(wide, blank, astronaut, wide), detector, DEFAULTS)
     assert [len(result.faces) for result in results] == [1, 0, 1, 1]
     x, y = 1501 / 512, 1450 / 512
     expected = Box(
@@ -236,7 +242,7 @@ def test_boxes_and_landmarks_are_scaled_on_each_axis():
 
     frame = np.zeros((1000, 1002, 3), np.uint8)
     choice = DetectionSettings(min_face_px=100)
-    (result,) = find_faces([frame], Fixed(), choice)
+    (result,) = find_faces(pictures(frame), Fixed(), choice)
     (face,) = result.faces
     box = face.box
     assert [box.x, box.y, box.width, box.height] == pytest.approx([100.2, 100, 501, 250])
@@ -256,7 +262,7 @@ def test_detection_sees_reduced_batches_of_one_size_and_bounded_memory():
 
     large, small = np.zeros((1080, 1920, 3), np.uint8), np.zeros((100, 120, 3), np.uint8)
     recorder = Recorder()
-    find_faces([large] * 13 + [small] * 3 + [large], recorder, DEFAULTS)
+    find_faces(pictures(*[large] * 13, *[small] * 3, large), recorder, DEFAULTS)
     assert [len(call) for call in recorder.calls] == [5, 5, 3, 3, 1]
     assert set(recorder.calls[0]) == {(450, 800)}
     assert set(recorder.calls[3]) == {(100, 120)}
@@ -265,7 +271,7 @@ def test_detection_sees_reduced_batches_of_one_size_and_bounded_memory():
 
 def test_found_counts_before_size_and_choice(detector, astronaut):
     only_large = DetectionSettings(min_face_px=200)
-    (result,) = find_faces([astronaut], detector, only_large)
+    (result,) = find_faces(pictures(astronaut), detector, only_large)
     assert (result.faces, result.found) == ((), 1)
 
 

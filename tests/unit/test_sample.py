@@ -9,14 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.media.sample import Times, choose_frames
+from framejury.media import sample
+from framejury.media.sample import Indices, Times
 from framejury.settings import SamplingSettings
 
-Mode = Literal["uniform", "random", "all"]
+Mode = Literal["uniform", "random", "all", "every_s", "keyframes"]
 
 
-def settings(mode: Mode = "uniform", frames: int = 11, seed: int = 0) -> SamplingSettings:
-    return SamplingSettings(mode=mode, frames=frames, seed=seed)
+def settings(
+    mode: Mode = "uniform", frames: int = 11, seed: int = 0, every_s: float = 1.0
+) -> SamplingSettings:
+    return SamplingSettings(mode=mode, frames=frames, seed=seed, every_s=every_s)
+
+
+def choose_frames(
+    times_s: Times, end_s: float, settings: SamplingSettings, key: str, *key_frames: int
+) -> Indices:
+    return sample.choose_frames(times_s, end_s, settings, key, np.array(key_frames, np.int64))
 
 
 def steady(count: int, fps: float = 25.0) -> Times:
@@ -106,3 +115,35 @@ def test_random_reaches_every_frame_about_equally() -> None:
 @pytest.mark.parametrize("mode", ["uniform", "random", "all"])
 def test_a_single_frame(mode: Mode) -> None:
     assert choose_frames(np.zeros(1), 0.04, settings(mode), "video").tolist() == [0]
+
+
+@given(times_s=irregular(), every_s=st.sampled_from([0.5, 7.0, 5000.0]))
+def test_every_s_takes_the_nearest_to_the_middle_of_each_stretch(
+    times_s: Times, every_s: float
+) -> None:
+    times_s = times_s[times_s < 600]
+    end_s = times_s[-1] + 0.04
+    chosen = choose_frames(times_s, end_s, settings("every_s", 1, every_s=every_s), "video")
+    assert chosen.dtype == np.int64 and np.all(np.diff(chosen) > 0)
+    stretches = max(int(end_s / every_s), 1)
+    middles_s = (np.arange(stretches) + 0.5) * min(every_s, end_s)
+    off_s = np.abs(times_s[:, None] - middles_s)
+    assert off_s[chosen].min(axis=0) == pytest.approx(off_s.min(axis=0))
+    assert set(chosen.tolist()) <= set(np.where(off_s <= off_s.min(axis=0) + 1e-9)[0].tolist())
+
+
+def test_every_s_of_a_steady_video() -> None:
+    chosen = choose_frames(steady(100), 4.0, settings("every_s", every_s=0.8), "video")
+    assert chosen.tolist() == [10, 30, 50, 70, 90]
+
+
+def test_keyframes_takes_all_or_evenly_many() -> None:
+    chosen = choose_frames(steady(100), 4.0, settings("keyframes"), "video", 0, 40, 80)
+    assert chosen.tolist() == [0, 40, 80]
+    many = range(0, 100, 2)
+    few = choose_frames(steady(100), 4.0, settings("keyframes", frames=5), "video", *many)
+    assert few.tolist() == [10, 30, 50, 70, 90]
+
+
+def test_keyframes_without_any_takes_the_first() -> None:
+    assert choose_frames(steady(9), 0.36, settings("keyframes"), "video").tolist() == [0]

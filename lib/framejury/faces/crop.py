@@ -57,31 +57,22 @@ def _span(center: float, length: float, limit: int) -> tuple[int, int]:
     return first, max(min(start + whole, limit), first + 1)
 
 
-def cut(image: Image, region: Region, max_side_px: int) -> Image:
-    """The pixels of `region`, reduced (INTER_AREA) when its longer side is over `max_side_px`.
+def limited(crop: Image, max_side_px: int) -> Image:
+    """A crop reduced (INTER_AREA) when its longer side is over `max_side_px`.
 
     Args:
-        image: uint8 (height, width, 3) RGB.
-        region: inside the image.
+        crop: uint8 (height, width, 3) RGB.
         max_side_px: longest side of the result, pixels.
 
     Returns:
-        uint8 (height, width, 3) RGB, a contiguous copy.
-
-    Raises:
-        ValueError: the region is empty or reaches beyond the image.
+        uint8 (height, width, 3) RGB.
     """
-    height, width = image.shape[:2]
-    right, bottom = region.x + region.width, region.y + region.height
-    inside = 0 <= region.x < right <= width and 0 <= region.y < bottom <= height
-    if not inside:
-        raise ValueError(f"{region} is empty or outside an image of {width} x {height} pixels")
-    part = image[region.y : bottom, region.x : right]
-    factor = max_side_px / max(region.width, region.height)
+    height, width = crop.shape[:2]
+    factor = max_side_px / max(height, width)
     if factor >= 1:
-        return part.copy(order="C")
-    target = max(round(region.width * factor), 1), max(round(region.height * factor), 1)
-    return np.asarray(cv2.resize(part, target, interpolation=cv2.INTER_AREA), np.uint8)
+        return crop
+    target = max(round(width * factor), 1), max(round(height * factor), 1)
+    return np.asarray(cv2.resize(crop, target, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def encode_crop(

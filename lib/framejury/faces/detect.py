@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
-import numpy as np
-
 from framejury.faces.haar import HaarDetector
 from framejury.faces.mtcnn import MIN_FACE_PX, MtcnnDetector
-from framejury.records import Box, DetectedFace, Image, Point, Size
+from framejury.records import Box, DetectedFace, Image, Picture, Point, Size
 from framejury.settings import DetectionSettings
 
 SAME_FACE_IOU = 0.35
@@ -74,13 +71,19 @@ def detection_scale(size: Size, settings: DetectionSettings) -> float:
     return min(1.0, max(MIN_FACE_PX / settings.min_face_px, settings.frame_side_px / shorter))
 
 
+def reduced_size(size: Size, settings: DetectionSettings) -> Size:
+    """The size at which a frame of `size` is searched."""
+    scale = detection_scale(size, settings)
+    return Size(max(round(size.height * scale), 1), max(round(size.width * scale), 1))
+
+
 def find_faces(
-    images: Sequence[Image], detector: Detector, settings: DetectionSettings
+    pictures: Sequence[Picture], detector: Detector, settings: DetectionSettings
 ) -> list[FrameDetections]:
     """The faces of each frame.
 
     Args:
-        images: full-resolution frames, uint8 (height, width, 3) RGB, sizes may differ.
+        pictures: frames; sizes may differ.
         detector: from `make_detector`.
         settings: how frames are reduced and which faces stay.
 
@@ -88,11 +91,10 @@ def find_faces(
         one record a frame, in order; boxes and landmarks in full-frame pixels, not rounded.
     """
     results: list[FrameDetections] = []
-    for batch in _batches(images, settings):
-        reduced = [_reduce(image, detection_scale(_size(image), settings)) for image in batch]
-        for image, small, faces in zip(batch, reduced, detector.detect(reduced), strict=True):
-            full = [_rescaled(face, _size(small), _size(image)) for face in faces]
-            results.append(_choose(full, settings))
+    for batch in _batches(pictures, settings):
+        full, small = batch[0].size, reduced_size(batch[0].size, settings)
+        for faces in detector.detect([picture.reduced(small) for picture in batch]):
+            results.append(_choose([_rescaled(face, small, full) for face in faces], settings))
     return results
 
 
@@ -144,28 +146,19 @@ def _same_face(one: Box, other: Box) -> bool:
     return contained >= SAME_FACE_CONTAINMENT or one.iou(other) >= SAME_FACE_IOU
 
 
-def _batches(images: Sequence[Image], settings: DetectionSettings) -> Iterator[list[Image]]:
+def _batches(pictures: Sequence[Picture], settings: DetectionSettings) -> Iterator[list[Picture]]:
     """Runs of neighbouring frames of one size, each within `_BATCH_PX` once reduced."""
-    batch: list[Image] = []
-    for image in images:
+    batch: list[Picture] = []
+    for picture in pictures:
         if batch:
-            size = _size(image)
-            px = size.height * size.width * detection_scale(size, settings) ** 2
-            if size != _size(batch[0]) or px * (len(batch) + 1) > _BATCH_PX:
+            small = reduced_size(picture.size, settings)
+            px = small.height * small.width
+            if picture.size != batch[0].size or px * (len(batch) + 1) > _BATCH_PX:
                 yield batch
                 batch = []
-        batch.append(image)
+        batch.append(picture)
     if batch:
         yield batch
-
-
-def _reduce(image: Image, scale: float) -> Image:
-    if scale >= 1.0:
-        return image
-    size = _size(image)
-    reduced = Size(max(round(size.height * scale), 1), max(round(size.width * scale), 1))
-    small = cv2.resize(image, (reduced.width, reduced.height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
 
 
 def _rescaled(face: DetectedFace, source: Size, target: Size) -> DetectedFace:
@@ -176,7 +169,3 @@ def _rescaled(face: DetectedFace, source: Size, target: Size) -> DetectedFace:
     if landmarks is not None:
         landmarks = tuple(Point(point.x * x, point.y * y) for point in landmarks)
     return DetectedFace(box, face.confidence, landmarks)
-
-
-def _size(image: Image) -> Size:
-    return Size(*image.shape[:2])

@@ -1,8 +1,8 @@
 """One video file, opened and decoded once: its facts and the frames asked for.
 
-Sampling goes by presentation time: a first pass reads the packet headers (no
-decoding), frames are chosen from those times, a second pass decodes up to the
-last one chosen.
+A first pass reads the packets' headers (no decoding), frames are chosen from their times, a
+second pass decodes what those frames depend on and nothing else. Where that finds damage, or
+the container cannot tell packets apart, every frame up to the last one is decoded in order.
 """
 
 from __future__ import annotations
@@ -17,23 +17,36 @@ import av.error
 import numpy as np
 
 from framejury.errors import MediaError
+from framejury.media.picture import Picture
+from framejury.media.plan import DecodePlan, move_to_cheap, plan_decode, segment_windows
 from framejury.media.probe import (
+    Packets,
     check_limits,
     open_container,
     picture_stream,
-    read_facts,
+    read_packets,
     too_many_pixels,
 )
-from framejury.media.sample import choose_frames
-from framejury.records import Image, SampledFrame
+from framejury.media.sample import Indices, choose_frames
+from framejury.records import SampledFrame
 from framejury.schemas import Status
 from framejury.settings import LimitSettings, SamplingSettings
+
+_EXCHANGED_MODES = ("uniform", "random", "every_s")
+_SEEK_BYTES = 8 * 2**20
+"""From here on the container is asked to jump; less is read faster than found."""
+_WITHOUT_INDEX = ("mpegts", "mpeg")
+"""Containers that land anywhere near the place asked for; they are read through."""
+
+
+class _IrregularError(Exception):
+    """The packets are not what the first pass saw, or do not decode cleanly."""
 
 
 class VideoFile:
     """A video open for reading; use as a context manager.
 
-    `facts` is there after opening. `frames(settings, key)` decodes once; afterwards
+    `facts` is there after opening. `frames(ranks)` decodes once; afterwards
     `frames_decoded` and `damage` say how that went.
     """
 
@@ -48,7 +61,7 @@ class VideoFile:
         self._container = open_container(path)
         try:
             self._stream = picture_stream(self._container)
-            self.facts, self._ticks = read_facts(self._container, self._stream)
+            self.facts, self._packets = read_packets(self._container, self._stream)
             check_limits(self.facts, limits)
         except BaseException:
             self._container.close()
@@ -70,40 +83,132 @@ class VideoFile:
     ) -> None:
         self._container.close()
 
-    def frames(self, settings: SamplingSettings, key: str) -> Iterator[SampledFrame]:
-        """The sampled frames in presentation order, RGB, rotated as shown.
+    def choose(self, settings: SamplingSettings, key: str) -> Indices:
+        """The frames to look at: int64 (k,) ranks in presentation order, increasing.
 
-        A chosen frame that cannot be decoded whole is replaced by the next one that can;
-        `damage` then says so. Yields fewer frames than planned when the file ends early.
+        Args:
+            settings: mode, count, tolerance.
+            key: what makes mode `random` differ between videos, such as the `video_id`.
+        """
+        times_s = self.facts.times_s
+        chosen = choose_frames(
+            times_s, self.facts.duration_s, settings, key, self._packets.key_frames
+        )
+        if self._packets.index is None or settings.mode not in _EXCHANGED_MODES:
+            return chosen
+        return move_to_cheap(self._packets.index, times_s, chosen, settings.tolerance_s)
+
+    def segments(
+        self, ranks: Indices, most_s: float, each_s: float
+    ) -> list[tuple[tuple[int, int], float]]:
+        """Stretches of the video that may be worked on apart, and what each is estimated to cost.
+
+        Args:
+            ranks: of `choose`.
+            most_s: of estimated work aimed at for one stretch, seconds on one core.
+            each_s: spent on each frame besides decoding it, seconds.
+
+        Returns:
+            ((first, stop) ranks, estimated seconds), one at least; `stop` is exclusive.
+        """
+        index = self._packets.index
+        if index is None:
+            whole = 0, len(self.facts.times_s)
+            return [(whole, each_s * len(ranks))]
+        segments = []
+        for first, stop in segment_windows(index, ranks, most_s, each_s):
+            inside = ranks[(ranks >= first) & (ranks < stop)]
+            cost_s = plan_decode(index, inside).cost_s + each_s * len(inside)
+            segments.append(((first, stop), cost_s))
+        return segments
+
+    def frames(self, ranks: Indices) -> Iterator[SampledFrame]:
+        """The frames of these ranks in presentation order.
+
+        A frame that cannot be decoded whole is replaced by the next one that can; `damage`
+        then says so. Yields fewer frames than planned when the file ends early.
+
+        Args:
+            ranks: int64 (k,), increasing; of `choose`, or a stretch of them.
 
         Raises:
             MediaError: `unreadable` when none of them can be decoded, `too_large`
                 when a frame inside the stream exceeds `limits.frame_px`.
         """
-        wanted = list(choose_frames(self.facts.times_s, self.facts.duration_s, settings, key))
-        planned = len(wanted)
+        if self.frames_decoded:
+            raise RuntimeError("a VideoFile is decoded once; open it again")
+        wanted = ranks.tolist()
         found = 0
-        for rank, frame in self._decode():
-            if not wanted:
-                break
-            if rank < wanted[0]:
-                continue
-            while wanted and wanted[0] <= rank:
-                wanted.pop(0)
-            if frame.width * frame.height > self._limits.frame_px:
-                raise MediaError(Status.TOO_LARGE, too_many_pixels(frame, self._limits))
-            found += 1
-            yield SampledFrame(rank, float(self.facts.times_s[rank]), _to_image(frame))
-            if not wanted:
-                break
+        try:
+            if self._packets.index is not None:
+                for rank, frame in self._decode_planned(plan_decode(self._packets.index, ranks)):
+                    wanted.remove(rank)
+                    found += 1
+                    yield self._sampled(rank, frame)
+        except _IrregularError:
+            pass
+        if wanted:
+            for rank, frame in self._decode_all():
+                if rank < wanted[0]:
+                    continue
+                while wanted and wanted[0] <= rank:
+                    wanted.pop(0)
+                found += 1
+                yield self._sampled(rank, frame)
+                if not wanted:
+                    break
         self.damage = _join(
             self.facts.cut_short,
             self._bad_packets and f"damaged packets: {self._bad_packets}",
             self._bad_frames and f"damaged frames left out: {self._bad_frames}",
-            found < planned and f"{found} of {planned} planned frames could be read",
+            found < len(ranks) and f"{found} of {len(ranks)} planned frames could be read",
         )
-        if found == 0:
+        if found == 0 and len(ranks):
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
+
+    def _sampled(self, rank: int, frame: av.VideoFrame) -> SampledFrame:
+        if frame.width * frame.height > self._limits.frame_px:
+            raise MediaError(Status.TOO_LARGE, too_many_pixels(frame, self._limits))
+        return SampledFrame(rank, float(self.facts.times_s[rank]), Picture(frame))
+
+    def _decode_planned(self, plan: DecodePlan) -> Iterator[tuple[int, av.VideoFrame]]:
+        """(rank, frame) of each frame of the plan, decoding only what it lists.
+
+        Raises:
+            _IrregularError: something was not as the first pass saw it, or is damaged; what
+                was yielded before is sound.
+        """
+        wanted = set(plan.ranks.tolist())
+        self._reopen()
+        reader = _PacketReader(self._container, self._stream, self._packets)
+        for run in plan.runs:
+            for frame in self._decode_run(reader, run):
+                self.frames_decoded += 1
+                rank = self._exact_rank(frame)
+                if frame.is_corrupt:
+                    raise _IrregularError
+                if rank in wanted:
+                    wanted.remove(rank)
+                    yield rank, frame
+        if wanted:
+            raise _IrregularError
+
+    def _decode_run(self, reader: _PacketReader, run: Indices) -> Iterator[av.VideoFrame]:
+        context = self._stream.codec_context
+        try:
+            for packet in reader.read(run):
+                yield from packet.decode()
+            yield from context.decode(None)
+            context.flush_buffers()
+        except av.error.FFmpegError as error:
+            raise _IrregularError from error
+
+    def _exact_rank(self, frame: av.VideoFrame) -> int:
+        ticks = self._packets.ticks
+        rank = int(np.searchsorted(ticks, frame.pts)) if frame.pts is not None else len(ticks)
+        if rank == len(ticks) or ticks[rank] != frame.pts:
+            raise _IrregularError
+        return rank
 
     def _reopen(self) -> None:
         """Back to the first packet. Seeking there is not exact in MPEG program streams."""
@@ -112,15 +217,13 @@ class VideoFile:
         self._stream = picture_stream(self._container)
         self._stream.codec_context.thread_count = self._threads
 
-    def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _decode_all(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """(rank in presentation order, frame) as the decoder gives them, damage counted.
 
         The decoder patches a damaged frame up from its neighbours, and those that build on
         it inherit that. None of them shows what was filmed, so from damage that it notices
         on they are left out until the next key frame.
         """
-        if self.frames_decoded:
-            raise RuntimeError("a VideoFile is decoded once; open it again")
         self._reopen()
         whole = True
         last_rank = -1
@@ -148,14 +251,60 @@ class VideoFile:
 
     def _rank(self, frame: av.VideoFrame, last_rank: int) -> int:
         """Where a decoded frame stands in presentation order; the nearest time decides."""
-        if not self.facts.timed or frame.pts is None:
+        if not self._packets.timed or frame.pts is None:
             return last_rank + 1
-        after = int(np.searchsorted(self._ticks, frame.pts))
-        if after == len(self._ticks):
+        after = int(np.searchsorted(self._packets.ticks, frame.pts))
+        if after == len(self._packets.ticks):
             return after - 1
-        if after and frame.pts - self._ticks[after - 1] < self._ticks[after] - frame.pts:
+        if (
+            after
+            and frame.pts - self._packets.ticks[after - 1] < self._packets.ticks[after] - frame.pts
+        ):
             return after - 1
         return after
+
+
+class _PacketReader:
+    """Reads the packets that are asked for, in decoding order, from a container just opened."""
+
+    def __init__(self, container: Any, stream: Any, packets: Packets) -> None:
+        index = packets.index
+        assert index is not None
+        self._container, self._stream = container, stream
+        self._ticks = packets.ticks[index.rank]
+        self._position = {tick: at for at, tick in enumerate(self._ticks.tolist())}
+        self._offsets = np.concatenate([[0], np.cumsum(index.bytes)])
+        self._stored = _packets(container, stream)
+        self._next = 0
+        self._jumps = container.format.name not in _WITHOUT_INDEX
+
+    def read(self, run: Indices) -> Iterator[Any]:
+        """The packets at these positions, increasing; what lies between is left out.
+
+        Raises:
+            _IrregularError: one of them is not where the first pass saw it, or is damaged.
+            av.error.FFmpegError: the container cannot jump.
+        """
+        skipped_bytes = self._offsets[run[0]] - self._offsets[self._next]
+        if self._jumps and skipped_bytes > _SEEK_BYTES:
+            self._container.seek(int(self._ticks[run[0]]), stream=self._stream)
+            self._stored = _packets(self._container, self._stream)
+        wanted = iter(run.tolist())
+        next_wanted = next(wanted)
+        for packet in self._stored:
+            if packet.size == 0 or packet.is_discard:
+                continue
+            at = self._position.get(packet.pts, len(self._ticks))
+            if at < next_wanted:
+                continue
+            if at > next_wanted or packet.is_corrupt:
+                break
+            self._next = at + 1
+            yield packet
+            next_wanted = next(wanted, -1)
+            if next_wanted < 0:
+                return
+        raise _IrregularError
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
@@ -168,12 +317,6 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
             raise
         except (StopIteration, av.error.FFmpegError):
             return
-
-
-def _to_image(frame: av.VideoFrame) -> Image:
-    image = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4  # libav counts counterclockwise, as rot90 does
-    return np.ascontiguousarray(np.rot90(image, turns), dtype=np.uint8)
 
 
 def _join(*parts: str | int | None) -> str | None:

@@ -34,14 +34,31 @@ class LocalCopy:
     content_id: str
 
 
+@dataclass(frozen=True)
+class KnownContent:
+    """What a file held when it was hashed before."""
+
+    size_bytes: int
+    content_id: str
+
+
 @contextmanager
-def local_copy(uri: str, limit_bytes: int) -> Iterator[LocalCopy]:
+def local_copy(
+    uri: str, limit_bytes: int, known: KnownContent | None = None
+) -> Iterator[LocalCopy]:
     """The file at `uri` under a local path, hashed; a remote file is spooled to scratch.
 
     The decoder's process therefore needs neither network nor credentials.
 
+    Args:
+        uri: local path or URI.
+        limit_bytes: largest file taken.
+        known: of a file that was hashed before: a local one is not read again, only its size
+            compared; a remote one has to be spooled and is hashed on the way.
+
     Raises:
-        MediaError: with status `missing`, `empty`, `too_large` or `unreadable`.
+        MediaError: with status `missing`, `empty`, `too_large`, or `unreadable`, also when
+            the file is not `known` any more.
     """
     scratch: str | None = None
     try:
@@ -50,7 +67,15 @@ def local_copy(uri: str, limit_bytes: int) -> Iterator[LocalCopy]:
         else:
             scratch = tempfile.mkdtemp(prefix="framejury-")
             path = Path(scratch) / "video"
-        yield _hash_or_spool(uri, path, limit_bytes)
+        if known is not None and is_local(uri):
+            copy = LocalCopy(path, _size_bytes(uri, path), known.content_id)
+        else:
+            copy = _hash_or_spool(uri, path, limit_bytes)
+        if known is not None and known != KnownContent(copy.size_bytes, copy.content_id):
+            raise MediaError(
+                Status.UNREADABLE, "the file changed while segments of it were worked on"
+            )
+        yield copy
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -76,6 +101,15 @@ def _hash_or_spool(uri: str, path: Path, limit_bytes: int) -> LocalCopy:
     if size_bytes == 0:
         raise MediaError(Status.EMPTY, "the file has 0 bytes")
     return LocalCopy(path, size_bytes, digest.hexdigest())
+
+
+def _size_bytes(uri: str, path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        raise MediaError(Status.MISSING, f"no file at {uri}") from None
+    except OSError as error:
+        raise MediaError(Status.UNREADABLE, f"cannot read {uri}: {error}") from error
 
 
 def _open(uri: str) -> pa.NativeFile:

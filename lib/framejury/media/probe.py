@@ -13,7 +13,9 @@ import av.error
 import numpy as np
 
 from framejury.errors import MediaError
-from framejury.media.sample import Times
+from framejury.media.plan import PacketIndex
+from framejury.media.references import layer_reader
+from framejury.media.sample import Indices, Times
 from framejury.media.signatures import looks_like_video
 from framejury.records import Size
 from framejury.schemas import Status
@@ -38,7 +40,6 @@ class VideoFacts:
         coded_size: before rotation, pixels.
         times_s: float64 (n,), presentation times from the first frame, increasing.
         duration_s: until the last frame ends, seconds.
-        timed: whether a frame's own time says which one it is; else frames are counted.
         cut_short: what the header promised and the file does not hold, in words.
     """
 
@@ -47,8 +48,25 @@ class VideoFacts:
     coded_size: Size
     times_s: Times
     duration_s: float
-    timed: bool
     cut_short: str | None
+
+
+@dataclass(frozen=True)
+class Packets:
+    """The packets of the picture in decoding order.
+
+    Attributes:
+        ticks: int64 (n,), presentation times in the stream's time base, increasing; frame
+            numbers where the stream has no times.
+        timed: whether a frame's own time says which one it is; else frames are counted.
+        index: which of them may be left out; None when times do not say whose is whose.
+        key_frames: int64, ranks of the frames where decoding may start, increasing.
+    """
+
+    ticks: Indices
+    timed: bool
+    index: PacketIndex | None
+    key_frames: Indices
 
 
 def open_container(path: Path) -> Any:
@@ -101,57 +119,72 @@ def picture_stream(container: Any) -> Any:
     raise MediaError(Status.NOT_VIDEO, f"no moving picture; streams: {', '.join(kinds) or 'none'}")
 
 
-def read_facts(container: Any, stream: Any) -> tuple[VideoFacts, Any]:
-    """Facts from the packet headers, and the presentation ticks: int64 (n,), increasing.
+def read_packets(container: Any, stream: Any) -> tuple[VideoFacts, Packets]:
+    """What the packet headers say, and the first bytes of each packet; nothing is decoded.
 
     Raises:
         MediaError: `unreadable` when the stream has no packets.
     """
-    ticks: list[int] = []
+    context = stream.codec_context
+    layer_of = layer_reader(context.name, context.extradata)
+    ticks: list[int | None] = []
+    sizes: list[int] = []
+    keys: list[bool] = []
+    layers: list[int] = []
     listed = 0
-    untimed = 0
     last_duration = 0
     try:
         for packet in container.demux(stream):
             listed += packet.dts is not None or packet.size > 0
             if packet.size == 0 or packet.is_discard:
                 continue
-            if packet.pts is None:
-                untimed += 1
-            else:
-                ticks.append(packet.pts)
+            ticks.append(packet.pts)
+            sizes.append(packet.size)
+            keys.append(packet.is_keyframe)
+            layers.append(layer_of(bytes(packet)) if layer_of is not None else 0)
+            if packet.pts is not None:
                 last_duration = packet.duration or last_duration
     except MemoryError:
         raise
     except av.error.FFmpegError:
         pass  # damaged here: what was listed up to now is what can be decoded
-    total = len(ticks) + untimed
-    if total == 0:
+    if not ticks:
         raise MediaError(Status.UNREADABLE, "the video stream has no packets")
-    context = stream.codec_context
     rate = float(stream.average_rate or stream.guessed_rate or 25)
-    if untimed == 0:
-        unique = np.unique(np.asarray(ticks, dtype=np.int64))
-        time_base = float(stream.time_base)
-        times_s = (unique - unique[0]) * time_base
-        end_s = float(times_s[-1]) + (last_duration * time_base or 1 / rate)
+    key_positions = np.flatnonzero(keys)
+    if None in ticks:
+        shown = np.arange(len(ticks), dtype=np.int64)
+        times_s = shown / rate
+        end_s = len(ticks) / rate
+        packets = Packets(shown, timed=False, index=None, key_frames=key_positions)
     else:
-        unique = np.arange(total, dtype=np.int64)
-        times_s = unique / rate
-        end_s = total / rate
-    # AVI stores no presentation times; libav makes them up in decoding order, which with
-    # B-frames is another. The set of times is then right, whose is whose is not.
-    made_up = context.has_b_frames and total > 1 and ticks == sorted(ticks)
+        decoded = np.asarray(ticks, dtype=np.int64)
+        shown = np.unique(decoded)
+        time_base = float(stream.time_base)
+        times_s = (shown - shown[0]) * time_base
+        end_s = float(times_s[-1]) + (last_duration * time_base or 1 / rate)
+        # AVI stores no presentation times; libav makes them up in decoding order, which with
+        # B-frames is another. The set of times is then right, whose is whose is not.
+        timed = not (context.has_b_frames and len(ticks) > 1 and bool(np.all(np.diff(decoded) > 0)))
+        rank = np.searchsorted(shown, decoded).astype(np.int64)
+        index = None
+        if timed and len(shown) == len(decoded):
+            layer = np.asarray(layers, dtype=np.int64)
+            reference = (layer == 0) | (layer < layer.max())
+            frame_px = context.height * context.width
+            index = PacketIndex(
+                rank, np.asarray(sizes, np.int64), np.asarray(keys), reference, frame_px
+            )
+        packets = Packets(shown, timed, index, np.unique(rank[key_positions]))
     facts = VideoFacts(
         container=container.format.name,
         codec=context.name,
         coded_size=Size(context.height, context.width),
         times_s=times_s,
         duration_s=end_s,
-        timed=untimed == 0 and not made_up,
         cut_short=_missing_frames(stream, listed, end_s),
     )
-    return facts, unique
+    return facts, packets
 
 
 def _missing_frames(stream: Any, listed: int, end_s: float) -> str | None:

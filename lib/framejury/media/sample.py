@@ -13,19 +13,37 @@ Times = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-def choose_frames(times_s: Times, end_s: float, settings: SamplingSettings, key: str) -> Indices:
-    """The frames to look at: `min(settings.frames, n)` distinct indices, sorted.
+def choose_frames(
+    times_s: Times, end_s: float, settings: SamplingSettings, key: str, key_frames: Indices
+) -> Indices:
+    """The frames to look at, before any is exchanged for a cheaper neighbour.
+
+    `uniform` and `random` give `min(settings.frames, n)` distinct ones; `keyframes` at most
+    that many of `key_frames`; `every_s` the nearest to the middle of each stretch of
+    `settings.every_s` seconds; `all` every one.
 
     Args:
         times_s: float64 (n,), presentation times in seconds, strictly increasing.
         end_s: when the last frame ends, seconds.
-        settings: mode, count and seed; mode `all` returns every index.
+        settings: mode, count, interval and seed.
         key: what makes mode `random` differ between videos, such as the `video_id`.
+        key_frames: int64, indices of the frames where decoding may start, increasing; the
+            first frame stands in when there are none.
 
     Returns:
         int64 (k,) indices into `times_s`, strictly increasing.
     """
     total = len(times_s)
+    if settings.mode == "every_s":
+        span_s = end_s - times_s[0]
+        count = max(int(span_s / settings.every_s), 1)
+        every_s = min(settings.every_s, span_s)
+        return np.unique(_nearest(times_s, times_s[0] + (np.arange(count) + 0.5) * every_s))
+    if settings.mode == "keyframes":
+        keys = key_frames if len(key_frames) else np.zeros(1, np.int64)
+        if settings.frames >= len(keys):
+            return keys
+        return keys[_uniform(times_s[keys], end_s, settings.frames)]
     if settings.mode == "all" or settings.frames >= total:
         return np.arange(total, dtype=np.int64)
     if settings.mode == "random":

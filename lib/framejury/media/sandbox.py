@@ -56,9 +56,17 @@ class Sandbox:
             the handler of requests (`dict -> bytes`).
         setup: what the factory gets; JSON.
         memory_bytes: address space the child may add to what it has after start-up.
+        environment: variables the child gets beside those it needs anyway.
     """
 
-    def __init__(self, factory: str, setup: Mapping[str, Any], memory_bytes: int) -> None:
+    def __init__(
+        self,
+        factory: str,
+        setup: Mapping[str, Any],
+        memory_bytes: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environment = dict(environment or {})
         self._hello = json.dumps(
             {"factory": factory, "setup": dict(setup), "memory_bytes": memory_bytes}
         ).encode()
@@ -101,6 +109,7 @@ class Sandbox:
         environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         # One thread a task: Spark already runs one task a core.
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment |= self._environment
         self._child = subprocess.Popen(
             # -P: whatever modules lie in the working directory are none of ours.
             [sys.executable, "-P", "-m", __name__, str(write_end)],

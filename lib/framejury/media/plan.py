@@ -1,0 +1,223 @@
+"""What has to be decoded to see chosen frames, and which neighbours are cheaper to see.
+
+Pure functions of the packet index. A frame costs what it depends on: everything from a key
+frame up to it that others may depend on. So frames that lie at or near a key frame are nearly
+free, and pictures that nothing depends on are decoded only when they are wanted themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from framejury.media.sample import Indices, Times
+
+SECONDS_A_PIXEL = 0.7e-9
+SECONDS_A_BYTE = 1.7e-7
+"""libav's H.264 decoder on one core of 2024; only ratios of these matter for a plan."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PacketIndex:
+    """The coded pictures of a video in decoding order.
+
+    Attributes:
+        rank: int64 (n,), place in presentation order, from 0, each once.
+        bytes: int64 (n,), size of each packet.
+        key: bool (n,), decoding may start here.
+        reference: bool (n,), others may depend on it (True where that is not known).
+        frame_px: of one frame, pixels.
+    """
+
+    rank: Indices
+    bytes: Indices
+    key: Flags
+    reference: Flags
+    frame_px: int
+
+    def costs_s(self) -> Times:
+        """Estimated seconds to decode each packet on one core, float64 (n,)."""
+        seconds = SECONDS_A_PIXEL * self.frame_px + SECONDS_A_BYTE * self.bytes
+        return np.asarray(seconds, np.float64)
+
+    def starts(self) -> Indices:
+        """For each packet, where decoding must start to get it: int64 (n,), in decoding order.
+
+        The last key frame at or before it that is not shown after it: what is shown before a
+        key frame and coded after it (an open group of pictures) depends on the group before.
+        """
+        keys = np.flatnonzero(self.key)
+        if len(keys) == 0 or keys[0] != 0:
+            keys = np.concatenate([[0], keys])
+        group = np.searchsorted(keys, np.arange(len(self.rank)), side="right") - 1
+        while True:
+            leading = (group > 0) & (self.rank[keys[group]] > self.rank)
+            if not leading.any():
+                return np.asarray(keys[group], np.int64)
+            group = group - leading
+
+
+@dataclass(frozen=True)
+class DecodePlan:
+    """Which frames are looked at, and which packets that takes.
+
+    Attributes:
+        ranks: int64 (k,), frames to look at, increasing.
+        runs: packets to decode in decoding order, int64 each, increasing; each run starts
+            afresh at a key frame.
+        cost_s: estimated seconds of decoding on one core.
+    """
+
+    ranks: Indices
+    runs: tuple[Indices, ...]
+    cost_s: float
+
+
+def move_to_cheap(
+    index: PacketIndex, times_s: Times, ideal: Indices, tolerance_s: float
+) -> Indices:
+    """The frames to look at in place of `ideal`: each the same or a cheaper neighbour.
+
+    The cheapest choice as a whole (shortest path over the candidates of each sample). A
+    sample stays within `tolerance_s`, and within a quarter of the way to its neighbours so
+    that samples stay spread.
+
+    Args:
+        index: of the video.
+        times_s: float64 (n,), presentation times, increasing.
+        ideal: int64 (k,), ranks, increasing.
+        tolerance_s: farthest a sample moves, seconds; 0 keeps `ideal`.
+
+    Returns:
+        int64 (k,) ranks, increasing.
+    """
+    if tolerance_s <= 0 or len(ideal) in (0, len(index.rank)):
+        return ideal
+    position = np.argsort(index.rank)
+    starts = index.starts()
+    costs_s = index.costs_s()
+    reached_s = np.concatenate([[0.0], np.cumsum(np.where(index.reference, costs_s, 0.0))])
+    # Moving a sample all the way must save at least one average frame.
+    penalty_s = float(costs_s.mean()) / tolerance_s
+
+    def decoding_s(previous: int, rank: int) -> float:
+        """More to decode for `rank` when `previous` (-1: nothing) was decoded last."""
+        at = int(position[rank])
+        own_s = 0.0 if index.reference[at] else float(costs_s[at])
+        fed = int(position[previous]) + 1 if previous >= 0 else 0
+        begin = max(int(starts[at]), fed)
+        return own_s + max(float(reached_s[at + 1] - reached_s[min(begin, at + 1)]), 0.0)
+
+    cheapest_s = {-1: 0.0}  # of all ways to have come as far as each candidate
+    trail: list[dict[int, int]] = []
+    for rank, choices in zip(ideal, _candidates(index, times_s, ideal, tolerance_s), strict=True):
+        reached: dict[int, float] = {}
+        came_from: dict[int, int] = {}
+        for choice in choices:
+            moved_s = penalty_s * abs(float(times_s[choice] - times_s[rank]))
+            total_s, came_from[choice] = min(
+                (spent_s + decoding_s(previous, choice), previous)
+                for previous, spent_s in cheapest_s.items()
+            )
+            reached[choice] = total_s + moved_s
+        cheapest_s = reached
+        trail.append(came_from)
+    chosen = [min(cheapest_s, key=lambda rank: (cheapest_s[rank], rank))]
+    for came_from in reversed(trail[1:]):
+        chosen.append(came_from[chosen[-1]])
+    return np.array(chosen[::-1], np.int64)
+
+
+def _candidates(
+    index: PacketIndex, times_s: Times, ideal: Indices, tolerance_s: float
+) -> list[list[int]]:
+    """For each sample the ranks worth a look, of those others depend on and of key frames.
+
+    The nearest of each, and the one that is decoded first.
+    """
+    position = np.argsort(index.rank)
+    references = np.sort(index.rank[index.reference])
+    keys = np.sort(index.rank[index.key])
+    quarters = np.diff(ideal) // 4
+    lowest = np.concatenate([[0], ideal[1:] - quarters])
+    highest = np.concatenate([ideal[:-1] + quarters, [len(times_s) - 1]])
+    first = np.searchsorted(times_s, times_s[ideal] - tolerance_s, side="left")
+    last = np.searchsorted(times_s, times_s[ideal] + tolerance_s, side="right") - 1
+    result = []
+    for rank, low, high in zip(
+        ideal, np.maximum(first, lowest), np.minimum(last, highest), strict=True
+    ):
+        choices = set()
+        for ranks in (references, keys):
+            inside = ranks[np.searchsorted(ranks, low) : np.searchsorted(ranks, high, "right")]
+            if len(inside):
+                nearest = inside[np.argmin(np.abs(times_s[inside] - times_s[rank]))]
+                choices |= {int(nearest), int(inside[np.argmin(position[inside])])}
+        result.append(sorted(choices) or [int(rank)])
+    return result
+
+
+def plan_decode(index: PacketIndex, ranks: Indices) -> DecodePlan:
+    """The packets that must be decoded to see `ranks`, and no others.
+
+    Args:
+        index: of the video.
+        ranks: int64 (k,), increasing.
+    """
+    position = np.argsort(index.rank)
+    starts = index.starts()
+    costs_s = index.costs_s()
+    spans: list[list[int]] = []  # first and last packet of each run
+    for at in position[ranks].tolist():
+        start = int(starts[at])
+        if spans and start <= spans[-1][1] + 1:
+            spans[-1][1] = max(spans[-1][1], at)
+        else:
+            spans.append([start, at])
+    wanted = np.zeros(len(index.rank), np.bool_)
+    wanted[position[ranks]] = True
+    runs = []
+    for first, last in spans:
+        between = np.arange(first, last + 1)
+        needed = index.reference[between] | wanted[between]
+        if first > 0:  # what is shown before the key frame it starts with cannot be decoded
+            needed &= index.rank[between] >= index.rank[first]
+        runs.append(between[needed])
+    cost_s = float(sum(costs_s[run].sum() for run in runs))
+    return DecodePlan(ranks, tuple(runs), cost_s)
+
+
+def segment_windows(
+    index: PacketIndex, ranks: Indices, most_s: float, each_s: float
+) -> list[tuple[int, int]]:
+    """Stretches of a video of about `most_s` seconds of work, cut where decoding starts afresh.
+
+    Args:
+        index: of the video.
+        ranks: int64 (k,), frames to look at, increasing.
+        most_s: aimed at for one stretch; one group of pictures may take longer.
+        each_s: spent on each frame looked at besides decoding, seconds.
+
+    Returns:
+        (first, stop) ranks, `stop` exclusive; together they hold every one of `ranks` once.
+    """
+    if len(ranks) == 0:
+        return [(0, len(index.rank))]
+    position = np.argsort(index.rank)
+    starts = index.starts()[position[ranks]]
+    breaks = np.flatnonzero(np.diff(starts, prepend=-1) > 0)  # first sample of each group
+    windows: list[tuple[int, int]] = []
+    first, spent_s = 0, 0.0
+    for begin, stop in pairwise([*breaks.tolist(), len(ranks)]):
+        group_s = plan_decode(index, ranks[begin:stop]).cost_s + each_s * (stop - begin)
+        if begin > first and spent_s + group_s > most_s:
+            windows.append((int(ranks[first]), int(ranks[begin])))
+            first, spent_s = begin, 0.0
+        spent_s += group_s
+    windows.append((int(ranks[first]), len(index.rank)))
+    return windows

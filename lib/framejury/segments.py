@@ -1,0 +1,111 @@
+"""Long videos worked on in segments: how one outcome comes of the parts.
+
+Rows of a segment are staged beside the tables (`SEGMENTS`), for persons are numbered over the
+whole video and a video has one extraction. Pure functions; no Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+from framejury.errors import ReconcileError
+from framejury.faces.person import assign_persons
+from framejury.records import Box
+from framejury.rows import (
+    SEGMENT_BOX_COLUMN,
+    SEGMENT_COLUMN,
+    SEGMENT_TABLE_COLUMN,
+    TABLE_COLUMN,
+    Segment,
+)
+from framejury.schemas import EXTRACTIONS, Status
+
+SEGMENTS = "segments"
+"""The staging table: rows of all three tables, before they are put together."""
+
+_SUMMED = ("frames_decoded", "frames_sampled", "faces_found", "faces_kept", "wall_s", "cpu_s")
+_WELL = (Status.EXTRACTED.value, Status.NO_FACE.value)
+
+Row = Mapping[str, Any]
+
+
+def staged(row: Row, segment: Segment, box: Box | None = None) -> dict[str, Any]:
+    """A row of a segment, addressed to the staging table; `box` is that of its face."""
+    return dict(row) | {
+        TABLE_COLUMN: SEGMENTS,
+        SEGMENT_TABLE_COLUMN: row[TABLE_COLUMN],
+        SEGMENT_COLUMN: segment.number,
+        SEGMENT_BOX_COLUMN: None if box is None else asdict(box),
+    }
+
+
+def merge_extractions(parts: Sequence[Row], count: int) -> dict[str, Any]:
+    """The one row of `extractions` of a video whose segments have one each.
+
+    A video of which a segment failed has failed: the first failure is its status, and none of
+    its faces count. Counts and times are sums.
+
+    Args:
+        parts: staged rows of `extractions`, in any order.
+        count: of its segments.
+
+    Raises:
+        ReconcileError: a segment is missing or there twice.
+    """
+    parts = sorted(parts, key=lambda part: int(part[SEGMENT_COLUMN]))
+    if [part[SEGMENT_COLUMN] for part in parts] != list(range(count)):
+        numbers = ", ".join(str(part[SEGMENT_COLUMN]) for part in parts) or "none"
+        raise ReconcileError(
+            f"video {parts[0]['video_id'] if parts else '?'} was cut into {count} segments, and "
+            f"there are rows of {numbers}"
+        )
+    whole = {name: _last(parts, name) for name in EXTRACTIONS.names}
+    whole |= {name: _sum(parts, name) for name in _SUMMED}
+    failed = [part for part in parts if part["status"] not in _WELL]
+    if failed:
+        whole |= {"status": failed[0]["status"], "error": _named(failed[:1], count)}
+    elif whole["frames_sampled"] == 0:
+        # Damage that leaves one segment without a frame is a note; without any, a failure.
+        whole |= {"status": Status.UNREADABLE.value, "error": _named(parts, count)}
+    else:
+        status = Status.EXTRACTED if whole["faces_kept"] else Status.NO_FACE
+        whole |= {"status": status.value, "error": _named(parts, count)}
+    if whole["status"] not in _WELL:
+        whole |= {"faces_found": 0, "faces_kept": 0}
+    return whole
+
+
+def number_persons(faces: Sequence[Row]) -> list[int]:
+    """The person of each face of one video, as `examine` numbers those of a whole one.
+
+    Args:
+        faces: rows with `frame_index` and `segment_box`, by frame and face index.
+    """
+    frames = [
+        [Box(**face[SEGMENT_BOX_COLUMN]) for face in group]
+        for _, group in groupby(faces, key=lambda face: int(face["frame_index"]))
+    ]
+    return [number for numbers in assign_persons(frames) for number in numbers]
+
+
+def _last(parts: Sequence[Row], name: str) -> Any:
+    """Of a fact that all segments share: what the last one that knows it says."""
+    return next((part[name] for part in reversed(parts) if part[name] is not None), None)
+
+
+def _sum(parts: Sequence[Row], name: str) -> Any:
+    values = [part[name] for part in parts if part[name] is not None]
+    return sum(values) if values else None
+
+
+def _named(parts: Sequence[Row], count: int) -> str | None:
+    """What went wrong and in which segments; None when nothing did."""
+    told = [part for part in parts if part["error"] is not None]
+    texts = {part["error"] for part in told}
+    if len(told) == count and len(texts) == 1:
+        return str(told[0]["error"])  # of the file as a whole, such as being cut short
+    lines = [f"segment {part[SEGMENT_COLUMN] + 1} of {count}: {part['error']}" for part in told]
+    return "; ".join(lines) or None

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ import pyarrow as pa
 from framejury.config import settings_from
 from framejury.errors import MediaError
 from framejury.faces.crop import crop_region, encode_crop, limited
-from framejury.faces.detect import Detector, find_faces, make_detector
+from framejury.faces.detect import Detector, make_detector
+from framejury.faces.follow import FaceFinder
 from framejury.faces.person import assign_persons
 from framejury.media.decode import VideoFile
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.packing import FRAME_S, OPEN_S, READ_S_A_BYTE
-from framejury.records import DetectedFace, Image, Region, SampledFrame
+from framejury.records import Box, DetectedFace, Image, Region, SampledFrame
 from framejury.rows import (
     ROWS,
     TABLE_COLUMN,
@@ -40,7 +41,6 @@ from framejury.schemas import Status
 from framejury.segments import staged
 from framejury.settings import Settings
 
-_CHUNK_PX = 16_000_000
 _OVERHEAD_RATIO = 0.1
 
 
@@ -127,11 +127,13 @@ def examine_video(path: Path, key: str, tools: Toolbox, segment: Segment | None 
             if segment is not None:
                 ranks = ranks[(ranks >= segment.first) & (ranks < segment.stop)]
             try:
-                for chunk in _chunks(video.frames(ranks)):
-                    shown = chunk[0].picture.size
+                look = _Look(tools, faces)
+                for frame in video.frames(ranks):
+                    shown = frame.picture.size
                     facts |= {"width_px": shown.width, "height_px": shown.height}
-                    facts["frames_sampled"] += len(chunk)
-                    facts["faces_found"] += _examine_frames(chunk, tools, faces)
+                    facts["frames_sampled"] += 1
+                    facts["faces_found"] += look.at(frame)
+                look.finish()
             finally:
                 facts["frames_decoded"] = video.frames_decoded
         facts["status"] = (Status.EXTRACTED if faces else Status.NO_FACE).value
@@ -172,7 +174,9 @@ def serve(setup: Mapping[str, Any]) -> Any:
         row |= examined.facts | {"content_id": request["content_id"]}
         rows = [row, *_face_rows(examined, row, tools, model_id)]
         if segment is not None:
-            boxes = {(f.frame_index, f.face_index): f.face.box for f in examined.faces}
+            boxes: dict[tuple[Any, Any], Box] = {
+                (face.frame_index, face.face_index): face.face.box for face in examined.faces
+            }
             rows = [
                 staged(row, segment, boxes.get((row.get("frame_index"), row.get("face_index"))))
                 for row in rows
@@ -210,49 +214,48 @@ def survey_video(path: Path, key: str, tools: Toolbox) -> dict[str, Any]:
     }
 
 
-def _chunks(frames: Iterable[SampledFrame]) -> Iterator[list[SampledFrame]]:
-    """Runs of frames of at most `_CHUNK_PX` pixels, so that few are in memory at once."""
-    chunk: list[SampledFrame] = []
-    held_px = 0
-    for frame in frames:
-        size = frame.picture.size
-        if chunk and held_px + size.height * size.width > _CHUNK_PX:
-            yield chunk
-            chunk, held_px = [], 0
-        chunk.append(frame)
-        held_px += size.height * size.width
-    if chunk:
-        yield chunk
+class _Look:
+    """Looks at the frames of one video and appends their faces to `faces`.
 
+    Crops wait until a call of the network is full, so that few are in memory at once.
+    """
 
-def _examine_frames(frames: list[SampledFrame], tools: Toolbox, faces: list[ExaminedFace]) -> int:
-    """Append the faces of these frames; returns how many there were before the choice."""
-    crops_settings = tools.settings.crops
-    detections = find_faces([f.picture for f in frames], tools.detector, tools.settings.detection)
-    pending: list[tuple[SampledFrame, int, DetectedFace, Region, Image]] = []
-    for frame, detection in zip(frames, detections, strict=True):
-        size = frame.picture.size
-        for face_index, face in enumerate(detection.faces):
-            region = crop_region(face.box, size, crops_settings.margin_ratio, crops_settings.shape)
-            crop = limited(frame.picture.part(region), crops_settings.max_side_px)
-            pending.append((frame, face_index, face, region, crop))
-    scores = tools.scorer.score([item[-1] for item in pending]) if tools.scorer else None
-    for rank, (frame, face_index, face, region, crop) in enumerate(pending):
-        stored = None
-        if tools.keep_crops:
-            stored = encode_crop(crop, crops_settings.format, crops_settings.jpeg_quality)
-        faces.append(
-            ExaminedFace(
-                frame.frame_index,
-                frame.pts_s,
-                face_index,
-                face,
-                region,
-                stored,
-                None if scores is None else float(scores[rank]),
+    def __init__(self, tools: Toolbox, faces: list[ExaminedFace]) -> None:
+        self._tools = tools
+        self._faces = faces
+        self._finder = FaceFinder(tools.detector, tools.settings.detection)
+        self._waiting: list[tuple[ExaminedFace, Image]] = []
+
+    def at(self, frame: SampledFrame) -> int:
+        """How many faces the frame shows, before the choice."""
+        crops, scorer = self._tools.settings.crops, self._tools.scorer
+        found = self._finder.find(frame)
+        for face_index, face in enumerate(found.faces):
+            region = crop_region(face.box, frame.picture.size, crops.margin_ratio, crops.shape)
+            crop = limited(frame.picture.part(region), crops.max_side_px)
+            stored = None
+            if self._tools.keep_crops:
+                stored = encode_crop(crop, crops.format, crops.jpeg_quality)
+            examined = ExaminedFace(
+                frame.frame_index, frame.pts_s, face_index, face, region, stored, None
             )
-        )
-    return sum(detection.found for detection in detections)
+            if scorer is None:
+                self._faces.append(examined)
+            else:
+                self._waiting.append((examined, crop))
+                if len(self._waiting) == scorer.batch_size:
+                    self.finish()
+        return len(found.boxes)
+
+    def finish(self) -> None:
+        """Score the crops that wait."""
+        waiting, self._waiting = self._waiting, []
+        if waiting and self._tools.scorer is not None:
+            scores = self._tools.scorer.score([crop for _, crop in waiting])
+            self._faces += [
+                replace(face, p_fake=float(score))
+                for (face, _), score in zip(waiting, scores, strict=True)
+            ]
 
 
 def _face_rows(

@@ -43,9 +43,10 @@ class Box:
         """(x, y) of the middle."""
         return self.x + self.width / 2, self.y + self.height / 2
 
-    def scaled(self, factor: float) -> Box:
-        """The same box in a picture `factor` times as large."""
-        return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
+    def resized(self, source: Size, target: Size) -> Box:
+        """The box of a picture of size `source`, in pixels of the same at size `target`."""
+        x, y = target.width / source.width, target.height / source.height
+        return Box(self.x * x, self.y * y, self.width * x, self.height * y)
 
     def iou(self, other: Box) -> float:
         """Intersection over union with `other`, 0 to 1."""
@@ -113,8 +114,10 @@ class SampledFrame:
         frame_index: rank in presentation order, from 0.
         pts_s: presentation time in seconds from the first frame.
         picture: rotated as shown.
+        starts_group: first sampled frame of its group of pictures, where segments may begin.
     """
 
     frame_index: int
     pts_s: float
     picture: Picture
+    starts_group: bool = False

@@ -42,14 +42,15 @@ def staged(row: Row, segment: Segment, box: Box | None = None) -> dict[str, Any]
     }
 
 
-def merge_extractions(parts: Sequence[Row], count: int) -> dict[str, Any]:
+def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[str, Any]:
     """The one row of `extractions` of a video whose segments have one each.
 
     A video of which a segment failed has failed: the first failure is its status, and none of
     its faces count. Counts and times are sums.
 
     Args:
-        parts: staged rows of `extractions`, in any order.
+        video_id: the video.
+        parts: its staged rows of `extractions`, in any order.
         count: of its segments.
 
     Raises:
@@ -59,8 +60,8 @@ def merge_extractions(parts: Sequence[Row], count: int) -> dict[str, Any]:
     if [part[SEGMENT_COLUMN] for part in parts] != list(range(count)):
         numbers = ", ".join(str(part[SEGMENT_COLUMN]) for part in parts) or "none"
         raise ReconcileError(
-            f"video {parts[0]['video_id'] if parts else '?'} was cut into {count} segments, and "
-            f"there are rows of {numbers}"
+            f"video {video_id} was cut into segments 0 to {count - 1}, and there are rows of "
+            f"{numbers}"
         )
     whole = {name: _last(parts, name) for name in EXTRACTIONS.names}
     whole |= {name: _sum(parts, name) for name in _SUMMED}

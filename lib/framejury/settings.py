@@ -86,6 +86,13 @@ class DetectionSettings(Section):
         description="Frames are reduced for detection until a face of min_face_px is 20 pixels, "
         "but the shorter side not below this, pixels.",
     )
+    follow_s: float = Field(
+        0.4,
+        ge=0,
+        le=60,
+        description="Frames this close after a full search are searched near its faces only, "
+        "seconds; 0: every frame in full. mtcnn only.",
+    )
     keep: Literal["all", "largest", "first", "last"] = Field(
         "all", description="Which faces of a frame are kept; first and last as detected."
     )

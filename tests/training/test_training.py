@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from framejury.errors import (
@@ -212,6 +213,12 @@ def test_keras_model_reloads_in_a_fresh_process_without_spark(
     assert done.stdout.split()[-1] == "False"
     expected = np.asarray(outcome.trained.model(pixels))
     assert np.load(tmp_path / "scores.npy") == pytest.approx(expected, abs=1e-6)
+
+
+def test_pixels_are_normalised_plane_by_plane(bundle: Bundle) -> None:
+    """ONNX Runtime is slow where three channels come last; the scores are the same (parity)."""
+    graph = onnx.load(str(bundle.onnx_path)).graph
+    assert [node.op_type for node in graph.node[:4]] == ["Transpose", "Mul", "Add", "Conv"]
 
 
 def test_parity_is_refused_when_the_export_is_of_other_weights(

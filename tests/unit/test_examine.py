@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -253,7 +252,7 @@ def test_out_of_memory_is_a_crash(
     def fail(*_: object) -> int:
         raise MemoryError
 
-    monkeypatch.setattr(examine, "_examine_frames", fail)
+    monkeypatch.setattr(examine.FaceFinder, "find", fail)
     found = examine_video(face_clip, "key", haar)
     assert found.facts["status"] == Status.CRASHED
     assert "limits.memory_bytes" in found.facts["error"]
@@ -291,18 +290,21 @@ def test_random_samples_differ_by_video_and_repeat(face_clip: Path) -> None:
     assert frames("one") != frames("two")
 
 
-def test_chunks_change_nothing(
-    face_clip: Path, haar: Toolbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Frames are worked on in chunks to bound memory; the rows must not depend on that."""
-    whole = examine_video(face_clip, "key", haar)
-    monkeypatch.setattr(examine, "_CHUNK_PX", 1)
-    single = examine_video(face_clip, "key", haar)
-    assert [asdict(face) for face in single.faces] == [asdict(face) for face in whole.faces]
-    timing = {"wall_s", "cpu_s"}
-    assert {k: v for k, v in single.facts.items() if k not in timing} == {
-        k: v for k, v in whole.facts.items() if k not in timing
-    }
+def test_calls_of_the_network_change_no_score(face_clip: Path, bundle: Bundle) -> None:
+    """Crops wait until a call is full; the rows must not depend on how many that takes."""
+
+    def faces(batch_size: int) -> list[tuple[int, float | None]]:
+        chosen = plan(bundle, scoring={"batch_size": batch_size}, sampling={"frames": 7})
+        found = examine_video(face_clip, "key", Toolbox.load(chosen)).faces
+        return [(face.frame_index, face.p_fake) for face in found]
+
+    singly = faces(1)
+    assert len(singly) == 7 and all(score is not None for _, score in singly)
+    for batch_size in (3, 7, 32):
+        assert [index for index, _ in faces(batch_size)] == [index for index, _ in singly]
+        assert [score for _, score in faces(batch_size)] == pytest.approx(
+            [score for _, score in singly], abs=1e-6
+        )
 
 
 def test_settings_id_is_of_what_shapes_an_extraction() -> None:
@@ -313,7 +315,7 @@ def test_settings_id_is_of_what_shapes_an_extraction() -> None:
         ("crops", {"margin_ratio": 0.2}),
     ):
         assert settings_id(settings_from({section: values})) != base
-    for section, values in (("verdict", {"min_faces": 9}), ("spark", {"videos_per_task": 9})):
+    for section, values in (("verdict", {"min_faces": 9}), ("spark", {"task_s": 9})):
         assert settings_id(settings_from({section: values})) == base
 
 

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -12,11 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framejury.errors import SetupError
-from framejury.faces import detect, mtcnn
-from framejury.faces.detect import detection_scale, find_faces, make_detector, select_faces
+from framejury.faces import cascade, detect, mtcnn
+from framejury.faces.detect import (
+    choose_faces,
+    detection_scale,
+    make_detector,
+    reduced_size,
+    rescaled,
+)
 from framejury.faces.haar import HaarDetector
 from framejury.faces.mtcnn import MtcnnDetector
-from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Point, Size
 from framejury.schemas import LANDMARK_NAMES
 from framejury.settings import DetectionSettings
@@ -111,14 +115,75 @@ def test_a_fault_in_a_network_is_not_no_faces(astronaut):
 def test_a_box_within_a_better_box_is_dropped_at_the_end(detector, monkeypatch):
     class Fixed:
         def run(self, outputs, feeds):
-            face = np.array([0.9, 0.99, 0.8, 0.95], np.float32)
-            return [np.zeros((4, 4), np.float32), np.zeros((4, 10), np.float32), face]
+            heads = np.zeros((4, 15), np.float32)
+            heads[:, 14] = [cascade.logit(share) for share in (0.9, 0.99, 0.79, 0.95)]
+            return [heads]
 
     monkeypatch.setattr(detector, "_onet", Fixed())
     inner, outer, weak, apart = [40, 40, 60, 60], [0, 0, 100, 100], [0, 0, 9, 9], [150, 0, 190, 50]
-    boxes = np.array([[0, *box, 0.7] for box in (inner, outer, weak, apart)], np.float64)
-    kept = detector._finish(np.zeros((1, 200, 200, 3), np.float32), boxes)
-    assert kept[:, 1:5].tolist() == [outer, apart]
+    boxes = np.array([[*box, 0.7] for box in (inner, outer, weak, apart)], np.float64)
+    kept = detector._finish(np.zeros((200, 200), np.uint32), boxes)
+    assert kept[:, :4].tolist() == [outer, apart]
+
+
+# --- MTCNN near known faces ---
+
+
+def _with_small_face(astronaut, left):
+    """A picture whose only face is about 27 pixels high, at `left` + 22."""
+    picture = np.full((360, 640, 3), 90, np.uint8)
+    small = cv2.resize(astronaut[:260, 90:350], (64, 64), interpolation=cv2.INTER_AREA)
+    picture[150:214, left : left + 64] = small
+    return picture
+
+
+def test_a_small_face_is_found_near_its_last_box_only(detector, astronaut):
+    before, now = (_with_small_face(astronaut, left) for left in (300, 306))
+    (last,) = detector.detect([before])[0]
+    assert last.box.height < 40
+    (expected,) = detector.detect([now])[0]
+    (face,), none, elsewhere = detector.detect_near(
+        [now, now, now], [[last.box], [], [Box(50.0, 50.0, 24.0, 30.0)]]
+    )
+    assert face.box.iou(expected.box) > 0.8
+    assert face.box.iou(expected.box) > face.box.iou(last.box)  # where it is, not where it was
+    assert none == elsewhere == []
+
+
+def test_a_large_face_is_found_without_a_box(detector, astronaut):
+    (expected,) = detector.detect([astronaut])[0]
+    (face,) = detector.detect_near([astronaut], [[]])[0]
+    assert face.box.iou(expected.box) > 0.9
+
+
+def test_boxes_beyond_the_picture_are_no_fault(detector, astronaut):
+    beyond = [Box(-500.0, 0.0, 30.0, 40.0), Box(511.0, 511.0, 30.0, 40.0), Box(9.0, 9.0, 0.0, 0.0)]
+    assert len(detector.detect_near([astronaut], [beyond])[0]) == 1
+
+
+def test_near_looks_at_fewer_pixels(astronaut, monkeypatch):
+    detector = MtcnnDetector(threads=1)
+    seen = []
+    network = detector._pnet
+
+    class Counting:
+        def run(self, outputs, feeds):
+            seen.append(feeds["input"].size)
+            return network.run(outputs, feeds)
+
+    monkeypatch.setattr(detector, "_pnet", Counting())
+    picture = _with_small_face(astronaut, 300)
+    faces = detector.detect([picture])[0]
+    whole, seen[:] = sum(seen), []
+    detector.detect_near([picture], [[face.box for face in faces]])
+    assert sum(seen) < whole / 4
+
+
+def test_near_wants_one_sequence_of_boxes_an_image(detector, astronaut):
+    with pytest.raises(ValueError, match="shorter"):
+        detector.detect_near([astronaut], [])
+    with pytest.raises(ValueError, match="uint8"):
+        detector.detect_near([np.zeros((40, 40), np.uint8)], [[]])
 
 
 def test_missing_network_says_so(monkeypatch, tmp_path):
@@ -209,70 +274,19 @@ def test_detection_scale(height, width, changes, expected):
     assert detection_scale(Size(height, width), settings_) == pytest.approx(expected)
 
 
-def pictures(*images):
-    return [Picture(av.VideoFrame.from_ndarray(image, format="rgb24")) for image in images]
+def test_reduced_sizes_keep_a_pixel():
+    assert reduced_size(Size(1080, 1920), DEFAULTS) == Size(450, 800)
+    assert reduced_size(Size(1, 3), DEFAULTS) == Size(1, 3)
+    assert reduced_size(Size(1000, 1002), DetectionSettings(min_face_px=100)) == Size(360, 361)
 
 
-def test_find_faces_gives_full_frame_pixels_for_frames_of_several_sizes(detector, astronaut):
-    wide = cv2.resize(astronaut, (1501, 1450), interpolation=cv2.INTER_CUBIC)
-    blank = np.zeros((200, 300, 3), np.uint8)
-    results = find_faces(pictures(wide, blank, astronaut, wide), detector, DEFAULTS)
-    assert [len(result.faces) for result in results] == [1, 0, 1, 1]
-    x, y = 1501 / 512, 1450 / 512
-    expected = Box(
-        ASTRONAUT_BOX.x * x, ASTRONAUT_BOX.y * y, ASTRONAUT_BOX.width * x, ASTRONAUT_BOX.height * y
-    )
-    for result in (results[0], results[3]):
-        (face,) = result.faces
-        assert face.box.iou(expected) > 0.9
-        nose = face.landmarks[2]
-        assert abs(nose.x - 224.2 * x) < 8
-        assert abs(nose.y - 126.4 * y) < 8
-    assert results[2].faces[0].box.iou(ASTRONAUT_BOX) > 0.8  # found at 360 pixels
-
-
-def test_boxes_and_landmarks_are_scaled_on_each_axis():
-    class Fixed:
-        name = "fixed"
-
-        def detect(self, images):
-            assert images[0].shape == (360, 361, 3)
-            box = Box(36.1, 36.0, 180.5, 90.0)
-            return [[DetectedFace(box, 1.0, (Point(361.0, 360.0),))]]
-
-    frame = np.zeros((1000, 1002, 3), np.uint8)
-    choice = DetectionSettings(min_face_px=100)
-    (result,) = find_faces(pictures(frame), Fixed(), choice)
-    (face,) = result.faces
-    box = face.box
+def test_faces_are_scaled_on_each_axis():
+    face = DetectedFace(Box(36.1, 36.0, 180.5, 90.0), 1.0, (Point(361.0, 360.0),))
+    scaled = rescaled(face, Size(360, 361), Size(1000, 1002))
+    box = scaled.box
     assert [box.x, box.y, box.width, box.height] == pytest.approx([100.2, 100, 501, 250])
-    assert [face.landmarks[0].x, face.landmarks[0].y] == pytest.approx([1002, 1000])
-
-
-def test_detection_sees_reduced_batches_of_one_size_and_bounded_memory():
-    class Recorder:
-        name = "recorder"
-
-        def __init__(self):
-            self.calls = []
-
-        def detect(self, images):
-            self.calls.append([image.shape[:2] for image in images])
-            return [[] for _ in images]
-
-    large, small = np.zeros((1080, 1920, 3), np.uint8), np.zeros((100, 120, 3), np.uint8)
-    recorder = Recorder()
-    find_faces(pictures(*[large] * 13, *[small] * 3, large), recorder, DEFAULTS)
-    assert [len(call) for call in recorder.calls] == [5, 5, 3, 3, 1]
-    assert set(recorder.calls[0]) == {(450, 800)}
-    assert set(recorder.calls[3]) == {(100, 120)}
-    assert max(len(call) * call[0][0] * call[0][1] for call in recorder.calls) <= detect._BATCH_PX
-
-
-def test_found_counts_before_size_and_choice(detector, astronaut):
-    only_large = DetectionSettings(min_face_px=200)
-    (result,) = find_faces(pictures(astronaut), detector, only_large)
-    assert (result.faces, result.found) == ((), 1)
+    assert [scaled.landmarks[0].x, scaled.landmarks[0].y] == pytest.approx([1002, 1000])
+    assert scaled.confidence == 1.0
 
 
 # --- choosing ---
@@ -320,6 +334,17 @@ def test_keep_and_order():
     assert kept(max_faces=2) == [0, 900]
 
 
+def select_faces(faces, choice):
+    return list(choose_faces(faces, choice).faces)
+
+
+def test_boxes_are_of_every_face_before_size_and_choice():
+    small = _face(500, width=30, height=30)
+    chosen = choose_faces([_face(0), _face(5), small, _face(900, confidence=0.5)], DEFAULTS)
+    assert [face.box.x for face in chosen.faces] == [0]
+    assert [box.x for box in chosen.boxes] == [0, 500]
+
+
 coordinates = st.floats(-50, 2000, allow_nan=False)
 sides = st.floats(0, 400, allow_nan=False)
 any_face = st.builds(
@@ -339,7 +364,7 @@ any_settings = st.builds(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(any_face, max_size=12), any_settings)
-def test_select_faces_keeps_its_promises(faces, choice):
+def test_choosing_keeps_its_promises(faces, choice):
     kept = select_faces(faces, choice)
     assert len(kept) <= (choice.max_faces if choice.keep == "all" else 1)
     for index, face in enumerate(kept):

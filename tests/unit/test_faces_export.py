@@ -1,4 +1,4 @@
-"""The ONNX networks are the Keras networks of the `mtcnn` package, and re-export repeats them."""
+"""The ONNX networks are the networks of the `mtcnn` package, and re-export repeats them."""
 
 import hashlib
 import os
@@ -10,6 +10,7 @@ import pytest
 from framejury.errors import SetupError
 from framejury.faces import export_mtcnn
 from framejury.faces.export_mtcnn import NETWORKS, WEIGHTS_DIR
+from framejury.faces.mtcnn_graph import network_bytes
 
 TOLERANCE = 1e-5
 
@@ -26,15 +27,65 @@ def keras_networks():
     }
 
 
-def _onnx_outputs(name, pictures):
+def _onnx_heads(name, pixels):
+    """Channels last: offsets, landmarks of ONet, logit."""
     session = onnxruntime.InferenceSession(
         WEIGHTS_DIR / f"{name}.onnx", providers=["CPUExecutionProvider"]
     )
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"input": pictures}), strict=True))
+    (heads,) = session.run(None, {"input": pixels.transpose(0, 3, 1, 2)})
+    return heads.transpose(0, 2, 3, 1) if heads.ndim == 4 else heads
 
 
-@pytest.mark.parametrize(
+def _pixels(height, width):
+    return np.random.default_rng(7).uniform(0, 255, (3, height, width, 3)).astype(np.float32)
+
+
+def _conv(picture, kernel, bias):
+    windows = np.lib.stride_tricks.sliding_window_view(picture, kernel.shape[:2], axis=(1, 2))
+    return np.einsum("nhwcij,ijco->nhwo", windows, kernel, optimize=True) + bias
+
+
+def _prelu(values, slope):
+    return np.where(values > 0, values, slope * values)
+
+
+def _max_pool(picture, side, same):
+    """Stride 2; `same` pads below and to the right, as Keras."""
+    if same:
+        pads = [max(0, (-(-length // 2) - 1) * 2 + side - length) for length in picture.shape[1:3]]
+        picture = np.pad(
+            picture, [(0, 0), (0, pads[0]), (0, pads[1]), (0, 0)], constant_values=-np.inf
+        )
+    windows = np.lib.stride_tricks.sliding_window_view(picture, (side, side), axis=(1, 2))
+    return windows[:, ::2, ::2].max(axis=(-2, -1))
+
+
+POOLS = {
+    "pnet": [(2, True), None, None],
+    "rnet": [(3, True), (3, False), None],
+    "onet": [(3, True), (3, False), (2, True), None],
+}
+
+
+def _plain_heads(name, pixels, weights):
+    """The network layer by layer as the package has it, in float64."""
+    left = [array.astype(np.float64) for array in weights]
+    values = (pixels.astype(np.float64) - 127.5) / 128
+    for pool in POOLS[name]:
+        kernel, bias, slope = (left.pop(0) for _ in range(3))
+        values = _prelu(_conv(values, kernel, bias), slope)
+        if pool is not None:
+            values = _max_pool(values, *pool)
+    if name != "pnet":
+        kernel, bias, slope = (left.pop(0) for _ in range(3))
+        turned = values.transpose(0, 2, 1, 3).reshape(len(values), -1)
+        values = _prelu(turned @ kernel + bias, slope)
+    heads = [values @ np.squeeze(kernel) + bias for kernel, bias in zip(*[iter(left)] * 2)]  # noqa: B905
+    heads[-1] = heads[-1][..., 1:] - heads[-1][..., :1]
+    return np.concatenate(heads, axis=-1)
+
+
+SHAPES = pytest.mark.parametrize(
     ("name", "height", "width"),
     [
         ("pnet", 12, 12),
@@ -44,18 +95,60 @@ def _onnx_outputs(name, pictures):
         ("onet", 48, 48),
     ],
 )
-def test_network_equals_keras(keras_networks, name, height, width):
-    rng = np.random.default_rng(7)
-    pictures = rng.uniform(-1, 1, (3, height, width, 3)).astype(np.float32)
-    expected = [np.asarray(output) for output in keras_networks[name](pictures)]
-    actual = _onnx_outputs(name, pictures)
-    offsets = actual["offsets"]
+
+
+@SHAPES
+def test_network_equals_its_plain_layers(name, height, width):
+    try:
+        weights = export_mtcnn.read_package_weights(name)
+    except SetupError as error:
+        pytest.skip(str(error))
+    pixels = _pixels(height, width)
+    expected = _plain_heads(name, pixels, weights)
+    np.testing.assert_allclose(_onnx_heads(name, pixels), expected, atol=1e-4, rtol=0)
+    assert np.ptp(expected) > 1.0  # the random input does reach the outputs
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_slopes_are_rewritten_exactly(name):
+    """Also those the package does not have: of 1, near 1, above 1 and far below 0."""
+    try:
+        weights = export_mtcnn.read_package_weights(name)
+    except SetupError as error:
+        pytest.skip(str(error))
+    rng = np.random.default_rng(5)
+    special = np.array([-1.5, -0.2, 0.0, 0.4, 0.9995, 1.0, 1.001, 1.7], np.float32)
+    changed = [
+        rng.permutation(np.resize(special, array.size)).reshape(array.shape)
+        if array.ndim == 3
+        else array
+        for array in weights
+    ]
     if name == "pnet":
-        offsets = offsets.transpose(0, 2, 3, 1)
-    np.testing.assert_allclose(offsets, expected[0], atol=TOLERANCE, rtol=0)
-    np.testing.assert_allclose(actual["face"], expected[-1][..., 1], atol=TOLERANCE, rtol=0)
+        assert (changed[2] < 0).sum() >= 2
+        assert (changed[2] > 1).sum() >= 2
+    session = onnxruntime.InferenceSession(
+        network_bytes(name, changed), providers=["CPUExecutionProvider"]
+    )
+    side = {"pnet": 31, "rnet": 24, "onet": 48}[name]
+    pixels = _pixels(side, side)
+    (heads,) = session.run(None, {"input": pixels.transpose(0, 3, 1, 2)})
+    heads = heads.transpose(0, 2, 3, 1) if heads.ndim == 4 else heads
+    expected = _plain_heads(name, pixels, changed)
+    assert np.abs(heads - expected).max() < 2e-5 * np.abs(expected).max()
+
+
+@SHAPES
+def test_network_equals_keras(keras_networks, name, height, width):
+    pixels = _pixels(height, width)
+    pictures = (pixels - np.float32(127.5)) / np.float32(128)
+    expected = [np.asarray(output) for output in keras_networks[name](pictures)]
+    heads = _onnx_heads(name, pixels)
+    face = 1 / (1 + np.exp(-heads[..., -1]))
+    np.testing.assert_allclose(heads[..., :4], expected[0], atol=TOLERANCE, rtol=0)
+    np.testing.assert_allclose(face, expected[-1][..., 1], atol=TOLERANCE, rtol=0)
     if name == "onet":
-        np.testing.assert_allclose(actual["landmarks"], expected[1], atol=TOLERANCE, rtol=0)
+        np.testing.assert_allclose(heads[:, 4:14], expected[1], atol=TOLERANCE, rtol=0)
     assert np.ptp(expected[0]) > 1000 * TOLERANCE  # the random input does reach the outputs
 
 
@@ -103,4 +196,4 @@ def test_wrong_number_of_weights_is_refused(name, surplus):
         pytest.skip(str(error))
     changed = weights[:-1] if surplus < 0 else [*weights, weights[-1]]
     with pytest.raises(ValueError, match=name):
-        export_mtcnn.network_bytes(name, changed)
+        network_bytes(name, changed)

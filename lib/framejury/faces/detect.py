@@ -1,14 +1,14 @@
-"""From full frames to the faces that are kept: reduce, detect, scale back, choose."""
+"""Detectors, how far frames are reduced for them, and which of their faces are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from framejury.faces.haar import HaarDetector
 from framejury.faces.mtcnn import MIN_FACE_PX, MtcnnDetector
-from framejury.records import Box, DetectedFace, Image, Picture, Point, Size
+from framejury.records import Box, DetectedFace, Image, Point, Size
 from framejury.settings import DetectionSettings
 
 SAME_FACE_IOU = 0.35
@@ -16,9 +16,6 @@ SAME_FACE_IOU = 0.35
 
 SAME_FACE_CONTAINMENT = 0.7
 """So do boxes of which the smaller lies in the other by this share."""
-
-_BATCH_PX = 2**21
-"""Most pixels of reduced frames detected at once; some 100 MB in MTCNN, and no slower."""
 
 
 class Detector(Protocol):
@@ -38,11 +35,11 @@ class FrameDetections:
 
     Attributes:
         faces: those kept, left to right, in full-frame pixels.
-        found: distinct faces above the threshold, before size and choice, count.
+        boxes: of all distinct faces above the threshold, before size and choice.
     """
 
     faces: tuple[DetectedFace, ...]
-    found: int
+    boxes: tuple[Box, ...]
 
 
 def make_detector(settings: DetectionSettings, threads: int) -> Detector:
@@ -77,29 +74,8 @@ def reduced_size(size: Size, settings: DetectionSettings) -> Size:
     return Size(max(round(size.height * scale), 1), max(round(size.width * scale), 1))
 
 
-def find_faces(
-    pictures: Sequence[Picture], detector: Detector, settings: DetectionSettings
-) -> list[FrameDetections]:
-    """The faces of each frame.
-
-    Args:
-        pictures: frames; sizes may differ.
-        detector: from `make_detector`.
-        settings: how frames are reduced and which faces stay.
-
-    Returns:
-        one record a frame, in order; boxes and landmarks in full-frame pixels, not rounded.
-    """
-    results: list[FrameDetections] = []
-    for batch in _batches(pictures, settings):
-        full, small = batch[0].size, reduced_size(batch[0].size, settings)
-        for faces in detector.detect([picture.reduced(small) for picture in batch]):
-            results.append(_choose([_rescaled(face, small, full) for face in faces], settings))
-    return results
-
-
-def select_faces(faces: Sequence[DetectedFace], settings: DetectionSettings) -> list[DetectedFace]:
-    """The faces of one frame that are kept, left to right.
+def choose_faces(faces: Sequence[DetectedFace], settings: DetectionSettings) -> FrameDetections:
+    """The faces of one frame that are kept.
 
     In this order: `threshold`; several boxes of one face become the most confident (of
     equals the largest); `min_face_px` (longer side of the box); `keep`; `max_faces`.
@@ -107,10 +83,6 @@ def select_faces(faces: Sequence[DetectedFace], settings: DetectionSettings) -> 
     Args:
         faces: in full-frame pixels, as the detector ordered them.
     """
-    return list(_choose(faces, settings).faces)
-
-
-def _choose(faces: Sequence[DetectedFace], settings: DetectionSettings) -> FrameDetections:
     distinct = _distinct([face for face in faces if face.confidence >= settings.threshold])
     chosen = [
         face for face in distinct if max(face.box.width, face.box.height) >= settings.min_face_px
@@ -125,7 +97,7 @@ def _choose(faces: Sequence[DetectedFace], settings: DetectionSettings) -> Frame
     else:
         chosen = by_area[: settings.max_faces]
     chosen.sort(key=lambda face: (face.box.center, face.box.area))
-    return FrameDetections(tuple(chosen), found=len(distinct))
+    return FrameDetections(tuple(chosen), tuple(face.box for face in distinct))
 
 
 def _distinct(faces: Sequence[DetectedFace]) -> list[DetectedFace]:
@@ -146,25 +118,10 @@ def _same_face(one: Box, other: Box) -> bool:
     return contained >= SAME_FACE_CONTAINMENT or one.iou(other) >= SAME_FACE_IOU
 
 
-def _batches(pictures: Sequence[Picture], settings: DetectionSettings) -> Iterator[list[Picture]]:
-    """Runs of neighbouring frames of one size, each within `_BATCH_PX` once reduced."""
-    batch: list[Picture] = []
-    for picture in pictures:
-        if batch:
-            small = reduced_size(picture.size, settings)
-            px = small.height * small.width
-            if picture.size != batch[0].size or px * (len(batch) + 1) > _BATCH_PX:
-                yield batch
-                batch = []
-        batch.append(picture)
-    if batch:
-        yield batch
-
-
-def _rescaled(face: DetectedFace, source: Size, target: Size) -> DetectedFace:
+def rescaled(face: DetectedFace, source: Size, target: Size) -> DetectedFace:
     """The face as found in a picture of size `source`, in pixels of the same at `target`."""
+    box = face.box.resized(source, target)
     x, y = target.width / source.width, target.height / source.height
-    box = Box(face.box.x * x, face.box.y * y, face.box.width * x, face.box.height * y)
     landmarks = face.landmarks
     if landmarks is not None:
         landmarks = tuple(Point(point.x * x, point.y * y) for point in landmarks)

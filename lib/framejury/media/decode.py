@@ -70,6 +70,7 @@ class VideoFile:
         self.frames_decoded = 0
         self._bad_packets = 0
         self._bad_frames = 0
+        self._group_starts: frozenset[int] = frozenset()
         self.damage = self.facts.cut_short
 
     def __enter__(self) -> Self:
@@ -139,6 +140,7 @@ class VideoFile:
             raise RuntimeError("a VideoFile is decoded once; open it again")
         wanted = ranks.tolist()
         found = 0
+        self._group_starts = self._first_of_groups(ranks)
         try:
             if self._packets.index is not None:
                 for rank, frame in self._decode_planned(plan_decode(self._packets.index, ranks)):
@@ -169,7 +171,16 @@ class VideoFile:
     def _sampled(self, rank: int, frame: av.VideoFrame) -> SampledFrame:
         if frame.width * frame.height > self._limits.frame_px:
             raise MediaError(Status.TOO_LARGE, too_many_pixels(frame, self._limits))
-        return SampledFrame(rank, float(self.facts.times_s[rank]), Picture(frame))
+        starts_group = rank in self._group_starts
+        return SampledFrame(rank, float(self.facts.times_s[rank]), Picture(frame), starts_group)
+
+    def _first_of_groups(self, ranks: Indices) -> frozenset[int]:
+        """Of these ranks those that no other of their group of pictures comes before."""
+        index = self._packets.index
+        if index is None or len(ranks) == 0:
+            return frozenset()
+        starts = index.starts()[np.argsort(index.rank)[ranks]]
+        return frozenset(ranks[np.diff(starts, prepend=-1) > 0].tolist())
 
     def _decode_planned(self, plan: DecodePlan) -> Iterator[tuple[int, av.VideoFrame]]:
         """(rank, frame) of each frame of the plan, decoding only what it lists.

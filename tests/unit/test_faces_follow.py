@@ -1,0 +1,132 @@
+"""Faces over the frames of a video: searched in full, or near where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import av
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from framejury.faces.detect import make_detector
+from framejury.faces.follow import FaceFinder
+from framejury.faces.mtcnn import MtcnnDetector
+from framejury.media.picture import Picture
+from framejury.records import Box, DetectedFace, Image, SampledFrame
+from framejury.settings import DetectionSettings
+
+DEFAULTS = DetectionSettings()
+FACE = Box(181.6, 63.7, 83.0, 107.4)
+"""Of the astronaut, in the 512 x 512 photograph."""
+
+
+@pytest.fixture(scope="module")
+def mtcnn() -> MtcnnDetector:
+    return MtcnnDetector()
+
+
+class Counting:
+    """The detector itself, with a note of how it was asked."""
+
+    name = "mtcnn"
+
+    def __init__(self, detector: MtcnnDetector) -> None:
+        self._detector = detector
+        self.asked = ""
+
+    def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
+        self.asked += "F" * len(images)
+        return self._detector.detect(images)
+
+    def detect_near(
+        self, images: Sequence[Image], boxes: Sequence[Sequence[Box]]
+    ) -> list[list[DetectedFace]]:
+        self.asked += "n" * len(images)
+        return self._detector.detect_near(images, boxes)
+
+
+def scene(x: float, y: float, *, side_px: int = 400, width: int = 640) -> Image:
+    """The astronaut's photograph at (x, y) on grey."""
+    photo = cv2.resize(skimage.data.astronaut(), (side_px, side_px), interpolation=cv2.INTER_AREA)
+    matrix = np.array([[1.0, 0, x], [0, 1.0, y]])
+    canvas = cv2.warpAffine(photo, matrix, (width, 480), borderValue=(120, 120, 120))
+    return np.asarray(canvas, np.uint8)
+
+
+def frame(pts_s: float, image: Image, *, starts_group: bool = False) -> SampledFrame:
+    picture = Picture(av.VideoFrame.from_ndarray(image, format="rgb24"))
+    return SampledFrame(round(pts_s * 25), pts_s, picture, starts_group)
+
+
+def test_boxes_are_in_pixels_of_the_full_frame(mtcnn: MtcnnDetector) -> None:
+    photo = cv2.resize(skimage.data.astronaut(), (1501, 1450), interpolation=cv2.INTER_CUBIC)
+    finder = FaceFinder(mtcnn, DEFAULTS)
+    for at_s in (0.0, 0.1):  # in full, then near
+        (face,) = finder.find(frame(at_s, np.asarray(photo, np.uint8))).faces
+        x, y = 1501 / 512, 1450 / 512
+        assert face.box.iou(Box(FACE.x * x, FACE.y * y, FACE.width * x, FACE.height * y)) > 0.9
+        assert face.landmarks is not None
+        assert abs(face.landmarks[2].x - 224.2 * x) < 8
+        assert abs(face.landmarks[2].y - 126.4 * y) < 8
+
+
+def test_close_frames_are_searched_near_the_faces(mtcnn: MtcnnDetector) -> None:
+    counting = Counting(mtcnn)
+    finder = FaceFinder(counting, DEFAULTS)
+    exact = FaceFinder(mtcnn, DetectionSettings(follow_s=0))
+    for number in range(21):
+        shown = frame(number / 25, scene(4.0 * number, 2.0 * number))
+        (face,) = finder.find(shown).faces
+        (expected,) = exact.find(shown).faces
+        assert face.box.iou(expected.box) > 0.8
+    assert counting.asked == "F" + 9 * "n" + "F" + 9 * "n" + "F"
+
+
+def test_far_frames_are_searched_in_full(mtcnn: MtcnnDetector) -> None:
+    counting = Counting(mtcnn)
+    finder = FaceFinder(counting, DEFAULTS)
+    for number in range(3):
+        finder.find(frame(number * 0.9, scene(0, 0)))
+    assert counting.asked == "FFF"
+
+
+def test_a_face_that_is_gone_is_searched_for_everywhere(mtcnn: MtcnnDetector) -> None:
+    """As after a cut: it is somewhere else, and small."""
+    counting = Counting(mtcnn)
+    finder = FaceFinder(counting, DEFAULTS)
+    finder.find(frame(0.0, scene(0, 0)))
+    (face,) = finder.find(frame(0.04, scene(330, 170, side_px=300))).faces
+    assert face.box.x > 400
+    assert counting.asked in ("FnF", "Fn")
+    finder.find(frame(0.08, scene(0, 0, width=642)))  # another size is another picture
+    assert counting.asked[-1] == "F"
+
+
+def test_where_a_segment_may_begin_nothing_is_known(mtcnn: MtcnnDetector) -> None:
+    counting = Counting(mtcnn)
+    finder = FaceFinder(counting, DEFAULTS)
+    finder.find(frame(0.0, scene(0, 0)))
+    finder.find(frame(0.04, scene(0, 0), starts_group=True))
+    assert counting.asked == "FF"
+
+
+def test_a_picture_without_faces_stays_cheap_and_large_ones_are_noticed(
+    mtcnn: MtcnnDetector,
+) -> None:
+    counting = Counting(mtcnn)
+    finder = FaceFinder(counting, DEFAULTS)
+    blank = np.full((480, 640, 3), 120, np.uint8)
+    assert finder.find(frame(0.0, blank)).faces == ()
+    assert finder.find(frame(0.04, blank)).faces == ()
+    assert len(finder.find(frame(0.08, scene(0, 0, side_px=480))).faces) == 1
+    assert counting.asked == "Fnn"
+
+
+def test_haar_searches_every_frame_in_full() -> None:
+    settings = DetectionSettings(detector="haar")
+    finder = FaceFinder(make_detector(settings, 1), settings)
+    for at_s in (0.0, 0.04):
+        (face,) = finder.find(frame(at_s, scene(0, 0))).faces
+        assert face.landmarks is None

@@ -6,6 +6,7 @@ SHELL := bash
 
 VENV := .venv
 STAMP := $(VENV)/.framejury-setup
+BENCH_STAMP := $(VENV)/.framejury-bench
 PYTEST := $(VENV)/bin/python -m pytest -q
 
 .PHONY: help
@@ -53,10 +54,16 @@ test-spark: setup ## Spark tests on one shared local session
 test-e2e: setup ## End to end, through spark-submit
 	@bin/timed.sh test-e2e $(PYTEST) tests/end_to_end
 
+# What only the benchmarks need: the rivals of the reduce.
+$(BENCH_STAMP): requirements-bench.lock $(STAMP)
+	@$(VENV)/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements-bench.lock
+	@touch $@
+
 .PHONY: bench
-bench: setup ## How far above the decoder examining is: make bench CLIPS=path
-	@test -n "$(CLIPS)" || { echo "name a folder of videos: make bench CLIPS=path" >&2; exit 2; }
-	@mkdir -p out && $(VENV)/bin/python benchmarks/examine.py --clips "$(CLIPS)" --output out/bench.json
+bench: setup $(BENCH_STAMP) ## Measure against rivals and the decoder's floor, on clips made here or yours: make bench CLIPS=path
+	@$(if $(FACENET),benchmarks/rivals/facenet.sh out/bench/venv-facenet)
+	@bin/timed.sh bench python -m benchmarks $(if $(CLIPS),--clips "$(CLIPS)") \
+		$(if $(ONLY),--only "$(ONLY)") --markdown out/bench/table.md
 
 .PHONY: docs
 docs: setup ## Print conf/default.yaml and docs/data_dictionary.md again from the code

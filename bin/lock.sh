@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml and requirements-demo.in into the lock files, with hashes and
-# without a word about this machine. Pins stay unless they must change; to take newer
-# versions: bin/lock.sh --upgrade
+# Resolves pyproject.toml, requirements-demo.in and requirements-bench.in into the lock files,
+# with hashes and without a word about this machine. Pins stay unless they must change; to take
+# newer versions: bin/lock.sh --upgrade
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$root"
@@ -27,3 +27,4 @@ compile() {
 compile requirements.lock --all-extras --unsafe-package framejury "$@" pyproject.toml
 compile requirements-demo.lock --unsafe-package numpy --unsafe-package pillow \
     --unsafe-package scipy "$@" requirements-demo.in
+compile requirements-bench.lock "$@" requirements-bench.in

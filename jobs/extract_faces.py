@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
 from framejury.rows import ExaminePlan, settings_id
-from framejury.tables.extract import examine_videos, task_count
+from framejury.tables.extract import write_examined
 from framejury.tables.plan import videos_to_extract
-from framejury.tables.progress import progress
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
@@ -50,11 +49,8 @@ def _run(args: argparse.Namespace) -> int:
             return 0
         say(f"  extracting {count:,} of {videos.count():,} videos")
         with warehouse.running("extract", now()) as run:
-            done = spark.sparkContext.accumulator(0)
             plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, keep_crops=True)
-            rows = examine_videos(planned, plan, task_count(count, settings.spark), done=done)
-            with progress("videos", count, lambda: done.value):
-                store.write_together(rows, run)
+            write_examined(store, run, planned, plan)
             statuses = count_by(store.of_run(run, "extractions"), "status")
             facts = {KEEPS_CROPS: True, "statuses": statuses}
             warehouse.commit(run, now(), settings=settings.model_dump(mode="json"), facts=facts)

@@ -33,10 +33,9 @@ from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.rows import ExaminePlan
 from framejury.settings import Settings
-from framejury.tables.extract import examine_videos, ship_bundle, task_count
+from framejury.tables.extract import ship_bundle, write_examined
 from framejury.tables.index import check_archive, check_same_archive, index_archive, videos_table
 from framejury.tables.plan import videos_to_judge
-from framejury.tables.progress import progress
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
@@ -123,7 +122,7 @@ def _judge(night: Night, run: Run, rows: pa.Table, archive: str) -> Commit:
     with night.phase("extract and score"):
         say(f"  {count:,} of {videos.count():,} videos are new, changed or tried again")
         if count:
-            _examine(night, run, planned, count)
+            _examine(night, run, planned)
     with night.phase("reduce"):
         court = Court(
             run.run_id,
@@ -154,21 +153,13 @@ def _judge(night: Night, run: Run, rows: pa.Table, archive: str) -> Commit:
     )
 
 
-def _examine(night: Night, run: Run, planned: DataFrame, count: int) -> None:
+def _examine(night: Night, run: Run, planned: DataFrame) -> None:
     settings, bundle = night.settings, night.bundle
     plan = ExaminePlan(
         run.run_id, settings.model_dump(mode="json"), None, keep_crops=night.args.keep_crops
     )
-    done = night.spark.sparkContext.accumulator(0)
-    rows = examine_videos(
-        planned,
-        plan,
-        task_count(count, settings.spark),
-        ship_bundle(night.spark, bundle.directory, bundle.model_id),
-        done,
-    )
-    with progress("videos", count, lambda: done.value):
-        night.store.write_together(rows, run)
+    shipped = ship_bundle(night.spark, bundle.directory, bundle.model_id)
+    write_examined(night.store, run, planned, plan, shipped)
 
 
 def _report(night: Night, commit: Commit, videos: DataFrame) -> None:

@@ -128,7 +128,7 @@ def examine_video(path: Path, key: str, tools: Toolbox, segment: Segment | None 
                 ranks = ranks[(ranks >= segment.first) & (ranks < segment.stop)]
             try:
                 look = _Look(tools, faces)
-                for frame in video.frames(ranks):
+                for frame in video.frames(ranks, None if segment is None else segment.stop):
                     shown = frame.picture.size
                     facts |= {"width_px": shown.width, "height_px": shown.height}
                     facts["frames_sampled"] += 1

@@ -95,7 +95,11 @@ _PTS_S = _field(
     "pts_s", pa.float64(), "Presentation time of the frame, seconds from the first.", required=True
 )
 _FACE_INDEX = _field(
-    "face_index", pa.int16(), "Rank of the face in its frame, left to right, from 0.", required=True
+    "face_index",
+    pa.int16(),
+    "Rank of the face among those kept of its frame, left to right, from 0: each frame with "
+    "faces has one of rank 0.",
+    required=True,
 )
 _PERSON = _field(
     "person",
@@ -247,8 +251,16 @@ VERDICTS = pa.schema(
         _field("faces_scored", pa.int32(), "Faces behind the score.", required=True),
         _field("frames_scored", pa.int32(), "Frames those faces come from.", required=True),
         _field("persons", pa.int32(), "Different persons among those faces.", required=True),
-        _field("worst_person", pa.int32(), "The person with the highest mean score."),
-        _field("worst_person_p_fake", pa.float64(), "That person's mean score, 0 to 1."),
+        _field(
+            "worst_person",
+            pa.int32(),
+            "The person with the highest mean score, of equals the lowest number.",
+        ),
+        _field(
+            "worst_person_p_fake",
+            pa.float64(),
+            "That person's mean score, 0 to 1, cut to 12 digits.",
+        ),
         _field("threshold", pa.float64(), "`p_fake` from here on means fake.", required=True),
         _field("reducer", pa.string(), "How faces became one score.", required=True),
     ]

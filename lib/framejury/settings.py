@@ -54,7 +54,7 @@ class SamplingSettings(Section):
         1.0, ge=0.01, le=86_400, description="Time between frames of mode every_s, seconds."
     )
     tolerance_s: float = Field(
-        0.25,
+        0.05,
         ge=0,
         le=60,
         description="How far a sample may move from its ideal time to a frame that is cheaper "

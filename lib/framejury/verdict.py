@@ -66,9 +66,10 @@ def judge(
     units_of: dict[int, list[int]] = {}
     for unit, who in zip(units, person, strict=True):
         units_of.setdefault(who, []).append(unit)
-    by_person = {who: _mean(theirs) for who, theirs in units_of.items()}
+    by_person = {who: sum(theirs) * UNITS // len(theirs) for who, theirs in units_of.items()}
     worst = max(by_person, key=lambda who: (by_person[who], -who))
-    score = _reduce(sorted(units), by_person[worst], settings)
+    worst_mean = by_person[worst] / UNITS**2
+    score = _reduce(sorted(units), worst_mean, settings)
     total, squares = sum(units), sum(u * u for u in units)
     low, high = interval(
         score,
@@ -90,7 +91,7 @@ def judge(
         frames_scored=frames,
         persons=len(by_person),
         worst_person=worst,
-        worst_person_p_fake=by_person[worst],
+        worst_person_p_fake=worst_mean,
     )
 
 

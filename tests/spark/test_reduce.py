@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import asdict
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from framejury.errors import ReconcileError
 from framejury.schemas import EXTRACTIONS, FACE_SCORES, VERDICTS, Status
 from framejury.settings import VerdictSettings
-from framejury.tables.reduce import Court, reconcile, reduce_verdicts
+from framejury.tables.reduce import Court, judge_scored, reconcile, reduce_verdicts
 from framejury.tables.schema import conform, spark_schema
 from framejury.verdict import judge, unscored
 
@@ -21,23 +24,24 @@ MODEL = "model-a"
 
 
 def face_scores(seed: int) -> list[dict[str, object]]:
-    """Faces of 60 made-up videos: 1 to 40 faces, 1 to 3 persons, some exactly at the threshold."""
+    """Faces of 60 made-up videos: 1 to 3 persons, not all in every frame, some at the threshold."""
     draw = random.Random(seed)
     rows: list[dict[str, object]] = []
     for number in range(60):
         persons = draw.choice([1, 1, 2, 3])
         center, spread = draw.random(), draw.choice([0.0, 0.02, 0.3])
         for frame in range(draw.randint(1, 20)):
-            for person in range(persons):
+            seen = [who for who in range(persons) if who == frame % persons or draw.random() < 0.8]
+            for face_index, person in enumerate(seen):
                 score = min(max(draw.gauss(center, spread), 0.0), 1.0)
                 rows.append(
                     {
                         "video_id": f"v{number:02d}",
                         "run_id": "r",
                         "model_id": MODEL,
-                        "frame_index": frame,
+                        "frame_index": 3 * frame,
                         "pts_s": frame / 25,
-                        "face_index": person,
+                        "face_index": face_index,
                         "person": person,
                         "p_fake": 0.5 if number == 7 else score,
                     }
@@ -172,7 +176,49 @@ def test_result_does_not_depend_on_partitions(spark: SparkSession) -> None:
     assert tables[0].equals(tables[1])
 
 
-def _extracted(spark: SparkSession, ids: list[str]) -> object:
+@pytest.mark.parametrize("reducer", ["mean", "median"])
+def test_only_sums_are_shuffled(spark: SparkSession, tmp_path: Path, reducer: str) -> None:
+    table = pa.Table.from_pylist(face_scores(seed=6), schema=FACE_SCORES)
+    pq.write_table(table, tmp_path / "part-0.parquet")
+    scores = spark.read.schema(spark_schema(FACE_SCORES)).parquet(str(tmp_path))
+    court = Court("run", MODEL, THRESHOLD, VerdictSettings(reducer=reducer))
+    plan = _plan(judge_scored(scores, court))
+    exchanges = [at for at, node in enumerate(plan) if node.startswith("Exchange")]
+    assert [plan[at].split("(")[1].split(", 2")[0] for at in exchanges] == [
+        "video_id",
+        "video_id, person",
+    ]
+    # Read from the leaf up: the first shuffle carries sums of what one task has read.
+    assert "partial_sum" in plan[exchanges[-1] + 1]
+    assert (
+        "ReadSchema: struct<video_id:string,face_index:smallint,person:int,p_fake:float>"
+        in (plan[-1])
+    )
+    lists = [node for node in plan if "collect_list" in node]
+    assert bool(lists) == (reducer == "median"), lists
+
+
+def test_the_join_with_videos_shuffles_no_scores_again(spark: SparkSession) -> None:
+    rows = face_scores(seed=7)
+    scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
+    ids = sorted({str(row["video_id"]) for row in rows})
+    videos = spark.createDataFrame([(video_id,) for video_id in ids], "video_id string")
+    court = Court("run", MODEL, THRESHOLD, VerdictSettings())
+    verdicts = reduce_verdicts(
+        videos.hint("merge"), _extracted(spark, ids).hint("merge"), scores.hint("merge"), court
+    )
+    exchanges = [node for node in _plan(verdicts) if node.startswith("Exchange")]
+    assert len(exchanges) == 4, exchanges  # two of the sums, one of videos, one of extractions
+
+
+def _plan(frame: DataFrame) -> list[str]:
+    """Nodes of the physical plan, root first, without ids of columns and codegen stages."""
+    text = frame._jdf.queryExecution().executedPlan().toString()
+    nodes = [re.sub(r"^[ :+*()\d-]+", "", line) for line in text.splitlines()]
+    return [re.sub(r"#\d+L?", "", node) for node in nodes if node]
+
+
+def _extracted(spark: SparkSession, ids: list[str]) -> DataFrame:
     return spark.createDataFrame(
         [(video_id, Status.EXTRACTED.value, None) for video_id in ids],
         "video_id string, status string, error string",

@@ -22,7 +22,13 @@ from framejury.model.runtime import Scorer
 from framejury.model.source import iter_faces
 from framejury.rows import ExaminePlan, settings_id
 from framejury.settings import Settings
-from framejury.tables.extract import examine_videos, ship_bundle, task_count
+from framejury.tables.extract import (
+    ShippedBundle,
+    examine_units,
+    plan_units,
+    ship_bundle,
+    write_examined,
+)
 from framejury.tables.index import index_archive, videos_table
 from framejury.tables.plan import videos_to_extract, videos_to_judge
 from framejury.tables.score import score_faces
@@ -81,6 +87,13 @@ def _index(spark: SparkSession, world: World) -> None:
     world.ids.update(zip(table["path"].to_pylist(), table["video_id"].to_pylist(), strict=True))
 
 
+def examined(
+    videos: DataFrame, plan: ExaminePlan, bundle: ShippedBundle | None = None
+) -> DataFrame:
+    """Rows of videos, none of them cut."""
+    return examine_units(videos.sparkSession, plan_units(videos, plan, bundle), plan, bundle)
+
+
 def _extract(spark: SparkSession, world: World, settings: Settings) -> int:
     planned = videos_to_extract(
         world.store.snapshot("videos"),
@@ -92,8 +105,7 @@ def _extract(spark: SparkSession, world: World, settings: Settings) -> int:
     if count:
         with world.warehouse.running("extract", NOW) as run:
             plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, True)
-            tasks = task_count(count, settings.spark)
-            world.store.write_together(examine_videos(planned, plan, tasks), run)
+            write_examined(world.store, run, planned, plan)
             facts = {KEEPS_CROPS: True}
             world.warehouse.commit(run, NOW, settings=settings.model_dump(mode="json"), facts=facts)
     return count
@@ -201,7 +213,7 @@ def test_one_pass_scores_as_two_passes_do(spark: SparkSession, world: World) -> 
     bundle = load_bundle(world.bundle_dir)
     shipped = ship_bundle(spark, world.bundle_dir, bundle.model_id)
     plan = ExaminePlan("fused", SETTINGS.model_dump(mode="json"), None, keep_crops=False)
-    rows = examine_videos(world.store.snapshot("videos"), plan, 2, shipped).cache()
+    rows = examined(world.store.snapshot("videos"), plan, shipped).cache()
     fused = rows.where("table = 'face_scores'").orderBy("video_id", "frame_index").collect()
     assert rows.where("table = 'faces'").count() == 0
     assert rows.where("table = 'extractions'").count() == len(world.ids)
@@ -228,7 +240,7 @@ def test_a_night_without_crops_hides_no_kept_face(spark: SparkSession, world: Wo
     before = world.store.faces().count()
     with world.warehouse.running("nightly", NOW) as run:
         plan = ExaminePlan(run.run_id, SETTINGS.model_dump(mode="json"), None, keep_crops=False)
-        world.store.write_together(examine_videos(world.store.snapshot("videos"), plan, 2), run)
+        write_examined(world.store, run, world.store.snapshot("videos"), plan)
         world.warehouse.commit(run, NOW, facts={KEEPS_CROPS: False})
     assert world.store.faces().count() == before > 0
     labelled = {video.row["path"]: video for video in labelled_videos(world.warehouse)}
@@ -264,5 +276,5 @@ def test_any_hadoop_uri_is_listed_and_led_back_to_its_files(
     plan = ExaminePlan("viewfs", SETTINGS.model_dump(mode="json"), None, keep_crops=True)
     videos = spark.createDataFrame(videos_table(entries, "viewfs"))
     ada = videos.where("path = 'RealAda.mp4'")
-    statuses = examine_videos(ada, plan, 1).where("table = 'extractions'").collect()
+    statuses = examined(ada, plan).where("table = 'extractions'").collect()
     assert [row["status"] for row in statuses] == ["extracted"]

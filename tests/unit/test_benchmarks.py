@@ -10,8 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import clips, compare, inputs
+from benchmarks import clips, compare, inputs, two_cores
 from benchmarks.__main__ import available_cores
+from benchmarks.__main__ import main as benchmarks_main
 from benchmarks.contenders import Contender, ContenderError, Run, Series, alternate
 from benchmarks.figure import Figure, document, markdown, text_table
 from benchmarks.rivals import libav, notebook, opencv_seek
@@ -201,6 +202,7 @@ def test_a_ratio_is_of_sums_of_medians_and_its_range_of_repeats() -> None:
     figure = compare.faster("x", (once, often), at_least=30)
     assert (figure.value, figure.low, figure.high) == (30, 9, 45)
     assert figure.met is True
+    assert compare.faster("x", (once, often), at_least=31).met is False
     inverse = compare.slower("x", (often, once), at_most=0.03)
     assert inverse.value == pytest.approx(1 / 30)
     assert inverse.met is False
@@ -214,6 +216,21 @@ def test_over_the_ideal_time_in_per_cent() -> None:
     assert figure.value == pytest.approx(100 * (6 / 4.5 - 1))
     assert (figure.low, figure.high) == pytest.approx((20, 50))
     assert figure.met is False
+
+
+def test_the_reduce_scales_python_up_to_all_rows() -> None:
+    seconds = {"framejury_spark": 4.0, "duckdb": 2.5, "polars": 2.0, "python_reducebykey": 12.0}
+    rows = {f"{name}_rows": 20e6 for name in seconds} | {"python_reducebykey_rows": 2e6}
+    python, duckdb, polars = two_cores.reduce_figures(seconds | rows)
+    assert (python.value, python.met) == (30, True)
+    assert (duckdb.value, duckdb.met) == (1.6, True)
+    assert (polars.value, polars.met) == (2, None)
+
+
+def test_only_known_figures_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        benchmarks_main(["--only", "extract,speed"])
+    assert "speed: not one of extract, frames" in capsys.readouterr().err
 
 
 FACTS = {

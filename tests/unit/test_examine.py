@@ -91,8 +91,8 @@ def test_a_face_is_found_where_it_is(examiner: Examiner, face_clip: Path) -> Non
     rows = rows_of(examiner, face_clip)
     extraction, faces = rows[0], of_table(rows, "faces")
     assert extraction["status"] == Status.EXTRACTED and extraction["error"] is None
-    assert [face["frame_index"] for face in faces] == [0, 12, 21]
-    assert [face["pts_s"] for face in faces] == pytest.approx([0.0, 0.48, 0.84])
+    assert [face["frame_index"] for face in faces] == [3, 12, 21]
+    assert [face["pts_s"] for face in faces] == pytest.approx([0.12, 0.48, 0.84])
     frames = clips.face_frames(25)
     for face in faces:
         box, region = face["box"], face["crop_region"]

@@ -89,12 +89,23 @@ def test_neighbourhood_is_twice_the_box_within_the_picture():
     assert pyramid.neighbourhood(Box(500, 30, 20, 30), size).width == 0
 
 
-def test_a_reduced_part_is_that_part_of_the_picture():
-    image = np.zeros((60, 90, 3), np.uint8)
-    image[20:50, 40:70] = [200, 100, 50]
-    part = pyramid.reduced_part(image, Region(40, 20, 30, 30), 0.5)
-    assert part.shape == (1, 3, 15, 15)
-    np.testing.assert_allclose(part[0].min(axis=(1, 2)), [200, 100, 50], rtol=1e-6)
-    np.testing.assert_allclose(part[0].max(axis=(1, 2)), [200, 100, 50], rtol=1e-6)
-    assert pyramid.reduced_part(image, Region(40, 20, 30, 22), 0.5) is None  # 11 pixels
-    assert pyramid.reduced_part(image, Region(40, 20, 0, 30), 0.5) is None
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 119), st.integers(0, 89), st.integers(0, 119), st.integers(0, 89))
+def test_a_part_is_cut_from_the_whole_at_even_pixels(x, y, width, height):
+    image = np.random.default_rng(1).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    levels = Pyramid(Size(90, 120), [0.6, 0.47])
+    region = Region(x, y, min(width, 120 - x), min(height, 90 - y))
+    for rank, whole in enumerate([planes.copy() for planes in levels.reduced(image)]):
+        scale = levels.scales[rank]
+        found = levels.part(image, rank, region)
+        if found is None:
+            assert min(region.width, region.height) * scale < CELL_PX
+            continue
+        part, where = found
+        assert where.x % 2 == where.y % 2 == 0
+        assert where.x <= region.x * scale
+        assert where.y <= region.y * scale
+        bottom, right = where.y + where.height, where.x + where.width
+        assert right == whole.shape[3] or right >= (region.x + region.width) * scale
+        assert bottom == whole.shape[2] or bottom >= (region.y + region.height) * scale
+        np.testing.assert_array_equal(part, whole[:, :, where.y : bottom, where.x : right])

@@ -8,6 +8,7 @@ the container cannot tell packets apart, every frame up to the last one is decod
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -123,7 +124,7 @@ class VideoFile:
             segments.append(((first, stop), cost_s))
         return segments
 
-    def frames(self, ranks: Indices) -> Iterator[SampledFrame]:
+    def frames(self, ranks: Indices, stop: int | None = None) -> Iterator[SampledFrame]:
         """The frames of these ranks in presentation order.
 
         A frame that cannot be decoded whole is replaced by the next one that can; `damage`
@@ -131,9 +132,11 @@ class VideoFile:
 
         Args:
             ranks: int64 (k,), increasing; of `choose`, or a stretch of them.
+            stop: where the next stretch starts. What replaces a frame there is given by that
+                one, and to find none here is no failure.
 
         Raises:
-            MediaError: `unreadable` when none of them can be decoded, `too_large`
+            MediaError: `unreadable` when none of them (of all) can be decoded, `too_large`
                 when a frame inside the stream exceeds `limits.frame_px`.
         """
         if self.frames_decoded:
@@ -153,6 +156,8 @@ class VideoFile:
             for rank, frame in self._decode_all():
                 if rank < wanted[0]:
                     continue
+                if stop is not None and rank >= stop:
+                    break
                 while wanted and wanted[0] <= rank:
                     wanted.pop(0)
                 found += 1
@@ -165,7 +170,7 @@ class VideoFile:
             self._bad_frames and f"damaged frames left out: {self._bad_frames}",
             found < len(ranks) and f"{found} of {len(ranks)} planned frames could be read",
         )
-        if found == 0 and len(ranks):
+        if found == 0 and len(ranks) and stop is None:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
 
     def _sampled(self, rank: int, frame: av.VideoFrame) -> SampledFrame:
@@ -212,6 +217,9 @@ class VideoFile:
             yield from context.decode(None)
             context.flush_buffers()
         except av.error.FFmpegError as error:
+            # What was decoded before that is sound, and waits in the decoder for its turn.
+            with suppress(av.error.FFmpegError):
+                yield from context.decode(None)
             raise _IrregularError from error
 
     def _exact_rank(self, frame: av.VideoFrame) -> int:

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
-from pyspark import SparkFiles
+import pyarrow.compute as pc
+from pyspark import SparkFiles, TaskContext
+from pyspark.resource import ResourceInformation
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.config import settings_from
+from framejury.packing import (
+    Seconds,
+    estimate_costs_s,
+    estimate_survey_costs_s,
+    grows_with_length,
+    pack,
+)
+from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.settings import SparkSettings
+from framejury.tables.progress import progress
 from framejury.tables.schema import spark_schema
+from framejury.tables.segments import settle_segments
+from framejury.tables.store import Store
+from framejury.warehouse import Run
 
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
     from framejury.examiner import Examiner
-    from framejury.rows import ExaminePlan
 
-_JOB_COLUMNS = ("video_id", "uri", "bytes", "modified_at")
+_VIDEO = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("uri", pa.string()),
+        ("bytes", pa.int64()),
+        ("modified_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+_CUT = [("segment", pa.int32()), ("first", pa.int64()), ("stop", pa.int64())]
+_UNIT = pa.schema([*_VIDEO, ("content_id", pa.string()), *_CUT])
+_SURVEYED = pa.schema(
+    [("video_id", pa.string()), ("content_id", pa.string()), *_CUT, ("cost_s", pa.float64())]
+)
+_TASK = "task"
 
 
 @dataclass(frozen=True)
@@ -52,65 +79,218 @@ def ship_bundle(spark: SparkSession, directory: Path, model_id: str) -> ShippedB
     return ShippedBundle(name)
 
 
-def task_count(videos: int, settings: SparkSettings) -> int:
-    """How many tasks the videos are divided into, at least one."""
-    return max(1, min(math.ceil(videos / settings.videos_per_task), settings.max_tasks))
+@dataclass(frozen=True)
+class Units:
+    """What a stage works on: videos, and segments of those that were cut.
+
+    Attributes:
+        rows: columns of `_UNIT`, one row a video or a segment.
+        costs_s: float64 (n,), estimated seconds on one core of each.
+        segments: how many each video was cut into, of those that were.
+    """
+
+    rows: pa.Table
+    costs_s: Seconds
+    segments: dict[str, int]
 
 
-def examine_videos(
+def write_examined(
+    store: Store,
+    run: Run,
     videos: DataFrame,
     plan: ExaminePlan,
-    tasks: int,
+    bundle: ShippedBundle | None = None,
+) -> None:
+    """Examine videos and write the run's rows of `extractions`, `faces` and `face_scores`.
+
+    Args:
+        store: of the warehouse.
+        run: under way.
+        videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
+        plan: what to do with each; its `bundle_dir` and `device` are filled in on the executor.
+        bundle: scores faces with it; None only extracts.
+    """
+    units = plan_units(videos, plan, bundle)
+    done = videos.sparkSession.sparkContext.accumulator(0)
+    rows = examine_units(videos.sparkSession, units, plan, bundle, done)
+    noun = "videos and segments" if units.segments else "videos"
+    with progress(noun, units.rows.num_rows, lambda: done.value):
+        store.write_together(rows, run)
+    if units.segments:
+        settle_segments(videos.sparkSession, store, run, units.segments, keep_crops=plan.keep_crops)
+
+
+def plan_units(videos: DataFrame, plan: ExaminePlan, bundle: ShippedBundle | None = None) -> Units:
+    """Videos as units of work; long ones are opened, in a stage of their own, and cut.
+
+    Only where a longer video has more to look at. One whose survey fails stays whole: the
+    pass over it will say what is wrong with it.
+
+    Args:
+        videos, plan, bundle: as in `write_examined`.
+    """
+    settings = settings_from(plan.settings)
+    rows = videos.select(*_VIDEO.names).toArrow().cast(_VIDEO)
+    sizes = rows["bytes"].to_numpy()
+    costs_s = estimate_costs_s(sizes, settings.sampling)
+    rows = _with_nulls(rows)
+    large = sizes >= settings.spark.survey_bytes
+    if not grows_with_length(settings.sampling) or not large.any():
+        return Units(rows, costs_s, {})
+    surveyed = _survey(videos.sparkSession, rows.filter(pa.array(large)), plan, bundle)
+    place = pc.index_in(rows["video_id"], surveyed["video_id"].combine_chunks())
+    known = place.is_valid().to_numpy()
+    costs_s[known] = surveyed["cost_s"].to_numpy()[place.drop_null().to_numpy()]
+    counts = Counter(surveyed["video_id"].to_pylist())
+    cut = {video_id: count for video_id, count in counts.items() if count > 1}
+    ids = pa.array(list(cut), pa.string())
+    whole = pc.invert(pc.is_in(rows["video_id"], ids))
+    parts = surveyed.filter(pc.is_in(surveyed["video_id"], ids))
+    parts = parts.join(rows.select(_VIDEO.names), "video_id")
+    return Units(
+        pa.concat_tables([rows.filter(whole), parts.select(_UNIT.names).cast(_UNIT)]),
+        np.concatenate([costs_s[whole.to_numpy()], parts["cost_s"].to_numpy()]),
+        cut,
+    )
+
+
+def examine_units(
+    spark: SparkSession,
+    units: Units,
+    plan: ExaminePlan,
     bundle: ShippedBundle | None = None,
     done: Accumulator[int] | None = None,
 ) -> DataFrame:
     """Rows of `extractions`, `faces` and `face_scores` (schema `rows.ROWS`).
 
-    Args:
-        videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
-        plan: what to do with each; its `bundle_dir` is filled in on the executor.
-        tasks: how many tasks.
-        bundle: scores faces with it; None only extracts.
-        done: counts finished videos, for progress.
-    """
-    from framejury.rows import ROWS
+    Rows of segments are addressed to the staging table; `settle_segments` makes tables of them.
 
-    # Dealt out by size, so that no task gets all the large files.
-    dealt = videos.select(*_JOB_COLUMNS).orderBy(F.col("bytes").desc()).repartition(tasks)
-    return dealt.mapInArrow(_partition_function(plan, bundle, done), spark_schema(ROWS))
+    Args:
+        spark: the session.
+        units: from `plan_units`.
+        plan, bundle: as in `write_examined`.
+        done: counts finished units, for progress.
+    """
+
+    def examine(examiner: Examiner, row: dict[str, Any]) -> pa.RecordBatch:
+        return examiner.examine(_job(row))
+
+    dealt = _dealt(spark, units.rows, units.costs_s, settings_from(plan.settings).spark)
+    work = _partition_function(examine, plan, bundle, done)
+    return dealt.mapInArrow(work, spark_schema(ROWS))
+
+
+def _survey(
+    spark: SparkSession, videos: pa.Table, plan: ExaminePlan, bundle: ShippedBundle | None
+) -> pa.Table:
+    """Rows of `_SURVEYED`, one a segment; none of a video that cannot be surveyed."""
+
+    def survey(examiner: Examiner, row: dict[str, Any]) -> pa.RecordBatch:
+        found = examiner.survey(_job(row))
+        parts = [] if found is None else zip(found.segments, found.costs_s, strict=True)
+        segments = [
+            {
+                "video_id": row["video_id"],
+                "content_id": found.content_id if found is not None else None,
+                "segment": segment.number,
+                "first": segment.first,
+                "stop": segment.stop,
+                "cost_s": cost_s,
+            }
+            for segment, cost_s in parts
+        ]
+        return pa.RecordBatch.from_pylist(segments, schema=_SURVEYED)
+
+    done = spark.sparkContext.accumulator(0)
+    costs_s = estimate_survey_costs_s(videos["bytes"].to_numpy())
+    dealt = _dealt(spark, videos, costs_s, settings_from(plan.settings).spark)
+    # The plan of the main pass, bundle included: its children are then loaded already.
+    work = _partition_function(survey, plan, bundle, done)
+    with progress("long videos surveyed", videos.num_rows, lambda: done.value):
+        return dealt.mapInArrow(work, spark_schema(_SURVEYED)).toArrow().cast(_SURVEYED)
+
+
+def _dealt(
+    spark: SparkSession, rows: pa.Table, costs_s: Seconds, settings: SparkSettings
+) -> DataFrame:
+    """Rows of units, each in the partition that is its task."""
+    tasks = pack(costs_s, _slots(spark), settings.task_s, settings.max_tasks)
+    numbered = rows.append_column(_TASK, pa.array(tasks, pa.int32()))
+    count = int(tasks.max()) + 1 if len(tasks) else 1
+    return spark.createDataFrame(numbered).repartitionById(count, _TASK).drop(_TASK)
+
+
+def _slots(spark: SparkSession) -> int:
+    """Tasks that run at the same time, once all executors are there."""
+    context = spark.sparkContext
+    conf = context.getConf()
+    if conf.get("spark.dynamicAllocation.enabled", "false") != "true":
+        return context.defaultParallelism
+    executors = int(conf.get("spark.dynamicAllocation.maxExecutors", "0"))  # unset: no bound
+    cores = int(conf.get("spark.executor.cores", "1")) // int(conf.get("spark.task.cpus", "1"))
+    return max(context.defaultParallelism, executors * cores)
+
+
+def _with_nulls(videos: pa.Table) -> pa.Table:
+    """Whole videos as rows of `_UNIT`."""
+    for field in list(_UNIT)[len(_VIDEO) :]:
+        videos = videos.append_column(field, pa.nulls(videos.num_rows, field.type))
+    return videos
+
+
+def _job(row: Mapping[str, Any]) -> VideoJob:
+    segment = None
+    if row["segment"] is not None:
+        segment = Segment(row["segment"], row["first"], row["stop"])
+    return VideoJob(
+        row["video_id"], row["uri"], row["bytes"], row["modified_at"], segment, row["content_id"]
+    )
 
 
 def _partition_function(
-    plan: ExaminePlan, bundle: ShippedBundle | None, done: Accumulator[int] | None
+    work: Callable[[Examiner, dict[str, Any]], pa.RecordBatch],
+    plan: ExaminePlan,
+    bundle: ShippedBundle | None,
+    done: Accumulator[int] | None,
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def examine_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        # Imported on the executor: OpenCV and ONNX Runtime must not load on the driver's
-        # behalf, and never before the worker forks.
-        from framejury.rows import VideoJob
-
         local = plan if bundle is None else replace(plan, bundle_dir=bundle.local_dir())
-        examiner = _examiner(local)
+        gpu = task_gpu()
+        examiner = _examiner(replace(local, device="cpu" if gpu is None else "cuda"), gpu)
         for batch in batches:
             for row in batch.to_pylist():
-                job = VideoJob(row["video_id"], row["uri"], row["bytes"], row["modified_at"])
-                yield examiner.examine(job)
+                yield work(examiner, row)
                 if done is not None:
                     done.add(1)
 
     return examine_partition
 
 
+def task_gpu() -> str | None:
+    """The GPU that Spark assigned to this task (`spark.task.resource.gpu.amount`), or None."""
+    context = TaskContext.get()
+    return None if context is None else first_gpu(context.resources())
+
+
+def first_gpu(resources: Mapping[str, ResourceInformation]) -> str | None:
+    """Address of the GPU among a task's resources; one network uses one."""
+    gpu = resources.get("gpu")
+    addresses: Sequence[str] = [] if gpu is None else gpu.addresses
+    return addresses[0] if addresses else None
+
+
 _examiners: dict[str, Examiner] = {}
 
 
-def _examiner(plan: ExaminePlan) -> Examiner:
+def _examiner(plan: ExaminePlan, gpu: str | None) -> Examiner:
     """This worker's examiner for the plan; kept between tasks, so models load once."""
+    # Imported on the executor, never before the worker forks.
     from framejury.examiner import Examiner
 
-    key = repr(plan)
+    key = repr((plan, gpu))
     if key not in _examiners:
         for old in _examiners.values():
             old.close()
         _examiners.clear()
-        _examiners[key] = Examiner(plan)
+        _examiners[key] = Examiner(plan, gpu)
     return _examiners[key]

@@ -1,8 +1,13 @@
 """The MapReduce step: face scores to one verdict a video, as DataFrame aggregation.
 
 The same rules as `framejury.verdict`, in SQL, with no Python per row. Scores are summed as
-whole millionths: exact, so a rerun with other partitions gives the same bits. One shuffle
-by video carries everything: persons are summed within the partition they land in.
+whole millionths: exact, so a rerun with other partitions gives the same bits.
+
+No face row is ever shuffled: each task first sums what it read by video and person, and only
+those sums travel. They do so twice, by person and then by video, because Spark cannot sum
+before an exchange by fewer columns than it sums by; the second time it is one row a person.
+Reducers that need every score (median, trimmed_mean, top_share) send them along as one array
+a person; the others send none.
 """
 
 from __future__ import annotations
@@ -19,6 +24,12 @@ from framejury.settings import VerdictSettings
 from framejury.verdict import UNITS
 
 _PI = 3.141592653589793
+
+PERSONS_MAX = 2**23
+"""Numbers of persons lie below; a mean in units of 1e-12 (40 bits) beside one fills a long."""
+
+_ORDERED = frozenset({"median", "trimmed_mean", "top_share"})
+"""Reducers that look at scores in order, for which sums are not enough."""
 
 
 @dataclass(frozen=True)
@@ -49,29 +60,45 @@ def reduce_verdicts(
         scores: rows of `face_scores`, all by `court.model_id`.
         court: the rules.
     """
-    summed = _sum_scores(scores, court.settings)
     outcome = extractions.select("video_id", F.col("status").alias("extracted"), "error")
     rows = (
         videos.select("video_id")
         .join(outcome, on="video_id", how="left")
-        .join(summed, on="video_id", how="left")
+        .join(judge_scored(scores, court), on="video_id", how="left")
     )
+    return rows.transform(_with_status).withColumns(
+        {
+            "run_id": F.lit(court.run_id),
+            "model_id": F.lit(court.model_id),
+            "threshold": F.lit(court.threshold),
+            "reducer": F.lit(court.settings.reducer),
+            "verdict": F.coalesce(F.col("verdict"), F.lit(Verdict.INCONCLUSIVE.value)),
+            **{
+                name: F.coalesce(F.col(name), F.lit(0))
+                for name in ("faces_scored", "frames_scored", "persons")
+            },
+        }
+    )
+
+
+def judge_scored(scores: DataFrame, court: Court) -> DataFrame:
+    """One row for each video that has scores, placed by `video_id`.
+
+    Args:
+        scores: rows of `face_scores`, all by `court.model_id`; of its columns only
+            `video_id`, `person`, `face_index` and `p_fake` are read.
+        court: the rules.
+
+    Returns:
+        `video_id`; `faces_scored`, `frames_scored`, `persons`, `worst_person`: int;
+        `worst_person_p_fake`, `p_fake`, `p_fake_low`, `p_fake_high`: double, 0 to 1;
+        `total`, `squares`: long, sums of the scores in millionths and of their squares;
+        `verdict`: string.
+    """
     return (
-        rows.transform(_with_interval, court.settings)
-        .transform(_with_status)
+        _sum_scores(scores, court.settings)
+        .transform(_with_interval, court.settings)
         .transform(_with_verdict, court)
-        .withColumns(
-            {
-                "run_id": F.lit(court.run_id),
-                "model_id": F.lit(court.model_id),
-                "threshold": F.lit(court.threshold),
-                "reducer": F.lit(court.settings.reducer),
-                **{
-                    name: F.coalesce(F.col(name), F.lit(0))
-                    for name in ("faces_scored", "frames_scored", "persons")
-                },
-            }
-        )
     )
 
 
@@ -97,48 +124,58 @@ def reconcile(videos: DataFrame, verdicts: DataFrame) -> int:
 def _sum_scores(scores: DataFrame, settings: VerdictSettings) -> DataFrame:
     """One row a scored video: sums in units, persons, and the reduced score."""
     units = F.floor(F.col("p_fake").cast("double") * UNITS + 0.5)
-    faces = scores.select("video_id", "frame_index", "person", units.alias("units"))
-    # Placed by video once; both aggregations below find their rows already together.
-    placed = faces.repartition("video_id")
-    persons = placed.groupBy("video_id", "person").agg(
+    faces = scores.select("video_id", "person", "face_index", units.alias("units"))
+    ordered = settings.reducer in _ORDERED
+    persons = faces.groupBy("video_id", "person").agg(
         F.count("*").alias("faces"),
+        # Every frame with faces has one of rank 0; telling frames apart would cost a set.
+        F.count_if(F.col("face_index") == 0).alias("frames"),
         F.sum("units").alias("total"),
         F.sum(F.col("units") * F.col("units")).alias("squares"),
-        F.collect_set("frame_index").alias("frames"),
-        F.collect_list("units").alias("all_units"),
+        *([F.collect_list(F.col("units").cast("int")).alias("all_units")] if ordered else []),
     )
-    mean = F.col("total") / (F.lit(UNITS) * F.col("faces"))
-    # The highest mean wins, of equals the lowest number.
-    ranked = F.struct(mean.alias("mean"), (-F.col("person")).alias("minus_person"))
-    videos = persons.groupBy("video_id").agg(
-        F.sum("faces").alias("faces"),
-        F.sum("total").alias("total"),
-        F.sum("squares").alias("squares"),
-        F.size(F.array_distinct(F.flatten(F.collect_list("frames")))).alias("frames_scored"),
-        F.count("*").cast("int").alias("persons"),
-        F.max(ranked).alias("worst"),
-        F.flatten(F.collect_list("all_units")).alias("all_units"),
+    # The highest mean wins, of equals the lowest number: both in one integer, for Spark sorts
+    # where a maximum is of anything else.
+    mean = F.expr(f"(total * {UNITS}) div faces")
+    ranked = mean * F.lit(PERSONS_MAX) + (PERSONS_MAX - 1 - F.col("person"))
+    # Placed by hand: Spark would first sum again, and few videos have persons to sum.
+    videos = (
+        persons.repartition("video_id")
+        .groupBy("video_id")
+        .agg(
+            F.sum("faces").alias("faces"),
+            F.sum("frames").alias("frames"),
+            F.sum("total").alias("total"),
+            F.sum("squares").alias("squares"),
+            F.count("*").alias("persons"),
+            F.max(ranked).alias("worst"),
+            *([F.flatten(F.collect_list("all_units")).alias("all_units")] if ordered else []),
+        )
     )
     return videos.select(
         "video_id",
         F.col("faces").cast("int").alias("faces_scored"),
-        "frames_scored",
-        "persons",
+        F.col("frames").cast("int").alias("frames_scored"),
+        F.col("persons").cast("int").alias("persons"),
         "total",
         "squares",
-        (-F.col("worst.minus_person")).alias("worst_person"),
-        F.col("worst.mean").alias("worst_person_p_fake"),
+        (PERSONS_MAX - 1 - F.col("worst") % PERSONS_MAX).cast("int").alias("worst_person"),
+        _worst_mean().alias("worst_person_p_fake"),
         _reduced(settings).alias("p_fake"),
     )
 
 
+def _worst_mean() -> Column:
+    return F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)
+
+
 def _reduced(settings: VerdictSettings) -> Column:
-    """`p_fake` of a video by the reducer; columns nobody reads are pruned by Spark."""
+    """`p_fake` of a video by the reducer."""
     faces = F.col("faces")
     if settings.reducer == "mean":
         return F.col("total") / (F.lit(UNITS) * faces)
     if settings.reducer == "worst_person":
-        return F.col("worst.mean")
+        return _worst_mean()
     ordered = F.sort_array("all_units")
     if settings.reducer == "median":
         first = F.floor((faces - 1) / 2)
@@ -165,12 +202,7 @@ def _with_interval(rows: DataFrame, settings: VerdictSettings) -> DataFrame:
     half = _student_t(settings.confidence_level, frames - 1) * F.sqrt(variance / frames)
     low = F.when(frames < 2, F.lit(0.0)).otherwise(F.greatest(score - half, F.lit(0.0)))
     high = F.when(frames < 2, F.lit(1.0)).otherwise(F.least(score + half, F.lit(1.0)))
-    return rows.withColumns(
-        {
-            "p_fake_low": F.when(score.isNotNull(), low),
-            "p_fake_high": F.when(score.isNotNull(), high),
-        }
-    )
+    return rows.withColumns({"p_fake_low": low, "p_fake_high": high})
 
 
 def _student_t(level: float, freedom: Column) -> Column:
@@ -204,7 +236,7 @@ def _with_status(rows: DataFrame) -> DataFrame:
 
 def _with_verdict(rows: DataFrame, court: Court) -> DataFrame:
     score, threshold = F.col("p_fake"), F.lit(court.threshold)
-    undecided = score.isNull() | (F.col("faces_scored") < court.settings.min_faces)
+    undecided = F.col("faces_scored") < court.settings.min_faces
     if court.settings.confidence_level is not None:
         crosses = (F.col("p_fake_low") < threshold) & (threshold <= F.col("p_fake_high"))
         undecided = undecided | crosses

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from framejury.errors import SetupError
 from framejury.schemas import FACE_SCORES
-from framejury.tables.extract import ShippedBundle
+from framejury.tables.extract import ShippedBundle, task_gpu
 from framejury.tables.schema import spark_schema
 
 if TYPE_CHECKING:
@@ -23,16 +25,17 @@ def score_faces(
     bundle: ShippedBundle,
     run_id: str,
     threads: int,
-    batch_size: int,
+    batch_size: int | None,
 ) -> DataFrame:
-    """Rows of `face_scores`, one for each row of `faces`.
+    """Rows of `face_scores`, one for each row of `faces`; on a GPU where Spark assigns one.
 
     Raises (in a task, which fails the job):
         ValueError: a stored crop is damaged; the message names video and frame.
+        SetupError: the GPU that Spark assigned is not usable.
     """
 
     def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        scorer = _scorer(bundle.local_dir(), threads, batch_size)
+        scorer = _scorer(bundle.local_dir(), threads, batch_size, task_gpu())
         for batch in batches:
             scores = scorer.score([_decoded(row) for row in batch.to_pylist()])
             count = batch.num_rows
@@ -60,16 +63,30 @@ def _decoded(row: dict[str, Any]) -> Any:
         ) from error
 
 
-_scorers: dict[tuple[str, int, int], Scorer] = {}
+_scorers: dict[tuple[str, int, int | None, str | None], Scorer] = {}
 
 
-def _scorer(bundle_dir: str, threads: int, batch_size: int) -> Scorer:
+def _scorer(bundle_dir: str, threads: int, batch_size: int | None, gpu: str | None) -> Scorer:
     """This worker's network; kept between tasks."""
     from framejury.model.bundle import load_bundle
     from framejury.model.runtime import Scorer
 
-    key = (bundle_dir, threads, batch_size)
+    key = (bundle_dir, threads, batch_size, gpu)
     if key not in _scorers:
+        if gpu is not None:
+            _claim(gpu)
         _scorers.clear()
-        _scorers[key] = Scorer(load_bundle(bundle_dir), threads=threads, batch_size=batch_size)
+        bundle = load_bundle(bundle_dir)
+        _scorers[key] = Scorer(bundle, threads, batch_size, "cpu" if gpu is None else "cuda")
     return _scorers[key]
+
+
+def _claim(gpu: str) -> None:
+    """Let this process see one GPU only. CUDA looks once, so it cannot change its mind."""
+    claimed = next((key[-1] for key in _scorers if key[-1] is not None), gpu)
+    if claimed != gpu:
+        raise SetupError(
+            f"this Python worker scores on GPU {claimed} and was now given GPU {gpu}; let each "
+            "executor have one GPU: spark.executor.resource.gpu.amount=1"
+        )
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpu

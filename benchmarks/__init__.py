@@ -1,0 +1,1 @@
+"""What framejury costs, against its rivals and the floor: `python -m benchmarks`."""

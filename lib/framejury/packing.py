@@ -1,0 +1,125 @@
+"""Units of work put together into tasks, by an estimate of what each will cost.
+
+Only ratios of these estimates matter. What they get wrong is evened out by handing out small
+tasks last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from framejury.media.plan import SECONDS_A_BYTE
+from framejury.settings import SamplingSettings
+
+FRAME_S = 0.02
+"""Estimated seconds on one core to find and score the faces of one frame."""
+
+OPEN_S = 0.05
+"""Estimated seconds on one core to open a file and send back its rows."""
+
+READ_S_A_BYTE = 2e-9
+"""Estimated seconds to read a byte once, to hash it or to pass over it."""
+
+_GROUP_BYTES = 2 * 2**20
+_KEY_FRAME_BYTES = 2**18
+# A phone's 1080p; used only where the length of a video decides and only its size is known.
+_BYTES_A_SECOND = 600_000
+_BYTES_A_FRAME = 24_000
+
+_SURVEYED_FRAMES = 100
+"""Fewer samples cost much the same whatever the length of the video."""
+
+_SHARE = 3  # a task is at most this part of what is left for one slot
+_LEAST_TASK_S = 0.5  # a task costs Spark some tenths of that
+
+Seconds = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+def grows_with_length(sampling: SamplingSettings) -> bool:
+    """Whether a longer video has more to look at, so that cutting it up gains something."""
+    return sampling.mode in ("all", "every_s") or sampling.frames >= _SURVEYED_FRAMES
+
+
+def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
+    """What videos will cost, from their size alone: nobody has opened them yet.
+
+    Args:
+        size_bytes: int64 (n,).
+        sampling: which frames are looked at.
+
+    Returns:
+        float64 (n,), seconds on one core.
+    """
+    size = np.asarray(size_bytes, np.float64)
+    if sampling.mode == "all":
+        frames, decoded = size / _BYTES_A_FRAME, size
+    elif sampling.mode == "every_s":
+        frames, decoded = size / _BYTES_A_SECOND / sampling.every_s, size
+    else:
+        group_bytes = _KEY_FRAME_BYTES if sampling.mode == "keyframes" else _GROUP_BYTES
+        frames = np.minimum(sampling.frames, size / _BYTES_A_FRAME)
+        decoded = np.minimum(size, float(sampling.frames * group_bytes))
+    # Once to hash the file, twice over its packet headers.
+    read_s = 3 * READ_S_A_BYTE * size
+    return np.asarray(OPEN_S + read_s + SECONDS_A_BYTE * decoded + FRAME_S * frames, np.float64)
+
+
+def estimate_survey_costs_s(size_bytes: Counts) -> Seconds:
+    """What it costs to hash files of these sizes (int64) and read their packet headers."""
+    return np.asarray(OPEN_S + 2 * READ_S_A_BYTE * np.asarray(size_bytes, np.float64), np.float64)
+
+
+def pack(costs_s: Seconds, slots: int, task_s: float, max_tasks: int) -> Counts:
+    """Which task each unit of work belongs to.
+
+    Spark starts tasks in the order of their numbers, so the heaviest comes first (longest
+    processing time first) and small ones fill the gaps at the end.
+
+    Args:
+        costs_s: float64 (n,), estimated seconds of each unit, positive.
+        slots: tasks that run at the same time, count.
+        task_s: aimed at for one task, seconds, while there is much to do; less towards the end.
+        max_tasks: count.
+
+    Returns:
+        int64 (n,) task numbers from 0 without gaps, task 0 the heaviest. A unit is never
+        divided, so one that costs more than `task_s` is a task of its own.
+    """
+    if len(costs_s) == 0:
+        return np.zeros(0, np.int64)
+    order = np.argsort(-costs_s, kind="stable")
+    reached_s = np.cumsum(costs_s[order])
+    middles_s = reached_s - costs_s[order] / 2
+    least_s, most_s = _LEAST_TASK_S, max(task_s, _LEAST_TASK_S)
+    while True:
+        ends_s = _ends(float(reached_s[-1]), slots, least_s, most_s)
+        chunks = np.unique(np.searchsorted(ends_s, middles_s), return_inverse=True)[1]
+        count = int(chunks[-1]) + 1
+        if count <= max_tasks:
+            break
+        least_s, most_s = 1.5 * least_s, 1.5 * most_s
+    loads_s = np.bincount(chunks, costs_s[order], count)
+    number_of = np.empty(count, np.int64)
+    number_of[np.argsort(-loads_s, kind="stable")] = np.arange(count)
+    tasks = np.empty(len(costs_s), np.int64)
+    tasks[order] = number_of[chunks]
+    return tasks
+
+
+def _ends(total_s: float, slots: int, least_s: float, most_s: float) -> Seconds:
+    """Where chunks of work end that shrink with what is left (guided self-scheduling).
+
+    Returns:
+        float64, increasing, in seconds of work; what lies past the last one is one more chunk.
+    """
+    shrinking_from_s = _SHARE * slots * most_s
+    even = int(max(total_s - shrinking_from_s, 0.0) / most_s)
+    ends = [np.arange(1, even + 1) * most_s]
+    done_s = even * most_s
+    tail = []
+    while total_s - done_s > least_s:
+        done_s += min(max((total_s - done_s) / (_SHARE * slots), least_s), most_s)
+        tail.append(done_s)
+    return np.concatenate([*ends, tail])

@@ -55,13 +55,15 @@ class Bench:
 
     @cached_property
     def bundle(self) -> str:
-        """Folder of the bundle with random weights; made in a process of its own (TensorFlow)."""
+        """Folder of the bundle with random weights; made in a process of its own (TensorFlow).
+
+        Made anew in every run: an export of older code is another network to time.
+        """
         folder = self.out / "bundle"
-        if not folder.is_dir():
-            self.log_dir.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-m", "benchmarks.bundle", str(folder)]
-            with (self.log_dir / "bundle.log").open("w") as log:
-                subprocess.run(command, cwd=ROOT, check=True, stdout=log, stderr=log)
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "benchmarks.bundle", str(folder)]
+        with (self.log_dir / "bundle.log").open("w") as log:
+            subprocess.run(command, cwd=ROOT, check=True, stdout=log, stderr=log)
         return str(folder)
 
     @property

@@ -104,11 +104,13 @@ class Bench:
     ) -> Contender:
         return Contender(name, factory, setup, self.cores[-1:], repeats, python)
 
-    def two_cores(self, name: str, factory: str, setup: Mapping[str, Any]) -> Contender:
+    def two_cores(
+        self, name: str, factory: str, setup: Mapping[str, Any], **options: Any
+    ) -> Contender:
         """Raises ContenderError where this process has only one core."""
         if len(self.cores) < 2:
             raise ContenderError("this figure needs two cores, and this process may use one")
-        return Contender(name, factory, {**setup, "cores": 2}, self.cores[:2])
+        return Contender(name, factory, {**setup, "cores": 2}, self.cores[:2], **options)
 
     def alternate(
         self,

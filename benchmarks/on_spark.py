@@ -99,6 +99,22 @@ def serial(setup: Values) -> Work:
     return run
 
 
+def busy(setup: Values) -> Work:
+    """The same work on every core at once: what one core takes for all of it beside others."""
+    context = multiprocessing.get_context("spawn")
+    pools = [context.Pool(1, _start, (plan_of(setup),)) for _ in range(setup["cores"])]
+    for pool in pools:
+        atexit.register(pool.terminate)
+
+    def run(request: Values) -> dict[str, Any]:
+        jobs = _jobs(request["videos"])
+        waiting = [pool.map_async(_examine_one, jobs) for pool in pools]
+        (first, *_) = [each.get() for each in waiting]
+        return _judged(pa.Table.from_batches(first))
+
+    return run
+
+
 def reduce(setup: Values) -> Work:
     """`benchmarks.reduce.measure`, which times its contenders itself. Requests: its arguments."""
     from benchmarks.reduce import measure

@@ -310,7 +310,7 @@ class SparkSettings(Section):
         "beforehand and cut into segments, bytes.",
     )
     segment_s: float = Field(
-        60.0,
+        10.0,
         gt=0,
         le=86_400,
         description="Work aimed at for one segment of a long video, estimated seconds on one core.",

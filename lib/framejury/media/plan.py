@@ -8,7 +8,6 @@ free, and pictures that nothing depends on are decoded only when they are wanted
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -209,15 +208,19 @@ def segment_windows(
     if len(ranks) == 0:
         return [(0, len(index.rank))]
     position = np.argsort(index.rank)
-    starts = index.starts()[position[ranks]]
-    breaks = np.flatnonzero(np.diff(starts, prepend=-1) > 0)  # first sample of each group
+    starts = index.starts()
+    sampled = starts[position[ranks]]
+    breaks = np.flatnonzero(np.diff(sampled, prepend=-1) > 0)  # first sample of each group
+    needed = np.concatenate(plan_decode(index, ranks).runs)
+    group = np.searchsorted(sampled[breaks], starts[needed], side="right") - 1
+    decoding_s = np.bincount(group.clip(0), index.costs_s()[needed], len(breaks))
+    group_s = decoding_s + each_s * np.diff(breaks, append=len(ranks))
     windows: list[tuple[int, int]] = []
     first, spent_s = 0, 0.0
-    for begin, stop in pairwise([*breaks.tolist(), len(ranks)]):
-        group_s = plan_decode(index, ranks[begin:stop]).cost_s + each_s * (stop - begin)
-        if begin > first and spent_s + group_s > most_s:
+    for begin, seconds in zip(breaks.tolist(), group_s.tolist(), strict=True):
+        if begin > first and spent_s + seconds > most_s:
             windows.append((int(ranks[first]), int(ranks[begin])))
             first, spent_s = begin, 0.0
-        spent_s += group_s
+        spent_s += seconds
     windows.append((int(ranks[first]), len(index.rank)))
     return windows

@@ -7,6 +7,7 @@ the container cannot tell packets apart, every frame up to the last one is decod
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -141,17 +142,16 @@ class VideoFile:
         """
         if self.frames_decoded:
             raise RuntimeError("a VideoFile is decoded once; open it again")
-        wanted = ranks.tolist()
         found = 0
         self._group_starts = self._first_of_groups(ranks)
         try:
             if self._packets.index is not None:
                 for rank, frame in self._decode_planned(plan_decode(self._packets.index, ranks)):
-                    wanted.remove(rank)
                     found += 1
                     yield self._sampled(rank, frame)
         except _IrregularError:
             pass
+        wanted = deque(ranks[found:].tolist())
         if wanted:
             for rank, frame in self._decode_all():
                 if rank < wanted[0]:
@@ -159,7 +159,7 @@ class VideoFile:
                 if stop is not None and rank >= stop:
                     break
                 while wanted and wanted[0] <= rank:
-                    wanted.pop(0)
+                    wanted.popleft()
                 found += 1
                 yield self._sampled(rank, frame)
                 if not wanted:
@@ -188,23 +188,23 @@ class VideoFile:
         return frozenset(ranks[np.diff(starts, prepend=-1) > 0].tolist())
 
     def _decode_planned(self, plan: DecodePlan) -> Iterator[tuple[int, av.VideoFrame]]:
-        """(rank, frame) of each frame of the plan, decoding only what it lists.
+        """(rank, frame) of each frame of the plan in its order, decoding only what it lists.
 
         Raises:
-            _IrregularError: something was not as the first pass saw it, or is damaged; what
-                was yielded before is sound.
+            _IrregularError: something was not as the first pass saw it, or is damaged, or a
+                frame of the plan did not come; what was yielded before is sound.
         """
-        wanted = set(plan.ranks.tolist())
+        wanted = deque(plan.ranks.tolist())
         self._reopen()
         reader = _PacketReader(self._container, self._stream, self._packets)
         for run in plan.runs:
             for frame in self._decode_run(reader, run):
                 self.frames_decoded += 1
                 rank = self._exact_rank(frame)
-                if frame.is_corrupt:
+                if frame.is_corrupt or (wanted and rank > wanted[0]):
                     raise _IrregularError
-                if rank in wanted:
-                    wanted.remove(rank)
+                if wanted and rank == wanted[0]:
+                    wanted.popleft()
                     yield rank, frame
         if wanted:
             raise _IrregularError

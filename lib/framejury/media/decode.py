@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import av
 import av.error
@@ -22,27 +22,19 @@ from framejury.errors import MediaError
 from framejury.media.picture import Picture
 from framejury.media.plan import DecodePlan, move_to_cheap, plan_decode, segment_windows
 from framejury.media.probe import (
-    Packets,
     check_limits,
     open_container,
     picture_stream,
     read_packets,
     too_many_pixels,
 )
+from framejury.media.reader import IrregularError, PacketReader, stored_packets
 from framejury.media.sample import Indices, choose_frames
 from framejury.records import SampledFrame
 from framejury.schemas import Status
 from framejury.settings import LimitSettings, SamplingSettings
 
 _EXCHANGED_MODES = ("uniform", "random", "every_s")
-_SEEK_BYTES = 8 * 2**20
-"""From here on the container is asked to jump; less is read faster than found."""
-_WITHOUT_INDEX = ("mpegts", "mpeg")
-"""Containers that land anywhere near the place asked for; they are read through."""
-
-
-class _IrregularError(Exception):
-    """The packets are not what the first pass saw, or do not decode cleanly."""
 
 
 class VideoFile:
@@ -149,7 +141,7 @@ class VideoFile:
                 for rank, frame in self._decode_planned(plan_decode(self._packets.index, ranks)):
                     found += 1
                     yield self._sampled(rank, frame)
-        except _IrregularError:
+        except IrregularError:
             pass
         wanted = deque(ranks[found:].tolist())
         if wanted:
@@ -191,25 +183,25 @@ class VideoFile:
         """(rank, frame) of each frame of the plan in its order, decoding only what it lists.
 
         Raises:
-            _IrregularError: something was not as the first pass saw it, or is damaged, or a
+            IrregularError: something was not as the first pass saw it, or is damaged, or a
                 frame of the plan did not come; what was yielded before is sound.
         """
         wanted = deque(plan.ranks.tolist())
         self._reopen()
-        reader = _PacketReader(self._container, self._stream, self._packets)
+        reader = PacketReader(self._container, self._stream, self._packets)
         for run in plan.runs:
             for frame in self._decode_run(reader, run):
                 self.frames_decoded += 1
                 rank = self._exact_rank(frame)
                 if frame.is_corrupt or (wanted and rank > wanted[0]):
-                    raise _IrregularError
+                    raise IrregularError
                 if wanted and rank == wanted[0]:
                     wanted.popleft()
                     yield rank, frame
         if wanted:
-            raise _IrregularError
+            raise IrregularError
 
-    def _decode_run(self, reader: _PacketReader, run: Indices) -> Iterator[av.VideoFrame]:
+    def _decode_run(self, reader: PacketReader, run: Indices) -> Iterator[av.VideoFrame]:
         context = self._stream.codec_context
         try:
             for packet in reader.read(run):
@@ -220,13 +212,13 @@ class VideoFile:
             # What was decoded before that is sound, and waits in the decoder for its turn.
             with suppress(av.error.FFmpegError):
                 yield from context.decode(None)
-            raise _IrregularError from error
+            raise IrregularError from error
 
     def _exact_rank(self, frame: av.VideoFrame) -> int:
         ticks = self._packets.ticks
         rank = int(np.searchsorted(ticks, frame.pts)) if frame.pts is not None else len(ticks)
         if rank == len(ticks) or ticks[rank] != frame.pts:
-            raise _IrregularError
+            raise IrregularError
         return rank
 
     def _reopen(self) -> None:
@@ -246,7 +238,7 @@ class VideoFile:
         self._reopen()
         whole = True
         last_rank = -1
-        for packet in _packets(self._container, self._stream):
+        for packet in stored_packets(self._container, self._stream):
             try:
                 frames = packet.decode()
                 bad = packet.is_corrupt
@@ -281,61 +273,6 @@ class VideoFile:
         ):
             return after - 1
         return after
-
-
-class _PacketReader:
-    """Reads the packets that are asked for, in decoding order, from a container just opened."""
-
-    def __init__(self, container: Any, stream: Any, packets: Packets) -> None:
-        index = packets.index
-        assert index is not None
-        self._container, self._stream = container, stream
-        self._ticks = packets.ticks[index.rank]
-        self._position = {tick: at for at, tick in enumerate(self._ticks.tolist())}
-        self._offsets = np.concatenate([[0], np.cumsum(index.bytes)])
-        self._stored = _packets(container, stream)
-        self._next = 0
-        self._jumps = container.format.name not in _WITHOUT_INDEX
-
-    def read(self, run: Indices) -> Iterator[Any]:
-        """The packets at these positions, increasing; what lies between is left out.
-
-        Raises:
-            _IrregularError: one of them is not where the first pass saw it, or is damaged.
-            av.error.FFmpegError: the container cannot jump.
-        """
-        skipped_bytes = self._offsets[run[0]] - self._offsets[self._next]
-        if self._jumps and skipped_bytes > _SEEK_BYTES:
-            self._container.seek(int(self._ticks[run[0]]), stream=self._stream)
-            self._stored = _packets(self._container, self._stream)
-        wanted = iter(run.tolist())
-        next_wanted = next(wanted)
-        for packet in self._stored:
-            if packet.size == 0 or packet.is_discard:
-                continue
-            at = self._position.get(packet.pts, len(self._ticks))
-            if at < next_wanted:
-                continue
-            if at > next_wanted or packet.is_corrupt:
-                break
-            self._next = at + 1
-            yield packet
-            next_wanted = next(wanted, -1)
-            if next_wanted < 0:
-                return
-        raise _IrregularError
-
-
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    """Packets until the end, or until the container itself is damaged."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            yield next(packets)
-        except MemoryError:
-            raise
-        except (StopIteration, av.error.FFmpegError):
-            return
 
 
 def _join(*parts: str | int | None) -> str | None:

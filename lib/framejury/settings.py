@@ -87,11 +87,11 @@ class DetectionSettings(Section):
         "but the shorter side not below this, pixels.",
     )
     follow_s: float = Field(
-        0.4,
+        0.0,
         ge=0,
         le=60,
         description="Frames this close after a full search are searched near its faces only, "
-        "seconds; 0: every frame in full. mtcnn only.",
+        "seconds; 0: every frame in full. Small faces that come and go may be missed. mtcnn only.",
     )
     keep: Literal["all", "largest", "first", "last"] = Field(
         "all", description="Which faces of a frame are kept; first and last as detected."

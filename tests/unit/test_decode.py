@@ -186,6 +186,14 @@ def test_pictures_that_none_depends_on_are_found(tmp_path: Path, name: str) -> N
         assert video.frames_decoded <= 8
 
 
+def test_without_such_pictures_all_of_a_group_up_to_the_sample_is_decoded(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0)
+    with VideoFile(path, LimitSettings()) as video:
+        (frame,) = video.frames(np.array([18]))
+        assert clips.read_frame_number(whole(frame)) == 18
+        assert video.frames_decoded == 7  # from the key frame at 12
+
+
 def test_samples_move_to_key_frames_within_the_tolerance(tmp_path: Path) -> None:
     path = clips.write_clip(tmp_path / "a.mp4", FRAMES, gop=9)
     exact = decode(path, SamplingSettings(frames=3, tolerance_s=0))

@@ -17,7 +17,7 @@ from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Image, SampledFrame
 from framejury.settings import DetectionSettings
 
-DEFAULTS = DetectionSettings()
+FOLLOWING = DetectionSettings(follow_s=0.4)
 FACE = Box(181.6, 63.7, 83.0, 107.4)
 """Of the astronaut, in the 512 x 512 photograph."""
 
@@ -47,11 +47,11 @@ class Counting:
         return self._detector.detect_near(images, boxes)
 
 
-def scene(x: float, y: float, *, side_px: int = 400, width: int = 640) -> Image:
+def scene(x: float, y: float, *, side_px: int = 400, width: int = 640, height: int = 480) -> Image:
     """The astronaut's photograph at (x, y) on grey."""
     photo = cv2.resize(skimage.data.astronaut(), (side_px, side_px), interpolation=cv2.INTER_AREA)
     matrix = np.array([[1.0, 0, x], [0, 1.0, y]])
-    canvas = cv2.warpAffine(photo, matrix, (width, 480), borderValue=(120, 120, 120))
+    canvas = cv2.warpAffine(photo, matrix, (width, height), borderValue=(120, 120, 120))
     return np.asarray(canvas, np.uint8)
 
 
@@ -62,7 +62,7 @@ def frame(pts_s: float, image: Image, *, starts_group: bool = False) -> SampledF
 
 def test_boxes_are_in_pixels_of_the_full_frame(mtcnn: MtcnnDetector) -> None:
     photo = cv2.resize(skimage.data.astronaut(), (1501, 1450), interpolation=cv2.INTER_CUBIC)
-    finder = FaceFinder(mtcnn, DEFAULTS)
+    finder = FaceFinder(mtcnn, FOLLOWING)
     for at_s in (0.0, 0.1):  # in full, then near
         (face,) = finder.find(frame(at_s, np.asarray(photo, np.uint8))).faces
         x, y = 1501 / 512, 1450 / 512
@@ -74,7 +74,7 @@ def test_boxes_are_in_pixels_of_the_full_frame(mtcnn: MtcnnDetector) -> None:
 
 def test_close_frames_are_searched_near_the_faces(mtcnn: MtcnnDetector) -> None:
     counting = Counting(mtcnn)
-    finder = FaceFinder(counting, DEFAULTS)
+    finder = FaceFinder(counting, FOLLOWING)
     exact = FaceFinder(mtcnn, DetectionSettings(follow_s=0))
     for number in range(21):
         shown = frame(number / 25, scene(4.0 * number, 2.0 * number))
@@ -84,9 +84,17 @@ def test_close_frames_are_searched_near_the_faces(mtcnn: MtcnnDetector) -> None:
     assert counting.asked == "F" + 9 * "n" + "F" + 9 * "n" + "F"
 
 
+def test_unless_asked_for_every_frame_is_searched_in_full(mtcnn: MtcnnDetector) -> None:
+    counting = Counting(mtcnn)
+    finder = FaceFinder(counting, DetectionSettings())
+    for number in range(3):
+        finder.find(frame(number / 25, scene(0, 0)))
+    assert counting.asked == "FFF"
+
+
 def test_far_frames_are_searched_in_full(mtcnn: MtcnnDetector) -> None:
     counting = Counting(mtcnn)
-    finder = FaceFinder(counting, DEFAULTS)
+    finder = FaceFinder(counting, FOLLOWING)
     for number in range(3):
         finder.find(frame(number * 0.9, scene(0, 0)))
     assert counting.asked == "FFF"
@@ -95,18 +103,19 @@ def test_far_frames_are_searched_in_full(mtcnn: MtcnnDetector) -> None:
 def test_a_face_that_is_gone_is_searched_for_everywhere(mtcnn: MtcnnDetector) -> None:
     """As after a cut: it is somewhere else, and small."""
     counting = Counting(mtcnn)
-    finder = FaceFinder(counting, DEFAULTS)
-    finder.find(frame(0.0, scene(0, 0)))
-    (face,) = finder.find(frame(0.04, scene(330, 170, side_px=300))).faces
-    assert face.box.x > 400
-    assert counting.asked in ("FnF", "Fn")
-    finder.find(frame(0.08, scene(0, 0, width=642)))  # another size is another picture
+    finder = FaceFinder(counting, FOLLOWING)
+    finder.find(frame(0.0, scene(0, 0, width=1600, height=1000)))
+    small = scene(1200, 700, side_px=260, width=1600, height=1000)
+    (face,) = finder.find(frame(0.04, small)).faces
+    assert face.box.x > 1200
+    assert counting.asked == "FnF"
+    finder.find(frame(0.08, scene(0, 0, width=1602)))  # another size is another picture
     assert counting.asked[-1] == "F"
 
 
 def test_where_a_segment_may_begin_nothing_is_known(mtcnn: MtcnnDetector) -> None:
     counting = Counting(mtcnn)
-    finder = FaceFinder(counting, DEFAULTS)
+    finder = FaceFinder(counting, FOLLOWING)
     finder.find(frame(0.0, scene(0, 0)))
     finder.find(frame(0.04, scene(0, 0), starts_group=True))
     assert counting.asked == "FF"
@@ -116,7 +125,7 @@ def test_a_picture_without_faces_stays_cheap_and_large_ones_are_noticed(
     mtcnn: MtcnnDetector,
 ) -> None:
     counting = Counting(mtcnn)
-    finder = FaceFinder(counting, DEFAULTS)
+    finder = FaceFinder(counting, FOLLOWING)
     blank = np.full((480, 640, 3), 120, np.uint8)
     assert finder.find(frame(0.0, blank)).faces == ()
     assert finder.find(frame(0.04, blank)).faces == ()
@@ -125,7 +134,7 @@ def test_a_picture_without_faces_stays_cheap_and_large_ones_are_noticed(
 
 
 def test_haar_searches_every_frame_in_full() -> None:
-    settings = DetectionSettings(detector="haar")
+    settings = DetectionSettings(detector="haar", follow_s=0.4)
     finder = FaceFinder(make_detector(settings, 1), settings)
     for at_s in (0.0, 0.04):
         (face,) = finder.find(frame(at_s, scene(0, 0))).faces

@@ -3,8 +3,8 @@
 Where frames lie close together a face is where it was. Between two full searches, which are
 `detection.follow_s` apart at most, only the surroundings of the faces of the frame before are
 searched, and the whole picture for large faces. When that finds fewer faces than there were,
-the frame is searched in full, so nobody is lost; somebody new and small is seen at the next
-full search.
+the frame is searched in full, so nobody known is lost; somebody new and small is seen at the next
+full search, and a small face that flickers may be missed until then.
 """
 
 from __future__ import annotations

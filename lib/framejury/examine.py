@@ -42,6 +42,7 @@ from framejury.segments import staged
 from framejury.settings import Settings
 
 _OVERHEAD_RATIO = 0.1
+"""Of a segment's work, what opening the file once more for it may take."""
 
 
 @dataclass

@@ -135,7 +135,10 @@ class LimitSettings(Section):
     """What one video may cost before it gets a status instead of a verdict."""
 
     timeout_s: float = Field(
-        300.0, gt=0, le=86_400, description="Wall-clock seconds for one video; then `timeout`."
+        300.0,
+        gt=0,
+        le=86_400,
+        description="Wall-clock seconds for one video, or one segment of it; then `timeout`.",
     )
     bytes: int = Field(
         64 * 2**30, ge=1, description="Largest file opened, bytes; beyond: `too_large`."

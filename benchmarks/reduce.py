@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 if __name__ == "__main__":  # as a script, only its own folder is searched
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from framejury.rule import Rule
 from framejury.schemas import FACE_SCORES
 from framejury.settings import VerdictSettings
 
@@ -80,7 +81,7 @@ def measure(rows: int, out_dir: Path, repeat: int = 3) -> dict[str, float]:
     folder = make_scores(rows, out_dir.resolve() / f"face_scores_{rows}")
     python_rows = min(rows, PYTHON_ROWS)
     few = make_scores(python_rows, out_dir.resolve() / f"face_scores_{python_rows}")
-    settings = VerdictSettings()
+    settings = VerdictSettings(interval="student")  # what the rivals compute
     rules: dict[str, Any] = {
         "level": settings.confidence_level,
         "min_faces": settings.min_faces,
@@ -209,7 +210,7 @@ def _judged(spark: SparkSession, folder: Path, settings: VerdictSettings) -> Dat
     from framejury.tables.schema import spark_schema
 
     scores = spark.read.schema(spark_schema(FACE_SCORES)).parquet(folder.as_uri())
-    return judge_scored(scores, Court("bench", "bench", THRESHOLD, settings))
+    return judge_scored(scores, Court("bench", "bench", Rule(threshold=THRESHOLD), settings))
 
 
 def _compute(frame: DataFrame) -> None:

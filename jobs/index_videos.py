@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from framejury.archive.entries import videos_table
 from framejury.archive.layouts import VideoEntry
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
 from framejury.settings import IndexSettings
 from framejury.storage import is_local
-from framejury.tables.index import check_archive, check_same_archive, index_archive, videos_table
+from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
 

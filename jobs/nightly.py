@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from framejury.archive.entries import videos_table
 from framejury.commandline import (
     add_bundle,
     add_warehouse,
@@ -24,6 +25,7 @@ from framejury.commandline import (
     now,
     run_command,
     say,
+    say_remark,
     settings_of,
     warn_of_demo,
 )
@@ -32,9 +34,10 @@ from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.rows import ExaminePlan
+from framejury.rule import Rule, rule_facts, rule_in_use
 from framejury.settings import Settings
 from framejury.tables.extract import ship_bundle, write_examined
-from framejury.tables.index import check_archive, check_same_archive, index_archive, videos_table
+from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.plan import videos_to_judge
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
@@ -71,6 +74,7 @@ class Night:
     args: argparse.Namespace
     settings: Settings
     bundle: Bundle
+    rule: Rule
     warehouse: Warehouse
     spark: SparkSession
     store: Store
@@ -90,12 +94,14 @@ def _run(args: argparse.Namespace) -> int:
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
     settings = framed_for(bundle, settings_of(args))
+    rule = rule_in_use(bundle.rule, settings.verdict)
+    say_remark(rule)
     indexing = index_settings(args)
     warehouse = Warehouse.open_or_plan(args.warehouse)
     check_same_archive(warehouse, archive, moved=args.moved)
     with spark_session("nightly") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
-        night = Night(args, settings, bundle, warehouse, spark, store)
+        night = Night(args, settings, bundle, rule, warehouse, spark, store)
         with night.phase("index"):
             entries, notes = index_archive(spark, archive, indexing)
             describe(entries, notes)
@@ -124,12 +130,7 @@ def _judge(night: Night, run: Run, rows: pa.Table, archive: str) -> Commit:
         if count:
             _examine(night, run, planned)
     with night.phase("reduce"):
-        court = Court(
-            run.run_id,
-            bundle.model_id,
-            settings.verdict.threshold_or(bundle.threshold),
-            settings.verdict,
-        )
+        court = Court(run.run_id, bundle.model_id, night.rule, settings.verdict)
         extractions = store.of_run(run, "extractions")
         verdicts = reduce_verdicts(planned, extractions, store.of_run(run, "face_scores"), court)
         store.write(verdicts, run, "verdicts")
@@ -146,6 +147,7 @@ def _judge(night: Night, run: Run, rows: pa.Table, archive: str) -> Commit:
         facts={
             KEEPS_CROPS: night.args.keep_crops,
             "bundle": bundle_facts(bundle),
+            "rule": rule_facts(night.rule),
             "statuses": statuses,
             "seconds": night.seconds,
             "versions": versions(),

@@ -1,4 +1,4 @@
-"""reduce: average the face scores of each video into one verdict, and write the report."""
+"""reduce: the face scores of each video to one verdict by the bundle's rule, and the report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.commandline import (
+    add_warehouse,
+    make_parser,
+    now,
+    run_command,
+    say,
+    say_remark,
+    settings_of,
+)
 from framejury.facts import latest_bundle, versions
+from framejury.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
@@ -27,13 +36,14 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("videos")
     bundle = latest_bundle(warehouse)
-    threshold = settings.verdict.threshold_or(bundle["threshold"])
+    rule = rule_in_use(rule_of_facts(bundle), settings.verdict)
+    say_remark(rule)
     with spark_session("reduce") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         videos = store.snapshot("videos")
         scores = store.face_scores(bundle["model_id"])
         with warehouse.running("reduce", now()) as run:
-            court = Court(run.run_id, bundle["model_id"], threshold, settings.verdict)
+            court = Court(run.run_id, bundle["model_id"], rule, settings.verdict)
             verdicts = reduce_verdicts(videos, store.latest("extractions"), scores, court)
             store.write(verdicts, run, "verdicts")
             written = store.of_run(run, "verdicts")
@@ -44,7 +54,12 @@ def _run(args: argparse.Namespace) -> int:
                 now(),
                 model_id=bundle["model_id"],
                 settings=settings.model_dump(mode="json"),
-                facts={"bundle": bundle, "statuses": statuses, "versions": versions()},
+                facts={
+                    "bundle": bundle,
+                    "rule": rule_facts(rule),
+                    "statuses": statuses,
+                    "versions": versions(),
+                },
             )
         report = make_report(
             warehouse, commit, verdicts=written, scores=scores, videos=videos, now=now()

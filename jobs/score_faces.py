@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from framejury.commandline import (
     add_bundle,
@@ -20,7 +21,7 @@ from framejury.commandline import (
 from framejury.errors import BundleError
 from framejury.facts import bundle_facts
 from framejury.model.bundle import load_bundle
-from framejury.model.manifest import Bundle
+from framejury.model.manifest import Bundle, Framing
 from framejury.tables.extract import ship_bundle
 from framejury.tables.score import score_faces
 from framejury.tables.session import spark_session
@@ -69,14 +70,13 @@ def _run(args: argparse.Namespace) -> int:
 def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
     """A network sees a face as it was trained to; other margins make its scores worthless."""
     for commit in warehouse.with_table("faces"):
-        crops = commit.settings["crops"]
-        found = (crops["margin_ratio"], crops["shape"])
-        wanted = (bundle.framing.margin_ratio, bundle.framing.shape)
+        found, wanted = asdict(Framing.of_crops(commit.settings["crops"])), asdict(bundle.framing)
         if found != wanted:
+            has = ", ".join(f"{name} {value}" for name, value in found.items())
+            needs = " ".join(f"--set crops.{name}={value}" for name, value in wanted.items())
             raise BundleError(
-                f"run {commit.run_id} cut faces with margin_ratio {found[0]}, shape {found[1]}; "
-                f"{bundle.model_id} needs {wanted[0]}, {wanted[1]}: extract again with "
-                f"--all --set crops.margin_ratio={wanted[0]} --set crops.shape={wanted[1]}"
+                f"run {commit.run_id} cut faces with {has}; {bundle.model_id} needs other ones: "
+                f"extract again with --all {needs}"
             )
 
 

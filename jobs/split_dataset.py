@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
+from framejury.archive.pins import read_pins
 from framejury.archive.split import check_leakage, split_videos
 from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
 from framejury.labelled import labelled_videos, split_table
@@ -17,15 +18,25 @@ from framejury.warehouse import Warehouse
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("split", __doc__, ["split"])
     add_warehouse(parser)
+    parser.add_argument(
+        "--sides",
+        metavar="FILE",
+        help="CSV pattern,side that fixes where videos stand; their groups follow, the others "
+        "are divided as usual (default: none)",
+    )
     return run_command(parser, argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
+    pins = None if args.sides is None else read_pins(args.sides)
     warehouse = Warehouse.open(args.warehouse)
     candidates = [video.candidate for video in labelled_videos(warehouse)]
-    placements = split_videos(candidates, settings.split)
+    placements = split_videos(candidates, settings.split, pins)
     check_leakage(placements)
+    if pins is not None:
+        for pin in pins.unused(row.path for row in placements):
+            say(f"  note: {pins.source} line {pin.line} decides about no video: {pin.pattern}")
     with warehouse.running("split", now()) as run:
         warehouse.write(run, "splits", split_table(placements, run.run_id))
         warehouse.commit(run, now(), settings=settings.model_dump(mode="json"))

@@ -13,18 +13,33 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framejury.commandline import add_warehouse, make_parser, run_command, say, settings_of
-from framejury.errors import SetupError, WarehouseError
-from framejury.labelled import describe_data, labelled_videos, only_side, training_source
-from framejury.measure import figures_for_card, judge_labelled, on_side
-from framejury.model.bundle import check_may_replace, with_metrics
+import pyarrow as pa
+
+from framejury.commandline import make_parser, run_command, say, settings_of
+from framejury.errors import CalibrationError, SetupError, WarehouseError
+from framejury.evaluation.calibration import FittedRule, candidate_table
+from framejury.labelled import (
+    LabelledVideo,
+    describe_data,
+    labelled_videos,
+    only_side,
+    training_source,
+)
+from framejury.measure import (
+    cross_fitted_figures,
+    figures_by_set,
+    fit_rule_on,
+)
+from framejury.model.bundle import check_may_replace, with_metrics, with_rule
 from framejury.model.manifest import Bundle, Figure, Framing
 from framejury.model.runtime import Scorer
+from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
+from framejury.rule import NOT_CALIBRATED
 from framejury.schemas import Side
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
@@ -39,7 +54,14 @@ _DEMO_NOTE = "Trained on the demo's clips of three people; its figures say nothi
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("train", __doc__, ["training", "scoring", "verdict"])
-    add_warehouse(parser)
+    parser.add_argument(
+        "--warehouse",
+        metavar="DIR",
+        action="append",
+        required=True,
+        help="folder or URI with faces and a split; repeated, the network learns from all of "
+        "them, and figures go to the first (required)",
+    )
     parser.add_argument(
         "--output", metavar="DIR", required=True, help="folder of the new bundle (required)"
     )
@@ -56,9 +78,9 @@ def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     output = Path(args.output).absolute()
     check_may_replace(output)
-    warehouse = Warehouse.open(args.warehouse)
-    source = training_source(warehouse)
-    framing = _framing(warehouse, source)
+    warehouses = [Warehouse.open(uri) for uri in args.warehouse]
+    source = training_source(*warehouses)
+    framing = _framing(warehouses, source)
     # TensorFlow prints a page of hints about the machine otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -69,8 +91,8 @@ def _run(args: argparse.Namespace) -> int:
         ) from error
     work_dir = output.with_name(f".{output.name}.training")
     trained = train(settings.training, source, work_dir, say)
-    bundle = _pack(args, settings, warehouse, framing, trained)
-    place = warehouse.write_report(f"train-{bundle.model_id}", _training_files(trained))
+    bundle = _pack(args, settings, warehouses, framing, trained)
+    place = warehouses[0].write_report(f"train-{bundle.model_id}", _training_files(trained))
     shutil.rmtree(work_dir)
     for note in bundle.notes:
         say(f"  note: {note}")
@@ -82,7 +104,7 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _framing(warehouse: Warehouse, source: FaceSource) -> Framing:
+def _framing(warehouses: Sequence[Warehouse], source: FaceSource) -> Framing:
     """How the crops were cut; all runs that are trained on must agree.
 
     Raises:
@@ -90,54 +112,103 @@ def _framing(warehouse: Warehouse, source: FaceSource) -> Framing:
     """
     used = {truth.run_id for truth in source.videos.values()}
     found = {
-        (commit.settings["crops"]["margin_ratio"], commit.settings["crops"]["shape"])
-        for commit in warehouse.with_table("faces")
+        Framing.of_crops(commit.settings["crops"]): f"run {commit.run_id} of {place.location.uri}"
+        for place in warehouses
+        for commit in place.with_table("faces")
         if commit.run_id in used
     }
     if len(found) != 1:
-        raise WarehouseError(
-            f"faces were cut in different ways (margin_ratio, shape): {sorted(found)}; "
-            "run `framejury extract --all`"
+        listed = "; ".join(
+            f"margin_ratio {framing.margin_ratio:g}, shape {framing.shape}, shift_ratio "
+            f"{framing.shift_ratio:g} in {run}"
+            for framing, run in found.items()
         )
-    margin_ratio, shape = found.pop()
-    return Framing(margin_ratio=margin_ratio, shape=shape)
+        raise WarehouseError(
+            f"faces were cut in different ways ({listed}); extract all of them with the same "
+            "--set crops...: `framejury extract --all`"
+        )
+    return next(iter(found))
 
 
 def _pack(
     args: argparse.Namespace,
     settings: Settings,
-    warehouse: Warehouse,
+    warehouses: Sequence[Warehouse],
     framing: Framing,
     trained: TrainedNetwork,
 ) -> Bundle:
-    """Export, measure the export on val and test, write the bundle."""
+    """Export, fit the verdict rule on val, measure on val and test, write the bundle."""
     from framejury.model.export import pack_bundle
 
-    videos = labelled_videos(warehouse)
+    videos = labelled_videos(*warehouses)
+    output = Path(args.output).absolute()
+    described = describe_data(warehouses, videos)
     with tempfile.TemporaryDirectory() as scratch:
         draft = pack_bundle(
             trained,
             Path(scratch) / "bundle",
             framing=framing,
             threshold=settings.verdict.threshold_or(_THRESHOLD),
-            data_description=describe_data(warehouse, videos),
+            data_description=described,
             purpose=args.purpose,
             notes=(_DEMO_NOTE,) if args.purpose == "demo" else (),
         )
         scorer = Scorer(draft, settings.scoring.threads, settings.scoring.batch_size)
-        metrics: dict[str, dict[str, Figure]] = {}
-        for side in (Side.VAL, Side.TEST):
-            part = only_side(trained.source, side)
-            if part.videos:
-                verdicts, counts = judge_labelled(
-                    scorer,
-                    part,
-                    on_side(videos, trained.source, side),
-                    settings.verdict,
-                    run_id="train",
-                )
-                metrics[side.value] = figures_for_card(verdicts, counts)
-        return with_metrics(draft, Path(args.output).absolute(), metrics)
+        sides = [
+            _Scored(side, score_faces(scorer, part), _videos_of(part, videos))
+            for side in (Side.VAL, Side.TEST)
+            if (part := only_side(trained.source, side)).videos
+        ]
+        try:
+            fitted = _fit(sides, settings, f"side val of {described}")
+        except CalibrationError as error:
+            metrics = _figures(sides, draft, settings)
+            return with_metrics(draft, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
+        rule = fitted.rule
+        judge = replace(
+            draft, reducer=rule.reducer, calibration=rule.calibration, threshold=rule.threshold
+        )
+        metrics = _figures(sides, judge, settings)
+        metrics[Side.VAL.value] |= cross_fitted_figures(fitted)
+        return with_rule(draft, output, rule, fitted.fit, metrics)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One side of the split: its faces with their scores, and its videos."""
+
+    side: Side
+    scored: pa.Table
+    videos: list[LabelledVideo]
+
+
+def _videos_of(source: FaceSource, videos: Sequence[LabelledVideo]) -> list[LabelledVideo]:
+    return [video for video in videos if video.row["video_id"] in source.videos]
+
+
+def _fit(sides: Sequence[_Scored], settings: Settings, data: str) -> FittedRule:
+    """The verdict rule fitted on val.
+
+    Raises:
+        CalibrationError: val is too small for one.
+    """
+    val = next((part for part in sides if part.side is Side.VAL), None)
+    if val is None:
+        raise CalibrationError("side val has no videos with faces")
+    fitted = fit_rule_on(val.scored, val.videos, settings.verdict, data=data)
+    say(candidate_table(fitted))
+    return fitted
+
+
+def _figures(
+    sides: Sequence[_Scored], bundle: Bundle, settings: Settings
+) -> dict[str, dict[str, Figure]]:
+    """Side, or side and data set -> name -> figure, by the rule of the bundle and no other."""
+    own = settings.verdict.model_copy(update={"reducer": None, "threshold": None})
+    metrics: dict[str, dict[str, Figure]] = {}
+    for part in sides:
+        metrics |= figures_by_set(part.scored, bundle, part.videos, own, side=part.side)
+    return metrics
 
 
 def _warn_of_chance(bundle: Bundle) -> None:

@@ -57,6 +57,10 @@ class LeakageError(UsageError):
     """A group, original, donor or content stands on two sides of a split."""
 
 
+class CalibrationError(UsageError):
+    """There are too few labelled videos to fit a verdict rule on, or the wrong ones."""
+
+
 class SetupError(UsageError):
     """A program or library that this command needs is not installed."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from framejury import __version__
 from framejury.model.manifest import CARD_NAME, Bundle
+from framejury.rule import rule_facts
 from framejury.warehouse import Warehouse
 
 _LIBRARIES = ("pyspark", "av", "onnxruntime", "opencv-python-headless", "numpy", "pyarrow")
@@ -21,6 +22,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "model_id": bundle.model_id,
         "purpose": bundle.purpose,
         "threshold": bundle.threshold,
+        "rule": rule_facts(bundle.rule),
         "metrics": {
             side: {name: asdict(figure) for name, figure in figures.items()}
             for side, figures in bundle.metrics.items()

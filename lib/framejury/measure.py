@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.archive.face_sets import PAIRED_LAYOUT
+from framejury.evaluation.calibration import (
+    FIXED_REDUCERS,
+    TARGET_FPR,
+    FittedRule,
+    fit_rule,
+)
+from framejury.evaluation.crossfit import ScoredVideo
 from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.labelled import LabelledVideo
-from framejury.model.manifest import Figure
+from framejury.model.manifest import Bundle, Figure
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
-from framejury.schemas import VERDICTS, Side, Status
+from framejury.rule import Reducer, Rule, rule_in_use
+from framejury.schemas import VERDICTS, Label, Side, Status
 from framejury.settings import VerdictSettings
-from framejury.verdict import judge, unscored
+from framejury.verdict import FaceScores, face_threshold, judge, unscored
 
 _VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "log_loss")
 _KNOWN = ("path", "uri", "layout", "label", "method", "group")
@@ -37,35 +47,40 @@ def judge_labelled(
         scorer: of the bundle to measure.
         source: their faces.
         videos: every one of them gets a row, faces or not.
-        settings: reducer, least faces, interval, threshold (None: the bundle's).
+        settings: least faces and interval; reducer and threshold where they are not to be the
+            bundle's (`rule_in_use`).
         run_id: written into the rows.
 
     Returns:
         verdicts: columns `evaluation.rows.REPORT_COLUMNS`, one row a video, by path.
         face_counts: columns `evaluation.rows.FACE_COUNT_COLUMNS`.
+
+    Raises:
+        ConfigError: the settings ask for a reducer that the bundle does not carry.
     """
-    bundle = scorer.bundle
-    threshold = settings.threshold_or(bundle.threshold)
-    scored = score_faces(scorer, source)
-    faces = {
-        row["video_id"]: row
-        for row in scored.group_by("video_id")
-        .aggregate([(name, "list") for name in ("p_fake", "frame_index", "person")])
-        .to_pylist()
-    }
+    return judge_scored(score_faces(scorer, source), scorer.bundle, videos, settings, run_id=run_id)
+
+
+def judge_scored(
+    scored: pa.Table,
+    bundle: Bundle,
+    videos: Sequence[LabelledVideo],
+    settings: VerdictSettings,
+    *,
+    run_id: str,
+) -> tuple[pa.Table, pa.Table]:
+    """As `judge_labelled`, of faces that were scored already.
+
+    Args:
+        scored: as `model.scoring.score_faces` gives it, or some of its rows.
+        bundle: whose rule judges; the network is not asked again.
+    """
+    rule = rule_in_use(bundle.rule, settings)
+    faces = _by_video(scored)
     rows = []
     for video in sorted(videos, key=lambda video: str(video.row["path"])):
         found = faces.get(video.row["video_id"])
-        if found is None:
-            result = unscored(_status(video))
-        else:
-            result = judge(
-                found["p_fake_list"],
-                found["frame_index_list"],
-                found["person_list"],
-                settings,
-                threshold,
-            )
+        result = unscored(_status(video)) if found is None else judge(found, rule, settings)
         rows.append(
             asdict(result)
             | {name: video.row[name] for name in ("video_id", *_KNOWN)}
@@ -73,15 +88,87 @@ def judge_labelled(
                 "run_id": run_id,
                 "model_id": bundle.model_id,
                 "error": None,
-                "threshold": threshold,
-                "reducer": settings.reducer,
+                "threshold": rule.threshold,
+                "reducer": rule.reducer.name,
             }
         )
     return _verdict_table(rows), _face_counts(scored, videos)
 
 
-def figures_for_card(verdicts: pa.Table, face_counts: pa.Table) -> dict[str, Figure]:
-    """Figures of one side for `bundle.json` and the model card; undefined ones are left out."""
+def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[ScoredVideo]:
+    """Labelled videos with their face scores, for `fit_rule`; those without faces are left out.
+
+    Args:
+        scored: as `model.scoring.score_faces` gives it.
+        videos: whose faces they are.
+    """
+    faces = _by_video(scored)
+    return [
+        ScoredVideo(
+            p_fake=np.asarray(found.p_fake, np.float32),
+            person=found.person,
+            label=1 if video.row["label"] == Label.FAKE else 0,
+            group=video.row["group"],
+        )
+        for video in sorted(videos, key=lambda video: str(video.row["path"]))
+        if (found := faces.get(video.row["video_id"])) is not None
+    ]
+
+
+def fit_rule_on(
+    scored: pa.Table,
+    videos: Sequence[LabelledVideo],
+    settings: VerdictSettings,
+    *,
+    data: str,
+    target_fpr: float = TARGET_FPR,
+) -> FittedRule:
+    """The verdict rule that fits these videos; what the settings name is not chosen but kept.
+
+    Args:
+        scored: as `model.scoring.score_faces` gives it.
+        videos: whose faces they are, none of them held out.
+        settings: least faces; reducer and threshold where a person has decided.
+        data: what the videos are, in words.
+        target_fpr: share of real videos that may be called fake, above 0 to below 1.
+
+    Raises:
+        CalibrationError: too few videos or groups with enough faces.
+    """
+    reducers: Sequence[Reducer] = FIXED_REDUCERS
+    if settings.reducer is not None:
+        named = settings.reducer != "learned"
+        reducers = [rule_in_use(Rule(), settings).reducer] if named else []
+    return fit_rule(
+        scored_videos(scored, videos),
+        target_fpr=target_fpr,
+        min_faces=settings.min_faces,
+        data=data,
+        reducers=reducers,
+        learned=settings.reducer in (None, "learned"),
+        threshold=settings.threshold,
+    )
+
+
+def cross_fitted_figures(fitted: FittedRule) -> dict[str, Figure]:
+    """What the fit's own videos say of the rule, each judged without its group, for the card."""
+    chosen = fitted.chosen
+    return {
+        f"video_{name}_cross_fitted": Figure(value=getattr(chosen, name))
+        for name in ("auc", "log_loss", "ece", "fpr", "tpr")
+    }
+
+
+def figures_for_card(
+    verdicts: pa.Table, face_counts: pa.Table, face_threshold: float | None = None
+) -> dict[str, Figure]:
+    """Figures of one side for `bundle.json` and the model card; undefined ones are left out.
+
+    Args:
+        verdicts, face_counts: of `judge_labelled`.
+        face_threshold: a face from here on is called fake (`verdict.face_threshold` of the rule,
+            for faces are not calibrated); the videos' threshold when None.
+    """
     overall = video_metrics(verdicts).overall
     intervals = overall.bootstrap.intervals
     figures: dict[str, Figure] = {}
@@ -96,8 +183,9 @@ def figures_for_card(verdicts: pa.Table, face_counts: pa.Table) -> dict[str, Fig
             high=ends.high if ends else None,
             level=overall.bootstrap.level if ends else None,
         )
-    threshold = verdicts["threshold"][0].as_py()
-    faces = face_metrics(face_counts, threshold).labelled
+    if face_threshold is None:
+        face_threshold = verdicts["threshold"][0].as_py()
+    faces = face_metrics(face_counts, face_threshold).labelled
     for name in ("auc", "accuracy"):
         value = getattr(faces, name)
         if value is not None:
@@ -105,13 +193,58 @@ def figures_for_card(verdicts: pa.Table, face_counts: pa.Table) -> dict[str, Fig
     return figures
 
 
+def figures_by_set(
+    scored: pa.Table,
+    bundle: Bundle,
+    videos: Sequence[LabelledVideo],
+    settings: VerdictSettings,
+    *,
+    side: Side,
+) -> dict[str, dict[str, Figure]]:
+    """Figures of a side, and of each data set on it, for `bundle.json` and the model card.
+
+    Face sets have one picture a video, so they have figures of their own and do not count
+    among the videos of the side, unless it has no others.
+
+    Args:
+        scored: as `model.scoring.score_faces` gives it.
+        videos: of the side.
+        side: names the figures: `test`, and `test, SET` for each set.
+    """
+    whole = [video for video in videos if video.row["layout"] != PAIRED_LAYOUT]
+    sets: dict[str, list[LabelledVideo]] = {}
+    for video in sorted(videos, key=lambda video: video.dataset):
+        sets.setdefault(video.dataset, []).append(video)
+    parts = {side.value: whole or list(videos)}
+    if len(sets) > 1:
+        parts |= {f"{side.value}, {name}": members for name, members in sets.items()}
+    figures = {}
+    for name, members in parts.items():
+        ids = pa.array([video.row["video_id"] for video in members], pa.string())
+        faces = scored.filter(pc.is_in(scored["video_id"], value_set=ids))
+        verdicts, counts = judge_scored(faces, bundle, members, settings, run_id=name)
+        figures[name] = figures_for_card(verdicts, counts, face_threshold(bundle.rule))
+    return figures
+
+
 def on_side(videos: Sequence[LabelledVideo], source: FaceSource, side: Side) -> list[LabelledVideo]:
-    """The videos whose faces stand on one side."""
+    """The videos whose faces stand on one side; stills are left out, as no videos to judge."""
     return [
         video
         for video in videos
-        if (truth := source.videos.get(video.row["video_id"])) and truth.side is side
+        if (truth := source.videos.get(video.row["video_id"]))
+        and truth.side is side
+        and not truth.still
     ]
+
+
+def _by_video(scored: pa.Table) -> dict[str, FaceScores]:
+    names = [part.name for part in fields(FaceScores)]
+    lists = scored.group_by("video_id").aggregate([(name, "list") for name in names]).to_pylist()
+    return {
+        row["video_id"]: FaceScores(**{name: row[f"{name}_list"] for name in names})
+        for row in lists
+    }
 
 
 def _status(video: LabelledVideo) -> Status:

@@ -139,7 +139,8 @@ VIDEOS = pa.schema(
         _field(
             "layout",
             pa.string(),
-            "Which rule named it: dfdc, ffpp, celebdf, labels_csv, plain.",
+            "Which rule named it: dfdc, ffpp, celebdf, labels_csv, plain; of imported pictures "
+            "face_set or still.",
             required=True,
         ),
         _field("label", pa.string(), "REAL or FAKE; null when unknown."),
@@ -220,7 +221,12 @@ FACES = pa.schema(
             "What part of the frame the crop shows (box and margin, clipped), pixels.",
             required=True,
         ),
-        _field("crop", pa.binary(), "The crop as an image file: JPEG 4:4:4 or PNG."),
+        _field(
+            "crop",
+            pa.binary(),
+            "The crop as an image file: JPEG 4:4:4 or PNG; an imported picture that needed no "
+            "cut as it came.",
+        ),
     ]
 )
 
@@ -245,9 +251,14 @@ VERDICTS = pa.schema(
         _field("status", pa.string(), "How the video ended.", required=True),
         _field("error", pa.string(), "What went wrong, in words; null when nothing did."),
         _field("verdict", pa.string(), "fake, real or inconclusive.", required=True),
-        _field("p_fake", pa.float64(), "Score of the video, 0 to 1; null when not scored."),
-        _field("p_fake_low", pa.float64(), "Lower end of the interval of `p_fake`."),
-        _field("p_fake_high", pa.float64(), "Upper end of the interval of `p_fake`."),
+        _field(
+            "p_fake",
+            pa.float64(),
+            "Score of the video, 0 to 1, calibrated where the bundle says so and the settings did "
+            "not name another reducer; null when not scored.",
+        ),
+        _field("p_fake_low", pa.float64(), "Lower end of its interval, on the same scale."),
+        _field("p_fake_high", pa.float64(), "Upper end of its interval, on the same scale."),
         _field("faces_scored", pa.int32(), "Faces behind the score.", required=True),
         _field("frames_scored", pa.int32(), "Frames those faces come from.", required=True),
         _field("persons", pa.int32(), "Different persons among those faces.", required=True),
@@ -259,10 +270,12 @@ VERDICTS = pa.schema(
         _field(
             "worst_person_p_fake",
             pa.float64(),
-            "That person's mean score, 0 to 1, cut to 12 digits.",
+            "That person's mean score, 0 to 1, cut to 12 digits; never calibrated.",
         ),
         _field("threshold", pa.float64(), "`p_fake` from here on means fake.", required=True),
-        _field("reducer", pa.string(), "How faces became one score.", required=True),
+        _field(
+            "reducer", pa.string(), "How faces became one score: `verdict.reducer`.", required=True
+        ),
     ]
 )
 

@@ -3,26 +3,27 @@
 `tables.reduce` computes the same in Spark SQL; a test holds them together. Scores are
 summed as whole millionths, so the result does not depend on the order of the faces.
 
-The interval is Student's, `p ± t(level, frames - 1) * s / sqrt(frames)`, with `s` the
-standard deviation of the face scores. Frames count, not faces: two faces of one frame
-share its light and compression and are no independent witnesses.
+    face scores --reducer--> one score --calibration--> p_fake --threshold--> verdict
+
+The rule comes from the bundle (`framejury.rule`), the interval from `framejury.interval`.
+Calibration never falls, so the ends of the interval pass through it like the score.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
+from framejury.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
+from framejury.rule import Reducer, Rule
+from framejury.scale import UNITS, calibrated, in_steps, sigmoid
 from framejury.schemas import Status, Verdict
 from framejury.settings import VerdictSettings
-
-UNITS = 1_000_000
-"""Scores are whole numbers of 1/UNITS while they are summed."""
 
 
 @dataclass(frozen=True)
@@ -41,53 +42,67 @@ class Judgement:
     worst_person_p_fake: float | None = None
 
 
-def judge(
-    p_fake: Sequence[float] | npt.NDArray[np.float32],
-    frame_index: Sequence[int],
-    person: Sequence[int],
-    settings: VerdictSettings,
-    threshold: float,
-) -> Judgement:
+@dataclass(frozen=True, kw_only=True)
+class FaceScores:
+    """The scored faces of one video, in any order, n >= 1.
+
+    Attributes:
+        p_fake: (n,) their scores, 0 to 1.
+        frame_index: (n,) the frame of each.
+        pts_s: (n,) the time of that frame, seconds from the first.
+        person: (n,) who it is.
+    """
+
+    p_fake: Sequence[float] | npt.NDArray[np.float32]
+    frame_index: Sequence[int]
+    pts_s: Sequence[float]
+    person: Sequence[int]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.p_fake), len(self.frame_index), len(self.pts_s), len(self.person)}
+        if len(lengths) > 1:
+            raise ValueError(f"columns of faces must be of one length, got {sorted(lengths)}")
+
+
+def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement:
     """The verdict on a video whose faces were scored.
 
     Args:
-        p_fake: (n,) scores of its faces, 0 to 1, n >= 1.
-        frame_index: (n,) the frame of each face.
-        person: (n,) the person of each face.
-        settings: reducer, least number of faces, level of the interval.
-        threshold: `p_fake` from here on means fake.
+        faces: of the video.
+        rule: reducer, calibration and threshold in use (`rule_in_use`).
+        settings: least number of faces, kind and level of the interval.
 
     Raises:
         ValueError: no scores, or a score outside 0 to 1 (NaN included).
     """
-    units = _units(p_fake)
-    count = len(units)
-    frames = len(set(frame_index))
-    units_of: dict[int, list[int]] = {}
-    for unit, who in zip(units, person, strict=True):
-        units_of.setdefault(who, []).append(unit)
-    by_person = {who: sum(theirs) * UNITS // len(theirs) for who, theirs in units_of.items()}
+    units = _units(faces.p_fake)
+    frames = len(set(faces.frame_index))
+    by_person = _person_means(units, faces.person)
     worst = max(by_person, key=lambda who: (by_person[who], -who))
-    worst_mean = by_person[worst] / UNITS**2
-    score = _reduce(sorted(units), worst_mean, settings)
-    total, squares = sum(units), sum(u * u for u in units)
-    low, high = interval(
-        score,
-        total_units=total,
-        square_units=squares,
-        faces=count,
-        frames=frames,
-        settings=settings,
+    ordered, worst_mean = sorted(units), by_person[worst] / UNITS**2
+    # Who is judged is who is resampled.
+    whose = worst if rule.reducer.name == "worst_person" else None
+    shifts = _shifts(units, faces, whose, frames, settings)
+    score, low, high = (
+        float(calibrated(_reduce(ordered, worst_mean, rule.reducer, shift), rule.calibration))
+        for shift in (0.0, *shifts)
     )
+    if shifts == UNKNOWN:
+        low, high = 0.0, 1.0
     return Judgement(
         status=Status.SCORED,
         verdict=decide(
-            score, low=low, high=high, faces=count, threshold=threshold, settings=settings
+            score,
+            low=low,
+            high=high,
+            faces=len(units),
+            threshold=rule.threshold,
+            settings=settings,
         ),
         p_fake=score,
         p_fake_low=low,
         p_fake_high=high,
-        faces_scored=count,
+        faces_scored=len(units),
         frames_scored=frames,
         persons=len(by_person),
         worst_person=worst,
@@ -100,48 +115,50 @@ def unscored(status: Status) -> Judgement:
     return Judgement(status=status, verdict=Verdict.INCONCLUSIVE)
 
 
-def interval(
-    score: float,
-    *,
-    total_units: int,
-    square_units: int,
-    faces: int,
-    frames: int,
-    settings: VerdictSettings,
-) -> tuple[float, float]:
-    """Lower and upper end of the interval around `score`, within 0 to 1.
+def reduced(
+    p_fake: Sequence[float] | npt.NDArray[np.float32], person: Sequence[int], reducer: Reducer
+) -> float:
+    """The score of one video, not calibrated, 0 to 1. Arguments and errors as `judge`.
 
-    One frame says nothing about spread, so its interval is all of 0 to 1; a level of
-    None asks for no interval, and both ends are the score.
+    With u the n scores of the video, in rising order where order matters:
+
+    * mean: sum(u) / n; median: the middle one, or the mean of the two;
+    * trimmed_mean: mean without the lowest and highest floor(trim_ratio * n);
+    * top_share: mean of the highest ceil(top_ratio * n), at least one;
+    * worst_person: the highest of the persons' means;
+    * confidence_weighted: sum(w * u) / sum(w), w = |2u - 1| + 0.1 cut to thousandths. A score
+      near 0.5 counts least. Not monotone: a doubtful face that becomes a surer fake can
+      pull the mean down towards itself;
+    * learned: 1 / (1 + exp(-(intercept + sum(weights * quantiles of u)))), quantiles with
+      straight lines between neighbours, rounded to 1e-9.
     """
-    if settings.confidence_level is None:
-        return score, score
-    if frames < 2:
-        return 0.0, 1.0
-    variance = max(square_units - total_units * total_units / faces, 0.0) / (faces - 1) / UNITS**2
-    half = student_t(settings.confidence_level, frames - 1) * math.sqrt(variance / frames)
-    return max(score - half, 0.0), min(score + half, 1.0)
+    units = _units(p_fake)
+    worst_mean = 0.0
+    if reducer.name == "worst_person":
+        worst_mean = max(_person_means(units, person).values()) / UNITS**2
+    return _reduce(sorted(units), worst_mean, reducer, 0.0)
 
 
-def student_t(level: float, freedom: int) -> float:
-    """Two-sided quantile of Student's t, by Fisher and Cornish's expansion in 1/freedom.
+def face_threshold(rule: Rule) -> float:
+    """The lowest score at which a video of one such face is called fake: for judging faces.
 
-    Exact for 1 and 2 degrees of freedom, where it has a closed form; at 95 % within 0.2 %
-    for 3 and 0.04 % from 4 on; at 99.9 % short by 4 % for 3 and by 0.5 % for 5.
-    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
+    Within 1/UNITS; just above 1 when none is high enough.
     """
-    p = (1 + level) / 2
-    if freedom == 1:
-        return math.tan(math.pi * (p - 0.5))
-    if freedom == 2:
-        alpha = 4 * p * (1 - p)
-        return 2 * (p - 0.5) * math.sqrt(2 / alpha)
-    z = NormalDist().inv_cdf(p)
-    g1 = (z**3 + z) / 4
-    g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    g3 = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    g4 = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
-    return z + g1 / freedom + g2 / freedom**2 + g3 / freedom**3 + g4 / freedom**4
+    if rule.calibration is None and rule.reducer.name != "learned":
+        return rule.threshold
+
+    def called(unit: int) -> bool:
+        score = _reduce([unit], unit / UNITS, rule.reducer, 0.0)
+        return bool(calibrated(score, rule.calibration) >= rule.threshold)
+
+    return bisect_left(range(UNITS + 1), True, key=called) / UNITS
+
+
+def quantiles_of(
+    p_fake: Sequence[float] | npt.NDArray[np.float32], quantiles: Sequence[float]
+) -> list[float]:
+    """What the learned reducer looks at: quantiles of the scores, each 0 to 1."""
+    return _quantiles(sorted(_units(p_fake)), quantiles)
 
 
 def decide(
@@ -170,21 +187,92 @@ def trim_count(faces: int, ratio: float) -> int:
     return math.floor(faces * ratio + 1e-9)
 
 
-def _reduce(ordered: list[int], worst_mean: float, settings: VerdictSettings) -> float:
-    """One score from sorted units, by the reducer of the settings."""
+def _person_means(units: Sequence[int], person: Sequence[int]) -> dict[int, int]:
+    """Mean of each person in units of 1/UNITS**2, cut."""
+    units_of: dict[int, list[int]] = {}
+    for unit, who in zip(units, person, strict=True):
+        units_of.setdefault(who, []).append(unit)
+    return {who: sum(theirs) * UNITS // len(theirs) for who, theirs in units_of.items()}
+
+
+def _shifts(
+    units: Sequence[int],
+    faces: FaceScores,
+    whose: int | None,
+    frames: int,
+    settings: VerdictSettings,
+) -> tuple[float, float]:
+    """How far the ends of the interval lie from the score; UNKNOWN when nothing says it.
+
+    `whose`: only the seconds of this person are drawn; of everyone when None.
+    """
+    if settings.confidence_level is None:
+        return 0.0, 0.0
+    if settings.interval == "student":
+        half = student_shift(
+            settings.confidence_level,
+            total_units=sum(units),
+            square_units=sum(unit * unit for unit in units),
+            faces=len(units),
+            frames=frames,
+        )
+        return -half, half
+    judged = np.full(len(units), True) if whose is None else np.asarray(faces.person) == whose
+    clusters = Clusters(
+        second=np.floor(np.asarray(faces.pts_s, np.float64)[judged]).astype(np.int64),
+        total=np.asarray(units, np.int64)[judged],
+        faces=np.ones(int(judged.sum()), np.int64),
+        lengths=np.array([int(judged.sum())]),
+    )
+    low, high = bootstrap_shifts(clusters, settings.confidence_level)[0].tolist()
+    return low, high
+
+
+def _reduce(ordered: list[int], worst_mean: float, reducer: Reducer, shift: float) -> float:
+    """One score from sorted units, as if every face had `shift` more; within 0 to 1."""
+    if reducer.name == "learned":
+        z = reducer.intercept or 0.0
+        for weight, value in zip(
+            reducer.weights, _quantiles(ordered, reducer.quantiles), strict=True
+        ):
+            z = z + weight * value
+        return float(in_steps(sigmoid(z + shift * math.fsum(reducer.weights))))
+    return min(max(_plain(ordered, worst_mean, reducer) + shift, 0.0), 1.0)
+
+
+def _plain(ordered: list[int], worst_mean: float, reducer: Reducer) -> float:
     count = len(ordered)
-    if settings.reducer == "mean":
-        chosen = ordered
-    elif settings.reducer == "median":
+    if reducer.name == "confidence_weighted":
+        weights = [confidence(unit) for unit in ordered]
+        weighed = sum(w * unit for w, unit in zip(weights, ordered, strict=True))
+        return float(weighed) / float(UNITS * sum(weights))
+    if reducer.name == "median":
         chosen = ordered[(count - 1) // 2 : count // 2 + 1]
-    elif settings.reducer == "trimmed_mean":
-        cut = trim_count(count, settings.trim_ratio)
+    elif reducer.name == "trimmed_mean":
+        cut = trim_count(count, reducer.trim_ratio or 0.0)
         chosen = ordered[cut : count - cut]
-    elif settings.reducer == "top_share":
-        chosen = ordered[count - share_count(count, settings.top_ratio) :]
-    else:
+    elif reducer.name == "top_share":
+        chosen = ordered[count - share_count(count, reducer.top_ratio or 1.0) :]
+    elif reducer.name == "worst_person":
         return worst_mean
+    else:
+        chosen = ordered
     return _mean(chosen)
+
+
+def confidence(unit: int) -> int:
+    """Weight of a score in thousandths, 100 to 1100: how far it is from 0.5."""
+    return abs(2 * unit - UNITS) // 1000 + 100
+
+
+def _quantiles(ordered: Sequence[int], quantiles: Sequence[float]) -> list[float]:
+    found = []
+    for quantile in quantiles:
+        place = quantile * (len(ordered) - 1)
+        first = math.floor(place)
+        below, above = ordered[first], ordered[min(first + 1, len(ordered) - 1)]
+        found.append((below + (place - first) * (above - below)) / UNITS)
+    return found
 
 
 def _mean(units: Sequence[int]) -> float:

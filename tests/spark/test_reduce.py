@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,11 +14,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from framejury.errors import ReconcileError
+from framejury.rule import Reducer, Rule
+from framejury.scale import Calibration
 from framejury.schemas import EXTRACTIONS, FACE_SCORES, VERDICTS, Status
 from framejury.settings import VerdictSettings
 from framejury.tables.reduce import Court, judge_scored, reconcile, reduce_verdicts
 from framejury.tables.schema import conform, spark_schema
-from framejury.verdict import judge, unscored
+from framejury.verdict import FaceScores, judge, unscored
 
 THRESHOLD = 0.5
 MODEL = "model-a"
@@ -40,7 +43,7 @@ def face_scores(seed: int) -> list[dict[str, object]]:
                         "run_id": "r",
                         "model_id": MODEL,
                         "frame_index": 3 * frame,
-                        "pts_s": frame / 25,
+                        "pts_s": 0.4 * frame,
                         "face_index": face_index,
                         "person": person,
                         "p_fake": 0.5 if number == 7 else score,
@@ -50,24 +53,51 @@ def face_scores(seed: int) -> list[dict[str, object]]:
     return rows
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        VerdictSettings(),
-        VerdictSettings(confidence_level=None, min_faces=1),
-        VerdictSettings(reducer="median"),
-        VerdictSettings(reducer="trimmed_mean", trim_ratio=0.2),
-        VerdictSettings(reducer="top_share", top_ratio=0.3, confidence_level=0.8),
-        VerdictSettings(reducer="worst_person"),
-    ],
-    ids=lambda settings: f"{settings.reducer}-{settings.confidence_level}",
+PLATT = Calibration(method="platt", slope=1.7, intercept=-0.4)
+STEEP = Calibration(method="platt", slope=90.0, intercept=3.0)
+ISOTONIC = Calibration(
+    method="isotonic", x=(0.1, 0.3, 0.300001, 0.8, 0.95), y=(0.02, 0.02, 0.4, 0.4, 0.99)
 )
-def test_sql_equals_reference(spark: SparkSession, settings: VerdictSettings) -> None:
+LEARNED = Reducer(
+    name="learned", quantiles=(0.0, 0.25, 0.5, 1.0), weights=(0.5, 2.0, 3.5, 0.0), intercept=-3.1
+)
+NO_INTERVAL = VerdictSettings(confidence_level=None, min_faces=1)
+STUDENT = VerdictSettings(interval="student")
+
+
+@pytest.mark.parametrize(
+    ("reducer", "calibration", "settings"),
+    [
+        (Reducer(name="mean"), None, VerdictSettings()),
+        (Reducer(name="mean"), None, STUDENT),
+        (Reducer(name="mean"), None, NO_INTERVAL),
+        (Reducer(name="mean"), PLATT, VerdictSettings(confidence_level=0.8)),
+        (Reducer(name="mean"), ISOTONIC, STUDENT),
+        (Reducer(name="median"), None, VerdictSettings()),
+        (Reducer(name="trimmed_mean", trim_ratio=0.2), STEEP, VerdictSettings()),
+        (Reducer(name="top_share", top_ratio=0.3), None, STUDENT),
+        (Reducer(name="top_share", top_ratio=0.3), ISOTONIC, NO_INTERVAL),
+        (Reducer(name="worst_person"), None, VerdictSettings()),
+        (Reducer(name="worst_person"), PLATT, STUDENT),
+        (Reducer(name="confidence_weighted"), None, VerdictSettings()),
+        (LEARNED, None, VerdictSettings()),
+        (LEARNED, PLATT, STUDENT),
+        (LEARNED, ISOTONIC, VerdictSettings()),
+    ],
+    ids=lambda part: getattr(part, "name", getattr(part, "method", getattr(part, "interval", "-"))),
+)
+def test_sql_equals_reference(
+    spark: SparkSession,
+    reducer: Reducer,
+    calibration: Calibration | None,
+    settings: VerdictSettings,
+) -> None:
+    rule = Rule(reducer=reducer, calibration=calibration, threshold=THRESHOLD)
     rows = face_scores(seed=3)
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
     videos = spark.createDataFrame([(video_id,) for video_id in ids], "video_id string")
-    court = Court("run", MODEL, THRESHOLD, settings)
+    court = Court("run", MODEL, rule, settings)
     found = {
         row["video_id"]: row
         for row in reduce_verdicts(videos, _extracted(spark, ids), scores, court)
@@ -77,15 +107,7 @@ def test_sql_equals_reference(spark: SparkSession, settings: VerdictSettings) ->
     table = pa.Table.from_pylist(rows, schema=FACE_SCORES).to_pylist()  # float32, as stored
     for video_id in ids:
         faces = [row for row in table if row["video_id"] == video_id]
-        expected = asdict(
-            judge(
-                [row["p_fake"] for row in faces],
-                [row["frame_index"] for row in faces],
-                [row["person"] for row in faces],
-                settings,
-                THRESHOLD,
-            )
-        )
+        expected = asdict(judge(as_columns(faces), rule, settings))
         for name, value in expected.items():
             got = found[video_id][name]
             # Scores to the last bit: one at the threshold must fall on the same side.
@@ -118,7 +140,7 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
                     "run_id": "r",
                     "model_id": MODEL,
                     "frame_index": frame,
-                    "pts_s": 0.0,
+                    "pts_s": 1.0 * frame,
                     "face_index": 0,
                     "person": 0,
                     "p_fake": 0.9,
@@ -128,7 +150,7 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
             schema=FACE_SCORES,
         )
     )
-    court = Court("run", MODEL, THRESHOLD, VerdictSettings())
+    court = Court("run", MODEL, Rule(), VerdictSettings())
     verdicts = conform(reduce_verdicts(videos, extractions, scores, court), "verdicts")
     assert verdicts.columns == VERDICTS.names
     rows = {row["video_id"]: row for row in verdicts.toArrow().to_pylist()}
@@ -161,12 +183,13 @@ def test_reconcile_names_what_does_not_fit(
         reconcile(videos, verdicts)
 
 
-def test_result_does_not_depend_on_partitions(spark: SparkSession) -> None:
+@pytest.mark.parametrize("reducer", [Reducer(name="mean"), LEARNED, Reducer(name="worst_person")])
+def test_result_does_not_depend_on_partitions(spark: SparkSession, reducer: Reducer) -> None:
     rows = face_scores(seed=5)
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
     videos = spark.createDataFrame([(video_id,) for video_id in ids], "video_id string")
-    court = Court("run", MODEL, THRESHOLD, VerdictSettings())
+    court = Court("run", MODEL, Rule(reducer=reducer, calibration=PLATT), VerdictSettings())
     tables = [
         reduce_verdicts(videos, _extracted(spark, ids), scores.repartition(parts), court)
         .orderBy("video_id")
@@ -177,38 +200,57 @@ def test_result_does_not_depend_on_partitions(spark: SparkSession) -> None:
 
 
 @pytest.mark.parametrize("reducer", ["mean", "median"])
-def test_only_sums_are_shuffled(spark: SparkSession, tmp_path: Path, reducer: str) -> None:
+@pytest.mark.parametrize("interval", ["bootstrap", "student"])
+def test_only_sums_are_shuffled(
+    spark: SparkSession,
+    tmp_path: Path,
+    reducer: Literal["mean", "median"],
+    interval: Literal["bootstrap", "student"],
+) -> None:
     table = pa.Table.from_pylist(face_scores(seed=6), schema=FACE_SCORES)
     pq.write_table(table, tmp_path / "part-0.parquet")
     scores = spark.read.schema(spark_schema(FACE_SCORES)).parquet(str(tmp_path))
-    court = Court("run", MODEL, THRESHOLD, VerdictSettings(reducer=reducer))
+    rule = Rule(reducer=Reducer(name=reducer))
+    court = Court("run", MODEL, rule, VerdictSettings(interval=interval))
     plan = _plan(judge_scored(scores, court))
     exchanges = [at for at, node in enumerate(plan) if node.startswith("Exchange")]
     assert [plan[at].split("(")[1].split(", 2")[0] for at in exchanges] == [
         "video_id",
-        "video_id, person",
+        "video_id, person, second" if interval == "bootstrap" else "video_id, person",
     ]
     # Read from the leaf up: the first shuffle carries sums of what one task has read.
     assert "partial_sum" in plan[exchanges[-1] + 1]
-    assert (
-        "ReadSchema: struct<video_id:string,face_index:smallint,person:int,p_fake:float>"
-        in (plan[-1])
-    )
-    lists = [node for node in plan if "collect_list" in node]
-    assert bool(lists) == (reducer == "median"), lists
+    time = "pts_s:double," if interval == "bootstrap" else ""
+    columns = f"video_id:string,{time}face_index:smallint,person:int,p_fake:float"
+    assert f"ReadSchema: struct<{columns}>" in plan[-1]
+    before = plan[exchanges[-1] :]  # on the way into the first shuffle
+    assert any("collect_list" in node for node in before) == (reducer == "median"), before
+    # Python is asked once a video for the bootstrap, and never for the rest.
+    assert sum("EvalPython" in node for node in plan) == (interval == "bootstrap"), plan
 
 
-def test_the_join_with_videos_shuffles_no_scores_again(spark: SparkSession) -> None:
+@pytest.mark.parametrize(("interval", "expected"), [("student", 4), ("bootstrap", 5)])
+def test_the_join_with_videos_shuffles_no_scores_again(
+    spark: SparkSession, interval: Literal["bootstrap", "student"], expected: int
+) -> None:
     rows = face_scores(seed=7)
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
     videos = spark.createDataFrame([(video_id,) for video_id in ids], "video_id string")
-    court = Court("run", MODEL, THRESHOLD, VerdictSettings())
+    court = Court("run", MODEL, Rule(), VerdictSettings(interval=interval))
     verdicts = reduce_verdicts(
         videos.hint("merge"), _extracted(spark, ids).hint("merge"), scores.hint("merge"), court
     )
     exchanges = [node for node in _plan(verdicts) if node.startswith("Exchange")]
-    assert len(exchanges) == 4, exchanges  # two of the sums, one of videos, one of extractions
+    # Two of the sums, one of videos, one of extractions. Python forgets how rows were placed, so
+    # after the bootstrap its one row a video is placed once more.
+    assert len(exchanges) == expected, exchanges
+
+
+def as_columns(faces: list[dict[str, Any]]) -> FaceScores:
+    """One video's rows of `face_scores` as the reference takes them."""
+    names = [part.name for part in fields(FaceScores)]
+    return FaceScores(**{name: [row[name] for row in faces] for name in names})
 
 
 def _plan(frame: DataFrame) -> list[str]:

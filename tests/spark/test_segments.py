@@ -14,6 +14,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.archive.entries import videos_table
 from framejury.config import settings_from
 from framejury.errors import ReconcileError
 from framejury.model.bundle import load_bundle
@@ -28,7 +29,7 @@ from framejury.tables.extract import (
     ship_bundle,
     write_examined,
 )
-from framejury.tables.index import index_archive, videos_table
+from framejury.tables.index import index_archive
 from framejury.tables.segments import settle_segments
 from framejury.tables.store import Store
 from framejury.warehouse import Run, Warehouse

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from framejury.archive.entries import videos_table
 from framejury.config import settings_from
 from framejury.errors import ArchiveError
 from framejury.faces.crop import decode_crop
@@ -29,7 +30,7 @@ from framejury.tables.extract import (
     ship_bundle,
     write_examined,
 )
-from framejury.tables.index import index_archive, videos_table
+from framejury.tables.index import index_archive
 from framejury.tables.plan import videos_to_extract, videos_to_judge
 from framejury.tables.score import score_faces
 from framejury.tables.store import SEQUENCE, Store

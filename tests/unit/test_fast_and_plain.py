@@ -26,9 +26,10 @@ from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Image, Point
 from framejury.rows import ExaminePlan
+from framejury.rule import Rule
 from framejury.schemas import Status
 from framejury.settings import Settings
-from framejury.verdict import Judgement, judge
+from framejury.verdict import FaceScores, Judgement, judge
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 SETTINGS = Settings()
@@ -134,7 +135,11 @@ def plain_faces(
 def verdict(scores: list[float | None], frames: list[int], persons: list[int]) -> Judgement:
     assert None not in scores
     known: npt.NDArray[np.float32] = np.array(scores, np.float32)
-    return judge(known, frames, persons, SETTINGS.verdict, threshold=0.5)
+    # Frames stand in for seconds: how the spread is found is not what is compared here.
+    faces = FaceScores(
+        p_fake=known, frame_index=frames, pts_s=[float(f) for f in frames], person=persons
+    )
+    return judge(faces, Rule(), SETTINGS.verdict)
 
 
 def unique(values: list[int]) -> list[int]:

@@ -25,9 +25,12 @@ from framejury.model.bundle import (
     load_bundle,
     sha256_of,
     with_metrics,
+    with_rule,
     write_bundle,
 )
 from framejury.model.manifest import digest_of
+from framejury.rule import NOT_CALIBRATED, Reducer, Rule, RuleFit
+from framejury.scale import Calibration
 from framejury.schemas import Label, Side
 
 MANIFEST = Manifest(
@@ -112,6 +115,8 @@ def test_bundle_without_keras_model(tmp_path: Path, onnx_file: Path) -> None:
     "other",
     [
         replace(MANIFEST, threshold=0.6),
+        replace(MANIFEST, reducer=Reducer(name="median")),
+        replace(MANIFEST, calibration=Calibration(method="platt", slope=1.0, intercept=0.0)),
         replace(MANIFEST, pixels=PixelContract(input_px=48)),
         replace(MANIFEST, framing=Framing(margin_ratio=0.2, shape="square")),
     ],
@@ -178,7 +183,7 @@ def test_path_traversal(directory: Path, name: str) -> None:
     assert "plain file names only" in refused(directory)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_unknown_format_version(directory: Path, version: object) -> None:
     rewrite_manifest(directory, format_version=version)
     assert f"format version {version!r}" in refused(directory)
@@ -207,6 +212,11 @@ def test_altered_manifest(directory: Path) -> None:
         ({"threshold": "0.5x"}, "threshold"),
         ({"signal": "delta"}, "signal"),
         ({"calibration": {"kind": "platt"}}, "calibration"),
+        ({"calibration": {"method": "platt", "slope": -1.0, "intercept": 0.0}}, "slope"),
+        ({"calibration": {"method": "isotonic", "x": [0.1, 0.5], "y": [0.6, 0.4]}}, "not fall"),
+        ({"calibration": {"method": "isotonic", "x": [0.5, 0.5], "y": [0.1, 0.4]}}, "x must rise"),
+        ({"reducer": {"name": "median", "top_ratio": 0.5}}, "median takes no parameters"),
+        ({"reducer": {"name": "loudest"}}, "reducer.name"),
         ({"surprise": 1}, "surprise"),
         ({"pixels": {"input_px": 32, "channels": "BGR"}}, "channels"),
         ({"purpose": "oracle"}, "purpose"),
@@ -217,6 +227,91 @@ def test_manifest_field_out_of_range(
 ) -> None:
     rewrite_manifest(directory, **changes)
     assert said in refused(directory)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"calibration": {"method": "platt", "slope": 1.0, "intercept": 3.0}},
+        {"reducer": {"name": "median"}},
+    ],
+)
+def test_a_resealed_rule_does_not_fit_the_model_id(
+    directory: Path, change: dict[str, object]
+) -> None:
+    rewrite_manifest(directory, **change)
+    assert "gives model_id" in refused(directory)
+
+
+RULE = Rule(
+    reducer=Reducer(
+        name="learned", quantiles=(0.25, 0.75), weights=(0.0, 3), intercept=-2
+    ),  # whole numbers: JSON must give the same id back
+    calibration=Calibration(method="isotonic", x=(0, 0.5, 1), y=(0.0625, 0.5, 0.9375)),
+    threshold=0.61,
+)
+FIT = RuleFit(
+    data="side val of the archive 'x'",
+    target_fpr=0.05,
+    threshold_from="quantile",
+    fpr=0.043,
+    tpr=0.87,
+    real_videos=46,
+    fake_videos=52,
+    real_groups=23,
+    fake_groups=24,
+    groups=25,
+    min_faces=3,
+)
+
+
+def test_a_rule_comes_back_as_it_was_fitted(directory: Path, tmp_path: Path) -> None:
+    draft = with_metrics(load_bundle(directory), tmp_path / "a", {}, notes=(f"{NOT_CALIBRATED}x.",))
+    assert draft.notes == (*MANIFEST.notes, "Not calibrated: x.")
+    written = with_rule(draft, tmp_path / "b", RULE, FIT, {"val": {"auc": Figure(value=0.9)}})
+    bundle = load_bundle(tmp_path / "b")
+    assert bundle == written
+    assert bundle.rule == RULE
+    assert bundle.rule_fit == FIT
+    assert bundle.model_id != draft.model_id
+    assert bundle.onnx_path.read_bytes() == draft.onnx_path.read_bytes()
+    assert bundle.notes == MANIFEST.notes
+    card = (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert "isotonic (3 knots)" in card
+    assert "`learned` of its faces' scores" in card
+    assert "46 real videos of 23 groups and 52 fake ones of 24" in card
+    assert "at most 5.0%" in card and "4.3% of these real and 87.0%" in card
+    assert "Not calibrated" not in card
+
+
+def test_the_card_names_platts_numbers(tmp_path: Path, onnx_file: Path) -> None:
+    calibration = Calibration(method="platt", slope=1.25, intercept=-0.5)
+    write_bundle(tmp_path / "b", replace(MANIFEST, calibration=calibration), onnx_file)
+    card = (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert "slope 1.25, intercept -0.5" in card
+    assert "half of the videos are fake" in card
+
+
+def test_a_bundle_of_version_1_is_the_plain_mean(directory: Path) -> None:
+    """Written before rules were: without their keys, and with the same id."""
+    before = load_bundle(directory)
+    path = directory / "bundle.json"
+    raw = json.loads(path.read_text())
+    for name in ("reducer", "rule_fit", "manifest_sha256"):
+        del raw[name]
+    raw["format_version"] = 1
+    raw["manifest_sha256"] = digest_of(raw)
+    path.write_text(json.dumps(raw))
+    bundle = load_bundle(directory)
+    assert bundle.rule == Rule(threshold=0.5)
+    assert bundle.model_id == before.model_id
+    assert "Not calibrated" in (directory / "MODEL_CARD.md").read_text()
+
+
+def test_the_shipped_demo_keeps_its_id() -> None:
+    demo = load_bundle(Path(__file__).resolve().parents[2] / "models" / "demo")
+    assert demo.model_id == "efficientnet_b0-3984c38317ef"
+    assert demo.rule == Rule(threshold=0.5)
 
 
 def test_resealed_threshold_does_not_fit_the_model_id(directory: Path) -> None:

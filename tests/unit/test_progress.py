@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from framejury.tables.progress import describe, progress
+from framejury.progress import describe, progress
 
 
 @pytest.mark.parametrize(

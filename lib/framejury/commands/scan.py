@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from framejury.commandline import (
     bundle_dir_of,
     make_parser,
     run_command,
+    say_remark,
     settings_of,
     warn_of_demo,
 )
@@ -22,9 +24,11 @@ from framejury.examiner import Examiner
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.rule import Rule, rule_in_use
 from framejury.schemas import Status
+from framejury.settings import VerdictSettings
 from framejury.storage import is_local, local_path
-from framejury.verdict import judge, unscored
+from framejury.verdict import FaceScores, judge, unscored
 
 _SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict"]
 
@@ -46,13 +50,14 @@ def _run(args: argparse.Namespace) -> int:
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )
-    threshold = settings.verdict.threshold_or(bundle.threshold)
+    rule = rule_in_use(bundle.rule, settings.verdict)
+    say_remark(rule)
     examiner = Examiner(plan)
     try:
         for uri in args.files:
             place = str(local_path(uri)) if is_local(uri) else uri
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
-            verdict = _verdict(place, rows, bundle, threshold, settings.verdict)
+            verdict = _verdict(place, rows, bundle, rule, settings.verdict)
             print(json.dumps(verdict) if args.json else _words(verdict), flush=True)
     finally:
         examiner.close()
@@ -60,19 +65,15 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _verdict(
-    uri: str, rows: pa.RecordBatch, bundle: Bundle, threshold: float, settings: Any
+    uri: str, rows: pa.RecordBatch, bundle: Bundle, rule: Rule, settings: VerdictSettings
 ) -> dict[str, Any]:
     """The columns of `verdicts` that make sense without a run, and the uri."""
     extraction, *others = rows.to_pylist()
     scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
     if scores:
-        result = judge(
-            [row["p_fake"] for row in scores],
-            [row["frame_index"] for row in scores],
-            [row["person"] for row in scores],
-            settings,
-            threshold,
-        )
+        names = [part.name for part in fields(FaceScores)]
+        faces = FaceScores(**{name: [row[name] for row in scores] for name in names})
+        result = judge(faces, rule, settings)
     else:
         result = unscored(Status(extraction["status"]))
     return {
@@ -88,8 +89,8 @@ def _verdict(
         "persons": result.persons,
         "worst_person": result.worst_person,
         "worst_person_p_fake": result.worst_person_p_fake,
-        "threshold": threshold,
-        "reducer": settings.reducer,
+        "threshold": rule.threshold,
+        "reducer": rule.reducer.name,
         "model_id": bundle.model_id,
     }
 

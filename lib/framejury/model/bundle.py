@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from framejury.model.manifest import (
     KERAS_NAME,
     MANIFEST_NAME,
     ONNX_NAME,
+    READABLE_VERSIONS,
     REQUIRED_FILES,
     Bundle,
     Figure,
@@ -39,6 +40,7 @@ from framejury.model.manifest import (
     digest_of,
     model_id_of,
 )
+from framejury.rule import NOT_CALIBRATED, Rule, RuleFit
 from framejury.settings import Settings
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "load_bundle",
     "sha256_of",
     "with_metrics",
+    "with_rule",
     "write_bundle",
 ]
 
@@ -78,10 +81,11 @@ def load_bundle(directory: str | Path) -> Bundle:
     """
     directory = Path(directory)
     raw = _read_manifest(directory)
-    if (version := raw.get("format_version")) != FORMAT_VERSION:
+    if (version := raw.get("format_version")) not in READABLE_VERSIONS:
         raise BundleError(
             f"{directory / MANIFEST_NAME} has format version {version!r}; this framejury reads "
-            f"version {FORMAT_VERSION}. Install the framejury that wrote it, or train anew"
+            f"versions {READABLE_VERSIONS[0]} to {READABLE_VERSIONS[-1]}. Install the framejury "
+            "that wrote it, or train anew"
         )
     if raw.get("manifest_sha256") != _manifest_digest(raw):
         raise BundleError(
@@ -146,7 +150,10 @@ def write_bundle(
 
 
 def with_metrics(
-    draft: Bundle, directory: str | Path, metrics: Mapping[str, Mapping[str, Figure]]
+    draft: Bundle,
+    directory: str | Path,
+    metrics: Mapping[str, Mapping[str, Figure]],
+    notes: tuple[str, ...] = (),
 ) -> Bundle:
     """Writes a bundle like `draft`, with figures that were measured on it.
 
@@ -154,15 +161,48 @@ def with_metrics(
         draft: a checked bundle.
         directory: of the new bundle; as in `write_bundle`.
         metrics: side -> name -> figure.
+        notes: further sentences for the model card.
     """
+    return _rewritten(draft, directory, metrics=metrics, notes=(*draft.notes, *notes))
+
+
+def with_rule(
+    draft: Bundle,
+    directory: str | Path,
+    rule: Rule,
+    fit: RuleFit,
+    metrics: Mapping[str, Mapping[str, Figure]],
+) -> Bundle:
+    """Writes a bundle like `draft` that gives verdicts by another rule: a new `model_id`.
+
+    Args:
+        draft: a checked bundle; its notes stay, but for one that says why it is not calibrated.
+        directory: of the new bundle; as in `write_bundle`.
+        rule: reducer, calibration and threshold.
+        fit: what the rule was fitted on and for.
+        metrics: side -> name -> figure, measured by this rule; those of `draft` were by its own.
+    """
+    return _rewritten(
+        draft,
+        directory,
+        reducer=rule.reducer,
+        calibration=rule.calibration,
+        threshold=rule.threshold,
+        rule_fit=fit,
+        metrics=metrics,
+        notes=tuple(note for note in draft.notes if not note.startswith(NOT_CALIBRATED)),
+    )
+
+
+def _rewritten(draft: Bundle, directory: str | Path, **changes: Any) -> Bundle:
     body = {part.name: getattr(draft, part.name) for part in fields(Manifest)}
-    manifest = Manifest(**{**body, "metrics": metrics})
+    manifest = Manifest(**{**body, **changes})
     return write_bundle(directory, manifest, draft.onnx_path, draft.keras_path)
 
 
 def framed_for(bundle: Bundle, settings: Settings) -> Settings:
     """Settings whose crops are cut as the network learned them, whatever they said before."""
-    framing = {"margin_ratio": bundle.framing.margin_ratio, "shape": bundle.framing.shape}
+    framing = asdict(bundle.framing)
     return settings.model_copy(update={"crops": settings.crops.model_copy(update=framing)})
 
 

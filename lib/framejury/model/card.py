@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from framejury.model.manifest import Figure, Manifest, TrainingData
+from framejury.rule import Reducer
+from framejury.scale import Calibration
 
 DEMO_WARNING = (
     "**Demonstration only: the verdicts of this model mean nothing. It was trained on a few "
@@ -29,8 +31,10 @@ def model_card(manifest: Manifest, model_id: str) -> str:
         _summary(manifest),
         "## Intended use",
         _intended_use(manifest),
-        "## Input and threshold",
+        "## Input",
         _contract(manifest),
+        "## From faces to a verdict",
+        _rule(manifest),
         "## Training data",
         _data(manifest.data),
         "## How it was trained",
@@ -70,10 +74,63 @@ def _contract(manifest: Manifest) -> str:
             f"{pixels.low} to {pixels.high}; normalised inside the network; crops are resized "
             f"by {pixels.resize}.",
             f"Crops: {manifest.framing.shape}, margin {manifest.framing.margin_ratio:g} of the box "
-            "on each side.",
-            f"Threshold: `p_fake` >= {manifest.threshold:g} means fake.",
-            "Calibration: none; `p_fake` is the raw output of the sigmoid, not a probability.",
+            f"on each side, moved down by {manifest.framing.shift_ratio:g} of it.",
         ]
+    )
+
+
+def _rule(manifest: Manifest) -> str:
+    """How face scores become a verdict, and what `p_fake` of a video therefore means."""
+    rule, fit = manifest.rule, manifest.rule_fit
+    lines = [f"Score of a video: {_reducer(rule.reducer)}.", _calibration(rule.calibration)]
+    lines.append(f"Threshold: `p_fake` >= {rule.threshold:.6g} means fake.")
+    if fit is not None:
+        lines += [
+            f"Fitted on {fit.data}: {fit.real_videos:,} real videos of {fit.real_groups:,} groups "
+            f"and {fit.fake_videos:,} fake ones of {fit.fake_groups:,}, {fit.groups:,} groups in "
+            f"all; videos with fewer than {fit.min_faces} faces were left out.",
+            f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} From it on "
+            f"stand {fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos.",
+        ]
+    return _bullets(lines)
+
+
+_THRESHOLD_FROM = {
+    "quantile": "The threshold is for a false positive rate of at most {target:.1%} on real videos "
+    "like those: an order statistic of their scores.",
+    "maximum": "The threshold is meant for a false positive rate of at most {target:.1%}, which so "
+    "few real videos cannot show: it is the highest of them and a margin.",
+    "given": "The threshold was given by hand, not chosen for a false positive rate.",
+}
+
+
+def _reducer(reducer: Reducer) -> str:
+    details = {
+        "trimmed_mean": f" without {reducer.trim_ratio or 0:.0%} at each end",
+        "top_share": f" ({reducer.top_ratio or 0:.0%} of the faces)",
+        "confidence_weighted": " (weights |2 p - 1| + 0.1)",
+        "learned": " (logistic over quantiles "
+        + ", ".join(
+            f"{quantile:g}: {weight:.3g}"
+            for quantile, weight in zip(reducer.quantiles, reducer.weights, strict=True)
+        )
+        + f"; intercept {reducer.intercept or 0:.3g})",
+    }
+    return f"`{reducer.name}` of its faces' scores{details.get(reducer.name, '')}"
+
+
+def _calibration(calibration: Calibration | None) -> str:
+    if calibration is None:
+        return "Not calibrated: `p_fake` is what the network gave, reduced; it is no probability."
+    how = (
+        f"Platt's (slope {calibration.slope:.4g}, intercept {calibration.intercept:.4g} on the "
+        "logit of the score)"
+        if calibration.method == "platt"
+        else f"isotonic ({len(calibration.x)} knots)"
+    )
+    return (
+        f"Calibration: {how}. `p_fake` of a video is the probability of a fake where half of the "
+        "videos are fake; where fewer are, it is lower. Scores of single faces are not calibrated."
     )
 
 

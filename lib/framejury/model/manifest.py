@@ -16,10 +16,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from framejury.rule import MEAN, Reducer, Rule, RuleFit
+from framejury.scale import Calibration
 from framejury.schemas import Label, Side
 
 FORMAT = "framejury-bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 knew no reducer and no calibration: the mean of the scores as they are."""
+
 MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
@@ -58,14 +63,25 @@ class Framing:
     """How the crops were cut that the network learned from.
 
     Attributes:
-        margin_ratio: margin on each side as a share of the box.
+        margin_ratio: margin on each side as a share of the box; below 0 cuts into it.
         shape: square: the box made square first; box: as detected.
+        shift_ratio: how far down the crop's centre lies, as a share of the (square) box.
     """
 
     __pydantic_config__ = _STRICT
 
-    margin_ratio: Annotated[float, Field(ge=0.0)]
+    margin_ratio: Annotated[float, Field(ge=-0.25)]
     shape: Literal["square", "box"]
+    shift_ratio: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+
+    @classmethod
+    def of_crops(cls, crops: Mapping[str, Any]) -> Framing:
+        """From the section `crops` of settings, as a commit of any version keeps them."""
+        return cls(
+            margin_ratio=crops["margin_ratio"],
+            shape=crops["shape"],
+            shift_ratio=crops.get("shift_ratio", 0.0),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +164,11 @@ class Manifest:
         purpose: detector: meant to judge; demo: its verdicts mean nothing.
         backbone: name of the network; begins the `model_id`.
         signal: what the network sees.
-        threshold: `p_fake` from here on means fake, 0 to 1.
-        calibration: none in this format version; anything else is refused.
+        reducer: how face scores become one score; None is the mean.
+        calibration: from that score to `p_fake` under equal numbers of reals and fakes; None
+            leaves it as it is.
+        threshold: `p_fake` from here on means fake, 0 to 1, on the calibrated scale.
+        rule_fit: what these three were fitted on and for; None when they were not fitted.
         metrics: side -> name of the figure -> figure.
         data: what it learned from.
         settings: sections of settings used, as in `conf/default.yaml`.
@@ -166,8 +185,10 @@ class Manifest:
     signal: Literal["rgb"]
     pixels: PixelContract
     framing: Framing
+    reducer: Reducer | None = None
+    calibration: Calibration | None = None
     threshold: Share
-    calibration: None = None
+    rule_fit: RuleFit | None = None
     metrics: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
     data: TrainingData
     settings: Mapping[str, JsonValue]
@@ -180,6 +201,13 @@ class Manifest:
     def input_px(self) -> int:
         """Side of the network's input, pixels."""
         return self.pixels.input_px
+
+    @property
+    def rule(self) -> Rule:
+        """How this bundle gives verdicts unless settings say otherwise."""
+        return Rule(
+            reducer=self.reducer or MEAN, calibration=self.calibration, threshold=self.threshold
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +237,8 @@ class Bundle(Manifest):
 def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
     """The id that verdicts store: same weights under another contract, another id.
 
-    The contract is whatever changes a verdict: signal, pixels, framing,
-    threshold and calibration.
+    The contract is whatever changes a verdict: signal, pixels, framing, reducer,
+    calibration and threshold.
 
     Args:
         manifest: of the bundle.
@@ -220,11 +248,30 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
         "onnx": onnx_sha256,
         "signal": manifest.signal,
         "pixels": asdict(manifest.pixels),
-        "framing": asdict(manifest.framing),
+        "framing": _framing_contract(manifest.framing),
         "threshold": float(manifest.threshold),
-        "calibration": manifest.calibration,
+        "calibration": _floats(manifest.calibration),
     }
+    if manifest.reducer is not None:  # else as it was before, so that older ids stay
+        contract["reducer"] = _floats(manifest.reducer)
     return f"{manifest.backbone}-{digest_of(contract)[:12]}"
+
+
+def _framing_contract(framing: Framing) -> dict[str, Any]:
+    """Without a shift as it was before shifts were known, so that older ids stay."""
+    contract = asdict(framing)
+    if framing.shift_ratio == 0.0:
+        del contract["shift_ratio"]
+    return contract
+
+
+def _floats(record: Reducer | Calibration | None) -> dict[str, Any] | None:
+    """Its fields, whole numbers as JSON reads them back."""
+    if record is None:
+        return None
+    text = json.dumps(asdict(record))
+    values: dict[str, Any] = json.loads(text, parse_int=float)
+    return values
 
 
 def digest_of(values: Mapping[str, Any]) -> str:

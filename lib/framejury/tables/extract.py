@@ -25,9 +25,9 @@ from framejury.packing import (
     grows_with_length,
     pack,
 )
+from framejury.progress import progress
 from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.settings import SparkSettings
-from framejury.tables.progress import progress
 from framejury.tables.schema import spark_schema
 from framejury.tables.segments import settle_segments
 from framejury.tables.store import Store

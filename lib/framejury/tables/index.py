@@ -1,22 +1,18 @@
-"""The archive as the table `videos`."""
+"""The files of any archive, described: what becomes the table `videos`."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from framejury.archive.groups import group_names
 from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import ArchiveFile, list_local
 from framejury.errors import ArchiveError
-from framejury.schemas import VIDEOS
 from framejury.settings import IndexSettings
 from framejury.storage import is_local, local_path
 from framejury.warehouse import Warehouse
@@ -60,36 +56,6 @@ def index_archive(
         raise ValueError(f"{archive} is not local: listing it needs a Spark session")
     files = sorted(_list_hadoop(spark, archive), key=lambda file: file.path)
     return describe_videos(files, lambda f: _read_hadoop(spark, f), settings)
-
-
-def videos_table(entries: list[VideoEntry], run_id: str) -> pa.Table:
-    """Rows of `videos`, sorted by path."""
-    groups = group_names([entry.group_keys for entry in entries])
-    rows = [
-        {
-            "video_id": video_id_of(entry.file.path),
-            "run_id": run_id,
-            "path": entry.file.path,
-            "uri": entry.file.uri,
-            "bytes": entry.file.size_bytes,
-            "modified_at": entry.file.modified_at,
-            "layout": entry.layout,
-            "label": entry.label,
-            "original": entry.original,
-            "donor": entry.donor,
-            "method": entry.method,
-            "subject": entry.subject,
-            "group_keys": list(entry.group_keys),
-            "group": group,
-        }
-        for entry, group in zip(entries, groups, strict=True)
-    ]
-    return pa.Table.from_pylist(sorted(rows, key=lambda row: str(row["path"])), schema=VIDEOS)
-
-
-def video_id_of(path: str) -> str:
-    """The id of the video at `path` below the archive."""
-    return hashlib.sha256(path.encode()).hexdigest()[:20]
 
 
 def _list_hadoop(spark: SparkSession, archive: str) -> Iterator[ArchiveFile]:

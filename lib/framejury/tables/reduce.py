@@ -1,35 +1,33 @@
 """The MapReduce step: face scores to one verdict a video, as DataFrame aggregation.
 
-The same rules as `framejury.verdict`, in SQL, with no Python per row. Scores are summed as
-whole millionths: exact, so a rerun with other partitions gives the same bits.
+The same rules as `framejury.verdict`, in SQL. Scores are summed as whole millionths: exact, so
+a rerun with other partitions gives the same bits.
 
-No face row is ever shuffled: each task first sums what it read by video and person, and only
-those sums travel. They do so twice, by person and then by video, because Spark cannot sum
-before an exchange by fewer columns than it sums by; the second time it is one row a person.
-Reducers that need every score (median, trimmed_mean, top_share) send them along as one array
-a person; the others send none.
+No face row is ever shuffled: each task first sums what it read by video, person and, for the
+bootstrap, second, and only those sums travel. They do so twice, by all of these and then by
+video, because Spark cannot sum before an exchange by fewer columns than it sums by. Reducers
+that need every score (median, trimmed_mean, top_share, learned) send them along as arrays; the
+others send none. The bootstrap itself is the reference's NumPy function, called with the sums
+of a batch of videos; Student's interval needs no Python at all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.errors import ReconcileError
+from framejury.interval import UNKNOWN
+from framejury.rule import Rule
+from framejury.scale import UNITS
 from framejury.schemas import Status, Verdict
 from framejury.settings import VerdictSettings
-from framejury.verdict import UNITS
-
-_PI = 3.141592653589793
+from framejury.tables.rules import bootstrap, calibrated, reduced, student_shift
 
 PERSONS_MAX = 2**23
 """Numbers of persons lie below; a mean in units of 1e-12 (40 bits) beside one fills a long."""
-
-_ORDERED = frozenset({"median", "trimmed_mean", "top_share"})
-"""Reducers that look at scores in order, for which sums are not enough."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +37,13 @@ class Court:
     Attributes:
         run_id: written into every row.
         model_id: whose scores these are.
-        threshold: `p_fake` from here on means fake.
-        settings: reducer, least number of faces, level of the interval.
+        rule: reducer, calibration and threshold in use (`rule_in_use`).
+        settings: least number of faces, kind and level of the interval.
     """
 
     run_id: str
     model_id: str
-    threshold: float
+    rule: Rule
     settings: VerdictSettings
 
 
@@ -70,8 +68,8 @@ def reduce_verdicts(
         {
             "run_id": F.lit(court.run_id),
             "model_id": F.lit(court.model_id),
-            "threshold": F.lit(court.threshold),
-            "reducer": F.lit(court.settings.reducer),
+            "threshold": F.lit(court.rule.threshold),
+            "reducer": F.lit(court.rule.reducer.name),
             "verdict": F.coalesce(F.col("verdict"), F.lit(Verdict.INCONCLUSIVE.value)),
             **{
                 name: F.coalesce(F.col(name), F.lit(0))
@@ -86,7 +84,8 @@ def judge_scored(scores: DataFrame, court: Court) -> DataFrame:
 
     Args:
         scores: rows of `face_scores`, all by `court.model_id`; of its columns only
-            `video_id`, `person`, `face_index` and `p_fake` are read.
+            `video_id`, `person`, `face_index` and `p_fake` are read, and `pts_s` for the
+            bootstrap.
         court: the rules.
 
     Returns:
@@ -96,9 +95,11 @@ def judge_scored(scores: DataFrame, court: Court) -> DataFrame:
         `verdict`: string.
     """
     return (
-        _sum_scores(scores, court.settings)
-        .transform(_with_interval, court.settings)
+        _sum_scores(scores, court)
+        .transform(_with_shifts, court)
+        .transform(_with_scores, court)
         .transform(_with_verdict, court)
+        .drop("clusters", "ordered", "faces", "weighed", "weights", "low_shift", "high_shift")
     )
 
 
@@ -121,106 +122,113 @@ def reconcile(videos: DataFrame, verdicts: DataFrame) -> int:
     return both.count()
 
 
-def _sum_scores(scores: DataFrame, settings: VerdictSettings) -> DataFrame:
-    """One row a scored video: sums in units, persons, and the reduced score."""
-    units = F.floor(F.col("p_fake").cast("double") * UNITS + 0.5)
-    faces = scores.select("video_id", "person", "face_index", units.alias("units"))
-    ordered = settings.reducer in _ORDERED
-    persons = faces.groupBy("video_id", "person").agg(
-        F.count("*").alias("faces"),
-        # Every frame with faces has one of rank 0; telling frames apart would cost a set.
-        F.count_if(F.col("face_index") == 0).alias("frames"),
-        F.sum("units").alias("total"),
-        F.sum(F.col("units") * F.col("units")).alias("squares"),
-        *([F.collect_list(F.col("units").cast("int")).alias("all_units")] if ordered else []),
-    )
+def _sum_scores(scores: DataFrame, court: Court) -> DataFrame:
+    """One row a scored video: sums in units, persons, and what reducer and interval need.
+
+    `clusters` (bootstrap): array of (person, second, total, count); `ordered`: sorted units;
+    `weighed`, `weights`: long, sums for confidence_weighted.
+    """
+    persons = _sum_persons(scores, court)
     # The highest mean wins, of equals the lowest number: both in one integer, for Spark sorts
     # where a maximum is of anything else.
     mean = F.expr(f"(total * {UNITS}) div faces")
     ranked = mean * F.lit(PERSONS_MAX) + (PERSONS_MAX - 1 - F.col("person"))
-    # Placed by hand: Spark would first sum again, and few videos have persons to sum.
-    videos = (
-        persons.repartition("video_id")
-        .groupBy("video_id")
-        .agg(
-            F.sum("faces").alias("faces"),
-            F.sum("frames").alias("frames"),
-            F.sum("total").alias("total"),
-            F.sum("squares").alias("squares"),
-            F.count("*").alias("persons"),
-            F.max(ranked).alias("worst"),
-            *([F.flatten(F.collect_list("all_units")).alias("all_units")] if ordered else []),
-        )
+    extra = [name for name in ("clusters", "all_units") if name in persons.columns]
+    summed = [name for name in ("weighed", "weights") if name in persons.columns]
+    videos = persons.groupBy("video_id").agg(
+        *[F.sum(name).alias(name) for name in ("faces", "frames", "total", "squares", *summed)],
+        F.count("*").alias("persons"),
+        F.max(ranked).alias("worst"),
+        *[F.flatten(F.collect_list(name)).alias(name) for name in extra],
     )
     return videos.select(
         "video_id",
+        "faces",
         F.col("faces").cast("int").alias("faces_scored"),
         F.col("frames").cast("int").alias("frames_scored"),
         F.col("persons").cast("int").alias("persons"),
         "total",
         "squares",
         (PERSONS_MAX - 1 - F.col("worst") % PERSONS_MAX).cast("int").alias("worst_person"),
-        _worst_mean().alias("worst_person_p_fake"),
-        _reduced(settings).alias("p_fake"),
+        (F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)).alias("worst_person_p_fake"),
+        *summed,
+        *([F.sort_array("all_units").alias("ordered")] if "all_units" in extra else []),
+        *(["clusters"] if "clusters" in extra else []),
     )
 
 
-def _worst_mean() -> Column:
-    return F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)
-
-
-def _reduced(settings: VerdictSettings) -> Column:
-    """`p_fake` of a video by the reducer."""
-    faces = F.col("faces")
-    if settings.reducer == "mean":
-        return F.col("total") / (F.lit(UNITS) * faces)
-    if settings.reducer == "worst_person":
-        return _worst_mean()
-    ordered = F.sort_array("all_units")
-    if settings.reducer == "median":
-        first = F.floor((faces - 1) / 2)
-        last = F.floor(faces / 2)
-    elif settings.reducer == "trimmed_mean":
-        cut = F.floor(faces * F.lit(settings.trim_ratio) + 1e-9)
-        first, last = cut, faces - cut - 1
-    else:
-        top = F.greatest(F.lit(1), F.ceil(faces * F.lit(settings.top_ratio) - 1e-9))
-        first, last = faces - top, faces - 1
-    count = (last - first + 1).cast("int")
-    chosen = F.slice(ordered, (first + 1).cast("int"), count)
-    total = F.aggregate(chosen, F.lit(0).cast("long"), lambda left, right: left + right)
-    return total / (F.lit(UNITS) * count)
-
-
-def _with_interval(rows: DataFrame, settings: VerdictSettings) -> DataFrame:
-    score, faces, frames = F.col("p_fake"), F.col("faces_scored"), F.col("frames_scored")
-    if settings.confidence_level is None:
-        return rows.withColumns({"p_fake_low": score, "p_fake_high": score})
-    total, squares = F.col("total").cast("double"), F.col("squares").cast("double")
-    variance = F.greatest(squares - total * total / faces, F.lit(0.0))
-    variance = variance / (faces - 1) / F.lit(float(UNITS) ** 2)
-    half = _student_t(settings.confidence_level, frames - 1) * F.sqrt(variance / frames)
-    low = F.when(frames < 2, F.lit(0.0)).otherwise(F.greatest(score - half, F.lit(0.0)))
-    high = F.when(frames < 2, F.lit(1.0)).otherwise(F.least(score + half, F.lit(1.0)))
-    return rows.withColumns({"p_fake_low": low, "p_fake_high": high})
-
-
-def _student_t(level: float, freedom: Column) -> Column:
-    """As `verdict.student_t`."""
-    p = (1 + level) / 2
-    z = NormalDist().inv_cdf(p)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+def _sum_persons(scores: DataFrame, court: Court) -> DataFrame:
+    """One row a video and person, placed by `video_id`."""
+    units = F.floor(F.col("p_fake").cast("double") * UNITS + 0.5)
+    keys, columns = ["video_id", "person"], ["video_id", "person", "face_index"]
+    by_second = _is_bootstrap(court.settings)
+    if by_second:
+        keys = [*keys, "second"]
+    faces = scores.select(
+        *columns,
+        units.alias("units"),
+        *([F.floor("pts_s").alias("second")] if by_second else []),
     )
-    series = F.lit(z)
-    for power, term in enumerate(terms, start=1):
-        series = series + F.lit(term) / F.pow(freedom.cast("double"), F.lit(power))
-    one = F.tan(F.lit(_PI * (p - 0.5)))
-    two = F.lit(2 * (p - 0.5) * (2 / (4 * p * (1 - p))) ** 0.5)
-    return F.when(freedom == 1, one).when(freedom == 2, two).otherwise(series)
+    unit = F.col("units")
+    weight = F.expr(f"abs(2 * units - {UNITS}) div 1000 + 100")
+    weighed = court.rule.reducer.name == "confidence_weighted"
+    sums = faces.groupBy(*keys).agg(
+        F.count("*").alias("faces"),
+        # Every frame with faces has one of rank 0; telling frames apart would cost a set.
+        F.count_if(F.col("face_index") == 0).alias("frames"),
+        F.sum("units").alias("total"),
+        F.sum(unit * unit).alias("squares"),
+        *([F.sum(weight * unit).alias("weighed"), F.sum(weight).alias("weights")] * weighed),
+        *([F.collect_list(unit.cast("int")).alias("all_units")] * court.rule.reducer.ordered),
+    )
+    # Placed by hand: Spark would first sum again, and few videos have persons to sum.
+    placed = sums.repartition("video_id")
+    if not by_second:
+        return placed
+    plain = [name for name in sums.columns if name not in (*keys, "all_units")]
+    cluster = F.struct("person", "second", "total", F.col("faces").alias("count"))
+    return placed.groupBy("video_id", "person").agg(
+        *[F.sum(name).alias(name) for name in plain],
+        F.collect_list(cluster).alias("clusters"),
+        *([F.flatten(F.collect_list("all_units")).alias("all_units")] * court.rule.reducer.ordered),
+    )
+
+
+def _is_bootstrap(settings: VerdictSettings) -> bool:
+    return settings.confidence_level is not None and settings.interval == "bootstrap"
+
+
+def _with_shifts(rows: DataFrame, court: Court) -> DataFrame:
+    """`low_shift` and `high_shift`: how far the interval's ends lie from the score."""
+    level = court.settings.confidence_level
+    if level is None:
+        return rows.withColumns({"low_shift": F.lit(0.0), "high_shift": F.lit(0.0)})
+    if not _is_bootstrap(court.settings):
+        half = student_shift(level)
+        return rows.withColumn("high_shift", half).withColumn("low_shift", -F.col("high_shift"))
+    clusters = F.col("clusters")
+    if court.rule.reducer.name == "worst_person":
+        clusters = F.filter(clusters, lambda one: one["person"] == F.col("worst_person"))
+    ends = rows.withColumn("shifts", bootstrap(level)(clusters))
+    return ends.withColumns(
+        {"low_shift": F.col("shifts.low"), "high_shift": F.col("shifts.high")}
+    ).drop("shifts")
+
+
+def _with_scores(rows: DataFrame, court: Court) -> DataFrame:
+    """`p_fake` and the ends of its interval, reduced and calibrated."""
+    rule = court.rule
+    ends = {"p_fake": F.lit(0.0), "p_fake_low": F.col("low_shift")}
+    ends["p_fake_high"] = F.col("high_shift")
+    rows = rows.withColumns({name: reduced(rule.reducer, by) for name, by in ends.items()})
+    rows = rows.withColumns({name: calibrated(F.col(name), rule.calibration) for name in ends})
+    unknown = (F.col("low_shift") == UNKNOWN[0]) & (F.col("high_shift") == UNKNOWN[1])
+    return rows.withColumns(
+        {
+            "p_fake_low": F.when(unknown, F.lit(0.0)).otherwise(F.col("p_fake_low")),
+            "p_fake_high": F.when(unknown, F.lit(1.0)).otherwise(F.col("p_fake_high")),
+        }
+    )
 
 
 def _with_status(rows: DataFrame) -> DataFrame:
@@ -235,7 +243,7 @@ def _with_status(rows: DataFrame) -> DataFrame:
 
 
 def _with_verdict(rows: DataFrame, court: Court) -> DataFrame:
-    score, threshold = F.col("p_fake"), F.lit(court.threshold)
+    score, threshold = F.col("p_fake"), F.lit(court.rule.threshold)
     undecided = F.col("faces_scored") < court.settings.min_faces
     if court.settings.confidence_level is not None:
         crosses = (F.col("p_fake_low") < threshold) & (threshold <= F.col("p_fake_high"))

@@ -10,8 +10,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
+from framejury.rule import rule_of_facts
 from framejury.storage import Location
 from framejury.tables.summary import described, face_counts
+from framejury.verdict import face_threshold
 from framejury.warehouse import Commit, Warehouse
 
 
@@ -51,7 +53,15 @@ def make_report(
         statuses=facts.get("statuses"),
     )
     table: pa.Table = described(verdicts, videos)
-    return RunReport(table, face_counts(scores, videos), info, notes=_notes(warehouse))
+    # The rule that was in use; runs before rules were known have the bundle's threshold.
+    rule = rule_of_facts({**bundle, **{k: v for k, v in judged.facts.items() if k == "rule"}})
+    return RunReport(
+        table,
+        face_counts(scores, videos),
+        info,
+        notes=_notes(warehouse),
+        face_threshold=face_threshold(rule),
+    )
 
 
 def write_report(warehouse: Warehouse, report: RunReport) -> Location:

@@ -1,0 +1,154 @@
+"""calibrate: fit the rule of verdicts on labelled videos and write a bundle that carries it.
+
+The network stays as it is; reducer, calibration and threshold are chosen for a stated share of
+real videos called fake, on faces that are kept in one or several warehouses. The new bundle
+has another model_id, so archives are scored with it anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from framejury.commandline import (
+    add_bundle,
+    bundle_dir_of,
+    make_parser,
+    run_command,
+    say,
+    settings_of,
+    warn_of_demo,
+)
+from framejury.errors import BundleError, UsageError
+from framejury.evaluation.calibration import TARGET_FPR, candidate_table
+from framejury.labelled import (
+    LabelledVideo,
+    describe_data,
+    labelled_videos,
+    only_side,
+    training_source,
+)
+from framejury.measure import (
+    cross_fitted_figures,
+    figures_for_card,
+    fit_rule_on,
+    judge_scored,
+)
+from framejury.model.bundle import check_may_replace, load_bundle, with_rule
+from framejury.model.manifest import Bundle, Framing
+from framejury.model.runtime import Scorer
+from framejury.model.scoring import score_faces
+from framejury.model.source import FaceSource
+from framejury.schemas import Side
+from framejury.verdict import face_threshold
+from framejury.warehouse import Warehouse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("calibrate", __doc__, ["scoring", "verdict"])
+    parser.add_argument(
+        "--warehouse",
+        metavar="DIR",
+        action="append",
+        required=True,
+        help="folder or URI with labelled faces and a split; may be repeated (required)",
+    )
+    add_bundle(parser)
+    parser.add_argument(
+        "--output", metavar="DIR", required=True, help="folder of the new bundle (required)"
+    )
+    parser.add_argument(
+        "--side",
+        choices=[side.value for side in (Side.TRAIN, Side.VAL, Side.TEST)],
+        default=Side.VAL.value,
+        help="side of the split to fit on; test is refused (default: val)",
+    )
+    parser.add_argument(
+        "--target-fpr",
+        metavar="SHARE",
+        type=float,
+        default=TARGET_FPR,
+        help=f"share of real videos that may be called fake, 0 to 1 (default: {TARGET_FPR})",
+    )
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    side = Side(args.side)
+    if side is Side.TEST:
+        raise UsageError(
+            "side test is there to be measured on; a rule fitted on it would make its figures "
+            "worthless. Fit on val"
+        )
+    if not 0 < args.target_fpr < 1:
+        raise UsageError(f"--target-fpr must be above 0 and below 1, not {args.target_fpr}")
+    settings = settings_of(args)
+    bundle = load_bundle(bundle_dir_of(args))
+    output = Path(args.output).absolute()
+    check_may_replace(output)
+    warn_of_demo(bundle)
+    warehouses = [Warehouse.open(uri) for uri in args.warehouse]
+    whole = training_source(*warehouses)
+    source, videos = _of_side(warehouses, whole, side)
+    _check_framing(warehouses, source, bundle)
+    if side is Side.TRAIN:
+        say(
+            "warning: the network knows the videos of side train, so it is surer of them than of "
+            "any others; calibrate on val"
+        )
+    scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
+    say(f"  scoring {len(source.videos):,} videos of side {side.value}")
+    scored = score_faces(scorer, source)
+    data = f"side {side.value} of {describe_data(warehouses, labelled_videos(*warehouses))}"
+    fitted = fit_rule_on(scored, videos, settings.verdict, data=data, target_fpr=args.target_fpr)
+    rule = fitted.rule
+    judge = replace(
+        bundle, reducer=rule.reducer, calibration=rule.calibration, threshold=rule.threshold
+    )
+    own = settings.verdict.model_copy(update={"reducer": None, "threshold": None})
+    verdicts, counts = judge_scored(scored, judge, videos, own, run_id="calibrate")
+    figures = figures_for_card(verdicts, counts, face_threshold(rule))
+    metrics = {side.value: figures | cross_fitted_figures(fitted)}
+    written = with_rule(bundle, output, rule, fitted.fit, metrics)
+    print(candidate_table(fitted))
+    dropped = sorted(set(bundle.metrics) - {side.value})
+    if dropped:
+        say(
+            f"  note: figures on {', '.join(dropped)} were measured by the old rule and are left "
+            "out; measure anew with framejury evaluate"
+        )
+    say(f"  bundle {written.model_id} written to {output}; it was {bundle.model_id}")
+    return 0
+
+
+def _of_side(
+    warehouses: Sequence[Warehouse], whole: FaceSource, side: Side
+) -> tuple[FaceSource, list[LabelledVideo]]:
+    """Faces and videos of one side; stills are no videos and have no verdict."""
+    source = only_side(whole, side)
+    labelled = labelled_videos(*warehouses)
+    videos = [video for video in labelled if video.row["video_id"] in source.videos]
+    if not videos:
+        raise UsageError(f"side {side.value} has no videos with faces; run framejury split")
+    return source, videos
+
+
+def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: Bundle) -> None:
+    """Scores of faces cut otherwise than the network learned mean nothing."""
+    used = {truth.run_id for truth in source.videos.values()}
+    for warehouse in warehouses:
+        for commit in warehouse.with_table("faces"):
+            framing = Framing.of_crops(commit.settings["crops"])
+            if commit.run_id in used and framing != bundle.framing:
+                wanted = " ".join(f"--set crops.{k}={v}" for k, v in asdict(bundle.framing).items())
+                raise BundleError(
+                    f"run {commit.run_id} of {warehouse.location.uri} cut faces otherwise than "
+                    f"{bundle.model_id} learned; extract again with --all {wanted}"
+                )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

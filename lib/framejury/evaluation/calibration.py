@@ -1,0 +1,297 @@
+"""Fits the rule of a verdict on labelled videos: reducer, calibration, threshold.
+
+Every candidate is judged by cross-fitted scores: folds of whole groups, each reduced and
+calibrated by what was fitted on the others. The fits themselves are in `evaluation.fitting`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from framejury.errors import CalibrationError
+from framejury.evaluation.crossfit import (
+    MethodOrNone,
+    Sample,
+    ScoredVideo,
+    cross_fitted,
+    reduce_by_fold,
+    reduced_scores,
+    sample_of,
+)
+from framejury.evaluation.fitting import (
+    RealLimit,
+    class_weights,
+    fit_calibration,
+    log_losses,
+    real_limit,
+)
+from framejury.evaluation.reliability import calibration_error
+from framejury.rule import Reducer, Rule, RuleFit, ThresholdSource
+from framejury.scale import STEPS, Calibration, Floats, calibrated, in_steps
+
+TARGET_FPR = 0.05
+MIN_VIDEOS = 10
+"""Of each class. Fewer say nothing about what a score means."""
+MIN_GROUPS = 5
+"""Of each class, as for the report's intervals."""
+SMALL_SAMPLE_MARGIN = 0.05
+"""Above the highest real video, on the calibrated scale, where there are too few of them for an
+order statistic (fewer than 19 for 5 %)."""
+
+METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
+"""`none`, the scores as they are, is for comparison and never chosen."""
+FIXED_REDUCERS = (
+    Reducer(name="mean"),
+    Reducer(name="median"),
+    Reducer(name="trimmed_mean", trim_ratio=0.1),
+    Reducer(name="top_share", top_ratio=0.25),
+    Reducer(name="worst_person"),
+    Reducer(name="confidence_weighted"),
+)
+"""Candidates besides the learned one; the first is the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One reducer with one calibration, judged by cross-fitted scores, classes weighing the same.
+
+    Attributes:
+        rule: fitted on all videos, with its threshold.
+        method: none: as the reducer gives it, for comparison only.
+        auc: area under the ROC curve, 0 to 1; ties count half.
+        log_loss: natural logarithm; ln 2 is chance.
+        ece: expected calibration error, 0 to 1.
+        fpr, tpr: share of reals and fakes from the threshold on, 0 to 1.
+        gain, gain_error: log loss of what it would replace less its own, and the standard error
+            of that over groups: platt would replace the baseline, another method the same
+            reducer's platt.
+        threshold_from: as in `rule.RuleFit`.
+    """
+
+    rule: Rule
+    method: MethodOrNone
+    auc: float
+    log_loss: float
+    ece: float
+    fpr: float
+    tpr: float
+    gain: float
+    gain_error: float
+    threshold_from: ThresholdSource
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRule:
+    """What `fit_rule` found: the rule, what it rests on, and every candidate."""
+
+    chosen: Candidate
+    fit: RuleFit
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def rule(self) -> Rule:
+        return self.chosen.rule
+
+
+def fit_rule(
+    videos: Sequence[ScoredVideo],
+    *,
+    target_fpr: float = TARGET_FPR,
+    min_faces: int = 3,
+    data: str = "labelled videos",
+    reducers: Sequence[Reducer] = FIXED_REDUCERS,
+    learned: bool = True,
+    threshold: float | None = None,
+) -> FittedRule:
+    """Chooses reducer and calibration by cross-fitted log loss, and the threshold.
+
+    The first reducer with Platt's calibration is the baseline. Another reducer, with Platt's
+    too, is taken only if its log loss is lower by more than one standard error of the
+    difference, paired by group; of those the lowest, to three digits, then the best AUC.
+    Isotonic in the place of Platt's has to pass the same test. With few groups the best of a
+    dozen candidates is mostly the luckiest.
+
+    The threshold is the lowest `p_fake` that `target_fpr` of new real videos exceed at most
+    (`fitting.real_limit`), or SMALL_SAMPLE_MARGIN above the highest real one where there are
+    too few. A fixed reducer was fitted on nothing, so its scores under the final calibration are
+    what new ones will be; for the learned one the cross-fitted scores stand in.
+
+    Args:
+        videos: labelled, none of them held out for testing.
+        target_fpr: share of real videos that may be called fake, above 0 to below 1.
+        min_faces: videos with fewer are left out.
+        data: what they are, in words, for the bundle.
+        reducers: fixed candidates; the first is the baseline.
+        learned: whether the learned reducer is a candidate too, the last.
+        threshold: taken as it is; None chooses one.
+
+    Raises:
+        CalibrationError: too few videos or groups of a class; the message counts them.
+        ValueError: `target_fpr` is out of range, or there is no candidate.
+    """
+    if not 0 < target_fpr < 1:
+        raise ValueError(f"target_fpr must be above 0 and below 1, got {target_fpr}")
+    if not (reducers or learned):
+        raise ValueError("no reducer to choose from")
+    enough = [video for video in videos if len(video.p_fake) >= min_faces]
+    _check_enough(enough, len(videos), min_faces)
+    sample = sample_of(enough)
+    wanted = (*reducers, *([None] if learned else []))
+    # On problems this small BLAS's threads only wait for each other: ten times slower.
+    with threadpool_limits(1):
+        candidates = _candidates(sample, wanted, target_fpr, threshold)
+    chosen = choose(candidates)
+    record = _fit_record(sample, chosen, target_fpr, min_faces, data)
+    return FittedRule(chosen, record, tuple(candidates))
+
+
+def _candidates(
+    sample: Sample, reducers: Sequence[Reducer | None], target_fpr: float, given: float | None
+) -> list[Candidate]:
+    """Reducer by reducer, each with all of METHODS; None is the learned one."""
+    candidates: list[Candidate] = []
+    baseline: Floats | None = None
+    for reducer in reducers:
+        final, folds = reduce_by_fold(sample, reducer)
+        platt = cross_fitted(sample, folds, "platt")
+        baseline = platt if baseline is None else baseline
+        for method in METHODS:
+            scores = platt if method == "platt" else cross_fitted(sample, folds, method)
+            calibration = _calibration(sample, final, method)
+            placed = scores
+            if reducer is not None:
+                placed = calibrated(reduced_scores(sample, final), calibration)
+            limit = _limit(sample, placed, target_fpr, given)
+            candidates.append(
+                _judged(
+                    sample,
+                    Rule(reducer=final, calibration=calibration, threshold=limit.score),
+                    scores=scores,
+                    rival=baseline if method == "platt" else platt,
+                    called=placed >= limit.score,
+                    threshold_from=limit.source,
+                )
+            )
+    return candidates
+
+
+def choose(candidates: Sequence[Candidate]) -> Candidate:
+    """As `fit_rule` says, of candidates in its order: reducer by reducer, platt first."""
+    platts = [c for c in candidates if c.method == "platt"]
+    better = [c for c in platts if c.gain > c.gain_error]
+    chosen = min(better, key=lambda c: (round(c.log_loss, 3), -c.auc), default=platts[0])
+    isotonic = next(
+        c for c in candidates if c.method == "isotonic" and c.rule.reducer == chosen.rule.reducer
+    )
+    return isotonic if isotonic.gain > isotonic.gain_error else chosen
+
+
+def candidate_table(fitted: FittedRule) -> str:
+    """Every candidate as text, one a line, the chosen one marked; with what they rest on."""
+    fit = fitted.fit
+    head = (
+        f"{'':2}{'reducer':<20} {'method':<8} {'AUC':>6} {'log loss':>9} {'ECE':>6} "
+        f"{'threshold':>9} {'FPR':>6} {'TPR':>6}   gain of log loss"
+    )
+    lines = [
+        f"{fit.data}: {fit.real_videos} real videos of {fit.real_groups} groups, "
+        f"{fit.fake_videos} fake of {fit.fake_groups}; cross-fitted by {fit.groups} groups",
+        head,
+    ]
+    for c in fitted.candidates:
+        mark = "* " if c is fitted.chosen else "  "
+        lines.append(
+            f"{mark}{c.rule.reducer.name:<20} {c.method:<8} {c.auc:>6.3f} {c.log_loss:>9.4f} "
+            f"{c.ece:>6.3f} {c.rule.threshold:>9.4f} {c.fpr:>6.1%} {c.tpr:>6.1%}   "
+            f"{c.gain:+.4f} +- {c.gain_error:.4f}"
+        )
+    return "\n".join(lines)
+
+
+def _check_enough(enough: Sequence[ScoredVideo], given: int, min_faces: int) -> None:
+    for label, name in ((0, "real"), (1, "fake")):
+        groups = [video.group for video in enough if video.label == label]
+        if len(groups) < MIN_VIDEOS or len(set(groups)) < MIN_GROUPS:
+            raise CalibrationError(
+                f"{len(groups)} {name} videos of {len(set(groups))} groups have at least "
+                f"{min_faces} faces (of {given} videos given); a verdict rule is fitted on at "
+                f"least {MIN_VIDEOS} videos of {MIN_GROUPS} groups of each class"
+            )
+
+
+def _calibration(sample: Sample, reducer: Reducer, method: MethodOrNone) -> Calibration | None:
+    """On all videos."""
+    if method == "none":
+        return None
+    return fit_calibration(reduced_scores(sample, reducer), sample.labels, method)
+
+
+def _limit(sample: Sample, placed: Floats, target_fpr: float, given: float | None) -> RealLimit:
+    """The threshold, on the scale of the scores `placed` (v,)."""
+    if given is not None:
+        return RealLimit(given, "given")
+    found = real_limit(placed[sample.judged & (sample.labels == 0)], target_fpr)
+    margin = SMALL_SAMPLE_MARGIN if found.source == "maximum" else 1 / STEPS
+    above = float(in_steps(np.asarray(found.score + margin)))
+    return RealLimit(min(above, 1.0), found.source)
+
+
+def _judged(
+    sample: Sample,
+    rule: Rule,
+    *,
+    scores: Floats,
+    rival: Floats,
+    called: npt.NDArray[np.bool_],
+    threshold_from: ThresholdSource,
+) -> Candidate:
+    """Figures of cross-fitted `scores` (v,) over the videos that a fold judged.
+
+    `rival` (v,): scores of what they would replace; `called` (v,): who is called fake.
+    """
+    kept = sample.judged
+    labels, scores, called = sample.labels[kept], scores[kept], called[kept]
+    weights, losses = class_weights(labels), log_losses(labels, scores)
+    saved = weights * (log_losses(labels, rival[kept]) - losses)
+    _, group = np.unique(sample.groups[kept], return_inverse=True)
+    by_group = np.bincount(group, saved)
+    reals, fakes = int((labels == 0).sum()), int((labels == 1).sum())
+    return Candidate(
+        rule=rule,
+        method=rule.calibration.method if rule.calibration else "none",
+        auc=float(roc_auc_score(labels, scores)),
+        log_loss=float(weights @ losses),
+        # Whole counts that give both classes the same weight.
+        ece=calibration_error(labels, scores, np.where(labels == 1, reals, fakes)),
+        fpr=float(called[labels == 0].mean()),
+        tpr=float(called[labels == 1].mean()),
+        gain=float(by_group.sum()),
+        gain_error=float(np.std(by_group, ddof=1) * math.sqrt(len(by_group))),
+        threshold_from=threshold_from,
+    )
+
+
+def _fit_record(
+    sample: Sample, chosen: Candidate, target_fpr: float, min_faces: int, data: str
+) -> RuleFit:
+    reals, fakes = sample.groups[sample.labels == 0], sample.groups[sample.labels == 1]
+    return RuleFit(
+        data=data,
+        target_fpr=target_fpr,
+        threshold_from=chosen.threshold_from,
+        fpr=chosen.fpr,
+        tpr=chosen.tpr,
+        real_videos=len(reals),
+        fake_videos=len(fakes),
+        real_groups=len(np.unique(reals)),
+        fake_groups=len(np.unique(fakes)),
+        groups=len(np.unique(sample.groups)),
+        min_faces=min_faces,
+    )

@@ -1,0 +1,177 @@
+"""How far the mean score of a video would move with other frames of it.
+
+`bootstrap`, the default: seconds of the video are drawn with replacement, for frames of the
+same second share pose, light and compression and are no independent witnesses (cluster
+bootstrap: Davison and Hinkley, Bootstrap Methods, 1997, section 3.8). `student`: Student's t
+over frames, from sums alone.
+
+Both give how far the mean's ends lie from the mean. `verdict.shifted` moves the reduced score
+by that, also where the reducer is no mean: the spread is the mean's, the centre the reducer's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from framejury.scale import UNITS, Floats
+
+Integers = npt.NDArray[np.integer[Any]]
+
+DRAWS = 400
+"""Resamples of a video."""
+
+MAX_CLUSTERS = 256
+"""With more seconds, neighbouring ones are drawn together: blocks of a long video are no less
+independent than seconds, and the work stays bounded."""
+
+UNKNOWN = (-1.0, 1.0)
+"""The ends where nothing says how much the score would move: the interval is all of 0 to 1."""
+
+_SEED = 4
+_CELLS_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """Sums of scores by second, of several videos one after the other.
+
+    Attributes:
+        second: int64 (m,), `floor(pts_s)` of the frames; any order within a video, and a second
+            may come twice.
+        total: int64 (m,), sum of the scores in units of 1/UNITS.
+        faces: int64 (m,), how many scores.
+        lengths: int64 (v,), how many of the m entries each video has, at least one.
+    """
+
+    second: Integers
+    total: Integers
+    faces: Integers
+    lengths: Integers
+
+
+def bootstrap_shifts(clusters: Clusters, level: float) -> Floats:
+    """Ends of the percentile interval of each video's mean, less the mean.
+
+    The mean is resampled as the ratio of two sums, DRAWS times. All sums are whole numbers below
+    2**53, so neither the order of faces nor the way a matrix product is computed changes a
+    bit. Percentiles of few clusters are too narrow; the level is widened to Student's
+    (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 3.3, "expanded
+    percentile"): tail = Phi(-sqrt(n / (n - 1)) * t(level, n - 1)).
+
+    Args:
+        clusters: of the videos.
+        level: of the interval, above 0 to below 1.
+
+    Returns:
+        float64 (v, 2), low <= 0 and high >= 0; UNKNOWN with one cluster, which says nothing about
+        spread.
+    """
+    total, faces, lengths = _merged(clusters)
+    starts = np.cumsum(lengths) - lengths
+    shifts = np.empty((len(lengths), 2))
+    for count in np.unique(lengths).tolist():
+        members = np.flatnonzero(lengths == count)
+        if count == 1:
+            shifts[members] = UNKNOWN
+            continue
+        at_once = max(1, _CELLS_AT_ONCE // (DRAWS + count))
+        for first in range(0, len(members), at_once):
+            part = members[first : first + at_once]
+            cells = starts[part, None] + np.arange(count)
+            shifts[part] = _shifts(total[cells], faces[cells], level)
+    return shifts
+
+
+def student_shift(
+    level: float, *, total_units: int, square_units: int, faces: int, frames: int
+) -> float:
+    """Half the width of Student's interval, `t(level, frames - 1) * s / sqrt(frames)`, with `s`
+    the standard deviation of the face scores.
+
+    Frames count, not faces: two faces of one frame share its light and compression. One frame
+    says nothing about spread: 1.
+    """
+    if frames < 2:
+        return 1.0
+    variance = max(square_units - total_units * total_units / faces, 0.0) / (faces - 1) / UNITS**2
+    return student_t(level, frames - 1) * math.sqrt(variance / frames)
+
+
+def student_t(level: float, freedom: int) -> float:
+    """Two-sided quantile of Student's t, by Fisher and Cornish's expansion in 1/freedom.
+
+    Exact for 1 and 2 degrees of freedom, where it has a closed form; at 95 % within 0.2 %
+    for 3 and 0.04 % from 4 on; at 99.9 % short by 4 % for 3 and by 0.5 % for 5.
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
+    """
+    p = (1 + level) / 2
+    if freedom == 1:
+        return math.tan(math.pi * (p - 0.5))
+    if freedom == 2:
+        alpha = 4 * p * (1 - p)
+        return 2 * (p - 0.5) * math.sqrt(2 / alpha)
+    z = NormalDist().inv_cdf(p)
+    g1 = (z**3 + z) / 4
+    g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    g3 = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    g4 = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
+    return z + g1 / freedom + g2 / freedom**2 + g3 / freedom**3 + g4 / freedom**4
+
+
+def _merged(clusters: Clusters) -> tuple[Integers, Integers, Integers]:
+    """Totals, faces and lengths with one entry a second, at most MAX_CLUSTERS a video."""
+    video = np.repeat(np.arange(len(clusters.lengths)), clusters.lengths)
+    order = np.lexsort((clusters.second, video))
+    video, second = video[order], clusters.second[order]
+    total, faces = clusters.total[order], clusters.faces[order]
+    fresh = np.r_[True, (np.diff(video) != 0) | (np.diff(second) != 0)]
+    lengths = np.bincount(video[fresh])
+    # Several seconds to a block where there are too many of them.
+    rank = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    block = rank // np.repeat(-(-lengths // MAX_CLUSTERS), lengths)
+    fresh[np.flatnonzero(fresh)[1:]] = (np.diff(block) != 0) | (np.diff(video[fresh]) != 0)
+    first = np.flatnonzero(fresh)
+    return (
+        np.add.reduceat(total, first),
+        np.add.reduceat(faces, first),
+        np.bincount(video[first]),
+    )
+
+
+def _shifts(total: Integers, faces: Integers, level: float) -> Floats:
+    """Of k videos with n clusters each: (k, n) sums to (k, 2)."""
+    weights = _draws(total.shape[1])
+    sums = total.astype(np.float64) @ weights
+    counts = faces.astype(np.float64) @ weights
+    means = sums / (UNITS * counts)
+    mean = total.sum(axis=1) / (UNITS * faces.sum(axis=1))
+    tail = _tail(level, total.shape[1])
+    ends = np.quantile(means, [tail, 1 - tail], axis=1).T - mean[:, None]
+    return np.stack([np.minimum(ends[:, 0], 0.0), np.maximum(ends[:, 1], 0.0)], axis=1)
+
+
+def _tail(level: float, count: int) -> float:
+    """Share of draws beyond each end, for `count` clusters."""
+    widened = math.sqrt(count / (count - 1)) * student_t(level, count - 1)
+    return NormalDist().cdf(-widened)
+
+
+@lru_cache(maxsize=64)
+def _draws(count: int) -> Floats:
+    """float64 (count, DRAWS): how often each cluster comes in each draw; the same every time.
+
+    From the raw stream of the generator, which NumPy promises never to change, unlike its
+    distributions.
+    """
+    raw = np.random.PCG64([_SEED, count]).random_raw(DRAWS * count).reshape(DRAWS, count)
+    chosen = (raw % np.uint64(count)).astype(np.int64)
+    cells = chosen + count * np.arange(DRAWS)[:, None]
+    drawn = np.bincount(cells.ravel(), minlength=DRAWS * count).reshape(DRAWS, count)
+    return np.ascontiguousarray(drawn.T, np.float64)

@@ -1,0 +1,143 @@
+"""A verdict rule as Spark columns: reducers, calibrations, ends of the interval.
+
+Each function says which one of `framejury.verdict`, `rule` or `interval` it repeats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import NormalDist
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.functions import arrow_udf
+
+from framejury.interval import UNKNOWN, Clusters, bootstrap_shifts
+from framejury.rule import Reducer
+from framejury.scale import STEPS, UNITS, Calibration
+
+_PI = 3.141592653589793
+
+
+def reduced(reducer: Reducer, shift: Column) -> Column:
+    """The score as if every face had `shift` more; `verdict.reduced` has the formulas.
+
+    Reads the columns `faces`, `total`, `worst_person_p_fake`; `ordered` (sorted units) or
+    `weighed` and `weights`, where the reducer needs them.
+    """
+    if reducer.name == "learned":
+        z = F.lit(reducer.intercept)
+        for weight, value in zip(reducer.weights, map(_quantile, reducer.quantiles), strict=True):
+            z = z + F.lit(weight) * value
+        return _in_steps(_sigmoid(z + shift * F.lit(math.fsum(reducer.weights))))
+    return F.least(F.greatest(_plain(reducer) + shift, F.lit(0.0)), F.lit(1.0))
+
+
+def _plain(reducer: Reducer) -> Column:
+    faces = F.col("faces")
+    if reducer.name == "mean":
+        return F.col("total") / (F.lit(UNITS) * faces)
+    if reducer.name == "worst_person":
+        return F.col("worst_person_p_fake")
+    if reducer.name == "confidence_weighted":
+        return F.col("weighed") / (F.lit(UNITS) * F.col("weights"))
+    if reducer.name == "median":
+        first = F.floor((faces - 1) / 2)
+        last = F.floor(faces / 2)
+    elif reducer.name == "trimmed_mean":
+        cut = F.floor(faces * F.lit(reducer.trim_ratio) + 1e-9)
+        first, last = cut, faces - cut - 1
+    else:
+        top = F.greatest(F.lit(1), F.ceil(faces * F.lit(reducer.top_ratio) - 1e-9))
+        first, last = faces - top, faces - 1
+    count = (last - first + 1).cast("int")
+    chosen = F.slice("ordered", (first + 1).cast("int"), count)
+    total = F.aggregate(chosen, F.lit(0).cast("long"), lambda left, right: left + right)
+    return total / (F.lit(UNITS) * count)
+
+
+def _quantile(quantile: float) -> Column:
+    """Of the sorted units, with a straight line between neighbours, 0 to 1."""
+    place = F.lit(quantile) * (F.col("faces") - 1)
+    first = F.floor(place)
+    below = F.element_at("ordered", (first + 1).cast("int"))
+    above = F.element_at("ordered", F.least(first + 2, F.col("faces")).cast("int"))
+    return (below + (place - first) * (above - below)) / F.lit(UNITS)
+
+
+def calibrated(score: Column, calibration: Calibration | None) -> Column:
+    """As `rule.calibrated`."""
+    if calibration is None:
+        return score
+    if calibration.method == "platt":
+        held = F.least(F.greatest(score, F.lit(1 / UNITS)), F.lit(1 - 1 / UNITS))
+        z = F.lit(calibration.slope) * F.log(held / (1 - held)) + F.lit(calibration.intercept)
+        return _in_steps(_sigmoid(z))
+    corners = list(zip(calibration.x, calibration.y, strict=True))
+    lines = F.when(score <= F.lit(corners[0][0]), F.lit(corners[0][1]))
+    for (x, y), (next_x, next_y) in pairwise(corners):
+        slope = (next_y - y) / (next_x - x)
+        lines = lines.when(score < F.lit(next_x), F.lit(slope) * (score - x) + F.lit(y))
+    return _in_steps(lines.otherwise(F.lit(corners[-1][1])))
+
+
+def _sigmoid(z: Column) -> Column:
+    return 1 / (1 + F.exp(-z))
+
+
+def _in_steps(score: Column) -> Column:
+    return F.floor(score * STEPS + 0.5) / F.lit(STEPS)
+
+
+def bootstrap(level: float) -> Callable[[Column], Column]:
+    """`interval.bootstrap_shifts` of a column of arrays of (second, total, count), not empty.
+
+    Gives a struct of `low` and `high`.
+    """
+
+    def shifts(clusters: pa.Array) -> pa.Array:
+        parts = clusters.flatten()
+        second, total, count = (
+            parts.field(name).to_numpy(zero_copy_only=False)
+            for name in ("second", "total", "count")
+        )
+        lengths = clusters.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+        found = bootstrap_shifts(Clusters(second, total, count, lengths), level)
+        ends = [pa.array(found[:, side], pa.float64()) for side in (0, 1)]
+        return pa.StructArray.from_arrays(ends, names=["low", "high"])
+
+    # Told by the hints that this is array to array; its overloads ask for a number besides.
+    udf: Callable[[Column], Column] = arrow_udf(shifts, "low double, high double")  # type: ignore[call-overload]
+    return udf
+
+
+def student_shift(level: float) -> Column:
+    """As `interval.student_shift`, of `faces_scored`, `frames_scored`, `total`, `squares`."""
+    faces, frames = F.col("faces_scored"), F.col("frames_scored")
+    total, squares = F.col("total").cast("double"), F.col("squares").cast("double")
+    variance = F.greatest(squares - total * total / faces, F.lit(0.0))
+    variance = variance / (faces - 1) / F.lit(float(UNITS) ** 2)
+    half = _student_t(level, frames - 1) * F.sqrt(variance / frames)
+    return F.when(frames < 2, F.lit(UNKNOWN[1])).otherwise(half)
+
+
+def _student_t(level: float, freedom: Column) -> Column:
+    """As `interval.student_t`."""
+    p = (1 + level) / 2
+    z = NormalDist().inv_cdf(p)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    series = F.lit(z)
+    for power, term in enumerate(terms, start=1):
+        series = series + F.lit(term) / F.pow(freedom.cast("double"), F.lit(power))
+    one = F.tan(F.lit(_PI * (p - 0.5)))
+    two = F.lit(2 * (p - 0.5) * (2 / (4 * p * (1 - p))) ** 0.5)
+    return F.when(freedom == 1, one).when(freedom == 2, two).otherwise(series)

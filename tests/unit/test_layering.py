@@ -43,6 +43,8 @@ def loaded_by(*modules: str) -> set[str]:
         [*modules_below("faces"), *modules_below("signals")],
         ["framejury.examine", "framejury.verdict", "framejury.warehouse", "framejury.storage"],
         ["framejury.commands.scan", "framejury.commands.verdicts", "framejury.commands.doctor"],
+        ["framejury.commands.evaluate", "framejury.commands.evaluate_archive"],
+        modules_below("protocol"),
         ["framejury.model.bundle", "framejury.model.runtime", "framejury.model.source"],
         modules_below("evaluation"),
     ],

@@ -1,4 +1,8 @@
-"""evaluate: score the labelled faces of a warehouse with a bundle, with figures and report."""
+"""evaluate: measure a bundle on labelled videos, with figures and report.
+
+--archive follows the evaluation protocol (docs/evaluation.md): it opens the videos of a local
+archive, without Spark. --warehouse alone scores the faces that are kept there.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ from pathlib import Path
 
 from framejury.commandline import (
     add_bundle,
-    add_warehouse,
     bundle_dir_of,
     make_parser,
     now,
@@ -18,6 +21,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.errors import UsageError
 from framejury.facts import bundle_facts, versions
 from framejury.labelled import (
     labelled_source,
@@ -30,29 +34,80 @@ from framejury.model.bundle import load_bundle
 from framejury.model.counts import count_faces
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
+from framejury.rule import rule_in_use
 from framejury.schemas import Side
+from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
+
+_SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict"]
+_ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("evaluate", __doc__, ["scoring", "verdict"])
-    add_warehouse(parser)
+    parser = make_parser("evaluate", __doc__, _SECTIONS)
+    parser.add_argument(
+        "--archive",
+        metavar="DIR",
+        help="local folder with labelled videos to measure on (default: none)",
+    )
+    parser.add_argument(
+        "--warehouse",
+        metavar="DIR",
+        help="folder or URI whose kept faces are scored; with --archive only the place of the "
+        "report (default: none)",
+    )
     add_bundle(parser)
     parser.add_argument(
         "--side",
         choices=["train", "val", "test", "all"],
-        help="side of the split; all ignores the split "
-        "(default: test when there is a split, else all)",
+        help="side of the split, or of --sides; all ignores the split, or takes all but train "
+        "(default: test when there is a split or --sides, else all)",
+    )
+    parser.add_argument(
+        "--sides",
+        metavar="FILE",
+        help="with --archive: a CSV pattern,side that says what was held out (default: none)",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
+        help="with --archive: how labels are read; the same as --set index.layout=... "
+        "(default: auto)",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        help="with --archive: child processes that open videos, count (default: one a core)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="with --archive: leave out the robustness curves (default: measure them)",
     )
     parser.add_argument(
         "--output",
         metavar="DIR",
-        help="local folder of the report (default: below the warehouse's reports)",
+        help="local folder of the report (default: below the warehouse's reports, else below "
+        "out/ here)",
     )
     return run_command(parser, argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.archive is not None:
+        from framejury.commands.evaluate_archive import evaluate_archive
+
+        return evaluate_archive(args)
+    if args.warehouse is None:
+        raise UsageError("name --archive DIR with labelled videos, or --warehouse DIR with faces")
+    given = [name for name in _ARCHIVE_ONLY if getattr(args, name)]
+    if given:
+        raise UsageError(f"--{given[0]} goes with --archive, which was not given")
+    return _evaluate_warehouse(args)
+
+
+def _evaluate_warehouse(args: argparse.Namespace) -> int:
     from framejury.evaluation.report import (
         BundleInfo,
         RunInfo,
@@ -89,8 +144,16 @@ def _run(args: argparse.Namespace) -> int:
         settings=settings.model_dump(mode="json"),
         versions=versions(),
     )
-    title = f"Evaluation of {bundle.model_id} on {side} videos"
-    files = build_report(RunReport(verdicts, counts, info, title=title, notes=notes))
+    rule = rule_in_use(bundle.rule, settings.verdict)
+    report = RunReport(
+        verdicts,
+        counts,
+        info,
+        title=f"Evaluation of {bundle.model_id} on {side} videos",
+        notes=(*notes, rule.remark) if rule.remark else notes,
+        face_threshold=face_threshold(rule),
+    )
+    files = build_report(report)
     if args.output is None:
         place = warehouse.write_report(name, files).uri
     else:

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, log_loss, roc_auc_score, roc_curve
+from sklearn.metrics import (
+    average_precision_score,
+    det_curve,
+    log_loss,
+    roc_auc_score,
+    roc_curve,
+)
+
+from framejury.evaluation.reliability import calibration_error
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
@@ -51,12 +59,16 @@ class BinaryMetrics:
         threshold: scores from here on are called fake; None when rows had different ones.
         reals, fakes: how many of each class (sums of the weights).
         accuracy, log_loss: defined as soon as there is one row.
-        recall_fake: share of fakes called fake; needs fakes.
+        recall_fake: share of fakes called fake, the accuracy on fakes; needs fakes.
         fpr: share of reals called fake (false positive rate); needs reals.
-        balanced_accuracy, precision_fake, f1_fake, auc, average_precision, eer: need both
-            classes; precision_fake also needs one row called fake.
+        recall_real: share of reals called real, the accuracy on reals: 1 - fpr.
+        balanced_accuracy, precision_fake, f1_fake, auc, average_precision, eer, tpr_at_fpr_1,
+            tpr_at_fpr_5, ece: need both classes; precision_fake also needs one row called fake.
         log_loss: mean negative log likelihood, natural logarithm.
         eer: equal error rate, where FPR and miss rate meet on the interpolated ROC curve.
+        tpr_at_fpr_1, tpr_at_fpr_5: most fakes found by any threshold that calls at most 1 % or
+            5 % of the reals fake. Not interpolated: a threshold that has this exists.
+        ece: expected calibration error, see `reliability`; its share of fakes is these rows'.
     """
 
     threshold: float | None
@@ -73,10 +85,26 @@ class BinaryMetrics:
     average_precision: float | None
     log_loss: float | None
     eer: float | None
+    recall_real: float | None
+    tpr_at_fpr_1: float | None
+    tpr_at_fpr_5: float | None
+    ece: float | None
 
     @property
     def total(self) -> int:
         return self.reals + self.fakes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetCurve:
+    """Detection error tradeoff: both kinds of error at every threshold.
+
+    Attributes:
+        fpr, fnr: float64 (m,), 0 to 1: reals called fake, falling, and fakes called real, rising.
+    """
+
+    fpr: Floats
+    fnr: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +169,10 @@ def binary_metrics(
         ),
         log_loss=_log_loss(labels, scores, counts, score_clip),
         eer=_eer(labels, scores, counts) if both else None,
+        recall_real=_ratio(c.tn, c.reals),
+        tpr_at_fpr_1=_tpr_at(0.01, labels, scores, counts) if both else None,
+        tpr_at_fpr_5=_tpr_at(0.05, labels, scores, counts) if both else None,
+        ece=calibration_error(labels, scores, counts) if both else None,
     )
 
 
@@ -154,6 +186,15 @@ def roc_points(
         return None
     fpr, tpr, thresholds = roc_curve(labels[keep], scores[keep], sample_weight=counts[keep])
     return RocCurve(fpr=fpr, tpr=tpr, thresholds=thresholds)
+
+
+def det_points(labels: Integers, scores: Floats) -> DetCurve | None:
+    """The DET curve's corners; None when a class is missing. Arguments as `binary_metrics`."""
+    labels, scores, _ = _checked(labels, scores, None)
+    if len(np.unique(labels)) < 2:
+        return None
+    fpr, fnr, _ = det_curve(labels, scores)
+    return DetCurve(fpr=fpr, fnr=fnr)
 
 
 def auc_or_none(labels: Integers, scores: Floats, weights: Integers | None = None) -> float | None:
@@ -213,3 +254,9 @@ def _eer(labels: Integers, scores: Floats, counts: Integers) -> float:
     """Where FPR = 1 - TPR on the straight-line ROC curve; FPR + TPR strictly rises there."""
     fpr, tpr, _ = roc_curve(labels, scores, sample_weight=counts, drop_intermediate=False)
     return float(np.interp(1.0, fpr + tpr, fpr))
+
+
+def _tpr_at(limit: float, labels: Integers, scores: Floats, counts: Integers) -> float:
+    """Highest TPR of any threshold whose FPR is at most `limit`."""
+    fpr, tpr, _ = roc_curve(labels, scores, sample_weight=counts, drop_intermediate=False)
+    return float(tpr[fpr <= limit].max())

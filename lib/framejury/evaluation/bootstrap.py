@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.evaluation.binary import SCORE_CLIP, Floats, Integers
+from framejury.evaluation.reliability import BINS, score_bins
 
 MIN_GROUPS = 5
 """With fewer groups of a class than this, an interval would say more than the data."""
@@ -39,8 +40,8 @@ class Bootstrap:
 
     Attributes:
         groups: how many groups were resampled; groups_real and groups_fake hold that class.
-        intervals: None where a class has fewer than `MIN_GROUPS` groups, or where every
-            draw gives the same value (then resampling cannot show how wrong it is).
+        intervals: None where a class has fewer than `MIN_GROUPS` groups, or where (nearly)
+            every draw gives the same value (then resampling cannot show how wrong it is).
     """
 
     level: float
@@ -56,12 +57,14 @@ class _Sample:
     """The data once, in the form that makes one draw cheap.
 
     `cells` is int64 (groups, 4): tn, fp, fn, tp of each group. `losses` is float64
-    (groups,). The rest is for ranking: of each class the group and the bin of each row,
+    (groups,); `surplus` is float64 (groups, BINS), fakes less scores in each bin of the
+    reliability diagram. The rest is for ranking: of each class the group and the bin of each row,
     sorted by bin, with `bins` distinct bins over both classes.
     """
 
     cells: Integers
     losses: Floats
+    surplus: Floats
     bins: int
     real_groups: Integers
     real_bins: Integers
@@ -125,7 +128,37 @@ _NEEDS: dict[str, str] = {
     "average_precision": "both",
     "log_loss": "present",
     "eer": "both",
+    "recall_real": "real",
+    "tpr_at_fpr_1": "both",
+    "tpr_at_fpr_5": "both",
+    "ece": "both",
 }
+
+
+def share_interval(
+    flags: npt.NDArray[np.bool_],
+    groups: Integers,
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval | None:
+    """Percentile interval of the share of rows whose flag is set, resampled by group.
+
+    Args:
+        flags, groups: (n,), as in `bootstrap_intervals`.
+
+    Returns:
+        None with fewer than `MIN_GROUPS` groups, or where every draw gives the same share.
+    """
+    group_count = int(groups.max()) + 1 if groups.size else 0
+    if group_count < MIN_GROUPS:
+        return None
+    rows = np.bincount(groups, minlength=group_count)
+    hits = np.bincount(groups, flags, group_count)
+    rng = np.random.default_rng(seed)
+    counts = _draw(rng, group_count, draws)
+    return _interval(counts @ hits / (counts @ rows), level)
 
 
 def _names(reals: int, fakes: int) -> list[str]:
@@ -151,12 +184,15 @@ def _prepare(
     losses = -np.log(np.where(labels == 1, held, 1 - held))
     group_losses = np.zeros(group_count)
     np.add.at(group_losses, groups, losses)
+    surplus = np.zeros((group_count, BINS))
+    np.add.at(surplus, (groups, score_bins(scores)), labels - scores)
     distinct, bins = np.unique(np.rint(scores * SCORE_STEPS), return_inverse=True)
     order = np.argsort(bins, kind="stable")
     real, fake = order[labels[order] == 0], order[labels[order] == 1]
     return _Sample(
         cells=cells.reshape(group_count, 4),
         losses=group_losses,
+        surplus=surplus,
         bins=len(distinct),
         real_groups=groups[real],
         real_bins=bins[real],
@@ -186,14 +222,16 @@ def _statistics(sample: _Sample, counts: Integers) -> dict[str, Floats]:
             "recall_fake": recall,
             "f1_fake": 2 * tp / (2 * tp + fp + fn),
             "fpr": fpr,
+            "recall_real": 1 - fpr,
             "log_loss": counts @ sample.losses / total,
+            "ece": np.abs(counts @ sample.surplus).sum(axis=1) / total,
         }
         found.update(_ranking(sample, counts))
     return found
 
 
 def _ranking(sample: _Sample, counts: Integers) -> dict[str, Floats]:
-    """AUC, average precision and EER of each draw."""
+    """AUC, average precision, EER and TPR at fixed FPRs of each draw."""
     # Highest score first, so that a running sum is "called fake at this threshold".
     reals = _by_bin(counts, sample.real_groups, sample.real_bins, sample.bins)[:, ::-1]
     fakes = _by_bin(counts, sample.fake_groups, sample.fake_bins, sample.bins)[:, ::-1]
@@ -205,8 +243,14 @@ def _ranking(sample: _Sample, counts: Integers) -> dict[str, Floats]:
     called = true_calls + false_calls
     precision = np.divide(true_calls, called, out=np.zeros_like(called), where=called > 0)
     ap = (fakes * precision).sum(axis=1) / fake_total[:, 0]
-    eer = _equal_error(false_calls / real_total, true_calls / fake_total)
-    return {"auc": auc, "average_precision": ap, "eer": eer}
+    fpr, tpr = false_calls / real_total, true_calls / fake_total
+    return {
+        "auc": auc,
+        "average_precision": ap,
+        "eer": _equal_error(fpr, tpr),
+        "tpr_at_fpr_1": np.where(fpr <= 0.01, tpr, 0.0).max(axis=1),
+        "tpr_at_fpr_5": np.where(fpr <= 0.05, tpr, 0.0).max(axis=1),
+    }
 
 
 def _by_bin(counts: Integers, groups: Integers, bins: Integers, bin_count: int) -> Floats:
@@ -233,8 +277,10 @@ def _equal_error(fpr: Floats, tpr: Floats) -> Floats:
 
 def _interval(values: Floats, level: float) -> Interval | None:
     usable = values[np.isfinite(values)]
-    if len(usable) < _MIN_USABLE_DRAWS * len(values) or math.isclose(usable.min(), usable.max()):
+    if len(usable) < _MIN_USABLE_DRAWS * len(values):
         return None
     tail = (1 - level) / 2
     low, high = np.quantile(usable, [tail, 1 - tail])
+    if math.isclose(low, high):
+        return None  # 100 to 100 % would be a lie
     return Interval(low=float(low), high=float(high))

@@ -34,6 +34,8 @@ from framejury.evaluation.metrics import (
     video_roc,
 )
 from framejury.evaluation.predictions import predictions_table
+from framejury.evaluation.protocol import ProtocolFindings, find_protocol
+from framejury.evaluation.protocol_figures import protocol_pictures
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
 from framejury.evaluation.style import Theme
 from framejury.schemas import VERDICT_STATUSES, Status, Verdict
@@ -60,9 +62,11 @@ class Findings:
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
         inconclusive: why scored videos were not decided.
         threshold: the one in use; None when rows differ or there are none.
+        face_threshold: the same for single faces.
         face: None when no face counts were given or there is no threshold.
         notes: what a reader must know before believing a number.
         why_no_accuracy: a sentence when there is no truth to compare with, else None.
+        protocol: None when the evaluation protocol was not followed.
     """
 
     title: str
@@ -73,6 +77,7 @@ class Findings:
     statuses: dict[str, int]
     inconclusive: dict[str, int]
     threshold: float | None
+    face_threshold: float | None
     reducers: tuple[str, ...]
     video: VideoMetrics
     face: FaceMetrics | None
@@ -82,6 +87,7 @@ class Findings:
     face_rows: FaceRows | None
     notes: tuple[str, ...]
     why_no_accuracy: str | None
+    protocol: ProtocolFindings | None
 
     @property
     def videos(self) -> int:
@@ -100,6 +106,9 @@ def find(report: RunReport) -> Findings:
     statuses = Counter(table["status"].to_pylist())
     thresholds = np.unique(rows.thresholds)
     threshold = float(thresholds[0]) if len(thresholds) == 1 else None
+    # Different thresholds of videos leave none for faces, whatever the caller says.
+    face_threshold = threshold if report.face_threshold is None else report.face_threshold
+    face_threshold = None if threshold is None else face_threshold
     counts = report.face_counts if threshold is not None else None
     video = video_metrics(table)
     bundle = report.run.bundle
@@ -112,15 +121,21 @@ def find(report: RunReport) -> Findings:
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},
         inconclusive=_why_inconclusive(table),
         threshold=threshold,
+        face_threshold=face_threshold,
         reducers=tuple(sorted(set(table["reducer"].to_pylist()))),
         video=video,
-        face=None if counts is None or threshold is None else face_metrics(counts, threshold),
+        face=(
+            None
+            if counts is None or face_threshold is None
+            else face_metrics(counts, face_threshold)
+        ),
         video_roc=video_roc(table),
         face_roc=None if counts is None else face_roc(counts),
         video_rows=rows,
         face_rows=None if report.face_counts is None else face_rows(report.face_counts),
         notes=(*_own_notes(report, video, threshold), *report.notes),
         why_no_accuracy=_why_no_accuracy(video),
+        protocol=None if report.protocol is None else find_protocol(report.protocol),
     )
 
 
@@ -137,6 +152,8 @@ def pictures(findings: Findings, theme: Theme) -> dict[str, bytes]:
     }
     if f.run.bundle is not None and f.run.bundle.history:
         files.update(training_figures(f.run.bundle.history, theme))
+    if f.protocol is not None:
+        files.update(protocol_pictures(f.protocol, theme))
     return files
 
 
@@ -150,9 +167,9 @@ def why_no_roc(findings: Findings) -> str:
 
 
 def _face_confusion(f: Findings, theme: Theme) -> bytes:
-    if f.face is None or f.threshold is None:
+    if f.face is None or f.face_threshold is None:
         return confusion_face_figure(None, 0.0, theme)
-    return confusion_face_figure(f.face.labelled.confusion, f.threshold, theme)
+    return confusion_face_figure(f.face.labelled.confusion, f.face_threshold, theme)
 
 
 def _roc_series(f: Findings) -> list[RocSeries]:
@@ -172,7 +189,9 @@ def _score_series(f: Findings) -> list[ScoreSeries]:
     found = [ScoreSeries("videos", rows.scores, ones, rows.labels, f.threshold)]
     if f.face_rows is not None:
         faces = f.face_rows
-        found.append(ScoreSeries("faces", faces.scores, faces.weights, faces.labels, f.threshold))
+        found.append(
+            ScoreSeries("faces", faces.scores, faces.weights, faces.labels, f.face_threshold)
+        )
     return found
 
 

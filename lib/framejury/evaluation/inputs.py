@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.evaluation.protocol import ProtocolData
+
 DEMO = "demo"
 """Purpose of a bundle whose verdicts mean nothing."""
 
@@ -75,6 +77,9 @@ class RunReport:
         face_counts: histogram of face scores, columns `rows.FACE_COUNT_COLUMNS`, or None.
         title: heading; None is "Verdicts on ARCHIVE".
         notes: sentences that a reader must know, e.g. that videos were trained on.
+        face_threshold: a single face from here on is called fake, 0 to 1, where faces have
+            another scale than the calibrated verdicts; None is the verdicts' threshold.
+        protocol: the same videos measured by the evaluation protocol; None: they were not.
     """
 
     verdicts: pa.Table
@@ -82,6 +87,8 @@ class RunReport:
     run: RunInfo
     title: str | None = None
     notes: tuple[str, ...] = ()
+    face_threshold: float | None = None
+    protocol: ProtocolData | None = None
 
     def redacted(self) -> RunReport:
         """The same without passwords in URIs: a report is sent around."""

@@ -52,6 +52,7 @@ __all__ = [
     "face_metrics",
     "face_roc",
     "roc_points",
+    "slice_metrics",
     "video_metrics",
     "video_roc",
 ]
@@ -145,13 +146,13 @@ def video_metrics(table: pa.Table, *, draws: int = 1000, seed: int = 0) -> Video
     rows = video_rows(table)
     labelled = rows.where(rows.known)
     layouts = tuple(
-        _slice(str(name), labelled.where(labelled.layouts == name), draws, seed)
+        slice_metrics(str(name), labelled.where(labelled.layouts == name), draws=draws, seed=seed)
         for name in sorted(set(labelled.layouts))
     )
     return VideoMetrics(
         videos=len(rows),
         unlabelled=len(rows) - len(labelled),
-        overall=_slice("all labelled videos", labelled, draws, seed),
+        overall=slice_metrics("all labelled videos", labelled, draws=draws, seed=seed),
         layouts=layouts,
         methods=video_breakdown(labelled),
     )
@@ -179,6 +180,29 @@ def face_metrics(face_counts: pa.Table, threshold: float) -> FaceMetrics:
     )
 
 
+def slice_metrics(
+    name: str, labelled: VideoRows, *, draws: int = 1000, seed: int = 0
+) -> SliceMetrics:
+    """Numbers of one set of labelled videos.
+
+    Args:
+        name: what is in it.
+        labelled: rows with a truth, scored or not.
+        draws, seed: of the bootstrap by `group`.
+    """
+    scored = labelled.where(labelled.scored)
+    return SliceMetrics(
+        name=name,
+        scored=binary_metrics(scored.fake, scored.scores, scored.thresholds),
+        bootstrap=_bootstrap(scored, scored.called_fake, draws, seed),
+        verdicts={
+            label.value: verdict_counts(labelled.outcomes[labelled.labels == label.value])
+            for label in (Label.FAKE, Label.REAL)
+        },
+        coverage=_coverage(labelled, draws, seed),
+    )
+
+
 def video_roc(table: pa.Table) -> RocCurve | None:
     """ROC curve of the labelled, scored videos; None when a class is missing."""
     rows = video_rows(table)
@@ -191,20 +215,6 @@ def face_roc(face_counts: pa.Table) -> RocCurve | None:
     rows = face_rows(face_counts)
     rows = rows.where(rows.known)
     return roc_points(rows.fake, rows.scores, rows.weights)
-
-
-def _slice(name: str, labelled: VideoRows, draws: int, seed: int) -> SliceMetrics:
-    scored = labelled.where(labelled.scored)
-    return SliceMetrics(
-        name=name,
-        scored=binary_metrics(scored.fake, scored.scores, scored.thresholds),
-        bootstrap=_bootstrap(scored, scored.called_fake, draws, seed),
-        verdicts={
-            label.value: verdict_counts(labelled.outcomes[labelled.labels == label.value])
-            for label in (Label.FAKE, Label.REAL)
-        },
-        coverage=_coverage(labelled, draws, seed),
-    )
 
 
 def _bootstrap(

@@ -16,6 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings, why_no_roc
 from framejury.evaluation.predictions import as_rows
+from framejury.evaluation.protocol_figures import protocol_names
+from framejury.evaluation.protocol_tables import protocol_tables
 from framejury.evaluation.wording import (
     agreement_word,
     auc_against,
@@ -65,6 +67,8 @@ def html_report(
         run_statuses=_by_status(f.run.statuses or {}),
         seconds=[(phase, f"{seconds:,.1f} s") for phase, seconds in f.run.seconds.items()],
         settings=list(flat(f.run.settings)),
+        protocol_tables=[] if f.protocol is None else protocol_tables(f.protocol),
+        protocol_pictures=[] if f.protocol is None else protocol_names(f.protocol),
         bundle_metrics=list(flat(f.run.bundle.metrics or {})) if f.run.bundle else [],
     )
 

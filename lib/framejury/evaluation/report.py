@@ -13,8 +13,9 @@ from framejury.evaluation.findings import find, pictures
 from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
 from framejury.evaluation.page import html_report
 from framejury.evaluation.predictions import csv_bytes, json_bytes
+from framejury.evaluation.protocol_document import metrics_json
 from framejury.evaluation.style import DARK, LIGHT
-from framejury.evaluation.text import text_report
+from framejury.evaluation.text import protocol_text, text_report
 
 __all__ = ["BundleInfo", "RunInfo", "RunReport", "build_report", "write_files"]
 
@@ -23,6 +24,8 @@ REPORT_JSON = "report.json"
 REPORT_HTML = "report.html"
 PREDICTIONS_CSV = "predictions.csv"
 PREDICTIONS_JSON = "predictions.json"
+METRICS_JSON = "metrics.json"
+PROTOCOL_TEXT = "protocol.txt"
 
 
 def build_report(report: RunReport, *, max_rows: int = 500) -> dict[str, bytes]:
@@ -32,7 +35,9 @@ def build_report(report: RunReport, *, max_rows: int = 500) -> dict[str, bytes]:
         `report.txt`, `report.json`, `report.html`, `predictions.csv`, `predictions.json`,
         `confusion_face.png`, `confusion_video.png`, `roc.png`, `scores.png`, and `loss.png`
         and `accuracy.png` where the bundle tells its training history. The names are the
-        same every run; a picture that cannot be drawn says why instead.
+        same every run; a picture that cannot be drawn says why instead. With a protocol also
+        `metrics.json`, `protocol.txt`, `det.png`, `reliability.png`, `frames_per_video.png`, and a
+        `robustness_*.png` for each kind of degradation.
 
     Args:
         report: the facts. Passwords inside URIs are taken out first.
@@ -46,12 +51,17 @@ def build_report(report: RunReport, *, max_rows: int = 500) -> dict[str, bytes]:
     light, dark = pictures(findings, LIGHT), pictures(findings, DARK)
     text = text_report(findings, max_rows=max_rows)
     page = html_report(findings, light, dark, max_rows=max_rows)
+    protocol = {}
+    if findings.protocol is not None:
+        protocol[PROTOCOL_TEXT] = _utf8(protocol_text(findings))
+        protocol[METRICS_JSON] = metrics_json(findings.protocol, findings.run, findings.notes)
     return {
         REPORT_TEXT: _utf8(text),
         REPORT_JSON: json_report(findings),
         REPORT_HTML: _utf8(page),
         PREDICTIONS_CSV: csv_bytes(findings.predictions),
         PREDICTIONS_JSON: json_bytes(findings.predictions),
+        **protocol,
         **light,
     }
 

@@ -9,6 +9,7 @@ from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings
 from framejury.evaluation.metrics import SliceMetrics
 from framejury.evaluation.predictions import as_rows
+from framejury.evaluation.protocol_tables import Table, protocol_tables
 from framejury.evaluation.wording import (
     agreement_word,
     auc_against,
@@ -36,6 +37,7 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
     blocks = [
         _head(findings),
         _counts(findings),
+        _protocol(findings),
         _accuracy(findings),
         _confusions(findings),
         _methods(findings),
@@ -44,6 +46,30 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
         _run(findings),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def protocol_text(findings: Findings) -> str:
+    """The head of the report and the tables of the evaluation protocol, for the terminal."""
+    return "\n\n".join([_head(findings), _protocol(findings)]) + "\n"
+
+
+def _protocol(f: Findings) -> str:
+    """Empty when the protocol was not followed."""
+    if f.protocol is None:
+        return ""
+    tables = [_protocol_table(table) for table in protocol_tables(f.protocol)]
+    bootstrap = bootstrap_sentence(f.protocol.overall.metrics.bootstrap)
+    return "\n\n".join([_heading("Evaluation protocol"), *tables, bootstrap])
+
+
+def _protocol_table(table: Table) -> str:
+    rows = [
+        [f"{cell.value} ({cell.interval})" if cell.interval else cell.value for cell in row]
+        for row in table.rows
+    ]
+    sides = "".join("l" if is_word else "r" for is_word in table.words)
+    lines = [table.title, grid(table.header, rows, sides), table.note]
+    return "\n".join(line for line in lines if line)
 
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:

@@ -37,6 +37,24 @@ _METRICS = (
     ("average_precision", "Average precision", False, "area under precision and recall, 0 to 1"),
     ("log_loss", "Log loss", False, "0 is perfect; always answering 0.5 gives 0.693"),
     ("eer", "Equal error rate", True, "where false alarms equal missed fakes"),
+    (
+        "tpr_at_fpr_1",
+        "Found at 1 % FPR",
+        True,
+        "fakes found where at most 1 % of reals are accused",
+    ),
+    (
+        "tpr_at_fpr_5",
+        "Found at 5 % FPR",
+        True,
+        "fakes found where at most 5 % of reals are accused",
+    ),
+    (
+        "ece",
+        "Calibration error",
+        False,
+        "score against share of fakes, 10 bins (ECE); 0 is perfect",
+    ),
 )
 
 

@@ -1,0 +1,193 @@
+"""The evaluation protocol on an archive of labelled videos; `framejury evaluate --archive`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from framejury.archive.pins import read_pins
+from framejury.commandline import bundle_dir_of, now, say, warn_of_demo
+from framejury.config import load_settings
+from framejury.errors import UsageError
+from framejury.evaluation.protocol import ProtocolData
+from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report, write_files
+from framejury.facts import bundle_facts, versions
+from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.manifest import Bundle
+from framejury.model.runtime import Scorer
+from framejury.protocol.examination import VideoScores, examine_all
+from framejury.protocol.frames import frame_counts, headline_of
+from framejury.protocol.robustness import CONDITIONS, Condition
+from framejury.protocol.selection import (
+    DATA_SET_RULE,
+    Selection,
+    data_sets_of,
+    labelled_videos_of,
+    on_pinned_side,
+)
+from framejury.protocol.verdicts import Court, face_counts
+from framejury.rows import ExaminePlan
+from framejury.schemas import Side
+from framejury.settings import Settings
+from framejury.verdict import face_threshold
+from framejury.warehouse import Warehouse
+
+PROTOCOL_FRAMES = 32
+
+
+def evaluate_archive(args: argparse.Namespace) -> int:
+    """Measure the bundle on the labelled videos of `args.archive` and write the report.
+
+    Raises:
+        UsageError: archive, sides, bundle or settings cannot be used; nothing was written.
+    """
+    settings = _settings_of(args)
+    bundle = load_bundle(bundle_dir_of(args))
+    warn_of_demo(bundle)
+    settings = framed_for(bundle, settings)
+    name = Path(args.archive).resolve().name or "archive"
+    court = Court(bundle, settings.verdict, f"evaluate-{bundle.model_id}-{name}")
+    warehouse = None if args.warehouse is None else Warehouse.open(args.warehouse)
+    selection = _select(args, settings)
+    conditions = () if args.quick else CONDITIONS
+    started_s = time.monotonic()
+    plan = ExaminePlan(
+        court.run_id,
+        settings.model_dump(mode="json"),
+        str(bundle.directory),
+        keep_crops=bool(conditions),
+    )
+    videos = examine_all(
+        selection.videos,
+        plan,
+        _workers(args),
+        scorer=_scorer(bundle, settings) if conditions else None,
+        conditions=conditions,
+        frames=headline_of(settings.sampling.frames),
+    )
+    examined_s = time.monotonic() - started_s
+    data = protocol_data(videos, court, settings.sampling.frames, conditions)
+    facts = bundle_facts(bundle)
+    info = RunInfo(
+        run_id=court.run_id,
+        created_at=now(),
+        archive=selection.archive,
+        warehouse="none" if warehouse is None else warehouse.location.uri,
+        model_id=bundle.model_id,
+        bundle=BundleInfo(facts["purpose"], facts["card"], facts["metrics"]),
+        settings=settings.model_dump(mode="json"),
+        versions=versions(),
+        seconds={"examine": examined_s},
+    )
+    report = RunReport(
+        data.by_frames[data.headline],
+        face_counts(videos),
+        info,
+        title=f"Evaluation of {bundle.model_id} on {name}",
+        notes=_notes(selection, court, args.sides),
+        face_threshold=face_threshold(court.rule),
+        protocol=data,
+    )
+    files = build_report(report)
+    sys.stdout.write(files["protocol.txt"].decode())
+    place = _write(args, warehouse, court.run_id, files)
+    say(f"  report: {place}/report.html")
+    say(f"  figures: {place}/metrics.json")
+    return 0
+
+
+def protocol_data(
+    videos: Sequence[VideoScores], court: Court, frames: int, conditions: Sequence[Condition]
+) -> ProtocolData:
+    """Verdicts of examined videos by frames a video and by degradation.
+
+    Args:
+        videos: examined with `frames` frames and these conditions.
+        court: gives the verdicts.
+    """
+    headline = headline_of(frames)
+    degraded: dict[str, dict[float, object]] = {}
+    for condition in conditions:
+        table = court.degraded_table(videos, condition, headline)
+        degraded.setdefault(condition.family, {})[condition.strength] = table
+    return ProtocolData(
+        headline=headline,
+        by_frames={count: court.table(videos, count) for count in frame_counts(frames)},
+        data_sets=[data_sets_of(one.video) for one in videos],
+        data_set_rule=DATA_SET_RULE,
+        face_scores=np.concatenate([np.zeros(0), *(one.p_fake for one in videos)]),
+        face_videos=np.repeat(np.arange(len(videos)), [len(one.p_fake) for one in videos]),
+        degraded=degraded,
+    )
+
+
+def _settings_of(args: argparse.Namespace) -> Settings:
+    defaults = [f"sampling.frames={PROTOCOL_FRAMES}"]
+    settings = load_settings(args.preset, args.config, args.set, verb_defaults=defaults)
+    if settings.sampling.mode != "uniform":
+        raise UsageError(
+            f"sampling.mode={settings.sampling.mode}: the protocol looks at frames spread evenly "
+            "over each video and at subsets of them; only uniform gives those"
+        )
+    return settings
+
+
+def _select(args: argparse.Namespace, settings: Settings) -> Selection:
+    indexing = settings.index
+    if args.layout is not None:
+        indexing = indexing.model_copy(update={"layout": args.layout})
+    selection = labelled_videos_of(args.archive, indexing)
+    if args.sides is None and args.side not in (None, "all"):
+        raise UsageError(
+            f"--side {args.side} needs --sides FILE, which says what stands on which side of "
+            "the archive (or --warehouse alone, whose split says it)"
+        )
+    if args.sides is not None:
+        side = Side(args.side or "test") if args.side != "all" else None
+        selection = on_pinned_side(selection, read_pins(args.sides), side)
+    counts = Counter(video["label"] for video in selection.videos)
+    listed = ", ".join(f"{count:,} {label}" for label, count in sorted(counts.items()))
+    say(f"  {len(selection.videos):,} labelled videos: {listed}")
+    for note in selection.notes:
+        say(f"  note: {note}")
+    return selection
+
+
+def _workers(args: argparse.Namespace) -> int:
+    if args.workers is not None and args.workers < 1:
+        raise UsageError(f"--workers {args.workers}: at least 1")
+    return args.workers or len(os.sched_getaffinity(0))
+
+
+def _scorer(bundle: Bundle, settings: Settings) -> Scorer:
+    return Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
+
+
+def _notes(selection: Selection, court: Court, sides: str | None) -> tuple[str, ...]:
+    notes = [*selection.notes]
+    if court.rule.remark:
+        notes.append(court.rule.remark)
+    if sides is None:
+        notes.append(
+            "All labelled videos of the archive; whether the bundle was trained on some of them "
+            "is not known here. Figures on those say nothing about new videos."
+        )
+    return tuple(notes)
+
+
+def _write(
+    args: argparse.Namespace, warehouse: Warehouse | None, name: str, files: dict[str, bytes]
+) -> str:
+    """Where the files were written."""
+    if args.output is None and warehouse is not None:
+        return str(warehouse.write_report(name, files).uri)
+    place = Path("out") / name if args.output is None else Path(args.output)
+    write_files(files, place)
+    return str(place.absolute())

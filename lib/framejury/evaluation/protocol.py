@@ -1,0 +1,267 @@
+"""The numbers of the evaluation protocol: one bundle on many labelled videos, taken apart.
+
+Everything that is here for all videos is also there for each data set, each method, each
+number of frames a video and each degradation, with intervals by resampling groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from framejury.evaluation.binary import (
+    BinaryMetrics,
+    DetCurve,
+    Floats,
+    Integers,
+    binary_metrics,
+    det_points,
+)
+from framejury.evaluation.bootstrap import (
+    Bootstrap,
+    Interval,
+    bootstrap_intervals,
+    share_interval,
+)
+from framejury.evaluation.metrics import SliceMetrics, slice_metrics
+from framejury.evaluation.reliability import Reliability, error_by_chance, reliability
+from framejury.evaluation.rows import NOT_SCORED, VideoRows, is_known, video_rows
+from framejury.schemas import Label, Verdict
+
+FACE_FIGURES = (
+    "auc",
+    "eer",
+    "average_precision",
+    "log_loss",
+    "ece",
+    "tpr_at_fpr_1",
+    "tpr_at_fpr_5",
+)
+"""Figures of single faces: those that need no threshold, for it is one of whole videos."""
+
+CALL_FIGURES = (
+    *FACE_FIGURES,
+    "accuracy",
+    "balanced_accuracy",
+    "recall_real",
+    "recall_fake",
+)
+"""Figures of the call at the threshold over all scored videos, decided or not."""
+
+VERDICT_FIGURES = (
+    "reals_called_fake",
+    "reals_inconclusive",
+    "fakes_called_real",
+    "fakes_inconclusive",
+    "coverage",
+)
+"""Figures of the verdict in three words. The first four are shares of the scored videos of a
+class; coverage is the share of all labelled videos with a verdict of fake or real."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class ProtocolData:
+    """What was measured.
+
+    Attributes:
+        headline: frames a video behind the headline; a key of `by_frames`.
+        by_frames: frames a video -> verdicts, columns `rows.REPORT_COLUMNS`; every table has
+            the same labelled videos in the same order.
+        data_sets: of each video the data sets it counts in, the first the widest.
+        data_set_rule: how those names came about, a sentence.
+        face_scores: float64 (n,), `p_fake` of each face; face_videos: int64 (n,), the row of
+            its video.
+        degraded: family -> strength -> verdicts as above, strengths from mild to strong;
+            family `none` has one entry, the faces untouched. Empty: not measured.
+    """
+
+    headline: int
+    by_frames: Mapping[int, pa.Table]
+    data_sets: Sequence[Sequence[str]]
+    data_set_rule: str
+    face_scores: Floats
+    face_videos: Integers
+    degraded: Mapping[str, Mapping[float, pa.Table]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its interval; None where the data cannot give it."""
+
+    value: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSlice:
+    """All figures of one set of videos.
+
+    Attributes:
+        name: what is in it.
+        metrics: counts, confusion and what the intervals rest on.
+        videos: `CALL_FIGURES` and `VERDICT_FIGURES` by name.
+        faces: `FACE_FIGURES` by name; empty where faces were not looked at apart.
+        face_count: how many.
+    """
+
+    name: str
+    metrics: SliceMetrics
+    videos: dict[str, Estimate]
+    faces: dict[str, Estimate]
+    face_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSlice:
+    """The fakes of one method in one data set, against reals.
+
+    Attributes:
+        reals_of: the data set of the reals, or "all data sets" where it has none.
+    """
+
+    data_set: str
+    method: str
+    reals_of: str
+    figures: ProtocolSlice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProtocolFindings:
+    """The figures of the protocol.
+
+    Attributes:
+        headline: frames a video behind `overall`, `data_sets`, `methods` and the curves.
+        by_frames: frames a video -> figures; robustness: family -> strength -> figures.
+        ece_by_chance: what perfectly calibrated scores would have on as many videos; None
+            without a scored video.
+        det_videos, det_faces: None when a class is missing.
+    """
+
+    headline: int
+    overall: ProtocolSlice
+    data_sets: tuple[ProtocolSlice, ...]
+    data_set_rule: str
+    methods: tuple[MethodSlice, ...]
+    by_frames: dict[int, ProtocolSlice]
+    robustness: dict[str, dict[float, ProtocolSlice]]
+    reliability: Reliability
+    ece_by_chance: float | None
+    det_videos: DetCurve | None
+    det_faces: DetCurve | None
+
+
+def find_protocol(data: ProtocolData) -> ProtocolFindings:
+    """Compute everything.
+
+    Raises:
+        ValueError: a table breaks the contract of `rows.video_rows`, or a video has no label.
+    """
+    rows = video_rows(data.by_frames[data.headline])
+    if not rows.known.all():
+        raise ValueError("the protocol measures labelled videos only")
+    sets = [tuple(names) for names in data.data_sets]
+    if len(sets) != len(rows):
+        raise ValueError(f"{len(sets)} videos have data sets, and {len(rows)} have verdicts")
+    everything = np.ones(len(rows), np.bool_)
+    scored = rows.where(rows.scored)
+    faces_fake = rows.fake[data.face_videos]
+    return ProtocolFindings(
+        headline=data.headline,
+        overall=_slice("all videos", rows, everything, data),
+        data_sets=tuple(
+            _slice(name, rows, np.array([name in names for names in sets], np.bool_), data)
+            for name in sorted({name for names in sets for name in names})
+        ),
+        data_set_rule=data.data_set_rule,
+        methods=_methods(rows, np.array([names[0] for names in sets], object)),
+        by_frames={
+            count: _slice(f"{count} frames", video_rows(table), everything)
+            for count, table in sorted(data.by_frames.items())
+        },
+        robustness={
+            family: {
+                strength: _slice(f"{family} {strength:g}", video_rows(table), everything)
+                for strength, table in tables.items()
+            }
+            for family, tables in data.degraded.items()
+        },
+        reliability=reliability(scored.fake, scored.scores),
+        ece_by_chance=error_by_chance(scored.scores) if len(scored) else None,
+        det_videos=det_points(scored.fake, scored.scores),
+        det_faces=det_points(faces_fake, data.face_scores),
+    )
+
+
+def _slice(
+    name: str, rows: VideoRows, mask: Flags, data: ProtocolData | None = None
+) -> ProtocolSlice:
+    """The figures of the videos in `mask`; of their faces too, when `data` has them."""
+    mine = rows.where(mask)
+    metrics = slice_metrics(name, mine)
+    faces: dict[str, Estimate] = {}
+    count = 0
+    if data is not None:
+        here = mask[data.face_videos]
+        videos = data.face_videos[here]
+        count = len(videos)
+        scores, fake = data.face_scores[here], rows.fake[videos]
+        _, groups = np.unique(rows.groups[videos].astype(str), return_inverse=True)
+        found = binary_metrics(fake, scores, 0.5)
+        intervals = bootstrap_intervals(fake, scores, scores >= 0.5, groups)
+        faces = _estimates(FACE_FIGURES, found, intervals)
+    return ProtocolSlice(
+        name=name,
+        metrics=metrics,
+        videos=_estimates(CALL_FIGURES, metrics.scored, metrics.bootstrap) | _verdicts(mine),
+        faces=faces,
+        face_count=count,
+    )
+
+
+def _estimates(
+    names: Sequence[str], metrics: BinaryMetrics, bootstrap: Bootstrap
+) -> dict[str, Estimate]:
+    return {name: Estimate(getattr(metrics, name), bootstrap.intervals[name]) for name in names}
+
+
+def _verdicts(rows: VideoRows) -> dict[str, Estimate]:
+    """`VERDICT_FIGURES` of labelled videos."""
+    scored = rows.outcomes != NOT_SCORED
+    reals = rows.where(scored & (rows.labels == Label.REAL.value))
+    fakes = rows.where(scored & (rows.labels == Label.FAKE.value))
+    undecided = Verdict.INCONCLUSIVE.value
+    decided = np.isin(rows.outcomes, [Verdict.FAKE.value, Verdict.REAL.value])
+    return {
+        "reals_called_fake": _share(reals, reals.outcomes == Verdict.FAKE.value),
+        "reals_inconclusive": _share(reals, reals.outcomes == undecided),
+        "fakes_called_real": _share(fakes, fakes.outcomes == Verdict.REAL.value),
+        "fakes_inconclusive": _share(fakes, fakes.outcomes == undecided),
+        "coverage": _share(rows, decided),
+    }
+
+
+def _share(rows: VideoRows, flags: Flags) -> Estimate:
+    if not len(rows):
+        return Estimate(None, None)
+    _, groups = np.unique(rows.groups.astype(str), return_inverse=True)
+    return Estimate(float(flags.mean()), share_interval(flags, groups))
+
+
+def _methods(rows: VideoRows, sets: npt.NDArray[np.object_]) -> tuple[MethodSlice, ...]:
+    """One slice a data set and named method, with the reals of the same data set if any."""
+    fake = (rows.labels == Label.FAKE.value) & is_known(rows.methods)
+    real = rows.labels == Label.REAL.value
+    found = []
+    for data_set, method in sorted(set(zip(sets[fake], rows.methods[fake], strict=True))):
+        mine = fake & (sets == data_set) & (rows.methods == method)
+        near = real & (sets == data_set)
+        chosen, reals_of = (near, data_set) if near.any() else (real, "all data sets")
+        figures = _slice(f"{data_set}, {method}", rows, mine | chosen)
+        found.append(MethodSlice(data_set, method, reals_of, figures))
+    return tuple(found)

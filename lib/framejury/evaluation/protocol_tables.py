@@ -1,0 +1,291 @@
+"""The tables of the protocol as texts, the same for `report.txt` and `report.html`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from framejury.evaluation.bootstrap import Interval
+from framejury.evaluation.protocol import (
+    CALL_FIGURES,
+    VERDICT_FIGURES,
+    Estimate,
+    MethodSlice,
+    ProtocolFindings,
+    ProtocolSlice,
+)
+from framejury.evaluation.reliability import BINS
+from framejury.evaluation.wording import decimal, percent
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How a figure is called: in full, above a column, and what it says."""
+
+    label: str
+    short: str
+    is_share: bool
+    meaning: str
+
+    def value(self, estimate: Estimate) -> str:
+        return (percent if self.is_share else decimal)(estimate.value)
+
+    def interval(self, estimate: Estimate) -> str:
+        return interval_of(estimate.interval, self.is_share)
+
+
+FIGURES = {
+    "auc": Figure("AUC", "AUC", False, "a random fake scores above a random real; 0.5 is chance"),
+    "eer": Figure("Equal error rate", "EER", True, "where false alarms equal missed fakes"),
+    "average_precision": Figure(
+        "Average precision",
+        "AP",
+        False,
+        "area under precision and recall; chance is the share of fakes",
+    ),
+    "log_loss": Figure(
+        "Log loss", "log loss", False, "0 is perfect; always answering 0.5 gives 0.693"
+    ),
+    "ece": Figure(
+        "Calibration error",
+        "ECE",
+        False,
+        f"score against share of fakes, {BINS} bins; 0 is perfect",
+    ),
+    "tpr_at_fpr_1": Figure(
+        "TPR at 1 % FPR", "TPR@1%", True, "fakes found where at most 1 % of reals are accused"
+    ),
+    "tpr_at_fpr_5": Figure(
+        "TPR at 5 % FPR", "TPR@5%", True, "fakes found where at most 5 % of reals are accused"
+    ),
+    "accuracy": Figure("Accuracy", "accuracy", True, "called right at the threshold"),
+    "balanced_accuracy": Figure(
+        "Balanced accuracy", "balanced", True, "mean of the two accuracies below"
+    ),
+    "recall_real": Figure("Accuracy on reals", "acc. reals", True, "reals called real"),
+    "recall_fake": Figure("Accuracy on fakes", "acc. fakes", True, "fakes called fake"),
+    "reals_called_fake": Figure(
+        "Reals called fake", "reals called fake", True, "verdict fake on a real video"
+    ),
+    "reals_inconclusive": Figure(
+        "Reals left open", "reals open", True, "verdict inconclusive on a real video"
+    ),
+    "fakes_called_real": Figure(
+        "Fakes called real", "fakes called real", True, "verdict real on a fake video"
+    ),
+    "fakes_inconclusive": Figure(
+        "Fakes left open", "fakes open", True, "verdict inconclusive on a fake video"
+    ),
+    "coverage": Figure(
+        "Coverage", "coverage", True, "of all labelled videos, those with a verdict fake or real"
+    ),
+}
+
+BROAD = (
+    "auc",
+    "eer",
+    "average_precision",
+    "log_loss",
+    "ece",
+    "tpr_at_fpr_1",
+    "tpr_at_fpr_5",
+    "recall_real",
+    "recall_fake",
+    "reals_called_fake",
+    "coverage",
+)
+"""Columns of the tables by data set and frames."""
+
+OF_METHOD = (
+    "auc",
+    "eer",
+    "average_precision",
+    "tpr_at_fpr_1",
+    "tpr_at_fpr_5",
+    "recall_fake",
+    "fakes_called_real",
+    "fakes_inconclusive",
+)
+"""Columns of the table by method: what tells of its fakes."""
+
+NARROW = ("auc", "eer", "tpr_at_fpr_5", "recall_real", "recall_fake", "reals_called_fake")
+"""Columns of the robustness tables."""
+
+FAMILY_NAMES = {
+    "jpeg": ("JPEG", "quality"),
+    "h264": ("H.264", "rate factor (CRF)"),
+    "scale": ("Scale", "down to this ratio and up again"),
+    "blur": ("Gaussian blur", "sigma in pixels of the crop"),
+}
+UNTOUCHED = "none"
+
+_WORDS = {"figure", "meaning", "data set", "method", "against", "frames", "p_fake", "change"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A figure as text; `interval` is empty where there is none."""
+
+    value: str
+    interval: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under a header; `words` tells which columns are words, the others are figures."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+    @property
+    def words(self) -> tuple[bool, ...]:
+        return tuple(name in _WORDS for name in self.header)
+
+
+def protocol_tables(p: ProtocolFindings) -> list[Table]:
+    """All tables in reading order."""
+    return [
+        headline_table(p),
+        *_data_sets(p),
+        *_methods(p),
+        _frames(p),
+        *_robustness(p),
+        _reliability(p),
+    ]
+
+
+def headline_table(p: ProtocolFindings) -> Table:
+    """Every figure of all videos, and of single faces beside it."""
+    one = p.overall
+    rows = []
+    for name in (*CALL_FIGURES, *VERDICT_FIGURES):
+        figure = FIGURES[name]
+        face = one.faces.get(name)
+        rows.append(
+            (
+                Cell(figure.label),
+                _cell(name, one.videos[name]),
+                _cell(name, face) if face else Cell(""),
+                Cell(figure.meaning),
+            )
+        )
+    c, faces = one.metrics.coverage, one.face_count
+    title = f"All videos: {c.labelled:,} labelled, {c.scored:,} scored, {faces:,} faces"
+    note = (
+        f"Videos are judged by {p.headline} frames; faces are those of all frames looked at, each "
+        "against the label of its video."
+    )
+    return Table(title, ("figure", "videos", "faces", "meaning"), tuple(rows), note)
+
+
+def _broad(
+    title: str,
+    lead: tuple[str, ...],
+    rows: Sequence[tuple[tuple[str, ...], ProtocolSlice]],
+    *,
+    note: str = "",
+    figures: Sequence[str] = BROAD,
+) -> Table:
+    header = (*lead, *(FIGURES[name].short for name in figures))
+    cells = tuple(
+        (*map(Cell, words), *(_cell(name, one.videos[name]) for name in figures))
+        for words, one in rows
+    )
+    return Table(title, header, cells, note)
+
+
+def _data_sets(p: ProtocolFindings) -> Iterator[Table]:
+    """None when there is but one."""
+    if len(p.data_sets) > 1:
+        rows = [((one.name, *_counts(one)), one) for one in p.data_sets]
+        header = ("data set", "reals", "fakes")
+        yield _broad("By data set", header, rows, note=p.data_set_rule)
+
+
+def _methods(p: ProtocolFindings) -> Iterator[Table]:
+    """None when no fake has a named method."""
+    if p.methods:
+        rows = [((m.data_set, m.method, *_against(m)), m.figures) for m in p.methods]
+        header = ("data set", "method", "against", "fakes")
+        yield _broad("By method", header, rows, figures=OF_METHOD)
+
+
+def _frames(p: ProtocolFindings) -> Table:
+    rows = [((str(count), *_counts(one)), one) for count, one in p.by_frames.items()]
+    note = (
+        f"The headline uses {p.headline}. The subsets are spread evenly over the frames looked at; "
+        "reals and fakes are those scored."
+    )
+    return _broad("By frames a video", ("frames", "reals", "fakes"), rows, note=note)
+
+
+def _robustness(p: ProtocolFindings) -> Iterator[Table]:
+    """One table of all degradations, the untouched faces first; none when not measured."""
+    rows = [(("untouched",), one) for one in p.robustness.get(UNTOUCHED, {}).values()]
+    rows += [
+        ((f"{FAMILY_NAMES[family][0]} {strength:g}",), one)
+        for family, points in p.robustness.items()
+        if family != UNTOUCHED
+        for strength, one in points.items()
+    ]
+    if rows:
+        axes = "; ".join(f"{name}: {axis}" for name, axis in FAMILY_NAMES.values())
+        note = f"The faces of {p.headline} frames a video, changed and scored again. {axes}."
+        yield _broad("Robustness", ("change",), rows, note=note, figures=NARROW)
+
+
+def labelled_points(
+    before: Mapping[float, ProtocolSlice], points: Mapping[float, ProtocolSlice]
+) -> list[tuple[str, ProtocolSlice]]:
+    """The untouched faces first, then from mild to strong."""
+    return [
+        *(("untouched", one) for one in before.values()),
+        *((f"{strength:g}", one) for strength, one in points.items()),
+    ]
+
+
+def _reliability(p: ProtocolFindings) -> Table:
+    r = p.reliability
+    rows = [
+        (
+            Cell(f"{index / BINS:.1f} to {(index + 1) / BINS:.1f}"),
+            Cell(f"{count:,}"),
+            Cell(decimal(float(mean)) if count else ""),
+            Cell(percent(float(share)) if count else ""),
+        )
+        for index, (count, mean, share) in enumerate(
+            zip(r.counts, r.mean_score, r.fake_share, strict=True)
+        )
+    ]
+    return Table(
+        "Reliability of the video score",
+        ("p_fake", "videos", "mean p_fake", "share of fakes"),
+        tuple(rows),
+        "Calibrated where mean and share agree. Perfectly calibrated scores would have an ECE of "
+        f"{decimal(p.ece_by_chance)} by chance on as many videos.",
+    )
+
+
+def _cell(name: str, estimate: Estimate) -> Cell:
+    figure = FIGURES[name]
+    return Cell(figure.value(estimate), figure.interval(estimate))
+
+
+def interval_of(interval: Interval | None, is_share: bool) -> str:
+    """Short, for columns: `0.81-0.93` or `81-93 %`."""
+    if interval is None:
+        return ""
+    if is_share:
+        return f"{100 * interval.low:.0f}-{100 * interval.high:.0f} %"
+    return f"{interval.low:.2f}-{interval.high:.2f}"
+
+
+def _counts(one: ProtocolSlice) -> tuple[str, str]:
+    return f"{one.metrics.scored.reals:,}", f"{one.metrics.scored.fakes:,}"
+
+
+def _against(method: MethodSlice) -> tuple[str, str]:
+    scored = method.figures.metrics.scored
+    return f"{scored.reals:,} reals of {method.reals_of}", f"{scored.fakes:,}"

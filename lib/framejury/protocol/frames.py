@@ -1,0 +1,70 @@
+"""What fewer frames of a video would have shown: evenly spread subsets of the sampled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Flags = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
+FRAMES_PER_VIDEO = (1, 4, 11, 32)
+"""As the literature reports: one frame, few, framejury's own default, and 32."""
+
+HEADLINE_FRAMES = 11
+
+
+def frame_counts(sampled: int) -> tuple[int, ...]:
+    """The frames per video to report when `sampled` are looked at: those below, and itself."""
+    return (*(count for count in FRAMES_PER_VIDEO if count < sampled), sampled)
+
+
+def headline_of(sampled: int) -> int:
+    """The frames per video of the headline: 11, or all where fewer are looked at."""
+    return min(HEADLINE_FRAMES, sampled)
+
+
+def spread(total: int, count: int) -> Indices:
+    """`count` of the places 0 to `total` - 1, nearest to the middles of equal stretches.
+
+    Returns:
+        int64 (min(count, total),), strictly increasing.
+    """
+    count = min(count, total)
+    return ((2 * np.arange(count, dtype=np.int64) + 1) * total) // (2 * count)
+
+
+def in_subset(
+    pts_s: Sequence[float] | npt.NDArray[np.float64],
+    *,
+    duration_s: float,
+    sampled: int,
+    count: int,
+) -> Flags:
+    """Which faces stand in `count` of the sampled frames, evenly spread over the video.
+
+    The sampled frames lie near the middles of `sampled` equal stretches of time, so the time of
+    a face tells its stretch; also those without a face are there to be chosen, as they would be.
+
+    Args:
+        pts_s: (n,), the time of each face's frame, seconds from the first frame.
+        duration_s: of the video, above 0.
+        sampled: frames that were looked at, with a face or without.
+        count: frames to keep.
+
+    Returns:
+        bool (n,). At most `count` different times are kept.
+    """
+    times_s = np.asarray(pts_s, np.float64)
+    frames_s, frame_of = np.unique(times_s, return_inverse=True)
+    place = frames_s / duration_s * sampled
+    stretch = np.clip(place.astype(np.int64), 0, sampled - 1)
+    off = np.abs(place - (stretch + 0.5))
+    chosen = np.zeros(len(frames_s), np.bool_)
+    for wanted in spread(sampled, count):
+        mine = np.flatnonzero(stretch == wanted)
+        if mine.size:
+            chosen[mine[np.argmin(off[mine])]] = True
+    return np.asarray(chosen[frame_of], np.bool_)

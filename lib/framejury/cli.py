@@ -16,14 +16,23 @@ from framejury.errors import SetupError
 VERBS = {
     "index": ("framejury.jobs.index_videos", "list an archive's videos, labels and sources"),
     "extract": ("framejury.jobs.extract_faces", "find and keep the faces of indexed videos"),
+    "import": ("framejury.commands.import_faces", "turn face sets in Parquet into a warehouse"),
     "split": ("framejury.jobs.split_dataset", "divide labelled videos into train, val, test"),
     "train": ("framejury.jobs.train_head", "train a network and write a model bundle"),
-    "evaluate": ("framejury.commands.evaluate", "score labelled faces with a bundle, with figures"),
+    "evaluate": (
+        "framejury.commands.evaluate",
+        "measure a bundle on labelled videos, with figures",
+    ),
+    "calibrate": (
+        "framejury.commands.calibrate",
+        "fit reducer, calibration and threshold of a bundle",
+    ),
     "score": ("framejury.jobs.score_faces", "score kept faces with a bundle"),
     "reduce": ("framejury.jobs.reduce_verdicts", "one verdict a video from its face scores"),
     "report": ("framejury.commands.report", "write the report of the latest verdicts again"),
     "nightly": ("framejury.jobs.nightly", "index, extract, score, reduce, report what is new"),
     "scan": ("framejury.commands.scan", "judge single files, without Spark or a warehouse"),
+    "explain": ("framejury.commands.explain", "heat maps of a video's most suspicious faces"),
     "verdicts": ("framejury.commands.verdicts", "print the latest verdict of every video"),
     "doctor": ("framejury.commands.doctor", "check this machine and say what to do"),
 }

@@ -20,6 +20,7 @@ from framejury.settings import Settings
 
 if TYPE_CHECKING:
     from framejury.model.manifest import Bundle
+    from framejury.rule import Rule
 
 INTERRUPTED = 130
 
@@ -121,6 +122,12 @@ def warn_of_demo(bundle: Bundle) -> None:
             f"warning: {bundle.model_id} was trained on demo clips and its verdicts mean nothing; "
             "name a detector with --bundle, or train one (framejury train)"
         )
+
+
+def say_remark(rule: Rule) -> None:
+    """Tell the person who watches when the settings put the bundle's rule aside."""
+    if rule.remark:
+        say(f"note: {rule.remark}")
 
 
 def run_command(

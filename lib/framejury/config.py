@@ -25,6 +25,7 @@ def load_settings(
     config_file: str | None = None,
     overrides: Iterable[str] = (),
     conf_dir: Path | None = None,
+    verb_defaults: Iterable[str] = (),
 ) -> Settings:
     """Settings from defaults, preset, file and `key=value` overrides, last wins.
 
@@ -33,12 +34,15 @@ def load_settings(
         config_file: path of a YAML file with some of the settings.
         overrides: texts such as `sampling.frames=32`; the value is read as YAML.
         conf_dir: folder that holds `default.yaml` and `presets/`; beside the package when None.
+        verb_defaults: as `overrides`, laid over `default.yaml` only: where one verb differs.
 
     Raises:
         ConfigError: unknown preset, key or value; the message lists what is allowed.
     """
     conf_dir = conf_dir or find_conf_dir()
     merged = _read_yaml(conf_dir / "default.yaml")
+    for default in verb_defaults:
+        _merge(merged, _parse_override(default))
     if preset is not None:
         _merge(merged, _read_yaml(_preset_path(preset, conf_dir)))
     if config_file is not None:

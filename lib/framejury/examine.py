@@ -232,7 +232,9 @@ class _Look:
         crops, scorer = self._tools.settings.crops, self._tools.scorer
         found = self._finder.find(frame)
         for face_index, face in enumerate(found.faces):
-            region = crop_region(face.box, frame.picture.size, crops.margin_ratio, crops.shape)
+            region = crop_region(
+                face.box, frame.picture.size, crops.margin_ratio, crops.shape, crops.shift_ratio
+            )
             crop = limited(frame.picture.part(region), crops.max_side_px)
             stored = None
             if self._tools.keep_crops:

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ import pytest
 
 from framejury import __version__, cli
 from framejury.cli import VERBS, main
+from framejury.model.bundle import load_bundle, write_bundle
+from framejury.model.manifest import Manifest
+from framejury.rule import Reducer
+from framejury.scale import Calibration, calibrated
 from framejury.tables import session
 from tests import clips
 from tests.bundles import brightness_bundle
@@ -177,13 +182,15 @@ def test_an_unwritable_warehouse(
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["x.jpg"]
 
 
-@pytest.mark.parametrize("verb", ["nightly", "scan", "score", "evaluate"])
+@pytest.mark.parametrize("verb", ["nightly", "scan", "score", "evaluate", "calibrate"])
 def test_a_missing_or_altered_bundle(
     verb: str, tmp_path: Path, archive: Path, bundle: Path, capsys: Capture
 ) -> None:
     place = {"nightly": [str(archive)], "scan": [str(archive / "a.mp4")]}.get(verb, [])
     if verb != "scan":
         place += ["--warehouse", str(tmp_path / "w")]
+    if verb == "calibrate":
+        place += ["--output", str(tmp_path / "out")]
     assert "bundle" in fails(capsys, verb, *place, "--bundle", str(tmp_path / "lost"))
     (bundle / "model.onnx").write_bytes(b"other bytes")
     assert "model.onnx" in fails(capsys, verb, *place, "--bundle", str(bundle))
@@ -280,3 +287,27 @@ def test_scan_judges_files_one_object_a_line(
     assert lines[0]["faces_scored"] == 4 and 0 < lines[0]["p_fake"] < 1
     for line in lines[1:]:
         assert (line["p_fake"], line["faces_scored"], line["verdict"]) == (None, 0, "inconclusive")
+
+
+def test_scan_follows_the_rule_of_the_bundle(tmp_path: Path, bundle: Path, capsys: Capture) -> None:
+    """Calibrated, unless another reducer is asked for; that is said, and 0.5 is the threshold."""
+    platt = Calibration(method="platt", slope=2.0, intercept=1.5)
+    made = replace(load_bundle(bundle), reducer=Reducer(name="median"), calibration=platt)
+    body = {part.name: getattr(made, part.name) for part in fields(Manifest)}
+    calibrated_place = tmp_path / "calibrated"
+    write_bundle(calibrated_place, Manifest(**{**body, "threshold": 0.8}), made.onnx_path)
+    face = clips.write_clip(tmp_path / "face.mp4", clips.face_frames(12))
+
+    def scanned(place: Path, *more: str) -> tuple[dict[str, Any], str]:
+        options = ["--bundle", str(place), "--set", "sampling.frames=4", "--json"]
+        assert main(["scan", str(face), *options, *more]) == 0
+        out, err = capsys.readouterr()
+        return json.loads(out), err
+
+    raw, _ = scanned(bundle, "--set", "verdict.reducer=median")
+    own, said = scanned(calibrated_place)
+    assert own["p_fake"] == float(calibrated(raw["p_fake"], platt)) != raw["p_fake"]
+    assert (own["threshold"], own["reducer"], said) == (0.8, "median", "")
+    other, said = scanned(calibrated_place, "--set", "verdict.reducer=mean")
+    assert (other["threshold"], other["reducer"]) == (0.5, "mean")
+    assert "note: verdict.reducer=mean is not the bundle's (median)" in said

@@ -9,8 +9,15 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.faces.crop import crop_region, decode_crop, encode_crop, limited
-from framejury.records import Box, Region, Size
+from framejury.faces.crop import (
+    crop_region,
+    crop_size,
+    decode_crop,
+    encode_crop,
+    landmarks_in_crop,
+    limited,
+)
+from framejury.records import Box, Point, Region, Size
 
 FRAME = Size(height=480, width=640)
 
@@ -47,6 +54,26 @@ def _psnr_db(one, other):
 )
 def test_crop_region(box, margin_ratio, shape, expected):
     assert crop_region(box, FRAME, margin_ratio, shape) == expected
+
+
+@pytest.mark.parametrize(
+    ("margin_ratio", "shift_ratio", "expected"),
+    [
+        (0.0, 0.1, Region(100, 110, 100, 100)),
+        (0.0, -0.1, Region(100, 90, 100, 100)),
+        (-0.1, 0.0, Region(110, 110, 80, 80)),
+        (-0.1, 0.1, Region(110, 120, 80, 80)),
+        (0.5, 0.5, Region(50, 100, 200, 200)),
+    ],
+)
+def test_a_crop_may_cut_into_its_box_and_lie_lower(margin_ratio, shift_ratio, expected):
+    box = Box(110, 100, 80, 100)
+    assert crop_region(box, FRAME, margin_ratio, "square", shift_ratio) == expected
+
+
+def test_a_shift_that_leaves_the_frame_keeps_a_pixel_of_it():
+    region = crop_region(Box(0, 470, 10, 10), FRAME, 0.0, "square", 0.5)
+    assert region == Region(0, 475, 10, 5)
 
 
 @pytest.mark.parametrize(
@@ -195,3 +222,55 @@ def test_wrong_input_to_encode_is_refused(face):
     for wrong in (face[..., 0], face.astype(np.float32), face[:0]):
         with pytest.raises(ValueError, match="uint8"):
             encode_crop(wrong)
+
+
+# ---------------------------------------------------------------- size and landmarks of a crop
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 64), (300, 257)])
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+def test_the_header_tells_the_size(size: tuple[int, int], extension: str) -> None:
+    picture = np.zeros((*size, 3), np.uint8)
+    plain = bytes(cv2.imencode(extension, picture)[1])
+    progressive = bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1])
+    ours = encode_crop(picture, "jpeg" if extension == ".jpg" else "png")
+    filled = progressive[:2] + b"\xff\xff" + progressive[2:]  # fill bytes are allowed
+    tables_first = progressive[:2] + b"\xff\xc4\x00\x08\x00\x01\x00\x02\x00\x03" + progressive[2:]
+    for data in (plain, progressive, ours, filled, tables_first):
+        assert crop_size(data) == Size(*size)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"RIFF", b"\x89PNG\r\n\x1a\n\0\0"])
+def test_no_header_no_size(data: bytes) -> None:
+    with pytest.raises(ValueError, match="crop of"):
+        crop_size(data)
+
+
+@given(cut=st.integers(0, 400))
+def test_a_jpeg_cut_short_has_its_size_or_an_error(cut: int) -> None:
+    data = encode_crop(np.zeros((24, 32, 3), np.uint8))[:cut]
+    try:
+        assert crop_size(data) == Size(24, 32)
+    except ValueError:
+        assert cut < 200
+
+
+@given(
+    x=st.integers(-20, 700),
+    y=st.integers(-20, 500),
+    side=st.integers(20, 400),
+    limit=st.integers(32, 400),
+)
+def test_a_landmark_stays_on_its_pixel(x: int, y: int, side: int, limit: int) -> None:
+    """Whatever part of the frame is cut out and however it is reduced."""
+    region = crop_region(Box(x, y, side, side), Size(500, 700), 0.0)
+    stored = limited(np.zeros((region.height, region.width, 3), np.uint8), limit)
+    corners = [
+        Point(region.x, region.y),
+        Point(region.x + region.width, region.y + region.height),
+        Point(region.x + region.width / 4, region.y + region.height / 2),
+    ]
+    found = landmarks_in_crop(corners, region, Size(*stored.shape[:2]))
+    height, width = stored.shape[:2]
+    assert found.dtype == np.float32
+    assert np.allclose(found, [[0, 0], [width, height], [width / 4, height / 2]], atol=1e-3)

@@ -13,6 +13,7 @@ import pytest
 from pyarrow.fs import FileSystem, LocalFileSystem, SubTreeFileSystem
 
 from framejury.errors import SplitError, WarehouseError
+from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.counts import count_faces, sample_faces
 from framejury.model.source import FaceRow, iter_faces, shuffled
 from framejury.schemas import Side
@@ -216,3 +217,47 @@ def test_any_arrow_file_system_will_do(tmp_path: Path) -> None:
     elsewhere: FileSystem = SubTreeFileSystem(str(tmp_path), LocalFileSystem())
     source = replace(source_of(["a.parquet"], [video]), filesystem=elsewhere)
     assert count_faces(source).faces(Side.TRAIN) == len(list(iter_faces(source))) == 4
+
+
+# ---------------------------------------------------------------- landmarks and stills
+
+
+def with_landmarks(row: dict[str, object], **changes: object) -> dict[str, object]:
+    """A row of MTCNN: landmarks on a diagonal of its region, from one corner to the other."""
+    region = {"x": 100, "y": 40, "width": 128, "height": 128}
+    points = [{"x": 100.0 + 32 * n, "y": 40.0 + 32 * n} for n in range(5)]
+    return row | {"crop_region": region, "landmarks": points, "detector": "mtcnn"} | changes
+
+
+def test_landmarks_are_in_pixels_of_the_stored_crop(tmp_path: Path) -> None:
+    (row,) = face_rows(Video("v", 0, Side.TRAIN, faces=1))  # stored at 64 x 64
+    for encoded in (row["crop"], encode_crop(decode_crop(row["crop"]), "jpeg")):
+        stored = with_landmarks(row, crop=encoded)
+        source = source_of(
+            [write_rows(tmp_path / "a.parquet", [stored])], [Video("v", 0, Side.TRAIN)]
+        )
+        (face,) = iter_faces(source)
+        assert face.landmarks is not None
+        assert face.landmarks.dtype == np.float32
+        assert face.landmarks.tolist() == [[16.0 * n, 16.0 * n] for n in range(5)]
+        assert face.decoded().shape == (64, 64, 3)
+
+
+def test_haar_has_no_landmarks(tmp_path: Path) -> None:
+    source = write_source(tmp_path, [Video("v", 0, Side.TRAIN)])
+    assert {face.landmarks for face in iter_faces(source)} == {None}
+
+
+def test_a_crop_without_a_header_is_damaged(tmp_path: Path) -> None:
+    (row,) = face_rows(Video("v", 0, Side.TRAIN, faces=1))
+    file = write_rows(tmp_path / "a.parquet", [with_landmarks(row, crop=b"nothing")])
+    with pytest.raises(WarehouseError, match="crop of video v, frame 0, face 0 is damaged"):
+        list(iter_faces(source_of([file], [Video("v", 0, Side.TRAIN)])))
+
+
+def test_faces_know_whether_they_are_stills(tmp_path: Path) -> None:
+    videos = [Video("photo", 0, Side.TRAIN), Video("video", 0, Side.TRAIN)]
+    source = write_source(tmp_path, videos)
+    truths = source.videos | {"photo": replace(source.videos["photo"], still=True)}
+    faces = list(iter_faces(replace(source, videos=truths)))
+    assert {(face.video_id, face.still) for face in faces} == {("photo", True), ("video", False)}

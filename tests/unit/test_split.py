@@ -12,6 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from framejury.archive.pins import Pin, Pins
 from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
 from framejury.errors import LeakageError, SplitError
 from framejury.schemas import Label, Side
@@ -205,6 +206,94 @@ def test_more_reals_than_fakes_are_left_alone() -> None:
     archive = [*sources(12), *(candidate(f"r{n}", REAL, f"r{n}") for n in range(30))]
     rows = split_videos(archive, settings(balance="runs"))
     assert EXCLUDED not in sides_of(rows).values()
+
+
+def test_a_still_evens_out_no_fake() -> None:
+    """It is shown beside its own blend, so a real one is lacking all the same."""
+    archive = sources(12, fakes=2)
+    stills = [candidate(f"still{n:02d}", REAL, f"s{n}", still=True) for n in range(30)]
+    rows = split_videos([*archive, *stills], settings(balance="runs"))
+    for side in (TRAIN, VAL, TEST):
+        counts = Counter(row.label for row in rows if row.side is side and not row.still)
+        assert counts[FAKE] == counts[REAL] > 0
+    assert EXCLUDED not in {row.side for row in rows if row.still}
+
+
+# ---------------------------------------------------------------- pins
+
+
+def pins(**sides: Side) -> Pins:
+    """Pins of patterns written with `_` for `*`."""
+    lines = ((name.replace("_", "*"), side) for name, side in sides.items())
+    return Pins("sides.csv", tuple(Pin(*line, at) for at, line in enumerate(lines, start=2)))
+
+
+def test_a_group_goes_where_one_of_its_videos_is_pinned() -> None:
+    archive = [replace(one, path=f"p{one.path}") for one in sources(20, fakes=2)]
+    wanted = {"000": VAL, "001": VAL, "002": TEST, "003": TRAIN}
+    fixed = pins(**{f"p{name}-1.mp4": side for name, side in wanted.items()})
+    for seed in range(4):
+        rows = split_videos(archive, settings(seed=seed), fixed)
+        check_leakage(rows)
+        for row in rows:
+            side = wanted.get(row.path[1:4])
+            assert side is None or row.side is side
+        assert {row.side for row in rows} == {TRAIN, VAL, TEST}
+
+
+def test_pinned_videos_count_towards_the_shares() -> None:
+    archive = sources(60)
+    fixed = pins(**{f"{n:03d}-_": VAL for n in range(12)})
+    rows = split_videos(archive, settings(train=0.6, val=0.2, test=0.2), fixed)
+    counts = Counter(row.side for row in rows)
+    assert counts == {TRAIN: 72, VAL: 24, TEST: 24}
+    assert {row.path[:3] for row in rows if row.side is VAL} == {f"{n:03d}" for n in range(12)}
+
+
+def test_no_pins_are_no_change() -> None:
+    archive = sources(20, fakes=2)
+    assert split_videos(archive, settings(), pins(elsewhere_=VAL)) == split_videos(
+        archive, settings()
+    )
+
+
+def test_every_group_pinned_leaves_nothing_to_draw() -> None:
+    fixed = pins(**{"000_": VAL, "001_": TEST, "_": TRAIN})
+    splits = [split_videos(sources(9), settings(seed=seed), fixed) for seed in range(3)]
+    assert splits[0] == splits[1] == splits[2]
+    assert Counter(row.side for row in splits[0]) == {TRAIN: 14, VAL: 2, TEST: 2}
+
+
+def test_a_side_without_a_share_takes_what_is_pinned_there() -> None:
+    rows = split_videos(sources(9), settings(train=0.8, val=0.2, test=0), pins(**{"000_": TEST}))
+    assert {row.path[:3] for row in rows if row.side is TEST} == {"000"}
+
+
+def test_pinned_to_no_side() -> None:
+    archive = sources(12)
+    rows = split_videos(archive, settings(), pins(**{"000-0_": EXCLUDED}))
+    left_out = [row for row in rows if row.path.startswith("000")]
+    assert {row.side for row in left_out} == {EXCLUDED}
+    assert {row.reason for row in left_out} == {"its sources are pinned to no side"}
+    assert sum(row.side is EXCLUDED for row in rows) == 2
+
+
+def test_a_group_pinned_to_two_sides_is_refused() -> None:
+    archive = [*sources(9), candidate("bridge", REAL, "src0", "src1", usable=False)]
+    with pytest.raises(SplitError) as caught:
+        split_videos(archive, settings(), pins(**{"000_": VAL, "001-1_": TRAIN}))
+    said = str(caught.value)
+    for words in ("sides.csv", "001-1.mp4 to train", "line 3, 001-1*", "to val (line 2, 000*)"):
+        assert words in said, said
+
+
+def test_pins_keep_the_balance() -> None:
+    rows = split_videos(
+        sources(20, fakes=4), settings(balance="runs"), pins(**{"000_": VAL, "001_": TEST})
+    )
+    for side in (TRAIN, VAL, TEST):
+        counts = Counter(row.label for row in rows if row.side is side)
+        assert counts[FAKE] == counts[REAL] > 0
 
 
 # ---------------------------------------------------------------- refusals

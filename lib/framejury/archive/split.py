@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from framejury.archive.groups import group_names
+from framejury.archive.pins import Pins
 from framejury.errors import LeakageError, SplitError
 from framejury.schemas import Label, Side
 from framejury.settings import SplitSettings
@@ -27,6 +28,7 @@ class Candidate:
         group_keys: as in `videos`.
         content_id: hash of its bytes; None when it was never read.
         usable: whether it has faces.
+        still: a photograph, which is a pair of itself and so counts for no balance.
     """
 
     video_id: str
@@ -35,6 +37,7 @@ class Candidate:
     group_keys: tuple[str, ...]
     content_id: str | None
     usable: bool
+    still: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,22 @@ class Placement:
     side: Side
     reason: str | None
     keys: tuple[str, ...]
+    still: bool = False
 
 
-def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> list[Placement]:
+def split_videos(
+    candidates: Sequence[Candidate], settings: SplitSettings, pins: Pins | None = None
+) -> list[Placement]:
     """A side for every candidate, sorted by path; whole groups go to one side.
 
-    Groups come in an order drawn under `settings.seed`, those with both classes first. The
-    smaller sides take one first, that which fits them best; each other group goes to the side
-    that lacks most of its share, counted in videos of its labels.
+    A group with a pinned video goes where that is pinned. The other groups come in an order
+    drawn under `settings.seed`, those with both classes first. The smaller sides take one
+    first, that which fits them best; each other group goes to the side that lacks most of its
+    share, counted in videos of its labels.
 
     Raises:
-        SplitError: too few groups, or a side would lack a class.
+        SplitError: too few groups, a side would lack a class, or pins want one group on two
+            sides.
     """
     all_keys = [keys_of(candidate) for candidate in candidates]
     groups = group_names(all_keys)
@@ -74,10 +82,18 @@ def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> li
                 Side.EXCLUDED,
                 reason,
                 keys,
+                candidate.still,
             )
         )
+    pinned = {} if pins is None else _pinned_sides(members, pins)
+    left_out = {group for group, side in pinned.items() if side is Side.EXCLUDED}
+    for group in left_out:
+        members[group] = [
+            replace(row, reason=row.reason or "its sources are pinned to no side")
+            for row in members[group]
+        ]
     usable = {g: rows for g, rows in members.items() if any(r.reason is None for r in rows)}
-    side_of = _assign_sides(usable, settings)
+    side_of = _assign_sides(usable, settings, {g: s for g, s in pinned.items() if g in usable})
     placed = [
         replace(row, side=side_of[group]) if row.reason is None else row
         for group, rows in members.items()
@@ -119,9 +135,34 @@ def keys_of(candidate: Candidate) -> tuple[str, ...]:
     return (*candidate.group_keys, *content)
 
 
-def _assign_sides(members: dict[str, list[Placement]], settings: SplitSettings) -> dict[str, Side]:
+def _pinned_sides(members: dict[str, list[Placement]], pins: Pins) -> dict[str, Side]:
+    """The side of every group that has a pinned video, with or without a face.
+
+    Raises:
+        SplitError: two videos of a group are pinned to different sides.
+    """
+    pinned: dict[str, Side] = {}
+    for group, rows in members.items():
+        found = {pin.side: (row, pin) for row in rows if (pin := pins.pin_of(row.path)) is not None}
+        if len(found) > 1:
+            listed = " and ".join(
+                f"{row.path} to {side.value} (line {pin.line}, {pin.pattern})"
+                for side, (row, pin) in sorted(found.items())
+            )
+            raise SplitError(
+                f"{pins.source} pins {listed}, but they share sources (group {group}) and must "
+                "stand on one side"
+            )
+        for side in found:
+            pinned[group] = side
+    return pinned
+
+
+def _assign_sides(
+    members: dict[str, list[Placement]], settings: SplitSettings, pinned: Mapping[str, Side]
+) -> dict[str, Side]:
     shares = {Side.TRAIN: settings.train, Side.VAL: settings.val, Side.TEST: settings.test}
-    sides = [side for side in SIDES if shares[side] > 0]
+    sides = [side for side in SIDES if shares[side] > 0 or side in pinned.values()]
     if len(members) < len(sides):
         raise SplitError(
             f"{len(members)} groups of labelled videos with faces cannot fill {len(sides)} sides; "
@@ -140,7 +181,9 @@ def _assign_sides(members: dict[str, list[Placement]], settings: SplitSettings) 
     counts_of = {
         group: Counter(row.label for row in members[group] if row.reason is None) for group in order
     }
-    side_of = _first_picks(order, counts_of, wanted, sides)
+    for group, side in pinned.items():
+        _take(wanted, side, counts_of[group])
+    side_of = _first_picks(order, counts_of, wanted, sides, pinned)
     for group in order:
         if group not in side_of:
             counts = counts_of[group]
@@ -155,10 +198,14 @@ Wanted = dict[tuple[Side, Label], float]
 
 
 def _first_picks(
-    order: list[str], counts_of: dict[str, Counter[Label]], wanted: Wanted, sides: list[Side]
+    order: list[str],
+    counts_of: dict[str, Counter[Label]],
+    wanted: Wanted,
+    sides: list[Side],
+    pinned: Mapping[str, Side],
 ) -> dict[str, Side]:
     """One group of each label for val and test; of few groups their shares round to nothing."""
-    side_of: dict[str, Side] = {}
+    side_of = dict(pinned)
     for side in sides[1:]:
         for label in Label:
             if any(counts_of[group][label] for group, at in side_of.items() if at is side):
@@ -194,7 +241,7 @@ def _balance(rows: list[Placement], settings: SplitSettings) -> list[Placement]:
     for side in SIDES:
         on_side = [row for row in rows if row.side is side]
         fakes = [row for row in on_side if row.label is Label.FAKE]
-        reals = len(on_side) - len(fakes)
+        reals = sum(row.label is Label.REAL and not row.still for row in on_side)
         excess = len(fakes) - reals
         if reals and excess > 0:
             dropped |= {row.video_id for row in _chosen_to_drop(fakes, excess, settings)}
@@ -224,7 +271,7 @@ def _check_classes(rows: list[Placement], settings: SplitSettings) -> None:
             "with --set split.test=0"
         )
     for side in (Side.TRAIN, Side.VAL):
-        labels = {row.label for row in rows if row.side is side}
+        labels = {row.label for row in rows if row.side is side and not row.still}
         if labels != set(Label):
             missing = ", ".join(sorted(label.value for label in set(Label) - labels))
             raise SplitError(

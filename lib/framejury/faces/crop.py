@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import math
+import struct
 import zlib
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from framejury.records import Box, Image, Region, Size
+from framejury.records import Box, Image, Point, Region, Size
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+PICTURE_STARTS = (_JPEG_START, _PNG_START)
+"""How the two formats of a stored crop begin."""
+
+_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEAL_HEAD = b"\xff\xfe\x00\x10crc32:"
 _SEAL_BYTES = len(_SEAL_HEAD) + 8
 """A JPEG comment of 18 bytes with the CRC-32 of the rest; PNG has check sums of its own."""
 
 
 def crop_region(
-    box: Box, size: Size, margin_ratio: float, shape: Literal["square", "box"] = "square"
+    box: Box,
+    size: Size,
+    margin_ratio: float,
+    shape: Literal["square", "box"] = "square",
+    shift_ratio: float = 0.0,
 ) -> Region:
     """The part of a frame that the crop of `box` shows.
 
     Args:
         box: full-frame pixels; may be fractional, without area, and reach beyond the frame.
         size: of the frame.
-        margin_ratio: added on each side, as a share of the side (of the longer for square).
+        margin_ratio: added on each side, as a share of the side (of the longer for square);
+            below 0 it is taken off.
         shape: square grows the box around its centre to its longer side first; box does not.
+        shift_ratio: the centre is moved down by this share of the (square's) height.
 
     Returns:
         whole pixels inside the frame, at least 1 x 1. A square that the border of the frame
@@ -45,7 +59,7 @@ def crop_region(
         width = height = max(width, height)
     x, y = box.center
     left, right = _span(x, width * (1 + 2 * margin_ratio), size.width)
-    top, bottom = _span(y, height * (1 + 2 * margin_ratio), size.height)
+    top, bottom = _span(y + shift_ratio * height, height * (1 + 2 * margin_ratio), size.height)
     return Region(left, top, right - left, bottom - top)
 
 
@@ -133,6 +147,53 @@ def decode_crop(data: bytes) -> Image:
     if picture is None:
         raise ValueError(f"a crop of {len(data)} bytes is no picture or is damaged")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def crop_size(data: bytes) -> Size:
+    """The size of a JPEG or PNG crop, from its header; the picture is not decoded.
+
+    Raises:
+        ValueError: the bytes are no JPEG or PNG, or end within the header.
+    """
+    if data.startswith(_PNG_START) and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        return Size(height, width)
+    if data.startswith(_JPEG_START):
+        return _jpeg_size(data)
+    raise ValueError(f"a crop of {len(data)} bytes is no JPEG or PNG")
+
+
+def _jpeg_size(data: bytes) -> Size:
+    """From the frame header (SOF), the segment that every JPEG has once before its scans."""
+    at = len(_JPEG_START)
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill bytes before a marker are allowed
+            at += 1
+        elif marker in _FRAME_HEADERS:
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            return Size(height, width)
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise ValueError(f"a JPEG crop of {len(data)} bytes has no frame header")
+
+
+def landmarks_in_crop(
+    landmarks: Sequence[Point], region: Region, stored: Size
+) -> npt.NDArray[np.float32]:
+    """Landmarks of a full frame, in pixels of the stored crop.
+
+    Args:
+        landmarks: full-frame pixels.
+        region: what part of the frame the crop shows.
+        stored: of the crop as stored; smaller than `region` where `limited` reduced it.
+
+    Returns:
+        float32 (count, 2), x before y, in the order given; may lie beyond the crop.
+    """
+    points = np.array([(point.x, point.y) for point in landmarks], np.float64).reshape(-1, 2)
+    scale = stored.width / region.width, stored.height / region.height
+    return ((points - (region.x, region.y)) * scale).astype(np.float32)
 
 
 def _sealed(jpeg: bytes) -> bytes:

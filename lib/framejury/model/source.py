@@ -7,22 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSystem
 
 from framejury.errors import WarehouseError
-from framejury.faces.crop import decode_crop
-from framejury.records import Image
+from framejury.faces.crop import crop_size, decode_crop, landmarks_in_crop
+from framejury.records import Image, Point, Region
 from framejury.schemas import FACES, Side
 
 SHUFFLE_BYTES = 256 * 2**20
-_COLUMNS = ("video_id", "run_id", "frame_index", "pts_s", "face_index", "person", "crop")
+_COLUMNS = (
+    *("video_id", "run_id", "frame_index", "pts_s", "face_index", "person"),
+    *("landmarks", "crop_region", "crop"),
+)
 _ROWS_AT_ONCE = 64
 _READ_BYTES = 2**20
 # Files are often written one video or one class after another: reading several at once mixes them.
@@ -39,11 +43,16 @@ class VideoTruth:
         run_id: the run whose rows count; rows of other runs are superseded.
         label: 1 is FAKE, 0 is REAL.
         side: where the split puts it.
+        still: a photograph: shown to a network only beside its own self-blend, never as a
+            plain real.
+        dataset: the set it comes from: its archive's first folder.
     """
 
     run_id: str
     label: Literal[0, 1]
     side: Side
+    still: bool = False
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,9 @@ class FaceRow:
         label: 1 is FAKE, 0 is REAL.
         crop: bytes of a JPEG or PNG.
         repeat: from 0, which showing of the face this is within one epoch.
+        landmarks: float32 (5, 2), x before y, pixels of `crop` as stored, in the order of
+            `schemas.LANDMARK_NAMES`; may lie beyond the crop. None for Haar.
+        still: as of its video.
     """
 
     video_id: str
@@ -79,6 +91,9 @@ class FaceRow:
     label: Literal[0, 1]
     crop: bytes
     repeat: int = 0
+    # Arrays do not compare to one truth value.
+    landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    still: bool = False
 
     def decoded(self) -> Image:
         """The crop as uint8 (height, width, 3) RGB.
@@ -89,10 +104,7 @@ class FaceRow:
         try:
             return decode_crop(self.crop)
         except ValueError as error:
-            raise WarehouseError(
-                f"the crop of video {self.video_id}, frame {self.frame_index}, face "
-                f"{self.face_index} is damaged ({error}); extract this video anew"
-            ) from error
+            raise _damaged(self.video_id, self.frame_index, self.face_index, error) from error
 
 
 def iter_faces(
@@ -210,13 +222,29 @@ def _rows_of(
                 yield _face_row(row, truth, path)
 
 
-def _face_row(row: dict[str, object], truth: VideoTruth, path: str) -> FaceRow:
-    if row["crop"] is None:
+def _face_row(row: dict[str, Any], truth: VideoTruth, path: str) -> FaceRow:
+    crop, landmarks, region = row["crop"], row.pop("landmarks"), row.pop("crop_region")
+    if crop is None:
         raise WarehouseError(
             f"video {row['video_id']}, frame {row['frame_index']} in {path} was extracted without "
             "its crop; extract it with `framejury extract`"
         )
-    return FaceRow(label=truth.label, **row)  # type: ignore[arg-type]
+    points = None
+    if landmarks is not None:
+        try:
+            stored = crop_size(crop)
+        except ValueError as error:
+            raise _damaged(row["video_id"], row["frame_index"], row["face_index"], error) from error
+        full_frame = [Point(**point) for point in landmarks]
+        points = landmarks_in_crop(full_frame, Region(**region), stored)
+    return FaceRow(label=truth.label, landmarks=points, still=truth.still, **row)
+
+
+def _damaged(video_id: str, frame_index: int, face_index: int, error: ValueError) -> WarehouseError:
+    return WarehouseError(
+        f"the crop of video {video_id}, frame {frame_index}, face {face_index} is damaged "
+        f"({error}); extract this video anew"
+    )
 
 
 def _interleave(streams: Sequence[Callable[[], Iterator[FaceRow]]]) -> Iterator[FaceRow]:

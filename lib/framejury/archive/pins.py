@@ -1,0 +1,104 @@
+"""Sides that people have fixed beforehand: which videos must stand on which side of a split.
+
+A file of pins is a CSV with the header `pattern,side`. A pattern is a shell pattern
+(`fnmatch`, upper and lower case differ, `*` also crosses `/`) for the whole
+archive-relative path. The first line that fits a path decides; a path that fits none is
+free. Empty lines and lines whose pattern starts with `#` say nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cached_property
+from pathlib import Path
+
+from framejury.errors import SplitError
+from framejury.schemas import Side
+
+_HEADER = ["pattern", "side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One line: what fits `pattern` stands on `side`. `line` counts from 1, the header."""
+
+    pattern: str
+    side: Side
+    line: int
+
+
+@dataclass(frozen=True)
+class Pins:
+    """All lines of a file, in order.
+
+    Attributes:
+        source: the file, as the user named it; for messages.
+    """
+
+    source: str
+    pins: tuple[Pin, ...]
+
+    def pin_of(self, path: str) -> Pin | None:
+        """The first line that fits `path` (archive-relative, with `/`); None: it is free."""
+        fits = (pin for pattern, pin in self._compiled if pattern.match(path))
+        return next(fits, None)
+
+    def side_of(self, path: str) -> Side | None:
+        """The side of `path` (archive-relative, with `/`); None: it is free."""
+        pin = self.pin_of(path)
+        return None if pin is None else pin.side
+
+    def unused(self, paths: Iterable[str]) -> list[Pin]:
+        """The lines that decide about none of `paths`."""
+        used = {self.pin_of(path) for path in paths}
+        return [pin for pin in self.pins if pin not in used]
+
+    @cached_property
+    def _compiled(self) -> list[tuple[re.Pattern[str], Pin]]:
+        return [(re.compile(translate(pin.pattern)), pin) for pin in self.pins]
+
+
+def read_pins(path: Path | str) -> Pins:
+    """The pins of a CSV file.
+
+    Raises:
+        SplitError: it cannot be read, has another header, or a line is wrong; the message
+            names file and line.
+    """
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SplitError(f"cannot read the sides in {path}: {error}") from error
+    reader = csv.reader(text.splitlines(), strict=True)
+    pins: list[Pin] = []
+    try:
+        header = next(reader, [])
+        if [name.strip() for name in header] != _HEADER:
+            raise SplitError(
+                f"{path} line 1: a file of sides starts with {','.join(_HEADER)}, "
+                f"not with {','.join(header)!r}"
+            )
+        for row in reader:
+            if row and not row[0].lstrip().startswith("#"):
+                pins.append(_pin(row, f"{path} line {reader.line_num}", reader.line_num))
+    except csv.Error as error:
+        raise SplitError(f"{path} line {reader.line_num}: {error}") from error
+    if not pins:
+        raise SplitError(f"{path} fixes no side: it has no line after its header")
+    return Pins(str(path), tuple(pins))
+
+
+def _pin(row: list[str], place: str, line: int) -> Pin:
+    if len(row) != len(_HEADER):
+        raise SplitError(f"{place}: a line is pattern,side; this has {len(row)} fields")
+    pattern, side = (text.strip() for text in row)
+    if not pattern:
+        raise SplitError(f"{place}: the pattern is empty; * fits every path")
+    try:
+        return Pin(pattern, Side(side), line)
+    except ValueError:
+        raise SplitError(f"{place}: unknown side {side!r}; there are {', '.join(Side)}") from None

@@ -1,0 +1,162 @@
+"""explain: show where in the most suspicious faces of a video the network sees manipulation.
+
+Writes one picture a face: the crop as the network saw it, beside it the same under a heat map
+(Grad-CAM; red speaks most for FAKE), below both frame, time and score. A heat map shows where
+a network looks, not that it is right. Needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from framejury.commandline import (
+    add_bundle,
+    bundle_dir_of,
+    make_parser,
+    run_command,
+    say,
+    settings_of,
+    warn_of_demo,
+)
+from framejury.errors import SetupError, UsageError
+from framejury.examiner import Examiner
+from framejury.faces.crop import decode_crop, encode_crop
+from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.manifest import Bundle
+from framejury.records import Image
+from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.settings import Settings
+from framejury.signals.rgb import network_input
+from framejury.storage import is_local, local_path
+
+_SHOWN_PX = 320
+_STRIP_PX = 28
+
+
+@dataclass(frozen=True)
+class _Face:
+    """A scored face; `crop` is uint8 (height, width, 3) RGB, the very pixels that were scored."""
+
+    frame_index: int
+    pts_s: float
+    p_fake: float
+    crop: Image
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser(
+        "explain", __doc__, ["sampling", "detection", "crops", "limits", "scoring"]
+    )
+    parser.add_argument("video", metavar="VIDEO", help="a video file (path or URI)")
+    add_bundle(parser)
+    parser.add_argument(
+        "--output", metavar="DIR", required=True, help="new or empty folder (required)"
+    )
+    parser.add_argument(
+        "--faces",
+        metavar="COUNT",
+        type=int,
+        default=6,
+        help="how many faces, the most suspicious first (default: 6)",
+    )
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.faces < 1:
+        raise UsageError(f"--faces must be at least 1, got {args.faces}")
+    output = Path(args.output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"{output} is not an empty folder; give another --output")
+    bundle = load_bundle(bundle_dir_of(args))
+    settings = framed_for(bundle, settings_of(args))
+    warn_of_demo(bundle)
+    # TensorFlow prints a page of hints about the machine otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from framejury.model.gradcam import heat_map, load_keras, overlay
+    except ImportError as error:
+        raise SetupError(
+            f"heat maps need TensorFlow ({error}); pip install 'framejury[train]'"
+        ) from error
+    model = load_keras(bundle)
+    place = str(local_path(args.video)) if is_local(args.video) else args.video
+    faces = _most_suspicious(_examined(place, bundle, settings), args.faces)
+    pixels = np.stack([network_input(face.crop, bundle.input_px) for face in faces])
+    heats = heat_map(model, pixels)
+    output.mkdir(parents=True, exist_ok=True)
+    for rank, (face, heat) in enumerate(zip(faces, heats, strict=True), start=1):
+        target = output / f"face-{face.frame_index:06d}-{rank}.png"
+        sheet = _sheet(face, overlay(face.crop, heat))
+        target.write_bytes(encode_crop(sheet, "png"))
+        print(f"{target}: frame {face.frame_index} at {face.pts_s:.2f} s, p_fake {face.p_fake:.3f}")
+    say(f"  {len(faces)} faces by {bundle.model_id}, the most suspicious first")
+    return 0
+
+
+def _examined(uri: str, bundle: Bundle, settings: Settings) -> pa.RecordBatch:
+    """Rows of the video, crops as PNG: lossless, so the pixels are those that were scored."""
+    crops = settings.crops.model_copy(update={"format": "png"})
+    settings = settings.model_copy(update={"crops": crops})
+    plan = ExaminePlan(
+        "explain", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=True
+    )
+    examiner = Examiner(plan)
+    try:
+        return examiner.examine(VideoJob(video_id=uri, uri=uri))
+    finally:
+        examiner.close()
+
+
+def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:
+    """Up to `count` faces by descending score, of equals the earlier first.
+
+    Raises:
+        UsageError: the video shows none that was scored; the message says how it ended.
+    """
+    extraction, *others = rows.to_pylist()
+    at = ("frame_index", "face_index")
+    crops = {
+        tuple(row[name] for name in at): row["crop"]
+        for row in others
+        if row[TABLE_COLUMN] == "faces"
+    }
+    scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
+    if not scores:
+        reason = f": {extraction['error']}" if extraction["error"] else ""
+        raise UsageError(
+            f"{extraction['video_id']} has no face to explain ({extraction['status']}{reason})"
+        )
+    scores.sort(key=lambda row: (-row["p_fake"], *(row[name] for name in at)))
+    return [
+        _Face(
+            row["frame_index"],
+            row["pts_s"],
+            row["p_fake"],
+            decode_crop(crops[tuple(row[name] for name in at)]),
+        )
+        for row in scores[:count]
+    ]
+
+
+def _sheet(face: _Face, heated: Image) -> Image:
+    """Crop and overlay side by side, and a line of text: uint8 (348, 640, 3) RGB."""
+    pictures = [network_input(picture, _SHOWN_PX) for picture in (face.crop, heated)]
+    strip = np.full((_STRIP_PX, 2 * _SHOWN_PX, 3), 255, np.uint8)
+    text = f"frame {face.frame_index}   {face.pts_s:.2f} s   p_fake {face.p_fake:.3f}"
+    place = 8, _STRIP_PX - 9
+    cv2.putText(strip, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([np.concatenate(pictures, axis=1), strip])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""import: turn face sets in Parquet (pictures of one face each) into a warehouse to train on.
+
+Paired frames of the Deepfake Detection Challenge and stills of real people are told apart by
+their columns; see framejury.archive.face_sets. Every picture ends with a status. Unless --set,
+--config or --preset say otherwise, crops.margin_ratio is -0.07 and crops.shift_ratio 0.07 here:
+how the Challenge's frames are cut (extract videos to train on besides with the same). And
+detection.threshold is 0.8: every picture is known to be of a face.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from framejury.archive.entries import video_id_of, videos_table
+from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
+from framejury.commandline import add_warehouse, make_parser, now, run_command, say
+from framejury.config import load_settings
+from framejury.errors import UsageError
+from framejury.imported import Picture, look_at_pictures
+from framejury.rows import VideoJob
+from framejury.schemas import EXTRACTIONS, FACES
+from framejury.settings import Settings
+from framejury.warehouse import KEEPS_CROPS, Run, Warehouse
+
+_VERB_DEFAULTS = (
+    "crops.margin_ratio=-0.07",
+    "crops.shift_ratio=0.07",
+    "detection.threshold=0.8",
+)
+_AT_ONCE = 64
+_ROW_GROUP = 512  # pictures of some 10 KB
+_SAY_EVERY = 2_000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("import", __doc__, ["detection", "crops"])
+    parser.add_argument("folder", metavar="FOLDER", help="folder with face sets (*.parquet)")
+    add_warehouse(parser)
+    parser.add_argument(
+        "--workers",
+        metavar="COUNT",
+        type=int,
+        help="processes that look for faces (default: one a core)",
+    )
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = load_settings(args.preset, args.config, args.set, verb_defaults=_VERB_DEFAULTS)
+    workers = len(os.sched_getaffinity(0)) if args.workers is None else args.workers
+    if workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {workers}")
+    folder = Path(args.folder).resolve()
+    warehouse = Warehouse.open_or_plan(args.warehouse)
+    if warehouse.commits():
+        raise UsageError(
+            f"{warehouse.location.uri} has runs already, whose videos an import would supersede; "
+            "give face sets a --warehouse of their own"
+        )
+    rows = read_face_sets(folder)
+    say(f"  {len(rows):,} pictures in {len({row.file for row in rows}):,} files")
+    with warehouse.running("import", now()) as run:
+        warehouse.write(run, "videos", videos_table([row.entry for row in rows], run.run_id))
+        statuses = _extract(warehouse, run, rows, settings, workers)
+        totals: Counter[str] = Counter()
+        for (_, status), count in statuses.items():
+            totals[status] += count
+        warehouse.commit(
+            run,
+            now(),
+            archive=str(folder),
+            settings=settings.model_dump(mode="json"),
+            facts={KEEPS_CROPS: True, "statuses": dict(sorted(totals.items()))},
+        )
+    for (layout, status), count in sorted(statuses.items()):
+        say(f"  {layout:<9}{count:>7,} {status}")
+    say(f"  run {run.run_id} committed to {warehouse.location.uri}")
+    return 0
+
+
+def _extract(
+    warehouse: Warehouse, run: Run, rows: list[FaceSetRow], settings: Settings, workers: int
+) -> Counter[tuple[str, str]]:
+    """Looks at every picture and writes `extractions` and `faces`; pictures by layout, status."""
+    layouts = {video_id_of(row.entry.file.path): row.entry.layout for row in rows}
+    statuses: Counter[tuple[str, str]] = Counter()
+    extractions: list[dict[str, Any]] = []
+    with _FacesWriter(warehouse, run) as writer:
+        for done in look_at_pictures(_batches(rows), run.run_id, settings, workers):
+            for outcome in done:
+                extractions.append(outcome.extraction)
+                video_id, status = outcome.extraction["video_id"], outcome.extraction["status"]
+                statuses[layouts[video_id], status] += 1
+                if outcome.face is not None:
+                    writer.add(outcome.face)
+                if len(extractions) % _SAY_EVERY == 0:
+                    say(f"  {len(extractions):,} of {len(rows):,} pictures")
+    warehouse.write(run, "extractions", pa.Table.from_pylist(extractions, schema=EXTRACTIONS))
+    return statuses
+
+
+def _batches(rows: list[FaceSetRow]) -> Iterator[list[Picture]]:
+    """Pictures of each file in turn, with their bytes."""
+    for file, of_file in groupby(rows, key=lambda row: row.file):
+        pictures = (
+            Picture(_job(row), data) for row, data in zip(of_file, pictures_of(file), strict=True)
+        )
+        while batch := list(islice(pictures, _AT_ONCE)):
+            yield batch
+
+
+def _job(row: FaceSetRow) -> VideoJob:
+    file = row.entry.file
+    return VideoJob(video_id_of(file.path), file.uri, file.size_bytes, file.modified_at)
+
+
+class _FacesWriter:
+    """Writes rows of `faces` as they come, in row groups small enough to be drawn at random."""
+
+    def __init__(self, warehouse: Warehouse, run: Run) -> None:
+        self._place = warehouse.table_location(run.run_id, "faces")
+        self._waiting: list[dict[str, Any]] = []
+        self._writer: parquet.ParquetWriter | None = None
+
+    def __enter__(self) -> _FacesWriter:
+        filesystem = self._place.filesystem
+        filesystem.create_dir(self._place.path, recursive=True)
+        self._writer = parquet.ParquetWriter(
+            self._place.child("part-0.parquet").path,
+            FACES,
+            filesystem=filesystem,
+            compression="zstd",
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._writer is not None
+        if error[0] is None:
+            self._flush()
+        self._writer.close()
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._waiting.append(row)
+        if len(self._waiting) == _ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        assert self._writer is not None
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=FACES))
+            self._waiting.clear()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

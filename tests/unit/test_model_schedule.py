@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ SETTINGS = TrainingSettings(head_epochs=2, finetune_epochs=4, patience=2)
 
 def history(*epochs: tuple[Phase, float]) -> list[EpochRecord]:
     return [
-        EpochRecord(n, phase, 0.5, 0.8, val_loss, 0.7, 1e-3, 1.0)
+        EpochRecord(n, phase, 0.5, 0.8, val_loss, 0.7, 0.6, 1e-3, 1.0)
         for n, (phase, val_loss) in enumerate(epochs)
     ]
 
@@ -69,8 +70,23 @@ def test_a_stalled_head_goes_over_to_finetuning() -> None:
 
 
 def test_best_is_over_both_phases_and_the_first_of_equals() -> None:
-    assert best_epoch(history(("head", 0.4), ("finetune", 0.6), ("finetune", 0.4))) == 0
-    assert best_epoch(history(("head", 0.4), ("finetune", 0.3))) == 1
+    assert best_epoch(history(("head", 0.4), ("finetune", 0.6), ("finetune", 0.4)), SETTINGS) == 0
+    assert best_epoch(history(("head", 0.4), ("finetune", 0.3)), SETTINGS) == 1
+
+
+def test_an_epoch_may_be_best_by_auc_though_its_loss_is_not() -> None:
+    aucs = (0.7, 0.9, 0.8, 0.85)
+    records = [
+        replace(record, val_auc=auc)
+        for record, auc in zip(
+            history(*[("finetune", 0.4 + n / 10) for n in range(4)]), aucs, strict=True
+        )
+    ]
+    by_auc = SETTINGS.model_copy(update={"choose_by": "val_auc", "finetune_epochs": 9})
+    assert best_epoch(records, SETTINGS) == 0
+    assert best_epoch(records, by_auc) == 1
+    assert next_step(by_auc, records[:3]) is not None
+    assert next_step(by_auc, records) is None  # two epochs without a better AUC
 
 
 def fill(path: Path, epochs: list[EpochRecord], fingerprint: str = "f") -> WorkDir:

@@ -6,7 +6,7 @@ import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.signals.rgb import network_input
+from framejury.signals.rgb import input_points, network_input
 
 
 def test_a_crop_of_the_right_size_is_untouched():
@@ -73,3 +73,13 @@ def test_any_crop_gives_a_full_square(height, width, input_px):
 def test_other_arrays_are_refused(crop):
     with pytest.raises(ValueError, match="uint8"):
         network_input(crop, 64)
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 100), (60, 120), (121, 60), (32, 32)])
+def test_points_stay_on_what_they_mark(height: int, width: int) -> None:
+    crop = np.zeros((height, width, 3), np.uint8)
+    crop[height // 2 - 4 : height // 2 + 4, width // 4 - 4 : width // 4 + 4] = 255
+    (x, y), *_ = input_points(np.array([[width // 4, height // 2]], np.float32), crop.shape, 96)
+    rows, columns = np.nonzero(network_input(crop, 96)[..., 0] > 127)
+    assert abs(rows.mean() + 0.5 - y) <= 1
+    assert abs(columns.mean() + 0.5 - x) <= 1

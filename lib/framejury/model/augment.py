@@ -1,8 +1,9 @@
 """Random changes of training faces, the same for both classes.
 
-What differs between cameras, sites and uploads must not tell the classes apart:
-mirror, a small shift and scale, light and colour, and JPEG recompression. Every
-function is pure; what is random comes from the generator it is given.
+What differs between cameras, sites and uploads must not tell the classes apart: mirror, a
+small shift, scale and turn, light and colour, covered parts, and what `degrade` does on the way
+from the camera to the archive. Every function is pure; what is random comes from the
+generator it is given.
 """
 
 from __future__ import annotations
@@ -12,13 +13,33 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
+from framejury.model import degrade
 from framejury.records import Image
+
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """A covered part of a face.
+
+    Attributes:
+        landmark: which of the five is its middle, 0 to 4.
+        height_ratio, width_ratio: of the picture's sides.
+        colour: RGB, 0..255.
+    """
+
+    landmark: int
+    height_ratio: float
+    width_ratio: float
+    colour: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """One drawn change of a face.
+    """One drawn change of a face. None leaves a step out.
 
     Attributes:
         flip: mirrored left to right.
@@ -27,7 +48,15 @@ class Augmentation:
         brightness: added to each value, in units of 0..255.
         contrast: factor about the mean of the picture.
         gains: factor of each channel, RGB.
-        jpeg_quality: of a recompression; None leaves it out.
+        jpeg_quality: of a recompression.
+        turn_deg: about the middle, degrees.
+        grey: without colour.
+        cutouts: parts that are covered.
+        small_ratio: made this much smaller and enlarged again, above 0, at most 1.
+        blur_sigma_px: of a Gaussian blur.
+        noise_sigma: of Gaussian noise, in units of 0..255.
+        crf: rate factor of an H.264 compression.
+        seed: of the noise.
     """
 
     flip: bool
@@ -38,6 +67,14 @@ class Augmentation:
     contrast: float
     gains: tuple[float, float, float]
     jpeg_quality: int | None
+    turn_deg: float = 0.0
+    grey: bool = False
+    cutouts: tuple[Cutout, ...] = ()
+    small_ratio: float | None = None
+    blur_sigma_px: float | None = None
+    noise_sigma: float | None = None
+    crf: int | None = None
+    seed: int = 0
 
 
 def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
@@ -52,34 +89,97 @@ def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
 
 
 def draw(rng: np.random.Generator) -> Augmentation:
-    """Draws one change. Each kind but the mirror is left out half of the time."""
-    flip = bool(rng.random() < 0.5)
-    move, light, compress = (rng.random(3) < 0.5).tolist()
-    shift_x, shift_y = rng.uniform(-0.05, 0.05, 2).tolist() if move else (0.0, 0.0)
-    scale = float(rng.uniform(0.95, 1.05)) if move else 1.0
-    brightness = float(rng.uniform(-20.0, 20.0)) if light else 0.0
-    contrast = float(rng.uniform(0.85, 1.15)) if light else 1.0
-    red, green, blue = rng.uniform(0.95, 1.05, 3).tolist() if light else (1.0, 1.0, 1.0)
-    quality = int(rng.integers(40, 101)) if compress else None
-    gains = (red, green, blue)
-    return Augmentation(flip, shift_x, shift_y, scale, brightness, contrast, gains, quality)
+    """Draws one change. Video compression and loss of size, the commonest, come most often."""
+    flip, move, light = (rng.random(3) < 0.5).tolist()
+    shift_x, shift_y = rng.uniform(-0.06, 0.06, 2).tolist() if move else (0.0, 0.0)
+    red, green, blue = rng.uniform(0.93, 1.07, 3).tolist() if light else (1.0, 1.0, 1.0)
+    return Augmentation(
+        flip=flip,
+        shift_x=shift_x,
+        shift_y=shift_y,
+        scale=float(rng.uniform(0.9, 1.12)) if move else 1.0,
+        turn_deg=float(rng.uniform(-8.0, 8.0)) if move else 0.0,
+        brightness=float(rng.uniform(-25.0, 25.0)) if light else 0.0,
+        contrast=float(rng.uniform(0.8, 1.2)) if light else 1.0,
+        gains=(red, green, blue),
+        grey=bool(rng.random() < 0.04),
+        cutouts=_drawn_cutouts(rng) if rng.random() < 0.1 else (),
+        small_ratio=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.35 else None,
+        blur_sigma_px=float(rng.uniform(0.3, 1.6)) if rng.random() < 0.15 else None,
+        noise_sigma=float(rng.uniform(1.0, 8.0)) if rng.random() < 0.12 else None,
+        crf=int(rng.integers(18, 43)) if rng.random() < 0.4 else None,
+        jpeg_quality=int(rng.integers(40, 101)) if rng.random() < 0.3 else None,
+        seed=int(rng.integers(2**31)),
+    )
 
 
-def apply(image: Image, change: Augmentation) -> Image:
-    """Carries out a change. Order: mirror, move, light, recompress, as in an upload.
+def _drawn_cutouts(rng: np.random.Generator) -> tuple[Cutout, ...]:
+    covered = rng.choice(5, size=int(rng.integers(1, 3)), replace=False)
+    cutouts = []
+    for landmark in covered.tolist():
+        height, width = rng.uniform(0.08, 0.3, 2).tolist()
+        red, green, blue = rng.integers(0, 256, 3).tolist()
+        cutouts.append(Cutout(landmark, height, width, (red, green, blue)))
+    return tuple(cutouts)
+
+
+def apply(image: Image, change: Augmentation, landmarks: Points | None = None) -> Image:
+    """Carries out a change, in the order in which it happens to a picture.
+
+    Covered, mirrored, moved, lit; then lost on the way: size, sharpness, noise, video, JPEG.
 
     Args:
         image: uint8 (height, width, 3) RGB.
+        change: what to do.
+        landmarks: float32 (5, 2), x and y in pixels of `image`; without them nothing is covered.
 
     Returns:
         uint8 of the same shape, RGB; a new array.
     """
-    picture = flipped(image) if change.flip else image.copy()
-    if (change.shift_x, change.shift_y, change.scale) != (0.0, 0.0, 1.0):
-        picture = moved(picture, change.shift_x, change.shift_y, change.scale)
+    picture = image.copy()
+    if landmarks is not None:
+        for cutout in change.cutouts:
+            picture = covered(picture, landmarks[cutout.landmark], cutout)
+    if change.flip:
+        picture = flipped(picture)
+    if (change.shift_x, change.shift_y, change.scale, change.turn_deg) != (0.0, 0.0, 1.0, 0.0):
+        picture = moved(picture, change.shift_x, change.shift_y, change.scale, change.turn_deg)
     if (change.brightness, change.contrast, change.gains) != (0.0, 1.0, (1.0, 1.0, 1.0)):
         picture = relit(picture, change.brightness, change.contrast, change.gains)
-    return picture if change.jpeg_quality is None else recompressed(picture, change.jpeg_quality)
+    return _degraded(degrade.grey(picture) if change.grey else picture, change)
+
+
+def _degraded(picture: Image, change: Augmentation) -> Image:
+    if change.small_ratio is not None:
+        picture = degrade.rescaled(picture, change.small_ratio)
+    if change.blur_sigma_px is not None:
+        picture = degrade.blurred(picture, change.blur_sigma_px)
+    if change.noise_sigma is not None:
+        rng = np.random.default_rng(change.seed)
+        picture = degrade.noisy(picture, change.noise_sigma, rng)
+    if change.crf is not None:
+        (picture,) = degrade.h264([picture], change.crf)
+    if change.jpeg_quality is not None:
+        picture = degrade.jpeg(picture, change.jpeg_quality)
+    return picture
+
+
+def covered(image: Image, middle: Points, cutout: Cutout) -> Image:
+    """With a plain rectangle over one landmark.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        middle: float32 (2,), x and y in pixels.
+        cutout: how large and in which colour.
+    """
+    height, width = image.shape[:2]
+    x, y = middle.tolist()
+    half_x, half_y = cutout.width_ratio * width / 2, cutout.height_ratio * height / 2
+    left, right = (int(np.clip(round(at), 0, width)) for at in (x - half_x, x + half_x))
+    top, bottom = (int(np.clip(round(at), 0, height)) for at in (y - half_y, y + half_y))
+    picture = image.copy()
+    picture[top:bottom, left:right] = cutout.colour
+    return picture
 
 
 def flipped(image: Image) -> Image:
@@ -87,20 +187,24 @@ def flipped(image: Image) -> Image:
     return np.ascontiguousarray(image[:, ::-1])
 
 
-def moved(image: Image, shift_x: float, shift_y: float, scale: float) -> Image:
-    """Scaled about its middle, then shifted; what comes in at the border is mirrored.
+def moved(
+    image: Image, shift_x: float, shift_y: float, scale: float, turn_deg: float = 0.0
+) -> Image:
+    """Scaled and turned about its middle, then shifted; the border is mirrored.
 
     Args:
         image: uint8 (height, width, 3) RGB.
         shift_x, shift_y: to the right and down, shares of width and height.
         scale: 1 is unchanged.
+        turn_deg: clockwise, degrees.
     """
     height, width = image.shape[:2]
     center_x, center_y = (width - 1) / 2, (height - 1) / 2
+    cos, sin = (scale * f(np.deg2rad(turn_deg)) for f in (np.cos, np.sin))
     matrix = np.array(
         [
-            [scale, 0.0, center_x * (1 - scale) + shift_x * width],
-            [0.0, scale, center_y * (1 - scale) + shift_y * height],
+            [cos, -sin, center_x * (1 - cos) + center_y * sin + shift_x * width],
+            [sin, cos, center_y * (1 - cos) - center_x * sin + shift_y * height],
         ]
     )
     warped = cv2.warpAffine(
@@ -123,19 +227,3 @@ def relit(image: Image, brightness: float, contrast: float, gains: Sequence[floa
     values = mean + contrast * (coloured - mean) + brightness
     relit_image: Image = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return relit_image
-
-
-def recompressed(image: Image, quality: int) -> Image:
-    """Through a JPEG and back, chroma halved as cameras and sites do.
-
-    Args:
-        image: uint8 (height, width, 3) RGB.
-        quality: JPEG quality, 1 to 100.
-    """
-    written, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
-    if not written:
-        raise ValueError(f"a picture of shape {image.shape} cannot be written as a JPEG")
-    back = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
-    return np.asarray(cv2.cvtColor(back, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import keras
 
 STATE_NAME = "state.json"
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 
 
 class WorkDir:
@@ -46,6 +46,7 @@ class WorkDir:
                 directory holds something else.
         """
         self.path = path
+        self._settings = settings
         self._identity = {
             "version": _STATE_VERSION,
             "settings": settings.model_dump(mode="json"),
@@ -64,8 +65,8 @@ class WorkDir:
 
     @property
     def best_weights(self) -> Path:
-        """Weights of the epoch with the lowest validation loss."""
-        return self._weights(best_epoch(self.history))
+        """Weights of the best epoch by `choose_by`."""
+        return self._weights(best_epoch(self.history, self._settings))
 
     def finish_epoch(self, model: keras.Model, record: EpochRecord) -> None:
         """Keeps an epoch: its weights first, then the history that counts it.
@@ -113,7 +114,7 @@ class WorkDir:
         return history
 
     def _require_weights(self, history: Sequence[EpochRecord], advice: str) -> None:
-        for epoch in {history[-1].epoch, best_epoch(history)} if history else ():
+        for epoch in {history[-1].epoch, best_epoch(history, self._settings)} if history else ():
             if not self._weights(epoch).is_file():
                 raise UsageError(f"{self._weights(epoch)} is gone; {advice}")
 

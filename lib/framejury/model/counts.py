@@ -22,12 +22,16 @@ class FaceCounts:
     """How many faces a source has.
 
     Attributes:
-        per_side: one entry a side and class that has at least one video.
+        per_side: one entry a side and class that has at least one video; stills do not count.
         fingerprint: SHA-256, hex, over each video's id, run, label, side and number of faces.
+        blendable: REAL faces with landmarks on side train, which fakes can be made of.
+        stills: photographs with landmarks on side train.
     """
 
     per_side: tuple[SideCount, ...]
     fingerprint: str
+    blendable: int = 0
+    stills: int = 0
 
     def faces(self, side: Side, label: int | None = None) -> int:
         """Faces of a side, of both classes when `label` is None."""
@@ -58,18 +62,22 @@ def count_faces(source: FaceSource) -> FaceCounts:
         WarehouseError: a file cannot be read or lacks a column.
     """
     faces: dict[str, int] = defaultdict(int)
+    blendable: dict[bool, int] = defaultdict(int)
     keys = ["video_id", "run_id"]
     for path in source.files:
-        for batch in read_batches(source, path, keys):
+        for batch in read_batches(source, path, [*keys, "landmarks"]):
             table = pa.Table.from_batches([batch])
-            for row in table.group_by(keys).aggregate([([], "count_all")]).to_pylist():
+            counted = table.group_by(keys).aggregate([([], "count_all"), ("landmarks", "count")])
+            for row in counted.to_pylist():
                 truth = source.videos.get(row["video_id"])
                 if truth is not None and truth.run_id == row["run_id"]:
                     faces[row["video_id"]] += row["count_all"]
+                    if truth.side is Side.TRAIN and truth.label == 0:
+                        blendable[truth.still] += row["landmarks_count"]
     per_side: dict[tuple[Side, int], list[int]] = defaultdict(list)
     for video_id, count in faces.items():
         truth = source.videos[video_id]
-        if truth.side is not Side.EXCLUDED:
+        if truth.side is not Side.EXCLUDED and not truth.still:
             per_side[truth.side, truth.label].append(count)
     counts = tuple(
         SideCount(
@@ -86,7 +94,7 @@ def count_faces(source: FaceSource) -> FaceCounts:
         video_id: [truth.run_id, truth.label, truth.side.value, faces.get(video_id, 0)]
         for video_id, truth in source.videos.items()
     }
-    return FaceCounts(counts, digest_of(known))
+    return FaceCounts(counts, digest_of(known), blendable[False], blendable[True])
 
 
 def sample_faces(source: FaceSource, side: Side, count: int) -> list[FaceRow]:

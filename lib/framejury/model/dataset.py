@@ -19,10 +19,11 @@ import tensorflow as tf
 from framejury.errors import FramejuryError
 from framejury.model.augment import apply, draw, sample_rng
 from framejury.model.counts import FaceCounts, count_faces
+from framejury.model.selfblend import draw_blend, self_blended
 from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, shuffled
 from framejury.schemas import Side
 from framejury.settings import TrainingSettings
-from framejury.signals.rgb import network_input
+from framejury.signals.rgb import input_points, network_input
 
 __all__ = ["FaceDatasets", "FaceSource", "VideoTruth", "class_weights", "count_faces"]
 
@@ -33,13 +34,34 @@ _SIGNATURE = (
     tf.TensorSpec((), tf.float32),  # weight in the loss
 )
 
+_BLEND_STREAM = 1
+"""Tells the numbers drawn for a blend from those for the augmentation of the same face."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFace:
+    """A face as one step sees it.
+
+    Attributes:
+        blended: a fake made of this real face.
+    """
+
+    face: FaceRow
+    blended: bool = False
+
+    @property
+    def label(self) -> int:
+        """1 is FAKE, 0 is REAL."""
+        return 1 if self.blended else self.face.label
+
 
 @dataclass
 class FaceDatasets:
     """Makes the data of each epoch.
 
     Attributes:
-        settings: `input_px`, `batch_size`, `balance`, `augment` and `seed` count.
+        settings: `input_px`, `batch_size`, `balance`, `augment`, `self_blend_ratio` and
+            `seed` count.
         source: where the faces are.
         counts: of that source.
         global_batch_size: faces a step on all devices together, count.
@@ -53,18 +75,19 @@ class FaceDatasets:
 
     @property
     def training_faces(self) -> int:
-        """Faces of one epoch, repeats of the rarer class included."""
-        real, fake = (self.counts.faces(Side.TRAIN, label) for label in (0, 1))
-        return 2 * max(real, fake) if self.settings.balance == "sampling" else real + fake
+        """Faces of one epoch: repeats of the rarer class, blends and stills included."""
+        return sum(shown_faces(self.counts, self.settings))
 
     @property
     def steps_per_epoch(self) -> int:
         return self._steps(Side.TRAIN)
 
     def training(self, epoch: int) -> tf.data.Dataset:
-        """One epoch of the training side: shuffled, balanced and augmented as set.
+        """One epoch of the training side: shuffled, balanced, blended and augmented as set.
 
-        The same seed and epoch give the same faces, in the same order, changed the same way.
+        A blend follows the face it is made of and is augmented in the same way, so that nothing
+        but the blending tells the two apart. Stills are shown with their blend only. The same
+        seed and epoch give the same faces, in the same order, changed the same way.
 
         Args:
             epoch: from 0, over all phases.
@@ -74,18 +97,23 @@ class FaceDatasets:
             with 1 = FAKE, and float32 (n,) weight.
         """
 
-        def faces() -> Iterator[FaceRow]:
+        def faces() -> Iterator[ShownFace]:
             rng = np.random.default_rng([self.settings.seed, epoch])
             rows = iter_faces(self.source, Side.TRAIN, rng)
             if self.settings.balance == "sampling":
                 rows = _evened_out(rows, self.counts)
-            return shuffled(rows, rng)
+            return _with_blends(shuffled(rows, rng), self.settings.self_blend_ratio)
 
         return self._batches(faces, Side.TRAIN, epoch)
 
     def validation(self) -> tf.data.Dataset:
-        """The validation side: in file order, nothing drawn; shapes as `training`."""
-        return self._batches(lambda: iter_faces(self.source, Side.VAL), Side.VAL, None)
+        """The validation side: in file order, nothing drawn, no stills; shapes as `training`."""
+
+        def faces() -> Iterator[ShownFace]:
+            rows = iter_faces(self.source, Side.VAL)
+            return (ShownFace(face) for face in rows if not face.still)
+
+        return self._batches(faces, Side.VAL, None)
 
     def raise_fault(self) -> None:
         """Raises the framejury error that stopped the pipeline, if one did.
@@ -100,11 +128,11 @@ class FaceDatasets:
         return math.ceil(faces / self.global_batch_size)
 
     def _batches(
-        self, faces: Callable[[], Iterator[FaceRow]], side: Side, epoch: int | None
+        self, faces: Callable[[], Iterator[ShownFace]], side: Side, epoch: int | None
     ) -> tf.data.Dataset:
         weights = class_weights(self.counts, side, self.settings)
-        # Tensors cannot carry a FaceRow: it waits here under a ticket until its picture is made.
-        waiting: dict[int, FaceRow] = {}
+        # Tensors cannot carry a face: it waits here under a ticket until its picture is made.
+        waiting: dict[int, ShownFace] = {}
 
         def tickets() -> Iterator[tuple[int, float, float]]:
             with self._noting_faults():
@@ -136,13 +164,24 @@ class FaceDatasets:
         )
         return data.with_options(options)
 
-    def _picture(self, face: FaceRow, epoch: int | None) -> npt.NDArray[np.uint8]:
-        pixels = network_input(face.decoded(), self.settings.input_px)
-        if epoch is None or not self.settings.augment:
-            return pixels
+    def _picture(self, shown: ShownFace, epoch: int | None) -> npt.NDArray[np.uint8]:
+        face, side_px = shown.face, self.settings.input_px
+        crop = face.decoded()
+        if epoch is None:
+            return network_input(crop, side_px)
         video = zlib.crc32(face.video_id.encode())
         identity = (video, face.frame_index, face.face_index, face.repeat)
-        return apply(pixels, draw(sample_rng(self.settings.seed, epoch, *identity)))
+        if shown.blended and face.landmarks is not None:
+            rng = sample_rng(self.settings.seed, epoch, *identity, _BLEND_STREAM)
+            crop = self_blended(crop, face.landmarks, draw_blend(rng))
+        pixels = network_input(crop, side_px)
+        if not self.settings.augment:
+            return pixels
+        points = face.landmarks
+        if points is not None:
+            points = input_points(points, crop.shape, side_px)
+        change = draw(sample_rng(self.settings.seed, epoch, *identity))
+        return apply(pixels, change, points)
 
     @contextmanager
     def _noting_faults(self) -> Iterator[None]:
@@ -164,12 +203,43 @@ def class_weights(
     Args:
         counts: of the source; both classes are on the side.
     """
-    learns_unweighted = settings.balance == "sampling" and side is Side.TRAIN
-    if settings.balance == "none" or learns_unweighted:
+    if settings.balance == "none":
         return 1.0, 1.0
-    real, fake = counts.faces(side, 0), counts.faces(side, 1)
+    if side is Side.TRAIN:
+        real, fake = shown_faces(counts, settings)
+    else:
+        real, fake = counts.faces(side, 0), counts.faces(side, 1)
     total = real + fake
     return total / (2 * real), total / (2 * fake)
+
+
+def shown_faces(counts: FaceCounts, settings: TrainingSettings) -> tuple[int, int]:
+    """How many REAL and FAKE faces one epoch shows: repeats, blends and stills included."""
+    real, fake = (counts.faces(Side.TRAIN, label) for label in (0, 1))
+    if settings.balance == "sampling":
+        real = fake = max(real, fake)
+    blends = _blends_of(counts.blendable, settings.self_blend_ratio)
+    return real + counts.stills, fake + blends + counts.stills
+
+
+def _blends_of(faces: int, ratio: float) -> int:
+    return math.floor(faces * ratio + 1e-9)
+
+
+def _with_blends(faces: Iterator[FaceRow], ratio: float) -> Iterator[ShownFace]:
+    """Each face, and after an even share of the real ones (and every still) its blend."""
+    seen = 0
+    for face in faces:
+        if face.still:
+            if face.landmarks is not None:
+                yield ShownFace(face)
+                yield ShownFace(face, blended=True)
+            continue
+        yield ShownFace(face)
+        if face.label == 0 and face.landmarks is not None and face.repeat == 0:
+            seen += 1
+            if _blends_of(seen, ratio) > _blends_of(seen - 1, ratio):
+                yield ShownFace(face, blended=True)
 
 
 def _evened_out(faces: Iterator[FaceRow], counts: FaceCounts) -> Iterator[FaceRow]:
@@ -178,6 +248,9 @@ def _evened_out(faces: Iterator[FaceRow], counts: FaceCounts) -> Iterator[FaceRo
     target = max(in_class)
     seen = [0, 0]
     for face in faces:
+        if face.still:
+            yield face
+            continue
         of_class = in_class[face.label]
         before = seen[face.label] * target // of_class
         seen[face.label] += 1

@@ -25,6 +25,7 @@ from pydantic import JsonValue
 
 from framejury.errors import ParityError
 from framejury.model.bundle import write_bundle
+from framejury.model.compact import round_kernels, save_compact
 from framejury.model.counts import sample_faces
 from framejury.model.manifest import (
     KERAS_NAME,
@@ -142,7 +143,7 @@ def pack_bundle(
     """Writes the bundle of a trained network, its export checked on validation crops.
 
     Args:
-        trained: of `train`.
+        trained: of `train`; its kernels are rounded to half precision, which halves the file.
         directory: of the bundle; an older bundle there is replaced.
         framing: how the crops it learned from were cut.
         threshold: `p_fake` from here on means fake, 0 to 1.
@@ -162,7 +163,8 @@ def pack_bundle(
     samples = np.stack([network_input(face.decoded(), side_px) for face in faces])
     with tempfile.TemporaryDirectory() as folder:
         onnx_file, keras_file = Path(folder) / ONNX_NAME, Path(folder) / KERAS_NAME
-        trained.model.save(keras_file)
+        round_kernels(trained.model)
+        save_compact(trained.model, keras_file)
         export_onnx(trained.model, onnx_file)
         difference = check_parity(trained.model, onnx_file, samples)
         manifest = Manifest(
@@ -190,7 +192,7 @@ def pack_bundle(
 def _training_record(trained: TrainedNetwork) -> dict[str, JsonValue]:
     record: dict[str, JsonValue] = trained.settings.model_dump(mode="json")
     weights = trained.settings.weights
-    if weights not in ("noisy-student", "imagenet", "none"):
+    if weights not in ("noisy-student", "imagenet", "lite0", "none"):
         record["weights"] = Path(weights).name  # a bundle travels; this machine's paths do not
     return {
         **record,

@@ -26,6 +26,7 @@ class EpochRecord:
         phase: head: the backbone frozen; finetune: everything learns.
         loss, val_loss: binary cross entropy, weighed as training is.
         accuracy, val_accuracy: share of faces right at 0.5, 0 to 1.
+        val_auc: area under the ROC curve on the validation faces, 0 to 1.
         learning_rate: of Adam.
         seconds: wall-clock time, validation included.
     """
@@ -38,6 +39,7 @@ class EpochRecord:
     accuracy: float
     val_loss: float
     val_accuracy: float
+    val_auc: Annotated[float, Field(ge=0, le=1)]
     learning_rate: float
     seconds: float
 
@@ -61,25 +63,29 @@ class Step:
 def next_step(settings: TrainingSettings, history: Sequence[EpochRecord]) -> Step | None:
     """The epoch after `history`; None when training is over.
 
-    A phase ends after its epochs, or after `patience` epochs without a better validation
-    loss in that phase. Later phases start only when earlier ones have ended.
+    A phase ends after its epochs, or after `patience` epochs of it that are no better by
+    `choose_by`. Later phases start only when earlier ones have ended.
     """
     planned = {"head": settings.head_epochs, "finetune": settings.finetune_epochs}
     last_phase = PHASES.index(history[-1].phase) if history else 0
     for phase in PHASES[last_phase:]:
         done = [record for record in history if record.phase == phase]
-        if len(done) < planned[phase] and not _has_stalled(done, settings.patience):
+        if len(done) < planned[phase] and not _has_stalled(done, settings):
             return Step(phase, len(history), len(done), planned[phase])
     return None
 
 
-def best_epoch(history: Sequence[EpochRecord]) -> int:
-    """The epoch with the lowest validation loss over both phases; the first of equals."""
-    return min(history, key=lambda record: record.val_loss).epoch
+def best_epoch(history: Sequence[EpochRecord], settings: TrainingSettings) -> int:
+    """The best epoch by `choose_by` over both phases; the first of equals."""
+    return min(history, key=lambda record: _badness(record, settings)).epoch
 
 
-def _has_stalled(done: Sequence[EpochRecord], patience: int) -> bool:
+def _badness(record: EpochRecord, settings: TrainingSettings) -> float:
+    return record.val_loss if settings.choose_by == "val_loss" else -record.val_auc
+
+
+def _has_stalled(done: Sequence[EpochRecord], settings: TrainingSettings) -> bool:
     if not done:
         return False
-    best = min(range(len(done)), key=lambda i: done[i].val_loss)
-    return len(done) - 1 - best >= patience
+    best = min(range(len(done)), key=lambda i: _badness(done[i], settings))
+    return len(done) - 1 - best >= settings.patience

@@ -20,7 +20,9 @@ from framejury.errors import ConfigError, FramejuryError, UsageError
 from framejury.model.checkpoint import WorkDir
 from framejury.model.counts import FaceCounts, count_faces
 from framejury.model.dataset import FaceDatasets
-from framejury.model.network import Precision, backbone_of, build_network
+from framejury.model.machine import Machine, prepare_machine
+from framejury.model.network import backbone_of, build_network
+from framejury.model.optimizer import make_optimizer, settle_averages
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
 from framejury.settings import TrainingSettings
@@ -37,7 +39,7 @@ class TrainedNetwork:
     Attributes:
         model: weights of the best epoch, float32 arithmetic, not compiled.
         history: every epoch, in order.
-        best_epoch: index into `history`: lowest validation loss over both phases.
+        best_epoch: index into `history`: the best by `training.choose_by`.
         settings: it was trained with.
         counts: of the data it learned from.
         source: that data.
@@ -49,15 +51,6 @@ class TrainedNetwork:
     settings: TrainingSettings
     counts: FaceCounts
     source: FaceSource
-
-
-@dataclass(frozen=True)
-class _Machine:
-    """What the settings mean on this machine."""
-
-    strategy: tf.distribute.Strategy
-    precision: Precision
-    jit_compile: bool
 
 
 def train(
@@ -86,7 +79,7 @@ def train(
     counts = count_faces(source)
     counts.require_both_classes()
     kept = WorkDir(work_dir, settings, counts.fingerprint)
-    machine = _prepare_machine(settings)
+    machine = prepare_machine(settings)
     faces = FaceDatasets(
         settings, source, counts, settings.batch_size * machine.strategy.num_replicas_in_sync
     )
@@ -99,56 +92,55 @@ def train(
     if next_step(settings, kept.history) is not None:
         with machine.strategy.scope():
             model = build_network(settings, machine.precision, pretrained=not kept.history)
+            if not kept.history and _starts_from_lite0(settings):
+                norms = settle_averages(model, faces)
+                progress(f"averages of {norms} batch norms re-estimated for the starting weights")
         _learn(model, faces, kept, machine, progress)
     best = build_network(settings, "float32", pretrained=False)
     best.load_weights(kept.best_weights)
-    return TrainedNetwork(best, kept.history, best_epoch(kept.history), settings, counts, source)
+    return TrainedNetwork(
+        best, kept.history, best_epoch(kept.history, settings), settings, counts, source
+    )
 
 
-def _prepare_machine(settings: TrainingSettings) -> _Machine:
-    keras.utils.set_random_seed(settings.seed)
-    gpus = tf.config.list_logical_devices("GPU")
-    # Not on a GPU: depthwise convolutions have no deterministic gradient there. Not with XLA:
-    # Keras then refuses to compile.
-    if not gpus and settings.xla != "on":
-        tf.config.experimental.enable_op_determinism()
-    strategy = tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
-    # XLA inside MirroredStrategy is not supported for every collective: auto leaves it off.
-    wanted = {"on": True, "off": False, "auto": bool(gpus)}
-    xla = {**wanted, "auto": len(gpus) == 1}[settings.xla]
-    mixed = wanted[settings.mixed_precision]
-    return _Machine(strategy, "mixed_float16" if mixed else "float32", xla)
+def _starts_from_lite0(settings: TrainingSettings) -> bool:
+    return settings.backbone == "efficientnet_b0" and settings.weights == "lite0"
 
 
 def _learn(
-    model: keras.Model, faces: FaceDatasets, kept: WorkDir, machine: _Machine, progress: Progress
+    model: keras.Model, faces: FaceDatasets, kept: WorkDir, machine: Machine, progress: Progress
 ) -> None:
     settings = faces.settings
     running: Phase | None = None
     while (step := next_step(settings, kept.history)) is not None:
         if step.phase != running:
-            _enter_phase(model, step, settings, kept, machine)
+            _enter_phase(model, step, faces, kept, machine)
             running = step.phase
         record = _run_epoch(model, faces, step, progress)
         kept.finish_epoch(model, record)
-        progress(_epoch_line(record, step, is_best=best_epoch(kept.history) == record.epoch))
+        progress(
+            _epoch_line(record, step, is_best=best_epoch(kept.history, settings) == record.epoch)
+        )
 
 
 def _enter_phase(
-    model: keras.Model, step: Step, settings: TrainingSettings, kept: WorkDir, machine: _Machine
+    model: keras.Model, step: Step, faces: FaceDatasets, kept: WorkDir, machine: Machine
 ) -> None:
     """A resumed phase goes on with its own weights and optimizer; a new one from the best."""
+    settings = faces.settings
     resumes = step.epoch_in_phase > 0
     if kept.history and not resumes:
         model.load_weights(kept.best_weights)
     # A frozen batch norm uses its stored averages (Keras: trainable = False).
     backbone_of(model).trainable = step.phase == "finetune"
-    rates = {"head": settings.head_learning_rate, "finetune": settings.finetune_learning_rate}
     with machine.strategy.scope():
         model.compile(
-            optimizer=keras.optimizers.Adam(rates[step.phase]),
+            optimizer=make_optimizer(settings, step.phase, faces.steps_per_epoch),
             loss=keras.losses.BinaryCrossentropy(),
-            metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
+            metrics=[
+                keras.metrics.BinaryAccuracy(name="accuracy"),
+                keras.metrics.AUC(num_thresholds=1000, name="auc"),
+            ],
             jit_compile=machine.jit_compile,
         )
         model.optimizer.build(model.trainable_variables)
@@ -201,6 +193,7 @@ def _run_epoch(
         accuracy=figures["accuracy"],
         val_loss=figures["val_loss"],
         val_accuracy=figures["val_accuracy"],
+        val_auc=figures["val_auc"],
         learning_rate=float(model.optimizer.learning_rate),
         seconds=time.monotonic() - began_s,
     )
@@ -240,7 +233,7 @@ class _StepLines(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
 
-def _opening_line(faces: FaceDatasets, machine: _Machine, epochs_done: int) -> str:
+def _opening_line(faces: FaceDatasets, machine: Machine, epochs_done: int) -> str:
     replicas = machine.strategy.num_replicas_in_sync
     has_gpu = bool(tf.config.list_logical_devices("GPU"))
     devices = f"{replicas} GPU{'s' if replicas > 1 else ''}" if has_gpu else "CPU"
@@ -255,7 +248,8 @@ def _opening_line(faces: FaceDatasets, machine: _Machine, epochs_done: int) -> s
 def _epoch_line(record: EpochRecord, step: Step, is_best: bool) -> str:
     return (
         f"{_title(step)}: loss {record.loss:.4f}, accuracy {record.accuracy:.3f}, validation loss "
-        f"{record.val_loss:.4f}, validation accuracy {record.val_accuracy:.3f}, "
+        f"{record.val_loss:.4f}, validation accuracy {record.val_accuracy:.3f}, validation AUC "
+        f"{record.val_auc:.3f}, "
         f"{_duration(record.seconds)}{' (best so far)' if is_best else ''}"
     )
 

@@ -7,6 +7,7 @@ content of a file is compared with the backbone, name by name, before it is load
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import h5py  # type: ignore[import-untyped]
 import keras
 
 from framejury.errors import ConfigError, SetupError
+from framejury.model import lite0
 
 _NAME = "efficientnet-b0"
 Shapes = dict[str, list[tuple[int, ...]]]
@@ -49,11 +51,23 @@ def downloaded_weights(kind: str) -> Path:
     return Path(path)
 
 
+def lite0_arrays() -> lite0.Arrays:
+    """EfficientNet-Lite0's ImageNet weights, from Keras' cache, where `make lite0` puts them.
+
+    Raises:
+        SetupError: they are not there.
+        ConfigError: the file is damaged.
+    """
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return lite0.read_arrays(home / "models" / lite0.ARRAYS_NAME)
+
+
 def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
     """Fills a backbone from a file, once the file is known to be of that very network.
 
     Args:
-        backbone: an EfficientNet-B0 of the `efficientnet` package, without top.
+        backbone: an EfficientNet-B0 of the `efficientnet` package or an EfficientNet-Lite0,
+            without top.
         weights: path of a `.weights.h5` or `.h5` file of that backbone, or of a `.keras`
             file that is it or has it inside (such as a bundle's `model.keras`).
 
@@ -63,8 +77,8 @@ def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
     path = Path(weights)
     if not path.is_file():
         raise ConfigError(
-            f"training.weights is {weights!r}: neither noisy-student, imagenet or none, nor the "
-            "path of a file"
+            f"training.weights is {weights!r}: neither noisy-student, imagenet, lite0 or none, nor "
+            "the path of a file"
         )
     try:
         if path.name.endswith(".keras"):
@@ -84,7 +98,7 @@ def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
 def _load_from_model(backbone: keras.Model, path: Path) -> None:
     model = keras.models.load_model(path, compile=False, safe_mode=True)
     inside = {layer.name: layer for layer in model.layers}
-    found = inside.get(_NAME, model)
+    found = inside.get(backbone.name, model)
     _require_same(path, _graph_shapes(found), _graph_shapes(backbone))
     backbone.set_weights(found.get_weights())
 

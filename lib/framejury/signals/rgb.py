@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +31,7 @@ def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
     if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or crop.size == 0:
         raise ValueError(f"a crop must be uint8 (height, width, 3), got {crop.dtype} {crop.shape}")
     longer = max(crop.shape[:2])
-    height, width = (max(round(side * input_px / longer), 1) for side in crop.shape[:2])
+    height, width = _fitted(crop.shape, input_px)
     if longer != input_px:
         method = cv2.INTER_AREA if longer > input_px else cv2.INTER_CUBIC
         crop = np.asarray(cv2.resize(crop, (width, height), interpolation=method), np.uint8)
@@ -37,3 +39,26 @@ def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
     top, left = (input_px - height) // 2, (input_px - width) // 2
     canvas[top : top + height, left : left + width] = crop
     return canvas
+
+
+def input_points(
+    points: npt.NDArray[np.float32], shape: Sequence[int], input_px: int
+) -> npt.NDArray[np.float32]:
+    """Where points of a crop lie in its `network_input`.
+
+    Args:
+        points: float32 (n, 2), x and y in pixels of the crop.
+        shape: of the crop, height before width.
+        input_px: side of the network's input, pixels.
+    """
+    height, width = _fitted(shape, input_px)
+    scale = np.array([width / shape[1], height / shape[0]], np.float32)
+    offset = np.array([(input_px - width) // 2, (input_px - height) // 2], np.float32)
+    return np.asarray(points * scale + offset, np.float32)
+
+
+def _fitted(shape: Sequence[int], input_px: int) -> tuple[int, int]:
+    """Height and width of a crop whose longer side is scaled to `input_px`."""
+    longer = max(shape[:2])
+    height, width = (max(round(side * input_px / longer), 1) for side in shape[:2])
+    return height, width

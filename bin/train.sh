@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The detector of models/, from the face sets and videos in DATA (../shared): import, extract,
+# split, train, calibrate, evaluate. Run by `make train`; about an hour and a half on two cores.
+#
+# Interrupted, it goes on: what is committed stays, and a training resumes at its last epoch.
+# `make train FRESH=1` starts over.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+
+data=${DATA:-../shared}
+out=${OUT:-out/train}
+bundle=${BUNDLE:-models/detector}
+preset=${PRESET:-detector}
+
+for needed in "$data/training/dfdc_faces" "$data/training/real_faces" "$data/corpus"; do
+    [ -d "$needed" ] || fail "$needed is not there; name the folder that holds training/ and" \
+        "corpus/: make train DATA=path"
+done
+if [ -n "${FRESH:-}" ]; then
+    rm -rf "$out"
+fi
+mkdir -p "$out"
+
+step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+# TensorFlow prints about the processor whatever its log level.
+remarks='^(WARNING: (Using incubator modules|All log messages before absl)|I0000 |E0000 .*cuInit)'
+quiet() { "$@" 2>&1 | { grep --line-buffered -vE "$remarks" || true; }; }
+# once NAME COMMAND...: skipped when an earlier call ended well.
+once() {
+    local name=$1
+    shift
+    if [ ! -f "$out/.$name.done" ]; then
+        step "$name"
+        quiet "$@"
+        touch "$out/.$name.done"
+    fi
+}
+
+faces=$out/faces
+videos=$out/videos
+train=(framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos")
+
+import_faces() {
+    rm -rf "$faces"
+    framejury import "$data/training" --warehouse "$faces" --preset "$preset"
+}
+extract_videos() {
+    rm -rf "$videos"
+    framejury index "$data/corpus" --warehouse "$videos"
+    framejury extract --warehouse "$videos" --preset "$preset"
+}
+
+once weights bin/lite0-weights.sh
+once import import_faces
+once extract extract_videos
+step "split: sources of one side stay on it"
+framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-dfdc-faces.csv
+framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
+once train "${train[@]}" --output "$bundle"
+
+step "evaluate: videos of people that the network has never seen"
+framejury evaluate --bundle "$bundle" --archive "$data/corpus" \
+    --sides conf/training/sides-corpus.csv --side test --output "$out/evaluation"
+step "Done in $SECONDS s"
+say "Bundle:     $root/$bundle"
+say "Evaluation: $root/$out/evaluation/report.html"

@@ -1,0 +1,116 @@
+"""The contact sheets of docs/training.md: what a training shows a network.
+
+`python -m framejury.demo.sheet FOLDER`, or `make docs`. The faces are those of `people`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from framejury.demo.people import load_people
+from framejury.model.augment import apply, draw, sample_rng
+from framejury.model.selfblend import Points, blend_mask, draw_blend, self_blended
+from framejury.records import Image
+
+_FACE_PX = 160
+_PICTURES = 6
+_GAP_PX = 4
+_HEADING_PX = 24
+# How far a crop reaches, in distances between the eyes: to the left of their middle and above.
+_LEFT, _ABOVE, _SIDE = 1.35, 0.85, 2.7
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A face as a network sees it.
+
+    Attributes:
+        face: uint8 (160, 160, 3) RGB.
+        landmarks: float32 (5, 2), x and y in its pixels.
+    """
+
+    face: Image
+    landmarks: Points
+
+
+def portraits() -> list[Portrait]:
+    """Eileen Collins (NASA) and Grace Hopper (US Navy), whose photographs are free to show."""
+    people, made = load_people(), []
+    for person in (people["collins"], people["hopper"]):
+        image, points = person.images[0], person.landmarks[0]
+        left_eye, right_eye = points[:2]
+        apart = float(np.linalg.norm(right_eye - left_eye))
+        corner = (left_eye + right_eye) / 2 - (_LEFT * apart, _ABOVE * apart)
+        scale = _FACE_PX / (_SIDE * apart)
+        matrix = np.array([[scale, 0, -scale * corner[0]], [0, scale, -scale * corner[1]]])
+        face = cv2.warpAffine(image, matrix, (_FACE_PX, _FACE_PX), flags=cv2.INTER_AREA)
+        landmarks = ((points - corner) * scale).astype(np.float32)
+        made.append(Portrait(np.asarray(face, np.uint8), landmarks))
+    return made
+
+
+def blending_sheet(faces: Sequence[Portrait]) -> Image:
+    """A row a face: the source, then mask and blend by turns; uint8 (height, width, 3) RGB."""
+    rows = []
+    for number, portrait in enumerate(faces):
+        row = [portrait.face]
+        for column in range(_PICTURES // 2):
+            drawn = draw_blend(np.random.default_rng([number, column]))
+            blend = replace(drawn, inner_changes=True, strength=max(drawn.strength, 0.75))
+            mask = blend_mask(portrait.face.shape, portrait.landmarks, blend)
+            shown = np.repeat(np.rint(mask * 255).astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+            row += [shown, self_blended(portrait.face, portrait.landmarks, blend)]
+        rows.append(row)
+    return _sheet(rows, ["real face"] + ["mask", "self-blended"] * (_PICTURES // 2))
+
+
+def augmentation_sheet(faces: Sequence[Portrait]) -> Image:
+    """A row a face: as it is, then as six epochs show it; uint8 (height, width, 3) RGB."""
+    rows = [
+        [portrait.face]
+        + [
+            apply(portrait.face, draw(sample_rng(0, epoch, number)), portrait.landmarks)
+            for epoch in range(_PICTURES)
+        ]
+        for number, portrait in enumerate(faces)
+    ]
+    return _sheet(rows, ["as stored", *(f"epoch {n + 1}" for n in range(_PICTURES))])
+
+
+def _sheet(rows: Sequence[Sequence[Image]], headings: Sequence[str]) -> Image:
+    step = _FACE_PX + _GAP_PX
+    shape = (_HEADING_PX + len(rows) * step, len(headings) * step, 3)
+    sheet = np.full(shape, 255, np.uint8)
+    for column, heading in enumerate(headings):
+        place = (column * step + 4, _HEADING_PX - 8)
+        cv2.putText(
+            sheet, heading, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA
+        )
+        for number, row in enumerate(rows):
+            top = _HEADING_PX + number * step
+            sheet[top : top + _FACE_PX, column * step : column * step + _FACE_PX] = row[column]
+    return sheet
+
+
+def main(argv: Sequence[str]) -> int:
+    folder = Path(argv[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    faces = portraits()
+    for name, sheet in (
+        ("self-blending.jpg", blending_sheet(faces)),
+        ("augmentation.jpg", augmentation_sheet(faces)),
+    ):
+        if not cv2.imwrite(str(folder / name), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+            raise OSError(f"cannot write {folder / name}")
+        print(folder / name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,59 @@
+"""How the weights move: the optimizer, its learning rate, and the averages they start from."""
+
+from __future__ import annotations
+
+import keras
+
+from framejury.model.dataset import FaceDatasets
+from framejury.model.network import backbone_of
+from framejury.model.schedule import Phase
+from framejury.settings import TrainingSettings
+
+_WARM_UP_SHARE = 0.1
+_WARM_UP_FROM = 1 / 25
+_SETTLING_BATCHES = 40
+
+
+def make_optimizer(
+    settings: TrainingSettings, phase: Phase, steps_per_epoch: int
+) -> keras.optimizers.Optimizer:
+    """Adam, or with weight decay AdamW, which leaves biases and batch norms alone.
+
+    Source of the schedule: Smith, "Super-convergence" (2018), with a cosine for its way down.
+    """
+    rate = settings.head_learning_rate if phase == "head" else settings.finetune_learning_rate
+    schedule: float | keras.optimizers.schedules.LearningRateSchedule = rate
+    if phase == "finetune" and settings.schedule == "one_cycle":
+        steps = settings.finetune_epochs * steps_per_epoch
+        rising = max(round(steps * _WARM_UP_SHARE), 1)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            rate * _WARM_UP_FROM, max(steps - rising, 1), warmup_target=rate, warmup_steps=rising
+        )
+    if settings.weight_decay == 0:
+        return keras.optimizers.Adam(schedule)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def settle_averages(model: keras.Model, faces: FaceDatasets) -> int:
+    """Re-estimates the averages of the batch norms, from the training faces themselves.
+
+    B0 that starts from Lite0's weights needs it: another activation, other averages.
+
+    Returns:
+        how many batch norms there are.
+    """
+    norms = [
+        layer
+        for layer in backbone_of(model).layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    before = [layer.momentum for layer in norms]
+    for number, (pixels, _, _) in enumerate(faces.training(0).take(_SETTLING_BATCHES)):
+        for layer in norms:
+            layer.momentum = number / (number + 1)  # a plain mean over the batches
+        model(pixels, training=True)
+    for layer, momentum in zip(norms, before, strict=True):
+        layer.momentum = momentum
+    return len(norms)

@@ -16,6 +16,12 @@ setup(
     package_data={
         "framejury": ["py.typed", "faces/weights/*", "evaluation/templates/*"],
         "framejury.models": ["*/*"],
-        "framejury.conf": ["default.yaml", "presets/*.yaml", "spark/*", "schedule/*", "training/*.csv"],
+        "framejury.conf": [
+            "default.yaml",
+            "presets/*.yaml",
+            "spark/*",
+            "schedule/*",
+            "training/*.csv",
+        ],
     },
 )

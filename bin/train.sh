@@ -40,6 +40,14 @@ once() {
 faces=$out/faces
 videos=$out/videos
 train=(framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos")
+# The second round starts from the first and degrades less: fine traces after coarse ones.
+second=(
+    --set "training.weights=$out/first/model.keras"
+    --set training.finetune_epochs=4
+    --set training.finetune_learning_rate=0.0007
+    --set training.degrade_ratio=0.4
+    --set training.self_blend_ratio=0.5
+)
 
 import_faces() {
     rm -rf "$faces"
@@ -57,7 +65,8 @@ once extract extract_videos
 step "split: sources of one side stay on it"
 framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-dfdc-faces.csv
 framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
-once train "${train[@]}" --output "$bundle"
+once first "${train[@]}" --output "$out/first"
+once train "${train[@]}" "${second[@]}" --output "$bundle"
 
 step "evaluate: videos of people that the network has never seen"
 framejury evaluate --bundle "$bundle" --archive "$data/corpus" \

@@ -270,6 +270,13 @@ class TrainingSettings(Section):
         description="Random changes of the training faces: mirror, shift, scale, turn, light, "
         "colour, covered parts, lost size, blur, noise, H.264 and JPEG.",
     )
+    degrade_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="How often augmentation loses size, blurs, adds noise or compresses, as a "
+        "share of its usual odds; less lets the network see fine traces more often.",
+    )
     mixed_precision: Literal["auto", "on", "off"] = Field(
         "auto", description="float16 arithmetic; auto: on a GPU."
     )

@@ -13,7 +13,7 @@ from tests import clips
 from tests.bundles import brightness_bundle
 
 Capture = pytest.CaptureFixture[str]
-MODELS = Path(__file__).resolve().parents[2] / "models"
+DEMO_BUNDLE = Path(__file__).resolve().parents[1] / "data" / "demo_bundle"
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +122,7 @@ def test_pictures_and_page_are_written(output: Path) -> None:
 def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
     archive: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    options = ["--bundle", MODELS / "demo", "--archive", archive, "--workers", 2, "--quick"]
+    options = ["--bundle", DEMO_BUNDLE, "--archive", archive, "--workers", 2, "--quick"]
     assert evaluate(*options, "--sides", archive / "sides.csv") == 0
     out, err = capsys.readouterr()
     (place,) = (tmp_path / "out").glob("evaluate-efficientnet_b0-*-clips")

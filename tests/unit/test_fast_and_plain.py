@@ -61,7 +61,7 @@ def package() -> Finder:
 
 @pytest.fixture(scope="module")
 def tools() -> Toolbox:
-    bundle = str(Path(__file__).resolve().parents[2] / "models" / "demo")
+    bundle = str(Path(__file__).resolve().parents[1] / "data" / "demo_bundle")
     return Toolbox.load(ExaminePlan("run", SETTINGS.model_dump(mode="json"), bundle, False))
 
 

@@ -111,6 +111,24 @@ def test_same_seed_same_picture() -> None:
         assert not np.array_equal(pictures[0], other)
 
 
+@pytest.mark.parametrize(("ratio", "least", "most"), [(0.0, 0, 0), (0.4, 75, 140), (1.0, 220, 310)])
+def test_degradations_come_as_often_as_asked(ratio: float, least: int, most: int) -> None:
+    drawn = [draw(np.random.default_rng(seed), ratio) for seed in range(200)]
+    lost = [
+        (
+            change.small_ratio,
+            change.blur_sigma_px,
+            change.noise_sigma,
+            change.crf,
+            change.jpeg_quality,
+        )
+        for change in drawn
+    ]
+    count = sum(value is not None for values in lost for value in values)
+    assert least <= count <= most
+    assert sum(change.flip for change in drawn) > 70  # the rest is drawn as ever
+
+
 @pytest.mark.parametrize("shape", [(32, 32, 3), (33, 47, 3)])
 def test_drawn_changes_stay_in_range(shape: tuple[int, int, int]) -> None:
     face = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)

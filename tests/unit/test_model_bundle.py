@@ -308,8 +308,8 @@ def test_a_bundle_of_version_1_is_the_plain_mean(directory: Path) -> None:
     assert "Not calibrated" in (directory / "MODEL_CARD.md").read_text()
 
 
-def test_the_shipped_demo_keeps_its_id() -> None:
-    demo = load_bundle(Path(__file__).resolve().parents[2] / "models" / "demo")
+def test_a_bundle_of_the_first_format_keeps_its_id() -> None:
+    demo = load_bundle(Path(__file__).resolve().parents[1] / "data" / "demo_bundle")
     assert demo.model_id == "efficientnet_b0-3984c38317ef"
     assert demo.rule == Rule(threshold=0.5)
 

@@ -88,8 +88,17 @@ def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, *identity])
 
 
-def draw(rng: np.random.Generator) -> Augmentation:
-    """Draws one change. Video compression and loss of size, the commonest, come most often."""
+def draw(rng: np.random.Generator, degrade_ratio: float = 1.0) -> Augmentation:
+    """Draws one change. Video compression and loss of size, the commonest, come most often.
+
+    Args:
+        rng: decides everything.
+        degrade_ratio: how often something is lost on the way, as a share of the usual odds.
+    """
+
+    def lost(odds: float) -> bool:
+        return bool(rng.random() < odds * degrade_ratio)
+
     flip, move, light = (rng.random(3) < 0.5).tolist()
     shift_x, shift_y = rng.uniform(-0.06, 0.06, 2).tolist() if move else (0.0, 0.0)
     red, green, blue = rng.uniform(0.93, 1.07, 3).tolist() if light else (1.0, 1.0, 1.0)
@@ -104,11 +113,11 @@ def draw(rng: np.random.Generator) -> Augmentation:
         gains=(red, green, blue),
         grey=bool(rng.random() < 0.04),
         cutouts=_drawn_cutouts(rng) if rng.random() < 0.1 else (),
-        small_ratio=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.35 else None,
-        blur_sigma_px=float(rng.uniform(0.3, 1.6)) if rng.random() < 0.15 else None,
-        noise_sigma=float(rng.uniform(1.0, 8.0)) if rng.random() < 0.12 else None,
-        crf=int(rng.integers(18, 43)) if rng.random() < 0.4 else None,
-        jpeg_quality=int(rng.integers(40, 101)) if rng.random() < 0.3 else None,
+        small_ratio=float(rng.uniform(0.3, 1.0)) if lost(0.35) else None,
+        blur_sigma_px=float(rng.uniform(0.3, 1.6)) if lost(0.15) else None,
+        noise_sigma=float(rng.uniform(1.0, 8.0)) if lost(0.12) else None,
+        crf=int(rng.integers(18, 43)) if lost(0.4) else None,
+        jpeg_quality=int(rng.integers(40, 101)) if lost(0.3) else None,
         seed=int(rng.integers(2**31)),
     )
 

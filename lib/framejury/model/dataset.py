@@ -60,8 +60,8 @@ class FaceDatasets:
     """Makes the data of each epoch.
 
     Attributes:
-        settings: `input_px`, `batch_size`, `balance`, `augment`, `self_blend_ratio` and
-            `seed` count.
+        settings: `input_px`, `batch_size`, `balance`, `augment`, `degrade_ratio`,
+            `self_blend_ratio` and `seed` count.
         source: where the faces are.
         counts: of that source.
         global_batch_size: faces a step on all devices together, count.
@@ -180,7 +180,7 @@ class FaceDatasets:
         points = face.landmarks
         if points is not None:
             points = input_points(points, crop.shape, side_px)
-        change = draw(sample_rng(self.settings.seed, epoch, *identity))
+        change = draw(sample_rng(self.settings.seed, epoch, *identity), self.settings.degrade_ratio)
         return apply(pixels, change, points)
 
     @contextmanager

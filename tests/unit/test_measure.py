@@ -1,0 +1,69 @@
+"""Figures of a side and of the data sets on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from framejury.labelled import LabelledVideo
+from framejury.measure import figures_by_set
+from framejury.model.scoring import SCORED_FACES
+from framejury.schemas import Side
+from framejury.settings import VerdictSettings
+from tests.bundles import brightness_bundle
+
+
+def video(path: str, label: str, layout: str = "plain") -> LabelledVideo:
+    row = {"video_id": path, "path": path, "uri": f"/archive/{path}", "layout": layout}
+    row |= {"label": label, "method": None, "group": path}
+    return LabelledVideo(row, None)
+
+
+def faces(path: str, *scores: float) -> list[dict[str, object]]:
+    return [
+        {
+            "video_id": path,
+            "frame_index": number,
+            "pts_s": float(number),
+            "face_index": 0,
+            "person": 0,
+            "p_fake": score,
+        }
+        for number, score in enumerate(scores)
+    ]
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
+    """Set `easy` is told apart, `hard` is the wrong way round, `faces` has one picture a video."""
+    videos, scored = [], []
+    for number in range(6):
+        for name, real, fake, layout, count in (
+            ("easy", 0.1, 0.9, "plain", 4),
+            ("hard", 0.8, 0.2, "plain", 4),
+            ("faces", 0.4, 0.6, "face_set", 1),
+        ):
+            for label, score in (("REAL", real), ("FAKE", fake)):
+                path = f"{name}/{label}-{number}"
+                videos.append(video(path, label, layout))
+                scored += faces(path, *[score + number / 100] * count)
+    table = pa.Table.from_pylist(scored, schema=SCORED_FACES)
+    folder: Path = tmp_path_factory.mktemp("measure")
+    bundle = brightness_bundle(folder / "bundle")
+    made = figures_by_set(table, bundle, videos, VerdictSettings(), side=Side.TEST)
+    return {name: {k: f.value for k, f in one.items()} for name, one in made.items()}
+
+
+def test_each_set_has_its_own_figures(figures: dict[str, dict[str, float]]) -> None:
+    assert list(figures) == ["test", "test, easy", "test, faces", "test, hard"]
+    assert figures["test, easy"]["video_auc"] == 1
+    assert figures["test, hard"]["video_auc"] == 0
+    assert figures["test, faces"]["face_auc"] == 1
+
+
+def test_pictures_do_not_count_among_the_videos(figures: dict[str, dict[str, float]]) -> None:
+    # Of 36 pairs (easy and hard reals by fakes of both): easy real < any fake, easy fake > any
+    # real, hard real > hard fake: three quarters are in order.
+    assert figures["test"]["video_auc"] == pytest.approx(0.75)

@@ -16,6 +16,8 @@ DEMO_WARNING = (
     "generated clips to show that the machinery runs.**"
 )
 _SIDES = ("train", "val", "test")
+_FEW = 100
+"""Videos below which a figure is said to be of few."""
 
 
 def model_card(manifest: Manifest, model_id: str) -> str:
@@ -178,6 +180,12 @@ def _limits(manifest: Manifest) -> str:
         "Not tested: differences between groups of people (skin tone, age, sex), deliberate "
         "attempts to deceive the detector, pictures that are not from videos.",
     ]
+    few = min((_videos(figures) for figures in manifest.metrics.values()), default=_FEW)
+    if few < _FEW:
+        lines.append(
+            f"Some figures are of few videos (as few as {few:.0f}), which the intervals show where "
+            "there are enough groups for one: a perfect score on few videos promises nothing."
+        )
     if "test" not in manifest.metrics:
         lines.append("It was not tested on videos held out from both training and choice.")
     if manifest.parity is not None:
@@ -186,6 +194,11 @@ def _limits(manifest: Manifest) -> str:
             f"{manifest.parity.max_abs_difference:.1e} on {manifest.parity.faces} real crops."
         )
     return _bullets([*lines, *manifest.notes])
+
+
+def _videos(figures: Mapping[str, Figure]) -> float:
+    counts = [figures[name].value for name in ("real_videos", "fake_videos") if name in figures]
+    return sum(counts) if counts else _FEW
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -23,8 +23,8 @@ import tf2onnx
 from onnx import numpy_helper
 from pydantic import JsonValue
 
-from framejury.errors import ParityError
-from framejury.model.bundle import write_bundle
+from framejury.errors import BundleError, ParityError
+from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.compact import round_kernels, save_compact
 from framejury.model.counts import sample_faces
 from framejury.model.manifest import (
@@ -189,11 +189,20 @@ def pack_bundle(
         return write_bundle(directory, manifest, onnx_file, keras_file)
 
 
+def _origin(weights: Path) -> str:
+    """Name of a weights file, and of the bundle it is of; a bundle travels, its paths do not."""
+    try:
+        model_id = load_bundle(weights.parent).model_id
+    except BundleError:
+        return weights.name
+    return f"{weights.name} of {model_id}"
+
+
 def _training_record(trained: TrainedNetwork) -> dict[str, JsonValue]:
     record: dict[str, JsonValue] = trained.settings.model_dump(mode="json")
     weights = trained.settings.weights
     if weights not in ("noisy-student", "imagenet", "lite0", "none"):
-        record["weights"] = Path(weights).name  # a bundle travels; this machine's paths do not
+        record["weights"] = _origin(Path(weights))
     return {
         **record,
         "epochs_done": len(trained.history),

@@ -68,7 +68,7 @@ def test_the_bundle_that_ships_judges_people_it_has_never_seen(
     assert len(fake) > 20
     assert roc_auc_score(fake, p_fake) > LEAST_AUC
     accused = sum(v == "fake" for is_fake, v in zip(fake, verdicts, strict=True) if not is_fake)
-    assert accused <= 1
+    assert accused <= 3
 
 
 def test_contents_are_those_of_the_truth(night: Path, truth: dict[str, dict[str, str]]) -> None:

@@ -33,11 +33,14 @@ STILLS = 3
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> FaceSource:
-    """Six real and six fake videos to learn from, and three stills, all with landmarks."""
+    """Six real and six fake videos to learn from, three stills and one on val, with landmarks."""
     folder = tmp_path_factory.mktemp("blends")
-    videos = small_videos(train_each=6, val_each=2)
-    still_names = {v.video_id for v in videos if v.label == 0 and v.side is Side.TRAIN}
-    still_names = set(sorted(still_names)[:STILLS])
+    videos = small_videos(train_each=6, val_each=3)
+    real = {
+        side: sorted(v.video_id for v in videos if v.label == 0 and v.side is side)
+        for side in (Side.TRAIN, Side.VAL)
+    }
+    still_names = {*real[Side.TRAIN][:STILLS], real[Side.VAL][0]}
     rows = [
         {**row, "landmarks": POINTS, "crop_region": REGION}
         for video in videos
@@ -69,7 +72,7 @@ def test_counts_know_what_can_be_blended(source: FaceSource) -> None:
     plain_real = counts.faces(Side.TRAIN, 0)
     assert counts.stills == STILLS
     assert counts.blendable == plain_real > 0
-    assert sum(truth.still for truth in source.videos.values()) == STILLS
+    assert sum(truth.still for truth in source.videos.values()) == STILLS + 1
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 0.7, 1.0])
@@ -86,7 +89,10 @@ def test_classes_weigh_the_same_with_blends(source: FaceSource) -> None:
     _, labels, weights = epoch_of(source, SETTINGS)
     real, fake = (float(weights[labels == label].sum()) for label in (0, 1))
     assert real == pytest.approx(fake, rel=1e-5)
-    assert class_weights(count_faces(source), Side.VAL, SETTINGS) == (1.0, 1.0)
+    counts = count_faces(source)
+    real, fake = (counts.faces(Side.VAL, label) for label in (0, 1))
+    weight = class_weights(counts, Side.VAL, SETTINGS)
+    assert weight[0] * real == pytest.approx(weight[1] * fake)
 
 
 def test_a_blend_follows_its_source_and_only_its_middle_differs(source: FaceSource) -> None:

@@ -70,6 +70,14 @@ def test_turning_is_clockwise_about_the_middle() -> None:
     assert set(columns) == {20}
 
 
+def test_turning_and_scaling_keep_the_middle() -> None:
+    face = np.zeros((61, 61, 3), np.uint8)
+    face[28:33, 28:33] = 255
+    rows, columns = np.nonzero(augment.moved(face, 0.0, 0.0, 1.2, turn_deg=25.0)[..., 0] > 127)
+    assert rows.mean() == pytest.approx(30, abs=0.5)
+    assert columns.mean() == pytest.approx(30, abs=0.5)
+
+
 def test_a_cutout_covers_its_landmark_and_nothing_else() -> None:
     face = real_face(0)
     points = np.array([[20, 24], [44, 24], [32, 36], [24, 46], [40, 46]], np.float32)

@@ -31,7 +31,7 @@ mkdir -p "$out"
 
 bundle=
 for manifest in models/*/bundle.json; do
-    # A demo bundle is made anew: training is a part of what the demo shows.
+    # A demo bundle is no detector; without one a small network is trained below.
     if [ -z "$bundle" ] && [ -f "$manifest" ] && ! grep -q '"purpose": "demo"' "$manifest"; then
         bundle=${manifest%/bundle.json}
     fi
@@ -45,7 +45,7 @@ fi
 if [ -z "$bundle" ]; then
     bundle=$out/bundle
     place=(--warehouse "$out/training")
-    step "No detector ships yet: training a small network on the archive made here (a minute or two)"
+    step "No detector in models/: training a small network on the archive made here (a minute or two)"
     submit index_videos "$out/archive" "${place[@]}"
     step "Training 1/3: finding faces"
     submit extract_faces "${place[@]}" --preset demo

@@ -110,7 +110,7 @@ def bundle_dir_of(args: argparse.Namespace) -> Path:
             names = ", ".join(path.name for path in shipped)
             raise BundleError(f"{models} holds several bundles ({names}); name one with --bundle")
     raise BundleError(
-        "no model bundle ships with this framejury yet; train one "
+        "no model bundle is in models/; train one "
         "(framejury train --warehouse DIR --output BUNDLE) and name it with --bundle"
     )
 

@@ -34,13 +34,14 @@ _OUTCOME = ["video_id", "status", "error", "faces_kept"]
 
 def spark(setup: Values) -> Work:
     """What `nightly` does with new videos (`write_examined`), in a session that is running."""
-    from framejury.commandline import now
+    from framejury.when import now
+    from framejury.commits import Run
     from framejury.config import settings_from
     from framejury.model.bundle import load_bundle
     from framejury.tables.extract import ship_bundle, write_examined
     from framejury.tables.session import spark_session
     from framejury.tables.store import Store
-    from framejury.warehouse import Run, Warehouse
+    from framejury.warehouse import Warehouse
 
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
         f"--properties-file {ROOT / 'conf' / 'spark' / 'local.conf'} "

@@ -6,14 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
+from framejury.commits import KEEPS_CROPS
+from framejury.logs import say
 from framejury.rows import ExaminePlan, settings_id
 from framejury.tables.extract import write_examined
 from framejury.tables.plan import videos_to_extract
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.warehouse import KEEPS_CROPS, Warehouse
+from framejury.warehouse import Warehouse
+from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +51,7 @@ def _run(args: argparse.Namespace) -> int:
             say("  nothing new to extract")
             return 0
         say(f"  extracting {count:,} of {videos.count():,} videos")
-        with warehouse.running("extract", now()) as run:
+        with warehouse.running("extract", now(), say) as run:
             plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, keep_crops=True)
             write_examined(store, run, planned, plan)
             statuses = count_by(store.of_run(run, "extractions"), "status")

@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from framejury.archive.entries import videos_table
+from framejury.archive.entries import check_share_missing, videos_table, with_missing
 from framejury.archive.layouts import VideoEntry
-from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
+from framejury.logs import say
 from framejury.settings import IndexSettings
 from framejury.storage import is_local
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
+from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,12 +67,16 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open_or_plan(args.warehouse)
     check_same_archive(warehouse, archive, moved=args.moved)
     with ExitStack() as stack:
+        stack.enter_context(warehouse.locked("index", now(), say))
         # Only a Hadoop URI needs the JVM to be listed.
         spark = None if is_local(archive) else stack.enter_context(spark_session("index"))
         entries, notes = index_archive(spark, archive, settings)
-    describe(entries, notes)
-    with warehouse.running("index", now()) as run:
-        warehouse.write(run, "videos", videos_table(entries, run.run_id))
+        describe(entries, notes)
+        before = warehouse.read_snapshot("videos") if warehouse.with_table("videos") else None
+        run = stack.enter_context(warehouse.running("index", now()))
+        videos = with_missing(videos_table(entries, run.run_id), before, now())
+        check_share_missing(videos, before, settings.missing_ratio)
+        warehouse.write(run, "videos", videos)
         warehouse.commit(
             run, now(), archive=archive, settings=settings_of(args).model_dump(mode="json")
         )

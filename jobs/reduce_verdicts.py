@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from framejury.commandline import (
     add_warehouse,
     make_parser,
-    now,
     run_command,
-    say,
     say_remark,
     settings_of,
 )
 from framejury.facts import latest_bundle, versions
+from framejury.logs import say
 from framejury.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
@@ -23,6 +22,7 @@ from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import make_report, write_report
 from framejury.warehouse import Warehouse
+from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         videos = store.snapshot("videos")
         scores = store.face_scores(bundle["model_id"])
-        with warehouse.running("reduce", now()) as run:
+        with warehouse.running("reduce", now(), say) as run:
             court = Court(run.run_id, bundle["model_id"], rule, settings.verdict)
             verdicts = reduce_verdicts(videos, store.latest("extractions"), scores, court)
             store.write(verdicts, run, "verdicts")

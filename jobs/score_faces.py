@@ -12,14 +12,13 @@ from framejury.commandline import (
     add_warehouse,
     bundle_dir_of,
     make_parser,
-    now,
     run_command,
-    say,
     settings_of,
     warn_of_demo,
 )
 from framejury.errors import BundleError
 from framejury.facts import bundle_facts
+from framejury.logs import say
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Framing
 from framejury.tables.extract import ship_bundle
@@ -27,6 +26,7 @@ from framejury.tables.score import score_faces
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
+from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def _run(args: argparse.Namespace) -> int:
     with spark_session("score") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         faces = store.faces()
-        with warehouse.running("score", now()) as run:
+        with warehouse.running("score", now(), say) as run:
             scores = score_faces(
                 faces,
                 ship_bundle(spark, bundle.directory, bundle.model_id),

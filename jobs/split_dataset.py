@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from framejury.archive.pins import read_pins
 from framejury.archive.split import check_leakage, split_videos
-from framejury.commandline import add_warehouse, make_parser, now, run_command, say, settings_of
+from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.labelled import labelled_videos, split_table
+from framejury.logs import say
 from framejury.schemas import Label, Side
 from framejury.warehouse import Warehouse
+from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +39,7 @@ def _run(args: argparse.Namespace) -> int:
     if pins is not None:
         for pin in pins.unused(row.path for row in placements):
             say(f"  note: {pins.source} line {pin.line} decides about no video: {pin.pattern}")
-    with warehouse.running("split", now()) as run:
+    with warehouse.running("split", now(), say) as run:
         warehouse.write(run, "splits", split_table(placements, run.run_id))
         warehouse.commit(run, now(), settings=settings.model_dump(mode="json"))
     counts = Counter((row.side, row.label) for row in placements)

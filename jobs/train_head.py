@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from framejury.commandline import make_parser, run_command, say, settings_of
+from framejury.commandline import make_parser, run_command, settings_of
 from framejury.errors import CalibrationError, SetupError, WarehouseError
 from framejury.evaluation.calibration import FittedRule, candidate_table
 from framejury.labelled import (
@@ -29,6 +29,7 @@ from framejury.labelled import (
     only_side,
     training_source,
 )
+from framejury.logs import say
 from framejury.measure import (
     cross_fitted_figures,
     figures_by_set,

@@ -31,9 +31,11 @@ VERBS = {
     "reduce": ("framejury.jobs.reduce_verdicts", "one verdict a video from its face scores"),
     "report": ("framejury.commands.report", "write the report of the latest verdicts again"),
     "nightly": ("framejury.jobs.nightly", "index, extract, score, reduce, report what is new"),
+    "retry": ("framejury.jobs.retry_videos", "judge again what ended with certain statuses"),
     "scan": ("framejury.commands.scan", "judge single files, without Spark or a warehouse"),
     "explain": ("framejury.commands.explain", "heat maps of a video's most suspicious faces"),
     "verdicts": ("framejury.commands.verdicts", "print the latest verdict of every video"),
+    "runs": ("framejury.commands.runs", "list the runs of a warehouse, or show one"),
     "doctor": ("framejury.commands.doctor", "check this machine and say what to do"),
 }
 

@@ -1,21 +1,26 @@
 """What every command shares: options, settings, the way it ends.
 
 A job's `main(argv) -> int` is `run_command(parser, argv, body)`. Exit codes: 0 done,
-1 a fault, 2 something the user can mend.
+1 a fault, 2 something the user can mend, 3 done with many failures (`tables.ending`), 130 and 143
+interrupted and terminated.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from framejury import logs
 from framejury.config import load_settings, setting_fields
 from framejury.errors import BundleError, FramejuryError
+from framejury.logs import say
 from framejury.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,13 +28,19 @@ if TYPE_CHECKING:
     from framejury.rule import Rule
 
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class TerminatedError(BaseException):
+    """SIGTERM, as a scheduler or a cluster sends it: end in order, so that the lock is let go."""
 
 
 class _Parser(argparse.ArgumentParser):
     """Complains in one line, as every other error of framejury does."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (--help shows the options)\n")
+        text = logs.for_terminal(message)
+        self.exit(2, f"{self.prog}: error: {text} (--help shows the options)\n")
 
 
 def make_parser(name: str, doc: str, sections: Iterable[str] = ()) -> argparse.ArgumentParser:
@@ -76,9 +87,10 @@ def add_warehouse(parser: argparse.ArgumentParser) -> None:
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """The option `--bundle`."""
+    """The option `--bundle`; `--model` is the same."""
     parser.add_argument(
         "--bundle",
+        "--model",
         metavar="DIR",
         help="the model bundle that scores (default: the one in models/ that ships)",
     )
@@ -130,13 +142,25 @@ def say_remark(rule: Rule) -> None:
         say(f"note: {rule.remark}")
 
 
+def exit_code_of(error: BaseException) -> int:
+    """What a command ends with when its body raises this."""
+    if isinstance(error, FramejuryError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return TERMINATED if isinstance(error, TerminatedError) else 1
+
+
 def run_command(
     parser: argparse.ArgumentParser,
     argv: Sequence[str] | None,
     body: Callable[[argparse.Namespace], int],
 ) -> int:
     """Parse, run the body, turn framejury's errors into one line and an exit code."""
+    with suppress(ValueError):  # not in the main thread, as in a test: nobody sends us signals
+        signal.signal(signal.SIGTERM, _terminate)
     try:
+        logs.start(parser.prog.split()[-1])
         try:
             code = body(parser.parse_args(argv))
         except SystemExit as stop:  # how argparse ends after --help or an unknown option
@@ -145,25 +169,22 @@ def run_command(
         return code
     except FramejuryError as error:
         # One line, whatever a parser or a file system had to say.
-        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        text = f"{parser.prog}: error: {' '.join(str(error).split())}"
+        logs.say(text, "error", logging.ERROR)
         return error.exit_code
-    except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted; nothing was committed", file=sys.stderr)
-        return INTERRUPTED
+    except (KeyboardInterrupt, TerminatedError) as stop:
+        how = "interrupted" if isinstance(stop, KeyboardInterrupt) else "terminated"
+        text = f"{parser.prog}: {how}; what was not yet committed is dropped, run it again"
+        logs.say(text, "interrupted", logging.WARNING)
+        return exit_code_of(stop)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is no fault of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def say(message: str) -> None:
-    """A line for the person who watches; results go to stdout, this to stderr."""
-    print(message, file=sys.stderr, flush=True)
-
-
-def now() -> datetime:
-    """The time, UTC. The one clock of the jobs."""
-    return datetime.now(UTC)
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise TerminatedError
 
 
 def _settings_help(sections: Sequence[str]) -> str | None:

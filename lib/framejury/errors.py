@@ -19,6 +19,10 @@ class ReconcileError(FramejuryError):
     """`verdicts` and the videos of the run are not one to one."""
 
 
+class LockError(FramejuryError):
+    """Another run holds the warehouse; run again when it has ended."""
+
+
 class CommitError(FramejuryError):
     """A run could not be published, for example because another run was faster."""
 

@@ -71,6 +71,24 @@ def estimate_survey_costs_s(size_bytes: Counts) -> Seconds:
     return np.asarray(OPEN_S + 2 * READ_S_A_BYTE * np.asarray(size_bytes, np.float64), np.float64)
 
 
+def deal_batches(costs_s: Seconds, slots: int, commit_s: float) -> Counts:
+    """Which batch each video belongs to; a night commits after each batch.
+
+    Args:
+        costs_s: float64 (n,), estimated seconds on one core of each video, positive.
+        slots: tasks that run at the same time, count.
+        commit_s: aimed at for one batch, estimated seconds on all slots.
+
+    Returns:
+        int64 (n,) batch numbers from 0 without gaps, not decreasing: a batch is a stretch of
+        the list, so a killed night has judged whole folders first.
+    """
+    reached_s = np.cumsum(costs_s)
+    middles_s = reached_s - costs_s / 2
+    chunks = (middles_s / (commit_s * slots)).astype(np.int64)
+    return np.unique(chunks, return_inverse=True)[1].astype(np.int64)
+
+
 def pack(costs_s: Seconds, slots: int, task_s: float, max_tasks: int) -> Counts:
     """Which task each unit of work belongs to.
 

@@ -38,14 +38,42 @@ STATUS_MEANING = {
     Status.TOO_LARGE: "beyond a limit of `limits.*`",
     Status.TIMEOUT: "the decoder ran longer than `limits.timeout_s`",
     Status.CRASHED: "the decoder's process died (a crash or the memory limit) or failed on it",
-    Status.MISSING: "listed in `videos`, and gone when it was opened",
+    Status.MISSING: "no longer in the archive, or gone when it was opened",
     Status.NOT_SCORED: "in `videos`, and not yet extracted or scored by this model",
 }
 """What each status means, for people; the data dictionary prints it."""
 
 EXTRACTION_STATUSES = tuple(s for s in Status if s not in (Status.SCORED, Status.NOT_SCORED))
 VERDICT_STATUSES = tuple(s for s in Status if s is not Status.EXTRACTED)
-RETRYABLE_STATUSES = (Status.TIMEOUT, Status.CRASHED, Status.UNREADABLE, Status.MISSING)
+RETRYABLE_STATUSES = (Status.TIMEOUT, Status.CRASHED, Status.UNREADABLE)
+"""Worth another try on the same file, `limits.tries` in all. One that was missing is tried as soon
+as it is listed again."""
+FAILURE_STATUSES = (*RETRYABLE_STATUSES, Status.MISSING)
+"""What counts as a failure of a run, where the file was listed."""
+
+
+class Reason(StrEnum):
+    """Why a run works on a video. The set is closed."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    RETURNED = "returned"
+    RETRIED = "retried"
+    RESCORED = "rescored"
+    MISSING = "missing"
+    SELECTED = "selected"
+
+
+REASON_MEANING = {
+    Reason.NEW: "never judged",
+    Reason.CHANGED: "judged, and the file has another size or time now",
+    Reason.RETURNED: "was missing, and is there again",
+    Reason.RETRIED: "failed before, and has tries left",
+    Reason.RESCORED: "judged by another model or with other settings (`--rescore`)",
+    Reason.MISSING: "judged, and no longer in the archive",
+    Reason.SELECTED: "asked for (`--all`, `framejury retry`)",
+}
+"""What each reason means, for people."""
 
 
 class Verdict(StrEnum):
@@ -136,6 +164,11 @@ VIDEOS = pa.schema(
         _field("uri", pa.string(), "Where the file is: a local path or a URI.", required=True),
         _field("bytes", pa.int64(), "Size of the file in bytes.", required=True),
         _field("modified_at", pa.timestamp("us", tz="UTC"), "Last change of the file, UTC."),
+        _field(
+            "missing_since",
+            pa.timestamp("us", tz="UTC"),
+            "When the file was first found gone from the archive, UTC; null while it is there.",
+        ),
         _field(
             "layout",
             pa.string(),

@@ -48,6 +48,18 @@ class IndexSettings(Section):
         min_length=1,
         description="File name endings that count as videos, without the dot, any case.",
     )
+    links: Literal["inside", "anywhere"] = Field(
+        "inside",
+        description="Which links of a local archive are followed: those that stay in it, or all. "
+        "Who may put links into an archive could otherwise have any file of this machine read.",
+    )
+    missing_ratio: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the known videos that may be gone from the archive at once; beyond, "
+        "the run refuses, for the archive may not be mounted.",
+    )
 
 
 class SamplingSettings(Section):
@@ -159,7 +171,15 @@ class LimitSettings(Section):
         300.0,
         gt=0,
         le=86_400,
-        description="Wall-clock seconds for one video, or one segment of it; then `timeout`.",
+        description="Wall-clock seconds for one video, or one segment of it, fetching included; "
+        "then `timeout`.",
+    )
+    cpu_s: float | None = Field(
+        None,
+        gt=0,
+        le=86_400,
+        description="CPU seconds of the decoding process for one video, all its threads together; "
+        "then `timeout`. null: timeout_s for each of scoring.threads.",
     )
     bytes: int = Field(
         64 * 2**30, ge=1, description="Largest file opened, bytes; beyond: `too_large`."
@@ -169,6 +189,16 @@ class LimitSettings(Section):
     )
     duration_s: float = Field(
         6 * 3600.0, gt=0, description="Longest video, seconds; beyond: `too_large`."
+    )
+    frames: int = Field(
+        4_000_000, ge=1, description="Most frames of a video, count; beyond: `too_large`."
+    )
+    streams: int = Field(
+        128,
+        ge=1,
+        le=900,
+        description="Most streams in a file: pictures, sound, subtitles, count; beyond: "
+        "`too_large`.",
     )
     tries: int = Field(
         3,
@@ -181,6 +211,12 @@ class LimitSettings(Section):
         4 * 2**30,
         ge=2**28,
         description="Address space the decoding process may add, bytes; beyond: `crashed`.",
+    )
+    jail: Literal["require", "prefer"] = Field(
+        "prefer",
+        description="How the decoding process is kept from files, network and other processes: "
+        "require: in full, or the run ends; prefer: as far as this machine's kernel can, and what "
+        "is lacking is told (`framejury doctor`).",
     )
 
 
@@ -367,6 +403,30 @@ class VerdictSettings(Section):
         return default if self.threshold is None else self.threshold
 
 
+class RunSettings(Section):
+    """How a night goes."""
+
+    commit_s: float = Field(
+        1800.0,
+        gt=0,
+        description="Work aimed at between two commits of a night, estimated seconds on all "
+        "cores: the most that is lost when its driver is killed.",
+    )
+    failures_ratio: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Share of the videos worked on that may end as timeout, crashed, unreadable or "
+        "missing; beyond, the run is committed and ends with exit code 3.",
+    )
+    merge_runs: int = Field(
+        32,
+        ge=2,
+        le=100_000,
+        description="After so many runs with small files of their own, nightly merges them, count.",
+    )
+
+
 class SparkSettings(Section):
     """How Spark divides the work; everything else belongs in `conf/spark/*.conf`."""
 
@@ -412,6 +472,7 @@ class Settings(Section):
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     scoring: ScoringSettings = Field(default_factory=ScoringSettings)
     verdict: VerdictSettings = Field(default_factory=VerdictSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
 
     def digest(self, *sections: str) -> str:

@@ -4,8 +4,10 @@
 WAREHOUSE/
   framejury.json                     what this folder is, and its format
   commits/00000007.json              one record a committed run; exists or does not
+  lock/00000007.json                 who works on it
   runs/<run_id>/table=<name>/*.parquet
   reports/<run_id>/report.html ...
+  logs/<run_id>.jsonl                what happened, a line each
 ```
 
 A run writes below its own `runs/<run_id>` and publishes everything by creating the
@@ -18,10 +20,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -29,10 +32,13 @@ import pyarrow.compute as pc
 from pyarrow import dataset, fs, parquet
 
 from framejury import __version__
+from framejury.commits import KEEPS_CROPS, Commit, Merged, Run, Stored, commit_of
 from framejury.errors import CommitError, UsageError, WarehouseError
+from framejury.lock import Lock, hold
 from framejury.schemas import TABLES
 from framejury.storage import (
     Location,
+    check_no_secret,
     create_json,
     is_file,
     is_local,
@@ -45,51 +51,11 @@ from framejury.storage import (
 
 FORMAT_VERSION = 1
 
-KEEPS_CROPS = "keeps_crops"
-"""In `Commit.facts`: whether the run's faces were kept with their crops."""
+MERGED_TABLES = ("extractions", "face_scores", "verdicts")
+"""Tables of small rows that every night adds to. `faces` has crops and large files by itself."""
 
 _MARKER = "framejury.json"
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What one committed run published.
-
-    Attributes:
-        sequence: order of the commits, from 1.
-        run_id: the run.
-        job: which job ran, such as `extract`.
-        created_at: when it was committed, ISO 8601, UTC.
-        tables: rows written, by table.
-        archive: the archive it worked on, where it did.
-        model_id: the bundle it scored with, where it did.
-        settings: every setting of the run.
-        facts: more about the run: seconds by phase, videos by status, versions.
-    """
-
-    sequence: int
-    run_id: str
-    job: str
-    created_at: str
-    tables: dict[str, int]
-    archive: str | None = None
-    model_id: str | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that is under way. Nothing of it is seen before `Warehouse.commit`."""
-
-    run_id: str
-    job: str
-    started_at: datetime
-    location: Location
-
-    def table_uri(self, table: str) -> str:
-        """Where this run's rows of `table` go."""
-        return self.location.child(f"table={table}").uri
+_READERS_DONE = timedelta(days=1)
 
 
 class Warehouse:
@@ -97,6 +63,8 @@ class Warehouse:
 
     def __init__(self, location: Location) -> None:
         self.location = location
+        self._lock: Lock | None = None
+        self._known: dict[str, Commit] = {}
 
     @classmethod
     def open(cls, uri: str) -> Warehouse:
@@ -123,10 +91,36 @@ class Warehouse:
         warehouse = cls(_locate(uri))
         if is_file(warehouse._marker):
             warehouse._check_format()
-        elif is_taken(warehouse.location):
+        elif warehouse._holds_others():
             raise WarehouseError(f"{uri} is not empty and no warehouse; give a new or empty folder")
         warehouse._check_writable()
         return warehouse
+
+    @contextmanager
+    def locked(
+        self, job: str, now: datetime, say: Callable[[str], None] = lambda message: None
+    ) -> Iterator[None]:
+        """Hold the warehouse's lock while the body runs; what dead runs left is removed.
+
+        Inside, `running` needs no lock of its own, so several runs can follow each other.
+
+        Raises:
+            LockError: another run holds it.
+            WarehouseError: it cannot be written.
+        """
+        if self._lock is not None:
+            yield
+            return
+        with self._tidied(), hold(self.location, job, now, say=say) as lock:
+            self._lock = lock
+            try:
+                for left in self.abandoned():
+                    self._delete(left)
+                for superseded in self._superseded(now):
+                    self._delete(superseded)
+                yield
+            finally:
+                self._lock = None
 
     def begin(self, job: str, now: datetime) -> Run:
         """Start a run; makes the warehouse when this is its first.
@@ -135,7 +129,9 @@ class Warehouse:
             WarehouseError: it cannot be written.
         """
         run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        run = Run(run_id, job, now, self.location.child("runs", run_id))
+        before = self.commits()
+        after = before[-1].sequence if before else 0
+        run = Run(run_id, job, now, self.location.child("runs", run_id), after)
         try:
             for folder in (self.location.child("commits"), run.location):
                 folder.filesystem.create_dir(folder.path, recursive=True)
@@ -159,12 +155,17 @@ class Warehouse:
     ) -> Commit:
         """Publish everything the run wrote, in one step.
 
+        The record's number follows the last commit that the run has seen at its beginning, so a
+        run that another has overtaken meanwhile cannot commit, whatever became of its lock.
+
         Raises:
             CommitError: another run committed first, or the record cannot be written.
+            LockError: the lock was lost.
         """
-        before = self.commits()
+        if self._lock is not None:
+            self._lock.check()
         record = Commit(
-            sequence=before[-1].sequence + 1 if before else 1,
+            sequence=run.after + 1,
             run_id=run.run_id,
             job=run.job,
             created_at=now.astimezone(UTC).isoformat(timespec="seconds"),
@@ -173,6 +174,7 @@ class Warehouse:
             model_id=model_id,
             settings=dict(settings or {}),
             facts=dict(facts or {}),
+            merged=run.merged,
         )
         try:
             create_json(
@@ -188,17 +190,33 @@ class Warehouse:
         return record
 
     @contextmanager
-    def running(self, job: str, now: datetime) -> Iterator[Run]:
-        """A run whose files are removed again when the body raises before its commit."""
-        run = self.begin(job, now)
-        try:
-            yield run
-        except BaseException:
-            # What went wrong first is what is told; files left behind are never read.
-            with suppress(OSError, WarehouseError):
-                if all(commit.run_id != run.run_id for commit in self.commits()):
-                    run.location.filesystem.delete_dir(run.location.path)
-            raise
+    def running(
+        self, job: str, now: datetime, say: Callable[[str], None] = lambda message: None
+    ) -> Iterator[Run]:
+        """A run, under the lock, whose files are removed when the body raises before its commit.
+
+        Raises:
+            LockError: another run holds the warehouse.
+            WarehouseError: it cannot be written.
+        """
+        with self.locked(job, now, say):
+            run = self.begin(job, now)
+            try:
+                yield run
+            except BaseException:
+                # What went wrong first is what is told; files left behind are never read.
+                with suppress(OSError, WarehouseError):
+                    if all(commit.run_id != run.run_id for commit in self.commits()):
+                        run.location.filesystem.delete_dir(run.location.path)
+                raise
+
+    def abandoned(self) -> list[Location]:
+        """Folders of runs that no commit names: killed, or still under way elsewhere."""
+        folder = self.location.child("runs")
+        infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
+        committed = {commit.run_id for commit in self.commits()}
+        names = sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+        return [folder.child(name) for name in names if name not in committed]
 
     def write(self, run: Run, table: str, rows: pa.Table) -> None:
         """Write a run's rows of a table that fits in memory."""
@@ -220,7 +238,10 @@ class Warehouse:
         folder = self.location.child("commits")
         infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
         names = sorted(info.base_name for info in infos if info.extension == "json")
-        return [_commit_at(folder.child(name)) for name in names]
+        for name in names:
+            if name not in self._known:  # a record never changes
+                self._known[name] = _commit_at(folder.child(name))
+        return [self._known[name] for name in names]
 
     def with_table(self, table: str) -> list[Commit]:
         """Committed runs that wrote rows of `table`, oldest first."""
@@ -247,8 +268,32 @@ class Warehouse:
         return [c for c in self.with_table("extractions") if c.facts.get(KEEPS_CROPS, False)]
 
     def table_location(self, run_id: str, table: str) -> Location:
-        """Where a run's rows of `table` lie."""
+        """Where a run writes its rows of `table`; `stored` says where they lie now."""
         return self.location.child("runs", run_id, f"table={table}")
+
+    def stored(self, table: str, run_ids: Sequence[str], run: Run | None = None) -> list[Stored]:
+        """Where rows of `table` of these runs lie now, in their order, each place once.
+
+        Args:
+            table: which.
+            run_ids: of committed runs that wrote the table, and of `run`.
+            run: under way, when its rows are wanted too.
+        """
+        places: dict[str, Merged] = {}
+        merges = [commit.merged for commit in self.commits()]
+        for merged in [*merges, *([run.merged] if run is not None else [])]:
+            if table in merged:
+                places |= dict.fromkeys(merged[table].runs, merged[table])
+        wanted = set(run_ids)
+        found: dict[str, Stored] = {}
+        for run_id in run_ids:
+            if run_id not in places:
+                found[run_id] = Stored(self.table_location(run_id, table), exact=True)
+                continue
+            place = places[run_id]
+            exact = set(place.runs) <= wanted
+            found[place.place] = Stored(self.location.child(place.place), exact)
+        return list(found.values())
 
     def read_run(
         self,
@@ -257,11 +302,7 @@ class Warehouse:
         columns: list[str] | None = None,
     ) -> pa.Table:
         """One run's rows of `table`, with the columns of `schemas.TABLES[table]`."""
-        place = self.table_location(run_id, table)
-        rows = dataset.dataset(
-            place.path, filesystem=place.filesystem, format="parquet", schema=TABLES[table]
-        )
-        return rows.to_table(columns=columns)
+        return self._read(table, [run_id], columns)
 
     def read_snapshot(self, table: str) -> pa.Table:
         """`videos` or `splits`: the rows of the latest run that wrote the table.
@@ -287,21 +328,32 @@ class Warehouse:
         Raises:
             WarehouseError: no committed run wrote the table.
         """
-        wanted = None if columns is None else list(dict.fromkeys(["video_id", *columns]))
-        parts: list[pa.Table] = []
-        seen = pa.array([], pa.string())
-        for commit in reversed(self.require(table) if commits is None else commits):
-            rows = self.read_run(commit.run_id, table, wanted)
-            newer = rows.filter(pc.invert(pc.is_in(rows["video_id"], value_set=seen)))
-            seen = pa.concat_arrays([seen, newer["video_id"].combine_chunks()])
-            parts.append(newer)
-        return pa.concat_tables(parts)
+        commits = self.require(table) if commits is None else commits
+        order = {commit.run_id: commit.sequence for commit in commits}
+        wanted = TABLES[table].names if columns is None else columns
+        names = list(dict.fromkeys(["video_id", *wanted]))
+        rows = self._read(table, list(order), list(dict.fromkeys([*names, "run_id"])))
+        runs = pa.array(list(order), pa.string())
+        sequences = pa.array(list(order.values()), pa.int64())
+        sequence = sequences.take(pc.index_in(rows["run_id"], runs).combine_chunks())
+        keys = pa.table(
+            {
+                "video_id": rows["video_id"],
+                "sequence": sequence,
+                "row": pa.array(range(rows.num_rows), pa.int64()),
+            }
+        )
+        newest = keys.group_by("video_id").aggregate([("sequence", "max")])
+        kept = keys.join(
+            newest, ["video_id", "sequence"], ["video_id", "sequence_max"], join_type="left semi"
+        )
+        return rows.select(names).take(kept["row"].sort())
 
     def parquet_files(self, table: str) -> list[Location]:
         """Every Parquet file of committed rows of `table`, oldest run first."""
         files: list[Location] = []
-        for commit in self.with_table(table):
-            place = self.table_location(commit.run_id, table)
+        for stored in self.stored(table, [commit.run_id for commit in self.with_table(table)]):
+            place = stored.place
             infos = place.filesystem.get_file_info(fs.FileSelector(place.path))
             names = sorted(info.base_name for info in infos if info.extension == "parquet")
             files += [place.child(name) for name in names]
@@ -316,11 +368,21 @@ class Warehouse:
                 stream.write(data)
         return folder
 
+    def write_log(self, run_id: str, log: Path) -> Location:
+        """Store a run's log, a local file of JSON lines, as `logs/<run_id>.jsonl`."""
+        place = self.location.child("logs", f"{run_id}.jsonl")
+        place.filesystem.create_dir(place.path.rpartition("/")[0], recursive=True)
+        with log.open("rb") as source, place.filesystem.open_output_stream(place.path) as sink:
+            while block := source.read(1 << 20):
+                sink.write(block)
+        return place
+
     def rows_written(self, run: Run) -> dict[str, int]:
         """Rows by table, from the Parquet footers."""
         counts: dict[str, int] = {}
         for table in TABLES:
-            place = self.table_location(run.run_id, table)
+            (stored,) = self.stored(table, [run.run_id], run)
+            place = stored.place
             info = place.filesystem.get_file_info(place.path)
             if info.type == fs.FileType.Directory:
                 rows = dataset.dataset(
@@ -328,6 +390,52 @@ class Warehouse:
                 ).count_rows()
                 counts[table] = rows
         return counts
+
+    def _read(self, table: str, run_ids: Sequence[str], columns: list[str] | None) -> pa.Table:
+        parts = []
+        for stored in self.stored(table, run_ids):
+            rows = dataset.dataset(
+                stored.place.path,
+                filesystem=stored.place.filesystem,
+                format="parquet",
+                schema=TABLES[table],
+            )
+            only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
+            parts.append(rows.to_table(columns=columns, filter=only))
+        return pa.concat_tables(parts)
+
+    def _superseded(self, now: datetime) -> list[Location]:
+        """Folders whose rows were merged into others long enough ago that no reader is left."""
+        old: dict[str, Location] = {}
+        earlier: dict[str, list[Merged]] = {}
+        for commit in self.commits():
+            done = now - datetime.fromisoformat(commit.created_at) > _READERS_DONE
+            for table, merged in commit.merged.items():
+                before = earlier.setdefault(table, [])
+                if done:
+                    places = [self.table_location(run_id, table) for run_id in merged.runs]
+                    inside = [one for one in before if set(one.runs) <= set(merged.runs)]
+                    places += [self.location.child(one.place) for one in inside]
+                    old |= {place.path: place for place in places if is_taken(place)}
+                before.append(merged)
+        return list(old.values())
+
+    @contextmanager
+    def _tidied(self) -> Iterator[None]:
+        """A first run that fails before it begins leaves no folder with nothing but a lock."""
+        new = not is_file(self._marker)
+        try:
+            yield
+        finally:
+            if new and not is_file(self._marker):
+                self._delete(self.location.child("lock"))
+                if not is_taken(self.location):
+                    self._delete(self.location)
+
+    def _delete(self, place: Location) -> None:
+        """Remove a folder that nobody reads; one that stays is tried again next time."""
+        with suppress(OSError):
+            place.filesystem.delete_dir(place.path)
 
     def _missing(self, table: str) -> str:
         verb = {
@@ -342,6 +450,14 @@ class Warehouse:
             f"the warehouse {self.location.uri} has no {table} yet; "
             f"run: framejury {verb} --warehouse {self.location.uri}"
         )
+
+    def _holds_others(self) -> bool:
+        """Whether something is there that a run killed at its very beginning did not leave."""
+        if is_file(self.location):
+            return True
+        selector = fs.FileSelector(self.location.path, allow_not_found=True)
+        infos = self.location.filesystem.get_file_info(selector)
+        return any(info.base_name not in ("lock", "commits", "runs") for info in infos)
 
     @property
     def _marker(self) -> Location:
@@ -371,8 +487,8 @@ class Warehouse:
 
 def _commit_at(place: Location) -> Commit:
     try:
-        return Commit(**_read(place))
-    except TypeError as error:
+        return commit_of(_read(place))
+    except ValueError as error:
         raise WarehouseError(f"{place.uri} is no commit record: {error}") from error
 
 
@@ -385,6 +501,6 @@ def _read(place: Location) -> dict[str, Any]:
 
 def _locate(uri: str) -> Location:
     try:
-        return locate(uri)
+        return locate(check_no_secret(uri))
     except UsageError as error:
         raise WarehouseError(str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.errors import ReconcileError
 from framejury.rule import Reducer, Rule
@@ -96,7 +98,7 @@ def test_sql_equals_reference(
     rows = face_scores(seed=3)
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
-    videos = spark.createDataFrame([(video_id,) for video_id in ids], "video_id string")
+    videos = there(spark, ids)
     court = Court("run", MODEL, rule, settings)
     found = {
         row["video_id"]: row
@@ -125,9 +127,7 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
         "waiting": Status.EXTRACTED,
         "scored": Status.EXTRACTED,
     }
-    videos = spark.createDataFrame(
-        [(video_id,) for video_id in [*statuses, "never opened"]], "video_id string"
-    )
+    videos = there(spark, [*statuses, "never opened"])
     extractions = spark.createDataFrame(
         [(video_id, status.value, "why") for video_id, status in statuses.items()],
         "video_id string, status string, error string",
@@ -188,7 +188,7 @@ def test_result_does_not_depend_on_partitions(spark: SparkSession, reducer: Redu
     rows = face_scores(seed=5)
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
-    videos = spark.createDataFrame([(video_id,) for video_id in ids], "video_id string")
+    videos = there(spark, ids)
     court = Court("run", MODEL, Rule(reducer=reducer, calibration=PLATT), VerdictSettings())
     tables = [
         reduce_verdicts(videos, _extracted(spark, ids), scores.repartition(parts), court)
@@ -236,7 +236,7 @@ def test_the_join_with_videos_shuffles_no_scores_again(
     rows = face_scores(seed=7)
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
-    videos = spark.createDataFrame([(video_id,) for video_id in ids], "video_id string")
+    videos = there(spark, ids)
     court = Court("run", MODEL, Rule(), VerdictSettings(interval=interval))
     verdicts = reduce_verdicts(
         videos.hint("merge"), _extracted(spark, ids).hint("merge"), scores.hint("merge"), court
@@ -245,6 +245,33 @@ def test_the_join_with_videos_shuffles_no_scores_again(
     # Two of the sums, one of videos, one of extractions. Python forgets how rows were placed, so
     # after the bootstrap its one row a video is placed once more.
     assert len(exchanges) == expected, exchanges
+
+
+def there(spark: SparkSession, ids: list[str]) -> DataFrame:
+    """Rows of `videos` whose files are there."""
+    return spark.createDataFrame(
+        [(video_id, None) for video_id in ids], "video_id string, missing_since timestamp"
+    )
+
+
+def test_a_deleted_video_is_missing_whatever_was_found_before(spark: SparkSession) -> None:
+    """Its old scores are still in the warehouse when `reduce` runs."""
+    rows = face_scores(seed=4)
+    scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
+    ids = sorted({str(row["video_id"]) for row in rows})[:3]
+    gone = datetime(2026, 11, 20, 2, tzinfo=UTC)
+    videos = there(spark, ids[1:]).union(
+        spark.createDataFrame([(ids[0], gone)], "video_id string, missing_since timestamp")
+    )
+    court = Court("run", MODEL, Rule(), VerdictSettings())
+    scores = scores.where(F.col("video_id").isin(ids))
+    verdicts = conform(reduce_verdicts(videos, _extracted(spark, ids), scores, court), "verdicts")
+    found = {row["video_id"]: row for row in verdicts.toArrow().to_pylist()}
+    assert {found[video_id]["status"] for video_id in ids[1:]} == {"scored"}
+    row = found[ids[0]]
+    assert (row["status"], row["verdict"], row["p_fake"]) == ("missing", "inconclusive", None)
+    assert row["error"] == "not in the archive since 2026-11-20 02:00 UTC"
+    assert (row["faces_scored"], row["persons"], row["worst_person"]) == (0, 0, None)
 
 
 def as_columns(faces: list[dict[str, Any]]) -> FaceScores:

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.entries import videos_table
+from framejury.commits import Run
 from framejury.config import settings_from
 from framejury.errors import ReconcileError
 from framejury.model.bundle import load_bundle
@@ -32,7 +33,7 @@ from framejury.tables.extract import (
 from framejury.tables.index import index_archive
 from framejury.tables.segments import settle_segments
 from framejury.tables.store import Store
-from framejury.warehouse import Run, Warehouse
+from framejury.warehouse import Warehouse
 from tests import clips
 from tests.bundles import brightness_bundle
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from framejury.archive.entries import videos_table
+from framejury.commits import KEEPS_CROPS, Run
 from framejury.config import settings_from
 from framejury.errors import ArchiveError
 from framejury.faces.crop import decode_crop
@@ -31,11 +31,11 @@ from framejury.tables.extract import (
     write_examined,
 )
 from framejury.tables.index import index_archive
-from framejury.tables.plan import videos_to_extract, videos_to_judge
+from framejury.tables.plan import videos_to_extract
 from framejury.tables.score import score_faces
-from framejury.tables.store import SEQUENCE, Store
+from framejury.tables.store import Store
 from framejury.tables.summary import face_counts
-from framejury.warehouse import KEEPS_CROPS, Run, Warehouse
+from framejury.warehouse import Warehouse
 from tests import clips
 from tests.bundles import brightness_bundle
 
@@ -159,36 +159,6 @@ def test_a_second_run_tries_failures_again_and_nothing_else(
     assert settings_id(once) == settings_id(SETTINGS)
     assert planned(once) == set()
     assert planned(settings_from({"sampling": {"frames": 5}})) == set(world.ids)
-
-
-def test_judging_again_follows_the_file_not_the_clock(spark: SparkSession, world: World) -> None:
-    videos = world.store.snapshot("videos")
-    extractions = world.store.history("extractions")
-
-    def judged(status: str, sequence: int) -> DataFrame:
-        return spark.createDataFrame(
-            [(video_id, status, sequence) for video_id in world.ids.values()],
-            f"video_id string, status string, {SEQUENCE} long",
-        )
-
-    committed = world.warehouse.with_table("extractions")[-1].sequence
-    verdicts = judged("scored", committed)
-    assert videos_to_judge(videos, extractions, verdicts, tries=1).count() == 0
-    assert videos_to_judge(videos, extractions, judged("scored", 0), tries=1).count() == 8
-    waiting = judged("not_scored", committed)
-    assert videos_to_judge(videos, extractions, waiting, tries=1).count() == 8
-    assert videos_to_judge(videos, extractions, verdicts.limit(0), tries=1).count() == 8
-    assert videos_to_judge(videos, extractions, verdicts, 1, everything=True).count() == 8
-    path = world.archive / "landscape.mkv"
-    before = path.stat().st_mtime_ns
-    os.utime(path, ns=(before, before + 10**9))
-    try:
-        entries, _ = index_archive(spark, str(world.archive), SETTINGS.index)
-        fresh = spark.createDataFrame(videos_table(entries, "later"))
-        changed = videos_to_judge(fresh, extractions, verdicts, tries=1).collect()
-        assert [row["path"] for row in changed] == ["landscape.mkv"]
-    finally:
-        os.utime(path, ns=(before, before))
 
 
 def test_scores_from_executors_equal_scores_here(spark: SparkSession, world: World) -> None:

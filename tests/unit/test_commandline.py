@@ -17,13 +17,13 @@ from framejury.commandline import (
     add_warehouse,
     bundle_dir_of,
     make_parser,
-    now,
     run_command,
     settings_of,
 )
 from framejury.config import setting_fields
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.settings import Settings
+from framejury.when import now
 
 
 def parser() -> argparse.ArgumentParser:

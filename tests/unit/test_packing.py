@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from framejury.config import settings_from
 from framejury.packing import (
     Seconds,
+    deal_batches,
     estimate_costs_s,
     estimate_survey_costs_s,
     grows_with_length,
@@ -152,3 +153,25 @@ def test_a_million_units_are_packed_in_a_moment() -> None:
     tasks = pack(costs_s, 512, 10.0, 10_000)
     assert time.process_time() - started_s < 5
     assert 5_000 < tasks.max() + 1 <= 10_000
+
+
+@given(
+    st.lists(st.floats(0, 1000), min_size=1, max_size=60),
+    st.integers(1, 50),
+    st.floats(0.1, 1e4),
+)
+def test_batches_are_stretches_of_about_one_length(
+    costs: list[float], slots: int, commit_s: float
+) -> None:
+    costs_s = np.array(costs)
+    batches = deal_batches(costs_s, slots, commit_s)
+    assert batches.shape == costs_s.shape
+    assert np.unique(batches).tolist() == list(range(int(batches.max()) + 1))
+    assert (np.diff(batches) >= 0).all()
+    for number in range(int(batches.max()) + 1):
+        assert costs_s[batches == number].sum() <= commit_s * slots + 2 * costs_s.max() + 1e-6
+    assert batches.max() <= costs_s.sum() / (commit_s * slots)
+
+
+def test_no_videos_no_batches() -> None:
+    assert deal_batches(np.zeros(0), 2, 10.0).tolist() == []

@@ -14,6 +14,7 @@ from framejury.errors import MediaError, UsageError
 from framejury.media.fetch import local_copy
 from framejury.schemas import Status
 from framejury.storage import is_local, local_path, locate
+from framejury.warehouse import Warehouse
 
 NAMES = ["a b.mp4", "50%20off.mp4", "%.mp4", "ü✓.mp4", "two\nlines.mp4", "~odd.mp4", "a:b.mp4"]
 
@@ -177,3 +178,23 @@ def test_scratch_is_removed_whatever_happens(remote: Path) -> None:
 
 def test_a_file_system_out_of_reach_makes_one_video_unreadable() -> None:
     assert status_of("nosuch://host/a.mp4") is Status.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://AKIAKEY:hunter2secret@bucket/x", "abfss://c@a.dfs.core.windows.net/x?sig=&token=abc123"],
+)
+def test_a_uri_with_a_secret_is_refused_without_repeating_it(uri: str) -> None:
+    with pytest.raises(UsageError, match="holds a secret") as refused:
+        storage.check_no_secret(uri)
+    assert "hunter2" not in str(refused.value)
+    assert "abc123" not in str(refused.value)
+    with pytest.raises(UsageError, match="holds a secret"):
+        Warehouse.open_or_plan(uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3a://bucket/x", "/data/a b", "abfss://box@account.dfs.core.windows.net/x", "a@b:c"]
+)
+def test_other_uris_are_taken(uri: str) -> None:
+    assert storage.check_no_secret(uri) == uri

@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from framejury.commits import Commit, Run
 from framejury.errors import CommitError, WarehouseError
 from framejury.schemas import TABLES
-from framejury.warehouse import Commit, Run, Warehouse
+from framejury.warehouse import Warehouse
 
 NOW = datetime(2024, 5, 17, 2, 30, tzinfo=UTC)
 
@@ -111,7 +112,10 @@ def test_a_failed_run_leaves_nothing(warehouse: Warehouse) -> None:
     with pytest.raises(KeyboardInterrupt), warehouse.running("reduce", NOW) as run:
         write(warehouse, run, "verdicts", [verdict("b", run.run_id, 0.1)])
         raise KeyboardInterrupt
-    assert files_below(Path(warehouse.location.path)) == before
+    after = files_below(Path(warehouse.location.path))
+    assert [name for name in after if not name.startswith("lock/")] == [
+        name for name in before if not name.startswith("lock/")
+    ]
     assert latest(warehouse) == {"a": 0.5}
 
 
@@ -133,6 +137,7 @@ def test_the_first_fault_is_told_not_that_of_the_clean_up(warehouse: Warehouse) 
 def test_of_those_who_race_for_one_commit_one_wins(
     warehouse: Warehouse, runners: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Without the lock, which lets only one begin: the commit itself decides."""
     judge(warehouse, a=0.5)
     together = threading.Barrier(runners)
     rows_written = Warehouse.rows_written
@@ -147,10 +152,10 @@ def test_of_those_who_race_for_one_commit_one_wins(
     outcomes: list[Commit | CommitError] = []
 
     def work(number: int) -> None:
+        run = warehouse.begin("reduce", NOW)
         try:
-            with warehouse.running("reduce", NOW) as run:
-                write(warehouse, run, "verdicts", [verdict(f"v{number}", run.run_id, 0.5)])
-                outcomes.append(warehouse.commit(run, NOW))
+            write(warehouse, run, "verdicts", [verdict(f"v{number}", run.run_id, 0.5)])
+            outcomes.append(warehouse.commit(run, NOW))
         except CommitError as error:
             outcomes.append(error)
 
@@ -170,7 +175,9 @@ def test_of_those_who_race_for_one_commit_one_wins(
         "00000001.json",
         "00000002.json",
     ]
-    assert len(list((root / "runs").iterdir())) == 2  # losers took their files away
+    assert len(warehouse.abandoned()) == runners - 1
+    with warehouse.locked("reduce", NOW):
+        assert len(list((root / "runs").iterdir())) == 2  # the next run takes the losers' away
 
 
 def test_processes_race_too(warehouse: Warehouse) -> None:

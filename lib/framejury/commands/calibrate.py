@@ -18,7 +18,6 @@ from framejury.commandline import (
     bundle_dir_of,
     make_parser,
     run_command,
-    say,
     settings_of,
     warn_of_demo,
 )
@@ -31,6 +30,7 @@ from framejury.labelled import (
     only_side,
     training_source,
 )
+from framejury.logs import say
 from framejury.measure import (
     cross_fitted_figures,
     figures_for_card,

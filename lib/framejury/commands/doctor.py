@@ -91,6 +91,7 @@ def examine_machine(args: argparse.Namespace) -> Iterator[Check]:
     yield from check_libraries()
     yield check_opencv_twice()
     yield from check_detectors()
+    yield check_jail()
     if find_spec("pyspark") is not None:
         yield check_spark()
         yield check_java(java_command(os.environ, spark_env_file()))
@@ -201,6 +202,29 @@ def check_detectors() -> Iterator[Check]:
         yield Check(
             "Haar cascades", "problem", str(error), "pip install 'opencv-python-headless<5'"
         )
+
+
+def check_jail() -> Check:
+    """How far this machine can lock up the process that decodes (`limits.jail`)."""
+    from framejury.media.sandbox import Sandbox
+
+    box = Sandbox("framejury.media.jail:look", {}, 2**28)
+    try:
+        jail = box.jail()
+    except (RuntimeError, OSError) as error:
+        found = str(error).strip().splitlines()[-1]
+        return Check("decoder's jail", "problem", found, "run: make setup")
+    finally:
+        box.close()
+    found = f"in force: {', '.join(jail.in_force) or 'nothing'}"
+    if not jail.lacking:
+        return Check("decoder's jail", "ok", found)
+    lacking = "; ".join(f"{name} ({why})" for name, why in jail.lacking.items())
+    to_do = (
+        "hostile videos are held less tightly here; Linux 5.13 with Landlock, and a container "
+        "that allows seccomp, hold them in full (limits.jail: require insists)"
+    )
+    return Check("decoder's jail", "warning", f"{found}; lacking: {lacking}", to_do)
 
 
 def check_spark() -> Check:

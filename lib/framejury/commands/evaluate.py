@@ -15,9 +15,7 @@ from framejury.commandline import (
     add_bundle,
     bundle_dir_of,
     make_parser,
-    now,
     run_command,
-    say,
     settings_of,
     warn_of_demo,
 )
@@ -29,6 +27,7 @@ from framejury.labelled import (
     only_side,
     training_source,
 )
+from framejury.logs import say
 from framejury.measure import judge_labelled, on_side
 from framejury.model.bundle import load_bundle
 from framejury.model.counts import count_faces
@@ -38,6 +37,7 @@ from framejury.rule import rule_in_use
 from framejury.schemas import Side
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
+from framejury.when import now
 
 _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict"]
 _ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")

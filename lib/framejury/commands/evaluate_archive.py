@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from framejury.archive.pins import read_pins
-from framejury.commandline import bundle_dir_of, now, say, warn_of_demo
+from framejury.commandline import bundle_dir_of, warn_of_demo
 from framejury.config import load_settings
 from framejury.errors import UsageError
 from framejury.evaluation.protocol import ProtocolData
 from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.facts import bundle_facts, versions
+from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
@@ -38,6 +39,7 @@ from framejury.schemas import Side
 from framejury.settings import Settings
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
+from framejury.when import now
 
 PROTOCOL_FRAMES = 32
 

@@ -23,13 +23,13 @@ from framejury.commandline import (
     bundle_dir_of,
     make_parser,
     run_command,
-    say,
     settings_of,
     warn_of_demo,
 )
 from framejury.errors import SetupError, UsageError
 from framejury.examiner import Examiner
 from framejury.faces.crop import decode_crop, encode_crop
+from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.records import Image

@@ -23,14 +23,17 @@ from pyarrow import parquet
 
 from framejury.archive.entries import video_id_of, videos_table
 from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
-from framejury.commandline import add_warehouse, make_parser, now, run_command, say
+from framejury.commandline import add_warehouse, make_parser, run_command
+from framejury.commits import KEEPS_CROPS, Run
 from framejury.config import load_settings
 from framejury.errors import UsageError
 from framejury.imported import Picture, look_at_pictures
+from framejury.logs import say
 from framejury.rows import VideoJob
 from framejury.schemas import EXTRACTIONS, FACES
 from framejury.settings import Settings
-from framejury.warehouse import KEEPS_CROPS, Run, Warehouse
+from framejury.warehouse import Warehouse
+from framejury.when import now
 
 _VERB_DEFAULTS = (
     "crops.margin_ratio=-0.07",
@@ -69,7 +72,7 @@ def _run(args: argparse.Namespace) -> int:
         )
     rows = read_face_sets(folder)
     say(f"  {len(rows):,} pictures in {len({row.file for row in rows}):,} files")
-    with warehouse.running("import", now()) as run:
+    with warehouse.running("import", now(), say) as run:
         warehouse.write(run, "videos", videos_table([row.entry for row in rows], run.run_id))
         statuses = _extract(warehouse, run, rows, settings, workers)
         totals: Counter[str] = Counter()

@@ -6,12 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.commandline import add_warehouse, make_parser, now, run_command, say
+from framejury.commandline import add_warehouse, make_parser, run_command
+from framejury.logs import say
 from framejury.settings import SparkSettings
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.verdicts import make_report, write_report
 from framejury.warehouse import Warehouse
+from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.commandline import add_warehouse, make_parser, run_command
+from framejury.evaluation.spreadsheet import csv_bytes
+from framejury.redaction import printable
 from framejury.schemas import VERDICTS
 from framejury.warehouse import Warehouse
 
@@ -26,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--format",
         choices=["table", "csv", "json"],
         default="table",
-        help="table for people; csv and json with every column of `verdicts` (default: table)",
+        help="table for people; csv and json with every column of `verdicts` (default: table); in "
+        "csv a text that a spreadsheet would run has an apostrophe before it",
     )
     return run_command(parser, argv, _run)
 
@@ -44,13 +46,12 @@ def latest_verdicts(warehouse: Warehouse) -> pa.Table:
 
 
 def _run(args: argparse.Namespace) -> int:
-    rows = latest_verdicts(Warehouse.open(args.warehouse)).to_pylist()
+    table = latest_verdicts(Warehouse.open(args.warehouse))
+    rows = table.to_pylist()
     if args.format == "json":
         print(json.dumps(rows, indent=1, allow_nan=False))
     elif args.format == "csv":
-        writer = csv.DictWriter(sys.stdout, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+        sys.stdout.write(csv_bytes(table).decode())
     else:
         print_table([_words(row) for row in rows])
     return 0
@@ -70,14 +71,14 @@ def print_table(rows: list[dict[str, str]]) -> None:
 def _words(row: Mapping[str, Any]) -> dict[str, str]:
     scored = row["p_fake"] is not None
     return {
-        "uri": row["uri"],
+        "uri": printable(row["uri"]),
         "label": row["label"] or "-",
         "verdict": row["verdict"],
         "p_fake": f"{row['p_fake']:.3f}" if scored else "-",
         "interval": f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else "-",
         "faces_scored": str(row["faces_scored"]),
         "status": row["status"],
-        "error": row["error"] or "",
+        "error": printable(row["error"] or ""),
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,8 @@ from pyspark import SparkFiles, TaskContext
 from pyspark.resource import ResourceInformation
 from pyspark.sql import DataFrame, SparkSession
 
+from framejury import logs
+from framejury.commits import Run
 from framejury.config import settings_from
 from framejury.packing import (
     Seconds,
@@ -27,11 +31,11 @@ from framejury.packing import (
 )
 from framejury.progress import progress
 from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob
+from framejury.schemas import FAILURE_STATUSES
 from framejury.settings import SparkSettings
 from framejury.tables.schema import spark_schema
 from framejury.tables.segments import settle_segments
 from framejury.tables.store import Store
-from framejury.warehouse import Run
 
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
@@ -52,6 +56,36 @@ _SURVEYED = pa.schema(
     [("video_id", pa.string()), ("content_id", pa.string()), *_CUT, ("cost_s", pa.float64())]
 )
 _TASK = "task"
+_COST = "estimated_s"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the tasks of a stage have finished so far, counted on the driver.
+
+    Attributes:
+        units: videos and segments, count.
+        cost_s: their estimated seconds on one core.
+    """
+
+    units: Accumulator[int]
+    cost_s: Accumulator[float]
+
+    @classmethod
+    def of(cls, spark: SparkSession) -> Done:
+        """Nothing yet."""
+        context = spark.sparkContext
+        return cls(context.accumulator(0), context.accumulator(0.0))
+
+    def shown(self, what: str, total: int, total_cost_s: float) -> AbstractContextManager[None]:
+        """Progress on the terminal while the body runs."""
+        return progress(
+            what,
+            total,
+            lambda: self.units.value,
+            total_cost=total_cost_s,
+            done_cost=lambda: self.cost_s.value,
+        )
 
 
 @dataclass(frozen=True)
@@ -111,10 +145,10 @@ def write_examined(
         bundle: scores faces with it; None only extracts.
     """
     units = plan_units(videos, plan, bundle)
-    done = videos.sparkSession.sparkContext.accumulator(0)
+    done = Done.of(videos.sparkSession)
     rows = examine_units(videos.sparkSession, units, plan, bundle, done)
     noun = "videos and segments" if units.segments else "videos"
-    with progress(noun, units.rows.num_rows, lambda: done.value):
+    with done.shown(noun, units.rows.num_rows, float(units.costs_s.sum())):
         store.write_together(rows, run)
     if units.segments:
         settle_segments(videos.sparkSession, store, run, units.segments, keep_crops=plan.keep_crops)
@@ -159,7 +193,7 @@ def examine_units(
     units: Units,
     plan: ExaminePlan,
     bundle: ShippedBundle | None = None,
-    done: Accumulator[int] | None = None,
+    done: Done | None = None,
 ) -> DataFrame:
     """Rows of `extractions`, `faces` and `face_scores` (schema `rows.ROWS`).
 
@@ -169,11 +203,13 @@ def examine_units(
         spark: the session.
         units: from `plan_units`.
         plan, bundle: as in `write_examined`.
-        done: counts finished units, for progress.
+        done: is told of finished units, for progress.
     """
 
     def examine(examiner: Examiner, row: dict[str, Any]) -> pa.RecordBatch:
-        return examiner.examine(_job(row))
+        batch = examiner.examine(_job(row))
+        _log_outcome(row, batch)
+        return batch
 
     dealt = _dealt(spark, units.rows, units.costs_s, settings_from(plan.settings).spark)
     work = _partition_function(examine, plan, bundle, done)
@@ -201,12 +237,12 @@ def _survey(
         ]
         return pa.RecordBatch.from_pylist(segments, schema=_SURVEYED)
 
-    done = spark.sparkContext.accumulator(0)
+    done = Done.of(spark)
     costs_s = estimate_survey_costs_s(videos["bytes"].to_numpy())
     dealt = _dealt(spark, videos, costs_s, settings_from(plan.settings).spark)
     # The plan of the main pass, bundle included: its children are then loaded already.
     work = _partition_function(survey, plan, bundle, done)
-    with progress("long videos surveyed", videos.num_rows, lambda: done.value):
+    with done.shown("long videos surveyed", videos.num_rows, float(costs_s.sum())):
         return dealt.mapInArrow(work, spark_schema(_SURVEYED)).toArrow().cast(_SURVEYED)
 
 
@@ -214,13 +250,14 @@ def _dealt(
     spark: SparkSession, rows: pa.Table, costs_s: Seconds, settings: SparkSettings
 ) -> DataFrame:
     """Rows of units, each in the partition that is its task."""
-    tasks = pack(costs_s, _slots(spark), settings.task_s, settings.max_tasks)
+    tasks = pack(costs_s, slots(spark), settings.task_s, settings.max_tasks)
     numbered = rows.append_column(_TASK, pa.array(tasks, pa.int32()))
+    numbered = numbered.append_column(_COST, pa.array(costs_s, pa.float64()))
     count = int(tasks.max()) + 1 if len(tasks) else 1
     return spark.createDataFrame(numbered).repartitionById(count, _TASK).drop(_TASK)
 
 
-def _slots(spark: SparkSession) -> int:
+def slots(spark: SparkSession) -> int:
     """Tasks that run at the same time, once all executors are there."""
     context = spark.sparkContext
     conf = context.getConf()
@@ -251,19 +288,35 @@ def _partition_function(
     work: Callable[[Examiner, dict[str, Any]], pa.RecordBatch],
     plan: ExaminePlan,
     bundle: ShippedBundle | None,
-    done: Accumulator[int] | None,
+    done: Done | None,
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def examine_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        logs.start("examine", run_id=plan.run_id)
         local = plan if bundle is None else replace(plan, bundle_dir=bundle.local_dir())
         gpu = task_gpu()
         examiner = _examiner(replace(local, device="cpu" if gpu is None else "cuda"), gpu)
         for batch in batches:
             for row in batch.to_pylist():
-                yield work(examiner, row)
+                with logs.bound(video_id=row["video_id"]):
+                    rows = work(examiner, row)
+                yield rows
                 if done is not None:
-                    done.add(1)
+                    done.units.add(1)
+                    done.cost_s.add(row[_COST])
 
     return examine_partition
+
+
+def _log_outcome(row: Mapping[str, Any], rows: pa.RecordBatch) -> None:
+    """One line for each video or segment, so that its fate is found by its id."""
+    place = pc.index(rows["status"].is_valid(), pa.scalar(True)).as_py()
+    outcome = rows.slice(place, 1).select(["status", "error", "wall_s"]).to_pylist()[0]
+    failed = outcome["status"] in FAILURE_STATUSES
+    logs.event(
+        "video_examined",
+        logging.WARNING if failed else logging.INFO,
+        **{"uri": row["uri"], "segment": row["segment"], **outcome},
+    )
 
 
 def task_gpu() -> str | None:

@@ -14,7 +14,7 @@ from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import ArchiveFile, list_local
 from framejury.errors import ArchiveError
 from framejury.settings import IndexSettings
-from framejury.storage import is_local, local_path
+from framejury.storage import check_no_secret, is_local, local_path
 from framejury.warehouse import Warehouse
 
 _SIDE_FILE_BYTES = 256 * 2**20
@@ -25,9 +25,10 @@ def check_archive(uri: str) -> str:
 
     Raises:
         ArchiveError: a local archive that is missing or no folder.
+        UsageError: a URI that holds a password.
     """
     if not is_local(uri):
-        return uri.rstrip("/")
+        return check_no_secret(uri).rstrip("/")
     path = local_path(uri)
     if not path.exists():
         raise ArchiveError(f"no archive at {uri}")
@@ -50,7 +51,7 @@ def index_archive(
         ArchiveError: it cannot be listed, holds no video, or its label files are wrong.
     """
     if is_local(archive):
-        files = list_local(local_path(archive))
+        files = list_local(local_path(archive), follow_out=settings.links == "anywhere")
         return describe_videos(files, lambda f: Path(f.uri).read_text("utf-8"), settings)
     if spark is None:
         raise ValueError(f"{archive} is not local: listing it needs a Spark session")

@@ -1,12 +1,94 @@
-"""Which videos a run works on: those that are new, changed, or worth another try."""
+"""Which videos a run works on, and why: pure transforms of `videos` and what was judged before."""
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.schemas import RETRYABLE_STATUSES, Status
+from framejury.schemas import RETRYABLE_STATUSES, Reason, Status
 from framejury.tables.store import SEQUENCE
+
+REASON = "reason"
+"""A column of planned videos: one of `schemas.Reason`."""
+
+# The same file: a changed one starts counting its tries anew.
+_SAME_FILE = ["video_id", "bytes", "modified_at"]
+
+
+@dataclass(frozen=True)
+class PlanRules:
+    """What a night works on.
+
+    Attributes:
+        tries: how often a retryable status is tried in all.
+        model_id, settings_id: of this night's bundle and of its settings that shape an
+            extraction.
+        rescore: also what another model judged, or other settings.
+        everything: every video that is there.
+        since: only videos changed at this time or later; None: all.
+    """
+
+    tries: int
+    model_id: str
+    settings_id: str
+    rescore: bool = False
+    everything: bool = False
+    since: datetime | None = None
+
+
+def plan_night(
+    videos: DataFrame, extractions: DataFrame, verdicts: DataFrame, rules: PlanRules
+) -> DataFrame:
+    """Rows of `videos` without a committed verdict on the file as it is now, with `REASON`.
+
+    Args:
+        videos: the current snapshot.
+        extractions: every committed row of `extractions`, with `SEQUENCE`.
+        verdicts: every committed row of `verdicts`, with `SEQUENCE`.
+        rules: this night's.
+    """
+    judged = (
+        verdicts.where(F.col("status") != Status.NOT_SCORED.value)
+        .groupBy("video_id")
+        .agg(
+            F.max(SEQUENCE).alias("_judged_in"),
+            F.max_by("status", SEQUENCE).alias("_verdict"),
+            F.max_by("model_id", SEQUENCE).alias("_model_id"),
+        )
+    )
+    # A verdict answers for the extractions that were committed with it or before it.
+    done = extractions.join(judged, on="video_id", how="inner").where(
+        F.col(SEQUENCE) <= F.col("_judged_in")
+    )
+    file = F.struct("bytes", "modified_at", "settings_id")
+    last = done.groupBy("video_id").agg(F.max_by(file, SEQUENCE).alias("_file"))
+    return (
+        videos.join(judged, on="video_id", how="left")
+        .join(last, on="video_id", how="left")
+        .join(_failures(done), on=_SAME_FILE, how="left")
+        .withColumn(REASON, _reason(rules))
+        .where(F.col(REASON).isNotNull())
+        .select(*videos.columns, REASON)
+    )
+
+
+def plan_selected(videos: DataFrame, verdicts: DataFrame, statuses: Sequence[str]) -> DataFrame:
+    """Rows of `videos` whose latest verdict has one of these statuses, with `REASON`.
+
+    Args:
+        videos: the current snapshot.
+        verdicts: the latest verdict of each video.
+        statuses: those asked for.
+    """
+    asked = verdicts.where(F.col("status").isin(list(statuses))).select("video_id")
+    there = videos.where(F.col("missing_since").isNull())
+    return there.join(asked, on="video_id", how="left_semi").select(
+        *videos.columns, F.lit(Reason.SELECTED.value).alias(REASON)
+    )
 
 
 def videos_to_extract(
@@ -24,52 +106,50 @@ def videos_to_extract(
         history: committed rows of `extractions` that kept crops, with `SEQUENCE`.
         settings_id: of the settings that shape an extraction.
         tries: how often a retryable status is tried in all.
-        everything: plan them all.
+        everything: plan them all that are there.
     """
+    there = videos.where(F.col("missing_since").isNull())
     if everything:
-        return videos
-    return _undone(videos, history.where(F.col("settings_id") == settings_id), tries)
+        return there
+    done = history.where(F.col("settings_id") == settings_id)
+    last = done.groupBy(*_SAME_FILE).agg(F.max_by("status", SEQUENCE).alias("_status"))
+    outcomes = last.join(_failures(done), on=_SAME_FILE, how="left")
+    again = (F.col("_status") == Status.MISSING.value) | _worth_a_try("_status", tries)
+    finished = outcomes.where(~again).select(*_SAME_FILE)
+    return there.join(finished, on=_SAME_FILE, how="left_anti").select(*videos.columns)
 
 
-def videos_to_judge(
-    videos: DataFrame,
-    extractions: DataFrame,
-    verdicts: DataFrame,
-    tries: int,
-    *,
-    everything: bool = False,
-) -> DataFrame:
-    """Rows of `videos` without a committed verdict on the file as it is now.
+def _failures(done: DataFrame) -> DataFrame:
+    """`_failures`: how often each file ended with a status that is worth another try."""
+    failed = done.where(F.col("status").isin([status.value for status in RETRYABLE_STATUSES]))
+    return failed.groupBy(*_SAME_FILE).agg(F.count("*").alias("_failures"))
 
-    Args:
-        videos: the current snapshot.
-        extractions: every committed row of `extractions`, with `SEQUENCE`.
-        verdicts: every committed row of `verdicts`, with `SEQUENCE`.
-        tries: how often a retryable status is tried in all.
-        everything: plan them all.
-    """
-    if everything:
-        return videos
-    # A verdict answers for the extractions that were committed with it or before it.
-    judged = (
-        verdicts.where(F.col("status") != Status.NOT_SCORED.value)
-        .groupBy("video_id")
-        .agg(F.max(SEQUENCE).alias("_judged_in"))
+
+def _worth_a_try(status: str, tries: int) -> Column:
+    retryable = F.col(status).isin([status.value for status in RETRYABLE_STATUSES])
+    return retryable & (F.coalesce("_failures", F.lit(0)) < tries)
+
+
+def _reason(rules: PlanRules) -> Column:
+    """Null for a video that needs nothing."""
+    gone = F.col("missing_since").isNotNull()
+    was_missing = F.col("_verdict") == Status.MISSING.value
+    same_file = F.col("bytes").eqNullSafe(F.col("_file.bytes")) & F.col("modified_at").eqNullSafe(
+        F.col("_file.modified_at")
     )
-    done = extractions.join(judged, on="video_id", how="inner").where(
-        F.col(SEQUENCE) <= F.col("_judged_in")
+    told_so = was_missing & F.col("_file").isNull()
+    there = F.when(F.lit(rules.everything), Reason.SELECTED.value).when(
+        F.col("_verdict").isNull() | (F.col("_file").isNull() & ~told_so), Reason.NEW.value
     )
-    return _undone(videos, done, tries)
-
-
-def _undone(videos: DataFrame, history: DataFrame, tries: int) -> DataFrame:
-    """Videos whose file, by size and time, has no outcome in `history` that stands."""
-    retryable = [status.value for status in RETRYABLE_STATUSES]
-    # The same file: a changed one starts counting its tries anew.
-    same_file = ["video_id", "bytes", "modified_at"]
-    outcomes = history.groupBy(*same_file).agg(
-        F.count("*").alias("_tries"), F.max_by("status", SEQUENCE).alias("_status")
-    )
-    stands = ~F.col("_status").isin(retryable) | (F.col("_tries") >= tries)
-    finished = outcomes.where(stands).select(*same_file)
-    return videos.join(finished, on=same_file, how="left_anti").select(*videos.columns)
+    there = there.when(was_missing, Reason.RETURNED.value)
+    there = there.when(~same_file, Reason.CHANGED.value)
+    there = there.when(_worth_a_try("_verdict", rules.tries), Reason.RETRIED.value)
+    if rules.rescore:
+        other = (F.col("_model_id") != rules.model_id) | (
+            F.col("_file.settings_id") != rules.settings_id
+        )
+        there = there.when(other, Reason.RESCORED.value)
+    if rules.since is not None:
+        there = F.when(F.col("modified_at") >= F.lit(rules.since), there)
+    unknown = F.col("_verdict").isNull() | ~was_missing
+    return F.when(gone, F.when(unknown, Reason.MISSING.value)).otherwise(there)

@@ -53,29 +53,33 @@ def reduce_verdicts(
     """Exactly one row of `verdicts` for each row of `videos`.
 
     Args:
-        videos: rows with `video_id`.
+        videos: rows with `video_id` and `missing_since`.
         extractions: at most one row a video, with `video_id`, `status`, `error`.
         scores: rows of `face_scores`, all by `court.model_id`.
         court: the rules.
     """
     outcome = extractions.select("video_id", F.col("status").alias("extracted"), "error")
     rows = (
-        videos.select("video_id")
+        videos.select("video_id", "missing_since")
         .join(outcome, on="video_id", how="left")
         .join(judge_scored(scores, court), on="video_id", how="left")
     )
-    return rows.transform(_with_status).withColumns(
-        {
-            "run_id": F.lit(court.run_id),
-            "model_id": F.lit(court.model_id),
-            "threshold": F.lit(court.rule.threshold),
-            "reducer": F.lit(court.rule.reducer.name),
-            "verdict": F.coalesce(F.col("verdict"), F.lit(Verdict.INCONCLUSIVE.value)),
-            **{
-                name: F.coalesce(F.col(name), F.lit(0))
-                for name in ("faces_scored", "frames_scored", "persons")
-            },
-        }
+    return (
+        rows.transform(_missing_last)
+        .transform(_with_status)
+        .withColumns(
+            {
+                "run_id": F.lit(court.run_id),
+                "model_id": F.lit(court.model_id),
+                "threshold": F.lit(court.rule.threshold),
+                "reducer": F.lit(court.rule.reducer.name),
+                "verdict": F.coalesce(F.col("verdict"), F.lit(Verdict.INCONCLUSIVE.value)),
+                **{
+                    name: F.coalesce(F.col(name), F.lit(0))
+                    for name in ("faces_scored", "frames_scored", "persons")
+                },
+            }
+        )
     )
 
 
@@ -229,6 +233,22 @@ def _with_scores(rows: DataFrame, court: Court) -> DataFrame:
             "p_fake_high": F.when(unknown, F.lit(1.0)).otherwise(F.col("p_fake_high")),
         }
     )
+
+
+def _missing_last(rows: DataFrame) -> DataFrame:
+    """Of a file that is gone there is nothing to say any more, whatever was found before."""
+    gone = F.col("missing_since").isNotNull()
+    found = [name for name in rows.columns if name not in ("video_id", "missing_since")]
+    since = F.date_format("missing_since", "yyyy-MM-dd HH:mm")
+    return rows.withColumns(
+        {
+            **{name: F.when(~gone, F.col(name)) for name in found},
+            "extracted": F.when(gone, Status.MISSING.value).otherwise(F.col("extracted")),
+            "error": F.when(
+                gone, F.concat(F.lit("not in the archive since "), since, F.lit(" UTC"))
+            ).otherwise(F.col("error")),
+        }
+    ).drop("missing_since")
 
 
 def _with_status(rows: DataFrame) -> DataFrame:

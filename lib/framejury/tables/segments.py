@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.commits import Run
 from framejury.rows import (
     ROWS,
     SEGMENT_BOX_COLUMN,
@@ -21,7 +22,6 @@ from framejury.schemas import EXTRACTIONS, FACE_SCORES, Status
 from framejury.segments import SEGMENTS, merge_extractions, number_persons
 from framejury.tables.schema import spark_schema
 from framejury.tables.store import Store, spark_uri
-from framejury.warehouse import Run
 
 _FACE = ("video_id", "frame_index", "face_index")
 _PERSONS = pa.schema([FACE_SCORES.field(name) for name in (*_FACE, "person")])
@@ -71,7 +71,7 @@ def settle_segments(
 
 def _staged(spark: SparkSession, run: Run) -> DataFrame:
     schema = spark_schema(ROWS.remove(ROWS.get_field_index(TABLE_COLUMN)))
-    return spark.read.schema(schema).parquet(spark_uri(run.table_uri(SEGMENTS)))
+    return spark.read.schema(schema).parquet(spark_uri(run.table_location(SEGMENTS).uri))
 
 
 def _of_table(staged: DataFrame, table: str) -> DataFrame:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.commits import Commit, Run, Stored
 from framejury.rows import TABLE_COLUMN
 from framejury.schemas import TABLES
-from framejury.storage import is_local, local_path
+from framejury.storage import Location, is_local, is_taken, local_path
 from framejury.tables.schema import conform, spark_schema
-from framejury.warehouse import Commit, Run, Warehouse
+from framejury.warehouse import Warehouse
 
 SEQUENCE = "commit_sequence"
 """Order of the commit a row comes from; a column while rows of several runs are compared."""
@@ -65,8 +66,13 @@ class Store:
 
     def of_run(self, run: Run, table: str) -> DataFrame:
         """What a run under way has written to `table` so far."""
-        counts = self._warehouse.rows_written(run)
-        return self._read(table, [run.run_id] if counts.get(table, 0) else [])
+        (stored,) = self._warehouse.stored(table, [run.run_id], run)
+        return self._read_places(table, [stored] if is_taken(stored.place) else [])
+
+    def of_runs(self, run_ids: Sequence[str], table: str) -> DataFrame:
+        """Committed rows of `table` of these runs."""
+        wrote = {commit.run_id for commit in self._warehouse.with_table(table)}
+        return self._read(table, [run_id for run_id in run_ids if run_id in wrote])
 
     def faces(self) -> DataFrame:
         """`faces` of each video's latest extraction that kept them."""
@@ -91,7 +97,9 @@ class Store:
     def scores_behind(self, verdicts: DataFrame) -> DataFrame:
         """`face_scores` that these rows of `latest("verdicts")` were reduced from."""
         scores = self.history("face_scores")
-        judged = verdicts.select("video_id", "model_id", F.col(SEQUENCE).alias("judged_in"))
+        # A missing video's verdict rests on no score, though it may have had one before.
+        scored = verdicts.where(F.col("faces_scored") > 0)
+        judged = scored.select("video_id", "model_id", F.col(SEQUENCE).alias("judged_in"))
         used = (
             scores.select("video_id", "model_id", SEQUENCE)
             .join(judged, on=["video_id", "model_id"], how="inner")
@@ -103,7 +111,15 @@ class Store:
 
     def write(self, frame: DataFrame, run: Run, table: str) -> None:
         """Write a run's rows of one table."""
-        self._writer(conform(frame, table)).parquet(spark_uri(run.table_uri(table)))
+        self.write_to(frame, table, run.table_location(table))
+
+    def write_to(self, frame: DataFrame, table: str, place: Location) -> None:
+        """Write rows of one table to a folder of a run under way."""
+        self._writer(conform(frame, table)).parquet(spark_uri(place.uri))
+
+    def at(self, table: str, places: Sequence[Location]) -> DataFrame:
+        """All rows of `table` in these folders."""
+        return self._read_places(table, [Stored(place, exact=True) for place in places])
 
     def write_together(self, frame: DataFrame, run: Run) -> None:
         """Write rows of several tables (schema `rows.ROWS`) in one pass."""
@@ -113,8 +129,13 @@ class Store:
         return frame.write.mode("append").option("parquet.block.size", self._row_group_bytes)
 
     def _read(self, table: str, run_ids: Sequence[str]) -> DataFrame:
+        rows = self._read_places(table, self._warehouse.stored(table, run_ids))
+        # Where rows of several runs were merged, others may lie beside those asked for.
+        return rows.where(F.col("run_id").isin(list(run_ids))) if run_ids else rows
+
+    def _read_places(self, table: str, places: Sequence[Stored]) -> DataFrame:
         schema = spark_schema(TABLES[table])
-        if not run_ids:
+        if not places:
             return self._spark.createDataFrame([], schema)
-        places = [self._warehouse.table_location(run_id, table).uri for run_id in run_ids]
-        return self._spark.read.schema(schema).parquet(*[spark_uri(place) for place in places])
+        uris = [spark_uri(stored.place.uri) for stored in places]
+        return self._spark.read.schema(schema).parquet(*uris)

@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from framejury.commits import Commit
 from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
 from framejury.rule import rule_of_facts
 from framejury.storage import Location
 from framejury.tables.summary import described, face_counts
 from framejury.verdict import face_threshold
-from framejury.warehouse import Commit, Warehouse
+from framejury.warehouse import Warehouse
 
 
 def make_report(

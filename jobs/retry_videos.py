@@ -1,0 +1,100 @@
+"""retry: judge again the videos of a warehouse that ended with certain statuses.
+
+The archive is not listed again, and tries are not counted: mend what was wrong, give them more
+time (--set limits.timeout_s=1800) or memory, and ask.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from framejury.commandline import (
+    add_bundle,
+    add_warehouse,
+    bundle_dir_of,
+    make_parser,
+    run_command,
+    say_remark,
+    settings_of,
+    warn_of_demo,
+)
+from framejury.errors import UsageError
+from framejury.logs import say
+from framejury.model.bundle import framed_for, load_bundle
+from framejury.rule import rule_in_use
+from framejury.schemas import VERDICT_STATUSES, Status
+from framejury.tables.ending import add_metrics_file, told
+from framejury.tables.night import Night, judge, report
+from framejury.tables.night_plan import make_plan
+from framejury.tables.plan import plan_selected
+from framejury.tables.session import spark_session
+from framejury.warehouse import Warehouse
+from framejury.when import now
+
+_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict", "run", "spark"]
+_STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("retry", __doc__, _SECTIONS)
+    add_warehouse(parser)
+    add_bundle(parser)
+    parser.add_argument(
+        "--status",
+        action="append",
+        choices=_STATUSES,
+        required=True,
+        help="videos whose latest verdict has this status; may be repeated (required)",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be done; write nothing (default: do it)",
+    )
+    add_metrics_file(parser)
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    bundle = load_bundle(bundle_dir_of(args))
+    warn_of_demo(bundle)
+    settings = framed_for(bundle, settings_of(args))
+    rule = rule_in_use(bundle.rule, settings.verdict)
+    say_remark(rule)
+    warehouse = Warehouse.open(args.warehouse)
+    warehouse.require("verdicts")
+    if warehouse.archive is None:
+        raise UsageError(f"{args.warehouse} was not indexed from an archive")
+    night = Night("retry", warehouse.archive, settings, bundle, rule, warehouse)
+    if args.dry_run:
+        with spark_session("retry") as night.spark:
+            _retry(night, args.status, dry_run=True)
+        return 0
+    with (
+        told(night, args) as ending,
+        warehouse.locked("retry", now(), say),
+        spark_session("retry") as night.spark,
+    ):
+        if not _retry(night, args.status, dry_run=False):
+            return 0
+        return ending.code(None)
+
+
+def _retry(night: Night, statuses: Sequence[str], *, dry_run: bool) -> bool:
+    """Whether there was anything to do, and it was done."""
+    videos = night.store.snapshot("videos")
+    planned = plan_selected(videos, night.store.latest("verdicts"), statuses)
+    plan = make_plan(planned, night.settings, night.warehouse.commits())
+    for line in plan.lines(videos.count()):
+        say(line)
+    if dry_run or not plan.videos.num_rows:
+        return False
+    judge(night, plan)
+    report(night, videos)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

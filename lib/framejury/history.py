@@ -1,0 +1,175 @@
+"""What became of each run of a warehouse, read from what was committed. No Spark.
+
+A night may publish its work in several commits (`metrics.drift.BATCH`); here they are one run,
+called by the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from framejury.commits import Commit
+from framejury.errors import UsageError
+from framejury.lock import read_lock
+from framejury.metrics.drift import night_of
+from framejury.schemas import FAILURE_STATUSES, Verdict
+from framejury.warehouse import Warehouse
+
+_SHOWN_NAMES = 5
+
+
+class State(StrEnum):
+    """How a run stands."""
+
+    COMMITTED = "committed"
+    UNDER_WAY = "under way"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run: a night with all its batches, or one of another job.
+
+    Attributes:
+        run_ids: of its commits, in order; of its folder where it has none.
+        state: committed; under way, as the lock says; or dropped: it ended before its commit, and
+            the next run removes its files.
+        commits: in order.
+    """
+
+    run_ids: tuple[str, ...]
+    state: State
+    commits: tuple[Commit, ...] = ()
+
+    @property
+    def run_id(self) -> str:
+        """Of its first commit."""
+        return self.run_ids[0]
+
+    @property
+    def job(self) -> str | None:
+        """Which job; None when nothing was committed to tell."""
+        return self.commits[-1].job if self.commits else None
+
+    @property
+    def model_id(self) -> str | None:
+        """The bundle that scored, where one did."""
+        return self.commits[-1].model_id if self.commits else None
+
+    @property
+    def started_at(self) -> datetime | None:
+        """UTC, from its id, to the second; None when that is none of ours."""
+        try:
+            started = datetime.strptime(self.run_id.partition("-")[0], "%Y%m%dT%H%M%SZ")
+        except ValueError:
+            return None
+        return started.replace(tzinfo=UTC)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When its last commit was made, UTC; None when there is none."""
+        return datetime.fromisoformat(self.commits[-1].created_at) if self.commits else None
+
+    @property
+    def wall_s(self) -> float | None:
+        """From start to last commit, seconds; 0 where the clock was set back."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+    @property
+    def videos(self) -> int | None:
+        """Videos with an outcome, else those listed; None for jobs that do neither."""
+        if statuses := self.counted("statuses"):
+            return sum(statuses.values())
+        return self.commits[-1].tables.get("videos") if self.commits else None
+
+    @property
+    def failures(self) -> dict[str, int] | None:
+        """Failures by status, without deleted files; None for jobs that judge no videos."""
+        if any("counts" in commit.facts for commit in self.commits):
+            return self.counted("failures")
+        statuses = self.counted("statuses")
+        if not statuses:
+            return None
+        return {s.value: statuses[s.value] for s in FAILURE_STATUSES if statuses.get(s.value)}
+
+    def counted(self, name: str) -> dict[str, int]:
+        """Counts of all commits by name, such as `statuses`, `verdicts` or `planned`."""
+        total: Counter[str] = Counter()
+        for commit in self.commits:
+            total.update(commit.facts.get("counts", {}).get(name, commit.facts.get(name, {})))
+        return dict(total)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON takes it; null is what is not known."""
+        failures, verdicts = self.failures, self.counted("verdicts")
+        return {
+            "run_id": self.run_id,
+            "run_ids": list(self.run_ids),
+            "job": self.job,
+            "state": self.state.value,
+            "started_at": _iso(self.started_at),
+            "ended_at": _iso(self.ended_at),
+            "wall_s": self.wall_s,
+            "videos": self.videos,
+            "failures": None if failures is None else sum(failures.values()),
+            **{name.value: verdicts.get(name.value, 0) if verdicts else None for name in Verdict},
+            "model_id": self.model_id,
+        }
+
+
+def past_runs(warehouse: Warehouse) -> list[PastRun]:
+    """Every run, the newest commit last, and after them those without a commit.
+
+    Raises:
+        WarehouseError: a record cannot be read.
+    """
+    nights: dict[str, list[Commit]] = {}
+    for commit in warehouse.commits():
+        nights.setdefault(night_of(commit), []).append(commit)
+    committed = [
+        PastRun(tuple(commit.run_id for commit in commits), State.COMMITTED, tuple(commits))
+        for commits in nights.values()
+    ]
+    return [*committed, *_uncommitted(warehouse)]
+
+
+def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
+    """The run one of whose ids begins so.
+
+    Raises:
+        UsageError: none does, or those of several runs do.
+    """
+    found = [run for run in runs if any(run_id.startswith(beginning) for run_id in run.run_ids)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(f"no run begins with {beginning!r}; framejury runs lists them")
+    names = ", ".join(run.run_id for run in found[:_SHOWN_NAMES])
+    more = len(found) - _SHOWN_NAMES
+    names += f" and {more} more" if more > 0 else ""
+    raise UsageError(f"several runs begin with {beginning!r}: {names}; write more of it")
+
+
+def _uncommitted(warehouse: Warehouse) -> list[PastRun]:
+    """Runs without a commit; the lock's owner works on those that began after it took the lock."""
+    lock = read_lock(warehouse.location)
+    since = datetime.fromisoformat(lock.taken_at) if lock is not None and lock.is_held else None
+    found = []
+    for folder in warehouse.abandoned():
+        run = PastRun((folder.path.rpartition("/")[2],), State.DROPPED)
+        started = run.started_at
+        if since is not None and started is not None and started >= since:
+            run = PastRun(run.run_ids, State.UNDER_WAY)
+        found.append(run)
+    return found
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

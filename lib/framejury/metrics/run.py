@@ -1,0 +1,171 @@
+"""The figures of one run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from framejury.metrics.drift import RunDrift
+from framejury.redaction import redacted
+from framejury.schemas import FAILURE_STATUSES, Reason, Status, Verdict
+
+FORMAT_VERSION = 1
+
+Numbers = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RunCounts:
+    """What a run did, known when it is committed. Counts of videos unless named otherwise.
+
+    Attributes:
+        videos_in_archive: listed; None when the run did not list it.
+        planned: videos that the run worked on, by `Reason`.
+        statuses: their outcomes, by `Status`.
+        verdicts: the scored and unscored among them, by `Verdict`.
+        faces_found: faces above the detector's threshold, count.
+        faces_scored: faces behind the verdicts, count.
+        videos_cpu_s: processor time of the videos, summed, seconds.
+        videos_wall_s: time spent on them by the workers, summed, seconds.
+        read_bytes: bytes of the files that were opened.
+        drift: of the scores, against earlier runs with the same model.
+    """
+
+    videos_in_archive: int | None = None
+    planned: Numbers = field(default_factory=dict)
+    statuses: Numbers = field(default_factory=dict)
+    verdicts: Numbers = field(default_factory=dict)
+    faces_found: int = 0
+    faces_scored: int = 0
+    videos_cpu_s: float = 0.0
+    videos_wall_s: float = 0.0
+    read_bytes: int = 0
+    drift: RunDrift = field(default_factory=RunDrift)
+
+    def __post_init__(self) -> None:
+        _check_names("planned", self.planned, Reason)
+        _check_names("statuses", self.statuses, Status)
+        _check_names("verdicts", self.verdicts, Verdict)
+
+    @property
+    def videos(self) -> int:
+        """Videos with an outcome."""
+        return sum(self.statuses.values())
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Videos that failed, by status, without those that do not occur.
+
+        A file that was deleted on purpose is planned as `missing` and no failure; one that was
+        listed tonight and is gone when it is opened is: the archive may have been unmounted.
+        """
+        found = {status.value: self.statuses.get(status.value, 0) for status in FAILURE_STATUSES}
+        found[Status.MISSING.value] -= self._deleted
+        return {name: count for name, count in found.items() if count > 0}
+
+    @property
+    def failure_share(self) -> float | None:
+        """Failures among the videos opened, 0 to 1; None when there were none."""
+        opened = self.videos - self._deleted
+        return sum(self.failures.values()) / opened if opened > 0 else None
+
+    @property
+    def _deleted(self) -> int:
+        """Planned as `missing`, and so they ended."""
+        ended = self.statuses.get(Status.MISSING.value, 0)
+        return min(self.planned.get("missing", 0), ended)
+
+    def to_plain(self) -> dict[str, Any]:
+        """For the commit's facts and the JSON line: attributes, and failures with their share."""
+        plain = asdict(self) | {"drift": self.drift.to_plain()}
+        return plain | {"failures": self.failures, "failure_share": self.failure_share}
+
+
+@dataclass(frozen=True)
+class RunMetrics:
+    """One run, ended well or not.
+
+    Attributes:
+        job: which, such as `nightly`.
+        exit_code: what it ended with.
+        started_at, ended_at: by the driver's clock.
+        warehouse, archive: where; secrets in them are not told on.
+        run_ids: what it committed or began, in order; none when it failed before.
+        model_id: the bundle that scored.
+        phase_s: seconds of each phase, in order.
+        counts: what was done; None when it failed before that was known.
+    """
+
+    job: str
+    exit_code: int
+    started_at: datetime
+    ended_at: datetime
+    warehouse: str
+    archive: str | None = None
+    run_ids: tuple[str, ...] = ()
+    model_id: str | None = None
+    phase_s: Mapping[str, float] = field(default_factory=dict)
+    counts: RunCounts | None = None
+
+    @property
+    def wall_s(self) -> float:
+        """From start to end, seconds; 0 where the clock was set back."""
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+    @property
+    def videos_per_s(self) -> float | None:
+        """Videos with an outcome a second of the whole run."""
+        return None if self.counts is None else _rate(self.counts.videos, self.wall_s)
+
+    @property
+    def faces_per_s(self) -> float | None:
+        """Faces scored a second of the whole run."""
+        return None if self.counts is None else _rate(self.counts.faces_scored, self.wall_s)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Everything as JSON takes it; null is what is not known."""
+        counts = None if self.counts is None else self.counts.to_plain()
+        return {
+            "format_version": FORMAT_VERSION,
+            "job": self.job,
+            "exit_code": self.exit_code,
+            "run_ids": list(self.run_ids),
+            "warehouse": redacted(self.warehouse),
+            "archive": None if self.archive is None else redacted(self.archive),
+            "model_id": self.model_id,
+            "started_at": _iso(self.started_at),
+            "ended_at": _iso(self.ended_at),
+            "wall_s": round(self.wall_s, 3),
+            "phase_s": dict(self.phase_s),
+            "videos_per_s": self.videos_per_s,
+            "faces_per_s": self.faces_per_s,
+            "counts": counts,
+        }
+
+    def to_json_line(self) -> str:
+        """One line of ASCII, without its end.
+
+        Raises:
+            ValueError: a figure is infinite or not a number.
+        """
+        return json.dumps(self.to_plain(), allow_nan=False)
+
+
+def _check_names(what: str, counts: Numbers, allowed: Any) -> None:
+    unknown = set(counts) - {str(name) for name in allowed}
+    if unknown or any(count < 0 for count in counts.values()):
+        raise ValueError(
+            f"{what} takes counts from 0 up of {', '.join(map(str, allowed))}; not {dict(counts)}"
+        )
+
+
+def _rate(count: int, seconds: float) -> float | None:
+    return count / seconds if seconds > 0 and math.isfinite(seconds) else None
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,272 @@
+"""Everything that can be said of one past run. No Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import fs
+
+from framejury.errors import SetupError, WarehouseError
+from framejury.history import PastRun
+from framejury.metrics.drift import SCORES, RunDrift, ScoreHistograms, drift_of, summed
+from framejury.redaction import redacted
+from framejury.schemas import Status
+from framejury.settings import Settings
+from framejury.storage import Location, is_file, read_json
+from framejury.warehouse import Warehouse
+
+_JUDGED = [Status.SCORED.value, Status.EXTRACTED.value, Status.NO_FACE.value]
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A video without a score.
+
+    Attributes:
+        path: below the archive; its id where the archive never listed it.
+        status: how it ended.
+        error: in words; None when there is nothing to say.
+        video_id: its id.
+    """
+
+    path: str
+    status: str
+    error: str | None
+    video_id: str
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """What a run wrote of one table.
+
+    Attributes:
+        rows: count.
+        files: that they lie in now, count.
+        size_bytes: of those files.
+        is_shared: whether rows of other runs lie in them too.
+    """
+
+    rows: int
+    files: int
+    size_bytes: int
+    is_shared: bool
+
+
+@dataclass(frozen=True)
+class Details:
+    """Everything about one run, read from its warehouse.
+
+    Attributes:
+        run: the run.
+        settings: those that differ from the defaults, by dotted key.
+        phase_s: seconds by phase.
+        planned, statuses: videos by reason, and by how they ended.
+        drift: as `RunDrift.to_plain` gives it; None for a run that kept no scores.
+        tables: what it wrote.
+        places: of its report, metrics and log, of those that there are.
+        unjudged: videos without a score, by path.
+        exit_code: what it ended with; None when that is not known.
+        versions: of framejury and what it stands on.
+    """
+
+    run: PastRun
+    settings: dict[str, Any]
+    phase_s: dict[str, float]
+    planned: dict[str, int]
+    statuses: dict[str, int]
+    drift: dict[str, Any] | None
+    tables: dict[str, TableFiles]
+    places: dict[str, str]
+    unjudged: list[Unjudged]
+    exit_code: int | None
+    versions: dict[str, str]
+
+    @property
+    def archive(self) -> str | None:
+        """What it worked on, without secrets."""
+        archive = self.run.commits[-1].archive if self.run.commits else None
+        return None if archive is None else redacted(archive)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            **self.run.to_plain(),
+            "exit_code": self.exit_code,
+            "archive": self.archive,
+            "settings": self.settings,
+            "phase_s": self.phase_s,
+            "planned": self.planned,
+            "statuses": self.statuses,
+            "drift": self.drift,
+            "tables": {name: asdict(files) for name, files in self.tables.items()},
+            "places": self.places,
+            "versions": self.versions,
+            "unjudged": [asdict(one) for one in self.unjudged],
+        }
+
+
+def details(run: PastRun, warehouse: Warehouse) -> Details:
+    """Everything about a run."""
+    told = metrics_of(run, warehouse) or {}
+    facts = run.commits[-1].facts if run.commits else {}
+    return Details(
+        run=run,
+        settings=changed_settings(run),
+        phase_s=told.get("phase_s", facts.get("seconds", {})),
+        planned=run.counted("planned"),
+        statuses=run.counted("statuses"),
+        drift=_drift(run, warehouse, told),
+        tables=table_files(run, warehouse),
+        places=written_beside(run, warehouse),
+        unjudged=unjudged(run, warehouse),
+        exit_code=told.get("exit_code"),
+        versions=facts.get("versions", {}),
+    )
+
+
+def changed_settings(run: PastRun) -> dict[str, Any]:
+    """Settings that are not the defaults of this framejury, by dotted key."""
+    if not run.commits:
+        return {}
+    defaults = _flat(Settings().model_dump(mode="json"))
+    used = _flat(run.commits[-1].settings)
+    return {key: value for key, value in used.items() if (key, value) not in defaults.items()}
+
+
+def run_drift(run: PastRun, warehouse: Warehouse) -> RunDrift | None:
+    """Drift of its scores against the nights before it; None for a run that kept no scores.
+
+    Raises:
+        SetupError: SciPy is not installed.
+    """
+    stored = [commit.facts[SCORES] for commit in run.commits if SCORES in commit.facts]
+    if not stored or run.model_id is None:
+        return None
+    scores = [ScoreHistograms(tuple(one["videos"]), tuple(one["faces"])) for one in stored]
+    before = [c for c in warehouse.commits() if c.sequence < run.commits[0].sequence]
+    rule = run.commits[0].facts.get("rule")
+    try:
+        return drift_of(summed(scores), before, run.model_id, rule)
+    except ModuleNotFoundError as error:
+        raise SetupError(f"{error.name} is missing; pip install 'framejury[report]'") from error
+
+
+def unjudged(run: PastRun, warehouse: Warehouse) -> list[Unjudged]:
+    """Its videos that were opened and have no face or score for it, by path.
+
+    Those whose faces were looked for and not found are judged; deleted files were not opened.
+
+    Raises:
+        WarehouseError: its rows cannot be read.
+    """
+    judges = any("verdicts" in commit.tables for commit in run.commits)
+    table = "verdicts" if judges else "extractions"
+    parts = [
+        warehouse.read_run(commit.run_id, table, ["video_id", "status", "error"])
+        for commit in run.commits
+        if commit.tables.get(table, 0)
+    ]
+    if not parts:
+        return []
+    rows = pa.concat_tables(parts)
+    rows = rows.filter(pc.invert(pc.is_in(rows["status"], pa.array(_JUDGED))))
+    known = _known(run, warehouse, rows["video_id"].combine_chunks())
+    found = [
+        Unjudged(
+            path=known.get(row["video_id"], {}).get("path", row["video_id"]),
+            status=row["status"],
+            error=row["error"],
+            video_id=row["video_id"],
+        )
+        for row in rows.to_pylist()
+        if row["status"] != Status.MISSING
+        or known.get(row["video_id"], {}).get("missing_since") is None
+    ]
+    return sorted(found, key=lambda one: (one.path, one.status))
+
+
+def table_files(run: PastRun, warehouse: Warehouse) -> dict[str, TableFiles]:
+    """Rows it wrote and the files they lie in now, by table."""
+    found = {}
+    for table in dict.fromkeys(name for commit in run.commits for name in commit.tables):
+        wrote = [commit for commit in run.commits if table in commit.tables]
+        places = warehouse.stored(table, [commit.run_id for commit in wrote])
+        sizes = [size for stored in places for size in _file_sizes(stored.place)]
+        found[table] = TableFiles(
+            rows=sum(commit.tables[table] for commit in wrote),
+            files=len(sizes),
+            size_bytes=sum(sizes),
+            is_shared=not all(stored.exact for stored in places),
+        )
+    return found
+
+
+def written_beside(run: PastRun, warehouse: Warehouse) -> dict[str, str]:
+    """Where its `report`, `metrics` and `log` lie, of those that there are."""
+    found = {}
+    for run_id in run.run_ids:
+        report = warehouse.location.child("reports", run_id)
+        for name, place in (
+            ("report", report.child("report.html")),
+            ("metrics", report.child("metrics.json")),
+            ("log", warehouse.location.child("logs", f"{run_id}.jsonl")),
+        ):
+            if is_file(place):
+                found[name] = place.uri
+    return found
+
+
+def metrics_of(run: PastRun, warehouse: Warehouse) -> dict[str, Any] | None:
+    """What it said of itself at its end; None when it did not come so far.
+
+    Raises:
+        WarehouseError: that cannot be read.
+    """
+    for run_id in reversed(run.run_ids):
+        place = warehouse.location.child("reports", run_id, "metrics.json")
+        if is_file(place):
+            try:
+                return read_json(place)
+            except (OSError, ValueError) as error:
+                raise WarehouseError(f"cannot read {place.uri}: {error}") from error
+    return None
+
+
+def _drift(run: PastRun, warehouse: Warehouse, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """As the run told it; else reckoned from the commits."""
+    if (counts := told.get("counts")) is not None:
+        drift: dict[str, Any] = counts["drift"]
+        return drift
+    found = run_drift(run, warehouse)
+    return None if found is None else found.to_plain()
+
+
+def _known(run: PastRun, warehouse: Warehouse, video_ids: pa.Array) -> dict[str, dict[str, Any]]:
+    """`path` and `missing_since` of these videos, as the archive was listed by then."""
+    last = run.commits[-1].sequence
+    listings = [c for c in warehouse.with_table("videos") if c.sequence <= last]
+    if not listings:
+        return {}
+    columns = ["video_id", "path", "missing_since"]
+    videos = warehouse.read_run(listings[-1].run_id, "videos", columns)
+    listed = videos.filter(pc.is_in(videos["video_id"], video_ids))
+    return {row["video_id"]: row for row in listed.to_pylist()}
+
+
+def _file_sizes(place: Location) -> list[int]:
+    selector = fs.FileSelector(place.path, allow_not_found=True)
+    infos = place.filesystem.get_file_info(selector)
+    return [info.size for info in infos if info.extension == "parquet"]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = isinstance(value, Mapping)
+        found |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return found

@@ -1,0 +1,128 @@
+"""How a night ends: its exit code, its metrics, and what a person is told."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from framejury import logs
+from framejury.commandline import exit_code_of
+from framejury.errors import FramejuryError
+from framejury.logs import say
+from framejury.metrics.prometheus import check_textfile, write_textfile
+from framejury.metrics.run import RunCounts, RunMetrics
+from framejury.tables.night import Night, counts_of
+from framejury.when import now
+
+JUDGED_WITH_FAILURES = 3
+"""Exit code: all is judged and committed, and more videos failed than the settings allow."""
+
+METRICS_FILE = "metrics.json"
+"""Beside the night's report."""
+
+
+def add_metrics_file(parser: argparse.ArgumentParser) -> None:
+    """The option `--metrics-file`."""
+    parser.add_argument(
+        "--metrics-file",
+        metavar="FILE",
+        type=Path,
+        help="also write the run's metrics here, for Prometheus' textfile collector; its name "
+        "ends in .prom (default: only as one JSON line to stdout and beside the report)",
+    )
+
+
+@dataclass
+class Ending:
+    """What a night's ending is told with."""
+
+    night: Night
+    metrics_file: Path | None
+    started_at: datetime
+
+    def code(self, in_archive: int | None) -> int:
+        """Tell how a night went that was committed, and return its exit code.
+
+        Args:
+            in_archive: videos known, count; None where the archive was not listed.
+        """
+        counts = counts_of(self.night, in_archive)
+        share, most = counts.failure_share, self.night.settings.run.failures_ratio
+        failed = share is not None and share > most
+        code = JUDGED_WITH_FAILURES if failed else 0
+        logs.event("run_ended", exit_code=code, failure_share=share)
+        metrics = self.metrics(code, counts)
+        line = metrics.to_json_line()
+        self.night.warehouse.write_report(
+            self.night.commits[-1].run_id, {METRICS_FILE: line.encode() + b"\n"}
+        )
+        self._write(metrics)
+        print(line, flush=True)
+        if counts.drift.videos is not None and counts.drift.videos.is_beyond_chance:
+            say(
+                "warning: tonight's scores differ from those of earlier nights by more than chance "
+                f"(PSI {counts.drift.videos.psi:.3f}); look at what changed in the archive"
+            )
+        if failed:
+            say(
+                f"warning: {share:.1%} of the videos failed, more than run.failures_ratio = "
+                f"{most:.1%}; framejury runs show {self.night.commits[-1].run_id} "
+                f"--warehouse {self.night.warehouse.location.uri} lists them"
+            )
+        return code
+
+    def metrics(self, code: int, counts: RunCounts | None = None) -> RunMetrics:
+        """Figures of the night, as far as it went."""
+        night = self.night
+        return RunMetrics(
+            job=night.job,
+            exit_code=code,
+            started_at=self.started_at,
+            ended_at=now(),
+            warehouse=night.warehouse.location.uri,
+            archive=night.archive,
+            run_ids=tuple(commit.run_id for commit in night.commits),
+            model_id=night.bundle.model_id,
+            phase_s=night.seconds,
+            counts=counts,
+        )
+
+    def _write(self, metrics: RunMetrics) -> None:
+        if self.metrics_file is not None:
+            write_textfile(metrics, self.metrics_file)
+
+
+@contextmanager
+def told(night: Night, args: argparse.Namespace) -> Iterator[Ending]:
+    """A night that is accounted for, however it ends: metrics file, and a log in the warehouse.
+
+    Raises:
+        UsageError: the metrics file cannot be written; before any work.
+    """
+    if args.metrics_file is not None:
+        check_textfile(args.metrics_file)
+    ending = Ending(night, args.metrics_file, now())
+    with logs.collected() as log:
+        try:
+            yield ending
+        except BaseException as error:
+            code = exit_code_of(error)
+            logs.fault("run_ended", error)
+            # The first fault is the one to tell.
+            with suppress(OSError, FramejuryError):
+                ending._write(ending.metrics(code))
+            with suppress(OSError, FramejuryError):
+                _keep(log, ending)
+            raise
+        _keep(log, ending)
+
+
+def _keep(log: Path, ending: Ending) -> None:
+    """Store the log of a night that began; one that was refused has nothing to tell."""
+    night = ending.night
+    if night.began is not None:
+        night.warehouse.write_log(night.commits[-1].run_id if night.commits else night.began, log)

@@ -1,0 +1,287 @@
+"""A night: work in batches, publish each by one commit, report. What nightly and retry share."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from framejury import logs
+from framejury.commits import KEEPS_CROPS, Commit, Run
+from framejury.facts import bundle_facts, versions
+from framejury.logs import say
+from framejury.metrics.drift import SCORES, ScoreHistograms, drift_of, histogram
+from framejury.metrics.run import RunCounts
+from framejury.model.manifest import Bundle
+from framejury.rows import ExaminePlan
+from framejury.rule import Rule, rule_facts
+from framejury.schemas import Reason
+from framejury.settings import Settings
+from framejury.storage import Location
+from framejury.tables.extract import ShippedBundle, ship_bundle, write_examined
+from framejury.tables.merge import merge_run, merge_runs
+from framejury.tables.night_plan import COST, NightPlan
+from framejury.tables.plan import REASON
+from framejury.tables.reduce import Court, reconcile, reduce_verdicts
+from framejury.tables.store import Store
+from framejury.tables.summary import count_by, sentence
+from framejury.tables.verdicts import make_report, write_report
+from framejury.warehouse import Warehouse
+from framejury.when import now
+
+
+@dataclass
+class Night:
+    """What one night works with, and what it has done so far.
+
+    Attributes:
+        job: `nightly` or `retry`.
+        archive: where the videos are.
+        spark: the session; set once it is there.
+        seconds: by phase, summed over the batches.
+        commits: those of this night, in order.
+        began: id of the run that was begun last; None before the first.
+    """
+
+    job: str
+    archive: str
+    settings: Settings
+    bundle: Bundle
+    rule: Rule
+    warehouse: Warehouse
+    keep_crops: bool = False
+    spark: SparkSession = field(init=False)
+    seconds: dict[str, float] = field(default_factory=dict)
+    commits: list[Commit] = field(default_factory=list)
+    began: str | None = None
+
+    @property
+    def store(self) -> Store:
+        """Reads and writes the warehouse's tables."""
+        return Store(self.spark, self.warehouse, self.settings.spark.row_group_bytes)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase; of several of one name the sum."""
+        started_s = time.monotonic()
+        say(f"[{name}]", "phase_started")
+        yield
+        took_s = time.monotonic() - started_s
+        logs.event("phase_ended", phase=name, seconds=round(took_s, 3))
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + took_s, 3)
+
+
+def judge(night: Night, plan: NightPlan, snapshot: pa.Table | None = None) -> None:
+    """Extract, score and reduce what is planned; each batch is published by one commit.
+
+    Args:
+        night: whose `commits` and `seconds` grow.
+        plan: from `make_plan`.
+        snapshot: rows of `videos` that the first commit publishes; None: they are committed.
+    """
+    count = max(int(plan.batches.max()) + 1 if len(plan.batches) else 0, int(snapshot is not None))
+    shipped = None
+    if plan.videos.num_rows:
+        shipped = ship_bundle(night.spark, night.bundle.directory, night.bundle.model_id)
+    for number in range(count):
+        chosen = plan.batches == number
+        batch = replace(
+            plan,
+            videos=plan.videos.filter(pa.array(chosen)),
+            costs_s=plan.costs_s[chosen],
+            batches=plan.batches[chosen],
+        )
+        if count > 1:
+            say(f"  batch {number + 1} of {count}: {batch.videos.num_rows:,} videos")
+        with (
+            night.warehouse.running(night.job, now()) as run,
+            logs.bound(run_id=run.run_id),
+        ):
+            night.began = run.run_id
+            if snapshot is not None and number == 0:
+                night.warehouse.write(run, "videos", stamped(snapshot, run))
+            counts, facts = _work(night, run, batch, shipped, snapshot)
+            facts["batch"] = {"number": number + 1, "of": count, "night": _first(night, run)}
+            commit = night.warehouse.commit(
+                run,
+                now(),
+                archive=night.archive,
+                model_id=night.bundle.model_id,
+                settings=night.settings.model_dump(mode="json"),
+                facts=facts | {"counts": counts.to_plain()},
+            )
+            night.commits.append(commit)
+            logs.event("committed", sequence=commit.sequence, tables=commit.tables)
+        say(f"  run {commit.run_id} committed to {night.warehouse.location.uri}")
+
+
+def stamped(videos: pa.Table, run: Run) -> pa.Table:
+    """Rows of `videos` as this run's."""
+    place = videos.schema.get_field_index("run_id")
+    run_ids = pa.array([run.run_id] * videos.num_rows, pa.string())
+    return videos.set_column(place, videos.schema.field(place), run_ids)
+
+
+def report(night: Night, videos: DataFrame) -> Location:
+    """Report on every video of the archive, not only on those judged this night."""
+    with night.phase("report"):
+        verdicts = night.store.latest("verdicts").cache()
+        last = night.commits[-1]
+        facts = last.facts | {"seconds": night.seconds, "statuses": dict(statuses(night))}
+        made = make_report(
+            night.warehouse,
+            replace(last, facts=facts),
+            verdicts=verdicts,
+            scores=night.store.scores_behind(verdicts),
+            videos=videos,
+            now=now(),
+        )
+        folder = write_report(night.warehouse, made)
+        counts = count_by(verdicts.join(videos, on="video_id", how="left_semi"), "verdict")
+    say(f"  verdicts of the archive: {sentence(counts)}")
+    say(f"  report: {folder.child('report.html').uri}")
+    return folder
+
+
+def statuses(night: Night) -> Counter[str]:
+    """How the night's videos ended."""
+    return sum((Counter(commit.facts["statuses"]) for commit in night.commits), Counter())
+
+
+def counts_of(night: Night, in_archive: int | None) -> RunCounts:
+    """What the night did, over all its batches."""
+    rows: list[dict[str, Any]] = [commit.facts["counts"] for commit in night.commits]
+    scores = [commit.facts[SCORES] for commit in night.commits]
+    drift = drift_of(
+        ScoreHistograms(*(_summed(scores, name) for name in ("videos", "faces"))),
+        [c for c in night.warehouse.commits() if c.sequence < night.commits[0].sequence],
+        night.bundle.model_id,
+        rule_facts(night.rule),
+    )
+
+    def added(name: str) -> dict[str, int]:
+        return dict(sum((Counter(row[name]) for row in rows), Counter()))
+
+    return RunCounts(
+        videos_in_archive=in_archive,
+        planned=added("planned"),
+        statuses=added("statuses"),
+        verdicts=added("verdicts"),
+        faces_found=sum(row["faces_found"] for row in rows),
+        faces_scored=sum(row["faces_scored"] for row in rows),
+        videos_cpu_s=sum(row["videos_cpu_s"] for row in rows),
+        videos_wall_s=sum(row["videos_wall_s"] for row in rows),
+        read_bytes=sum(row["read_bytes"] for row in rows),
+        drift=drift,
+    )
+
+
+def merge_small_files(night: Night) -> None:
+    """Merge the small files of many nights, when there are enough of them."""
+    least = night.settings.run.merge_runs
+    if len(night.warehouse.with_table("verdicts")) < least:
+        return
+    with night.warehouse.running("merge", now()) as run:
+        done = merge_runs(night.store, night.warehouse, run, least)
+        if not done:
+            run.location.filesystem.delete_dir(run.location.path)
+            return
+        with night.phase("merge"):
+            night.warehouse.commit(run, now(), facts={"merged": done})
+    say(f"  small files merged: {sentence(done)}")
+
+
+def _work(
+    night: Night,
+    run: Run,
+    plan: NightPlan,
+    shipped: ShippedBundle | None,
+    snapshot: pa.Table | None,
+) -> tuple[RunCounts, dict[str, Any]]:
+    """Examine and reduce one batch; what its commit says of it."""
+    store, bundle = night.store, night.bundle
+    planned = night.spark.createDataFrame(plan.videos).cache()
+    there = planned.where(F.col(REASON) != Reason.MISSING.value)
+    if there.count():
+        with night.phase("extract and score"):
+            work = ExaminePlan(
+                run.run_id,
+                night.settings.model_dump(mode="json"),
+                None,
+                keep_crops=night.keep_crops,
+            )
+            write_examined(store, run, there, work, shipped)
+            merge_run(store, night.warehouse, run)
+    with night.phase("reduce"):
+        court = Court(run.run_id, bundle.model_id, night.rule, night.settings.verdict)
+        extractions = store.of_run(run, "extractions")
+        scores = store.of_run(run, "face_scores")
+        store.write(reduce_verdicts(planned, extractions, scores, court), run, "verdicts")
+        written = store.of_run(run, "verdicts").cache()
+        reconcile(planned, written)
+        outcome = count_by(written, "status")
+        say(f"  {sentence(outcome)}")
+        spent = _spent(extractions)
+        counts = RunCounts(
+            videos_in_archive=None if snapshot is None else snapshot.num_rows,
+            planned=plan.reasons,
+            statuses=outcome,
+            verdicts=count_by(written, "verdict"),
+            faces_scored=_total(written, "faces_scored"),
+            **spent,
+        )
+        p_fake = written.where("p_fake is not null").select("p_fake").toArrow()["p_fake"]
+        histograms = ScoreHistograms(histogram(p_fake.to_numpy()), _face_histogram(scores))
+    planned.unpersist()
+    written.unpersist()
+    return counts, {
+        KEEPS_CROPS: night.keep_crops,
+        "bundle": bundle_facts(bundle),
+        "rule": rule_facts(night.rule),
+        "statuses": outcome,
+        "seconds": dict(night.seconds),
+        "versions": versions(),
+        SCORES: histograms.to_plain(),
+        COST: {
+            "estimated_s": float(plan.costs_s.sum()),
+            "measured_s": spent["videos_wall_s"],
+        },
+    }
+
+
+def _spent(extractions: DataFrame) -> dict[str, Any]:
+    return {
+        "faces_found": int(_total(extractions, "faces_found")),
+        "videos_cpu_s": float(_total(extractions, "cpu_s")),
+        "videos_wall_s": float(_total(extractions, "wall_s")),
+        "read_bytes": int(_total(extractions, "bytes")),
+    }
+
+
+def _total(rows: DataFrame, column: str) -> Any:
+    """The sum of a column; 0 of no rows."""
+    (row,) = rows.agg(F.coalesce(F.sum(column), F.lit(0))).collect()
+    return row[0]
+
+
+def _face_histogram(scores: DataFrame) -> tuple[int, ...]:
+    """`histogram` of the faces' scores, counted where they lie."""
+    bins = len(histogram([]))
+    place = F.least(F.floor(F.col("p_fake").cast("double") * bins), F.lit(bins - 1))
+    counts = {row[0]: row[1] for row in scores.groupBy(place).count().collect()}
+    return tuple(counts.get(number, 0) for number in range(bins))
+
+
+def _summed(histograms: list[dict[str, list[int]]], name: str) -> tuple[int, ...]:
+    return tuple(sum(column) for column in zip(*(one[name] for one in histograms), strict=True))
+
+
+def _first(night: Night, run: Run) -> str:
+    return night.commits[0].run_id if night.commits else run.run_id

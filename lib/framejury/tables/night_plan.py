@@ -1,0 +1,105 @@
+"""What a night will do, in which batches, and about how long it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+
+from framejury.commits import Commit
+from framejury.packing import Counts, Seconds, deal_batches, estimate_costs_s
+from framejury.schemas import REASON_MEANING, Reason
+from framejury.settings import Settings
+from framejury.tables.extract import slots
+from framejury.tables.plan import REASON
+
+COST = "cost"
+"""In `Commit.facts`: `estimated_s` and `measured_s`, core seconds of a run's videos."""
+
+_TOLD_BY = 7
+"""Runs whose cost scales the estimate, count."""
+
+
+@dataclass(frozen=True)
+class NightPlan:
+    """What a night will do.
+
+    Attributes:
+        videos: rows of `videos` with `REASON`, in the order of the work.
+        costs_s: float64 (n,), estimated seconds on one core; 0 where nothing is opened.
+        batches: int64 (n,), which batch each belongs to.
+        slots: tasks that run at the same time, count.
+        scale: what earlier runs took, as a multiple of the estimate; None: no run tells.
+    """
+
+    videos: pa.Table
+    costs_s: Seconds
+    batches: Counts
+    slots: int
+    scale: float | None
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Videos by `Reason`, without those that do not occur."""
+        return dict(Counter(self.videos[REASON].to_pylist()))
+
+    @property
+    def core_s(self) -> float:
+        """Estimated seconds on one core."""
+        return float(self.costs_s.sum()) * (1.0 if self.scale is None else self.scale)
+
+    def lines(self, known: int) -> list[str]:
+        """The plan in words; `known` is how many videos the archive has."""
+        opened = self.videos.filter(pc.not_equal(self.videos[REASON], Reason.MISSING.value))
+        size_bytes = pc.sum(opened["bytes"]).as_py() or 0
+        count = int(self.batches.max()) + 1 if len(self.batches) else 0
+        told = "" if self.scale is not None else "; no earlier run to measure by"
+        lines = [f"  {self.videos.num_rows:,} of {known:,} videos to work on"]
+        lines += [
+            f"    {self.reasons[reason]:>9,} {reason:<9} {REASON_MEANING[reason]}"
+            for reason in Reason
+            if reason in self.reasons
+        ]
+        return [
+            *lines,
+            f"  {size_bytes / 1e9:,.2f} GB to read, about {_hours(self.core_s)} on one core, "
+            f"{_hours(self.core_s / self.slots)} on {self.slots} at once, "
+            f"{count} commit{'s' * (count != 1)}{told}",
+        ]
+
+
+def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit]) -> NightPlan:
+    """Collect the planned videos (one row each) and deal them into batches.
+
+    Args:
+        planned: from `tables.plan`.
+        settings: of the night.
+        commits: every committed run; what they took scales the estimate.
+    """
+    videos = planned.orderBy("path").toArrow()
+    costs_s = estimate_costs_s(videos["bytes"].to_numpy(), settings.sampling)
+    costs_s[pc.equal(videos[REASON], Reason.MISSING.value).to_numpy()] = 0.0
+    scale = _measured_scale(commits)
+    at_once = slots(planned.sparkSession)
+    commit_s = settings.run.commit_s / (1.0 if scale is None else scale)
+    return NightPlan(videos, costs_s, deal_batches(costs_s, at_once, commit_s), at_once, scale)
+
+
+def _measured_scale(commits: Sequence[Commit]) -> float | None:
+    """Measured over estimated core seconds of the latest runs; None when none tells."""
+    costs = [commit.facts[COST] for commit in commits if COST in commit.facts][-_TOLD_BY:]
+    estimated_s = sum(cost["estimated_s"] for cost in costs)
+    measured_s = sum(cost["measured_s"] for cost in costs)
+    return measured_s / estimated_s if estimated_s > 0 and measured_s > 0 else None
+
+
+def _hours(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:,.1f} h"

@@ -1,0 +1,42 @@
+"""The time: the one clock of the commands, and times as people write them."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+
+_AGE = re.compile(r"^(?P<count>\d+(?:\.\d+)?)(?P<unit>[hdw])$")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+
+
+def now() -> datetime:
+    """The time, UTC. The one clock of the commands."""
+    return datetime.now(UTC)
+
+
+def moment(text: str, at: datetime | None = None) -> datetime:
+    """A point in time, UTC, for argparse.
+
+    Args:
+        text: a date (`2026-11-20`, midnight UTC), an ISO 8601 time (UTC unless it says
+            otherwise), or an age: `36h`, `7d`, `2w`.
+        at: what ages count from; the present when None.
+
+    Raises:
+        ArgumentTypeError: it is none of these.
+    """
+    age = _AGE.match(text)
+    if age is not None:
+        start = now() if at is None else at
+        try:
+            return start - timedelta(hours=float(age["count"]) * _HOURS[age["unit"]])
+        except OverflowError:
+            raise ArgumentTypeError(f"{text} is longer ago than the calendar goes") from None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"{text!r} is no time; write 2026-11-20, 2026-11-20T02:00, 36h or 7d"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -1,0 +1,288 @@
+"""Nights on real files: batches, kills between commits, deleted files, small files merged."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+
+from framejury.archive.entries import videos_table, with_missing
+from framejury.commits import Commit
+from framejury.config import settings_from
+from framejury.errors import ReconcileError
+from framejury.metrics.drift import SCORES
+from framejury.model.bundle import load_bundle
+from framejury.rows import settings_id
+from framejury.rule import rule_in_use
+from framejury.settings import Settings
+from framejury.tables import merge
+from framejury.tables.index import index_archive
+from framejury.tables.merge import merge_run
+from framejury.tables.night import Night, counts_of, judge, merge_small_files, report
+from framejury.tables.night_plan import NightPlan, make_plan
+from framejury.tables.plan import PlanRules, plan_night, plan_selected
+from framejury.warehouse import Warehouse
+from tests import clips
+from tests.bundles import brightness_bundle
+
+NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
+SETTINGS = {"sampling": {"frames": 3}, "detection": {"detector": "haar"}, "run": {"merge_runs": 3}}
+
+
+@dataclass
+class Place:
+    """An archive of small clips, an empty warehouse, a bundle."""
+
+    spark: SparkSession
+    archive: Path
+    warehouse: Warehouse
+    bundle_dir: Path
+
+    def night(self, **sections: Any) -> Night:
+        settings = settings_from({**SETTINGS, **sections})
+        bundle = load_bundle(self.bundle_dir)
+        rule = rule_in_use(bundle.rule, settings.verdict)
+        night = Night("nightly", str(self.archive), settings, bundle, rule, self.warehouse)
+        night.spark = self.spark
+        return night
+
+    def plan(self, night: Night, now: datetime = NOW) -> tuple[pa.Table, NightPlan]:
+        entries, _ = index_archive(self.spark, night.archive, night.settings.index)
+        known = self.warehouse.with_table("videos")
+        before = self.warehouse.read_snapshot("videos") if known else None
+        rows = with_missing(videos_table(entries, "planned"), before, now)
+        rules = PlanRules(3, night.bundle.model_id, settings_id(night.settings))
+        planned = plan_night(
+            self.spark.createDataFrame(rows),
+            night.store.history("extractions"),
+            night.store.history("verdicts"),
+            rules,
+        )
+        return rows, make_plan(planned, night.settings, [])
+
+    def run(self, now: datetime = NOW, **sections: Any) -> Night:
+        night = self.night(**sections)
+        rows, plan = self.plan(night, now)
+        judge(night, plan, rows)
+        return night
+
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """The latest, by name of the file; checked to be one to one with `videos`."""
+        videos = Warehouse.open(self.warehouse.location.uri).read_snapshot("videos").to_pylist()
+        rows = self.warehouse.read_latest("verdicts").to_pylist()
+        assert Counter(row["video_id"] for row in rows) == Counter(v["video_id"] for v in videos)
+        names = {video["video_id"]: video["path"] for video in videos}
+        return {
+            names[row["video_id"]]: {k: v for k, v in row.items() if k != "run_id"} for row in rows
+        }
+
+
+@pytest.fixture
+def place(spark: SparkSession, tmp_path: Path) -> Place:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    face = clips.face_frames(4)
+    for number in range(4):
+        clips.write_clip(archive / f"v{number}.mp4", face)
+    clips.write_without_moov(archive / "cut.mp4", face)
+    warehouse = Warehouse.open_or_plan(str(tmp_path / "warehouse"))
+    return Place(spark, archive, warehouse, brightness_bundle(tmp_path / "bundle").directory)
+
+
+def in_batches(place: Place, count: int) -> dict[str, Any]:
+    """Settings under which the archive's five clips are dealt into so many batches."""
+    _, plan = place.plan(place.night())
+    return {"run": {"commit_s": float(plan.costs_s.sum()) / plan.slots / count}}
+
+
+def commit_rows(commit: Commit) -> tuple[int, int]:
+    return commit.tables.get("videos", 0), commit.tables["verdicts"]
+
+
+def test_a_night_in_batches_is_a_night(place: Place, tmp_path: Path) -> None:
+    place.run()
+    whole = place.verdicts()
+    place.warehouse = Warehouse.open_or_plan(str(tmp_path / "other"))
+    night = place.run(**in_batches(place, 5))
+    assert len(night.commits) == 5
+    assert [commit_rows(commit) for commit in night.commits] == [(5, 1), *[(0, 1)] * 4]
+    assert [commit.facts["batch"] for commit in night.commits] == [
+        {"number": number, "of": 5, "night": night.commits[0].run_id} for number in range(1, 6)
+    ]
+    assert place.verdicts() == whole
+    counts = counts_of(night, 5)
+    assert dict(counts.planned) == {"new": 5}
+    assert dict(counts.statuses) == {"scored": 4, "unreadable": 1}
+    assert counts.faces_scored == 12
+    assert counts.failure_share == pytest.approx(0.2)
+    scores = [commit.facts[SCORES] for commit in night.commits]
+    assert sum(sum(one["videos"]) for one in scores) == 4
+    assert sum(sum(one["faces"]) for one in scores) == 12
+    folder = report(night, place.spark.createDataFrame(place.warehouse.read_snapshot("videos")))
+    assert folder.filesystem.get_file_info(folder.child("report.html").path).size > 1000
+
+
+def test_a_night_that_is_killed_goes_on_where_it_was(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a batch has committed is neither lost nor done again."""
+    (place.archive / "cut.mp4").unlink()
+    batches = in_batches(place, 4)
+    commit, calls = Warehouse.commit, iter(range(100))
+
+    def killed(self: Warehouse, *args: Any, **kwargs: Any) -> Commit:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return commit(self, *args, **kwargs)
+
+    monkeypatch.setattr(Warehouse, "commit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        place.run(**batches)
+    monkeypatch.undo()
+    first = place.warehouse.read_latest("verdicts").num_rows
+    assert first == 2
+    assert place.warehouse.abandoned() == []
+    night = place.run(**batches)
+    assert sum(commit.tables["verdicts"] for commit in night.commits) == 2
+    assert {row["status"] for row in place.verdicts().values()} == {"scored"}
+    assert sum(c.tables["extractions"] for c in place.warehouse.with_table("extractions")) == 4
+
+
+def test_deleted_changed_and_back(place: Place) -> None:
+    place.run()
+    before = place.verdicts()
+    clip, hidden = place.archive / "v1.mp4", place.archive.parent / "hidden.mp4"
+    clip.rename(hidden)
+    changed = place.archive / "v2.mp4"
+    os.utime(changed, ns=(0, changed.stat().st_mtime_ns + 10**9))
+    night = place.run(NOW + timedelta(days=1))
+    assert dict(counts_of(night, 5).planned) == {"changed": 1, "missing": 1, "retried": 1}
+    after = place.verdicts()
+    assert (after["v1.mp4"]["status"], after["v1.mp4"]["p_fake"]) == ("missing", None)
+    assert after["v1.mp4"]["error"].startswith("not in the archive since 2026-11-21 02:00")
+    assert {name: after[name] for name in after if name != "v1.mp4"} == {
+        name: before[name] for name in before if name != "v1.mp4"
+    }
+    # A deleted file is no failure of the night; one that cannot be read is.
+    assert counts_of(night, 5).failures == {"unreadable": 1}
+    again = place.run(NOW + timedelta(days=2))
+    assert dict(counts_of(again, 5).planned) == {"retried": 1}
+    since = place.warehouse.read_snapshot("videos").to_pylist()
+    assert {v["missing_since"] for v in since} == {None, NOW + timedelta(days=1)}
+    hidden.rename(clip)
+    back = place.run(NOW + timedelta(days=3))
+    # `cut.mp4` has had its three tries.
+    assert dict(counts_of(back, 5).planned) == {"returned": 1}
+    assert place.verdicts() == before
+
+
+def test_a_night_without_work_publishes_the_listing(place: Place) -> None:
+    (place.archive / "cut.mp4").unlink()
+    place.run()
+    night = place.run(NOW + timedelta(days=1))
+    (commit,) = night.commits
+    assert commit.tables in ({"videos": 4, "verdicts": 0}, {"videos": 4})
+    assert dict(counts_of(night, 4).statuses) == {}
+    assert len(place.verdicts()) == 4
+
+
+def test_retry_by_status_counts_no_tries(place: Place) -> None:
+    for day in range(3):
+        place.run(NOW + timedelta(days=day))
+    night = place.night()
+    videos = night.store.snapshot("videos")
+    plan = plan_selected(videos, night.store.latest("verdicts"), ["unreadable"])
+    shutil.copy(place.archive / "v0.mp4", place.archive / "cut.mp4")  # somebody mended it
+    judge(night, make_plan(plan, night.settings, []))
+    assert place.verdicts()["cut.mp4"]["status"] == "scored"
+    assert commit_rows(night.commits[0]) == (0, 1)
+
+
+def test_small_files_of_a_run_are_merged(place: Place) -> None:
+    night = place.night()
+    with place.warehouse.running("nightly", NOW) as run:
+        rows = [{"video_id": f"{n:03d}", "run_id": run.run_id, "status": "x"} for n in range(40)]
+        base = dict.fromkeys(("frames_decoded", "frames_sampled", "faces_found"), 0)
+        table = [row | base | {"faces_kept": 0, "settings_id": "s"} for row in rows]
+        frame = place.spark.createDataFrame(table).repartition(20)
+        columns = set(night.store.of_run(run, "extractions").columns)
+        for name in sorted(columns - set(frame.columns)):
+            kind = night.store.of_run(run, "extractions").schema[name].dataType
+            frame = frame.selectExpr("*", f"cast(null as {kind.simpleString()}) as {name}")
+        night.store.write(frame, run, "extractions")
+        place_before = Path(place.warehouse.table_location(run.run_id, "extractions").path)
+        assert len(list(place_before.glob("*.parquet"))) == 20
+        merge_run(night.store, place.warehouse, run)
+        assert not place_before.exists()
+        assert night.store.of_run(run, "extractions").count() == 40
+        commit = place.warehouse.commit(run, NOW)
+    assert commit.tables == {"extractions": 40}
+    assert len(place.warehouse.parquet_files("extractions")) == 1
+    ids = place.warehouse.read_latest("extractions")["video_id"].to_pylist()
+    assert sorted(ids) == [f"{n:03d}" for n in range(40)]
+    assert night.store.history("extractions").count() == 40
+
+
+def test_small_files_of_many_nights_are_merged(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.archive / "cut.mp4").unlink()
+    names = sorted(path.name for path in place.archive.iterdir())
+    hidden = place.archive.parent / "hidden"
+    hidden.mkdir()
+    for name in names[1:]:
+        (place.archive / name).rename(hidden / name)
+    for day, name in enumerate(names):
+        if day:
+            (hidden / name).rename(place.archive / name)
+        night = place.run(NOW + timedelta(days=day))
+        if day == 1:
+            merge_small_files(night)
+            assert place.warehouse.commits()[-1].job == "nightly"  # two are not three
+    before = place.verdicts()
+    history = night.store.history("verdicts").count()
+    scores = night.store.face_scores(night.bundle.model_id).count()
+    merge_small_files(night)
+    last = place.warehouse.commits()[-1]
+    assert (last.job, last.tables) == ("merge", {})
+    assert len(place.warehouse.parquet_files("verdicts")) == 1
+    assert place.verdicts() == before
+    assert night.store.history("verdicts").count() == history == len(names)
+    assert night.store.face_scores(night.bundle.model_id).count() == scores == 3 * len(names)
+    commits = len(place.warehouse.commits())
+    merge_small_files(night)
+    assert len(place.warehouse.commits()) == commits
+    assert place.warehouse.abandoned() == []
+    assert dict(counts_of(place.run(NOW + timedelta(days=9)), 4).planned) == {}
+
+    # Rows that got lost on the way would be noticed.
+    count = type(night.store.of_runs([], "verdicts")).count
+    monkeypatch.setattr(
+        "pyspark.sql.classic.dataframe.DataFrame.count", lambda self: count(self) - _odd()
+    )
+    with (
+        pytest.raises(ReconcileError, match="merging"),
+        place.warehouse.running("merge", NOW) as run,
+    ):
+        merge.merge_runs(night.store, place.warehouse, run, 1)
+
+
+_calls = iter(range(10**6))
+
+
+def _odd() -> int:
+    return next(_calls) % 2
+
+
+def test_settings_say_what_shapes_an_extraction() -> None:
+    """Or `--rescore` would open every video again when only the night's course changed."""
+    assert settings_id(Settings()) == settings_id(settings_from({"run": {"commit_s": 1.0}}))
+    assert settings_id(Settings()) != settings_id(settings_from({"sampling": {"frames": 3}}))

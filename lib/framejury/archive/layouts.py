@@ -17,9 +17,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from framejury.archive.listing import ArchiveFile
-from framejury.archive.side_files import CsvRow, DfdcEntry, SideFiles, read_side_files
+from framejury.archive.listing import ArchiveFile, Trouble
+from framejury.archive.side_files import (
+    CsvRow,
+    DfdcEntry,
+    SideFiles,
+    first_of,
+    read_side_files,
+)
 from framejury.errors import ArchiveError
+from framejury.redaction import printable
 from framejury.schemas import Label
 from framejury.settings import IndexSettings
 
@@ -48,6 +55,9 @@ def describe_videos(
 ) -> tuple[list[VideoEntry], list[str]]:
     """Every video among `files`, described, and notes for the user.
 
+    A file with a `Trouble` labels nothing; a link that leads out is no video either. The notes
+    count both.
+
     Args:
         files: everything in the archive.
         read_text: gives the text of a small file (a labels.csv, a metadata.json).
@@ -58,23 +68,44 @@ def describe_videos(
             video does not fit the layout that was asked for.
     """
     endings = {ending.lower().lstrip(".") for ending in settings.extensions}
-    videos = [f for f in files if PurePosixPath(f.path).suffix.lower().lstrip(".") in endings]
+    inside = [f for f in files if f.trouble is not Trouble.LEADS_OUT]
+    videos = [f for f in inside if PurePosixPath(f.path).suffix.lower().lstrip(".") in endings]
     if not videos:
         raise ArchiveError(
             f"no videos in the archive ({len(files)} files looked at); "
             f"index.extensions is {', '.join(sorted(endings))}"
+            + "".join(f"; {note}" for note in _notes_on_trouble(files))
         )
-    side = read_side_files(files, read_text, settings.layout)
+    sound = [file for file in files if file.trouble is None]
+    side = read_side_files(sound, read_text, settings.layout)
     rules = list(_RULES.values()) if settings.layout == "auto" else [_RULES[settings.layout]]
     entries = []
     for file in videos:
         entry = next((e for rule in rules if (e := rule(file, side)) is not None), None)
         if entry is None:
             raise ArchiveError(
-                f"{file.path} does not fit --layout {settings.layout}; use --layout auto"
+                f"{printable(file.path)} does not fit --layout {settings.layout}; use --layout auto"
             )
         entries.append(_bound_to_dfdc(entry, side))
-    return entries, side.notes_about({file.path for file in videos})
+    notes = side.notes_about({file.path for file in videos})
+    return entries, [*_notes_on_trouble(files), *notes]
+
+
+_TROUBLE = {
+    Trouble.LEADS_OUT: "{count:,} links lead out of the archive and were not followed: {names} "
+    "(--set index.links=anywhere follows them)",
+    Trouble.NOT_UTF8: "{count:,} file names are not UTF-8, so the files cannot be opened; rename "
+    "them: {names}",
+}
+
+
+def _notes_on_trouble(files: Sequence[ArchiveFile]) -> list[str]:
+    notes = []
+    for trouble, words in _TROUBLE.items():
+        paths = [file.path for file in files if file.trouble is trouble]
+        if paths:
+            notes.append(words.format(count=len(paths), names=first_of(paths)))
+    return notes
 
 
 def _labels_csv(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:

@@ -1,15 +1,33 @@
-"""The files of a local archive. Other file systems are listed by `tables.index`."""
+"""The files of a local archive. Other file systems are listed by `tables.index`.
+
+Whoever may put files into an archive may also put links, odd names and odd times there. None of
+that makes a listing leave the archive, stop, or forget a file without saying so.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from enum import StrEnum
+from pathlib import Path
 
 from framejury.errors import ArchiveError
+from framejury.redaction import printable
+
+_LAST_S = 2**33
+"""The year 2242: file systems keep times that neither Python nor Spark can."""
+
+
+class Trouble(StrEnum):
+    """Why a file that is listed cannot be taken as it is."""
+
+    LEADS_OUT = "leads_out"
+    """A link to outside of the archive; it was not followed."""
+    NOT_UTF8 = "not_utf8"
+    """Its name is no text: no table can hold it, so no worker can open it."""
 
 
 @dataclass(frozen=True)
@@ -20,73 +38,133 @@ class ArchiveFile:
         path: below the archive, with `/`.
         uri: absolute local path or URI.
         size_bytes: its size.
-        modified_at: last change, UTC.
+        modified_at: last change, UTC; 1970 where that is no time of this or the next century.
+        trouble: what is wrong with it; None when nothing is.
     """
 
     path: str
     uri: str
     size_bytes: int
     modified_at: datetime
+    trouble: Trouble | None = None
 
 
-def list_local(root: Path) -> list[ArchiveFile]:
+def list_local(root: Path, *, follow_out: bool = False) -> list[ArchiveFile]:
     """Every file below `root`, sorted by path; hidden ones too, linked folders once.
 
+    A name that is not UTF-8 is listed with escapes in place of the bytes that are none.
+
+    Args:
+        root: the archive.
+        follow_out: whether links that lead out of it are followed; else they are listed with
+            `Trouble.LEADS_OUT`.
+
     Raises:
-        ArchiveError: `root` is no folder, or a folder in it cannot be read.
+        ArchiveError: `root` is no folder, its name no UTF-8, or a folder in it cannot be read.
     """
     if not root.exists():
         raise ArchiveError(f"no archive at {root}")
     if not root.is_dir():
         raise ArchiveError(f"{root} is a file; an archive is a folder (for files: framejury scan)")
-    return sorted(_walk(root), key=lambda file: file.path)
+    if not _is_text(str(root)):
+        raise ArchiveError(f"the name {_shown(str(root))} is not UTF-8; rename it")
+    found = list(_walk(str(root.absolute()), follow_out=follow_out))
+    taken = {file.path for file in found}
+    files = []
+    for file in sorted(found, key=lambda file: os.fsencode(file.path)):
+        if _is_text(file.path):
+            files.append(file)
+        else:
+            path = _escaped(file.path)
+            while path in taken:  # another file may be called just so
+                path = f"?{path}"
+            taken.add(path)
+            trouble = file.trouble or Trouble.NOT_UTF8
+            files.append(replace(file, path=path, uri=_escaped(file.uri), trouble=trouble))
+    return sorted(files, key=lambda file: file.path)
 
 
-def _walk(root: Path) -> Iterator[ArchiveFile]:
+def _walk(root: str, *, follow_out: bool) -> Iterator[ArchiveFile]:
     """Real folders first, then linked ones by name: a video's path must not depend on chance."""
     seen: set[tuple[int, int]] = set()
-
-    def unreadable(error: OSError) -> None:
-        raise ArchiveError(f"cannot list {error.filename}: {error.strerror}") from error
-
+    within = os.path.realpath(root)
+    below = len(root.rstrip("/")) + 1
     waiting = [root]
     while waiting:
-        links: list[Path] = []
-        for start in waiting:
-            for folder, folders, names in os.walk(start, onerror=unreadable):
-                status = Path(folder).stat()
-                if (status.st_dev, status.st_ino) in seen:
-                    folders.clear()  # a link back into the archive
+        links: list[str] = []
+        while waiting:
+            for entry in _entries(waiting.pop(), seen):
+                link = entry.is_symlink()
+                if link and not follow_out and not _is_within(within, entry.path):
+                    yield _described(entry, below, None)
                     continue
-                seen.add((status.st_dev, status.st_ino))
-                links += [path for name in folders if (path := Path(folder, name)).is_symlink()]
-                for name in names:
-                    file = _describe(root, Path(folder, name))
-                    if file is not None:
-                        yield file
-        waiting = sorted(links)
+                status = _status(entry)
+                if status is None:
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    (links if link else waiting).append(entry.path)
+                elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                    yield _described(entry, below, status)
+        waiting = sorted(links, reverse=True)  # the first is popped first
 
 
-def _describe(root: Path, path: Path) -> ArchiveFile | None:
-    """None for no regular file (a socket, a pipe) or one just gone; a dead link counts as empty."""
-    relative = PurePosixPath(path.relative_to(root)).as_posix()
-    if not _is_text(relative):
-        raise ArchiveError(
-            f"a file name is not UTF-8: {relative.encode(errors='surrogateescape')!r}; rename it"
-        )
+def _entries(folder: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """What is in the folder; nothing when it was seen by another name, or is just gone.
+
+    Raises:
+        ArchiveError: it cannot be read. Its videos would be taken for deleted.
+    """
     try:
-        link = path.lstat()
+        status = os.stat(folder)  # noqa: PTH116  (a Path for each of a million folders)
+        if (status.st_dev, status.st_ino) in seen:
+            return []
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ArchiveError(f"cannot list {_shown(folder)}: {error.strerror}") from error
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Of what it points to, of the link itself when that leads nowhere; None when just gone.
+
+    Raises:
+        ArchiveError: its folder may be listed and not entered.
+    """
+    try:
+        return entry.stat()
+    except OSError:  # it points nowhere, at itself, or where we may not look
+        pass
+    try:
+        return entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    try:
-        status = path.stat()
-        size_bytes = status.st_size
-    except OSError:  # it points nowhere, at itself, or where we may not look
-        status, size_bytes = link, 0
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-        return None
-    modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-    return ArchiveFile(relative, str(path.absolute()), size_bytes, modified_at)
+    except OSError as error:
+        raise ArchiveError(f"cannot look at {_shown(entry.path)}: {error.strerror}") from error
+
+
+def _is_within(root: str, link: str) -> bool:
+    target = os.path.realpath(link)
+    return target == root or target.startswith(f"{root.rstrip('/')}/")
+
+
+def _described(entry: os.DirEntry[str], below: int, status: os.stat_result | None) -> ArchiveFile:
+    """The entry; without a status, a link that leads out: nothing of its target is told."""
+    trouble = Trouble.LEADS_OUT if status is None else None
+    regular = status is not None and stat.S_ISREG(status.st_mode)
+    return ArchiveFile(
+        entry.path[below:],
+        entry.path,
+        status.st_size if status is not None and regular else 0,
+        _when(status.st_mtime if status is not None else 0.0),
+        trouble,
+    )
+
+
+def _when(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds if 0 <= seconds < _LAST_S else 0.0, UTC)
 
 
 def _is_text(name: str) -> bool:
@@ -95,3 +173,14 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _escaped(name: str) -> str:
+    r"""`caf\xe9.mp4` for a name with that byte."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _shown(path: str) -> str:
+    """For a message: the end of a long path tells more than its start."""
+    text = printable(_escaped(path))
+    return text if len(text) <= 300 else f"...{text[-300:]}"

@@ -1,4 +1,8 @@
-"""The label files an archive may hold: `labels.csv` and DFDC's `metadata.json`."""
+"""The label files an archive may hold: `labels.csv` and DFDC's `metadata.json`.
+
+Strangers may have written them. What they name is only compared with the archive's listing and
+never opened, and messages show their text without control characters, cut short.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,11 @@ from typing import Any
 
 from framejury.archive.listing import ArchiveFile
 from framejury.errors import ArchiveError
+from framejury.redaction import printable
 from framejury.schemas import Label
+
+LARGEST_BYTES = 256 * 2**20
+"""Largest label file read; a row a video, that is more than a million of them."""
 
 CSV_COLUMNS = ("file", "label", "original", "donor", "method", "subject", "group")
 """What a labels.csv may hold; `file` and `label` it must."""
@@ -61,8 +69,21 @@ class SideFiles:
         absent = sorted((set(self.labels) | set(self.dfdc)) - videos)
         if not absent:
             return self.notes
-        shown = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
-        return [*self.notes, f"{len(absent)} labelled files are not in the archive: {shown}"]
+        return [
+            *self.notes,
+            f"{len(absent)} labelled files are not in the archive: {first_of(absent)}",
+        ]
+
+
+def first_of(names: Sequence[str], count: int = 3) -> str:
+    """The first names, for a message."""
+    shown = [_shown(name) for name in names[:count]]
+    return ", ".join([*shown, *(["..."] if len(names) > count else [])])
+
+
+def _shown(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def read_side_files(
@@ -85,32 +106,27 @@ def read_side_files(
 
 
 def _text(file: ArchiveFile, read_text: Callable[[ArchiveFile], str]) -> str:
+    if file.size_bytes > LARGEST_BYTES:
+        raise ArchiveError(
+            f"{_shown(file.path)} has {file.size_bytes:,} bytes; label files have at most "
+            f"{LARGEST_BYTES:,}. Divide it over folders, or use --layout plain"
+        )
     try:
         return read_text(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise ArchiveError(f"cannot read {file.path}: {error}") from error
+        raise ArchiveError(f"cannot read {_shown(file.path)}: {error}") from error
 
 
 def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
-    folder = _folder(file)
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    folder, name = _folder(file), _shown(file.path)
+    # Strict: a quote that is never closed would swallow the lines after it.
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
         columns = [column.strip() for column in reader.fieldnames or []]
-    except csv.Error as error:
-        raise ArchiveError(f"{file.path} is not a CSV file: {error}") from error
-    if not {"file", "label"} <= set(columns):
-        raise ArchiveError(
-            f"{file.path} needs the columns file,label (also known: "
-            f"{', '.join(CSV_COLUMNS[2:])}); it has: {', '.join(columns) or 'none'}"
-        )
-    if len(set(columns)) < len(columns):
-        raise ArchiveError(f"{file.path} names a column twice: {', '.join(columns)}")
-    if unknown := sorted(set(columns) - set(CSV_COLUMNS)):
-        side.notes.append(f"{file.path}: columns not used: {', '.join(unknown)}")
-    reader.fieldnames = columns
-    try:
+        _check_columns(columns, name, side.notes)
+        reader.fieldnames = columns
         for raw in reader:
-            where = f"{file.path} line {reader.line_num}"
+            where = f"{name} line {reader.line_num}"
             if any(raw.get(None) or ()):
                 raise ArchiveError(f"{where}: more fields than columns; quote names with a comma")
             values = {key: (raw.get(key) or "").strip() or None for key in CSV_COLUMNS}
@@ -128,34 +144,48 @@ def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
             )
             _claim(side.labels, path, row, where, side.notes)
     except csv.Error as error:
-        raise ArchiveError(f"{file.path} is not a CSV file: {error}") from error
+        raise ArchiveError(f"{name} is not a CSV file: {error}") from error
+
+
+def _check_columns(columns: list[str], name: str, notes: list[str]) -> None:
+    if not {"file", "label"} <= set(columns):
+        raise ArchiveError(
+            f"{name} needs the columns file,label (also known: "
+            f"{', '.join(CSV_COLUMNS[2:])}); it has: {first_of(columns, 12) or 'none'}"
+        )
+    if len(set(columns)) < len(columns):
+        raise ArchiveError(f"{name} names a column twice: {first_of(columns, 12)}")
+    if unknown := sorted(set(columns) - set(CSV_COLUMNS)):
+        notes.append(f"{name}: columns not used: {first_of(unknown, 12)}")
 
 
 def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool) -> None:
-    folder = _folder(file)
+    folder, shown = _folder(file), _shown(file.path)
     try:
         pairs = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_Pairs)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of 5,000 digits, too
         raise ArchiveError(
-            f"{file.path} is not JSON ({error}); mend it, or use --layout plain"
+            f"{shown} is not JSON ({error}); mend it, or use --layout plain"
         ) from error
     entries = pairs.items() if isinstance(pairs, _Pairs) else []
     if not any("." in name and _has_label(value) for name, value in entries):
-        message = f'{file.path} is not a DFDC metadata.json ({{"name.mp4": {{"label": ...}}}})'
+        message = f'{shown} is not a DFDC metadata.json ({{"name.mp4": {{"label": ...}}}})'
         if required:
             raise ArchiveError(message)
         side.notes.append(f"{message}; ignored")
         return
     for name, value in entries:
-        where = f"{file.path} entry {name!r}"
+        where = f"{shown} entry {_short(name)}"
         if not isinstance(value, _Pairs):
-            raise ArchiveError(f'{where}: must be an object with "label", not {value!r}')
+            raise ArchiveError(f'{where}: must be an object with "label", not {_short(value)}')
         facts = dict(value.items())
         if len(facts) < len(value.items()):
             raise ArchiveError(f"{where}: a key stands twice; keep one")
         original = facts.get("original")
         if original is not None and not isinstance(original, str):
-            raise ArchiveError(f"{where}: original must be a file name, not {original!r}")
+            raise ArchiveError(f"{where}: original must be a file name, not {_short(original)}")
+        if not _is_text(name) or not _is_text(original or ""):
+            raise ArchiveError(f"{where}: half of a surrogate pair is no text; mend it")
         entry = DfdcEntry(folder, _label(facts.get("label"), where), original or None)
         _claim(side.dfdc, _inside(folder, name, where), entry, where, side.notes)
 
@@ -181,11 +211,13 @@ def _claim(rows: dict[str, Any], path: str, row: Any, where: str, notes: list[st
         rows[path] = row
         return
     if before.folder == row.folder:
-        raise ArchiveError(f"{where}: {path} stands twice with different entries; keep one")
+        raise ArchiveError(f"{where}: {_shown(path)} stands twice with different entries; keep one")
     nearer, farther = sorted((before, row), key=lambda one: len(one.folder), reverse=True)
     rows[path] = nearer
     if nearer.label != farther.label:
-        notes.append(f"{path} has other labels in two files; that in {nearer.folder}/ counts")
+        notes.append(
+            f"{_shown(path)} has other labels in two files; that in {_shown(nearer.folder)}/ counts"
+        )
 
 
 def _label(value: object, where: str) -> Label | None:
@@ -194,9 +226,19 @@ def _label(value: object, where: str) -> Label | None:
     if isinstance(value, str) and value.strip().upper() in Label.__members__:
         return Label(value.strip().upper())
     raise ArchiveError(
-        f"{where}: label must be FAKE, REAL or empty, not {value!r} "
+        f"{where}: label must be FAKE, REAL or empty, not {_short(value)} "
         "(1 means fake in some data sets and real in others)"
     )
+
+
+def _short(value: object) -> str:
+    """`repr`, which escapes control characters, cut short."""
+    return _shown(repr(value))
+
+
+def _is_text(name: str) -> bool:
+    """JSON can name what UTF-8, and so no table, can hold."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _folder(file: ArchiveFile) -> str:
@@ -208,5 +250,5 @@ def _inside(folder: str, name: str, where: str) -> str:
     """The archive-relative path of `name` below `folder`; never outside the archive."""
     path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/")))
     if path.startswith(("/", "../")) or path in ("..", "."):
-        raise ArchiveError(f"{where}: {name!r} points outside the archive")
+        raise ArchiveError(f"{where}: {_short(name)} points outside the archive")
     return path

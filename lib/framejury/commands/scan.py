@@ -20,9 +20,11 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.errors import UsageError
 from framejury.examiner import Examiner
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
+from framejury.redaction import printable
 from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.rule import Rule, rule_in_use
 from framejury.schemas import Status
@@ -44,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    for name in args.files:
+        if any("\ud800" <= char <= "\udfff" for char in name):  # bytes that are no UTF-8
+            raise UsageError(f"the name {printable(name)} is not UTF-8; rename the file")
     bundle = load_bundle(bundle_dir_of(args))
     settings = framed_for(bundle, settings_of(args))
     warn_of_demo(bundle)
@@ -105,7 +110,7 @@ def _words(verdict: dict[str, Any]) -> str:
             f"{verdict['threshold']:.2f}, {verdict['faces_scored']} faces)"
         )
     error = f"  {verdict['error']}" if verdict["error"] else ""
-    return f"{verdict['uri']}: {text}{error}"
+    return printable(f"{verdict['uri']}: {text}{error}")
 
 
 if __name__ == "__main__":

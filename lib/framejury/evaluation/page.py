@@ -28,10 +28,10 @@ from framejury.evaluation.wording import (
     metric_lines,
     outcome_word,
     percent,
-    printable,
     status_meaning,
     status_word,
 )
+from framejury.redaction import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -75,10 +75,14 @@ def html_report(
 
 @cache
 def _template() -> Template:
-    """The template with its filters; autoescape is on for all of it."""
+    """The template with its filters.
+
+    What it prints is escaped (autoescape) and cleared of control characters (finalize), all of it.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=_printed,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -87,7 +91,6 @@ def _template() -> Template:
         percent=percent,
         decimal=decimal,
         count=lambda value: f"{value:,}",
-        printable=printable,
         status_word=status_word,
         status_meaning=status_meaning,
         outcome_word=outcome_word,
@@ -101,6 +104,13 @@ def _template() -> Template:
         write_percent=percent,
     )
     return environment.get_template("report.html")
+
+
+def _printed(value: Any) -> Any:
+    """A text as it may stand in one line; what is markup already (a macro, our style) stays."""
+    if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
+        return value
+    return printable(value)
 
 
 def _pictures(light: Mapping[str, bytes], dark: Mapping[str, bytes]) -> dict[str, dict[str, str]]:

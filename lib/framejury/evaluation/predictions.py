@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from framejury.evaluation.rows import outcome_column
 from framejury.schemas import Label, Verdict
@@ -42,9 +41,6 @@ COLUMNS = (
 the threshold alone, null when not scored; `correct` is whether a verdict of fake or real is
 the label, null without a label or without such a verdict."""
 
-# A spreadsheet runs a cell that begins so, even in quotes (OWASP, "CSV Injection").
-_FORMULA = "^(\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n])"
-
 
 def predictions_table(verdicts: pa.Table) -> pa.Table:
     """The verdict table with `COLUMNS`, most suspicious first.
@@ -66,23 +62,6 @@ def predictions_table(verdicts: pa.Table) -> pa.Table:
         sort_keys=[("_score", "descending"), ("status", "ascending"), ("path", "ascending")],
     )
     return full.select(COLUMNS).take(order)
-
-
-def csv_bytes(predictions: pa.Table) -> bytes:
-    """CSV, UTF-8, header, quoted texts, empty for null.
-
-    A text that a spreadsheet would run as a formula gets a leading apostrophe;
-    `predictions.json` has it unchanged.
-    """
-    for index, field in enumerate(predictions.schema):
-        if pa.types.is_string(field.type):
-            safe = pc.replace_substring_regex(
-                predictions[field.name], pattern=_FORMULA, replacement=r"'\1"
-            )
-            predictions = predictions.set_column(index, field.name, safe)
-    sink = pa.BufferOutputStream()
-    pa.csv.write_csv(predictions, sink)
-    return bytes(sink.getvalue().to_pybytes())
 
 
 def json_bytes(predictions: pa.Table) -> bytes:

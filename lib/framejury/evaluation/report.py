@@ -12,8 +12,9 @@ from framejury.evaluation.document import json_report
 from framejury.evaluation.findings import find, pictures
 from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
 from framejury.evaluation.page import html_report
-from framejury.evaluation.predictions import csv_bytes, json_bytes
+from framejury.evaluation.predictions import json_bytes
 from framejury.evaluation.protocol_document import metrics_json
+from framejury.evaluation.spreadsheet import csv_bytes
 from framejury.evaluation.style import DARK, LIGHT
 from framejury.evaluation.text import protocol_text, text_report
 

@@ -20,10 +20,10 @@ from framejury.evaluation.wording import (
     metric_lines,
     outcome_word,
     percent,
-    printable,
     status_meaning,
     status_word,
 )
+from framejury.redaction import printable
 from framejury.schemas import Label
 
 
@@ -102,7 +102,7 @@ def _head(f: Findings) -> str:
 def _counts(f: Findings) -> str:
     o = f.outcomes
     threshold = "several thresholds" if f.threshold is None else f"threshold {f.threshold:.3f}"
-    reducers = ", ".join(f.reducers) or "none"
+    reducers = printable(", ".join(f.reducers)) or "none"
     lines = [
         _heading(f"{f.video.videos:,} videos"),
         f"{o.fake:,} fake, {o.real:,} real, {o.inconclusive:,} inconclusive, "

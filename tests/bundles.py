@@ -54,7 +54,7 @@ def brightness_network(
     return path
 
 
-def brightness_bundle(directory: Path) -> Bundle:
-    """A bundle that calls bright faces fake."""
-    network = brightness_network(directory.with_name(f"{directory.name}.onnx"))
+def brightness_bundle(directory: Path, scale: float = 1 / 255) -> Bundle:
+    """A bundle that calls bright faces fake; another `scale` is another model."""
+    network = brightness_network(directory.with_name(f"{directory.name}.onnx"), scale)
     return write_bundle(directory, MANIFEST, network)

@@ -68,10 +68,13 @@ class Owner:
         return cls(socket.gethostname(), _boot_id(), pid, _started(pid) or 0, _user())
 
     def is_dead(self) -> bool | None:
-        """Whether the process is gone; None when it is not of this machine."""
+        """Whether the process is gone; None when that cannot be told, as from another machine."""
         if (self.host, self.boot_id) != (socket.gethostname(), _boot_id()):
             return None
-        return _started(self.pid) != self.started
+        started = _started(self.pid)
+        if started is None and _is_hidden(self.pid):
+            return None  # /proc may be mounted so that others' processes are not seen
+        return started != self.started
 
 
 @dataclass(frozen=True)
@@ -307,6 +310,19 @@ def _started(pid: int) -> int | None:
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is such a process, of which /proc says nothing."""
+    if Path(f"/proc/{pid}/stat").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _user() -> str:

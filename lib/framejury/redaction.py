@@ -32,7 +32,8 @@ _VALUE = (
     r"(?:\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?"
     r"|(?P<escaped>\\+[\"'])(?:.*?(?P=escaped)|[^\s&]*)|[^\s&]+)"
 )
-_TAIL = r"[^\s@]*@(?:[^\s/@]*@)*"  # to the last @ of the authority
+# To the last @ of the authority; bounded, for a text may hold many beginnings and no end.
+_TAIL = r"[^\s@]{0,2048}@(?:[^\s/@]{0,2048}@)*"
 _RULES = (
     (
         re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*KEY-----|\Z)", re.S),

@@ -175,17 +175,12 @@ def unjudged(run: PastRun, warehouse: Warehouse) -> list[Unjudged]:
     rows = pa.concat_tables(parts)
     rows = rows.filter(pc.invert(pc.is_in(rows["status"], pa.array(_JUDGED))))
     known = _known(run, warehouse, rows["video_id"].combine_chunks())
-    found = [
-        Unjudged(
-            path=known.get(row["video_id"], {}).get("path", row["video_id"]),
-            status=row["status"],
-            error=row["error"],
-            video_id=row["video_id"],
-        )
-        for row in rows.to_pylist()
-        if row["status"] != Status.MISSING
-        or known.get(row["video_id"], {}).get("missing_since") is None
-    ]
+    found = []
+    for row in rows.to_pylist():
+        video = known.get(row["video_id"], {})
+        if video.get("missing_since") is None:
+            path = video.get("path", row["video_id"])
+            found.append(Unjudged(path, row["status"], row["error"], row["video_id"]))
     return sorted(found, key=lambda one: (one.path, one.status))
 
 

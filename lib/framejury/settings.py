@@ -416,8 +416,8 @@ class RunSettings(Section):
         0.05,
         ge=0,
         le=1,
-        description="Share of the videos worked on that may end as timeout, crashed, unreadable or "
-        "missing; beyond, the run is committed and ends with exit code 3.",
+        description="Share of a night's videos that may end as timeout, crashed, unreadable or "
+        "missing, without those that had failed before; beyond, exit code 3.",
     )
     merge_runs: int = Field(
         32,

@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,7 @@ MERGED_TABLES = ("extractions", "face_scores", "verdicts")
 """Tables of small rows that every night adds to. `faces` has crops and large files by itself."""
 
 _MARKER = "framejury.json"
+_READ_TOGETHER = 16
 _READERS_DONE = timedelta(days=1)
 
 
@@ -238,9 +240,11 @@ class Warehouse:
         folder = self.location.child("commits")
         infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
         names = sorted(info.base_name for info in infos if info.extension == "json")
-        for name in names:
-            if name not in self._known:  # a record never changes
-                self._known[name] = _commit_at(folder.child(name))
+        unknown = [name for name in names if name not in self._known]  # a record never changes
+        # An object store takes its time for each, and years have thousands.
+        with ThreadPoolExecutor(_READ_TOGETHER) as pool:
+            places = [folder.child(name) for name in unknown]
+            self._known |= dict(zip(unknown, pool.map(_commit_at, places), strict=True))
         return [self._known[name] for name in names]
 
     def with_table(self, table: str) -> list[Commit]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from framejury.cli import main
+from framejury.commits import KEEPS_CROPS
 from framejury.faces.crop import encode_crop
 from framejury.labelled import labelled_videos, only_side, training_source
 from framejury.measure import judge_labelled, on_side
@@ -22,7 +23,7 @@ from framejury.scale import calibrated
 from framejury.schemas import TABLES, Side
 from framejury.settings import VerdictSettings
 from framejury.verdict import reduced
-from framejury.warehouse import KEEPS_CROPS, Warehouse
+from framejury.warehouse import Warehouse
 from tests.bundles import brightness_bundle
 from tests.unit.test_labelled import pairs, split, warehouse_of
 from tests.unit.test_model_tables import Video, face_rows

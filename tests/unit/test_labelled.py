@@ -12,6 +12,7 @@ import pytest
 
 from framejury.archive.split import split_videos
 from framejury.cli import main
+from framejury.commits import KEEPS_CROPS
 from framejury.errors import LeakageError, SplitError, WarehouseError
 from framejury.labelled import (
     describe_data,
@@ -24,7 +25,7 @@ from framejury.measure import on_side
 from framejury.model.source import iter_faces
 from framejury.schemas import TABLES, Side
 from framejury.settings import Settings, SplitSettings
-from framejury.warehouse import KEEPS_CROPS, Warehouse
+from framejury.warehouse import Warehouse
 from tests.unit.test_model_tables import Video, face_rows
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)

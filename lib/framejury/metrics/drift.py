@@ -221,7 +221,7 @@ def compare(
         psi_expected=freedom * size,
         psi_chance=float(chdtri(freedom, CHANCE)) * size if freedom else 0.0,
         ks=float(np.abs(steps[0] - steps[1]).max()),
-        ks_chance=min(1.0, float(kolmogi(CHANCE)) * math.sqrt(size)),
+        ks_chance=float(kolmogi(CHANCE)) * math.sqrt(size),
     )
 
 

@@ -89,9 +89,8 @@ def registry_of(metrics: RunMetrics) -> CollectorRegistry:
         registry=registry,
     )
     run_id = metrics.run_ids[-1] if metrics.run_ids else ""
-    about.labels(**common, run_id=run_id, model_id=metrics.model_id or "", version=__version__).set(
-        1
-    )
+    model_id = printable(metrics.model_id or "")
+    about.labels(**common, run_id=run_id, model_id=model_id, version=__version__).set(1)
     return registry
 
 
@@ -147,7 +146,11 @@ def _of_counts(counts: RunCounts) -> Iterator[Sample]:
         "status",
     )
     if counts.failure_share is not None:
-        yield _one("run_failed_ratio", "Their share of the videos opened.", counts.failure_share)
+        yield _one(
+            "run_failed_ratio",
+            "Their share of the videos opened, without retried ones.",
+            counts.failure_share,
+        )
     yield Sample(
         "run_verdicts",
         "Verdicts of the last run.",

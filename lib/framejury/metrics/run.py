@@ -26,6 +26,7 @@ class RunCounts:
         videos_in_archive: listed; None when the run did not list it.
         planned: videos that the run worked on, by `Reason`.
         statuses: their outcomes, by `Status`.
+        failed_again: of those planned as `retried` the ones that failed once more.
         verdicts: the scored and unscored among them, by `Verdict`.
         faces_found: faces above the detector's threshold, count.
         faces_scored: faces behind the verdicts, count.
@@ -38,6 +39,7 @@ class RunCounts:
     videos_in_archive: int | None = None
     planned: Numbers = field(default_factory=dict)
     statuses: Numbers = field(default_factory=dict)
+    failed_again: int = 0
     verdicts: Numbers = field(default_factory=dict)
     faces_found: int = 0
     faces_scored: int = 0
@@ -69,9 +71,14 @@ class RunCounts:
 
     @property
     def failure_share(self) -> float | None:
-        """Failures among the videos opened, 0 to 1; None when there were none."""
-        opened = self.videos - self._deleted
-        return sum(self.failures.values()) / opened if opened > 0 else None
+        """Failures among the videos opened, 0 to 1; None when there were none.
+
+        Those that were tried again are left out: that one fails again is no news, and a quiet
+        night may have no others.
+        """
+        opened = self.videos - self._deleted - self.planned.get(Reason.RETRIED.value, 0)
+        failed = sum(self.failures.values()) - self.failed_again
+        return failed / opened if opened > 0 else None
 
     @property
     def _deleted(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from framejury import logs
 from framejury.commandline import exit_code_of
-from framejury.errors import FramejuryError
+from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
 from framejury.metrics.prometheus import check_textfile, write_textfile
 from framejury.metrics.run import RunCounts, RunMetrics
@@ -54,14 +55,15 @@ class Ending:
         share, most = counts.failure_share, self.night.settings.run.failures_ratio
         failed = share is not None and share > most
         code = JUDGED_WITH_FAILURES if failed else 0
-        logs.event("run_ended", exit_code=code, failure_share=share)
+        with logs.bound(run_id=self.night.commits[-1].run_id):
+            logs.event("run_ended", exit_code=code, failure_share=share)
         metrics = self.metrics(code, counts)
         line = metrics.to_json_line()
-        self.night.warehouse.write_report(
-            self.night.commits[-1].run_id, {METRICS_FILE: line.encode() + b"\n"}
-        )
-        self._write(metrics)
         print(line, flush=True)
+        last = self.night.commits[-1].run_id
+        with _or_a_warning("the metrics could not be written"):
+            self.night.warehouse.write_report(last, {METRICS_FILE: line.encode() + b"\n"})
+            self._write(metrics)
         if counts.drift.videos is not None and counts.drift.videos.is_beyond_chance:
             say(
                 "warning: tonight's scores differ from those of earlier nights by more than chance "
@@ -69,9 +71,9 @@ class Ending:
             )
         if failed:
             say(
-                f"warning: {share:.1%} of the videos failed, more than run.failures_ratio = "
-                f"{most:.1%}; framejury runs show {self.night.commits[-1].run_id} "
-                f"--warehouse {self.night.warehouse.location.uri} lists them"
+                f"warning: {share:.1%} of the videos failed that had not before, more than "
+                f"run.failures_ratio = {most:.1%}; they are listed by: framejury runs show "
+                f"{self.night.commits[-1].run_id} --warehouse {self.night.warehouse.location.uri}"
             )
         return code
 
@@ -112,13 +114,25 @@ def told(night: Night, args: argparse.Namespace) -> Iterator[Ending]:
         except BaseException as error:
             code = exit_code_of(error)
             logs.fault("run_ended", error)
-            # The first fault is the one to tell.
+            # The first fault is the one to tell. A run that was refused leaves the figures of the
+            # one that works.
             with suppress(OSError, FramejuryError):
-                ending._write(ending.metrics(code))
+                if not isinstance(error, LockError) or night.began is not None:
+                    ending._write(ending.metrics(code))
             with suppress(OSError, FramejuryError):
                 _keep(log, ending)
             raise
-        _keep(log, ending)
+        with _or_a_warning("the log could not be stored"):
+            _keep(log, ending)
+
+
+@contextmanager
+def _or_a_warning(what: str) -> Iterator[None]:
+    """The night is committed: what is only told about it must not make it fail."""
+    try:
+        yield
+    except (OSError, FramejuryError) as error:
+        say(f"warning: {what}: {error}", "not_told", logging.WARNING)
 
 
 def _keep(log: Path, ending: Ending) -> None:

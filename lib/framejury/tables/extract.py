@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import shutil
 import tempfile
@@ -106,9 +107,10 @@ class ShippedBundle:
 def ship_bundle(spark: SparkSession, directory: Path, model_id: str) -> ShippedBundle:
     """Send the bundle to the executors with the job (once a machine, unpacked there)."""
     name = f"bundle-{model_id}"
-    packed = shutil.make_archive(
-        str(Path(tempfile.mkdtemp(prefix="framejury-")) / name), "zip", str(directory)
-    )
+    # Executors that come later fetch it from here, so it stays until this process ends.
+    folder = tempfile.mkdtemp(prefix="framejury-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    packed = shutil.make_archive(str(Path(folder) / name), "zip", str(directory))
     spark.sparkContext.addArchive(f"{packed}#{name}")
     return ShippedBundle(name)
 

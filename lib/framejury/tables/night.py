@@ -22,7 +22,7 @@ from framejury.metrics.run import RunCounts
 from framejury.model.manifest import Bundle
 from framejury.rows import ExaminePlan
 from framejury.rule import Rule, rule_facts
-from framejury.schemas import Reason
+from framejury.schemas import FAILURE_STATUSES, Reason
 from framejury.settings import Settings
 from framejury.storage import Location
 from framejury.tables.extract import ShippedBundle, ship_bundle, write_examined
@@ -71,7 +71,8 @@ class Night:
     def phase(self, name: str) -> Iterator[None]:
         """Time a phase; of several of one name the sum."""
         started_s = time.monotonic()
-        say(f"[{name}]", "phase_started")
+        logs.event("phase_started", phase=name)
+        say(f"[{name}]")
         yield
         took_s = time.monotonic() - started_s
         logs.event("phase_ended", phase=name, seconds=round(took_s, 3))
@@ -131,7 +132,7 @@ def stamped(videos: pa.Table, run: Run) -> pa.Table:
 
 def report(night: Night, videos: DataFrame) -> Location:
     """Report on every video of the archive, not only on those judged this night."""
-    with night.phase("report"):
+    with logs.bound(run_id=night.commits[-1].run_id), night.phase("report"):
         verdicts = night.store.latest("verdicts").cache()
         last = night.commits[-1]
         facts = last.facts | {"seconds": night.seconds, "statuses": dict(statuses(night))}
@@ -173,6 +174,7 @@ def counts_of(night: Night, in_archive: int | None) -> RunCounts:
         videos_in_archive=in_archive,
         planned=added("planned"),
         statuses=added("statuses"),
+        failed_again=sum(row["failed_again"] for row in rows),
         verdicts=added("verdicts"),
         faces_found=sum(row["faces_found"] for row in rows),
         faces_scored=sum(row["faces_scored"] for row in rows),
@@ -233,6 +235,7 @@ def _work(
             videos_in_archive=None if snapshot is None else snapshot.num_rows,
             planned=plan.reasons,
             statuses=outcome,
+            failed_again=_failed_again(planned, written),
             verdicts=count_by(written, "verdict"),
             faces_scored=_total(written, "faces_scored"),
             **spent,
@@ -263,6 +266,12 @@ def _spent(extractions: DataFrame) -> dict[str, Any]:
         "videos_wall_s": float(_total(extractions, "wall_s")),
         "read_bytes": int(_total(extractions, "bytes")),
     }
+
+
+def _failed_again(planned: DataFrame, verdicts: DataFrame) -> int:
+    tried = planned.where(F.col(REASON) == Reason.RETRIED.value).select("video_id")
+    failed = verdicts.where(F.col("status").isin([status.value for status in FAILURE_STATUSES]))
+    return tried.join(failed, on="video_id", how="left_semi").count()
 
 
 def _total(rows: DataFrame, column: str) -> Any:

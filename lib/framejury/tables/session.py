@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
@@ -41,6 +41,9 @@ def spark_session(app: str) -> Iterator[SparkSession]:
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         raise SetupError("no Java found; Spark needs Java 17 or newer (framejury doctor says how)")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        # spark-submit's JVM runs already; before we are connected, SparkConf knows nothing of it.
+        SparkContext._ensure_initialized()
     given = SparkConf()
     builder = SparkSession.builder.appName(app)
     # Heeded only where this process starts the JVM; under spark-submit it runs already.

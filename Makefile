@@ -52,7 +52,8 @@ types: setup ## Types: mypy --strict
 
 .PHONY: test-unit
 test-unit: setup ## Unit tests, without a JVM and without training
-	@bin/timed.sh test-unit $(PYTEST) -n 2 --dist loadscope tests/unit tests/fuzz
+	@bin/timed.sh test-unit $(PYTEST) -n 2 --dist loadscope tests/unit
+	@bin/timed.sh test-fuzz $(PYTEST) -n 2 tests/fuzz
 
 .PHONY: test-training
 test-training: setup ## Training a network and exporting it, with TensorFlow

@@ -5,14 +5,17 @@ Runs in the child process of `framejury.examiner`. No Spark, no TensorFlow.
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import pkgutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pyarrow as pa
@@ -24,6 +27,8 @@ from framejury.faces.detect import Detector, make_detector
 from framejury.faces.follow import FaceFinder
 from framejury.faces.person import assign_persons
 from framejury.media.decode import VideoFile
+from framejury.media.picture import Picture
+from framejury.media.signatures import VideoSource
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.packing import FRAME_S, OPEN_S, READ_S_A_BYTE
@@ -43,6 +48,8 @@ from framejury.settings import Settings
 
 _OVERHEAD_RATIO = 0.1
 """Of a segment's work, what opening the file once more for it may take."""
+_NO_MEMORY = "asks for more memory than limits.memory_bytes leaves"
+"""What is really needed, or what a damaged header makes libav ask for."""
 
 
 @dataclass
@@ -76,6 +83,24 @@ class Toolbox:
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
 
+def load_the_rest(tools: Toolbox) -> None:
+    """Have the libraries load what they load on first use: after this the child opens no file."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.startswith(("av.datasets", "av.__main__")):
+            importlib.import_module(module.name)
+    importlib.import_module("numpy.random")
+    frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
+    sampled = SampledFrame(0, 0.0, Picture(frame.reformat(format="yuv420p")), True)
+    faces: list[ExaminedFace] = []
+    look = _Look(tools, faces)
+    look.at(sampled)
+    look.keep(sampled, 0, DetectedFace(Box(40.0, 40.0, 90.0, 90.0), 1.0, None))
+    look.finish()
+    row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
+    rows = [row, *_face_rows(Examined({}, faces), row, tools, "")]
+    to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
+
+
 @dataclass(frozen=True)
 class ExaminedFace:
     """A face without its picture; `crop` is the stored image file, when kept."""
@@ -97,11 +122,13 @@ class Examined:
     faces: list[ExaminedFace]
 
 
-def examine_video(path: Path, key: str, tools: Toolbox, segment: Segment | None = None) -> Examined:
+def examine_video(
+    source: VideoSource, key: str, tools: Toolbox, segment: Segment | None = None
+) -> Examined:
     """Decode, detect, crop and score one local file, in this process.
 
     Args:
-        path: the file.
+        source: the file: its path, or a descriptor of it.
         key: what makes random sampling differ between videos (the `video_id`).
         tools: detector, network, settings.
         segment: only these of the frames that the whole video's plan looks at.
@@ -114,7 +141,7 @@ def examine_video(path: Path, key: str, tools: Toolbox, segment: Segment | None 
     facts: dict[str, Any] = {"frames_decoded": 0, "frames_sampled": 0, "faces_found": 0}
     faces: list[ExaminedFace] = []
     try:
-        with VideoFile(path, tools.settings.limits, tools.settings.scoring.threads) as video:
+        with VideoFile(source, tools.settings.limits, tools.settings.scoring.threads) as video:
             size = video.facts.coded_size
             facts |= {
                 "container": video.facts.container,
@@ -144,7 +171,7 @@ def examine_video(path: Path, key: str, tools: Toolbox, segment: Segment | None 
         facts |= {"status": error.status.value, "error": str(error), "faces_found": 0}
     except MemoryError:
         faces.clear()
-        facts |= {"status": Status.CRASHED.value, "error": "out of limits.memory_bytes"}
+        facts |= {"status": Status.CRASHED.value, "error": _NO_MEMORY}
     facts["faces_kept"] = len(faces)
     facts["wall_s"] = time.perf_counter() - started_s
     facts["cpu_s"] = time.process_time() - started_cpu_s
@@ -155,15 +182,14 @@ def serve(setup: Mapping[str, Any]) -> Any:
     """The child's handler: requests of `Examiner` in, Arrow IPC bytes out."""
     plan = ExaminePlan(**setup)
     tools = Toolbox.load(plan)
+    load_the_rest(tools)
     model_id = tools.scorer.bundle.model_id if tools.scorer is not None else None
 
     def handle(request: dict[str, Any]) -> bytes:
         if request.get("survey"):
-            return json.dumps(
-                survey_video(Path(request["path"]), request["video_id"], tools)
-            ).encode()
+            return json.dumps(survey_video(request["file"], request["video_id"], tools)).encode()
         segment = Segment(**request["segment"]) if request.get("segment") else None
-        examined = examine_video(Path(request["path"]), request["video_id"], tools, segment)
+        examined = examine_video(request["file"], request["video_id"], tools, segment)
         modified_at = request["modified_at"]
         job = VideoJob(
             request["video_id"],
@@ -187,14 +213,15 @@ def serve(setup: Mapping[str, Any]) -> Any:
     return handle
 
 
-def survey_video(path: Path, key: str, tools: Toolbox) -> dict[str, Any]:
+def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
     """What a long video would cost and where it may be cut; its headers are read, no frame.
 
     Each segment reads the headers again, so in a very large file segments are longer than
     `spark.segment_s`, and that stays a small part of their work.
 
     Args:
-        path, key, tools: as in `examine_video`.
+        file: descriptor of the file.
+        key, tools: as in `examine_video`.
 
     Returns:
         `segments`: a list of {`first`, `stop`, `cost_s`}, in order of time.
@@ -202,9 +229,9 @@ def survey_video(path: Path, key: str, tools: Toolbox) -> dict[str, Any]:
     Raises:
         MediaError: it cannot be opened.
     """
-    with VideoFile(path, tools.settings.limits) as video:
+    with VideoFile(file, tools.settings.limits) as video:
         ranks = video.choose(tools.settings.sampling, key)
-        open_s = OPEN_S + READ_S_A_BYTE * path.stat().st_size
+        open_s = OPEN_S + READ_S_A_BYTE * os.fstat(file).st_size
         most_s = max(tools.settings.spark.segment_s, open_s / _OVERHEAD_RATIO)
         segments = video.segments(ranks, most_s, FRAME_S)
     return {
@@ -229,26 +256,30 @@ class _Look:
 
     def at(self, frame: SampledFrame) -> int:
         """How many faces the frame shows, before the choice."""
-        crops, scorer = self._tools.settings.crops, self._tools.scorer
         found = self._finder.find(frame)
         for face_index, face in enumerate(found.faces):
-            region = crop_region(
-                face.box, frame.picture.size, crops.margin_ratio, crops.shape, crops.shift_ratio
-            )
-            crop = limited(frame.picture.part(region), crops.max_side_px)
-            stored = None
-            if self._tools.keep_crops:
-                stored = encode_crop(crop, crops.format, crops.jpeg_quality)
-            examined = ExaminedFace(
-                frame.frame_index, frame.pts_s, face_index, face, region, stored, None
-            )
-            if scorer is None:
-                self._faces.append(examined)
-            else:
-                self._waiting.append((examined, crop))
-                if len(self._waiting) == scorer.batch_size:
-                    self.finish()
+            self.keep(frame, face_index, face)
         return len(found.boxes)
+
+    def keep(self, frame: SampledFrame, face_index: int, face: DetectedFace) -> None:
+        """Crop a face, and have it scored when enough of them wait."""
+        crops, scorer = self._tools.settings.crops, self._tools.scorer
+        region = crop_region(
+            face.box, frame.picture.size, crops.margin_ratio, crops.shape, crops.shift_ratio
+        )
+        crop = limited(frame.picture.part(region), crops.max_side_px)
+        stored = None
+        if self._tools.keep_crops:
+            stored = encode_crop(crop, crops.format, crops.jpeg_quality)
+        examined = ExaminedFace(
+            frame.frame_index, frame.pts_s, face_index, face, region, stored, None
+        )
+        if scorer is None:
+            self._faces.append(examined)
+        else:
+            self._waiting.append((examined, crop))
+            if len(self._waiting) == scorer.batch_size:
+                self.finish()
 
     def finish(self) -> None:
         """Score the crops that wait."""

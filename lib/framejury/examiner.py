@@ -1,48 +1,50 @@
 """Fetch a video, hash it, have it examined; for Spark's workers and `framejury scan`.
 
 The decoding, detection and scoring happen in a child process (`framejury.examine`), so this
-side loads none of their libraries and survives whatever a file does to them.
+side loads none of their libraries and survives whatever a file does to them. What the child
+answers is checked before it is believed: a file may have taken it over.
 """
 
 from __future__ import annotations
 
-import json
+import re
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 
+from framejury.answers import DistrustError, Survey, checked, survey_of
 from framejury.config import settings_from
 from framejury.errors import MediaError
-from framejury.media.fetch import KnownContent, local_copy
+from framejury.media.fetch import KnownContent, LocalCopy, local_copy
+from framejury.media.jail import Jail
 from framejury.media.sandbox import (
     Sandbox,
+    SandboxCpuTimeError,
     SandboxCrashError,
     SandboxHandlerError,
     SandboxTimeoutError,
 )
-from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob, extraction_row, from_ipc
+from framejury.rows import ROWS, ExaminePlan, VideoJob, extraction_row
 from framejury.schemas import Status
 from framejury.segments import staged
 
 _CHILD = "framejury.examine:serve"
-
-
-@dataclass(frozen=True)
-class Survey:
-    """Where a long video may be cut.
-
-    Attributes:
-        content_id: SHA-256 of the file, hex.
-        segments: in order of time, one at least.
-        costs_s: estimated seconds on one core, of each segment.
-    """
-
-    content_id: str
-    segments: tuple[Segment, ...]
-    costs_s: tuple[float, ...]
+_CHILD_FAILED = (
+    SandboxTimeoutError,
+    SandboxCpuTimeError,
+    SandboxCrashError,
+    SandboxHandlerError,
+)
+_LEAST_S = 1e-3
+_LONGEST_BRIEF = 500
+_NO_MEMORY = re.compile(
+    # Python and PyAV; OpenCV; C++, in ONNX Runtime too; its arena
+    "MemoryError|Insufficient memory|bad_alloc|Failed to allocate memory"
+)
 
 
 class Examiner:
@@ -53,19 +55,39 @@ class Examiner:
         gpu: which one the child may use (as in `CUDA_VISIBLE_DEVICES`), where `plan.device`
             is cuda.
 
-    Raises (from `examine` and `survey`):
+    Raises (from `examine`, `survey` and `jail`):
         RuntimeError: the child cannot start, as with a missing bundle or a GPU that is not
             usable; a fault of the run.
+        SetupError: `limits.jail` is require, and the kernel lacks a part.
     """
 
     def __init__(self, plan: ExaminePlan, gpu: str | None = None) -> None:
         self._plan = plan
         self._settings = settings_from(plan.settings)
+        limits = self._settings.limits
         # Before any library loads, for CUDA looks at it once.
         environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         self._sandbox = Sandbox(
-            _CHILD, asdict(plan), self._settings.limits.memory_bytes, environment
+            _CHILD,
+            asdict(plan),
+            limits.memory_bytes,
+            environment,
+            policy=limits.jail,
+            opens_files=plan.device == "cuda",
         )
+        self._left_s = limits.timeout_s
+
+    @property
+    def starts(self) -> int:
+        """How many child processes were started; one, where no video has cost its own."""
+        return self._sandbox.starts
+
+    def jail(self) -> Jail:
+        """How far the child is locked up: which layers are in force, which are lacking and why.
+
+        Starts the child where there is none.
+        """
+        return self._sandbox.jail()
 
     def survey(self, job: VideoJob) -> Survey | None:
         """Where the video may be cut; None when that cannot be told, whatever the reason.
@@ -73,46 +95,42 @@ class Examiner:
         Examining it without a survey then gives it its status.
         """
         try:
-            with local_copy(job.uri, self._settings.limits.bytes) as copy:
+            with self._fetched(job, None) as copy:
                 if copy.size_bytes != job.size_bytes:
                     return None  # it changed after it was listed
-                request = _request(job, copy.path, copy.size_bytes, copy.content_id)
-                answer = self._sandbox.call(
-                    request | {"survey": True}, self._settings.limits.timeout_s
-                )
-                content_id = copy.content_id
-        except (MediaError, SandboxTimeoutError, SandboxCrashError, SandboxHandlerError):
+                answer = self._ask(job, copy, {"survey": True})
+            return survey_of(answer, copy.content_id)
+        except (MediaError, DistrustError, *_CHILD_FAILED):
             return None
-        found = json.loads(answer)["segments"]
-        return Survey(
-            content_id,
-            tuple(Segment(i, part["first"], part["stop"]) for i, part in enumerate(found)),
-            tuple(part["cost_s"] for part in found),
-        )
 
     def examine(self, job: VideoJob) -> pa.RecordBatch:
         """The rows of one video (schema `ROWS`): one of `extractions`, and its faces.
 
         Of a segment the same rows, addressed to the staging table (`segments.SEGMENTS`).
+
+        Raises (beside those above):
+            ScratchError: this machine cannot take the file in; another one may.
         """
         started_s = time.perf_counter()
+        row = extraction_row(job, self._plan.run_id, self._settings)
         try:
-            with local_copy(job.uri, self._settings.limits.bytes, _known(job)) as copy:
-                request = _request(job, copy.path, copy.size_bytes, copy.content_id)
-                answer = self._sandbox.call(request, self._settings.limits.timeout_s)
-            return from_ipc(answer)
+            with self._fetched(job, _known(job)) as copy:
+                answer = self._ask(job, copy)
+            row |= {"bytes": _size_bytes(job, copy), "content_id": copy.content_id}
+            batch = checked(answer, row, job)
+            if batch["status"][0].as_py() == Status.CRASHED.value:
+                self._sandbox.close()  # out of memory: the next video gets a fresh child
+            return batch
         except MediaError as error:
             status, message = error.status, str(error)
-        except SandboxTimeoutError:
-            status = Status.TIMEOUT
-            message = f"longer than limits.timeout_s = {self._settings.limits.timeout_s:g} seconds"
-        except SandboxCrashError as error:
-            status, message = Status.CRASHED, str(error)
-        except SandboxHandlerError as error:
-            # No library names all the ways it fails on a hostile file; one must not end a run.
-            status, message = Status.CRASHED, "the decoding process failed: " + _brief(error)
-        row = extraction_row(job, self._plan.run_id, self._settings)
+        except DistrustError as error:
+            self._sandbox.close()
+            status, message = Status.CRASHED, f"the decoding process gave no sound answer: {error}"
+        except _CHILD_FAILED as error:
+            status, message = self._end_of(error)
         row |= {
+            "bytes": job.size_bytes,
+            "content_id": None,
             "status": status.value,
             "error": message,
             "wall_s": time.perf_counter() - started_s,
@@ -120,6 +138,39 @@ class Examiner:
         if job.segment is not None:
             row = staged(row, job.segment)
         return pa.RecordBatch.from_pylist([row], schema=ROWS)
+
+    @contextmanager
+    def _fetched(self, job: VideoJob, known: KnownContent | None) -> Iterator[LocalCopy]:
+        limits, started_s = self._settings.limits, time.monotonic()
+        with local_copy(job.uri, limits.bytes, known, limits.timeout_s) as copy:
+            self._left_s = max(limits.timeout_s - (time.monotonic() - started_s), _LEAST_S)
+            yield copy
+
+    def _ask(self, job: VideoJob, copy: LocalCopy, more: Mapping[str, Any] | None = None) -> bytes:
+        """The child's answer, within what fetching has left of the time."""
+        limits = self._settings.limits
+        cpu_s = limits.cpu_s or limits.timeout_s * self._settings.scoring.threads
+        request = _request(job, copy) | dict(more or {})
+        return self._sandbox.call(request, self._left_s, cpu_s=cpu_s, file=copy.file)
+
+    def _end_of(self, error: Exception) -> tuple[Status, str]:
+        """What becomes of a video whose child failed."""
+        limits = self._settings.limits
+        if isinstance(error, SandboxTimeoutError):
+            return Status.TIMEOUT, f"longer than limits.timeout_s = {limits.timeout_s:g} seconds"
+        if isinstance(error, SandboxCpuTimeError):
+            cpu_s = limits.cpu_s or limits.timeout_s * self._settings.scoring.threads
+            name = "limits.timeout_s, of each thread," if limits.cpu_s is None else "limits.cpu_s"
+            return Status.TIMEOUT, f"more CPU time than {name} = {cpu_s:g} seconds"
+        if isinstance(error, SandboxHandlerError | SandboxCrashError) and _NO_MEMORY.search(
+            str(error)
+        ):
+            self._sandbox.close()  # who knows what it holds on to
+            return Status.CRASHED, f"more memory than limits.memory_bytes leaves: {_brief(error)}"
+        if isinstance(error, SandboxHandlerError):
+            # No library names all the ways it fails on a hostile file; one must not end a run.
+            return Status.CRASHED, "the decoding process failed: " + _brief(error)
+        return Status.CRASHED, str(error)
 
     def close(self) -> None:
         """End the child process."""
@@ -132,20 +183,24 @@ def _known(job: VideoJob) -> KnownContent | None:
     return KnownContent(job.size_bytes, job.content_id)
 
 
-def _request(job: VideoJob, path: Path, size_bytes: int, content_id: str) -> dict[str, Any]:
+def _size_bytes(job: VideoJob, copy: LocalCopy) -> int:
+    return job.size_bytes if job.size_bytes is not None else copy.size_bytes
+
+
+def _request(job: VideoJob, copy: LocalCopy) -> dict[str, Any]:
     return {
-        "path": str(path),
         "uri": job.uri,
         "video_id": job.video_id,
-        "size_bytes": job.size_bytes if job.size_bytes is not None else size_bytes,
+        "size_bytes": _size_bytes(job, copy),
         "modified_at": None if job.modified_at is None else job.modified_at.isoformat(),
-        "content_id": content_id,
+        "content_id": copy.content_id,
         "segment": None if job.segment is None else asdict(job.segment),
     }
 
 
-def _brief(error: SandboxHandlerError) -> str:
-    """What was raised and where, of a traceback."""
+def _brief(error: Exception) -> str:
+    """What was raised and where, of a traceback; else what it says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     places = [line for line in lines if line.startswith("File ")]
-    return "; ".join([lines[-1], *places[-1:]])
+    said = "; ".join([*lines[-1:], *places[-1:]])
+    return "".join(letter if letter.isprintable() else "?" for letter in said[:_LONGEST_BRIEF])

@@ -36,7 +36,8 @@ STATUS_MEANING = {
     Status.NOT_VIDEO: "the file is not media, or has no moving picture (audio only)",
     Status.UNREADABLE: "a video by its header, and no frame of it could be decoded",
     Status.TOO_LARGE: "beyond a limit of `limits.*`",
-    Status.TIMEOUT: "the decoder ran longer than `limits.timeout_s`",
+    Status.TIMEOUT: "fetching and decoding took longer than `limits.timeout_s`, or more processor "
+    "time than `limits.cpu_s`",
     Status.CRASHED: "the decoder's process died (a crash or the memory limit) or failed on it",
     Status.MISSING: "no longer in the archive, or gone when it was opened",
     Status.NOT_SCORED: "in `videos`, and not yet extracted or scored by this model",

@@ -189,7 +189,7 @@ def test_a_file_that_changes_under_way_is_tried_again(
     row = {
         **dict.fromkeys(VIDEOS.names, "x"),
         **{"video_id": "long", "uri": str(path), "bytes": path.stat().st_size},
-        **{"modified_at": NOW, "group_keys": ["x"]},
+        **{"modified_at": NOW, "missing_since": None, "group_keys": ["x"]},
     }
     videos = spark.createDataFrame(pa.Table.from_pylist([row], schema=VIDEOS))
     run = world.warehouse.begin("extract", NOW)

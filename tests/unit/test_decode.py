@@ -502,3 +502,79 @@ def test_longer_than_the_limit(tmp_path: Path) -> None:
     status, message = status_of(path, LimitSettings(duration_s=11))
     assert status is Status.TOO_LARGE
     assert "12 s" in message and "limits.duration_s is 11" in message
+
+
+# ---------------------------------------------------------------- limits, and open files
+
+
+def test_an_open_file_is_read_as_its_path_is(tmp_path: Path) -> None:
+    """From its start, whatever was read of it before, and twice: to list and to decode."""
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES)
+    expected = numbers(decode(path).frames)
+    with path.open("rb") as file:
+        path.unlink()
+        file.seek(1000)
+        for _ in range(2):
+            with VideoFile(file.fileno(), LimitSettings()) as video:
+                found = list(video.frames(video.choose(EVERY, "key")))
+            assert numbers(found) == expected
+
+
+def test_an_open_file_that_is_no_video(tmp_path: Path) -> None:
+    for name, status in (("text", Status.NOT_VIDEO), ("no moov", Status.UNREADABLE)):
+        path = tmp_path / name
+        if name == "text":
+            clips.write_text(path)
+        else:
+            clips.write_clip(tmp_path / "a.mp4", FRAMES)
+            whole = (tmp_path / "a.mp4").read_bytes()
+            path.write_bytes(whole[: clips.mp4_boxes(whole)["moov"].start])
+        with path.open("rb") as file:
+            file.read()
+            with pytest.raises(MediaError) as caught:
+                VideoFile(file.fileno(), LimitSettings())
+        assert caught.value.status is status
+
+
+def write_streams(path: Path, count: int) -> Path:
+    """A clip with `count` streams: one of pictures, the others of sound."""
+    with av.open(str(path), "w") as output:
+        picture = output.add_stream("mpeg4", rate=25)
+        assert isinstance(picture, av.VideoStream)
+        picture.height, picture.width, picture.pix_fmt = 96, 128, "yuv420p"
+        for _ in range(count - 1):
+            output.add_stream("pcm_s16le", rate=8000)
+        for number, image in enumerate(FRAMES[:3]):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(picture.encode(frame))
+        output.mux(picture.encode(None))
+    return path
+
+
+def test_more_streams_than_allowed_are_too_large(tmp_path: Path) -> None:
+    path = write_streams(tmp_path / "a.mkv", 6)
+    status, words = status_of(path, LimitSettings(streams=5))
+    assert status is Status.TOO_LARGE and "6 streams, limits.streams is 5" in words
+    assert len(decode(path, limits=LimitSettings(streams=6)).frames) == 3
+    assert status_of(write_streams(tmp_path / "b.mkv", 200))[0] is Status.TOO_LARGE
+
+
+def test_more_frames_than_allowed_are_too_large(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES)
+    status, words = status_of(path, LimitSettings(frames=35))
+    assert status is Status.TOO_LARGE and "limits.frames = 35" in words
+    assert len(decode(path, limits=LimitSettings(frames=36)).frames) == 36
+
+
+def test_a_header_that_lies_about_the_size_is_not_believed(tmp_path: Path) -> None:
+    """Neither a large one, nor a small one before pictures that are beyond the limit."""
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES[:6])
+    whole = bytearray(path.read_bytes())
+    at = whole.index(b"avc1", whole.index(b"stsd")) + 28
+    for height, width in ((65535, 65535), (0, 0), (2, 2)):
+        whole[at : at + 4] = width.to_bytes(2, "big") + height.to_bytes(2, "big")
+        path.write_bytes(whole)
+        assert decode(path).facts.coded_size == SIZE
+        status, words = status_of(path, LimitSettings(frame_px=96 * 128 - 1))
+        assert status is Status.TOO_LARGE and "128 x 96" in words

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +20,8 @@ from framejury.config import settings_from
 from framejury.examine import Toolbox, examine_video
 from framejury.examiner import Examiner
 from framejury.faces.crop import decode_crop
-from framejury.media.sandbox import SandboxHandlerError
+from framejury.media import fetch
+from framejury.media.sandbox import Sandbox, SandboxHandlerError
 from framejury.model.bundle import framed_for
 from framejury.model.manifest import Bundle
 from framejury.records import Size
@@ -235,7 +239,7 @@ def test_an_unforeseen_exception_ends_one_video_not_the_run(
         '  File "decode.py", line 7, in frames\n    x\nValueError: no such pixel format\n'
     )
 
-    def fail(*_: object) -> bytes:
+    def fail(*_: object, **__: object) -> bytes:
         raise SandboxHandlerError(traceback)
 
     examiner = Examiner(plan())
@@ -244,6 +248,11 @@ def test_an_unforeseen_exception_ends_one_video_not_the_run(
     assert row["status"] == Status.CRASHED
     assert "ValueError: no such pixel format" in row["error"]
     assert 'File "decode.py", line 7' in row["error"] and "\n" not in row["error"]
+    traceback = f"ValueError: \x1b[2J{'a' * 10_000}"
+    (row,) = rows_of(examiner, face_clip)
+    assert row["error"].isprintable() and len(row["error"]) < 600
+    traceback = ""
+    assert rows_of(examiner, face_clip)[0]["status"] == Status.CRASHED
 
 
 def test_out_of_memory_is_a_crash(
@@ -325,3 +334,180 @@ def test_crops_are_framed_as_the_bundle_learned_them(bundle: Bundle) -> None:
     assert (framed.crops.margin_ratio, framed.crops.shape) == (0.3, "square")
     assert framed.crops.format == "png"
     assert framed.sampling == asked.sampling
+
+
+# ---------------------------------------------------------------- hostile files
+
+
+HOSTILE = """
+import os, socket, time
+
+def burn():
+    while True:
+        pass
+
+def sleep():
+    time.sleep(600)
+
+def allocate():
+    kept = bytearray(2**31)
+
+def crash():
+    os.kill(os.getpid(), 11)
+
+ACTS = {
+    "burn": burn, "sleep": sleep, "allocate": allocate, "crash": crash,
+    "connect": socket.socket,
+    "exec": lambda: os.execv("/bin/true", ["true"]),
+    "fork": os.fork,
+    "read": lambda: open("/etc/passwd").read(),
+    "environ": lambda: open(f"/proc/{os.getppid()}/environ").read(),
+}
+
+def serve(setup):
+    def handle(request):
+        act = request["uri"].rpartition("/")[2].removesuffix(".mp4")
+        if act == "lie":
+            return b"I am a row"
+        return ACTS[act]()
+    return handle
+"""
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the child do what a file that took it over might."""
+    (tmp_path / "hostile_child.py").write_text(HOSTILE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("framejury.examiner._CHILD", "hostile_child:serve")
+
+
+@pytest.mark.parametrize(
+    ("act", "ends"),
+    [
+        ("burn", (Status.TIMEOUT, "more CPU time than limits.cpu_s = 0.5 seconds", True)),
+        ("sleep", (Status.TIMEOUT, "longer than limits.timeout_s = 2 seconds", True)),
+        (
+            "allocate",
+            (Status.CRASHED, "more memory than limits.memory_bytes leaves: MemoryError", True),
+        ),
+        ("crash", (Status.CRASHED, "died of SIGSEGV", True)),
+        ("connect", (Status.CRASHED, "tried what its jail forbids", True)),
+        ("exec", (Status.CRASHED, "tried what its jail forbids", True)),
+        ("fork", (Status.CRASHED, "tried what its jail forbids", True)),
+        ("read", (Status.CRASHED, "PermissionError", False)),
+        ("environ", (Status.CRASHED, "PermissionError", False)),
+        ("lie", (Status.CRASHED, "no sound answer", True)),
+    ],
+)
+def test_what_a_file_may_do_ends_with_its_own_status(
+    hostile: None, tmp_path: Path, act: str, ends: tuple[Status, str, bool]
+) -> None:
+    status, words, fresh = ends
+    timeout_s = 2 if act == "sleep" else 120
+    examiner = Examiner(plan(limits={"timeout_s": timeout_s, "cpu_s": 0.5, "memory_bytes": 2**29}))
+    lacking = examiner.jail().lacking
+    if "seccomp" in lacking and act in ("connect", "exec", "fork", "read", "environ"):
+        pytest.skip(f"no filter of system calls here: {lacking['seccomp']}")
+    path = tmp_path / f"{act}.mp4"
+    path.write_bytes(b"a file")
+    for _ in range(2):
+        (row,) = rows_of(examiner, path)
+        assert row["status"] == status and words in row["error"]
+    assert examiner.starts == (2 if fresh else 1)
+    examiner.close()
+
+
+def test_fetching_counts_towards_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, face_clip: Path
+) -> None:
+    examiner = Examiner(plan(detection={"detector": "haar"}, limits={"timeout_s": 5}))
+    original = fetch._Fetch._fetched
+
+    def slow(self: Any) -> Any:
+        time.sleep(4.99)
+        return original(self)
+
+    monkeypatch.setattr(fetch._Fetch, "_fetched", slow)
+    (row,) = rows_of(examiner, face_clip)
+    examiner.close()
+    assert row["status"] == Status.TIMEOUT and "limits.timeout_s = 5" in row["error"]
+
+
+def test_a_file_that_never_comes_is_a_timeout(
+    monkeypatch: pytest.MonkeyPatch, face_clip: Path
+) -> None:
+    examiner = Examiner(plan(limits={"timeout_s": 0.2}))
+    release = threading.Event()
+    monkeypatch.setattr(fetch._Fetch, "_fetched", lambda self: release.wait(60))
+    (row,) = rows_of(examiner, face_clip, size_bytes=9)
+    release.set()
+    assert row["status"] == Status.TIMEOUT and row["bytes"] == 9
+    assert "reading it takes longer than limits.timeout_s = 0.2 s" in row["error"]
+    assert examiner.starts == 0
+
+
+def test_a_full_disk_ends_the_task_not_the_video(
+    monkeypatch: pytest.MonkeyPatch, face_clip: Path
+) -> None:
+    def full(self: Any) -> Any:
+        raise fetch.ScratchError("No space left on device")
+
+    monkeypatch.setattr(fetch._Fetch, "_fetched", full)
+    with pytest.raises(fetch.ScratchError):
+        Examiner(plan()).examine(VideoJob("video-1", str(face_clip)))
+
+
+def test_a_file_that_changes_under_the_decoder_is_not_judged(
+    examiner: Examiner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(12))
+    original = examiner._sandbox.call
+
+    def cut(*args: Any, **kwargs: Any) -> bytes:
+        answer = original(*args, **kwargs)
+        os.truncate(path, 5000)
+        return answer
+
+    monkeypatch.setattr(examiner._sandbox, "call", cut)
+    (row,) = rows_of(examiner, path, size_bytes=7)
+    assert row["status"] == Status.UNREADABLE and "changed while it was read" in row["error"]
+    assert row["faces_kept"] == 0
+
+
+def test_after_running_out_of_memory_the_child_is_a_fresh_one(tmp_path: Path) -> None:
+    examiner = Examiner(plan(detection={"detector": "haar"}, limits={"memory_bytes": 2**28}))
+    large = clips.write_clip(
+        tmp_path / "a.mp4", clips.plain_frames(3, Size(4320, 7680)), bframes=0, gop=1
+    )
+    (row,) = rows_of(examiner, large)
+    assert row["status"] == Status.CRASHED and "limits.memory_bytes" in row["error"]
+    small = clips.write_clip(tmp_path / "b.mp4", clips.plain_frames(3, SIZE))
+    assert rows_of(examiner, small)[0]["status"] == Status.NO_FACE
+    assert examiner.starts == 2
+    examiner.close()
+
+
+def test_a_random_choice_needs_nothing_that_is_not_loaded(face_clip: Path) -> None:
+    """NumPy loads its random numbers on first use, and there are no files in the jail."""
+    for mode in ("random", "every_s", "keyframes", "all"):
+        examiner = Examiner(plan(detection={"detector": "haar"}, sampling={"mode": mode}))
+        assert rows_of(examiner, face_clip)[0]["status"] == Status.EXTRACTED
+        examiner.close()
+
+
+def test_the_real_child_is_locked_up_as_far_as_an_empty_one(
+    bundle: Bundle, face_clip: Path
+) -> None:
+    """What libraries start or hold open when they load must not weaken it."""
+    empty = Sandbox("framejury.media.jail:look", {}, 2**28)
+    examiner = Examiner(plan(bundle))
+    assert examiner.jail() == empty.jail()
+    empty.close()
+    assert rows_of(examiner, face_clip)[0]["status"] == Status.EXTRACTED
+    child = examiner._sandbox._child
+    assert child is not None
+    open_now = {str(path.readlink()) for path in Path(f"/proc/{child.pid}/fd").iterdir()}
+    assert {place for place in open_now if place.startswith("/")} == {"/dev/null"}
+    assert len(open_now) == 4
+    examiner.close()

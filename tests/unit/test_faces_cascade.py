@@ -110,3 +110,12 @@ def test_patches_interpolate_and_are_grey_beyond_the_picture():
 
 def _packed(picture):
     return cascade.packed(picture.astype(np.uint8))
+
+
+def test_more_candidates_than_a_crowd_has_are_left_out_the_weakest_first():
+    many = cascade.MOST_CANDIDATES + 500
+    apart = np.arange(many) * 20.0
+    scores = np.linspace(1.0, 0.5, many)
+    boxes = np.stack([apart, apart, apart + 10, apart + 10, scores], axis=1)
+    kept = cascade.suppress(boxes, 0.5, "union")
+    np.testing.assert_array_equal(kept, boxes[: cascade.MOST_CANDIDATES])

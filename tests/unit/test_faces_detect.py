@@ -408,3 +408,35 @@ def test_faces_load_neither_spark_nor_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- pictures made to keep a detector busy ---
+
+
+def test_mtcnn_does_a_bounded_amount_of_work(monkeypatch):
+    """Every cell of the pyramid a candidate, some hundred thousand: few enough are looked at."""
+    seen = []
+    original = mtcnn._run
+
+    def counting(network, pixels, boxes, side_px):
+        seen.append(len(boxes))
+        return original(network, pixels, boxes, side_px)
+
+    monkeypatch.setattr(mtcnn, "_run", counting)
+    monkeypatch.setattr(cascade, "MOST_CANDIDATES", 300)
+    greedy = MtcnnDetector(1, pnet_threshold=0.0, rnet_threshold=0.0, onet_threshold=0.0)
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    (faces,) = greedy.detect([noise])
+    assert len(seen) == 2 and max(seen) <= 300
+    assert 0 < len(faces) <= 300
+
+
+def test_ten_thousand_hits_are_compared_in_a_moment():
+    """As many as Haar gives with no neighbours asked for; all as sure, so the largest stay."""
+    hits = [
+        _face(30.0 * x, 30.0 * y, 10.0 + (x + y) % 10, 20.0) for x in range(100) for y in range(100)
+    ]
+    found = choose_faces(hits, DetectionSettings(threshold=0, min_face_px=20, max_faces=32))
+    assert len(found.boxes) == detect.MOST_FACES
+    assert len(found.faces) == 32
+    assert {box.width for box in found.boxes} == {19.0}

@@ -139,3 +139,14 @@ def test_haar_searches_every_frame_in_full() -> None:
     for at_s in (0.0, 0.04):
         (face,) = finder.find(frame(at_s, scene(0, 0))).faces
         assert face.landmarks is None
+
+
+def test_a_crowd_is_searched_in_full(mtcnn: MtcnnDetector) -> None:
+    """To search around each of many faces costs more than the picture."""
+    counting = Counting(mtcnn)
+    finder = FaceFinder(counting, DetectionSettings(follow_s=0.4, max_faces=1))
+    finder.find(frame(0.0, scene(20.0, 20.0)))
+    finder._known = finder._known * 2
+    finder.find(frame(0.04, scene(20.0, 20.0)))
+    finder.find(frame(0.08, scene(20.0, 20.0)))
+    assert counting.asked == "FFn"

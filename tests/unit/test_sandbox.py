@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,13 +16,14 @@ import pytest
 from framejury.media import sandbox as sandbox_module
 from framejury.media.sandbox import (
     Sandbox,
+    SandboxCpuTimeError,
     SandboxCrashError,
     SandboxHandlerError,
     SandboxTimeoutError,
 )
 
 HANDLERS = """
-import ctypes, json, os, resource, sys, time
+import ctypes, json, os, sys, time
 
 def make(setup):
     def handle(request):
@@ -47,12 +49,53 @@ def make(setup):
             print("noise " * 10000)
             os.write(1, b"raw noise")
             return b"quiet"
-        if act == "limits":
-            return json.dumps([resource.getrlimit(resource.RLIMIT_CORE)[0]]).encode()
+        if act == "burn":
+            started_s = time.process_time()
+            while time.process_time() - started_s < request["cpu_s"]:
+                pass
+            return b"burnt"
+        if act == "say":
+            os.write(2, request["words"].encode())
+            os.abort()
+        if act == "talk":
+            for _ in range(1000):
+                os.write(2, b"blah " * 1000)
+            return b"said"
+        if act == "flood":
+            while True:
+                os.write(2, b"blah " * 1000)
+        if act == "trickle":
+            os.write(int(sys.argv[1]), (1000).to_bytes(8, "big"))
+            while True:
+                os.write(int(sys.argv[1]), b"+")
+                time.sleep(0.001)
+        if act == "started with":
+            return json.dumps(STARTED_WITH).encode()
+        if act == "lie":
+            os.write(int(sys.argv[1]), b"\x7f" * 8)
+            time.sleep(600)
         if act == "close":
             os.closerange(3, 64)
             time.sleep(600)
     return handle
+
+STARTED_WITH = None
+
+def look_around(setup):
+    global STARTED_WITH
+    group = os.fork()
+    if group == 0:
+        os.closerange(0, 64)
+        time.sleep(600)
+    folder = "/proc/self/fd/"
+    names = [name for name in os.listdir(folder) if os.path.lexists(folder + name)]
+    STARTED_WITH = {
+        "files": {name: os.readlink(folder + name) for name in names},
+        "answers": int(sys.argv[1]),
+        "session": os.getsid(0) == os.getpid(),
+        "other": group,
+    }
+    return make(setup)
 
 def broken(setup):
     raise LookupError("no bundle at " + setup["place"])
@@ -148,12 +191,8 @@ def test_a_child_killed_between_calls_is_replaced(box: Sandbox) -> None:
 def test_a_child_that_closes_its_pipe_is_given_up(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = subprocess.Popen.wait
-    monkeypatch.setattr(
-        subprocess.Popen,
-        "wait",
-        lambda self, timeout=None: original(self, 0.2 if timeout == 10 else timeout),
-    )
+    original = sandbox_module.exit_code
+    monkeypatch.setattr(sandbox_module, "exit_code", lambda child: original(child, 0.2))
     with pytest.raises(SandboxCrashError, match="closed its pipe"):
         box.call({"act": "close"}, 60)
     assert works(box)
@@ -186,8 +225,98 @@ def test_no_secret_of_the_parent_is_handed_down(
     assert b'"OMP_NUM_THREADS": "1"' in seen
 
 
-def test_no_core_files(box: Sandbox) -> None:
-    assert box.call({"act": "limits"}, 60) == b"[0]"
+def test_no_open_file_of_the_parent_is_handed_down(handlers: None, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    with secret.open() as file:
+        os.set_inheritable(file.fileno(), True)
+        box = Sandbox("sandbox_handlers:look_around", {}, 2**28)
+        found = json.loads(box.call({"act": "started with"}, 60))
+        box.close()
+    answers = str(found["answers"])
+    kinds = {number: place.partition(":")[0] for number, place in found["files"].items()}
+    assert {kinds.pop("0"), kinds.pop("1"), kinds.pop("2")} == {"socket", "/dev/null", "pipe"}
+    assert kinds.pop(answers) == "pipe"
+    assert kinds == {}
+    assert found["session"]
+
+
+def test_close_ends_what_the_child_started_too(handlers: None) -> None:
+    """Where the kernel lets it start anything: here before it is locked up."""
+    box = Sandbox("sandbox_handlers:look_around", {}, 2**28)
+    other = json.loads(box.call({"act": "started with"}, 60))["other"]
+    assert is_running(other)
+    with pytest.raises(SandboxTimeoutError):
+        box.call({"act": "hang"}, 0.2)
+    assert wait_until_gone(other)
+
+
+def test_what_a_crashed_child_started_ends_too(handlers: None) -> None:
+    box = Sandbox("sandbox_handlers:look_around", {}, 2**28)
+    other = json.loads(box.call({"act": "started with"}, 60))["other"]
+    with pytest.raises(SandboxCrashError):
+        box.call({"act": "exit"}, 60)
+    assert wait_until_gone(other)
+
+
+def test_cpu_time_is_limited_apart_from_the_clock(box: Sandbox) -> None:
+    before = pid_of(box)
+    started_s = time.monotonic()
+    with pytest.raises(SandboxCpuTimeError):
+        box.call({"act": "burn", "cpu_s": 600}, 120, cpu_s=0.5)
+    assert time.monotonic() - started_s < 60
+    assert wait_until_gone(before)
+    assert works(box)
+
+
+def test_each_request_has_its_own_cpu_time(box: Sandbox) -> None:
+    for _ in range(4):  # 2.4 seconds together
+        assert box.call({"act": "burn", "cpu_s": 0.6}, 120, cpu_s=1) == b"burnt"
+    assert box.starts == 1
+
+
+def test_sleeping_takes_no_cpu_time(box: Sandbox) -> None:
+    with pytest.raises(SandboxTimeoutError):
+        box.call({"act": "hang"}, timeout_s=2.5, cpu_s=0.1)
+
+
+def test_the_last_words_of_a_child_are_kept(box: Sandbox) -> None:
+    with pytest.raises(SandboxCrashError, match=r"SIGABRT: what\?\?31m: std::bad_alloc$"):
+        box.call({"act": "say", "words": "terminate\nwhat\x1b\x9b31m: std::bad_alloc\n"}, 60)
+    assert works(box)
+
+
+def test_words_of_an_earlier_request_are_not_the_last_ones(box: Sandbox) -> None:
+    assert box.call({"act": "talk"}, 60) == b"said"
+    with pytest.raises(SandboxCrashError) as caught:
+        box.call({"act": "segfault"}, 60)
+    assert "blah" not in str(caught.value)
+
+
+def test_a_child_that_talks_does_not_wait_to_be_heard(box: Sandbox) -> None:
+    before = pid_of(box)
+    for _ in range(3):
+        assert box.call({"act": "talk"}, 60) == b"said"
+    assert pid_of(box) == before
+
+
+@pytest.mark.parametrize("act", ["flood", "trickle"])
+def test_talk_without_end_is_no_answer(box: Sandbox, act: str) -> None:
+    works(box)
+    with pytest.raises(SandboxTimeoutError):
+        box.call({"act": act}, timeout_s=0.4)
+    assert works(box)
+
+
+def test_an_answer_longer_than_there_can_be_is_not_waited_for(box: Sandbox) -> None:
+    with pytest.raises(SandboxCrashError, match="answers with 9,187,201,950,435,737,471 bytes"):
+        box.call({"act": "lie"}, 60)
+    assert works(box)
+
+
+def test_no_library_reports_to_its_maker(box: Sandbox) -> None:
+    """ONNX Runtime does, from 1.29 on, unless told not to before it loads."""
+    assert b'"ORT_DISABLE_TELEMETRY": "1"' in box.call({"act": "environ"}, 60)
 
 
 def test_modules_in_the_working_directory_are_not_imported(

@@ -27,6 +27,10 @@ STRIDE_PX = 2
 MID_GREY = 127.5
 """What the package's networks see beyond the border of a picture."""
 
+MOST_CANDIDATES = 4096
+"""Boxes of one picture that go on from one step to the next; the best stay. A street full of
+people proposes some hundreds; what proposes more was made to keep a detector busy."""
+
 _NMS_BLOCK = 256
 """Columns of the overlap matrix held at once; bounds memory when PNet proposes thousands."""
 
@@ -76,7 +80,7 @@ def suppress(boxes: Boxes, threshold: float, relative_to: Literal["union", "smal
     """Drop each box that overlaps a better one by more than `threshold`.
 
     As the package, a box that is itself dropped still suppresses others (greedy
-    non-maximum suppression would not let it).
+    non-maximum suppression would not let it). Beyond `MOST_CANDIDATES` none are looked at.
 
     Args:
         boxes: by descending score.
@@ -86,6 +90,7 @@ def suppress(boxes: Boxes, threshold: float, relative_to: Literal["union", "smal
     Returns:
         the boxes kept, in the given order.
     """
+    boxes = boxes[:MOST_CANDIDATES]
     if len(boxes) < 2:
         return boxes
     x1, y1, x2, y2 = boxes[:, :4].T

@@ -18,6 +18,10 @@ SAME_FACE_CONTAINMENT = 0.7
 """So do boxes of which the smaller lies in the other by this share."""
 
 
+MOST_FACES = 1000
+"""Of one frame, that are compared with each other; the most confident, of equals the largest."""
+
+
 class Detector(Protocol):
     """What finds faces. Loads its model when made; `detect` may be called any number of times."""
 
@@ -106,7 +110,7 @@ def _distinct(faces: Sequence[DetectedFace]) -> list[DetectedFace]:
         range(len(faces)), key=lambda rank: (-faces[rank].confidence, -faces[rank].box.area, rank)
     )
     kept: list[int] = []
-    for rank in best_first:
+    for rank in best_first[:MOST_FACES]:
         if not any(_same_face(faces[rank].box, faces[other].box) for other in kept):
             kept.append(rank)
     return [faces[rank] for rank in sorted(kept)]

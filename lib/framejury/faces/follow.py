@@ -50,7 +50,9 @@ class FaceFinder:
         image = frame.picture.reduced(small)
         # Where a segment may begin nothing is known, in one piece as in several.
         close = not frame.starts_group and frame.pts_s - self._searched_s < self._settings.follow_s
-        if self._near is not None and close and full == self._size:
+        # To search around a crowd costs more than to search the picture.
+        few = len(self._known) <= self._settings.max_faces
+        if self._near is not None and close and few and full == self._size:
             known = [box.resized(full, small) for box in self._known]
             (faces,) = self._near.detect_near([image], [known])
             found = self._chosen(faces, small, full)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +29,7 @@ from framejury.media.probe import (
 )
 from framejury.media.reader import IrregularError, PacketReader, stored_packets
 from framejury.media.sample import Indices, choose_frames
+from framejury.media.signatures import VideoSource
 from framejury.records import SampledFrame
 from framejury.schemas import Status
 from framejury.settings import LimitSettings, SamplingSettings
@@ -44,23 +44,28 @@ class VideoFile:
     `frames_decoded` and `damage` say how that went.
     """
 
-    def __init__(self, path: Path, limits: LimitSettings, threads: int = 1) -> None:
+    def __init__(self, source: VideoSource, limits: LimitSettings, threads: int = 1) -> None:
         """Open the file and read its packet headers.
+
+        Args:
+            source: a path, or the descriptor of an open file, which stays open.
+            limits: on streams, frames, their size, and duration.
+            threads: of the decoder, count.
 
         Raises:
             MediaError: `missing`, `not_video`, `unreadable` or `too_large`.
         """
-        self._path = path
+        self._source = source
+        self._limits = limits
         self._threads = threads
-        self._container = open_container(path)
+        self._container = open_container(source, limits)
         try:
             self._stream = picture_stream(self._container)
-            self.facts, self._packets = read_packets(self._container, self._stream)
+            self.facts, self._packets = read_packets(self._container, self._stream, limits)
             check_limits(self.facts, limits)
         except BaseException:
             self._container.close()
             raise
-        self._limits = limits
         self.frames_decoded = 0
         self._bad_packets = 0
         self._bad_frames = 0
@@ -224,7 +229,7 @@ class VideoFile:
     def _reopen(self) -> None:
         """Back to the first packet. Seeking there is not exact in MPEG program streams."""
         self._container.close()
-        self._container = open_container(self._path)
+        self._container = open_container(self._source, self._limits)
         self._stream = picture_stream(self._container)
         self._stream.codec_context.thread_count = self._threads
 

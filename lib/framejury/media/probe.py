@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import av
@@ -16,7 +16,7 @@ from framejury.errors import MediaError
 from framejury.media.plan import PacketIndex
 from framejury.media.references import layer_reader
 from framejury.media.sample import Indices, Times
-from framejury.media.signatures import looks_like_video
+from framejury.media.signatures import VideoSource, looks_like_video
 from framejury.records import Size
 from framejury.schemas import Status
 from framejury.settings import LimitSettings
@@ -69,24 +69,41 @@ class Packets:
     key_frames: Indices
 
 
-def open_container(path: Path) -> Any:
+def open_container(source: VideoSource, limits: LimitSettings) -> Any:
     """The file, opened by libav (`av.container.InputContainer`).
 
+    An open file is read from its start; libav learns no name then, and guesses the format from
+    the bytes alone.
+
     Raises:
-        MediaError: `missing`, `not_video`, or `unreadable` when its header is a video's.
+        MediaError: `missing`, `not_video`, `too_large` with too many streams, or `unreadable`
+            when its header is a video's.
     """
     # Only this one file may be read: playlists must not reach other files or hosts.
-    options = {"protocol_whitelist": "file", "format_whitelist": _single_file_formats()}
+    options = {"format_whitelist": _single_file_formats()}
     try:
-        return av.open(str(path), options=options)
+        if isinstance(source, int):
+            os.lseek(source, 0, os.SEEK_SET)
+            options |= {"protocol_whitelist": "fd", "fd": str(source)}
+            container = av.open("fd:", options=options)
+        else:
+            container = av.open(str(source), options=options | {"protocol_whitelist": "file"})
     except FileNotFoundError:
         raise MediaError(Status.MISSING, "the file is gone") from None
     except MemoryError:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = _reason(error)
+    else:
+        count = len(container.streams)
+        if count > limits.streams:
+            container.close()
+            raise MediaError(
+                Status.TOO_LARGE, f"{count} streams, limits.streams is {limits.streams}"
+            )
+        return container
     try:
-        video = looks_like_video(path)
+        video = looks_like_video(source)
     except OSError as error:
         raise MediaError(Status.UNREADABLE, f"cannot be read: {_reason(error)}") from None
     if video:
@@ -119,35 +136,16 @@ def picture_stream(container: Any) -> Any:
     raise MediaError(Status.NOT_VIDEO, f"no moving picture; streams: {', '.join(kinds) or 'none'}")
 
 
-def read_packets(container: Any, stream: Any) -> tuple[VideoFacts, Packets]:
+def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[VideoFacts, Packets]:
     """What the packet headers say, and the first bytes of each packet; nothing is decoded.
 
     Raises:
-        MediaError: `unreadable` when the stream has no packets.
+        MediaError: `unreadable` when the stream has no packets, `too_large` when it has more
+            than `limits.frames`.
     """
     context = stream.codec_context
-    layer_of = layer_reader(context.name, context.extradata)
-    ticks: list[int | None] = []
-    sizes: list[int] = []
-    keys: list[bool] = []
-    layers: list[int] = []
-    listed = 0
-    last_duration = 0
-    try:
-        for packet in container.demux(stream):
-            listed += packet.dts is not None or packet.size > 0
-            if packet.size == 0 or packet.is_discard:
-                continue
-            ticks.append(packet.pts)
-            sizes.append(packet.size)
-            keys.append(packet.is_keyframe)
-            layers.append(layer_of(bytes(packet)) if layer_of is not None else 0)
-            if packet.pts is not None:
-                last_duration = packet.duration or last_duration
-    except MemoryError:
-        raise
-    except av.error.FFmpegError:
-        pass  # damaged here: what was listed up to now is what can be decoded
+    found = _list_packets(container, stream, limits)
+    ticks, sizes, keys, layers = found.ticks, found.bytes, found.keys, found.layers
     if not ticks:
         raise MediaError(Status.UNREADABLE, "the video stream has no packets")
     rate = float(stream.average_rate or stream.guessed_rate or 25)
@@ -162,7 +160,7 @@ def read_packets(container: Any, stream: Any) -> tuple[VideoFacts, Packets]:
         shown = np.unique(decoded)
         time_base = float(stream.time_base)
         times_s = (shown - shown[0]) * time_base
-        end_s = float(times_s[-1]) + (last_duration * time_base or 1 / rate)
+        end_s = float(times_s[-1]) + (found.last_duration * time_base or 1 / rate)
         # AVI stores no presentation times; libav makes them up in decoding order, which with
         # B-frames is another. The set of times is then right, whose is whose is not.
         timed = not (context.has_b_frames and len(ticks) > 1 and bool(np.all(np.diff(decoded) > 0)))
@@ -182,9 +180,46 @@ def read_packets(container: Any, stream: Any) -> tuple[VideoFacts, Packets]:
         coded_size=Size(context.height, context.width),
         times_s=times_s,
         duration_s=end_s,
-        cut_short=_missing_frames(stream, listed, end_s),
+        cut_short=_missing_frames(stream, found.count, end_s),
     )
     return facts, packets
+
+
+@dataclass
+class _Listed:
+    """The packets of a stream one by one, and how many there were, empty ones included."""
+
+    ticks: list[int | None] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
+    keys: list[bool] = field(default_factory=list)
+    layers: list[int] = field(default_factory=list)
+    count: int = 0
+    last_duration: int = 0
+
+
+def _list_packets(container: Any, stream: Any, limits: LimitSettings) -> _Listed:
+    layer_of = layer_reader(stream.codec_context.name, stream.codec_context.extradata)
+    found = _Listed()
+    try:
+        for packet in container.demux(stream):
+            found.count += packet.dts is not None or packet.size > 0
+            if found.count > limits.frames:
+                raise MediaError(
+                    Status.TOO_LARGE, f"more frames than limits.frames = {limits.frames:,}"
+                )
+            if packet.size == 0 or packet.is_discard:
+                continue
+            found.ticks.append(packet.pts)
+            found.bytes.append(packet.size)
+            found.keys.append(packet.is_keyframe)
+            found.layers.append(layer_of(bytes(packet)) if layer_of is not None else 0)
+            if packet.pts is not None:
+                found.last_duration = packet.duration or found.last_duration
+    except MemoryError:
+        raise
+    except av.error.FFmpegError:
+        pass  # damaged here: what was listed up to now is what can be decoded
+    return found
 
 
 def _missing_frames(stream: Any, listed: int, end_s: float) -> str | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+VideoSource = Path | int
+"""A video to open: its path, or the descriptor of the open file."""
 
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof")
 _PREFIXES = (
@@ -16,16 +20,20 @@ _PREFIXES = (
     b"\x06\x0e\x2b\x34",  # MXF
 )
 _TS_PACKET_BYTES = 188
+_HEAD_BYTES = 4 * _TS_PACKET_BYTES
 
 
-def looks_like_video(path: Path) -> bool:
+def looks_like_video(source: VideoSource) -> bool:
     """Whether the first bytes are those of a video container.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
-        head = file.read(4 * _TS_PACKET_BYTES)
+    if isinstance(source, int):
+        head = os.pread(source, _HEAD_BYTES, 0)
+    else:
+        with source.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
     if head.startswith(_PREFIXES):
         return True
     if head[4:8] in _MP4_ATOMS:

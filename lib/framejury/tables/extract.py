@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import shutil
+import socket
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import SparkFiles, TaskContext
+from pyspark.accumulators import AccumulatorParam
 from pyspark.resource import ResourceInformation
 from pyspark.sql import DataFrame, SparkSession
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
     from framejury.examiner import Examiner
+    from framejury.media.jail import Jail
 
 _VIDEO = pa.schema(
     [
@@ -60,6 +63,16 @@ _TASK = "task"
 _COST = "estimated_s"
 
 
+class _Union(AccumulatorParam[frozenset[str]]):
+    def zero(self, value: frozenset[str]) -> frozenset[str]:
+        return frozenset()
+
+    def addInPlace(  # noqa: N802
+        self, value1: frozenset[str], value2: frozenset[str]
+    ) -> frozenset[str]:
+        return value1 | value2
+
+
 @dataclass(frozen=True)
 class Done:
     """What the tasks of a stage have finished so far, counted on the driver.
@@ -67,16 +80,33 @@ class Done:
     Attributes:
         units: videos and segments, count.
         cost_s: their estimated seconds on one core.
+        lacking: what the jail of the decoding processes lacks, by machine, in words.
     """
 
     units: Accumulator[int]
     cost_s: Accumulator[float]
+    lacking: Accumulator[frozenset[str]]
 
     @classmethod
     def of(cls, spark: SparkSession) -> Done:
         """Nothing yet."""
         context = spark.sparkContext
-        return cls(context.accumulator(0), context.accumulator(0.0))
+        nothing: frozenset[str] = frozenset()
+        return cls(
+            context.accumulator(0),
+            context.accumulator(0.0),
+            context.accumulator(nothing, _Union()),
+        )
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One unit is finished."""
+        self.units.add(1)
+        self.cost_s.add(row[_COST])
+
+    def add_jail(self, jail: Jail) -> None:
+        """How far this machine can lock up what decodes."""
+        host = socket.gethostname()
+        self.lacking.add(frozenset(f"{host}: {name} ({why})" for name, why in jail.lacking.items()))
 
     def shown(self, what: str, total: int, total_cost_s: float) -> AbstractContextManager[None]:
         """Progress on the terminal while the body runs."""
@@ -136,7 +166,7 @@ def write_examined(
     videos: DataFrame,
     plan: ExaminePlan,
     bundle: ShippedBundle | None = None,
-) -> None:
+) -> list[str]:
     """Examine videos and write the run's rows of `extractions`, `faces` and `face_scores`.
 
     Args:
@@ -145,6 +175,9 @@ def write_examined(
         videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
         plan: what to do with each; its `bundle_dir` and `device` are filled in on the executor.
         bundle: scores faces with it; None only extracts.
+
+    Returns:
+        what the jail of the decoding processes lacked, by machine, in words; best nothing.
     """
     units = plan_units(videos, plan, bundle)
     done = Done.of(videos.sparkSession)
@@ -154,6 +187,7 @@ def write_examined(
         store.write_together(rows, run)
     if units.segments:
         settle_segments(videos.sparkSession, store, run, units.segments, keep_crops=plan.keep_crops)
+    return sorted(done.lacking.value)
 
 
 def plan_units(videos: DataFrame, plan: ExaminePlan, bundle: ShippedBundle | None = None) -> Units:
@@ -297,14 +331,15 @@ def _partition_function(
         local = plan if bundle is None else replace(plan, bundle_dir=bundle.local_dir())
         gpu = task_gpu()
         examiner = _examiner(replace(local, device="cpu" if gpu is None else "cuda"), gpu)
+        if done is not None:
+            done.add_jail(examiner.jail())
         for batch in batches:
             for row in batch.to_pylist():
                 with logs.bound(video_id=row["video_id"]):
                     rows = work(examiner, row)
                 yield rows
                 if done is not None:
-                    done.units.add(1)
-                    done.cost_s.add(row[_COST])
+                    done.add(row)
 
     return examine_partition
 

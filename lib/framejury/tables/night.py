@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -210,6 +211,7 @@ def _work(
     """Examine and reduce one batch; what its commit says of it."""
     store, bundle = night.store, night.bundle
     planned = night.spark.createDataFrame(plan.videos).cache()
+    lacking: list[str] = []
     there = planned.where(F.col(REASON) != Reason.MISSING.value)
     if there.count():
         with night.phase("extract and score"):
@@ -219,7 +221,9 @@ def _work(
                 None,
                 keep_crops=night.keep_crops,
             )
-            write_examined(store, run, there, work, shipped)
+            lacking = write_examined(store, run, there, work, shipped)
+            for line in lacking:
+                say(f"  warning: the jail of the decoder lacks, on {line}", level=logging.WARNING)
             merge_run(store, night.warehouse, run)
     with night.phase("reduce"):
         court = Court(run.run_id, bundle.model_id, night.rule, night.settings.verdict)
@@ -251,6 +255,7 @@ def _work(
         "statuses": outcome,
         "seconds": dict(night.seconds),
         "versions": versions(),
+        "jail_lacking": lacking,
         SCORES: histograms.to_plain(),
         COST: {
             "estimated_s": float(plan.costs_s.sum()),

@@ -1,0 +1,124 @@
+"""What the decoding process answers, checked before it is believed.
+
+A hostile file may have taken that process over. It can then lie about its own video, and no more:
+not write rows of others, nor hand over bytes that bring the reader down.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.rows import ROWS, SEGMENT_TABLE_COLUMN, TABLE_COLUMN, Segment, VideoJob, from_ipc
+from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, Status
+from framejury.segments import SEGMENTS
+
+_GIVEN = ("run_id", "settings_id", "bytes", "modified_at", "content_id")
+"""Columns of an extraction that this side knows."""
+_TEXTS = ("error", "container", "codec")
+_LONGEST_TEXT = 2000
+_WITH_FACES = (Status.EXTRACTED.value,)
+
+
+class DistrustError(Exception):
+    """The answer is none to the question; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Where a long video may be cut.
+
+    Attributes:
+        content_id: SHA-256 of the file, hex.
+        segments: in order of time, one at least.
+        costs_s: estimated seconds on one core, of each segment.
+    """
+
+    content_id: str
+    segments: tuple[Segment, ...]
+    costs_s: tuple[float, ...]
+
+
+def survey_of(answer: bytes, content_id: str) -> Survey:
+    """The survey in an answer.
+
+    Raises:
+        DistrustError: it is none: not JSON, a gap between segments, a cost that is no number.
+    """
+    try:
+        found = json.loads(answer)["segments"]
+        segments = tuple(
+            Segment(number, int(part["first"]), int(part["stop"]))
+            for number, part in enumerate(found)
+        )
+        costs_s = tuple(float(part["cost_s"]) for part in found)
+    except (ValueError, TypeError, LookupError) as error:
+        raise DistrustError(str(error)) from None
+    edges = [edge for segment in segments for edge in (segment.first, segment.stop)]
+    starts = [segment.first for segment in segments[1:]]
+    stops = [segment.stop for segment in segments[:-1]]
+    if not segments or edges[0] < 0 or edges != sorted(edges) or starts != stops:
+        raise DistrustError("segments that do not follow each other")
+    if not all(math.isfinite(cost_s) and cost_s >= 0 for cost_s in costs_s):
+        raise DistrustError("costs that are no seconds")
+    return Survey(content_id, segments, costs_s)
+
+
+def checked(answer: bytes, given: Mapping[str, Any], job: VideoJob) -> pa.RecordBatch:
+    """The rows in an answer: the extraction of this very video first, then its faces.
+
+    Args:
+        answer: Arrow IPC.
+        given: the extraction as far as this side knows it (`_GIVEN`).
+        job: what was asked.
+
+    Returns:
+        schema `ROWS`.
+
+    Raises:
+        DistrustError: anything else.
+    """
+    try:
+        batch = from_ipc(answer)
+        batch.validate(full=True)
+    except (pa.ArrowException, OSError, StopIteration) as error:
+        raise DistrustError(str(error).partition("\n")[0]) from None
+    if not batch.schema.equals(ROWS) or batch.num_rows == 0:
+        raise DistrustError(f"{batch.num_rows} rows of another schema")
+    column = TABLE_COLUMN if job.segment is None else SEGMENT_TABLE_COLUMN
+    tables = batch[column].to_pylist()
+    if tables[0] != "extractions" or not set(tables[1:]) <= {"faces", "face_scores"}:
+        raise DistrustError("rows of other tables")
+    if job.segment is not None and _differ(batch[TABLE_COLUMN], SEGMENTS):
+        raise DistrustError("rows of a segment for the tables themselves")
+    if _differ(batch["video_id"], job.video_id) or _differ(batch["run_id"], given["run_id"]):
+        raise DistrustError("rows of another video or run")
+    first = batch.slice(0, 1).to_pylist()[0]
+    wrong = [name for name in _GIVEN if first[name] != given[name]]
+    wrong += [
+        field.name for field in EXTRACTIONS if not field.nullable and first[field.name] is None
+    ]
+    wrong += [name for name in _TEXTS if not _is_words(first[name])]
+    if wrong or first["status"] not in EXTRACTION_STATUSES:
+        raise DistrustError(f"wrong {', '.join(wrong) or 'status'}")
+    if batch.num_rows > 1 and first["status"] not in _WITH_FACES:
+        raise DistrustError(f"faces of a video that is {first['status']}")
+    scores = batch["p_fake"].to_pylist()
+    if not all(0 <= score <= 1 for score in scores if score is not None):
+        raise DistrustError("scores that are none")
+    return batch
+
+
+def _is_words(text: str | None) -> bool:
+    """Whether it can be shown anywhere: nothing that moves a terminal's cursor, no novel."""
+    return text is None or (len(text) <= _LONGEST_TEXT and text.isprintable())
+
+
+def _differ(column: pa.Array, value: str) -> bool:
+    """Whether anything else is in the column, nulls included."""
+    return set(column.to_pylist()) != {value}

@@ -1,0 +1,144 @@
+"""What a decoder that was taken over may answer: its own video's rows, or nothing is believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from framejury.answers import DistrustError, checked, survey_of
+from framejury.rows import ROWS, TABLE_COLUMN, Segment, VideoJob, extraction_row, to_ipc
+from framejury.segments import staged
+from framejury.settings import Settings
+
+JOB = VideoJob("video-1", "a.mp4", 1000, datetime(2024, 5, 17, tzinfo=UTC))
+GIVEN = extraction_row(JOB, "run-1", Settings()) | {"content_id": "c" * 64}
+EXTRACTION = GIVEN | {"status": "extracted", "faces_kept": 1, "wall_s": 1.0}
+SCORE = {
+    TABLE_COLUMN: "face_scores",
+    "video_id": "video-1",
+    "run_id": "run-1",
+    "frame_index": 3,
+    "pts_s": 0.1,
+    "face_index": 0,
+    "person": 0,
+    "p_fake": 0.5,
+}
+
+Row = dict[str, Any]
+
+
+def packed(*rows: Row, schema: pa.Schema = ROWS) -> bytes:
+    return to_ipc(pa.RecordBatch.from_pylist(list(rows), schema=schema))
+
+
+def test_a_sound_answer_is_taken_as_it_is() -> None:
+    batch = checked(packed(EXTRACTION, SCORE), GIVEN, JOB)
+    assert batch.to_pylist()[1]["p_fake"] == 0.5
+    assert checked(packed(GIVEN | {"status": "no_face"}), GIVEN, JOB).num_rows == 1
+
+
+def test_rows_of_a_segment() -> None:
+    segment = Segment(2, 10, 20)
+    job = VideoJob("video-1", "a.mp4", 1000, JOB.modified_at, segment)
+    rows = [staged(row, segment) for row in (EXTRACTION, SCORE)]
+    assert checked(packed(*rows), GIVEN, job).num_rows == 2
+    with pytest.raises(DistrustError):
+        checked(packed(EXTRACTION, SCORE), GIVEN, job)
+    with pytest.raises(DistrustError):
+        checked(packed(*rows), GIVEN, JOB)
+    with pytest.raises(DistrustError, match="for the tables themselves"):
+        checked(packed(rows[0], rows[1] | {TABLE_COLUMN: "verdicts"}), GIVEN, job)
+
+
+LIES: dict[str, Callable[[], bytes]] = {
+    "nothing": lambda: b"",
+    "noise": lambda: b"\xff\xff\xff\xff\x00\x00\x00\x7f" + b"noise" * 100,
+    "half": lambda: packed(EXTRACTION, SCORE)[:600],
+    "no rows": packed,
+    "another schema": lambda: packed({"a": 1}, schema=pa.schema([("a", pa.int64())])),
+    "no extraction": lambda: packed(SCORE),
+    "an extraction as a face": lambda: packed(EXTRACTION | {TABLE_COLUMN: "faces"}),
+    "two extractions": lambda: packed(EXTRACTION, EXTRACTION),
+    "faces first": lambda: packed(SCORE, EXTRACTION),
+    "another table": lambda: packed(EXTRACTION, SCORE | {TABLE_COLUMN: "verdicts"}),
+    "another video": lambda: packed(EXTRACTION, SCORE | {"video_id": "video-2"}),
+    "no video": lambda: packed(EXTRACTION, SCORE | {"video_id": None}),
+    "another run": lambda: packed(EXTRACTION, SCORE | {"run_id": "run-2"}),
+    "another video's extraction": lambda: packed(EXTRACTION | {"video_id": "video-2"}),
+    "another content": lambda: packed(EXTRACTION | {"content_id": "d" * 64}),
+    "other settings": lambda: packed(EXTRACTION | {"settings_id": "0"}),
+    "another size": lambda: packed(EXTRACTION | {"bytes": 1}),
+    "another time": lambda: packed(EXTRACTION | {"modified_at": None}),
+    "an unknown status": lambda: packed(EXTRACTION | {"status": "scored"}),
+    "no status": lambda: packed(EXTRACTION | {"status": None}),
+    "an error that moves the cursor": lambda: packed(EXTRACTION | {"error": "\x1b[2J"}),
+    "an error of two lines": lambda: packed(EXTRACTION | {"error": "a\nb"}),
+    "a novel": lambda: packed(EXTRACTION | {"error": "a" * 2001}),
+    "a codec that is none": lambda: packed(EXTRACTION | {"codec": "\x00"}),
+    "no count": lambda: packed(EXTRACTION | {"frames_decoded": None}),
+    "faces of a failed video": lambda: packed(EXTRACTION | {"status": "unreadable"}, SCORE),
+    "a score above one": lambda: packed(EXTRACTION, SCORE | {"p_fake": 1.5}),
+    "a score that is no number": lambda: packed(EXTRACTION, SCORE | {"p_fake": float("nan")}),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_is_not_believed(name: str) -> None:
+    with pytest.raises(DistrustError) as caught:
+        checked(LIES[name](), GIVEN, JOB)
+    assert str(caught.value) and "\n" not in str(caught.value)
+
+
+def damaged_offsets() -> bytes:
+    """An answer whose column of strings points far outside its bytes."""
+    whole = bytearray(packed(EXTRACTION | {"error": "a" * 64}))
+    offsets = (64).to_bytes(4, "little")
+    at = whole.rindex(b"\x00" * 4 + offsets)
+    whole[at + 4 : at + 8] = (2**31 - 1).to_bytes(4, "little")
+    return bytes(whole)
+
+
+def test_columns_that_point_outside_are_found() -> None:
+    with pytest.raises(DistrustError):
+        checked(damaged_offsets(), GIVEN, JOB)
+
+
+def survey(*parts: tuple[object, object, object]) -> bytes:
+    names = ("first", "stop", "cost_s")
+    return json.dumps(
+        {"segments": [dict(zip(names, part, strict=True)) for part in parts]}
+    ).encode()
+
+
+def test_a_survey() -> None:
+    found = survey_of(survey((2, 12, 1.5), (12, 40, 2)), "c")
+    assert found.segments == (Segment(0, 2, 12), Segment(1, 12, 40))
+    assert found.costs_s == (1.5, 2.0) and found.content_id == "c"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"segments": 3}',
+        survey(),
+        survey((0, 5, "x")),
+        survey((-3, 5, 1)),
+        survey((5, 0, 1)),
+        survey((0, 5, 1), (6, 9, 1)),
+        survey((0, 5, 1), (4, 9, 1)),
+        survey((0, 5, float("nan"))),
+        survey((0, 5, -1)),
+        survey((0, 5, float("inf"))),
+    ],
+)
+def test_a_survey_that_is_none(answer: bytes) -> None:
+    with pytest.raises(DistrustError):
+        survey_of(answer, "c")

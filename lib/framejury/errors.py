@@ -27,6 +27,10 @@ class CommitError(FramejuryError):
     """A run could not be published, for example because another run was faster."""
 
 
+class SparkFaultError(FramejuryError):
+    """Spark could not do its work: tasks failed too often, a disk is full, the cluster is gone."""
+
+
 class ParityError(FramejuryError):
     """The exported network does not repeat the trained network's scores."""
 

@@ -6,14 +6,16 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from framejury.config import find_conf_dir
 from framejury.errors import SetupError
+from framejury.tables.faults import told_in_one_line
 
 _DEFAULTS = {
     "spark.master": "local[*]",
@@ -37,6 +39,7 @@ def spark_session(app: str) -> Iterator[SparkSession]:
 
     Raises:
         SetupError: there is no Java, or it cannot start.
+        SparkFaultError: the body's work in Spark failed.
     """
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         raise SetupError("no Java found; Spark needs Java 17 or newer (framejury doctor says how)")
@@ -57,6 +60,8 @@ def spark_session(app: str) -> Iterator[SparkSession]:
         raise SetupError(f"Spark did not start: {error}; framejury doctor says more") from error
     spark.sparkContext.setLogLevel(os.environ.get("FRAMEJURY_SPARK_LOG_LEVEL", "ERROR"))
     try:
-        yield spark
+        with told_in_one_line():
+            yield spark
     finally:
-        spark.stop()
+        with suppress(Py4JError):  # of a JVM that is gone, what went wrong before is told
+            spark.stop()

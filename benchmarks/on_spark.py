@@ -34,7 +34,6 @@ _OUTCOME = ["video_id", "status", "error", "faces_kept"]
 
 def spark(setup: Values) -> Work:
     """What `nightly` does with new videos (`write_examined`), in a session that is running."""
-    from framejury.when import now
     from framejury.commits import Run
     from framejury.config import settings_from
     from framejury.model.bundle import load_bundle
@@ -42,6 +41,7 @@ def spark(setup: Values) -> Work:
     from framejury.tables.session import spark_session
     from framejury.tables.store import Store
     from framejury.warehouse import Warehouse
+    from framejury.when import now
 
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
         f"--properties-file {ROOT / 'conf' / 'spark' / 'local.conf'} "

@@ -187,6 +187,7 @@ def test_what_a_library_may_try_is_refused(box: Sandbox, name: str) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/etc/passwd", f"/proc/{os.getpid()}/environ", "/proc/self/maps", "/dev/zero", __file__],
+    ids=["passwd", "environment of the parent", "own maps", "device", "source"],
 )
 def test_no_file_can_be_read(box: Sandbox, path: str) -> None:
     assert os.access(path, os.R_OK)

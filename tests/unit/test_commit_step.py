@@ -191,6 +191,17 @@ def test_a_run_that_was_overtaken_cannot_commit(place: Location) -> None:
     assert [commit.run_id for commit in warehouse.commits()] == [faster.run_id]
 
 
+def test_a_run_whose_lock_was_taken_over_commits_nothing(place: Location) -> None:
+    """Before the one that took it has committed anything."""
+    warehouse = Warehouse(place.child("warehouse"))
+    with pytest.raises(LockError, match="taken this warehouse over"):  # noqa: SIM117
+        with warehouse.running("nightly", NOW) as run:
+            write_verdict(warehouse, run, "a")
+            create_json(warehouse.location.child("lock", "00000002.json"), {"by": "another"})
+            warehouse.commit(run, NOW)
+    assert Warehouse(warehouse.location).commits() == []
+
+
 def test_what_a_killed_run_left_goes_with_the_next(place: Location) -> None:
     warehouse = Warehouse(place.child("warehouse"))
     killed = warehouse.begin("nightly", NOW)

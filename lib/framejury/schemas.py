@@ -85,6 +85,13 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class PictureKind(StrEnum):
+    """What a kept picture shows."""
+
+    FACE = "face"
+    FRAME = "frame"
+
+
 class Label(StrEnum):
     """The truth about a video, as its data set gives it."""
 
@@ -221,6 +228,12 @@ EXTRACTIONS = pa.schema(
         _field("frames_total", pa.int32(), "Frames of the video stream, by its packets."),
         _field("frames_decoded", pa.int32(), "Frames the decoder gave.", required=True),
         _field("frames_sampled", pa.int32(), "Frames looked at for faces.", required=True),
+        _field(
+            "sampled_s",
+            pa.list_(pa.field("element", pa.float64(), nullable=False)),
+            "Presentation times of those frames, seconds from the first; null in runs of before "
+            "they were kept.",
+        ),
         _field("faces_found", pa.int32(), "Faces above the threshold.", required=True),
         _field("faces_kept", pa.int32(), "Faces that also pass size and choice.", required=True),
         _field("wall_s", pa.float64(), "Wall-clock time spent on the video, seconds."),
@@ -274,6 +287,38 @@ FACE_SCORES = pa.schema(
         _FACE_INDEX,
         _PERSON,
         _field("p_fake", pa.float32(), "The network's score of this face, 0 to 1.", required=True),
+        _field(
+            "box",
+            BOX,
+            "The detector's box in full-frame pixels: x, y of the upper left corner; null in runs "
+            "of before it was kept.",
+        ),
+        _field("confidence", pa.float32(), "The detector's confidence, 0 to 1; null as `box`."),
+        _field(
+            "ssim",
+            pa.float32(),
+            "Structural similarity to the same person's face before, -1 to 1; null for the first "
+            "of a person (in a long video: of a segment), and where crops were not at hand.",
+        ),
+    ]
+)
+
+PICTURES = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _MODEL_ID,
+        _field("kind", pa.string(), "face, or frame: a whole frame, reduced.", required=True),
+        _FRAME_INDEX,
+        _PTS_S,
+        _field("face_index", pa.int16(), "As in `face_scores`; null for a frame."),
+        _field("picture", pa.binary(), "The picture as a JPEG file.", required=True),
+        _field(
+            "heat",
+            pa.list_(pa.field("element", pa.float32(), nullable=False)),
+            "Where the network sees manipulation (Grad-CAM), 0 to 1, a square of cells over the "
+            "network's input, row by row; null for frames, and where the network has no such map.",
+        ),
     ]
 )
 
@@ -329,6 +374,7 @@ TABLES: dict[str, pa.Schema] = {
     "extractions": EXTRACTIONS,
     "faces": FACES,
     "face_scores": FACE_SCORES,
+    "pictures": PICTURES,
     "verdicts": VERDICTS,
     "splits": SPLITS,
 }
@@ -338,6 +384,8 @@ TABLE_MEANING = {
     "extractions": "One row the outcome of opening one video in one run.",
     "faces": "One row one face in one frame.",
     "face_scores": "One row one face scored by one model.",
+    "pictures": "One row one picture kept as evidence: of each video the most and least suspicious "
+    "faces, and the frame of the most suspicious (`evidence.*`).",
     "verdicts": "One row one video in one run: always one, whatever happened.",
     "splits": "One row one labelled video and the side a split puts it on.",
 }

@@ -403,6 +403,49 @@ class VerdictSettings(Section):
         return default if self.threshold is None else self.threshold
 
 
+class EvidenceSettings(Section):
+    """What is kept of a video for people to look at."""
+
+    faces: int = Field(
+        3,
+        ge=0,
+        le=50,
+        description="Of each video so many of the most and as many of the least suspicious faces "
+        "are kept as pictures, with their heat maps, count; 0 keeps no picture of anyone.",
+    )
+    face_px: int = Field(
+        160, ge=32, le=1024, description="Longer side of a kept face, at most, pixels."
+    )
+    frame_px: int = Field(
+        640,
+        ge=0,
+        le=4096,
+        description="Longer side of the kept frame, at most, pixels; 0 keeps no frame.",
+    )
+    jpeg_quality: int = Field(85, ge=1, le=100, description="Quality of these pictures.")
+
+
+class ReportSettings(Section):
+    """How much a report shows."""
+
+    rows: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Videos on one page of the verdict table, count; more make further pages.",
+    )
+    evidence_pages: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Evidence pages made at the end of a run, at most, count: first those of "
+        "wrong verdicts, then by score falling. framejury evidence makes any other.",
+    )
+    nights: int = Field(
+        14, ge=1, le=1000, description="Earlier nights that the report compares with, at most."
+    )
+
+
 class RunSettings(Section):
     """How a night goes."""
 
@@ -472,6 +515,8 @@ class Settings(Section):
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     scoring: ScoringSettings = Field(default_factory=ScoringSettings)
     verdict: VerdictSettings = Field(default_factory=VerdictSettings)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)
     run: RunSettings = Field(default_factory=RunSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
 

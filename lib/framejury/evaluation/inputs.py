@@ -65,6 +65,69 @@ class RunInfo:
             raise ValueError(f"created_at needs a time zone; got {self.created_at!r}")
 
 
+@dataclass(frozen=True, slots=True)
+class NightInfo:
+    """An earlier night, as its commits tell it.
+
+    Attributes:
+        ended_at: when its last commit was made, with time zone.
+        statuses, verdicts: of the videos that it worked on, count.
+        wall_s: from its start to its last commit, seconds; None where that is not known.
+    """
+
+    run_id: str
+    ended_at: datetime
+    statuses: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    wall_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFace:
+    """A face shown beside a verdict.
+
+    Attributes:
+        picture: a JPEG file.
+        p_fake: its score, 0 to 1; pts_s: its time, seconds.
+    """
+
+    picture: bytes
+    p_fake: float
+    pts_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """What a report knows beside the verdicts; each part may be missing.
+
+    Attributes:
+        judged_now: ids of the videos that this run judged; None: not known.
+        before: the verdicts as they stood before this run, columns `BEFORE_COLUMNS`; None when
+            there was no run before.
+        nights: earlier nights, the latest last.
+        extractions: one row a video, columns of `extractions` (`EXTRACTION_COLUMNS`).
+        evidence: video_id -> link to its evidence page, relative to the report.
+        faces: video_id -> some of its faces, the most suspicious first.
+        work: name -> figure of this run: videos, faces_scored, read_bytes, videos_cpu_s,
+            videos_wall_s.
+    """
+
+    judged_now: frozenset[str] | None = None
+    before: pa.Table | None = None
+    nights: tuple[NightInfo, ...] = ()
+    extractions: pa.Table | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    faces: Mapping[str, tuple[ShownFace, ...]] = field(default_factory=dict)
+    work: Mapping[str, float] = field(default_factory=dict)
+
+
+BEFORE_COLUMNS = ("video_id", "status", "verdict", "p_fake")
+EXTRACTION_COLUMNS = (
+    *("video_id", "container", "codec", "width_px", "height_px", "duration_s"),
+    *("frames_total", "frames_decoded", "frames_sampled", "wall_s", "cpu_s"),
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunReport:
     """Everything `report.build_report` needs.
@@ -77,6 +140,7 @@ class RunReport:
         face_threshold: a single face from here on is called fake, 0 to 1, where faces have
             another scale than the calibrated verdicts; None is the verdicts' threshold.
         protocol: the same videos measured by the evaluation protocol; None: they were not.
+        context: nights before, evidence, and what the videos were.
     """
 
     verdicts: pa.Table
@@ -86,6 +150,7 @@ class RunReport:
     notes: tuple[str, ...] = ()
     face_threshold: float | None = None
     protocol: ProtocolData | None = None
+    context: Context = field(default_factory=Context)
 
     def redacted(self) -> RunReport:
         """The same without passwords, keys and signatures: a report is sent around."""

@@ -8,9 +8,12 @@ Colours are Okabe and Ito's, which people with colour blindness can tell apart
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -96,3 +99,54 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file, its words as text; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "framejury"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def inline_svg(drawn: bytes, name: str, label: str) -> str:
+    """An SVG file of `svg` to stand within a page, in the colours of whoever reads it.
+
+    Args:
+        drawn: the file, drawn in the theme `LIGHT`.
+        name: letters, digits and `-`; unlike that of any other figure of the page.
+        label: what the picture shows, for who does not see it.
+
+    Returns:
+        an `svg` element. Its colours are variables that `chart_css` sets for light and dark,
+        its ids begin with `name`.
+    """
+    text = drawn.decode("utf-8")
+    text = _METADATA.sub("", text[text.index("<svg") :])
+    for role, light in asdict(LIGHT).items():
+        text = text.replace(light, f"var(--chart-{role})")
+    text = _ID.sub(rf'id="{name}-\1"', text)
+    text = _REFERENCE.sub(rf"\g<1>#{name}-", text)
+    attributes = f'class="chart" role="img" aria-label="{escape(label)}"'
+    return _SIZE.sub(f"<svg {attributes} ", text, count=1)
+
+
+def chart_css() -> str:
+    """The colours of `inline_svg`, for light and dark."""
+
+    def of(theme: Theme) -> str:
+        return " ".join(f"--chart-{role}: {value};" for role, value in asdict(theme).items())
+
+    return (
+        f":root {{ {of(LIGHT)} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {of(DARK)} }} }}\n"
+        "svg.chart { display: block; max-width: 100%; height: auto; }\n"
+        "svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }\n"
+        "svg.chart text { font-family: inherit !important; }\n"
+    )
+
+
+_METADATA = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)
+_ID = re.compile(r'id="([^"]*)"')
+_REFERENCE = re.compile(r"(url\(|xlink:href=\"|href=\")#")
+_SIZE = re.compile(r"<svg ")

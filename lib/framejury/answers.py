@@ -13,15 +13,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from framejury.faces.header import crop_size
 from framejury.rows import ROWS, SEGMENT_TABLE_COLUMN, TABLE_COLUMN, Segment, VideoJob, from_ipc
-from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, Status
+from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, PictureKind, Status
 from framejury.segments import SEGMENTS
 
 _GIVEN = ("run_id", "settings_id", "bytes", "modified_at", "content_id")
 """Columns of an extraction that this side knows."""
 _TEXTS = ("error", "container", "codec")
 _LONGEST_TEXT = 2000
+_MOST_PICTURES = 2 * 50 + 1
+_MOST_CELLS = 64 * 64
+_LONGEST_PX = 4096
+"""As far as the settings `evidence.*` go."""
 _WITH_FACES = (Status.EXTRACTED.value,)
 
 
@@ -92,7 +98,7 @@ def checked(answer: bytes, given: Mapping[str, Any], job: VideoJob) -> pa.Record
         raise DistrustError(f"{batch.num_rows} rows of another schema")
     column = TABLE_COLUMN if job.segment is None else SEGMENT_TABLE_COLUMN
     tables = batch[column].to_pylist()
-    if tables[0] != "extractions" or not set(tables[1:]) <= {"faces", "face_scores"}:
+    if tables[0] != "extractions" or not set(tables[1:]) <= {"faces", "face_scores", "pictures"}:
         raise DistrustError("rows of other tables")
     if job.segment is not None and _differ(batch[TABLE_COLUMN], SEGMENTS):
         raise DistrustError("rows of a segment for the tables themselves")
@@ -111,7 +117,44 @@ def checked(answer: bytes, given: Mapping[str, Any], job: VideoJob) -> pa.Record
     scores = batch["p_fake"].to_pylist()
     if not all(0 <= score <= 1 for score in scores if score is not None):
         raise DistrustError("scores that are none")
+    _check_numbers(batch, first)
+    _check_pictures(batch.filter(pc.equal(batch[column], "pictures")))
     return batch
+
+
+def _check_numbers(batch: pa.RecordBatch, extraction: Mapping[str, Any]) -> None:
+    """Numbers that charts are drawn from."""
+    columns = [batch[name] for name in ("pts_s", "confidence", "ssim")]
+    columns += [pc.struct_field(batch["box"], name) for name in ("x", "y", "width", "height")]
+    if not all(pc.all(pc.is_finite(column), min_count=0).as_py() for column in columns):
+        raise DistrustError("numbers that are none")
+    sampled_s = extraction["sampled_s"]
+    if sampled_s is not None and not (
+        len(sampled_s) <= extraction["frames_sampled"] and all(map(math.isfinite, sampled_s))
+    ):
+        raise DistrustError("times of other frames than were looked at")
+
+
+def _check_pictures(pictures: pa.RecordBatch) -> None:
+    """Pictures that a browser may be given: few, JPEG, and not larger than settings allow."""
+    if pictures.num_rows > _MOST_PICTURES:
+        raise DistrustError(f"{pictures.num_rows} pictures")
+    for row in pictures.select(["kind", "picture", "heat"]).to_pylist():
+        heat = row["heat"]
+        if row["kind"] not in list(PictureKind) or row["picture"] is None:
+            raise DistrustError("pictures of nothing")
+        if heat is not None and not (
+            0 < len(heat) <= _MOST_CELLS
+            and math.isqrt(len(heat)) ** 2 == len(heat)
+            and all(0 <= cell <= 1 for cell in heat)
+        ):
+            raise DistrustError("heat maps that are none")
+        try:
+            size = crop_size(row["picture"])
+        except ValueError as error:
+            raise DistrustError(str(error)) from None
+        if not row["picture"].startswith(b"\xff\xd8") or max(size.height, size.width) > _LONGEST_PX:
+            raise DistrustError("pictures of another format or size")
 
 
 def _is_words(text: str | None) -> bool:

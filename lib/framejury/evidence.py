@@ -45,6 +45,7 @@ class PictureEvidence:
 
     Attributes:
         face_index: None for a frame.
+        p_fake: the face's score, of a frame that of its most suspicious face.
         picture: a JPEG file.
         heat: float32 (side, side), 0 to 1, cells over the network's square input; None: no map.
     """
@@ -53,6 +54,7 @@ class PictureEvidence:
     frame_index: int
     pts_s: float
     face_index: int | None
+    p_fake: float
     picture: bytes
     heat: Heat | None = None
 
@@ -128,6 +130,7 @@ def _picture(row: Row) -> PictureEvidence:
         row["frame_index"],
         row["pts_s"],
         row["face_index"],
+        row["p_fake"],
         row["picture"],
         heat,
     )

@@ -10,7 +10,7 @@ import json
 import os
 import pkgutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,13 +25,14 @@ from framejury.errors import MediaError
 from framejury.faces.crop import crop_region, encode_crop, limited
 from framejury.faces.detect import Detector, make_detector
 from framejury.faces.follow import FaceFinder
-from framejury.faces.person import assign_persons
+from framejury.faces.person import People
 from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
 from framejury.media.signatures import VideoSource
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.packing import FRAME_S, OPEN_S, READ_S_A_BYTE
+from framejury.pictures import Flicker, PictureKeeper, ScoredFace
 from framejury.records import Box, DetectedFace, Image, Region, SampledFrame
 from framejury.rows import (
     ROWS,
@@ -91,35 +92,44 @@ def load_the_rest(tools: Toolbox) -> None:
     importlib.import_module("numpy.random")
     frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
     sampled = SampledFrame(0, 0.0, Picture(frame.reformat(format="yuv420p")), True)
-    faces: list[ExaminedFace] = []
-    look = _Look(tools, faces)
+    look = _Look(tools)
     look.at(sampled)
-    look.keep(sampled, 0, DetectedFace(Box(40.0, 40.0, 90.0, 90.0), 1.0, None))
+    for x in (40.0, 42.0):  # twice, so that they are compared
+        look.keep_all(sampled, [DetectedFace(Box(x, 40.0, 90.0, 90.0), 1.0, None)])
     look.finish()
     row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
-    rows = [row, *_face_rows(Examined({}, faces), row, tools, "")]
+    rows = [row, *_other_rows(Examined({}, look.faces, look.pictures()), row, tools, "")]
     to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
 
 
 @dataclass(frozen=True)
 class ExaminedFace:
-    """A face without its picture; `crop` is the stored image file, when kept."""
+    """A face without its picture.
+
+    Attributes:
+        person: who it is, of this video or segment.
+        crop: the stored image file, when kept.
+        ssim: to the same person's face before, -1 to 1; None for the first, and without a network.
+    """
 
     frame_index: int
     pts_s: float
     face_index: int
+    person: int
     face: DetectedFace
     region: Region
     crop: bytes | None
     p_fake: float | None
+    ssim: float | None
 
 
 @dataclass
 class Examined:
-    """The outcome of one video: columns of `extractions`, and its faces."""
+    """The outcome of one video: columns of `extractions`, its faces, and rows of `pictures`."""
 
     facts: dict[str, Any]
     faces: list[ExaminedFace]
+    pictures: list[dict[str, Any]]
 
 
 def examine_video(
@@ -139,7 +149,9 @@ def examine_video(
     """
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
     facts: dict[str, Any] = {"frames_decoded": 0, "frames_sampled": 0, "faces_found": 0}
-    faces: list[ExaminedFace] = []
+    look = _Look(tools)
+    sampled_s: list[float] = []
+    pictures: list[dict[str, Any]] = []
     try:
         with VideoFile(source, tools.settings.limits, tools.settings.scoring.threads) as video:
             size = video.facts.coded_size
@@ -155,27 +167,29 @@ def examine_video(
             if segment is not None:
                 ranks = ranks[(ranks >= segment.first) & (ranks < segment.stop)]
             try:
-                look = _Look(tools, faces)
                 for frame in video.frames(ranks, None if segment is None else segment.stop):
                     shown = frame.picture.size
                     facts |= {"width_px": shown.width, "height_px": shown.height}
                     facts["frames_sampled"] += 1
+                    sampled_s.append(frame.pts_s)
                     facts["faces_found"] += look.at(frame)
                 look.finish()
             finally:
                 facts["frames_decoded"] = video.frames_decoded
-        facts["status"] = (Status.EXTRACTED if faces else Status.NO_FACE).value
+        pictures = look.pictures()
+        facts["status"] = (Status.EXTRACTED if look.faces else Status.NO_FACE).value
         facts["error"] = video.damage
     except MediaError as error:
-        faces.clear()
+        look.faces.clear()
         facts |= {"status": error.status.value, "error": str(error), "faces_found": 0}
     except MemoryError:
-        faces.clear()
+        look.faces.clear()
         facts |= {"status": Status.CRASHED.value, "error": _NO_MEMORY}
-    facts["faces_kept"] = len(faces)
+    facts["sampled_s"] = sampled_s
+    facts["faces_kept"] = len(look.faces)
     facts["wall_s"] = time.perf_counter() - started_s
     facts["cpu_s"] = time.process_time() - started_cpu_s
-    return Examined(facts, faces)
+    return Examined(facts, look.faces, pictures)
 
 
 def serve(setup: Mapping[str, Any]) -> Any:
@@ -199,7 +213,7 @@ def serve(setup: Mapping[str, Any]) -> Any:
         )
         row = extraction_row(job, plan.run_id, tools.settings)
         row |= examined.facts | {"content_id": request["content_id"]}
-        rows = [row, *_face_rows(examined, row, tools, model_id)]
+        rows = [row, *_other_rows(examined, row, tools, model_id)]
         if segment is not None:
             boxes: dict[tuple[Any, Any], Box] = {
                 (face.frame_index, face.face_index): face.face.box for face in examined.faces
@@ -243,26 +257,43 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
 
 
 class _Look:
-    """Looks at the frames of one video and appends their faces to `faces`.
+    """Looks at the frames of one video; its faces are in `faces`, once it is finished.
 
     Crops wait until a call of the network is full, so that few are in memory at once.
     """
 
-    def __init__(self, tools: Toolbox, faces: list[ExaminedFace]) -> None:
+    def __init__(self, tools: Toolbox) -> None:
+        self.faces: list[ExaminedFace] = []
         self._tools = tools
-        self._faces = faces
         self._finder = FaceFinder(tools.detector, tools.settings.detection)
-        self._waiting: list[tuple[ExaminedFace, Image]] = []
+        self._people = People()
+        self._flicker = Flicker()
+        self._keeper = PictureKeeper(tools.settings.evidence)
+        self._waiting: list[tuple[ExaminedFace, Image, Image | None]] = []
 
     def at(self, frame: SampledFrame) -> int:
         """How many faces the frame shows, before the choice."""
         found = self._finder.find(frame)
-        for face_index, face in enumerate(found.faces):
-            self.keep(frame, face_index, face)
+        self.keep_all(frame, found.faces)
         return len(found.boxes)
 
-    def keep(self, frame: SampledFrame, face_index: int, face: DetectedFace) -> None:
-        """Crop a face, and have it scored when enough of them wait."""
+    def keep_all(self, frame: SampledFrame, faces: Sequence[DetectedFace]) -> None:
+        """Crop the faces of a frame, and have them scored when enough of them wait."""
+        if not faces:
+            return
+        persons = self._people.at([face.box for face in faces])
+        whole = None if self._tools.scorer is None else self._keeper.reduced(frame.picture)
+        for face_index, (face, person) in enumerate(zip(faces, persons, strict=True)):
+            self._keep(frame, face_index, face, person, whole)
+
+    def _keep(
+        self,
+        frame: SampledFrame,
+        face_index: int,
+        face: DetectedFace,
+        person: int,
+        whole: Image | None,
+    ) -> None:
         crops, scorer = self._tools.settings.crops, self._tools.scorer
         region = crop_region(
             face.box, frame.picture.size, crops.margin_ratio, crops.shape, crops.shift_ratio
@@ -272,45 +303,58 @@ class _Look:
         if self._tools.keep_crops:
             stored = encode_crop(crop, crops.format, crops.jpeg_quality)
         examined = ExaminedFace(
-            frame.frame_index, frame.pts_s, face_index, face, region, stored, None
+            frame.frame_index,
+            frame.pts_s,
+            face_index,
+            person,
+            face,
+            region,
+            stored,
+            None,
+            None if scorer is None else self._flicker.at(person, crop),
         )
         if scorer is None:
-            self._faces.append(examined)
+            self.faces.append(examined)
         else:
-            self._waiting.append((examined, crop))
+            self._waiting.append((examined, crop, whole))
             if len(self._waiting) == scorer.batch_size:
                 self.finish()
 
     def finish(self) -> None:
         """Score the crops that wait."""
         waiting, self._waiting = self._waiting, []
-        if waiting and self._tools.scorer is not None:
-            scores = self._tools.scorer.score([crop for _, crop in waiting])
-            self._faces += [
-                replace(face, p_fake=float(score))
-                for (face, _), score in zip(waiting, scores, strict=True)
-            ]
+        if not waiting or self._tools.scorer is None:
+            return
+        scores = self._tools.scorer.score([crop for _, crop, _ in waiting]).tolist()
+        for (face, crop, whole), p_fake in zip(waiting, scores, strict=True):
+            self.faces.append(replace(face, p_fake=p_fake))
+            place = face.frame_index, face.pts_s, face.face_index
+            self._keeper.offer(ScoredFace(*place, p_fake, crop, whole))
+
+    def pictures(self) -> list[dict[str, Any]]:
+        """Columns of `pictures` but ids: what is kept as evidence, with heat maps."""
+        scorer = self._tools.scorer
+        return [] if scorer is None else self._keeper.rows(scorer.heat)
 
 
-def _face_rows(
+def _other_rows(
     examined: Examined, extraction: Mapping[str, Any], tools: Toolbox, model_id: str | None
 ) -> Iterator[dict[str, Any]]:
-    """Rows of `faces` when crops are kept, and of `face_scores` when there is a network."""
-    for face, person in zip(examined.faces, persons_of(examined.faces), strict=True):
-        common = {
-            "video_id": extraction["video_id"],
-            "run_id": extraction["run_id"],
+    """Rows of `faces` when crops are kept, of `face_scores` and `pictures` with a network."""
+    ids = {name: extraction[name] for name in ("video_id", "run_id")}
+    for face in examined.faces:
+        common = ids | {
             "frame_index": face.frame_index,
             "pts_s": face.pts_s,
             "face_index": face.face_index,
-            "person": person,
+            "person": face.person,
+            "box": asdict(face.face.box),
+            "confidence": face.face.confidence,
         }
         if tools.keep_crops:
             landmarks = face.face.landmarks
             yield common | {
                 TABLE_COLUMN: "faces",
-                "box": asdict(face.face.box),
-                "confidence": face.face.confidence,
                 "landmarks": None if landmarks is None else [asdict(p) for p in landmarks],
                 "detector": tools.detector.name,
                 "crop_region": asdict(face.region),
@@ -321,13 +365,7 @@ def _face_rows(
                 TABLE_COLUMN: "face_scores",
                 "model_id": model_id,
                 "p_fake": face.p_fake,
+                "ssim": face.ssim,
             }
-
-
-def persons_of(faces: list[ExaminedFace]) -> list[int]:
-    """The person of each face; `faces` in order of time."""
-    frames: dict[int, list[ExaminedFace]] = {}
-    for face in faces:
-        frames.setdefault(face.frame_index, []).append(face)
-    numbers = assign_persons([[f.face.box for f in group] for group in frames.values()])
-    return [number for group in numbers for number in group]
+    for picture in examined.pictures:
+        yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}

@@ -19,8 +19,9 @@ from typing import Any
 import cv2
 
 from framejury.errors import FramejuryError
-from framejury.faces.crop import PICTURE_STARTS, decode_crop, encode_crop, limited
+from framejury.faces.crop import decode_crop, encode_crop, limited
 from framejury.faces.detect import Detector, make_detector
+from framejury.faces.header import PICTURE_STARTS
 from framejury.faces.portrait import find_portrait, portrait_region
 from framejury.records import DetectedFace, Image, Region, Size
 from framejury.rows import VideoJob, extraction_row

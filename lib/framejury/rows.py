@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from framejury.schemas import EXTRACTIONS, FACE_SCORES, FACES
+from framejury.schemas import EXTRACTIONS, FACE_SCORES, FACES, PICTURES
 from framejury.settings import Settings
 
 TABLE_COLUMN = "table"
@@ -34,15 +34,15 @@ def _union_schema() -> pa.Schema:
         SEGMENT_COLUMN: pa.field(SEGMENT_COLUMN, pa.int32()),
         SEGMENT_BOX_COLUMN: pa.field(SEGMENT_BOX_COLUMN, _EXACT_BOX),
     }
-    for table in (EXTRACTIONS, FACES, FACE_SCORES):
+    for table in (EXTRACTIONS, FACES, FACE_SCORES, PICTURES):
         for column in table:
             fields.setdefault(column.name, pa.field(column.name, column.type))
     return pa.schema(list(fields.values()))
 
 
 ROWS = _union_schema()
-"""Rows of `extractions`, `faces` and `face_scores` in one schema: one pass over a video
-yields all three. `TABLE_COLUMN` says which table a row is of; the rest of it is null."""
+"""Rows of `extractions`, `faces`, `face_scores` and `pictures` in one schema: one pass over a
+video yields them all. `TABLE_COLUMN` says which table a row is of; the rest of it is null."""
 
 
 @dataclass(frozen=True)

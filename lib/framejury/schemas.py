@@ -312,6 +312,12 @@ PICTURES = pa.schema(
         _FRAME_INDEX,
         _PTS_S,
         _field("face_index", pa.int16(), "As in `face_scores`; null for a frame."),
+        _field(
+            "p_fake",
+            pa.float32(),
+            "The face's score, of a frame that of its most suspicious face, 0 to 1.",
+            required=True,
+        ),
         _field("picture", pa.binary(), "The picture as a JPEG file.", required=True),
         _field(
             "heat",

@@ -24,7 +24,7 @@ from framejury.rows import (
 from framejury.schemas import EXTRACTIONS, Status
 
 SEGMENTS = "segments"
-"""The staging table: rows of all three tables, before they are put together."""
+"""The staging table: rows of all these tables, before they are put together."""
 
 _SUMMED = ("frames_decoded", "frames_sampled", "faces_found", "faces_kept", "wall_s", "cpu_s")
 _WELL = (Status.EXTRACTED.value, Status.NO_FACE.value)
@@ -65,6 +65,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
         )
     whole = {name: _last(parts, name) for name in EXTRACTIONS.names}
     whole |= {name: _sum(parts, name) for name in _SUMMED}
+    whole["sampled_s"] = [time for part in parts for time in part["sampled_s"] or ()]
     failed = [part for part in parts if part["status"] not in _WELL]
     if failed:
         whole |= {"status": failed[0]["status"], "error": _named(failed[:1], count)}

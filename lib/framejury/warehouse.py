@@ -52,8 +52,8 @@ from framejury.storage import (
 
 FORMAT_VERSION = 1
 
-MERGED_TABLES = ("extractions", "face_scores", "verdicts")
-"""Tables of small rows that every night adds to. `faces` has crops and large files by itself."""
+MERGED_TABLES = ("extractions", "face_scores", "pictures", "verdicts")
+"""Tables that every night adds small files to. `faces` has crops and large files by itself."""
 
 _MARKER = "framejury.json"
 _READ_TOGETHER = 16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -13,18 +14,19 @@ from framejury.cli import main
 from framejury.errors import BundleError
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import load_bundle, write_bundle
-from framejury.model.gradcam import heat_map, load_keras, overlay
+from framejury.model.gradcam import heat_map, load_keras
 from framejury.model.manifest import Bundle
 from framejury.model.network import build_network
 from framejury.model.runtime import Scorer
 from framejury.records import Image
 from framejury.settings import TrainingSettings
+from framejury.signals.rgb import network_input
 from tests import clips
 from tests.bundles import MANIFEST, brightness_bundle, brightness_network
 
 SIDE = 64
 CELL = 8
-RED, GREEN, BLUE = range(3)
+RED, GREEN = range(2)
 
 
 def patch_network(
@@ -135,6 +137,19 @@ def test_without_hidden_layers_it_is_the_class_activation_map() -> None:
     assert corners == pytest.approx((wanted / wanted.max()).ravel(), abs=1e-4)
 
 
+def test_executors_see_the_same_map_without_tensorflow() -> None:
+    """`Scorer.heat` on the exported network, `heat_map` on the Keras one, of what ships."""
+    bundle = load_bundle(Path(__file__).resolve().parents[2] / "models" / "detector")
+    side = bundle.input_px
+    portrait = skimage.data.astronaut()[:240, 100:340]
+    faces = [portrait, portrait[:, ::-1], np.roll(portrait, 60, axis=0)]
+    pixels = np.stack([network_input(np.ascontiguousarray(face), side) for face in faces])
+    cells = Scorer(bundle).heat(list(pixels))
+    assert cells is not None and cells.max() == 1
+    large = [cv2.resize(cell, (side, side), interpolation=cv2.INTER_LINEAR) for cell in cells]
+    np.testing.assert_allclose(large, heat_map(load_keras(bundle), pixels), atol=0.01)
+
+
 @pytest.mark.parametrize(
     "pixels",
     [
@@ -147,32 +162,6 @@ def test_wrong_pixels_are_refused(pixels: np.ndarray) -> None:
     with pytest.raises(ValueError, match="pixels must be uint8"):
         heat_map(patch_network(0, 1), pixels)
     assert heat_map(patch_network(0, 1), np.zeros((0, SIDE, SIDE, 3), np.uint8)).shape[0] == 0
-
-
-# ---------------------------------------------------------------- overlay
-
-
-def test_an_overlay_colours_the_heat_and_nothing_else() -> None:
-    crop = np.ascontiguousarray(skimage.data.astronaut()[60:160, 180:280])
-    heat = np.zeros((SIDE, SIDE), np.float32)
-    assert np.array_equal(overlay(crop, heat), crop)
-    heat[:32] = 1
-    shown = overlay(crop, heat)
-    assert shown.dtype == np.uint8
-    assert np.array_equal(shown[52:], crop[52:])
-    change = shown[:45].astype(int) - crop[:45]
-    assert change[..., RED].mean() > change[..., BLUE].mean() + 20  # the hottest is red in RGB
-
-
-def test_an_overlay_of_a_crop_with_black_bars() -> None:
-    """Half as wide as high: the network saw bars left and right of it."""
-    crop = np.full((100, 50, 3), 200, np.uint8)
-    heat = np.zeros((SIDE, SIDE), np.float32)
-    heat[:, :24] = 1  # the left bar of 16 pixels, and a quarter of the face
-    shown = overlay(crop, heat)
-    assert shown.shape == crop.shape
-    assert np.array_equal(shown[:, 15:], crop[:, 15:])
-    assert (shown[:, :10] != crop[:, :10]).any(axis=2).all()
 
 
 # ---------------------------------------------------------------- the network of a bundle

@@ -144,12 +144,54 @@ def test_scores_are_those_of_the_crops(examiner: Examiner, face_clip: Path) -> N
     assert len({row["model_id"] for row in scores}) == 1
 
 
-def test_only_scores_leave_when_crops_are_not_kept(bundle: Bundle, face_clip: Path) -> None:
+def test_scores_and_evidence_leave_when_crops_are_not_kept(bundle: Bundle, face_clip: Path) -> None:
     examiner = Examiner(plan(bundle, keep_crops=False, detection={"detector": "haar"}))
     rows = rows_of(examiner, face_clip)
     examiner.close()
-    assert {row[TABLE_COLUMN] for row in rows} == {"extractions", "face_scores"}
-    assert rows[0]["faces_kept"] == len(rows) - 1 > 0
+    assert {row[TABLE_COLUMN] for row in rows} == {"extractions", "face_scores", "pictures"}
+    scores = of_table(rows, "face_scores")
+    assert rows[0]["faces_kept"] == len(scores) > 0
+    assert all(row["confidence"] is not None and row["box"]["width"] > 0 for row in scores)
+
+
+def test_what_is_kept_as_evidence(bundle: Bundle, face_clip: Path) -> None:
+    settings: dict[str, Any] = {
+        "sampling": {"frames": 6},
+        "evidence": {"faces": 1, "face_px": 48, "frame_px": 100},
+    }
+    examiner = Examiner(plan(bundle, **settings))
+    rows = rows_of(examiner, face_clip)
+    examiner.close()
+    scores, pictures = of_table(rows, "face_scores"), of_table(rows, "pictures")
+    by_score = sorted(scores, key=lambda row: (row["p_fake"], row["frame_index"]))
+    faces = [row for row in pictures if row["kind"] == "face"]
+    (frame,) = [row for row in pictures if row["kind"] == "frame"]
+    lowest, highest = by_score[0], max(scores, key=lambda row: row["p_fake"])
+    assert {row["frame_index"] for row in faces} == {
+        lowest["frame_index"],
+        highest["frame_index"],
+    }
+    assert (frame["frame_index"], frame["p_fake"]) == (highest["frame_index"], highest["p_fake"])
+    assert frame["face_index"] is None
+    assert decode_crop(frame["picture"]).shape == (75, 100, 3)
+    for row in faces:
+        crop = decode_crop(row["picture"])
+        assert max(crop.shape) <= 48 and row["model_id"] == bundle.model_id
+        # The test bundle's score is the mean of red.
+        assert crop[..., 0].mean() / 255 == pytest.approx(row["p_fake"], abs=0.05)
+        assert row["heat"] is None  # that network has no activation with places
+    assert rows[0]["sampled_s"] == sorted(rows[0]["sampled_s"])
+    assert len(rows[0]["sampled_s"]) == rows[0]["frames_sampled"] == 6
+    assert {row["pts_s"] for row in scores} <= set(rows[0]["sampled_s"])
+    first, *others = [row["ssim"] for row in scores if row["person"] == 0]
+    assert first is None and others and all(0.3 < ssim <= 1 for ssim in others)
+
+
+def test_nobodys_picture_is_kept_where_the_settings_say_so(bundle: Bundle, face_clip: Path) -> None:
+    examiner = Examiner(plan(bundle, evidence={"faces": 0}, keep_crops=False))
+    rows = rows_of(examiner, face_clip)
+    examiner.close()
+    assert of_table(rows, "face_scores") and not of_table(rows, "pictures")
 
 
 def test_no_face(examiner: Examiner, tmp_path: Path) -> None:

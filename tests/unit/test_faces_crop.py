@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from framejury.faces.crop import (
     crop_region,
-    crop_size,
     decode_crop,
     encode_crop,
     landmarks_in_crop,
     limited,
 )
+from framejury.faces.header import crop_size
 from framejury.records import Box, Point, Region, Size
 
 FRAME = Size(height=480, width=640)

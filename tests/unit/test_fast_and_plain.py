@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from framejury.examine import Toolbox, examine_video, persons_of
+from framejury.examine import Toolbox, examine_video
 from framejury.faces.crop import crop_region, limited
 from framejury.faces.detect import choose_faces, reduced_size, rescaled
 from framejury.faces.person import assign_persons
@@ -83,7 +83,7 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> Non
         mine = verdict(
             [face.p_fake for face in fast.faces],
             [face.frame_index for face in fast.faces],
-            persons_of(fast.faces),
+            [face.person for face in fast.faces],
         )
         groups = [
             [b for b, f in zip(boxes, frames, strict=True) if f == at] for at in unique(frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 import zlib
 from collections.abc import Sequence
 from typing import Literal
@@ -12,14 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from framejury.faces.header import JPEG_START
 from framejury.records import Box, Image, Point, Region, Size
 
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_PNG_START = b"\x89PNG\r\n\x1a\n"
-PICTURE_STARTS = (_JPEG_START, _PNG_START)
-"""How the two formats of a stored crop begin."""
-
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_END = b"\xff\xd9"
 _SEAL_HEAD = b"\xff\xfe\x00\x10crc32:"
 _SEAL_BYTES = len(_SEAL_HEAD) + 8
 """A JPEG comment of 18 bytes with the CRC-32 of the rest; PNG has check sums of its own."""
@@ -136,7 +131,7 @@ def decode_crop(data: bytes) -> Image:
     """
     if not data:
         raise ValueError("a crop of 0 bytes is no picture")
-    if data.startswith(_JPEG_START):
+    if data.startswith(JPEG_START):
         _check_jpeg(data)
     try:
         picture = cv2.imdecode(
@@ -147,35 +142,6 @@ def decode_crop(data: bytes) -> Image:
     if picture is None:
         raise ValueError(f"a crop of {len(data)} bytes is no picture or is damaged")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def crop_size(data: bytes) -> Size:
-    """The size of a JPEG or PNG crop, from its header; the picture is not decoded.
-
-    Raises:
-        ValueError: the bytes are no JPEG or PNG, or end within the header.
-    """
-    if data.startswith(_PNG_START) and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return Size(height, width)
-    if data.startswith(_JPEG_START):
-        return _jpeg_size(data)
-    raise ValueError(f"a crop of {len(data)} bytes is no JPEG or PNG")
-
-
-def _jpeg_size(data: bytes) -> Size:
-    """From the frame header (SOF), the segment that every JPEG has once before its scans."""
-    at = len(_JPEG_START)
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill bytes before a marker are allowed
-            at += 1
-        elif marker in _FRAME_HEADERS:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return Size(height, width)
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise ValueError(f"a JPEG crop of {len(data)} bytes has no frame header")
 
 
 def landmarks_in_crop(

@@ -34,18 +34,26 @@ def assign_persons(frames: Sequence[Sequence[Box]]) -> list[list[int]]:
         numbers in the shape of `frames`, from 0 in order of first appearance (within a frame
         in the order given); no number twice in one frame.
     """
-    latest: list[Box] = []
-    numbers: list[list[int]] = []
-    for boxes in frames:
-        linked = _link(boxes, latest)
+    people = People()
+    return [people.at(boxes) for boxes in frames]
+
+
+class People:
+    """`assign_persons`, one frame after the other."""
+
+    def __init__(self) -> None:
+        self._latest: list[Box] = []
+
+    def at(self, boxes: Sequence[Box]) -> list[int]:
+        """The person of each box of the next frame."""
+        linked = _link(boxes, self._latest)
         for index, box in enumerate(boxes):
             if index in linked:
-                latest[linked[index]] = box
+                self._latest[linked[index]] = box
             else:
-                linked[index] = len(latest)
-                latest.append(box)
-        numbers.append([linked[index] for index in range(len(boxes))])
-    return numbers
+                linked[index] = len(self._latest)
+                self._latest.append(box)
+        return [linked[index] for index in range(len(boxes))]
 
 
 def _link(boxes: Sequence[Box], latest: Sequence[Box]) -> dict[int, int]:

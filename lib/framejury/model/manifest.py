@@ -29,6 +29,8 @@ MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 CARD_NAME = "MODEL_CARD.md"
+OUTPUT_NAME = "p_fake"
+"""What framejury's own networks call their score."""
 REQUIRED_FILES = (ONNX_NAME, CARD_NAME)
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

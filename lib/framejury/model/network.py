@@ -16,12 +16,12 @@ import efficientnet.tfkeras as efficientnet
 import keras
 
 from framejury.model import lite0
+from framejury.model.manifest import OUTPUT_NAME
 from framejury.model.weights import downloaded_weights, lite0_arrays, load_backbone_weights
 from framejury.settings import TrainingSettings
 
 BACKBONE_LAYERS = {"efficientnet_b0": "efficientnet-b0", "efficientnet_lite0": lite0.NAME}
 INPUT_NAME = "pixels"
-OUTPUT_NAME = "p_fake"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 # Random weights learn in few steps or not at all: their moving averages must keep up with them.

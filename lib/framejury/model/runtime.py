@@ -11,7 +11,9 @@ import numpy.typing as npt
 import onnxruntime
 
 from framejury.errors import BundleError, FramejuryError, SetupError
-from framejury.model.manifest import ONNX_NAME, Bundle
+from framejury.model.heat import Floats, Head, find_head, heat_cells
+from framejury.model.manifest import ONNX_NAME, OUTPUT_NAME, Bundle
+from framejury.model.onnx_graph import with_output
 from framejury.records import Image
 from framejury.signals.rgb import network_input
 
@@ -50,8 +52,8 @@ class Scorer:
             raise ValueError(f"threads {threads} and batch_size {batch_size} must be at least 1")
         self.bundle = bundle
         self.batch_size = batch_size
-        self._session = _open_session(bundle, threads, device)
-        self._input_name = _check_contract(self._session, bundle)
+        self._session, self._head = _open_session(bundle, threads, device)
+        self._input_name, self._output_name = _check_contract(self._session, bundle, self._head)
 
     def score(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
         """How likely each face is manipulated.
@@ -78,19 +80,48 @@ class Scorer:
         Args:
             pixels: uint8 (n, input_px, input_px, 3) RGB; one call of the network.
         """
+        raw = self._run(self._output_name, pixels)
+        return _checked_scores(raw, len(pixels), self.bundle.model_id)
+
+    def heat(self, crops: Sequence[Image]) -> Floats | None:
+        """Where in each face the network sees manipulation (`framejury.model.heat`).
+
+        Args:
+            crops: as for `score`.
+
+        Returns:
+            float32 (n, side, side), 0 to 1: cells over the network's square input. None where
+            its head is not known: the network has no such map.
+
+        Raises:
+            FramejuryError: the network failed.
+        """
+        if self._head is None or not crops:
+            return None
+        maps = []
+        for start in range(0, len(crops), self.batch_size):
+            batch = crops[start : start + self.batch_size]
+            pixels = np.stack([network_input(crop, self.bundle.input_px) for crop in batch])
+            maps.append(heat_cells(self._run(self._head.activation, pixels), self._head))
+        heat = np.concatenate(maps)
+        # A broken network gives no map rather than a wrong one.
+        return heat if heat.shape[1] == heat.shape[2] and np.isfinite(heat).all() else None
+
+    def _run(self, output: str, pixels: npt.NDArray[np.uint8]) -> Floats:
         feed = {self._input_name: pixels.astype(np.float32)}
         try:
-            (raw,) = self._session.run(None, feed)
+            (raw,) = self._session.run([output], feed)
         except Exception as error:  # ONNX Runtime's errors share no narrower base
             raise FramejuryError(
                 f"model {self.bundle.model_id} failed on {len(pixels)} faces: {error}"
             ) from error
-        return _checked_scores(np.asarray(raw), len(pixels), self.bundle.model_id)
+        return np.asarray(raw)
 
 
 def _open_session(
     bundle: Bundle, threads: int, device: Literal["cpu", "cuda"]
-) -> onnxruntime.InferenceSession:
+) -> tuple[onnxruntime.InferenceSession, Head | None]:
+    """The network, which also gives its head's activation where there is a known head."""
     provider = _PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
         raise SetupError(
@@ -108,6 +139,9 @@ def _open_session(
     content = bundle.onnx_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != bundle.files[ONNX_NAME].sha256:
         raise BundleError(f"{bundle.onnx_path} changed after the bundle was checked")
+    head = find_head(content, OUTPUT_NAME)
+    if head is not None:
+        content = with_output(content, head.activation)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's errors share no narrower base
@@ -117,12 +151,15 @@ def _open_session(
             f"device {device} was asked for, and ONNX Runtime could not start it; check the GPU's "
             "driver and CUDA libraries, or score on the CPU"
         )
-    return session
+    return session, head
 
 
-def _check_contract(session: onnxruntime.InferenceSession, bundle: Bundle) -> str:
-    """Name of the one input, after its shape and type were compared with the manifest."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+def _check_contract(
+    session: onnxruntime.InferenceSession, bundle: Bundle, head: Head | None
+) -> tuple[str, str]:
+    """Names of the one input and output, after they were compared with the manifest."""
+    inputs = session.get_inputs()
+    outputs = [item for item in session.get_outputs() if not head or item.name != head.activation]
     side = bundle.input_px
     fits = (
         len(inputs) == 1
@@ -137,7 +174,7 @@ def _check_contract(session: onnxruntime.InferenceSession, bundle: Bundle) -> st
             f"{bundle.onnx_path} takes and gives {found}; the manifest says float32 "
             f"(n, {side}, {side}, 3) and one score a face"
         )
-    return str(inputs[0].name)
+    return str(inputs[0].name), str(outputs[0].name)
 
 
 def _checked_scores(

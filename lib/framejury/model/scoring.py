@@ -12,9 +12,12 @@ from framejury.model.source import FaceRow, FaceSource, iter_faces
 from framejury.schemas import FACE_SCORES, Side
 
 SCORED_FACES = pa.schema(
-    [field for field in FACE_SCORES if field.name not in ("run_id", "model_id")]
+    [
+        FACE_SCORES.field(name)
+        for name in ("video_id", "frame_index", "pts_s", "face_index", "person", "p_fake")
+    ]
 )
-"""Columns of `score_faces`: `face_scores` without the ids of run and model."""
+"""Columns of `score_faces`, as in the table `face_scores`."""
 
 
 def score_faces(scorer: Scorer, source: FaceSource, side: Side | None = None) -> pa.Table:

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from pyarrow.fs import FileSystem
 
 from framejury.errors import WarehouseError
-from framejury.faces.crop import crop_size, decode_crop, landmarks_in_crop
+from framejury.faces.crop import decode_crop, landmarks_in_crop
+from framejury.faces.header import crop_size
 from framejury.records import Image, Point, Region
 from framejury.schemas import FACES, Side
 

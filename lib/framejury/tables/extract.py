@@ -1,4 +1,4 @@
-"""Videos fanned out to executors: one pass over each, rows of three tables back."""
+"""Videos fanned out to executors: one pass over each, rows of four tables back."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def write_examined(
     plan: ExaminePlan,
     bundle: ShippedBundle | None = None,
 ) -> list[str]:
-    """Examine videos and write the run's rows of `extractions`, `faces` and `face_scores`.
+    """Examine videos and write the run's rows of `extractions`, `faces`, `face_scores`, `pictures`.
 
     Args:
         store: of the warehouse.
@@ -186,7 +186,14 @@ def write_examined(
     with done.shown(noun, units.rows.num_rows, float(units.costs_s.sum())):
         store.write_together(rows, run)
     if units.segments:
-        settle_segments(videos.sparkSession, store, run, units.segments, keep_crops=plan.keep_crops)
+        settle_segments(
+            videos.sparkSession,
+            store,
+            run,
+            units.segments,
+            keep_crops=plan.keep_crops,
+            pictures=settings_from(plan.settings).evidence.faces,
+        )
     return sorted(done.lacking.value)
 
 
@@ -231,7 +238,7 @@ def examine_units(
     bundle: ShippedBundle | None = None,
     done: Done | None = None,
 ) -> DataFrame:
-    """Rows of `extractions`, `faces` and `face_scores` (schema `rows.ROWS`).
+    """Rows of `extractions`, `faces`, `face_scores` and `pictures` (schema `rows.ROWS`).
 
     Rows of segments are addressed to the staging table; `settle_segments` makes tables of them.
 

@@ -17,7 +17,9 @@ from framejury.tables.schema import spark_schema
 if TYPE_CHECKING:
     from framejury.model.runtime import Scorer
 
-_COLUMNS = ("video_id", "frame_index", "pts_s", "face_index", "person", "crop")
+_COLUMNS = (
+    *("video_id", "frame_index", "pts_s", "face_index", "person", "box", "confidence", "crop"),
+)
 
 
 def score_faces(
@@ -44,6 +46,7 @@ def score_faces(
                 "run_id": pa.repeat(run_id, count),
                 "model_id": pa.repeat(scorer.bundle.model_id, count),
                 "p_fake": pa.array(scores, pa.float32()),
+                "ssim": pa.nulls(count, pa.float32()),  # faces come in any order here
             }
             yield pa.RecordBatch.from_pydict(
                 {name: columns[name] for name in FACE_SCORES.names}, schema=FACE_SCORES

@@ -1,0 +1,173 @@
+"""Grad-CAM without TensorFlow: against gradients measured on the network itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from framejury.model.bundle import load_bundle, write_bundle
+from framejury.model.heat import find_head, heat_cells
+from framejury.model.onnx_graph import read_graph, with_output
+from framejury.model.runtime import Scorer
+from tests.bundles import MANIFEST, brightness_bundle, brightness_network
+
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLES = [ROOT / "models" / "detector", ROOT / "tests" / "data" / "demo_bundle"]
+
+
+def network(path: Path, *, units: int = 5, side: int = 32, batch_first: bool = True) -> Path:
+    """A convolution, ReLU, pooling, one hidden dense layer, one logit, a sigmoid."""
+    rng = np.random.default_rng(3)
+    weights = {
+        "kernel": rng.normal(0, 0.02, (6, 3, 8, 8)),
+        "w1": rng.normal(0, 1, (6, units)),
+        "b1": rng.normal(0, 0.2, units),
+        "w2": rng.normal(0, 1, (units, 1)),
+        "b2": np.array([0.1]),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["pixels"], ["nchw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["nchw", "kernel"], ["conv"], strides=[8, 8]),
+        helper.make_node("Relu", ["conv"], ["activation"]),
+        helper.make_node("GlobalAveragePool", ["activation"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w1"], ["m1"]),
+        helper.make_node("Add", ["m1", "b1"], ["a1"]),
+        helper.make_node("Relu", ["a1"], ["h1"]),
+        helper.make_node("MatMul", ["h1", "w2"], ["m2"]),
+        helper.make_node("Add", ["b2", "m2"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", side, side, 3])],
+        [helper.make_tensor_value_info("p_fake", TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("directory", BUNDLES, ids=lambda path: path.name)
+def test_the_graph_is_read_as_onnx_reads_it(directory: Path) -> None:
+    content = (directory / "model.onnx").read_bytes()
+    mine, theirs = read_graph(content), onnx.load_from_string(content).graph
+    assert [(n.op_type, list(n.inputs), list(n.outputs)) for n in mine.nodes] == [
+        (n.op_type, list(n.input), list(n.output)) for n in theirs.node
+    ]
+    assert set(mine.weights) == {tensor.name for tensor in theirs.initializer}
+    for tensor in theirs.initializer:
+        expected, found = numpy_helper.to_array(tensor), mine.weight(tensor.name)
+        if expected.dtype == np.float32:
+            assert found is not None
+            np.testing.assert_array_equal(found, expected)
+        else:
+            assert found is None
+
+
+def test_weights_written_as_numbers_are_read_too(tmp_path: Path) -> None:
+    """A tensor may hold its values as bytes, or as a packed list."""
+    content = network(tmp_path / "a.onnx").read_bytes()
+    model = onnx.load_from_string(content)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(
+            helper.make_tensor(tensor.name, TensorProto.FLOAT, values.shape, values.ravel())
+        )
+    written, raw = read_graph(model.SerializeToString()), read_graph(content)
+    for name in ("kernel", "w1", "b2"):
+        np.testing.assert_array_equal(written.weight(name), raw.weight(name))
+
+
+def test_one_more_output_and_nothing_else(tmp_path: Path) -> None:
+    content = network(tmp_path / "a.onnx").read_bytes()
+    before, after = (
+        onnx.load_from_string(data) for data in (content, with_output(content, "activation"))
+    )
+    assert [item.name for item in after.graph.output] == ["p_fake", "activation"]
+    after.graph.output.pop()
+    assert after == before
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network", b"\x3a\xff\x01abc", b"\x80" * 80])
+def test_what_is_no_network_has_no_head(content: bytes) -> None:
+    with pytest.raises(ValueError, match="no such file|no ONNX file"):
+        read_graph(content)
+    assert find_head(content, "p_fake") is None
+
+
+def test_a_cut_file_has_no_head(tmp_path: Path) -> None:
+    content = network(tmp_path / "a.onnx").read_bytes()
+    for length in range(1, len(content), 97):
+        find_head(content[:length], "p_fake")  # may find none, may not raise
+
+
+def test_the_map_is_the_gradient_measured_by_small_steps(tmp_path: Path) -> None:
+    """dlogit/dactivation, by central differences through the rest of the graph."""
+    path = network(tmp_path / "a.onnx")
+    head = find_head(path.read_bytes(), "p_fake")
+    assert head is not None and len(head.layers) == 2
+    rng = np.random.default_rng(0)
+    activation = rng.gamma(1, 1, (3, 6, 4, 4)).astype(np.float32)
+
+    def logit(values: np.ndarray) -> np.ndarray:
+        x = values.astype(np.float64).mean(axis=(2, 3))
+        for layer in head.layers:
+            x = x @ layer.weight + layer.bias
+            x = np.maximum(x, 0) if layer.relu else x
+        return x[:, 0]
+
+    weight = np.zeros((3, 6))
+    for channel in range(6):
+        step = np.zeros_like(activation, np.float64)
+        step[:, channel] = 1e-4
+        weight[:, channel] = (logit(activation + step) - logit(activation - step)) / 2e-4
+    expected = np.maximum(np.einsum("nc,nchw->nhw", weight, activation), 0)
+    highest = expected.max(axis=(1, 2), keepdims=True)
+    assert (highest > 0).any()
+    expected = np.divide(expected, highest, out=np.zeros_like(expected), where=highest > 0)
+    np.testing.assert_allclose(heat_cells(activation, head), expected, atol=1e-4)
+
+
+def test_a_bundle_with_a_map_scores_as_without(tmp_path: Path) -> None:
+    """The very bits: a verdict may not depend on whether evidence is kept."""
+    path = network(tmp_path / "a.onnx")
+    bundle = write_bundle(tmp_path / "bundle", MANIFEST, path)
+    scorer = Scorer(bundle)
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    plain = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    (expected,) = plain.run(None, {"pixels": pixels.astype(np.float32)})
+    np.testing.assert_array_equal(scorer.score_pixels(pixels), np.asarray(expected).ravel())
+    heat = scorer.heat(list(pixels))
+    assert heat is not None and heat.shape == (4, 4, 4) and heat.dtype == np.float32
+    assert set(heat.max(axis=(1, 2)).tolist()) <= {0.0, 1.0} and heat.min() >= 0
+    assert scorer.heat([]) is None
+
+
+def test_the_detector_that_ships_scores_the_same_bits(tmp_path: Path) -> None:
+    bundle = load_bundle(BUNDLES[0])
+    scorer = Scorer(bundle)
+    side = bundle.input_px
+    pixels = np.random.default_rng(1).integers(0, 256, (2, side, side, 3)).astype(np.uint8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    plain = onnxruntime.InferenceSession(
+        bundle.onnx_path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
+    (expected,) = plain.run(None, {"pixels": pixels.astype(np.float32)})
+    np.testing.assert_array_equal(scorer.score_pixels(pixels), np.asarray(expected).ravel())
+    heat = scorer.heat(list(pixels))
+    assert heat is not None and heat.shape == (2, 4, 4)
+
+
+def test_a_network_of_another_kind_has_no_map(tmp_path: Path) -> None:
+    assert find_head(brightness_network(tmp_path / "b.onnx").read_bytes(), "p_fake") is None
+    scorer = Scorer(brightness_bundle(tmp_path / "bundle"))
+    assert scorer.heat([np.zeros((32, 32, 3), np.uint8)]) is None

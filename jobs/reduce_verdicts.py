@@ -20,13 +20,13 @@ from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.tables.verdicts import make_report, write_report
+from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
 from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("reduce", __doc__, ["verdict", "spark"])
+    parser = make_parser("reduce", __doc__, ["verdict", "report", "spark"])
     add_warehouse(parser)
     return run_command(parser, argv, _run)
 
@@ -61,10 +61,8 @@ def _run(args: argparse.Namespace) -> int:
                     "versions": versions(),
                 },
             )
-        report = make_report(
-            warehouse, commit, verdicts=written, scores=scores, videos=videos, now=now()
-        )
-        folder = write_report(warehouse, report)
+        publisher = Publisher(store, warehouse, commit, videos, settings.report, now())
+        folder = publisher.publish(store.latest("verdicts").cache())
     say(f"  verdicts: {sentence(counts)}; run {run.run_id} committed")
     say(f"  report: {folder.child('report.html').uri}")
     return 0

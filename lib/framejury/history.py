@@ -140,6 +140,24 @@ def past_runs(warehouse: Warehouse) -> list[PastRun]:
     return [*committed, *_uncommitted(warehouse)]
 
 
+def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[PastRun]:
+    """The last nights that judged videos before a commit, the latest last.
+
+    Args:
+        commits: of the warehouse.
+        first: sequence of that commit.
+        count: at most so many.
+    """
+    nights: dict[str, list[Commit]] = {}
+    for commit in commits:
+        if commit.sequence < first and "counts" in commit.facts:
+            nights.setdefault(night_of(commit), []).append(commit)
+    return [
+        PastRun(tuple(one.run_id for one in night), State.COMMITTED, tuple(night))
+        for night in list(nights.values())[-count:]
+    ]
+
+
 def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
     """The run one of whose ids begins so.
 

@@ -39,7 +39,7 @@ from tests.bundles import brightness_bundle
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TIMES = {"wall_s", "cpu_s", "frames_decoded", "run_id"}
-TABLES_WRITTEN = ("extractions", "faces", "face_scores")
+TABLES_WRITTEN = ("extractions", "faces", "face_scores", "pictures")
 GOP = 12
 
 Rows = list[dict[str, Any]]
@@ -118,7 +118,9 @@ def examined(world: World, *, keep_crops: bool, **spark: Any) -> tuple[Run, dict
     write_examined(world.store, run, world.videos, made, world.shipped)
     rows = {}
     for table in TABLES_WRITTEN:
-        keys = [k for k in ("video_id", "frame_index", "face_index") if k in TABLES[table].names]
+        keys = [
+            k for k in ("video_id", "kind", "frame_index", "face_index") if k in TABLES[table].names
+        ]
         found = world.store.of_run(run, table).orderBy(*keys).toArrow().to_pylist()
         rows[table] = [{k: v for k, v in row.items() if k not in TIMES} for row in found]
     return run, rows
@@ -130,12 +132,18 @@ def test_segments_give_the_rows_of_whole_videos(world: World, keep_crops: bool) 
     assert counts[world.ids["two.mp4"]] >= 3 and counts[world.ids["damaged.mp4"]] >= 3
     _, whole = examined(world, keep_crops=keep_crops, **WHOLE)
     run, cut = examined(world, keep_crops=keep_crops, **CUT)
-    damaged = world.ids["damaged.mp4"]
+    damaged, begun = world.ids["damaged.mp4"], 0
     for table in TABLES_WRITTEN:
         for one, other in zip(whole[table], cut[table], strict=True):
             if one["video_id"] == damaged and table == "extractions":
                 assert one.pop("error") and other.pop("error")
+            if table == "face_scores" and other["ssim"] is None:
+                begun += one["ssim"] is not None
+                one["ssim"] = None  # the first of a segment has nobody to be compared with
             assert other == one
+    # Each segment begins at most two persons anew.
+    assert 0 < begun <= 2 * (counts[world.ids["two.mp4"]] + counts[damaged])
+    assert len(cut["pictures"]) > 6
     assert bool(cut["faces"]) is keep_crops
     persons = {row["person"] for row in cut["face_scores"] if row["video_id"] != damaged}
     assert persons == {0, 1}
@@ -198,7 +206,7 @@ def test_a_file_that_changes_under_way_is_tried_again(
     assert units.segments["long"] >= 2
     change(path)
     world.store.write_together(examine_units(spark, units, made), run)
-    settle_segments(spark, world.store, run, units.segments, keep_crops=False)
+    settle_segments(spark, world.store, run, units.segments, keep_crops=False, pictures=3)
     (found,) = world.store.of_run(run, "extractions").collect()
     assert found["status"] in ("unreadable", "missing")
     assert found["error"].startswith("segment 1 of ") or "no file" in found["error"]
@@ -218,7 +226,7 @@ def test_a_video_of_which_one_segment_failed_has_no_faces(world: World) -> None:
         pa.Table.from_pylist(rows, schema=units.rows.schema), units.costs_s, units.segments
     )
     world.store.write_together(examine_units(world.spark, changed, made, world.shipped), run)
-    settle_segments(world.spark, world.store, run, units.segments, keep_crops=False)
+    settle_segments(world.spark, world.store, run, units.segments, keep_crops=False, pictures=3)
     (found,) = world.store.of_run(run, "extractions").where(F.col("video_id") == two).collect()
     assert (found["status"], found["faces_kept"]) == ("unreadable", 0)
     assert found["error"].startswith(f"segment 2 of {units.segments[two]}: the file changed")
@@ -235,7 +243,7 @@ def test_a_lost_segment_is_a_fault_that_names_the_video(world: World) -> None:
     fewer = Units(units.rows.slice(0, lost), units.costs_s[:lost], units.segments)
     world.store.write_together(examine_units(world.spark, fewer, made), run)
     with pytest.raises(ReconcileError, match=units.rows["video_id"][lost].as_py()):
-        settle_segments(world.spark, world.store, run, units.segments, keep_crops=False)
+        settle_segments(world.spark, world.store, run, units.segments, keep_crops=False, pictures=3)
 
 
 def test_each_task_is_a_partition_with_the_work_meant_for_it(world: World) -> None:

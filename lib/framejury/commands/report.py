@@ -1,4 +1,7 @@
-"""report: write the report of the latest verdicts again."""
+"""report: write the report of the latest verdicts again, and evidence pages that are lacking.
+
+With --output both go into one folder, which can be moved, packed and sent.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,51 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.commandline import add_warehouse, make_parser, run_command
+from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
+from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.settings import SparkSettings
+from framejury.storage import Location, is_local, is_taken, locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
-from framejury.tables.verdicts import make_report, write_report
+from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
 from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("report", __doc__)
+    parser = make_parser("report", __doc__, ["report"])
     add_warehouse(parser)
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        help="new or empty local folder for report and evidence pages (default: in the warehouse)",
+    )
     return run_command(parser, argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    folder = None if args.output is None else _empty_folder(args.output)
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")
     with spark_session("report") as spark:
         store = Store(spark, warehouse, SparkSettings().row_group_bytes)
-        verdicts = store.latest("verdicts").cache()
-        report = make_report(
-            warehouse,
-            commits[-1],
-            verdicts=verdicts,
-            scores=store.scores_behind(verdicts),
-            videos=store.snapshot("videos"),
-            now=now(),
-        )
-        folder = write_report(warehouse, report)
-    say(f"  report: {folder.child('report.html').uri}")
+        videos = store.snapshot("videos").cache()
+        publisher = Publisher(store, warehouse, commits[-1], videos, settings.report, now(), folder)
+        written = publisher.publish(store.latest("verdicts").cache())
+    say(f"  report: {written.child('report.html').uri}")
     return 0
+
+
+def _empty_folder(output: str) -> Location:
+    """Where `--output` says, when nothing is in the way."""
+    if not is_local(output):
+        raise UsageError(f"--output must be a local folder, got {output}")
+    place = locate(output)
+    if is_taken(place):
+        raise UsageError(f"{output} is there already; give a new or empty folder")
+    return place
 
 
 if __name__ == "__main__":

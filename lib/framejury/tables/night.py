@@ -33,7 +33,7 @@ from framejury.tables.plan import REASON
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.tables.verdicts import make_report, write_report
+from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
 from framejury.when import now
 
@@ -137,15 +137,14 @@ def report(night: Night, videos: DataFrame) -> Location:
         verdicts = night.store.latest("verdicts").cache()
         last = night.commits[-1]
         facts = last.facts | {"seconds": night.seconds, "statuses": dict(statuses(night))}
-        made = make_report(
+        folder = Publisher(
+            night.store,
             night.warehouse,
             replace(last, facts=facts),
-            verdicts=verdicts,
-            scores=night.store.scores_behind(verdicts),
-            videos=videos,
-            now=now(),
-        )
-        folder = write_report(night.warehouse, made)
+            videos,
+            night.settings.report,
+            now(),
+        ).publish(verdicts)
         counts = count_by(verdicts.join(videos, on="video_id", how="left_semi"), "verdict")
     say(f"  verdicts of the archive: {sentence(counts)}")
     say(f"  report: {folder.child('report.html').uri}")

@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name everybody knows
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from framejury.schemas import TABLES
 
@@ -28,4 +28,13 @@ def conform(frame: DataFrame, table: str) -> DataFrame:
         raise ValueError(
             f"table {table} lacks {', '.join(missing)}; it got {', '.join(frame.columns)}"
         )
-    return frame.select(*[F.col(field.name).cast(field.dataType) for field in wanted])
+    return frame.select(*[F.col(field.name).cast(_loose(field.dataType)) for field in wanted])
+
+
+def _loose(kind: DataType) -> DataType:
+    """The same type with nulls allowed inside: rows read from Parquet have them declared so."""
+    if isinstance(kind, ArrayType):
+        return ArrayType(_loose(kind.elementType), containsNull=True)
+    if isinstance(kind, StructType):
+        return StructType([StructField(one.name, _loose(one.dataType)) for one in kind])
+    return kind

@@ -39,12 +39,21 @@ class Store:
         """
         return self._read(table, [self._warehouse.require(table)[-1].run_id])
 
-    def latest(self, table: str, keys: Sequence[str] = ("video_id",)) -> DataFrame:
+    def latest(
+        self, table: str, keys: Sequence[str] = ("video_id",), before: int | None = None
+    ) -> DataFrame:
         """Rows of `table`, for each key those of the latest run that has any.
 
         The rows also carry `SEQUENCE`. Empty when no run wrote the table.
+
+        Args:
+            table: which.
+            keys: what a row is about.
+            before: only commits of before this one count, as things stood then.
         """
         rows = self.history(table)
+        if before is not None:
+            rows = rows.where(F.col(SEQUENCE) < before)
         newest = rows.groupBy(*keys).agg(F.max(SEQUENCE).alias(SEQUENCE))
         return rows.join(newest, on=[*keys, SEQUENCE], how="left_semi")
 
@@ -96,6 +105,13 @@ class Store:
 
     def scores_behind(self, verdicts: DataFrame) -> DataFrame:
         """`face_scores` that these rows of `latest("verdicts")` were reduced from."""
+        return self._behind(verdicts, "face_scores")
+
+    def pictures_behind(self, verdicts: DataFrame) -> DataFrame:
+        """`pictures` of the same runs as `scores_behind` the verdicts, where they kept any."""
+        return self._behind(verdicts, "pictures")
+
+    def _behind(self, verdicts: DataFrame, table: str) -> DataFrame:
         scores = self.history("face_scores")
         # A missing video's verdict rests on no score, though it may have had one before.
         scored = verdicts.where(F.col("faces_scored") > 0)
@@ -107,7 +123,8 @@ class Store:
             .groupBy("video_id", "model_id")
             .agg(F.max(SEQUENCE).alias(SEQUENCE))
         )
-        return scores.join(used, on=["video_id", "model_id", SEQUENCE], how="left_semi")
+        rows = scores if table == "face_scores" else self.history(table)
+        return rows.join(used, on=["video_id", "model_id", SEQUENCE], how="left_semi")
 
     def write(self, frame: DataFrame, run: Run, table: str) -> None:
         """Write a run's rows of one table."""

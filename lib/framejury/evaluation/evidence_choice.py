@@ -1,0 +1,38 @@
+"""Of which videos evidence pages are made, where not all can have one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from framejury.evaluation.predictions import predictions_table
+from framejury.schemas import Verdict
+
+CHOICE_COLUMNS = ("video_id", "run_id")
+
+
+def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa.Table:
+    """Videos in the order in which they should get an evidence page.
+
+    Wrong verdicts first (a real video called fake before a fake called real), then those that
+    were judged now, each most suspicious first.
+
+    Args:
+        verdicts: columns `rows.REPORT_COLUMNS`.
+        judged_now: ids of the videos of this run; None: all are equal in this.
+
+    Returns:
+        columns `CHOICE_COLUMNS`, one row a video.
+    """
+    table = predictions_table(verdicts)
+    wrong = pc.fill_null(pc.invert(table["correct"]), False)
+    accused = pc.and_(wrong, pc.equal(table["verdict"], Verdict.FAKE.value))
+    now = pc.is_in(table["video_id"], pa.array(list(judged_now or ()), pa.string()))
+    ranked = table.select(CHOICE_COLUMNS)
+    for name, column in (("accused", accused), ("wrong", wrong), ("now", now)):
+        ranked = ranked.append_column(name, pc.cast(column, pa.int8()))
+    ranked = ranked.append_column("place", pa.array(range(table.num_rows), pa.int64()))
+    keys = [(name, "descending") for name in ("accused", "wrong", "now")]
+    return ranked.sort_by([*keys, ("place", "ascending")]).select(CHOICE_COLUMNS)

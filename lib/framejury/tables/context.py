@@ -1,0 +1,116 @@
+"""What a report knows beside the verdicts: nights before, evidence, what the videos were."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from framejury.commits import Commit
+from framejury.evaluation.inputs import (
+    BEFORE_COLUMNS,
+    EXTRACTION_COLUMNS,
+    Context,
+    NightInfo,
+    ShownFace,
+)
+from framejury.history import nights_before
+from framejury.metrics.drift import night_of
+from framejury.schemas import PictureKind
+from framejury.tables.store import Store
+
+WORK = ("faces_scored", "read_bytes", "videos_cpu_s", "videos_wall_s")
+_FACES_EACH = 3
+
+
+def night_commits(commits: Sequence[Commit], commit: Commit) -> list[Commit]:
+    """All commits of the night that `commit` belongs to, oldest first."""
+    name = night_of(commit)
+    return [one for one in commits if night_of(one) == name]
+
+
+def context_of(
+    store: Store,
+    commits: Sequence[Commit],
+    night: Sequence[Commit],
+    verdicts: DataFrame,
+    *,
+    nights: int,
+) -> Context:
+    """All but evidence and faces, which come when their pages are written.
+
+    Args:
+        store: of the warehouse.
+        commits: all of it.
+        night: those of the run that reports.
+        verdicts: rows of `latest("verdicts")`.
+        nights: earlier nights to tell of, at most.
+    """
+    first = night[0].sequence
+    run_ids = [commit.run_id for commit in night]
+    judged = verdicts.where(F.col("run_id").isin(run_ids)).select("video_id").toArrow()
+    before = store.latest("verdicts", before=first).select(*BEFORE_COLUMNS).toArrow()
+    ids = verdicts.select("video_id")
+    extractions = (
+        store.latest("extractions")
+        .join(ids, on="video_id", how="left_semi")
+        .select(*EXTRACTION_COLUMNS)
+        .toArrow()
+    )
+    return Context(
+        judged_now=frozenset(judged["video_id"].to_pylist()),
+        before=before if before.num_rows else None,
+        nights=tuple(_night_infos(commits, first, nights)),
+        extractions=extractions,
+        work=_work(night),
+    )
+
+
+def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ShownFace, ...]]:
+    """Kept faces of some videos, the most suspicious first.
+
+    Args:
+        pictures: rows of `pictures`, of the runs behind the verdicts.
+        ids: of the videos.
+    """
+    wanted = pictures.sparkSession.createDataFrame(pa.table({"video_id": ids}))
+    rows = (
+        pictures.where(F.col("kind") == PictureKind.FACE.value)
+        .join(F.broadcast(wanted), on="video_id", how="left_semi")
+        .select("video_id", "p_fake", "pts_s", "picture")
+        .toArrow()
+    )
+    found: dict[str, list[ShownFace]] = defaultdict(list)
+    falling = [("p_fake", "descending"), ("pts_s", "ascending")]
+    for row in rows.take(pc.sort_indices(rows, sort_keys=falling)).to_pylist():
+        if len(found[row["video_id"]]) < _FACES_EACH:
+            face = ShownFace(row["picture"], row["p_fake"], row["pts_s"])
+            found[row["video_id"]].append(face)
+    return {video_id: tuple(faces) for video_id, faces in found.items()}
+
+
+def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[NightInfo]:
+    return [
+        NightInfo(
+            run_id=past.run_ids[-1],
+            ended_at=past.ended_at,
+            statuses=past.counted("statuses"),
+            verdicts=past.counted("verdicts"),
+            wall_s=past.wall_s,
+        )
+        for past in nights_before(commits, first, count)
+        if past.ended_at is not None
+    ]
+
+
+def _work(night: Sequence[Commit]) -> dict[str, float]:
+    """Sums over the batches of a night; empty for a job that kept no counts."""
+    counts = [commit.facts["counts"] for commit in night if "counts" in commit.facts]
+    if not counts:
+        return {}
+    videos = sum(sum(one["statuses"].values()) for one in counts)
+    return {"videos": videos} | {name: sum(one[name] for one in counts) for name in WORK}

@@ -1,0 +1,180 @@
+"""Evidence pages of a warehouse: gathered from its tables, rendered, written.
+
+```
+ROOT/evidence/<run_id>/<video_id>.html     ROOT: the warehouse, or another folder
+```
+
+A page is about one verdict: `run_id` is the run that gave it. Once written it stays.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import fs
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from framejury.evidence import Evidence, evidence_of
+from framejury.progress import progress
+from framejury.schemas import EXTRACTIONS
+from framejury.storage import Location
+from framejury.tables.store import Store
+
+if TYPE_CHECKING:
+    from framejury.evaluation.evidence_page import About
+
+FOLDER = "evidence"
+
+_VIDEOS_AT_ONCE = 100
+_FACES_AT_ONCE = 200_000
+"""Whose rows are on the driver at the same time, counts."""
+_FEW = 24
+"""Pages that are not worth starting other processes for, count."""
+_MOST_PROCESSES = 8
+
+
+def page_place(root: Location, run_id: str, video_id: str) -> Location:
+    """Where the page on one verdict lies."""
+    return root.child(FOLDER, run_id, f"{video_id}.html")
+
+
+def page_link(run_id: str, video_id: str) -> str:
+    """The same, relative to the root."""
+    return f"{FOLDER}/{run_id}/{video_id}.html"
+
+
+def written_pages(root: Location, verdicts: pa.Table) -> set[str]:
+    """Ids of those videos whose verdict has its page.
+
+    Args:
+        root: where.
+        verdicts: columns `video_id`, `run_id`.
+    """
+    wanted = set(zip(verdicts["run_id"].to_pylist(), verdicts["video_id"].to_pylist(), strict=True))
+    found = set()
+    for run_id in pc.unique(verdicts["run_id"]).to_pylist():
+        folder = root.child(FOLDER, run_id)
+        selector = fs.FileSelector(folder.path, allow_not_found=True)
+        for info in folder.filesystem.get_file_info(selector):
+            video_id = info.base_name.removesuffix(".html")
+            if (run_id, video_id) in wanted:
+                found.add(video_id)
+    return found
+
+
+def write_pages(
+    store: Store, verdicts: DataFrame, chosen: pa.Table, root: Location, about: About
+) -> None:
+    """Write the evidence pages of some verdicts, with progress on the terminal.
+
+    Args:
+        store: of the warehouse.
+        verdicts: rows of `latest("verdicts")` joined to their videos.
+        chosen: columns `video_id` and `run_id`, in the order wanted.
+        root: below which `evidence/` lies.
+        about: what all pages say alike.
+    """
+    from framejury.evaluation.evidence_page import evidence_html
+
+    done = 0
+    with (
+        progress("evidence pages", chosen.num_rows, lambda: done),
+        _mapping(chosen.num_rows) as mapped,
+    ):
+        for some in gathered(store, verdicts, chosen):
+            pages = mapped(evidence_html, some, [about] * len(some))
+            for evidence, page in zip(some, pages, strict=True):
+                row = evidence.verdict
+                _write(page_place(root, row["run_id"], row["video_id"]), page)
+                done += 1
+
+
+def gathered(store: Store, verdicts: DataFrame, chosen: pa.Table) -> Iterator[list[Evidence]]:
+    """The evidence of some verdicts, a few videos at a time. Arguments as of `write_pages`."""
+    extractions = store.latest("extractions").select(EXTRACTIONS.names)
+    scores, pictures = store.scores_behind(verdicts), store.pictures_behind(verdicts)
+    spark = verdicts.sparkSession
+    counts = dict(
+        _of(verdicts, chosen["video_id"].to_pylist())
+        .select("video_id", "faces_scored")
+        .toArrow()
+        .to_pandas()
+        .itertuples(index=False, name=None)
+    )
+    for ids in _portions(chosen["video_id"].to_pylist(), counts):
+        wanted = F.broadcast(spark.createDataFrame(pa.table({"video_id": ids})))
+        verdict_of, extraction_of, scores_of, pictures_of = (
+            _by_video(rows.join(wanted, on="video_id", how="left_semi"))
+            for rows in (verdicts, extractions, scores, pictures)
+        )
+        yield [
+            evidence_of(
+                verdict_of[video_id][0],
+                next(iter(extraction_of[video_id]), None),
+                scores_of[video_id],
+                pictures_of[video_id],
+            )
+            for video_id in ids
+        ]
+
+
+def _write(place: Location, page: str) -> None:
+    """All of it or nothing: a page that is there is taken for whole."""
+    parent, _, name = place.path.rpartition("/")
+    place.filesystem.create_dir(parent, recursive=True)
+    draft = f"{parent}/.{name}.part"
+    with place.filesystem.open_output_stream(draft) as stream:
+        stream.write(page.encode("utf-8", errors="backslashreplace"))
+    place.filesystem.move(draft, place.path)
+
+
+def _of(rows: DataFrame, ids: Sequence[str]) -> DataFrame:
+    wanted = rows.sparkSession.createDataFrame(pa.table({"video_id": pa.array(ids, pa.string())}))
+    return rows.join(F.broadcast(wanted), on="video_id", how="left_semi")
+
+
+def _by_video(rows: DataFrame) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows.toArrow().to_pylist():
+        found[row["video_id"]].append(row)
+    return found
+
+
+def _portions(ids: Sequence[str], faces: dict[str, int]) -> Iterator[list[str]]:
+    """Ids in portions that fit the driver."""
+    portion: list[str] = []
+    held = 0
+    for video_id in ids:
+        count = faces.get(video_id, 0)
+        if portion and (len(portion) == _VIDEOS_AT_ONCE or held + count > _FACES_AT_ONCE):
+            yield portion
+            portion, held = [], 0
+        portion.append(video_id)
+        held += count
+    if portion:
+        yield portion
+
+
+@contextmanager
+def _mapping(count: int) -> Iterator[Any]:
+    """`map`, in several processes where it is worth it; started anew, for Spark's threads."""
+    processes = min(_MOST_PROCESSES, os.cpu_count() or 1)
+    if count <= _FEW or processes == 1:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+
+        def mapped(work: Any, *columns: Iterable[Any]) -> Iterator[Any]:
+            return pool.map(work, *columns, chunksize=4)
+
+        yield mapped

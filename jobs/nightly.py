@@ -1,9 +1,10 @@
 """nightly: index an archive, then extract, score and judge what is new, and report.
 
-A video is opened once and decoded once; only scores leave the executors. Running it again judges
-new and changed files, and tries failed ones again; a deleted file's verdict becomes `missing`.
-Killed at any moment, run it again. Exit codes: 0 all judged; 3 judged, with more failures than
-run.failures_ratio; 2 something to mend (a path, a setting, a bundle); 1 a fault, run it again.
+A video is opened once and decoded once; only scores and a few pictures leave the executors.
+Running it again judges new and changed files, and tries failed ones again; a deleted file's
+verdict becomes `missing`. Killed at any moment, run it again. Exit codes: 0 all judged; 3 judged,
+with more failures than run.failures_ratio; 2 something to mend (a path, a setting, a bundle);
+1 a fault, run it again.
 """
 
 from __future__ import annotations
@@ -40,7 +41,19 @@ from framejury.warehouse import Warehouse
 from framejury.when import moment, now
 
 _SECTIONS = [
-    *("index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "run", "spark")
+    *(
+        "index",
+        "sampling",
+        "detection",
+        "crops",
+        "limits",
+        "scoring",
+        "verdict",
+        "evidence",
+        "report",
+        "run",
+        "spark",
+    )
 ]
 
 

@@ -33,7 +33,18 @@ from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
 from framejury.when import now
 
-_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict", "run", "spark"]
+_SECTIONS = [
+    "sampling",
+    "detection",
+    "crops",
+    "limits",
+    "scoring",
+    "verdict",
+    "evidence",
+    "report",
+    "run",
+    "spark",
+]
 _STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
 
 

@@ -22,6 +22,7 @@ from framejury.logs import say
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Framing
 from framejury.tables.extract import ship_bundle
+from framejury.tables.pictures import pictures_of_faces
 from framejury.tables.score import score_faces
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
@@ -30,7 +31,7 @@ from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("score", __doc__, ["scoring", "spark"])
+    parser = make_parser("score", __doc__, ["scoring", "evidence", "spark"])
     add_warehouse(parser)
     add_bundle(parser)
     return run_command(parser, argv, _run)
@@ -47,14 +48,14 @@ def _run(args: argparse.Namespace) -> int:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         faces = store.faces()
         with warehouse.running("score", now(), say) as run:
-            scores = score_faces(
-                faces,
-                ship_bundle(spark, bundle.directory, bundle.model_id),
-                run.run_id,
-                settings.scoring.threads,
-                settings.scoring.batch_size,
-            )
+            shipped = ship_bundle(spark, bundle.directory, bundle.model_id)
+            scoring, evidence = settings.scoring, settings.evidence
+            scores = score_faces(faces, shipped, run.run_id, scoring.threads, scoring.batch_size)
             store.write(scores, run, "face_scores")
+            if evidence.faces:
+                scored = store.of_run(run, "face_scores")
+                pictures = pictures_of_faces(faces, scored, shipped, run.run_id, evidence)
+                store.write(pictures, run, "pictures")
             commit = warehouse.commit(
                 run,
                 now(),

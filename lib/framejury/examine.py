@@ -269,7 +269,7 @@ class _Look:
         self._people = People()
         self._flicker = Flicker()
         self._keeper = PictureKeeper(tools.settings.evidence)
-        self._waiting: list[tuple[ExaminedFace, Image, Image | None]] = []
+        self._waiting: list[tuple[ExaminedFace, Image, Image]] = []
 
     def at(self, frame: SampledFrame) -> int:
         """How many faces the frame shows, before the choice."""
@@ -282,18 +282,10 @@ class _Look:
         if not faces:
             return
         persons = self._people.at([face.box for face in faces])
-        whole = None if self._tools.scorer is None else self._keeper.reduced(frame.picture)
         for face_index, (face, person) in enumerate(zip(faces, persons, strict=True)):
-            self._keep(frame, face_index, face, person, whole)
+            self._keep(frame, face_index, face, person)
 
-    def _keep(
-        self,
-        frame: SampledFrame,
-        face_index: int,
-        face: DetectedFace,
-        person: int,
-        whole: Image | None,
-    ) -> None:
+    def _keep(self, frame: SampledFrame, face_index: int, face: DetectedFace, person: int) -> None:
         crops, scorer = self._tools.settings.crops, self._tools.scorer
         region = crop_region(
             face.box, frame.picture.size, crops.margin_ratio, crops.shape, crops.shift_ratio
@@ -316,7 +308,7 @@ class _Look:
         if scorer is None:
             self.faces.append(examined)
         else:
-            self._waiting.append((examined, crop, whole))
+            self._waiting.append((examined, crop, self._finder.looked_at))
             if len(self._waiting) == scorer.batch_size:
                 self.finish()
 
@@ -325,16 +317,17 @@ class _Look:
         waiting, self._waiting = self._waiting, []
         if not waiting or self._tools.scorer is None:
             return
-        scores = self._tools.scorer.score([crop for _, crop, _ in waiting]).tolist()
-        for (face, crop, whole), p_fake in zip(waiting, scores, strict=True):
+        scores, heat = self._tools.scorer.score_and_explain([crop for _, crop, _ in waiting])
+        for number, (face, crop, looked_at) in enumerate(waiting):
+            p_fake = float(scores[number])
             self.faces.append(replace(face, p_fake=p_fake))
+            cells = None if heat is None else heat[number]
             place = face.frame_index, face.pts_s, face.face_index
-            self._keeper.offer(ScoredFace(*place, p_fake, crop, whole))
+            self._keeper.offer(ScoredFace(*place, p_fake, crop, looked_at, cells))
 
     def pictures(self) -> list[dict[str, Any]]:
         """Columns of `pictures` but ids: what is kept as evidence, with heat maps."""
-        scorer = self._tools.scorer
-        return [] if scorer is None else self._keeper.rows(scorer.heat)
+        return self._keeper.rows()
 
 
 def _other_rows(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from framejury.faces.crop import encode_crop, limited
 from framejury.model.heat import Floats
-from framejury.records import Image, Picture, Size
+from framejury.records import Image
 from framejury.schemas import PictureKind
 from framejury.settings import EvidenceSettings
 from framejury.signals.ssim import Grey, grey_square, ssim
@@ -19,9 +19,12 @@ _PEOPLE = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredFace:
-    """A face that may be kept, where it was, and its frame (already reduced), when wanted.
+    """A face that may be kept.
 
-    `crop` and `frame` are uint8 (height, width, 3) RGB.
+    Attributes:
+        crop: uint8 (height, width, 3) RGB.
+        frame: as faces were looked for in it, uint8 (height, width, 3) RGB.
+        heat: cells of its heat map, float32 (side, side), 0 to 1; None: there is none.
     """
 
     frame_index: int
@@ -30,6 +33,7 @@ class ScoredFace:
     p_fake: float
     crop: Image
     frame: Image | None
+    heat: Floats | None
 
 
 class PictureKeeper:
@@ -44,20 +48,6 @@ class PictureKeeper:
         self._least: list[ScoredFace] = []
         self._worst: ScoredFace | None = None
 
-    @property
-    def wants_frames(self) -> bool:
-        """Whether frames are kept at all."""
-        return self._settings.frame_px > 0 and self._settings.faces > 0
-
-    def reduced(self, picture: Picture) -> Image | None:
-        """A frame as it would be kept; None when none is."""
-        if not self.wants_frames:
-            return None
-        size = picture.size
-        factor = min(1.0, self._settings.frame_px / max(size.height, size.width))
-        height, width = round(size.height * factor), round(size.width * factor)
-        return picture.reduced(Size(max(height, 1), max(width, 1)))
-
     def offer(self, face: ScoredFace) -> None:
         """Look at one more face; the caller may forget it."""
         count = self._settings.faces
@@ -65,38 +55,37 @@ class PictureKeeper:
             return
         if self._worst is None or face.p_fake > self._worst.p_fake:
             self._worst = face
-        small = replace(face, frame=None)
+        small = replace(face, frame=None)  # a frame is large, and one is kept
         self._most = _first(self._most, small, count, lambda one: -one.p_fake)
         self._least = _first(self._least, small, count, lambda one: one.p_fake)
 
-    def rows(self, heat: Callable[[Sequence[Image]], Floats | None]) -> list[dict[str, Any]]:
-        """Columns of `pictures` but ids, in order of time.
-
-        Args:
-            heat: maps of crops, as `Scorer.heat`.
-        """
+    def rows(self) -> list[dict[str, Any]]:
+        """Columns of `pictures` but ids, in order of time."""
         kept = {(face.frame_index, face.face_index): face for face in [*self._least, *self._most]}
-        faces = [kept[place] for place in sorted(kept)]
-        maps = heat([face.crop for face in faces])
-        rows = [
-            self._row(PictureKind.FACE, face, limited(face.crop, self._settings.face_px))
-            | {"heat": None if maps is None else maps[number].ravel().tolist()}
-            for number, face in enumerate(faces)
-        ]
-        if self._worst is not None and self._worst.frame is not None:
-            row = self._row(PictureKind.FRAME, self._worst, self._worst.frame)
-            rows.append(row | {"face_index": None, "heat": None})
-        return sorted(rows, key=lambda row: (row["frame_index"], row["kind"] == PictureKind.FACE))
+        rows = [self._row(PictureKind.FACE, face, face.crop) for face in kept.values()]
+        if self._worst is not None and self._worst.frame is not None and self._settings.frame_px:
+            worst = replace(self._worst, heat=None)
+            rows.append(self._row(PictureKind.FRAME, worst, self._worst.frame))
+        return sorted(rows, key=_place)
 
     def _row(self, kind: PictureKind, face: ScoredFace, picture: Image) -> dict[str, Any]:
+        is_face = kind == PictureKind.FACE
+        side_px = self._settings.face_px if is_face else self._settings.frame_px
         return {
             "kind": kind.value,
             "frame_index": face.frame_index,
             "pts_s": face.pts_s,
-            "face_index": face.face_index,
+            "face_index": face.face_index if is_face else None,
             "p_fake": face.p_fake,
-            "picture": encode_crop(picture, "jpeg", self._settings.jpeg_quality),
+            "picture": encode_crop(limited(picture, side_px), "jpeg", self._settings.jpeg_quality),
+            "heat": None if face.heat is None else face.heat.ravel().tolist(),
         }
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    """By frame, the frame itself before its faces."""
+    face_index = row["face_index"]
+    return row["frame_index"], -1 if face_index is None else face_index
 
 
 def _first(

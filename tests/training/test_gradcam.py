@@ -144,7 +144,7 @@ def test_executors_see_the_same_map_without_tensorflow() -> None:
     portrait = skimage.data.astronaut()[:240, 100:340]
     faces = [portrait, portrait[:, ::-1], np.roll(portrait, 60, axis=0)]
     pixels = np.stack([network_input(np.ascontiguousarray(face), side) for face in faces])
-    cells = Scorer(bundle).heat(list(pixels))
+    _, cells = Scorer(bundle).score_and_explain(list(pixels))
     assert cells is not None and cells.max() == 1
     large = [cv2.resize(cell, (side, side), interpolation=cv2.INTER_LINEAR) for cell in cells]
     np.testing.assert_allclose(large, heat_map(load_keras(bundle), pixels), atol=0.01)

@@ -98,7 +98,7 @@ def test_one_more_output_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x3a\xff\x01abc", b"\x80" * 80])
 def test_what_is_no_network_has_no_head(content: bytes) -> None:
-    with pytest.raises(ValueError, match="no such file|no ONNX file"):
+    with pytest.raises(ValueError, match=r"no such file|no ONNX file"):
         read_graph(content)
     assert find_head(content, "p_fake") is None
 
@@ -145,10 +145,10 @@ def test_a_bundle_with_a_map_scores_as_without(tmp_path: Path) -> None:
     plain = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (expected,) = plain.run(None, {"pixels": pixels.astype(np.float32)})
     np.testing.assert_array_equal(scorer.score_pixels(pixels), np.asarray(expected).ravel())
-    heat = scorer.heat(list(pixels))
+    _, heat = scorer.score_and_explain(list(pixels))
     assert heat is not None and heat.shape == (4, 4, 4) and heat.dtype == np.float32
     assert set(heat.max(axis=(1, 2)).tolist()) <= {0.0, 1.0} and heat.min() >= 0
-    assert scorer.heat([]) is None
+    assert scorer.score_and_explain([])[1] is None
 
 
 def test_the_detector_that_ships_scores_the_same_bits(tmp_path: Path) -> None:
@@ -163,11 +163,12 @@ def test_the_detector_that_ships_scores_the_same_bits(tmp_path: Path) -> None:
     )
     (expected,) = plain.run(None, {"pixels": pixels.astype(np.float32)})
     np.testing.assert_array_equal(scorer.score_pixels(pixels), np.asarray(expected).ravel())
-    heat = scorer.heat(list(pixels))
+    _, heat = scorer.score_and_explain(list(pixels))
     assert heat is not None and heat.shape == (2, 4, 4)
 
 
 def test_a_network_of_another_kind_has_no_map(tmp_path: Path) -> None:
     assert find_head(brightness_network(tmp_path / "b.onnx").read_bytes(), "p_fake") is None
     scorer = Scorer(brightness_bundle(tmp_path / "bundle"))
-    assert scorer.heat([np.zeros((32, 32, 3), np.uint8)]) is None
+    scores, heat = scorer.score_and_explain([np.zeros((32, 32, 3), np.uint8)])
+    assert scores.tolist() == [0.0] and heat is None

@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.faces.crop import decode_crop
-from framejury.media.picture import Picture
 from framejury.pictures import Flicker, PictureKeeper, ScoredFace
 from framejury.records import Image
 from framejury.settings import EvidenceSettings
@@ -22,15 +20,11 @@ def crop(level: int = 100, side: int = 40) -> Image:
     return np.full((side, side, 3), level, np.uint8)
 
 
-def no_heat(crops: Sequence[Image]) -> None:
-    return None
-
-
 def kept(scores: Sequence[float], settings: EvidenceSettings) -> list[dict[str, object]]:
     keeper = PictureKeeper(settings)
     for index, p_fake in enumerate(scores):
-        keeper.offer(ScoredFace(index, index / 25, 0, p_fake, crop(), crop(side=60)))
-    return keeper.rows(no_heat)
+        keeper.offer(ScoredFace(index, index / 25, 0, p_fake, crop(), crop(side=60), None))
+    return keeper.rows()
 
 
 @given(
@@ -56,38 +50,31 @@ def test_a_frame_comes_before_its_faces() -> None:
     ]
 
 
-def test_pictures_are_not_larger_than_asked_for() -> None:
+@pytest.mark.parametrize("side", [200, 20])
+def test_pictures_are_not_larger_than_asked_for(side: int) -> None:
     keeper = PictureKeeper(EvidenceSettings(faces=1, face_px=32, frame_px=50))
-    picture = Picture(av.VideoFrame.from_ndarray(crop(side=200), format="rgb24"))
-    whole = keeper.reduced(picture)
-    assert whole is not None and whole.shape == (50, 50, 3)
-    keeper.offer(ScoredFace(0, 0.0, 0, 0.5, crop(side=80), whole))
-    frame, face = keeper.rows(no_heat)
-    assert decode_crop(face["picture"]).shape == (32, 32, 3)
-    assert decode_crop(frame["picture"]).shape == (50, 50, 3)
-    small = Picture(av.VideoFrame.from_ndarray(crop(side=32), format="rgb24"))
-    assert keeper.reduced(small).shape == (32, 32, 3)  # never enlarged
+    keeper.offer(ScoredFace(0, 0.0, 0, 0.5, crop(side=side), crop(side=side), None))
+    frame, face = keeper.rows()
+    assert decode_crop(face["picture"]).shape == (min(side, 32), min(side, 32), 3)
+    assert decode_crop(frame["picture"]).shape == (min(side, 50), min(side, 50), 3)
 
 
-@pytest.mark.parametrize("settings", [{"frame_px": 0}, {"faces": 0}])
-def test_no_frame_where_none_is_wanted(settings: dict[str, int]) -> None:
-    keeper = PictureKeeper(EvidenceSettings(**settings))
-    picture = Picture(av.VideoFrame.from_ndarray(crop(side=64), format="rgb24"))
-    assert keeper.reduced(picture) is None
+def test_no_frame_where_none_is_wanted() -> None:
+    rows = kept([0.1, 0.9], EvidenceSettings(faces=1, frame_px=0))
+    assert {row["kind"] for row in rows} == {"face"}
 
 
 def test_each_heat_map_stays_with_its_face() -> None:
     keeper = PictureKeeper(EvidenceSettings(faces=2))
-    for index, level in enumerate([200, 10, 90, 150]):
-        keeper.offer(ScoredFace(index, 0.0, 0, level / 255, crop(level), None))
-
-    def heat(crops: Sequence[Image]) -> np.ndarray:
-        return np.stack([np.full((3, 3), one.mean() / 255, np.float32) for one in crops])
-
-    rows = keeper.rows(heat)
-    assert len(rows) == 4
-    for row in rows:
+    for index, level in enumerate([200, 10, 90, 150, 100]):
+        heat = np.full((3, 3), level / 255, np.float32)
+        keeper.offer(ScoredFace(index, 0.0, 0, level / 255, crop(level), crop(), heat))
+    rows = keeper.rows()
+    faces = [row for row in rows if row["kind"] == "face"]
+    assert [row["frame_index"] for row in faces] == [0, 1, 2, 3]
+    for row in faces:
         assert row["heat"] == pytest.approx([row["p_fake"]] * 9)
+    assert [row["heat"] for row in rows if row["kind"] == "frame"] == [None]
 
 
 def test_flicker_compares_each_person_with_their_own_last_face() -> None:

@@ -10,8 +10,6 @@ import pyarrow.compute as pc
 from framejury.evaluation.predictions import predictions_table
 from framejury.schemas import Verdict
 
-CHOICE_COLUMNS = ("video_id", "run_id")
-
 
 def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa.Table:
     """Videos in the order in which they should get an evidence page.
@@ -24,15 +22,16 @@ def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa
         judged_now: ids of the videos of this run; None: all are equal in this.
 
     Returns:
-        columns `CHOICE_COLUMNS`, one row a video.
+        the same rows and columns.
     """
     table = predictions_table(verdicts)
     wrong = pc.fill_null(pc.invert(table["correct"]), False)
     accused = pc.and_(wrong, pc.equal(table["verdict"], Verdict.FAKE.value))
     now = pc.is_in(table["video_id"], pa.array(list(judged_now or ()), pa.string()))
-    ranked = table.select(CHOICE_COLUMNS)
+    ranked = table.select(["video_id"])
     for name, column in (("accused", accused), ("wrong", wrong), ("now", now)):
         ranked = ranked.append_column(name, pc.cast(column, pa.int8()))
     ranked = ranked.append_column("place", pa.array(range(table.num_rows), pa.int64()))
     keys = [(name, "descending") for name in ("accused", "wrong", "now")]
-    return ranked.sort_by([*keys, ("place", "ascending")]).select(CHOICE_COLUMNS)
+    order = ranked.sort_by([*keys, ("place", "ascending")])["video_id"].combine_chunks()
+    return verdicts.take(pc.index_in(order, verdicts["video_id"].combine_chunks()))

@@ -42,12 +42,24 @@ class FaceFinder:
         self._searched_s = float("-inf")
         self._size: Size | None = None
         self._known: list[Box] = []
+        self._looked_at: Image | None = None
+
+    @property
+    def looked_at(self) -> Image:
+        """The last frame as faces were looked for in it, reduced: uint8 (height, width, 3) RGB.
+
+        Raises:
+            ValueError: none was looked at yet.
+        """
+        if self._looked_at is None:
+            raise ValueError("no frame was looked at yet")
+        return self._looked_at
 
     def find(self, frame: SampledFrame) -> FrameDetections:
         """The faces of the next frame; boxes and landmarks in full-frame pixels, not rounded."""
         full = frame.picture.size
         small = reduced_size(full, self._settings)
-        image = frame.picture.reduced(small)
+        image = self._looked_at = frame.picture.reduced(small)
         # Where a segment may begin nothing is known, in one piece as in several.
         close = not frame.starts_group and frame.pts_s - self._searched_s < self._settings.follow_s
         # To search around a crowd costs more than to search the picture.

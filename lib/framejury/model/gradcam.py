@@ -22,11 +22,6 @@ import tensorflow as tf
 from framejury.errors import BundleError
 from framejury.model.manifest import KERAS_NAME, Bundle
 from framejury.model.network import backbone_of
-from framejury.records import Image
-from framejury.signals.rgb import input_points
-
-_STRONGEST = 0.6
-"""How far the colour covers the picture where the heat is 1."""
 
 
 def load_keras(bundle: Bundle) -> keras.Model:
@@ -81,30 +76,6 @@ def heat_map(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[n
     cells = _cells(model, pixels)
     heats = [cv2.resize(cell, (side, side), interpolation=cv2.INTER_LINEAR) for cell in cells]
     return np.stack(heats).astype(np.float32)
-
-
-def overlay(crop: Image, heat: npt.NDArray[np.float32]) -> Image:
-    """A face under its heat: blue where it begins to speak for FAKE, red where it does most.
-
-    Args:
-        crop: uint8 (height, width, 3) RGB.
-        heat: float32 (input_px, input_px), 0 to 1, of this crop's `network_input`.
-
-    Returns:
-        uint8 (height, width, 3) RGB; where the heat is 0 the crop itself.
-    """
-    height, width = crop.shape[:2]
-    corners = np.array([[0, 0], [width, height]], np.float32)
-    left, top, right, bottom = (
-        input_points(corners, crop.shape, heat.shape[0]).round().astype(int).ravel().tolist()
-    )
-    on_crop = cv2.resize(
-        heat[top:bottom, left:right], (width, height), interpolation=cv2.INTER_LINEAR
-    )
-    levels = (on_crop * 255).round().astype(np.uint8)
-    colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
-    cover = (_STRONGEST * on_crop)[..., np.newaxis]
-    return np.asarray((crop * (1 - cover) + colours * cover).round(), np.uint8)
 
 
 def _cells(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

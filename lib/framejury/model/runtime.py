@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -67,12 +67,27 @@ class Scorer:
         Raises:
             FramejuryError: the network gave something that is no score.
         """
+        return self.score_and_explain(crops)[0]
+
+    def score_and_explain(
+        self, crops: Sequence[Image]
+    ) -> tuple[npt.NDArray[np.float32], Floats | None]:
+        """As `score`, and where in each face the network sees manipulation.
+
+        Returns:
+            the scores, and float32 (n, side, side), 0 to 1: cells over the network's square input
+            (`framejury.model.heat`). None where the network's head is none that has such a map.
+        """
         scores = np.empty(len(crops), dtype=np.float32)
+        maps = []
         for start in range(0, len(crops), self.batch_size):
             batch = crops[start : start + self.batch_size]
             pixels = np.stack([network_input(crop, self.bundle.input_px) for crop in batch])
-            scores[start : start + len(batch)] = self.score_pixels(pixels)
-        return scores
+            raw = self._run(pixels)
+            scores[start : start + len(batch)] = self._scores_of(raw, len(batch))
+            if self._head is not None:
+                maps.append(heat_cells(raw[self._head.activation], self._head))
+        return scores, _joined(maps)
 
     def score_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """As `score`, for pictures that `network_input` has made already.
@@ -80,42 +95,29 @@ class Scorer:
         Args:
             pixels: uint8 (n, input_px, input_px, 3) RGB; one call of the network.
         """
-        raw = self._run(self._output_name, pixels)
-        return _checked_scores(raw, len(pixels), self.bundle.model_id)
+        return self._scores_of(self._run(pixels), len(pixels))
 
-    def heat(self, crops: Sequence[Image]) -> Floats | None:
-        """Where in each face the network sees manipulation (`framejury.model.heat`).
-
-        Args:
-            crops: as for `score`.
-
-        Returns:
-            float32 (n, side, side), 0 to 1: cells over the network's square input. None where
-            its head is not known: the network has no such map.
-
-        Raises:
-            FramejuryError: the network failed.
-        """
-        if self._head is None or not crops:
-            return None
-        maps = []
-        for start in range(0, len(crops), self.batch_size):
-            batch = crops[start : start + self.batch_size]
-            pixels = np.stack([network_input(crop, self.bundle.input_px) for crop in batch])
-            maps.append(heat_cells(self._run(self._head.activation, pixels), self._head))
-        heat = np.concatenate(maps)
-        # A broken network gives no map rather than a wrong one.
-        return heat if heat.shape[1] == heat.shape[2] and np.isfinite(heat).all() else None
-
-    def _run(self, output: str, pixels: npt.NDArray[np.uint8]) -> Floats:
+    def _run(self, pixels: npt.NDArray[np.uint8]) -> dict[str, Floats]:
+        """The network's outputs by name."""
         feed = {self._input_name: pixels.astype(np.float32)}
+        names = [self._output_name, *([] if self._head is None else [self._head.activation])]
         try:
-            (raw,) = self._session.run([output], feed)
+            return dict(zip(names, map(np.asarray, self._session.run(names, feed)), strict=True))
         except Exception as error:  # ONNX Runtime's errors share no narrower base
             raise FramejuryError(
                 f"model {self.bundle.model_id} failed on {len(pixels)} faces: {error}"
             ) from error
-        return np.asarray(raw)
+
+    def _scores_of(self, raw: Mapping[str, Floats], expected: int) -> npt.NDArray[np.float32]:
+        return _checked_scores(raw[self._output_name], expected, self.bundle.model_id)
+
+
+def _joined(maps: Sequence[Floats]) -> Floats | None:
+    """One array of square maps; a broken network gives none rather than a wrong one."""
+    heat = np.concatenate(maps) if maps else None
+    if heat is None or heat.shape[1] != heat.shape[2] or not np.isfinite(heat).all():
+        return None
+    return heat
 
 
 def _open_session(

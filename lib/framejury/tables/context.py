@@ -37,7 +37,7 @@ def context_of(
     store: Store,
     commits: Sequence[Commit],
     night: Sequence[Commit],
-    verdicts: DataFrame,
+    verdicts: pa.Table,
     *,
     nights: int,
 ) -> Context:
@@ -47,25 +47,23 @@ def context_of(
         store: of the warehouse.
         commits: all of it.
         night: those of the run that reports.
-        verdicts: rows of `latest("verdicts")`.
+        verdicts: the latest of every video; columns `video_id`, `run_id`.
         nights: earlier nights to tell of, at most.
     """
     first = night[0].sequence
-    run_ids = [commit.run_id for commit in night]
-    judged = verdicts.where(F.col("run_id").isin(run_ids)).select("video_id").toArrow()
-    before = store.latest("verdicts", before=first).select(*BEFORE_COLUMNS).toArrow()
-    ids = verdicts.select("video_id")
-    extractions = (
-        store.latest("extractions")
-        .join(ids, on="video_id", how="left_semi")
-        .select(*EXTRACTION_COLUMNS)
-        .toArrow()
-    )
+    run_ids = pa.array([commit.run_id for commit in night])
+    judged = verdicts.filter(pc.is_in(verdicts["run_id"], run_ids))
+    before = None
+    if any(commit.tables.get("verdicts") for commit in commits if commit.sequence < first):
+        before = store.latest("verdicts", before=first).select(*BEFORE_COLUMNS).toArrow()
+    extractions = store.latest("extractions").select(*EXTRACTION_COLUMNS).toArrow()
     return Context(
         judged_now=frozenset(judged["video_id"].to_pylist()),
-        before=before if before.num_rows else None,
+        before=before,
         nights=tuple(_night_infos(commits, first, nights)),
-        extractions=extractions,
+        extractions=extractions.filter(
+            pc.is_in(extractions["video_id"], verdicts["video_id"].combine_chunks())
+        ),
         work=_work(night),
     )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -78,8 +78,8 @@ def write_pages(
 
     Args:
         store: of the warehouse.
-        verdicts: rows of `latest("verdicts")` joined to their videos.
-        chosen: columns `video_id` and `run_id`, in the order wanted.
+        verdicts: rows of `latest("verdicts")`.
+        chosen: those wanted, in order, with columns `rows.REPORT_COLUMNS`.
         root: below which `evidence/` lies.
         about: what all pages say alike.
     """
@@ -103,27 +103,21 @@ def gathered(store: Store, verdicts: DataFrame, chosen: pa.Table) -> Iterator[li
     extractions = store.latest("extractions").select(EXTRACTIONS.names)
     scores, pictures = store.scores_behind(verdicts), store.pictures_behind(verdicts)
     spark = verdicts.sparkSession
-    counts = dict(
-        _of(verdicts, chosen["video_id"].to_pylist())
-        .select("video_id", "faces_scored")
-        .toArrow()
-        .to_pandas()
-        .itertuples(index=False, name=None)
-    )
-    for ids in _portions(chosen["video_id"].to_pylist(), counts):
-        wanted = F.broadcast(spark.createDataFrame(pa.table({"video_id": ids})))
-        verdict_of, extraction_of, scores_of, pictures_of = (
-            _by_video(rows.join(wanted, on="video_id", how="left_semi"))
-            for rows in (verdicts, extractions, scores, pictures)
+    for rows in _portions(chosen):
+        ids = pa.table({"video_id": [row["video_id"] for row in rows]})
+        wanted = F.broadcast(spark.createDataFrame(ids))
+        extraction_of, scores_of, pictures_of = (
+            _by_video(table.join(wanted, on="video_id", how="left_semi"))
+            for table in (extractions, scores, pictures)
         )
         yield [
             evidence_of(
-                verdict_of[video_id][0],
-                next(iter(extraction_of[video_id]), None),
-                scores_of[video_id],
-                pictures_of[video_id],
+                row,
+                next(iter(extraction_of[row["video_id"]]), None),
+                scores_of[row["video_id"]],
+                pictures_of[row["video_id"]],
             )
-            for video_id in ids
+            for row in rows
         ]
 
 
@@ -137,11 +131,6 @@ def _write(place: Location, page: str) -> None:
     place.filesystem.move(draft, place.path)
 
 
-def _of(rows: DataFrame, ids: Sequence[str]) -> DataFrame:
-    wanted = rows.sparkSession.createDataFrame(pa.table({"video_id": pa.array(ids, pa.string())}))
-    return rows.join(F.broadcast(wanted), on="video_id", how="left_semi")
-
-
 def _by_video(rows: DataFrame) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows.toArrow().to_pylist():
@@ -149,16 +138,16 @@ def _by_video(rows: DataFrame) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _portions(ids: Sequence[str], faces: dict[str, int]) -> Iterator[list[str]]:
-    """Ids in portions that fit the driver."""
-    portion: list[str] = []
+def _portions(chosen: pa.Table) -> Iterator[list[dict[str, Any]]]:
+    """Rows in portions whose faces fit the driver."""
+    portion: list[dict[str, Any]] = []
     held = 0
-    for video_id in ids:
-        count = faces.get(video_id, 0)
+    for row in chosen.to_pylist():
+        count = row["faces_scored"]
         if portion and (len(portion) == _VIDEOS_AT_ONCE or held + count > _FACES_AT_ONCE):
             yield portion
             portion, held = [], 0
-        portion.append(video_id)
+        portion.append(row)
         held += count
     if portion:
         yield portion

@@ -37,9 +37,9 @@ def score_faces(
     """
 
     def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        scorer = _scorer(bundle.local_dir(), threads, batch_size, task_gpu())
+        scorer = scorer_of(bundle.local_dir(), threads, batch_size, task_gpu())
         for batch in batches:
-            scores = scorer.score([_decoded(row) for row in batch.to_pylist()])
+            scores = scorer.score([decoded(row) for row in batch.to_pylist()])
             count = batch.num_rows
             columns = {name: batch.column(name) for name in _COLUMNS if name != "crop"}
             columns |= {
@@ -55,7 +55,12 @@ def score_faces(
     return faces.select(*_COLUMNS).mapInArrow(score_partition, spark_schema(FACE_SCORES))
 
 
-def _decoded(row: dict[str, Any]) -> Any:
+def decoded(row: dict[str, Any]) -> Any:
+    """The crop of a row of `faces`, uint8 (height, width, 3) RGB.
+
+    Raises:
+        ValueError: it is damaged; the message names video and frame.
+    """
     from framejury.faces.crop import decode_crop
 
     try:
@@ -69,7 +74,7 @@ def _decoded(row: dict[str, Any]) -> Any:
 _scorers: dict[tuple[str, int, int | None, str | None], Scorer] = {}
 
 
-def _scorer(bundle_dir: str, threads: int, batch_size: int | None, gpu: str | None) -> Scorer:
+def scorer_of(bundle_dir: str, threads: int, batch_size: int | None, gpu: str | None) -> Scorer:
     """This worker's network; kept between tasks."""
     from framejury.model.bundle import load_bundle
     from framejury.model.runtime import Scorer

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.commits import Run
@@ -18,8 +18,9 @@ from framejury.rows import (
     SEGMENT_TABLE_COLUMN,
     TABLE_COLUMN,
 )
-from framejury.schemas import EXTRACTIONS, FACE_SCORES, PictureKind, Status
+from framejury.schemas import EXTRACTIONS, FACE_SCORES, Status
 from framejury.segments import SEGMENTS, merge_extractions, number_persons
+from framejury.tables.extremes import extremes
 from framejury.tables.schema import spark_schema
 from framejury.tables.store import Store, spark_uri
 
@@ -74,7 +75,7 @@ def settle_segments(
         store.write_together(addressed.drop(SEGMENT_COLUMN, SEGMENT_BOX_COLUMN), run)
         persons.unpersist()
         kept = _of_table(staged, "pictures").join(F.broadcast(ids), "video_id", "left_semi")
-        store.write(_extremes(kept, pictures).coalesce(1), run, "pictures")
+        store.write(extremes(kept, pictures).coalesce(1), run, "pictures")
     place = run.location.child(f"{TABLE_COLUMN}={SEGMENTS}")
     place.filesystem.delete_dir(place.path)
 
@@ -86,25 +87,6 @@ def _staged(spark: SparkSession, run: Run) -> DataFrame:
 
 def _of_table(staged: DataFrame, table: str) -> DataFrame:
     return staged.where(F.col(SEGMENT_TABLE_COLUMN) == table)
-
-
-def _extremes(pictures: DataFrame, count: int) -> DataFrame:
-    """Of each video the pictures that it would have as a whole; of equals the earlier.
-
-    Only ids and scores are sorted; of the pictures that lose nothing is moved.
-    """
-    place = ("frame_index", "face_index")
-    each = Window.partitionBy("video_id", "kind")
-    up, down = (
-        F.row_number().over(each.orderBy(score, *(F.col(name).asc() for name in place)))
-        for score in (F.col("p_fake").asc(), F.col("p_fake").desc())
-    )
-    faces = F.col("kind") == PictureKind.FACE.value
-    ranked = pictures.select("video_id", "kind", *place, up.alias("up"), down.alias("down"))
-    few = F.when(faces, F.least("up", "down") <= count).otherwise(F.col("down") == 1)
-    chosen = ranked.where(few).select("video_id", "kind", *place)
-    same = [pictures[name].eqNullSafe(chosen[name]) for name in chosen.columns]
-    return pictures.join(F.broadcast(chosen), same, "left_semi")
 
 
 def _merged(staged: DataFrame, counts: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -36,12 +36,7 @@ def face_counts(scores: DataFrame, videos: DataFrame) -> pa.Table:
     return counted.orderBy("label", "method", "layout", "p_fake").toArrow()
 
 
-def with_videos(verdicts: DataFrame, videos: DataFrame) -> DataFrame:
-    """Verdicts beside what is known of their videos; those of videos that are listed."""
-    known = videos.select("video_id", "path", "uri", "layout", "label", "method", "group")
-    return verdicts.join(known, on="video_id", how="inner")
-
-
 def described(verdicts: DataFrame, videos: DataFrame) -> pa.Table:
-    """The same on the driver, by path: what a report shows."""
-    return with_videos(verdicts, videos).orderBy("path").toArrow()
+    """Verdicts beside what is known of their videos, on the driver: what a report shows."""
+    known = videos.select("video_id", "path", "uri", "layout", "label", "method", "group")
+    return verdicts.join(known, on="video_id", how="inner").orderBy("path").toArrow()

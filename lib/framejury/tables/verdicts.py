@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.commits import Commit
 from framejury.config import settings_from
 from framejury.evaluation.inputs import BundleInfo, Context, RunInfo, RunReport
-from framejury.rule import rule_of_facts
+from framejury.rule import Rule, rule_of_facts
 from framejury.settings import ReportSettings
 from framejury.storage import Location, local_path
 from framejury.tables.context import context_of, night_commits, shown_faces
 from framejury.tables.evidence import page_link, write_pages, written_pages
 from framejury.tables.store import Store
-from framejury.tables.summary import described, face_counts, with_videos
+from framejury.tables.summary import described, face_counts
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
 
@@ -60,58 +61,80 @@ class Publisher:
 
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))
-        files = build_report(report, max_rows=self.settings.rows)
+        files = build_report(report, page_rows=self.settings.rows)
         if self.folder is None:
             return self.warehouse.write_report(self.commit.run_id, files)
         write_files(files, local_path(self.folder.uri))
         return self.folder
 
+    def write_evidence(self, verdicts: DataFrame, ids: Sequence[str]) -> pa.Table:
+        """Write the evidence pages of these videos, also where they are there.
+
+        Returns:
+            their verdicts, one row a page; `run_id` is a part of its address.
+        """
+        wanted = verdicts.where(F.col("video_id").isin(list(ids)))
+        chosen = described(wanted, self.videos)
+        write_pages(self.store, wanted, chosen, self._root, self._about(self._info()))
+        return chosen
+
     def report(self, verdicts: DataFrame) -> RunReport:
         """The report without evidence."""
-        facts, warehouse = self.commit.facts, self.warehouse
-        commits = warehouse.commits()
-        # A night that found nothing new judged nothing: the verdicts are an earlier run's.
-        judged = warehouse.require("verdicts")[-1]
-        bundle: Mapping[str, Any] = judged.facts["bundle"]
-        info = RunInfo(
+        table: pa.Table = described(verdicts, self.videos)
+        commits = self.warehouse.commits()
+        night = night_commits(commits, self.commit)
+        return RunReport(
+            table,
+            face_counts(self.store.scores_behind(verdicts), self.videos),
+            self._info(),
+            notes=_notes(self.warehouse),
+            face_threshold=face_threshold(self._rule()),
+            context=context_of(self.store, commits, night, table, nights=self.settings.nights),
+        )
+
+    @property
+    def _root(self) -> Location:
+        """Below which `evidence/` lies."""
+        return self.warehouse.location if self.folder is None else self.folder
+
+    @property
+    def _judged(self) -> Commit:
+        """The last run that judged: a night that found nothing new judged nothing."""
+        return self.warehouse.require("verdicts")[-1]
+
+    def _rule(self) -> Rule:
+        """That was in use; runs before rules were known have the bundle's threshold."""
+        facts = self._judged.facts
+        return rule_of_facts({**facts["bundle"], **{k: facts[k] for k in ("rule",) if k in facts}})
+
+    def _info(self) -> RunInfo:
+        facts = self.commit.facts
+        bundle: Mapping[str, Any] = self._judged.facts["bundle"]
+        return RunInfo(
             run_id=self.commit.run_id,
             created_at=self.now,
-            archive=warehouse.archive or "",
-            warehouse=warehouse.location.uri,
-            model_id=str(judged.model_id),
+            archive=self.warehouse.archive or "",
+            warehouse=self.warehouse.location.uri,
+            model_id=str(self._judged.model_id),
             bundle=BundleInfo(bundle["purpose"], bundle["card"], bundle["metrics"]),
             settings=self.commit.settings,
             versions=facts.get("versions", {}),
             seconds=facts.get("seconds", {}),
             statuses=facts.get("statuses"),
         )
-        table: pa.Table = described(verdicts, self.videos)
-        # The rule that was in use; runs before rules were known have the bundle's threshold.
-        rule = rule_of_facts({**bundle, **{k: v for k, v in judged.facts.items() if k == "rule"}})
-        night = night_commits(commits, self.commit)
-        return RunReport(
-            table,
-            face_counts(self.store.scores_behind(verdicts), self.videos),
-            info,
-            notes=_notes(warehouse),
-            face_threshold=face_threshold(rule),
-            context=context_of(self.store, commits, night, verdicts, nights=self.settings.nights),
-        )
 
     def _with_evidence(self, verdicts: DataFrame, report: RunReport) -> Context:
         """The context with links to evidence pages, those made now among them, and with faces."""
         from framejury.evaluation.evidence_choice import evidence_order
 
-        root = self.warehouse.location if self.folder is None else self.folder
         order = evidence_order(report.verdicts, report.context.judged_now)
-        there = written_pages(root, order)
+        there = written_pages(self._root, order)
         lacking = order.filter(
             pc.invert(pc.is_in(order["video_id"], pa.array(list(there), pa.string())))
         )
         chosen = lacking.slice(0, self.settings.evidence_pages)
         if chosen.num_rows:
-            known = with_videos(verdicts, self.videos)
-            write_pages(self.store, known, chosen, root, self._about(report))
+            write_pages(self.store, verdicts, chosen, self._root, self._about(report.run))
         there |= set(chosen["video_id"].to_pylist())
         prefix = "../../" if self.folder is None else ""
         links = {
@@ -123,17 +146,16 @@ class Publisher:
         faces = shown_faces(self.store.pictures_behind(verdicts), ids)
         return replace(report.context, evidence=links, faces=faces)
 
-    def _about(self, report: RunReport) -> About:
+    def _about(self, run: RunInfo) -> About:
         """What all pages say alike, `ROOT/evidence/<run_id>/` being where they are read."""
         from framejury.evaluation.evidence_page import About
 
-        judged = self.warehouse.require("verdicts")[-1]
         place = f"reports/{self.commit.run_id}/" if self.folder is None else ""
         return About(
             created_at=self.now,
-            bundle=report.run.bundle,
-            rule=rule_of_facts(judged.facts),
-            settings=settings_from(judged.settings).verdict,
+            bundle=run.bundle,
+            rule=self._rule(),
+            settings=settings_from(self._judged.settings).verdict,
             report=f"../../{place}report.html",
         )
 

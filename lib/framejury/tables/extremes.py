@@ -1,0 +1,34 @@
+"""Which pictures of a video are evidence, where more were kept."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from framejury.schemas import PictureKind
+
+PLACE = ("video_id", "frame_index", "face_index")
+
+
+def extremes(pictures: DataFrame, count: int) -> DataFrame:
+    """Of each video the most and least suspicious faces and the worst frame.
+
+    Of equals the earlier. Only ids and scores are sorted; pictures stay where they are.
+
+    Args:
+        pictures: rows of `pictures`, of segments for example; only `kind`, `PLACE` and `p_fake`
+            are looked at.
+        count: faces at each end.
+    """
+    each = Window.partitionBy("video_id", "kind")
+    place = [F.col(name).asc() for name in PLACE[1:]]
+    up, down = (
+        F.row_number().over(each.orderBy(score, *place))
+        for score in (F.col("p_fake").asc(), F.col("p_fake").desc())
+    )
+    ranked = pictures.select("kind", *PLACE, up.alias("up"), down.alias("down"))
+    is_face = F.col("kind") == PictureKind.FACE.value
+    few = F.when(is_face, F.least("up", "down") <= count).otherwise(F.col("down") == 1)
+    chosen = ranked.where(few).select("kind", *PLACE)
+    same = [pictures[name].eqNullSafe(chosen[name]) for name in chosen.columns]
+    return pictures.join(chosen, same, "left_semi")

@@ -1,0 +1,59 @@
+"""Pictures kept as evidence, of faces that are in the warehouse with their crops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from framejury.schemas import PICTURES, PictureKind
+from framejury.settings import EvidenceSettings
+from framejury.tables.extract import ShippedBundle, task_gpu
+from framejury.tables.extremes import PLACE, extremes
+from framejury.tables.schema import spark_schema
+from framejury.tables.score import decoded, scorer_of
+
+
+def pictures_of_faces(
+    faces: DataFrame,
+    scores: DataFrame,
+    bundle: ShippedBundle,
+    run_id: str,
+    settings: EvidenceSettings,
+) -> DataFrame:
+    """Rows of `pictures` of faces that are in the warehouse; their frames are not.
+
+    Args:
+        faces: rows of `faces`.
+        scores: `face_scores` of them all.
+        bundle: that scored, for heat maps.
+        run_id: of the run under way.
+        settings: how many, how large.
+    """
+
+    def kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from framejury.faces.crop import encode_crop, limited
+
+        scorer = scorer_of(bundle.local_dir(), 1, None, task_gpu())
+        for batch in batches:
+            rows = batch.to_pylist()
+            crops = [decoded(row) for row in rows]
+            _, heat = scorer.score_and_explain(crops)
+            for number, (row, crop) in enumerate(zip(rows, crops, strict=True)):
+                small = limited(crop, settings.face_px)
+                del row["crop"]
+                row |= {
+                    "run_id": run_id,
+                    "model_id": scorer.bundle.model_id,
+                    "kind": PictureKind.FACE.value,
+                    "picture": encode_crop(small, "jpeg", settings.jpeg_quality),
+                    "heat": None if heat is None else heat[number].ravel().tolist(),
+                }
+            yield pa.RecordBatch.from_pylist(rows, schema=PICTURES)
+
+    shown = scores.select(*PLACE, "pts_s", "p_fake")
+    chosen = extremes(shown.withColumn("kind", F.lit(PictureKind.FACE.value)), settings.faces)
+    wanted = faces.select(*PLACE, "crop").join(chosen.drop("kind"), on=list(PLACE), how="inner")
+    return wanted.mapInArrow(kept, spark_schema(PICTURES))

@@ -1,0 +1,90 @@
+"""Evidence by the verbs: a folder to send around, one named video, faces that were kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from framejury.cli import main
+from framejury.faces.crop import decode_crop
+from framejury.warehouse import Warehouse
+from tests import clips
+from tests.bundles import brightness_bundle
+
+HAAR = ["--set", "detection.detector=haar", "--set", "sampling.frames=3"]
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Index, extract, score, reduce: the faces are kept, and scored in a run of its own."""
+    root = tmp_path_factory.mktemp("evidence")
+    archive = root / "archive"
+    archive.mkdir()
+    clips.write_clip(archive / "<script>alert(1)<&script>.mp4", clips.face_frames(4))
+    clips.write_clip(archive / "b.mp4", clips.face_frames(5))
+    clips.write_clip(archive / "nobody.mp4", clips.plain_frames(5))
+    uri, bundle = str(root / "kept"), str(brightness_bundle(root / "bundle").directory)
+    small = ["--set", "evidence.faces=1", "--set", "evidence.face_px=40"]
+    for verb in (
+        ["index", str(archive)],
+        ["extract", *HAAR],
+        ["score", "--bundle", bundle, *small],
+        ["reduce", "--set", "report.evidence_pages=1"],
+    ):
+        assert main([*verb, "--warehouse", uri]) == 0
+    return Warehouse.open(uri)
+
+
+def links_of(html: str) -> list[str]:
+    return re.findall(r'href="([^"#]+)"', html)
+
+
+def pages_of(root: Path) -> list[Path]:
+    return sorted(root.glob("evidence/*/*.html"))
+
+
+def test_scores_of_kept_crops_have_pictures_too(warehouse: Warehouse) -> None:
+    run_id = warehouse.with_table("pictures")[-1].run_id
+    rows = warehouse.read_run(run_id, "pictures").to_pylist()
+    scores = warehouse.read_run(run_id, "face_scores").to_pylist()
+    assert all(row["box"]["width"] > 0 and row["confidence"] is not None for row in scores)
+    videos = {row["video_id"] for row in scores}
+    assert len(videos) == 2
+    for video_id in videos:
+        mine = [row["p_fake"] for row in scores if row["video_id"] == video_id]
+        kept = [row["p_fake"] for row in rows if row["video_id"] == video_id]
+        assert {min(mine), max(mine)} == set(kept) and len(kept) <= 2
+    for row in rows:
+        crop = decode_crop(row["picture"])
+        assert max(crop.shape) <= 40
+        # The test bundle's score is the mean of red.
+        assert crop[..., 0].mean() / 255 == pytest.approx(row["p_fake"], abs=0.05)
+
+
+def test_the_page_of_a_named_video(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(warehouse.location.path)
+    assert len(pages_of(root)) == 1  # as reduce was told
+    capsys.readouterr()
+    uri = warehouse.location.uri
+    assert main(["evidence", "nobody.mp4", "nobody.mp4", "--warehouse", uri]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert Path(line) in pages_of(root) and "nobody.mp4" in Path(line).read_text()
+    assert main(["evidence", "c.mp4", "--warehouse", uri]) == 2
+    assert "did you mean b.mp4" in capsys.readouterr().err
+
+
+def test_a_folder_to_send_around(warehouse: Warehouse, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["report", "--warehouse", warehouse.location.uri, "--output", str(out)]
+    assert main(command) == 0
+    found = {
+        (out / link).resolve()
+        for link in links_of((out / "report.html").read_text())
+        if "evidence" in link
+    }
+    assert found == set(pages_of(out)) and len(found) == 3
+    assert main(command) == 2  # nothing is overwritten

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from framejury.answers import DistrustError, checked, survey_of
+from framejury.faces.crop import encode_crop
 from framejury.rows import ROWS, TABLE_COLUMN, Segment, VideoJob, extraction_row, to_ipc
 from framejury.segments import staged
 from framejury.settings import Settings
@@ -32,6 +34,19 @@ SCORE = {
 Row = dict[str, Any]
 
 
+def jpeg(height: int = 8, width: int = 8) -> bytes:
+    return encode_crop(np.zeros((height, width, 3), np.uint8))
+
+
+PICTURE = {name: SCORE[name] for name in SCORE if name != "person"} | {
+    TABLE_COLUMN: "pictures",
+    "model_id": "m",
+    "kind": "face",
+    "picture": jpeg(),
+    "heat": [0.0, 0.5, 1.0, 0.25],
+}
+
+
 def packed(*rows: Row, schema: pa.Schema = ROWS) -> bytes:
     return to_ipc(pa.RecordBatch.from_pylist(list(rows), schema=schema))
 
@@ -40,6 +55,11 @@ def test_a_sound_answer_is_taken_as_it_is() -> None:
     batch = checked(packed(EXTRACTION, SCORE), GIVEN, JOB)
     assert batch.to_pylist()[1]["p_fake"] == 0.5
     assert checked(packed(GIVEN | {"status": "no_face"}), GIVEN, JOB).num_rows == 1
+    times = EXTRACTION | {"frames_sampled": 2, "sampled_s": [0.0, 0.1]}
+    frame = PICTURE | {"kind": "frame", "face_index": None, "heat": None}
+    batch = checked(packed(times, SCORE | {"ssim": -0.5}, frame, PICTURE), GIVEN, JOB)
+    assert batch.num_rows == 4
+    assert checked(packed(times, SCORE, *[PICTURE] * 101), GIVEN, JOB).num_rows == 103
 
 
 def test_rows_of_a_segment() -> None:
@@ -83,6 +103,33 @@ LIES: dict[str, Callable[[], bytes]] = {
     "no count": lambda: packed(EXTRACTION | {"frames_decoded": None}),
     "faces of a failed video": lambda: packed(EXTRACTION | {"status": "unreadable"}, SCORE),
     "a score above one": lambda: packed(EXTRACTION, SCORE | {"p_fake": 1.5}),
+    "a time that is no number": lambda: packed(EXTRACTION, SCORE | {"pts_s": float("inf")}),
+    "a box that is no number": lambda: packed(
+        EXTRACTION,
+        SCORE | {"box": {"x": 0.0, "y": float("nan"), "width": 1.0, "height": 1.0}},
+    ),
+    "a likeness that is no number": lambda: packed(EXTRACTION, SCORE | {"ssim": float("nan")}),
+    "a confidence that is no number": lambda: packed(
+        EXTRACTION, SCORE | {"confidence": float("inf")}
+    ),
+    "times of frames that were not looked at": lambda: packed(EXTRACTION | {"sampled_s": [0.0]}),
+    "sampled times that are none": lambda: packed(
+        EXTRACTION | {"frames_sampled": 1, "sampled_s": [float("nan")]}
+    ),
+    "pictures of a failed video": lambda: packed(EXTRACTION | {"status": "crashed"}, PICTURE),
+    "a flood of pictures": lambda: packed(EXTRACTION, *[PICTURE] * 102),
+    "a picture of nothing": lambda: packed(EXTRACTION, PICTURE | {"picture": None}),
+    "a picture of another kind": lambda: packed(EXTRACTION, PICTURE | {"kind": "page"}),
+    "a page for a picture": lambda: packed(EXTRACTION, PICTURE | {"picture": b"<script>"}),
+    "a picture of another format": lambda: packed(
+        EXTRACTION, PICTURE | {"picture": encode_crop(np.zeros((8, 8, 3), np.uint8), "png")}
+    ),
+    "a huge picture": lambda: packed(EXTRACTION, PICTURE | {"picture": jpeg(1, 4097)}),
+    "a heat map that is no square": lambda: packed(EXTRACTION, PICTURE | {"heat": [0.0, 1.0]}),
+    "a heat map of nothing": lambda: packed(EXTRACTION, PICTURE | {"heat": []}),
+    "a heat map that is too hot": lambda: packed(EXTRACTION, PICTURE | {"heat": [1.5]}),
+    "a heat map that is no number": lambda: packed(EXTRACTION, PICTURE | {"heat": [float("nan")]}),
+    "a heat map without end": lambda: packed(EXTRACTION, PICTURE | {"heat": [0.0] * 65**2}),
     "a score that is no number": lambda: packed(EXTRACTION, SCORE | {"p_fake": float("nan")}),
 }
 

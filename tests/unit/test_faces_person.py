@@ -2,10 +2,11 @@
 
 from dataclasses import astuple
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.faces.person import assign_persons
+from framejury.faces.person import People, assign_persons
 from framejury.records import Box
 
 
@@ -114,3 +115,16 @@ def test_links_do_not_depend_on_resolution(frames, factor):
         [Box(*(value * factor for value in astuple(box))) for box in frame] for frame in frames
     ]
     assert assign_persons(scaled) == assign_persons(frames)
+
+
+def test_one_frame_after_the_other_gives_the_same_numbers() -> None:
+    rng = np.random.default_rng(0)
+    frames = [
+        [Box(*rng.uniform(0, 300, 2), *rng.uniform(20, 80, 2)) for _ in range(rng.integers(0, 4))]
+        for _ in range(30)
+    ]
+    people = People()
+    assert [people.at(boxes) for boxes in frames] == assign_persons(frames)
+    # A frame without a face changes nothing: the examination leaves them out.
+    without = [boxes for boxes in frames if boxes]
+    assert [one for one in assign_persons(frames) if one] == assign_persons(without)

@@ -224,11 +224,11 @@ def _warn_of_chance(bundle: Bundle) -> None:
 
 
 def _training_files(trained: TrainedNetwork) -> dict[str, bytes]:
-    from framejury.evaluation.figures import training_figures
+    from framejury.evaluation.figures import training_files
 
     history: list[dict[str, Any]] = [asdict(epoch) for epoch in trained.history]
     return {
-        **training_figures(history),
+        **training_files(history),
         "history.json": json.dumps(history, indent=1).encode(),
     }
 

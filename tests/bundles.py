@@ -54,6 +54,46 @@ def brightness_network(
     return path
 
 
+def headed_network(path: Path, *, units: int = 5, side: int = 32) -> Path:
+    """A convolution, ReLU, pooling, two hidden dense layers, one logit, a sigmoid."""
+    rng = np.random.default_rng(3)
+    weights = {
+        "kernel": rng.normal(0, 0.02, (6, 3, 8, 8)),
+        "w1": rng.normal(0, 1, (6, units)),
+        "b1": rng.normal(0, 0.2, units),
+        "w2": rng.normal(0, 1, (units, units)),
+        "b2": rng.normal(0, 0.2, units),
+        "w3": rng.normal(0, 1, (units, 1)),
+        "b3": np.array([0.1]),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["pixels"], ["nchw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["nchw", "kernel"], ["conv"], strides=[8, 8]),
+        helper.make_node("Relu", ["conv"], ["activation"]),
+        helper.make_node("GlobalAveragePool", ["activation"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w1"], ["m1"]),
+        helper.make_node("Add", ["m1", "b1"], ["a1"]),
+        helper.make_node("Relu", ["a1"], ["h1"]),
+        helper.make_node("MatMul", ["h1", "w2"], ["m2"]),
+        helper.make_node("Add", ["b2", "m2"], ["a2"]),
+        helper.make_node("Relu", ["a2"], ["h2"]),
+        helper.make_node("MatMul", ["h2", "w3"], ["m3"]),
+        helper.make_node("Add", ["m3", "b3"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", side, side, 3])],
+        [helper.make_tensor_value_info("p_fake", TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    return path
+
+
 def brightness_bundle(directory: Path, scale: float = 1 / 255) -> Bundle:
     """A bundle that calls bright faces fake; another `scale` is another model."""
     network = brightness_network(directory.with_name(f"{directory.name}.onnx"), scale)

@@ -116,7 +116,7 @@ def test_pictures_and_page_are_written(output: Path) -> None:
     names = {path.name for path in output.iterdir()}
     assert {"report.html", "report.txt", "predictions.csv", "roc.png", "det.png"} <= names
     assert {f"robustness_{name}.png" for name in ("jpeg", "h264", "scale", "blur")} <= names
-    assert "frames_per_video.png" in names and "reliability.png" in names
+    assert "frames_per_video.png" in names and "calibration.png" in names
 
 
 def test_quick_run_of_a_pinned_side_with_the_demo_bundle(

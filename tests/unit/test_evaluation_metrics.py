@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from framejury.evaluation.breakdown import VerdictCounts
@@ -95,6 +96,26 @@ def test_reals_of_another_layout_do_not_enter_where_there_are_own_ones():
     fake = next(row for row in video_metrics(table).methods if row.truth == "FAKE")
     assert (fake.auc, fake.auc_reals) == (1.0, 1)
     assert video_metrics(table).overall.scored.auc == pytest.approx(0.5)
+
+
+def test_methods_have_the_intervals_of_their_own_videos_and_reals():
+    """The same as those of a table that holds nothing else."""
+    table, _ = realistic_run()
+    methods = {(one.layout, one.method): one for one in video_metrics(table).methods}
+    swap = methods["ffpp", "FaceSwap"]
+    layout, label = pc.field("layout") == "ffpp", pc.field("label") == "REAL"
+    alone = table.filter(layout & (label | (pc.field("method") == "FaceSwap")))
+    intervals = video_metrics(alone).overall.bootstrap.intervals
+    assert swap.auc_interval is not None and swap.auc_interval == intervals["auc"]
+    assert swap.correct_interval is not None
+    assert swap.correct_interval.low <= swap.correct <= swap.correct_interval.high
+    assert methods["ffpp", "original"].auc_interval is None
+    # Without reals of its own, against those of all layouts.
+    others = table.filter(~(layout & label))
+    far = next(one for one in video_metrics(others).methods if one.method == "FaceSwap")
+    both = others.filter(label | (pc.field("method") == "FaceSwap"))
+    assert far.auc_against == "all layouts"
+    assert far.auc_interval == video_metrics(both).overall.bootstrap.intervals["auc"]
 
 
 def test_intervals_rest_on_groups():

@@ -22,14 +22,15 @@ from framejury.examiner import Examiner
 from framejury.faces.crop import decode_crop
 from framejury.media import fetch
 from framejury.media.sandbox import Sandbox, SandboxHandlerError
-from framejury.model.bundle import framed_for
+from framejury.model.bundle import framed_for, write_bundle
 from framejury.model.manifest import Bundle
+from framejury.model.runtime import Scorer
 from framejury.records import Size
 from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob, settings_id
 from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, Status
 from framejury.settings import Settings
 from tests import clips
-from tests.bundles import brightness_bundle
+from tests.bundles import MANIFEST, brightness_bundle, headed_network
 
 SIZE = Size(240, 320)
 CHANGED = datetime(2024, 5, 17, 2, 30, 1, 250_000, tzinfo=UTC)
@@ -185,6 +186,21 @@ def test_what_is_kept_as_evidence(bundle: Bundle, face_clip: Path) -> None:
     assert {row["pts_s"] for row in scores} <= set(rows[0]["sampled_s"])
     first, *others = [row["ssim"] for row in scores if row["person"] == 0]
     assert first is None and others and all(0.3 < ssim <= 1 for ssim in others)
+
+
+def test_heat_maps_are_kept_with_their_faces(face_clip: Path, tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle", MANIFEST, headed_network(tmp_path / "a.onnx"))
+    examiner = Examiner(plan(bundle, crops={"format": "png"}, evidence={"faces": 1}))
+    rows = rows_of(examiner, face_clip)
+    examiner.close()
+    crops = {row["frame_index"]: decode_crop(row["crop"]) for row in of_table(rows, "faces")}
+    pictures = [row for row in of_table(rows, "pictures") if row["kind"] == "face"]
+    scorer = Scorer(bundle)
+    assert pictures
+    for row in pictures:
+        _, heat = scorer.score_and_explain([crops[row["frame_index"]]])
+        assert heat is not None and len(row["heat"]) == 16
+        assert row["heat"] == pytest.approx(heat[0].ravel().tolist(), abs=1e-4)
 
 
 def test_nobodys_picture_is_kept_where_the_settings_say_so(bundle: Bundle, face_clip: Path) -> None:

@@ -14,45 +14,10 @@ from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.heat import find_head, heat_cells
 from framejury.model.onnx_graph import read_graph, with_output
 from framejury.model.runtime import Scorer
-from tests.bundles import MANIFEST, brightness_bundle, brightness_network
+from tests.bundles import MANIFEST, brightness_bundle, brightness_network, headed_network
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = [ROOT / "models" / "detector", ROOT / "tests" / "data" / "demo_bundle"]
-
-
-def network(path: Path, *, units: int = 5, side: int = 32, batch_first: bool = True) -> Path:
-    """A convolution, ReLU, pooling, one hidden dense layer, one logit, a sigmoid."""
-    rng = np.random.default_rng(3)
-    weights = {
-        "kernel": rng.normal(0, 0.02, (6, 3, 8, 8)),
-        "w1": rng.normal(0, 1, (6, units)),
-        "b1": rng.normal(0, 0.2, units),
-        "w2": rng.normal(0, 1, (units, 1)),
-        "b2": np.array([0.1]),
-    }
-    nodes = [
-        helper.make_node("Transpose", ["pixels"], ["nchw"], perm=[0, 3, 1, 2]),
-        helper.make_node("Conv", ["nchw", "kernel"], ["conv"], strides=[8, 8]),
-        helper.make_node("Relu", ["conv"], ["activation"]),
-        helper.make_node("GlobalAveragePool", ["activation"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "w1"], ["m1"]),
-        helper.make_node("Add", ["m1", "b1"], ["a1"]),
-        helper.make_node("Relu", ["a1"], ["h1"]),
-        helper.make_node("MatMul", ["h1", "w2"], ["m2"]),
-        helper.make_node("Add", ["b2", "m2"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", side, side, 3])],
-        [helper.make_tensor_value_info("p_fake", TensorProto.FLOAT, ["n", 1])],
-        [numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, path)
-    return path
 
 
 @pytest.mark.parametrize("directory", BUNDLES, ids=lambda path: path.name)
@@ -74,7 +39,7 @@ def test_the_graph_is_read_as_onnx_reads_it(directory: Path) -> None:
 
 def test_weights_written_as_numbers_are_read_too(tmp_path: Path) -> None:
     """A tensor may hold its values as bytes, or as a packed list."""
-    content = network(tmp_path / "a.onnx").read_bytes()
+    content = headed_network(tmp_path / "a.onnx").read_bytes()
     model = onnx.load_from_string(content)
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
@@ -86,8 +51,14 @@ def test_weights_written_as_numbers_are_read_too(tmp_path: Path) -> None:
         np.testing.assert_array_equal(written.weight(name), raw.weight(name))
 
 
+def test_whole_numbers_are_no_weights(tmp_path: Path) -> None:
+    model = onnx.load(headed_network(tmp_path / "a.onnx"))
+    model.graph.initializer.append(numpy_helper.from_array(np.arange(3, dtype=np.int32), "i"))
+    assert read_graph(model.SerializeToString()).weight("i") is None
+
+
 def test_one_more_output_and_nothing_else(tmp_path: Path) -> None:
-    content = network(tmp_path / "a.onnx").read_bytes()
+    content = headed_network(tmp_path / "a.onnx").read_bytes()
     before, after = (
         onnx.load_from_string(data) for data in (content, with_output(content, "activation"))
     )
@@ -104,16 +75,18 @@ def test_what_is_no_network_has_no_head(content: bytes) -> None:
 
 
 def test_a_cut_file_has_no_head(tmp_path: Path) -> None:
-    content = network(tmp_path / "a.onnx").read_bytes()
+    content = headed_network(tmp_path / "a.onnx").read_bytes()
     for length in range(1, len(content), 97):
         find_head(content[:length], "p_fake")  # may find none, may not raise
+    with pytest.raises(ValueError, match="ends within a field"):
+        read_graph(content[:-1])
 
 
 def test_the_map_is_the_gradient_measured_by_small_steps(tmp_path: Path) -> None:
     """dlogit/dactivation, by central differences through the rest of the graph."""
-    path = network(tmp_path / "a.onnx")
+    path = headed_network(tmp_path / "a.onnx")
     head = find_head(path.read_bytes(), "p_fake")
-    assert head is not None and len(head.layers) == 2
+    assert head is not None and len(head.layers) == 3
     rng = np.random.default_rng(0)
     activation = rng.gamma(1, 1, (3, 6, 4, 4)).astype(np.float32)
 
@@ -138,15 +111,19 @@ def test_the_map_is_the_gradient_measured_by_small_steps(tmp_path: Path) -> None
 
 def test_a_bundle_with_a_map_scores_as_without(tmp_path: Path) -> None:
     """The very bits: a verdict may not depend on whether evidence is kept."""
-    path = network(tmp_path / "a.onnx")
+    path = headed_network(tmp_path / "a.onnx")
     bundle = write_bundle(tmp_path / "bundle", MANIFEST, path)
     scorer = Scorer(bundle)
-    pixels = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    pixels = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
     plain = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (expected,) = plain.run(None, {"pixels": pixels.astype(np.float32)})
     np.testing.assert_array_equal(scorer.score_pixels(pixels), np.asarray(expected).ravel())
     _, heat = scorer.score_and_explain(list(pixels))
-    assert heat is not None and heat.shape == (4, 4, 4) and heat.dtype == np.float32
+    assert heat is not None and heat.shape == (7, 4, 4) and heat.dtype == np.float32
+    for number in range(7):  # several calls of the network, each map with its face
+        _, alone = scorer.score_and_explain([pixels[number]])
+        assert alone is not None
+        np.testing.assert_allclose(alone[0], heat[number], atol=1e-5)
     assert set(heat.max(axis=(1, 2)).tolist()) <= {0.0, 1.0} and heat.min() >= 0
     assert scorer.score_and_explain([])[1] is None
 

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -185,7 +185,7 @@ def _notes(selection: Selection, court: Court, sides: str | None) -> tuple[str, 
 
 
 def _write(
-    args: argparse.Namespace, warehouse: Warehouse | None, name: str, files: dict[str, bytes]
+    args: argparse.Namespace, warehouse: Warehouse | None, name: str, files: Mapping[str, bytes]
 ) -> str:
     """Where the files were written."""
     if args.output is None and warehouse is not None:

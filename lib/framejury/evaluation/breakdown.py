@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from framejury.evaluation.binary import Floats, Integers, auc_or_none
+from framejury.evaluation.bootstrap import Interval, bootstrap_intervals, share_interval
 from framejury.evaluation.rows import OUTCOMES, FaceRows, Texts, VideoRows, is_known
 from framejury.schemas import Label
 
 ORIGINAL = "original"
 UNNAMED = "not named"
+SAME_LAYOUT = "the same layout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class BreakdownRow:
         auc_against: "the same layout" or "all layouts": which reals; None without an AUC.
         auc_reals: how many reals that were.
         verdicts: outcomes of the videos; None for faces.
+        correct_interval, auc_interval: by resampling groups of videos; None for faces, and where
+            there are too few groups.
     """
 
     layout: str
@@ -56,6 +60,8 @@ class BreakdownRow:
     auc_against: str | None
     auc_reals: int
     verdicts: VerdictCounts | None
+    correct_interval: Interval | None = None
+    auc_interval: Interval | None = None
 
 
 def verdict_counts(outcomes: Texts) -> VerdictCounts:
@@ -68,7 +74,9 @@ def video_breakdown(labelled: VideoRows) -> tuple[BreakdownRow, ...]:
     """One row a (layout, truth, method) of labelled videos, fakes before reals."""
     counted = labelled.scored.astype(np.int64)
     scores = np.nan_to_num(labelled.scores)  # weight 0 wherever this makes up a 0
-    return _breakdown(labelled, scores, labelled.called_fake, counted, labelled.outcomes)
+    found = _breakdown(labelled, scores, labelled.called_fake, counted, labelled.outcomes)
+    names = _method_names(labelled)
+    return tuple(_with_intervals(row, labelled, names) for row in found)
 
 
 def face_breakdown(known: FaceRows, threshold: float) -> tuple[BreakdownRow, ...]:
@@ -110,6 +118,28 @@ def _breakdown(
     return tuple(found)
 
 
+def _with_intervals(row: BreakdownRow, rows: VideoRows, names: Texts) -> BreakdownRow:
+    """The same, with intervals of its videos and of the reals that its AUC is against."""
+    is_mine = (rows.layouts == row.layout) & (rows.labels == row.truth) & (names == row.method)
+    mine = rows.where(is_mine & rows.scored)
+    right = mine.called_fake == (row.truth == Label.FAKE.value)
+    auc = None
+    if row.auc is not None:
+        reals = (rows.labels == Label.REAL.value) & rows.scored
+        if row.auc_against == SAME_LAYOUT:
+            reals &= rows.layouts == row.layout
+        both = rows.where((is_mine & rows.scored) | reals)
+        draws = bootstrap_intervals(both.fake, both.scores, both.called_fake, _numbered(both))
+        auc = draws.intervals["auc"]
+    return replace(row, correct_interval=share_interval(right, _numbered(mine)), auc_interval=auc)
+
+
+def _numbered(rows: VideoRows) -> Integers:
+    """int64 (n,): the group of each row, from 0."""
+    _, groups = np.unique(rows.groups.astype(str), return_inverse=True)
+    return groups
+
+
 def _auc_against_reals(
     rows: VideoRows | FaceRows,
     scores: Floats,
@@ -120,7 +150,7 @@ def _auc_against_reals(
     """AUC of these fakes, which reals it is against, and how many reals."""
     reals = (rows.labels == Label.REAL.value) & (weights > 0)
     near = reals & (rows.layouts == layout)
-    chosen, against = (near, "the same layout") if near.any() else (reals, "all layouts")
+    chosen, against = (near, SAME_LAYOUT) if near.any() else (reals, "all layouts")
     if not chosen.any():
         return None, None, 0
     both = chosen | fakes

@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 
 from framejury.evaluation.binary import RocCurve
+from framejury.evaluation.curves import PrecisionRecall, thinned
 from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings
+from framejury.evaluation.summary import changes, summary_sentences
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes away."""
 
 ROC_POINTS = 500
+CHANGES = 10_000
+"""Changed verdicts in `report.json`, at most; `predictions.json` has all."""
 
 
 def json_report(findings: Findings) -> bytes:
@@ -29,6 +33,7 @@ def json_report(findings: Findings) -> bytes:
         "warning": DEMO_BANNER if f.is_demo else None,
         "sound": SOUND,
         "notes": f.notes,
+        "summary": summary_sentences(f),
         "run": f.run,
         "counts": {
             "videos": f.video.videos,
@@ -42,10 +47,33 @@ def json_report(findings: Findings) -> bytes:
         "videos": f.video,
         "faces": f.face,
         "roc": {"videos": _roc(f.video_roc), "faces": _roc(f.face_roc)},
+        "precision_recall": {"videos": _pr(f.video_pr), "faces": _pr(f.face_pr)},
+        "calibration": f.calibration,
+        "mistakes": {
+            "reals_called_fake": f.mistakes.accused["video_id"].to_pylist(),
+            "fakes_called_real": f.mistakes.missed["video_id"].to_pylist(),
+        },
+        "judged_now": f.judged_now,
+        "since": _since(f),
+        "nights": f.nights,
+        "effort": f.effort,
         "predictions": "predictions.json",
     }
     text = json.dumps(plain(content), ensure_ascii=False, allow_nan=False, indent=2)
     return (text + "\n").encode("utf-8", errors="backslashreplace")
+
+
+def _since(f: Findings) -> dict[str, Any] | None:
+    if f.since is None:
+        return None
+    return {
+        "ended_at": f.since.ended_at,
+        "outcomes": f.since.before,
+        "new": f.since.new,
+        "gone": f.since.gone,
+        "changed": f.since.changed.num_rows,
+        "changes": changes(f, CHANGES),
+    }
 
 
 def plain(value: Any) -> Any:
@@ -63,6 +91,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+
+
+def _pr(curve: PrecisionRecall | None) -> dict[str, Any] | None:
+    """At most `curves.POINTS` corners, both ends kept."""
+    if curve is None:
+        return None
+    recall, precision = thinned(curve.recall, curve.precision)
+    return {"recall": recall, "precision": precision, "share_fake": curve.share_fake}
 
 
 def _roc(curve: RocCurve | None) -> dict[str, Any] | None:

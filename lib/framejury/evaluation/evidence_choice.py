@@ -8,14 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.evaluation.predictions import predictions_table
-from framejury.schemas import Verdict
 
 
 def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa.Table:
     """Videos in the order in which they should get an evidence page.
 
-    Wrong verdicts first (a real video called fake before a fake called real), then those that
-    were judged now, each most suspicious first.
+    Wrong verdicts first, then those that were judged now, each most suspicious first: so a real
+    video that was called fake comes before all.
 
     Args:
         verdicts: columns `rows.REPORT_COLUMNS`.
@@ -26,12 +25,11 @@ def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa
     """
     table = predictions_table(verdicts)
     wrong = pc.fill_null(pc.invert(table["correct"]), False)
-    accused = pc.and_(wrong, pc.equal(table["verdict"], Verdict.FAKE.value))
     now = pc.is_in(table["video_id"], pa.array(list(judged_now or ()), pa.string()))
     ranked = table.select(["video_id"])
-    for name, column in (("accused", accused), ("wrong", wrong), ("now", now)):
+    for name, column in (("wrong", wrong), ("now", now)):
         ranked = ranked.append_column(name, pc.cast(column, pa.int8()))
     ranked = ranked.append_column("place", pa.array(range(table.num_rows), pa.int64()))
-    keys = [(name, "descending") for name in ("accused", "wrong", "now")]
+    keys = [(name, "descending") for name in ("wrong", "now")]
     order = ranked.sort_by([*keys, ("place", "ascending")])["video_id"].combine_chunks()
     return verdicts.take(pc.index_in(order, verdicts["video_id"].combine_chunks()))

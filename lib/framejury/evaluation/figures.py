@@ -1,7 +1,7 @@
-"""The pictures of a report, each a PNG file as bytes. File names never change.
+"""Pictures of counts: confusion matrices, histograms, nights, training curves.
 
-Every function takes numbers that are already counted and a `Theme`; where there is
-nothing to draw, the picture says so in a sentence.
+Every function takes numbers that are already counted; where there is nothing to draw, the
+picture says so in a sentence. Names are those of the files, without their ending, and never change.
 """
 
 from __future__ import annotations
@@ -12,48 +12,33 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from framejury.evaluation.binary import Confusion, Floats, Integers, RocCurve
+from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
+from framejury.evaluation.since import Night
 from framejury.evaluation.style import (
     LIGHT,
     Theme,
     new_figure,
-    png,
+    picture_files,
     sentence_figure,
     style_axes,
     style_legend,
 )
 from framejury.schemas import Label
 
-CONFUSION_FACE = "confusion_face.png"
-CONFUSION_VIDEO = "confusion_video.png"
-ROC = "roc.png"
-SCORES = "scores.png"
-LOSS = "loss.png"
-ACCURACY = "accuracy.png"
+CONFUSION_FACE = "confusion_face"
+CONFUSION_VIDEO = "confusion_video"
+SCORES = "scores"
+NIGHTS = "nights"
+LOSS = "loss"
+ACCURACY = "accuracy"
 
 SCORE_BINS = 20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RocSeries:
-    """One line of the ROC picture.
-
-    Attributes:
-        name: what is ranked, plural ("videos").
-        count: how many.
-        fpr, tpr: the operating point: where the threshold in use stands, 0 to 1.
-    """
-
-    name: str
-    curve: RocCurve
-    auc: float
-    count: int
-    fpr: float
-    tpr: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,19 +61,19 @@ class ScoreSeries:
 
 def confusion_face_figure(
     confusion: Confusion | None, threshold: float, theme: Theme = LIGHT
-) -> bytes:
+) -> Figure:
     """Faces: truth (of their video) against the call at the threshold, 0 to 1."""
     if confusion is None or not confusion.total:
         return sentence_figure("Faces", "No face of a labelled video was scored.", theme)
     figure = new_figure(4.6, 3.6, theme)
     title = f"{confusion.total:,} faces, threshold {threshold:.2f}"
     _matrix(figure.add_subplot(), _calls(confusion), ("fake", "real"), title, theme)
-    return png(figure)
+    return figure
 
 
 def confusion_video_figure(
     confusion: Confusion, verdicts: Mapping[str, VerdictCounts], theme: Theme = LIGHT
-) -> bytes:
+) -> Figure:
     """Videos: left the call at the threshold, right the verdict with its ways of not deciding."""
     total = sum(counts.total for counts in verdicts.values())
     if not total:
@@ -104,47 +89,10 @@ def confusion_video_figure(
     names = ("fake", "real", "inconclusive", "not scored")
     _matrix(right, rows, names, f"Verdict ({total:,} labelled)", theme)
     right.set_ylabel("")
-    return png(figure)
+    return figure
 
 
-def roc_figure(series: Sequence[RocSeries], why_none: str, theme: Theme = LIGHT) -> bytes:
-    """ROC curves with the operating point of each; `why_none` is shown when there is none."""
-    if not series:
-        return sentence_figure("ROC curve", why_none, theme)
-    figure = new_figure(5.2, 5.2, theme)
-    axes = figure.add_subplot()
-    style_axes(
-        axes,
-        theme,
-        title="Fakes found against false alarms",
-        x_label="Reals called fake (false positive rate), %",
-        y_label="Fakes called fake (true positive rate), %",
-    )
-    axes.plot([0, 1], [0, 1], color=theme.undecided, linewidth=1, linestyle=":", label="chance")
-    looks = ((theme.real, "-", "o"), (theme.fake, "--", "s"))
-    for one, (color, dash, marker) in zip(series, looks, strict=False):
-        name = f"{one.count:,} {one.name}, AUC {one.auc:.3f}"
-        axes.plot(one.curve.fpr, one.curve.tpr, color=color, linestyle=dash, lw=2, label=name)
-        axes.plot(
-            [one.fpr],
-            [one.tpr],
-            marker=marker,
-            markersize=9,
-            linestyle="none",
-            color=color,
-            markeredgecolor=theme.paper,
-            label=f"{one.name} at the threshold",
-            zorder=4,
-            clip_on=False,
-        )
-    axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    style_legend(axes, theme, loc="lower right")
-    return png(figure)
-
-
-def scores_figure(series: Sequence[ScoreSeries], theme: Theme = LIGHT) -> bytes:
+def scores_figure(series: Sequence[ScoreSeries], theme: Theme = LIGHT) -> Figure:
     """Histograms of `p_fake` by truth, one panel a series, with the threshold."""
     series = [one for one in series if one.scores.size]
     if not series:
@@ -166,22 +114,63 @@ def scores_figure(series: Sequence[ScoreSeries], theme: Theme = LIGHT) -> bytes:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.grid(False, axis="x")
         style_legend(axes, theme, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return png(figure)
+    return figure
 
 
-def training_figures(
-    history: Sequence[Mapping[str, Any]], theme: Theme = LIGHT
-) -> dict[str, bytes]:
-    """`loss.png` and `accuracy.png` of a training.
+def nights_figure(nights: Sequence[Night], theme: Theme = LIGHT) -> Figure:
+    """Videos judged in each night by outcome, one bar a night, the latest to the right."""
+    if not nights:
+        return sentence_figure("Nights", "There was no night before.", theme)
+    figure = new_figure(max(5.2, 1.6 + 0.42 * len(nights)), 3.4, theme)
+    axes = figure.add_subplot()
+    style_axes(axes, theme, title="Videos judged, by night", x_label="", y_label="videos, count")
+    looks = (
+        ("fake", theme.fake, 0.9, ""),
+        ("real", theme.real, 0.9, ""),
+        ("inconclusive", theme.undecided, 0.45, ""),
+        ("not scored", theme.ink, 0.0, "////"),
+    )
+    places = np.arange(len(nights))
+    base = np.zeros(len(nights))
+    for name, color, alpha, hatch in looks:
+        heights = np.array([getattr(n.outcomes, name.replace(" ", "_")) for n in nights])
+        face = to_rgba(color, alpha)
+        axes.bar(places, heights, 0.7, base, color=face, edgecolor=color, hatch=hatch, label=name)
+        base += heights
+    words = [_night_word(night, nights) for night in nights]
+    axes.set_xticks(places, words, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.6, max(len(nights), 4) - 0.4)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(False, axis="x")
+    style_legend(axes, theme, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def _night_word(night: Night, nights: Sequence[Night]) -> str:
+    """The day; with the hour where several runs ended on a day."""
+    days = [one.ended_at.date() for one in nights]
+    once = days.count(night.ended_at.date()) == 1
+    word = f"{night.ended_at:%Y-%m-%d}" if once else f"{night.ended_at:%Y-%m-%d %H:%M}"
+    return f"{word} (this)" if night.is_this else word
+
+
+def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
+    """The figures `loss` and `accuracy` of a training.
 
     Args:
         history: one mapping an epoch, in order, with epoch, phase, loss, accuracy,
             val_loss, val_accuracy; a value that was not measured is None or absent.
             Accuracies are 0 to 1.
     """
-    loss = _curve(history, "loss", "Loss (binary cross-entropy)", theme)
-    accuracy = _curve(history, "accuracy", "Accuracy of single faces, %", theme)
-    return {LOSS: loss, ACCURACY: accuracy}
+    return {
+        LOSS: _curve(history, "loss", "Loss (binary cross-entropy)", LIGHT),
+        ACCURACY: _curve(history, "accuracy", "Accuracy of single faces, %", LIGHT),
+    }
+
+
+def training_files(history: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """The same as files, PNG and SVG, by name."""
+    return picture_files(training_figures(history))
 
 
 def _calls(confusion: Confusion) -> list[tuple[int, ...]]:
@@ -200,30 +189,26 @@ def _matrix(
 
     Blue is right, orange is wrong, grey is undecided; the stronger, the larger the share.
     """
-    shade = np.zeros((2, len(columns), 3))
     for y, row in enumerate(rows):
         total = sum(row)
         for x, count in enumerate(row):
             hue = theme.undecided if x > 1 else theme.real if x == y else theme.fake
             share = count / total if total else 0.0
-            strength = 0.08 + 0.62 * share
-            shade[y, x] = np.array(to_rgb(theme.paper)) * (1 - strength) + (
-                np.array(to_rgb(hue)) * strength
+            # Rectangles rather than an image: an SVG file stays free of pixels.
+            place = (x - 0.49, y - 0.485)
+            axes.add_patch(
+                Rectangle(place, 0.98, 0.97, facecolor=hue, alpha=0.08 + 0.62 * share, linewidth=0)
             )
             text = f"{count:,}\n{share:.1%}" if total else "0\n–"  # noqa: RUF001
             axes.text(x, y, text, ha="center", va="center", fontsize=11, color=theme.ink)
-    axes.imshow(shade, aspect="auto")
     style_axes(axes, theme, title=title, x_label="Called", y_label="Truth")
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(1.5, -0.5))
     axes.grid(False)
     axes.tick_params(length=0)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks([0, 1], [f"{name}\n({sum(row):,})" for name, row in _truths(rows)])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
-    axes.set_yticks([0.5], minor=True)
-    axes.grid(True, which="minor", color=theme.paper, linewidth=3, alpha=1)
-    axes.tick_params(which="minor", length=0)
 
 
 def _truths(rows: Sequence[tuple[int, ...]]) -> list[tuple[str, tuple[int, ...]]]:
@@ -246,7 +231,7 @@ def _score_bars(axes: Axes, one: ScoreSeries, theme: Theme) -> None:
                 bins=edges.tolist(),
                 weights=one.weights[mine],
                 histtype="stepfilled",
-                facecolor=(*to_rgb(color), fill),
+                facecolor=to_rgba(color, fill),
                 edgecolor=color,
                 linewidth=2 if fill == 0 else 1.2,
                 label=f"{name} ({count:,})",
@@ -261,7 +246,7 @@ def _score_bars(axes: Axes, one: ScoreSeries, theme: Theme) -> None:
         )
 
 
-def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str, theme: Theme) -> bytes:
+def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str, theme: Theme) -> Figure:
     kinds = (
         (name, "training", theme.real, "-", "o"),
         (f"val_{name}", "validation", theme.fake, "--", "s"),
@@ -285,7 +270,7 @@ def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str, theme:
     else:
         axes.set_ylim(bottom=0)
     style_legend(axes, theme, loc="best")
-    return png(figure)
+    return figure
 
 
 def _mark_phases(axes: Axes, phases: Sequence[str], theme: Theme) -> None:

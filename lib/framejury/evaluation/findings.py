@@ -9,21 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.evaluation.binary import Integers
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
-from framejury.evaluation.figures import (
-    CONFUSION_FACE,
-    CONFUSION_VIDEO,
-    ROC,
-    SCORES,
-    RocSeries,
-    ScoreSeries,
-    confusion_face_figure,
-    confusion_video_figure,
-    roc_figure,
-    scores_figure,
-    training_figures,
-)
-from framejury.evaluation.inputs import DEMO, RunInfo, RunReport
+from framejury.evaluation.curves import PrecisionRecall, precision_recall
+from framejury.evaluation.effort import Effort, find_effort
+from framejury.evaluation.inputs import DEMO, Context, RunInfo, RunReport
 from framejury.evaluation.metrics import (
     FaceMetrics,
     RocCurve,
@@ -33,11 +23,12 @@ from framejury.evaluation.metrics import (
     video_metrics,
     video_roc,
 )
+from framejury.evaluation.mistakes import Mistakes, find_mistakes
 from framejury.evaluation.predictions import predictions_table
 from framejury.evaluation.protocol import ProtocolFindings, find_protocol
-from framejury.evaluation.protocol_figures import protocol_pictures
+from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
-from framejury.evaluation.style import Theme
+from framejury.evaluation.since import Night, Since, find_nights, find_since
 from framejury.schemas import VERDICT_STATUSES, Status, Verdict
 
 CROSSES = "interval crosses the threshold"
@@ -67,6 +58,11 @@ class Findings:
         notes: what a reader must know before believing a number.
         why_no_accuracy: a sentence when there is no truth to compare with, else None.
         protocol: None when the evaluation protocol was not followed.
+        video_pr, face_pr: None where there is no ROC curve either.
+        calibration: of the labelled, scored videos; None without one.
+        judged_now: how many of the videos this run judged; None where that is not known.
+        since: against the verdicts before this run; None when there were none.
+        nights: earlier nights and this one; empty when there were none.
     """
 
     title: str
@@ -88,6 +84,15 @@ class Findings:
     notes: tuple[str, ...]
     why_no_accuracy: str | None
     protocol: ProtocolFindings | None
+    video_pr: PrecisionRecall | None
+    face_pr: PrecisionRecall | None
+    calibration: Reliability | None
+    mistakes: Mistakes
+    judged_now: int | None
+    since: Since | None
+    nights: tuple[Night, ...]
+    effort: Effort
+    context: Context
 
     @property
     def videos(self) -> int:
@@ -112,11 +117,15 @@ def find(report: RunReport) -> Findings:
     counts = report.face_counts if threshold is not None else None
     video = video_metrics(table)
     bundle = report.run.bundle
+    faces = None if report.face_counts is None else face_rows(report.face_counts)
+    truth = rows.where(rows.known & rows.scored)
+    predictions = predictions_table(table, report.context)
+    judged = report.context.judged_now
     return Findings(
         title=report.title or f"Verdicts on {report.run.archive}",
         run=report.run,
         is_demo=bundle is not None and bundle.purpose == DEMO,
-        predictions=predictions_table(table),
+        predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},
         inconclusive=_why_inconclusive(table),
@@ -132,29 +141,20 @@ def find(report: RunReport) -> Findings:
         video_roc=video_roc(table),
         face_roc=None if counts is None else face_roc(counts),
         video_rows=rows,
-        face_rows=None if report.face_counts is None else face_rows(report.face_counts),
+        face_rows=faces,
         notes=(*_own_notes(report, video, threshold), *report.notes),
         why_no_accuracy=_why_no_accuracy(video),
         protocol=None if report.protocol is None else find_protocol(report.protocol),
+        video_pr=_precision_recall(truth, np.ones(len(truth), np.int64)),
+        face_pr=None if faces is None else _precision_recall(faces, faces.weights),
+        calibration=reliability(truth.fake, truth.scores) if len(truth) else None,
+        mistakes=find_mistakes(predictions),
+        judged_now=None if judged is None else pc.sum(predictions["judged_now"]).as_py() or 0,
+        since=find_since(predictions, report.context),
+        nights=find_nights(predictions, report.context, report.run),
+        effort=find_effort(predictions, report.context, report.run),
+        context=report.context,
     )
-
-
-def pictures(findings: Findings, theme: Theme) -> dict[str, bytes]:
-    """The PNG files of the report by name; the training curves where there is a history."""
-    f = findings
-    overall = f.video.overall
-    face = _face_confusion(f, theme)
-    files = {
-        CONFUSION_FACE: face,
-        CONFUSION_VIDEO: confusion_video_figure(overall.scored.confusion, overall.verdicts, theme),
-        ROC: roc_figure(_roc_series(f), why_no_roc(f), theme),
-        SCORES: scores_figure(_score_series(f), theme),
-    }
-    if f.run.bundle is not None and f.run.bundle.history:
-        files.update(training_figures(f.run.bundle.history, theme))
-    if f.protocol is not None:
-        files.update(protocol_pictures(f.protocol, theme))
-    return files
 
 
 def why_no_roc(findings: Findings) -> str:
@@ -166,33 +166,10 @@ def why_no_roc(findings: Findings) -> str:
     return f"All labelled and scored videos are {only}: there is nothing to tell apart."
 
 
-def _face_confusion(f: Findings, theme: Theme) -> bytes:
-    if f.face is None or f.face_threshold is None:
-        return confusion_face_figure(None, 0.0, theme)
-    return confusion_face_figure(f.face.labelled.confusion, f.face_threshold, theme)
-
-
-def _roc_series(f: Findings) -> list[RocSeries]:
-    face = None if f.face is None else f.face.labelled
-    pairs = (("videos", f.video_roc, f.video.overall.scored), ("faces", f.face_roc, face))
-    found = []
-    for name, curve, m in pairs:
-        if curve is None or m is None or m.auc is None or m.fpr is None or m.recall_fake is None:
-            continue
-        found.append(RocSeries(name, curve, m.auc, m.total, m.fpr, m.recall_fake))
-    return found
-
-
-def _score_series(f: Findings) -> list[ScoreSeries]:
-    rows = f.video_rows.where(f.video_rows.scored)
-    ones = np.ones(len(rows), np.int64)
-    found = [ScoreSeries("videos", rows.scores, ones, rows.labels, f.threshold)]
-    if f.face_rows is not None:
-        faces = f.face_rows
-        found.append(
-            ScoreSeries("faces", faces.scores, faces.weights, faces.labels, f.face_threshold)
-        )
-    return found
+def _precision_recall(rows: VideoRows | FaceRows, weights: Integers) -> PrecisionRecall | None:
+    known = rows.known & (weights > 0)
+    mine = rows.where(known)
+    return precision_recall(mine.fake, mine.scores, weights[known])
 
 
 def _why_inconclusive(table: pa.Table) -> dict[str, int]:

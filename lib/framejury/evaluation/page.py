@@ -1,127 +1,216 @@
-"""`report.html`: one self-contained page. No script, no network, names escaped.
+"""`report.html` and the further pages of its table: self-contained, one script, no network.
 
-The page forbids itself every outside source (Content-Security-Policy), so even a
-mistake in the template could load nothing.
+A page forbids itself every outside source and every script but ours, by its digest
+(Content-Security-Policy), so even a mistake in a template could load or run nothing.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+import pyarrow as pa
+import pyarrow.compute as pc
+from jinja2 import Template
+from markupsafe import Markup
 
+from framejury.evaluation.evidence_words import advice
 from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings, why_no_roc
+from framejury.evaluation.inputs import Context
+from framejury.evaluation.mistakes import SHOWN
 from framejury.evaluation.predictions import as_rows
 from framejury.evaluation.protocol_figures import protocol_names
 from framejury.evaluation.protocol_tables import protocol_tables
+from framejury.evaluation.summary import changes, deltas, since_words, summary_sentences
+from framejury.evaluation.templating import TEMPLATES, environment, style_of
+from framejury.evaluation.thumbnails import LARGE_PX, thumbnail
+from framejury.evaluation.verdict_table import checked_link, face_words, page_count, sheet
 from framejury.evaluation.wording import (
-    agreement_word,
     auc_against,
     bootstrap_sentence,
+    bytes_word,
+    day_word,
     decimal,
+    delta_word,
     flat,
     interval_text,
     metric_lines,
-    outcome_word,
     percent,
     status_meaning,
     status_word,
+    took_word,
 )
-from framejury.redaction import printable
 
-TEMPLATES = Path(__file__).parent / "templates"
+REPORT_HTML = "report.html"
+
+_CHANGES = 20
+_FAILURES = 50
+"""Rows shown of changed verdicts, and of the videos of one status that were not scored."""
+_FACES = 3
+_RATES = {
+    "wall_s": ("wall-clock time", took_word),
+    "videos_per_minute": ("videos a minute", lambda value: f"{value:,.1f}"),
+    "faces_per_s": ("faces scored a second", lambda value: f"{value:,.1f}"),
+    "read_bytes": ("read", bytes_word),
+    "wall_s_per_video": ("a video, on its worker", took_word),
+    "cpu_s_per_video": ("processor time a video", took_word),
+}
 
 
-def html_report(
-    findings: Findings,
-    light: Mapping[str, bytes],
-    dark: Mapping[str, bytes],
-    *,
-    max_rows: int,
-) -> str:
-    """The page as text.
+def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int) -> str:
+    """`report.html` as text.
 
     Args:
-        light, dark: PNG files by name for the two themes.
-        max_rows: rows shown of the verdict table and of the failures; the page says where
-            the rest is.
+        charts: `svg` elements by the name of the picture, from `style.inline_svg`.
+        page_rows: videos in its table; the page links to the others.
+
+    Raises:
+        ValueError: a link to evidence leads elsewhere than beside the report.
     """
     f = findings
-    failed = f.predictions.slice(f.predictions.num_rows - f.outcomes.not_scored)
-    return _template().render(
-        f=f,
-        demo=DEMO_BANNER if f.is_demo else None,
+    return _template(REPORT_HTML).render(
+        **_common(f),
+        sheet=sheet(f.predictions, f.context, 1, page_rows),
         sound=SOUND,
-        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        pictures=_pictures(light, dark),
+        charts={name: Markup(chart) for name, chart in charts.items()},
+        sentences=summary_sentences(f),
+        deltas=deltas(f),
+        since=since_words(f),
+        changes=changes(f, _CHANGES),
+        links=_checked(f.context.evidence),
         outcomes=_outcomes(f),
-        rows=as_rows(f.predictions, max_rows),
-        failures=as_rows(failed, max_rows),
-        max_rows=max_rows,
+        mistakes=list(_mistakes(f)),
+        failures=list(_failures(f)),
         why_no_roc=why_no_roc(f),
+        rates=[(_RATES[name][0], _RATES[name][1](value)) for name, value in f.effort.rates.items()],
+        has_effort=bool(f.effort.phases or f.effort.rates or f.effort.kinds),
         statuses=_by_status(f.statuses),
         run_statuses=_by_status(f.run.statuses or {}),
-        seconds=[(phase, f"{seconds:,.1f} s") for phase, seconds in f.run.seconds.items()],
         settings=list(flat(f.run.settings)),
         protocol_tables=[] if f.protocol is None else protocol_tables(f.protocol),
-        protocol_pictures=[] if f.protocol is None else protocol_names(f.protocol),
+        protocol_pictures=[]
+        if f.protocol is None
+        else [name for name, _ in protocol_names(f.protocol)],
         bundle_metrics=list(flat(f.run.bundle.metrics or {})) if f.run.bundle else [],
     )
 
 
-@cache
-def _template() -> Template:
-    """The template with its filters.
+def html_page(findings: Findings, number: int, *, page_rows: int) -> str:
+    """A further page of the table, from 2, as text."""
+    f = findings
+    found = sheet(f.predictions, f.context, number, page_rows)
+    return _template("verdicts.html").render(**_common(f), sheet=found)
 
-    What it prints is escaped (autoescape) and cleared of control characters (finalize), all of it.
+
+def page_name(number: int) -> str:
+    """The file of a page of the table, from 1: the first is the report itself."""
+    return REPORT_HTML if number == 1 else f"verdicts-{number:04d}.html"
+
+
+def page_names(findings: Findings, page_rows: int) -> dict[str, int]:
+    """The files of the further pages, and their numbers from 2."""
+    pages = page_count(findings.predictions, page_rows)
+    return {page_name(number): number for number in range(2, pages + 1)}
+
+
+@cache
+def table_script() -> str:
+    """The one script that a page runs."""
+    return (TEMPLATES / "table.js").read_text(encoding="utf-8")
+
+
+@cache
+def script_policy() -> str:
+    """Content-Security-Policy of a page that runs `table_script` and nothing else.
+
+    Trusted types without a policy refuse every string that would become markup or code.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        finalize=_printed,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    digest = base64.b64encode(hashlib.sha256(table_script().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )
-    environment.filters.update(
+
+
+def _common(f: Findings) -> dict[str, Any]:
+    return {
+        "f": f,
+        "policy": script_policy(),
+        "style": style_of("report.css"),
+        "script": Markup(table_script()),
+        "demo": DEMO_BANNER if f.is_demo else None,
+        "page_name": page_name,
+    }
+
+
+@cache
+def _template(name: str) -> Template:
+    found = environment()
+    found.filters.update(
         percent=percent,
         decimal=decimal,
         count=lambda value: f"{value:,}",
+        delta=delta_word,
+        day=day_word,
+        took=took_word,
         status_word=status_word,
-        status_meaning=status_meaning,
-        outcome_word=outcome_word,
-        agreement_word=agreement_word,
         auc_against=auc_against,
     )
-    environment.globals.update(
+    found.globals.update(
         metric_lines=metric_lines,
         bootstrap_sentence=bootstrap_sentence,
         interval_text=interval_text,
         write_percent=percent,
+        write_decimal=decimal,
     )
-    return environment.get_template("report.html")
+    return found.get_template(name)
 
 
-def _printed(value: Any) -> Any:
-    """A text as it may stand in one line; what is markup already (a macro, our style) stays."""
-    if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
-        return value
-    return printable(value)
+def _checked(links: Mapping[str, str]) -> dict[str, str]:
+    return {video_id: link for video_id, link in links.items() if checked_link(link)}
 
 
-def _pictures(light: Mapping[str, bytes], dark: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
-    return {
-        name: {"light": _data_uri(picture), "dark": _data_uri(dark[name])}
-        for name, picture in light.items()
+def _mistakes(f: Findings) -> Iterator[dict[str, Any]]:
+    """Both kinds, an accusation before a fake that got through, with some of their faces."""
+    for title, table in (
+        ("Real videos called fake", f.mistakes.accused),
+        ("Fake videos called real", f.mistakes.missed),
+    ):
+        rows = [_mistake(row, f.context) for row in as_rows(table, SHOWN)]
+        yield {"title": title, "total": table.num_rows, "rows": rows}
+
+
+def _mistake(row: dict[str, Any], context: Context) -> dict[str, Any]:
+    faces = [
+        {"src": source, "words": face_words(face)}
+        for face in context.faces.get(row["video_id"], ())[:_FACES]
+        if (source := thumbnail(face.picture, LARGE_PX)) is not None
+    ]
+    ends = {
+        "low": row["p_fake"] if row["p_fake_low"] is None else row["p_fake_low"],
+        "high": row["p_fake"] if row["p_fake_high"] is None else row["p_fake_high"],
     }
+    link = checked_link(context.evidence.get(row["video_id"]))
+    return row | ends | {"faces": faces, "link": link}
 
 
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _failures(f: Findings) -> Iterator[dict[str, Any]]:
+    """Videos that were not scored, by status, the commonest first."""
+    failed: pa.Table = f.predictions.slice(f.predictions.num_rows - f.outcomes.not_scored)
+    counts = {name: count for name, count in f.statuses.items() if name != "scored"}
+    for name, total in sorted(counts.items(), key=lambda one: -one[1]):
+        mine = failed.filter(pc.equal(failed["status"], name))
+        yield {
+            "word": status_word(name),
+            "meaning": status_meaning(name),
+            "advice": advice(name),
+            "total": total,
+            "rows": as_rows(mine, _FAILURES),
+        }
 
 
 def _by_status(counts: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -133,7 +222,7 @@ def _by_status(counts: Mapping[str, int]) -> list[tuple[str, str]]:
 
 def _outcomes(f: Findings) -> list[dict[str, Any]]:
     """The tiles and the bar of the first screen."""
-    o, total = f.outcomes, f.video.videos
+    o = f.outcomes
     why = {
         "inconclusive": [f"{count:,} {reason}" for reason, count in f.inconclusive.items()],
         "not scored": [
@@ -149,12 +238,6 @@ def _outcomes(f: Findings) -> list[dict[str, Any]]:
         ("not scored", o.not_scored),
     )
     return [
-        {
-            "word": word,
-            "css": word.replace(" ", "-"),
-            "count": count,
-            "share": count / total if total else None,
-            "why": why.get(word, []),
-        }
+        {"word": word, "css": word.replace(" ", "-"), "count": count, "why": why.get(word, [])}
         for word, count in counts
     ]

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.evaluation.inputs import Context
 from framejury.evaluation.rows import outcome_column
 from framejury.schemas import Label, Verdict
 
@@ -36,13 +37,18 @@ COLUMNS = (
     "run_id",
     "video_id",
     "uri",
+    "judged_now",
+    "before",
+    "p_fake_before",
 )
-"""Columns as in `verdicts` and `videos`, and two of their own: `called` is FAKE or REAL by
+"""Columns as in `verdicts` and `videos`, and some of their own: `called` is FAKE or REAL by
 the threshold alone, null when not scored; `correct` is whether a verdict of fake or real is
-the label, null without a label or without such a verdict."""
+the label, null without a label or without such a verdict; `judged_now` is whether this run judged
+it, null where that is not known; `before` is the outcome before this run (one of `rows.OUTCOMES`)
+and `p_fake_before` its score, null where there was none."""
 
 
-def predictions_table(verdicts: pa.Table) -> pa.Table:
+def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.Table:
     """The verdict table with `COLUMNS`, most suspicious first.
 
     By `p_fake` falling; videos without a score come last, by status and path.
@@ -57,11 +63,31 @@ def predictions_table(verdicts: pa.Table) -> pa.Table:
     agrees = pc.equal(pc.utf8_upper(outcome), verdicts["label"].cast(pa.string()))
     correct = pc.if_else(decided, agrees, pa.scalar(None, pa.bool_()))
     full = verdicts.append_column("called", called).append_column("correct", correct)
+    for name, column in _since(verdicts["video_id"], context or Context()).items():
+        full = full.append_column(name, column)
     order = pc.sort_indices(
         full.append_column("_score", pc.fill_null(full["p_fake"], -1.0)),
         sort_keys=[("_score", "descending"), ("status", "ascending"), ("path", "ascending")],
     )
     return full.select(COLUMNS).take(order)
+
+
+def changed(predictions: pa.Table) -> pa.ChunkedArray:
+    """bool (n,): there was an outcome before, and it is another now."""
+    return pc.fill_null(pc.not_equal(predictions["before"], outcome_column(predictions)), False)
+
+
+def _since(ids: pa.ChunkedArray, context: Context) -> dict[str, pa.Array | pa.ChunkedArray]:
+    """What is known of each video from before this run, null where nothing is."""
+    judged: pa.Array | pa.ChunkedArray = pa.nulls(len(ids), pa.bool_())
+    if context.judged_now is not None:
+        judged = pc.is_in(ids, pa.array(sorted(context.judged_now), pa.string()))
+    before, scores = pa.nulls(len(ids), pa.string()), pa.nulls(len(ids), pa.float64())
+    if context.before is not None:
+        places = pc.index_in(ids, context.before["video_id"].combine_chunks())
+        before = outcome_column(context.before).take(places)
+        scores = context.before["p_fake"].cast(pa.float64()).take(places)
+    return {"judged_now": judged, "before": before, "p_fake_before": scores}
 
 
 def json_bytes(predictions: pa.Table) -> bytes:

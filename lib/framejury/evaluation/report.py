@@ -5,66 +5,99 @@ Pure: tables and facts in, bytes out. The caller decides where the files go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from framejury.evaluation.document import json_report
-from framejury.evaluation.findings import find, pictures
+from framejury.evaluation.findings import Findings, find
 from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
-from framejury.evaluation.page import html_report
+from framejury.evaluation.page import REPORT_HTML, html_page, html_report, page_names
+from framejury.evaluation.pictures import pictures
 from framejury.evaluation.predictions import json_bytes
 from framejury.evaluation.protocol_document import metrics_json
 from framejury.evaluation.spreadsheet import csv_bytes
-from framejury.evaluation.style import DARK, LIGHT
+from framejury.evaluation.style import inline_svg, png, svg
 from framejury.evaluation.text import protocol_text, text_report
 
 __all__ = ["BundleInfo", "RunInfo", "RunReport", "build_report", "write_files"]
 
 REPORT_TEXT = "report.txt"
 REPORT_JSON = "report.json"
-REPORT_HTML = "report.html"
 PREDICTIONS_CSV = "predictions.csv"
 PREDICTIONS_JSON = "predictions.json"
 METRICS_JSON = "metrics.json"
 PROTOCOL_TEXT = "protocol.txt"
 
+PAGE_ROWS = 1000
+TEXT_ROWS = 500
 
-def build_report(report: RunReport, *, max_rows: int = 500) -> dict[str, bytes]:
+
+class ReportFiles(Mapping[str, bytes]):
+    """Files by name; further pages of the table are made when they are asked for, and not kept.
+
+    So a hundred thousand videos need the memory of one page.
+    """
+
+    def __init__(
+        self, ready: Mapping[str, bytes], pages: Mapping[str, Callable[[], bytes]]
+    ) -> None:
+        self._ready = ready
+        self._pages = pages
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._ready[name] if name in self._ready else self._pages[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._ready
+        yield from self._pages
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._pages)
+
+
+def build_report(report: RunReport, *, page_rows: int = PAGE_ROWS) -> ReportFiles:
     """All files of a report by name.
 
     Returns:
-        `report.txt`, `report.json`, `report.html`, `predictions.csv`, `predictions.json`,
-        `confusion_face.png`, `confusion_video.png`, `roc.png`, `scores.png`, and `loss.png`
-        and `accuracy.png` where the bundle tells its training history. The names are the
-        same every run; a picture that cannot be drawn says why instead. With a protocol also
-        `metrics.json`, `protocol.txt`, `det.png`, `reliability.png`, `frames_per_video.png`, and a
-        `robustness_*.png` for each kind of degradation.
+        `report.txt`, `report.json`, `report.html` and, of larger archives, `verdicts-0002.html`
+        and so on; `predictions.csv`, `predictions.json`; and pictures, each as PNG and SVG:
+        `confusion_face`, `confusion_video`, `roc`, `det`, `precision_recall`, `calibration`,
+        `scores`; `nights` after a first night; `loss` and `accuracy` where the bundle tells its
+        training history. The names are the same every run; a picture that cannot be drawn says
+        why instead. With a protocol also `metrics.json`, `protocol.txt`, `frames_per_video`, and a
+        `robustness_*` for each kind of degradation.
 
     Args:
         report: the facts. Passwords inside URIs are taken out first.
-        max_rows: rows of the prediction table (and of the failures) shown in text and HTML;
-            the two prediction files always hold every video.
+        page_rows: videos in the table of one page. The text shows 500 at most; the two
+            prediction files always hold every video.
 
     Raises:
-        ValueError: the tables break their contract (`rows.video_rows`, `rows.face_rows`).
+        ValueError: the tables break their contract (`rows.video_rows`, `rows.face_rows`), or a
+            link to evidence leads elsewhere than beside the report.
     """
     findings = find(report)
-    light, dark = pictures(findings, LIGHT), pictures(findings, DARK)
-    text = text_report(findings, max_rows=max_rows)
-    page = html_report(findings, light, dark, max_rows=max_rows)
+    drawn, charts = _drawn(findings)
+    text = text_report(findings, max_rows=min(page_rows, TEXT_ROWS))
     protocol = {}
     if findings.protocol is not None:
         protocol[PROTOCOL_TEXT] = _utf8(protocol_text(findings))
         protocol[METRICS_JSON] = metrics_json(findings.protocol, findings.run, findings.notes)
-    return {
+    ready = {
         REPORT_TEXT: _utf8(text),
         REPORT_JSON: json_report(findings),
-        REPORT_HTML: _utf8(page),
+        REPORT_HTML: _utf8(html_report(findings, charts, page_rows=page_rows)),
         PREDICTIONS_CSV: csv_bytes(findings.predictions),
         PREDICTIONS_JSON: json_bytes(findings.predictions),
         **protocol,
-        **light,
+        **drawn,
     }
+    pages = {
+        name: partial(_page, findings, number, page_rows)
+        for name, number in page_names(findings, page_rows).items()
+    }
+    return ReportFiles(ready, pages)
 
 
 def write_files(files: Mapping[str, bytes], directory: Path) -> None:
@@ -80,6 +113,21 @@ def write_files(files: Mapping[str, bytes], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (directory / name).write_bytes(content)
+
+
+def _drawn(findings: Findings) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The files of the pictures, and those that the page shows as `svg` elements."""
+    files, charts = {}, {}
+    for name, picture in pictures(findings).items():
+        drawing = svg(picture.figure)
+        files[f"{name}.png"], files[f"{name}.svg"] = png(picture.figure), drawing
+        if picture.words is not None:
+            charts[name] = inline_svg(drawing, name.replace("_", "-"), picture.words)
+    return files, charts
+
+
+def _page(findings: Findings, number: int, page_rows: int) -> bytes:
+    return _utf8(html_page(findings, number, page_rows=page_rows))
 
 
 def _utf8(text: str) -> bytes:

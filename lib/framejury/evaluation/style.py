@@ -1,6 +1,7 @@
 """One look for every picture: colours, fonts, and bytes out.
 
-Matplotlib's object interface with the Agg canvas; no pyplot, no global state.
+Matplotlib's object interface with the Agg canvas; no pyplot, no global state. A figure is drawn
+once, in the theme `LIGHT`; within a page `inline_svg` makes its colours those of the reader.
 Colours are Okabe and Ito's, which people with colour blindness can tell apart
 (Color Universal Design, 2008); a class is told by words or line shape as well.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
@@ -86,12 +88,21 @@ def style_legend(axes: Axes, theme: Theme, **place: Any) -> None:
             text.set_color(theme.ink)
 
 
-def sentence_figure(title: str, sentence: str, theme: Theme) -> bytes:
+def sentence_figure(title: str, sentence: str, theme: Theme = LIGHT) -> Figure:
     """A picture that says why there is nothing to draw, so that the file is always there."""
     figure = new_figure(5.6, 1.5, theme)
     figure.text(0.04, 0.68, title, fontsize=11, color=theme.ink, weight="bold")
     figure.text(0.04, 0.36, sentence, fontsize=9.5, color=theme.ink)
-    return png(figure)
+    return figure
+
+
+def picture_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
+    """`NAME.png` and `NAME.svg` of each figure, by file name."""
+    files = {}
+    for name, figure in figures.items():
+        files[f"{name}.png"] = png(figure)
+        files[f"{name}.svg"] = svg(figure)
+    return files
 
 
 def png(figure: Figure) -> bytes:

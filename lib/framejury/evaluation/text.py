@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from framejury.evaluation.binary import Confusion
+from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.breakdown import VerdictCounts
+from framejury.evaluation.evidence_words import advice
 from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings
+from framejury.evaluation.grid import grid, heading
 from framejury.evaluation.metrics import SliceMetrics
 from framejury.evaluation.predictions import as_rows
 from framejury.evaluation.protocol_tables import Table, protocol_tables
+from framejury.evaluation.summary import summary_sentences
+from framejury.evaluation.text_news import changed_text, mistakes_text, nights_text
 from framejury.evaluation.wording import (
     agreement_word,
     auc_against,
@@ -24,7 +29,7 @@ from framejury.evaluation.wording import (
     status_word,
 )
 from framejury.redaction import printable
-from framejury.schemas import Label
+from framejury.schemas import Label, Status
 
 
 def text_report(findings: Findings, *, max_rows: int) -> str:
@@ -37,12 +42,15 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
     blocks = [
         _head(findings),
         _counts(findings),
+        changed_text(findings, max_rows),
+        mistakes_text(findings),
         _protocol(findings),
         _accuracy(findings),
         _confusions(findings),
         _methods(findings),
         _predictions(findings, max_rows),
         _failures(findings, max_rows),
+        nights_text(findings),
         _run(findings),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -59,7 +67,7 @@ def _protocol(f: Findings) -> str:
         return ""
     tables = [_protocol_table(table) for table in protocol_tables(f.protocol)]
     bootstrap = bootstrap_sentence(f.protocol.overall.metrics.bootstrap)
-    return "\n\n".join([_heading("Evaluation protocol"), *tables, bootstrap])
+    return "\n\n".join([heading("Evaluation protocol"), *tables, bootstrap])
 
 
 def _protocol_table(table: Table) -> str:
@@ -72,30 +80,12 @@ def _protocol_table(table: Table) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def grid(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
-    """An aligned table. `right` has an `r` for each column that is set flush right."""
-    cells = [[printable(cell) for cell in row] for row in [header, *rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    sides = right.ljust(len(header), "l")
-    lines = [
-        "  ".join(
-            cell.rjust(width) if side == "r" else cell.ljust(width)
-            for cell, width, side in zip(row, widths, sides, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
-def _heading(text: str) -> str:
-    return f"{text}\n{'=' * len(text)}"
-
-
 def _head(f: Findings) -> str:
-    lines = [_heading(printable(f.title))]
+    lines = [heading(printable(f.title))]
     if f.is_demo:
         lines += ["", "!" * 78, DEMO_BANNER, "!" * 78]
-    lines += ["", SOUND, *(f"Note: {printable(note)}" for note in f.notes)]
+    lines += ["", *summary_sentences(f), "", SOUND]
+    lines += [f"Note: {printable(note)}" for note in f.notes]
     return "\n".join(lines)
 
 
@@ -104,7 +94,7 @@ def _counts(f: Findings) -> str:
     threshold = "several thresholds" if f.threshold is None else f"threshold {f.threshold:.3f}"
     reducers = printable(", ".join(f.reducers)) or "none"
     lines = [
-        _heading(f"{f.video.videos:,} videos"),
+        heading(f"{f.video.videos:,} videos"),
         f"{o.fake:,} fake, {o.real:,} real, {o.inconclusive:,} inconclusive, "
         f"{o.not_scored:,} not scored ({threshold}, video score: {reducers})",
         *(f"inconclusive: {count:,} {why}" for why, count in f.inconclusive.items()),
@@ -120,8 +110,8 @@ def _counts(f: Findings) -> str:
 
 def _accuracy(f: Findings) -> str:
     if f.why_no_accuracy:
-        return f"{_heading('Accuracy')}\n{f.why_no_accuracy}"
-    blocks = [_heading("Accuracy"), _slice(f.video.overall)]
+        return f"{heading('Accuracy')}\n{f.why_no_accuracy}"
+    blocks = [heading("Accuracy"), _slice(f.video.overall)]
     if len(f.video.layouts) > 1:
         rows = [
             (
@@ -174,7 +164,7 @@ def _confusions(f: Findings) -> str:
     if f.why_no_accuracy:
         return ""
     blocks = [
-        _heading("Confusion matrices"),
+        heading("Confusion matrices"),
         "Videos, call at the threshold",
         _matrix(f.video.overall.scored.confusion),
         "",
@@ -218,9 +208,11 @@ def _methods(f: Findings) -> str:
                     row.truth,
                     row.method,
                     f"{row.scored:,}",
-                    percent(row.correct),
+                    _with_ends(percent(row.correct), row.correct_interval, percent),
                     decimal(row.mean_p_fake),
-                    decimal(row.auc) if row.truth == Label.FAKE.value else "",
+                    _with_ends(decimal(row.auc), row.auc_interval, decimal)
+                    if row.truth == Label.FAKE.value
+                    else "",
                     auc_against(row),
                 )
                 for row in rows
@@ -236,7 +228,11 @@ def _methods(f: Findings) -> str:
                 "against",
             )
             blocks.append(f"{name} by method\n{grid(header, table, 'lllrrrrl')}")
-    return "\n\n".join([_heading("By method"), *blocks]) if blocks else ""
+    return "\n\n".join([heading("By method"), *blocks]) if blocks else ""
+
+
+def _with_ends(value: str, interval: Interval | None, write: Callable[[float], str]) -> str:
+    return value if interval is None else f"{value} ({interval_text(interval, write)})"
 
 
 def _predictions(f: Findings, max_rows: int) -> str:
@@ -253,7 +249,7 @@ def _predictions(f: Findings, max_rows: int) -> str:
         for row in as_rows(f.predictions, max_rows)
     ]
     lines = [
-        _heading("Prediction against truth"),
+        heading("Prediction against truth"),
         "Most suspicious first; p_fake is the score of the video, 0 real to 1 fake.",
     ]
     if total > max_rows:
@@ -265,13 +261,24 @@ def _predictions(f: Findings, max_rows: int) -> str:
 def _failures(f: Findings, max_rows: int) -> str:
     total = f.outcomes.not_scored
     if not total:
-        return f"{_heading('Not scored')}\nEvery video was scored."
+        return f"{heading('Not scored')}\nEvery video was scored."
     failed = f.predictions.slice(f.predictions.num_rows - total)
     rows = [
         (status_word(row["status"]), row["path"], row["error"] or status_meaning(row["status"]))
         for row in as_rows(failed, max_rows)
     ]
-    lines = [_heading(f"Not scored: {total:,}"), grid(("status", "video", "why"), rows)]
+    said = [
+        f"{status_word(status)}: {what}"
+        for status in f.statuses
+        if status != Status.SCORED.value and (what := advice(status))
+    ]
+    lines = [
+        heading(f"Not scored: {total:,}"),
+        "What to do:",
+        *said,
+        "",
+        grid(("status", "video", "why"), rows),
+    ]
     if total > max_rows:
         lines.append(f"The first {max_rows:,}; all are in predictions.csv.")
     return "\n".join(lines)
@@ -290,4 +297,4 @@ def _run(f: Findings) -> str:
         *((f"version: {name}", version) for name, version in run.versions.items()),
         *((f"setting: {key}", value) for key, value in flat(run.settings)),
     ]
-    return f"{_heading('Run')}\n{grid(('fact', 'value'), lines)}"
+    return f"{heading('Run')}\n{grid(('fact', 'value'), lines)}"

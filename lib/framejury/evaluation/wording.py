@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from framejury.evaluation.binary import BinaryMetrics
@@ -111,6 +112,33 @@ def agreement_word(row: Mapping[str, Any]) -> str:
     if row["label"] is None:
         return ""
     return {True: "right", False: "wrong", None: "undecided"}[row["correct"]]
+
+
+def day_word(when: datetime) -> str:
+    """A time to the minute, with its zone."""
+    return f"{when:%Y-%m-%d %H:%M %Z}"
+
+
+def took_word(seconds: float) -> str:
+    """How long something took: `0.31 s`, `27 min 1 s`, `1 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.{2 if seconds < 1 else 1 if seconds < 20 else 0}f} s"
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:,} h {minute} min" if hours else f"{minute} min {second} s"
+
+
+def delta_word(difference: int) -> str:
+    """`+2`, `-1`, or `as many as before`."""
+    return f"{difference:+,}" if difference else "as many as before"
+
+
+def bytes_word(count: float) -> str:
+    """`1.2 GB`, powers of 1,000."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count:,.0f} bytes"
 
 
 def status_word(status: str) -> str:

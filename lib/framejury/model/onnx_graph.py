@@ -162,8 +162,6 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return number, at
-        if shift > 63:
-            break
     raise ValueError("no ONNX file: a number without end")
 
 

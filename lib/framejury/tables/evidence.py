@@ -14,6 +14,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.errors import FramejuryError
 from framejury.evidence import Evidence, evidence_of
 from framejury.progress import progress
 from framejury.schemas import EXTRACTIONS
@@ -91,8 +93,8 @@ def write_pages(
         _mapping(chosen.num_rows) as mapped,
     ):
         for some in gathered(store, verdicts, chosen):
-            pages = mapped(evidence_html, some, [about] * len(some))
-            for evidence, page in zip(some, pages, strict=True):
+            made = mapped(evidence_html, some, [about] * len(some))
+            for evidence, page in zip(some, made, strict=True):
                 row = evidence.verdict
                 _write(page_place(root, row["run_id"], row["video_id"]), page)
                 done += 1
@@ -166,4 +168,10 @@ def _mapping(count: int) -> Iterator[Any]:
         def mapped(work: Any, *columns: Iterable[Any]) -> Iterator[Any]:
             return pool.map(work, *columns, chunksize=4)
 
-        yield mapped
+        try:
+            yield mapped
+        except BrokenProcessPool as error:
+            raise FramejuryError(
+                "a process that makes evidence pages died, most likely for lack of memory; all "
+                "verdicts are committed, and framejury report makes the pages that are lacking"
+            ) from error

@@ -1,0 +1,141 @@
+"""inspect, of an archive: what is in it, as a Spark job; `framejury inspect` calls it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.archive.entries import videos_table
+from framejury.commandline import run_command, settings_of
+from framejury.commands.inspect import parser
+from framejury.errors import FramejuryError, UsageError
+from framejury.inspection.archive import ArchiveSummary, summary_of
+from framejury.inspection.names import CONTACT_SHEET
+from framejury.jobs.index_videos import describe, index_settings
+from framejury.logs import say
+from framejury.redaction import printable
+from framejury.settings import Settings
+from framejury.storage import Location, check_no_secret, is_local, is_taken, locate
+from framejury.tables.index import check_archive, index_archive
+from framejury.tables.inspect import inspect_videos
+from framejury.tables.session import spark_session
+from framejury.warehouse import Warehouse
+from framejury.when import now
+
+PLANNED = "planned"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Inspect the archive `args.what`.
+
+    Raises:
+        UsageError: archive, settings or the place to write to cannot be used.
+    """
+    settings = settings_of(args)
+    archive = check_archive(args.what)
+    target = _target(args)
+    with ExitStack() as stack:
+        spark = stack.enter_context(spark_session("inspect"))
+        entries, notes = index_archive(
+            None if is_local(archive) else spark, archive, index_settings(args)
+        )
+        describe(entries, notes)
+        videos = videos_table(entries, PLANNED)
+        rows, pictures = inspect_videos(spark, videos, settings)
+    found = summary_of(rows)
+    sheet, listed = _sheet(rows, pictures, settings)
+    files = _files(archive, found, sheet, (listed, notes), settings)
+    _write(target, files, rows)
+    say(f"  {found.videos:,} videos, {found.failed:,} of them could not be read")
+    say(f"  page: {target.uri}/inspect.html")
+    return 0
+
+
+def _target(args: argparse.Namespace) -> Location:
+    """Where the files go: a folder that holds nothing yet."""
+    if (args.output is None) == (args.warehouse is None):
+        raise UsageError("of an archive give either --warehouse DIR or --output DIR")
+    if args.output is not None:
+        target = locate(check_no_secret(args.output))
+        if is_taken(target):
+            raise UsageError(f"{printable(args.output)} is not empty; give another --output")
+        return target
+    # Beside the tables: it takes no lock and commits nothing, so no night waits for it.
+    place = Warehouse.open_or_plan(args.warehouse).location
+    return place.child("inspections", f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}")
+
+
+def _sheet(
+    rows: pa.Table, pictures: Mapping[str, bytes], settings: Settings
+) -> tuple[dict[str, bytes], list[str]]:
+    """The contact sheet, and the paths of the videos on it."""
+    from framejury.inspection.asking import Asker
+
+    shown = [row for row in rows.to_pylist() if row["video_id"] in pictures]
+    if not shown:
+        return {}, []
+    captions = [f"{at}  {row['label'] or '-'}" for at, row in enumerate(shown, start=1)]
+    with Asker(settings, detectors=False) as asker:
+        sheet = asker.sheet([pictures[row["video_id"]] for row in shown], captions)
+    return ({} if sheet is None else {CONTACT_SHEET: sheet}), [row["path"] for row in shown]
+
+
+def _files(
+    archive: str,
+    found: ArchiveSummary,
+    sheet: Mapping[str, bytes],
+    words: tuple[Sequence[str], Sequence[str]],
+    settings: Settings,
+) -> dict[str, bytes]:
+    """The page and everything in it, by name; `words` are the paths on the sheet, and notes."""
+    from framejury.evaluation.document import plain
+    from framejury.inspection.archive_figures import archive_charts
+    from framejury.inspection.charts import files_of
+    from framejury.inspection.page import Parts, archive_page
+
+    charts = archive_charts(found)
+    listed, notes = words
+    parts = Parts(archive, sheet, charts, now())
+    content: dict[str, Any] = {"schema_version": 1, "archive": archive, **plain(asdict(found))}
+    return {
+        "inspect.html": archive_page(parts, found, listed, notes, settings),
+        "inspect.json": (json.dumps(content, allow_nan=False) + "\n").encode(),
+        **files_of(charts),
+        **sheet,
+    }
+
+
+def _write(target: Location, files: Mapping[str, bytes], rows: pa.Table) -> None:
+    """The files, the rows as `videos.parquet`, and the page last: where it is, all is."""
+    from pyarrow import parquet
+
+    ordered = sorted(files, key=lambda name: name == "inspect.html")
+    try:
+        target.filesystem.create_dir(target.path, recursive=True)
+        parquet.write_table(
+            rows,
+            target.child("videos.parquet").path,
+            filesystem=target.filesystem,
+            compression="zstd",
+        )
+        for name in ordered:
+            with target.filesystem.open_output_stream(target.child(name).path) as stream:
+                stream.write(files[name])
+    except OSError as error:
+        raise FramejuryError(f"cannot write to {target.uri}: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""Pictures over every threshold: ROC, DET, precision and recall; and of the calibration.
+
+Each marks the operating point: where the threshold in use stands. Names are those of the files,
+without their ending, and never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from framejury.evaluation.binary import Floats, RocCurve
+from framejury.evaluation.curves import PrecisionRecall, miss_rates, thinned
+from framejury.evaluation.reliability import BINS, Reliability
+from framejury.evaluation.style import (
+    LIGHT,
+    Theme,
+    new_figure,
+    sentence_figure,
+    style_axes,
+    style_legend,
+)
+
+ROC = "roc"
+DET = "det"
+PRECISION_RECALL = "precision_recall"
+CALIBRATION = "calibration"
+
+_SIDE_IN = 5.2
+_DET_TICKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+_DET_LIMITS = (0.004, 0.85)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """What one line of each picture is drawn from.
+
+    Attributes:
+        name: what is ranked, plural ("videos").
+        count: how many.
+        auc, average_precision: 0 to 1.
+        fpr, tpr, precision: the operating point, 0 to 1; no precision where nothing is called
+            fake.
+    """
+
+    name: str
+    count: int
+    roc: RocCurve
+    pr: PrecisionRecall
+    auc: float
+    average_precision: float
+    fpr: float
+    tpr: float
+    precision: float | None
+
+
+def roc_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) -> Figure:
+    """ROC curves; `why_none` is shown when there is none."""
+    if not series:
+        return sentence_figure("ROC curve", why_none, theme)
+    figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
+    axes = figure.add_subplot()
+    style_axes(
+        axes,
+        theme,
+        title="Fakes found against false alarms",
+        x_label="Reals called fake (false positive rate), %",
+        y_label="Fakes called fake (true positive rate), %",
+    )
+    axes.plot([0, 1], [0, 1], color=theme.undecided, linewidth=1, linestyle=":", label="chance")
+    for one, look in _looks(series, theme):
+        x, y = thinned(one.roc.fpr, one.roc.tpr)
+        axes.plot(x, y, **look.line, label=f"{one.count:,} {one.name}, AUC {one.auc:.3f}")
+        _point(axes, one, (one.fpr, one.tpr), look)
+    axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+    _percent_axes(axes)
+    style_legend(axes, theme, loc="lower right")
+    return figure
+
+
+def det_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) -> Figure:
+    """Missed fakes against false alarms on normal-deviate axes (Martin et al., 1997)."""
+    if not series:
+        return sentence_figure("DET curve", why_none, theme)
+    figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
+    axes = figure.add_subplot()
+    style_axes(
+        axes,
+        theme,
+        title="Detection error tradeoff",
+        x_label="Reals called fake (false positive rate), %",
+        y_label="Fakes called real (miss rate), %",
+    )
+    low, high = _deviates(_DET_LIMITS)
+    axes.plot([low, high], [low, high], color=theme.undecided, lw=1, ls=":", label="equal errors")
+    for one, look in _looks(series, theme):
+        fpr, misses = miss_rates(one.roc)
+        x, y = thinned(_deviates(fpr), _deviates(misses))
+        # The curve falls: fewer misses at each further false alarm.
+        axes.plot(x, y, **look.line, label=one.name, drawstyle="steps-post")
+        seen = np.clip(_deviates([one.fpr, 1 - one.tpr]), low, high)
+        _point(axes, one, (float(seen[0]), float(seen[1])), look)
+    ticks = _deviates(_DET_TICKS)
+    words = [f"{100 * tick:g}" for tick in _DET_TICKS]
+    axes.set_xticks(ticks, words)
+    axes.set_yticks(ticks, words)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    style_legend(axes, theme, loc="upper right")
+    return figure
+
+
+def precision_recall_figure(
+    series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT
+) -> Figure:
+    """How many of those called fake are fake, against how many fakes are found."""
+    if not series:
+        return sentence_figure("Precision and recall", why_none, theme)
+    figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
+    axes = figure.add_subplot()
+    style_axes(
+        axes,
+        theme,
+        title="Precision and recall of fakes",
+        x_label="Fakes called fake (recall), %",
+        y_label="Fake among those called fake (precision), %",
+    )
+    for one, look in _looks(series, theme):
+        x, y = thinned(one.pr.recall, one.pr.precision)
+        name = f"{one.count:,} {one.name}, AP {one.average_precision:.3f}"
+        axes.plot(x, y, **look.line, label=name, drawstyle="steps-post")
+        chance = f"share of fakes among {one.name}"
+        axes.axhline(one.pr.share_fake, color=look.color, lw=1, ls=":", label=chance)
+        if one.precision is not None:
+            _point(axes, one, (one.tpr, one.precision), look)
+    axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+    _percent_axes(axes)
+    style_legend(axes, theme, loc="lower left")
+    return figure
+
+
+def calibration_figure(
+    diagram: Reliability | None, error: float | None, theme: Theme = LIGHT
+) -> Figure:
+    """Share of fakes against the score, and below it how many videos each bin holds.
+
+    Args:
+        diagram: of the labelled, scored videos.
+        error: the expected calibration error, 0 to 1; None where a class is missing.
+    """
+    if diagram is None or not diagram.counts.sum():
+        return sentence_figure("Calibration", "No labelled video was scored.", theme)
+    figure = new_figure(_SIDE_IN, 5.6, theme)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    ece = "" if error is None else f" (ECE {error:.3f})"
+    style_axes(
+        above,
+        theme,
+        title=f"Calibration of the video score{ece}",
+        x_label="",
+        y_label="Share that is fake, %",
+    )
+    filled = diagram.counts > 0
+    x, y = diagram.mean_score[filled], diagram.fake_share[filled]
+    above.plot([0, 1], [0, 1], color=theme.undecided, lw=1, ls=":", label="calibrated")
+    above.plot(x, y, color=theme.real, marker="o", ms=5, lw=1.6, label="videos")
+    above.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    style_legend(above, theme, loc="upper left")
+    style_axes(below, theme, title="", x_label="p_fake (0 real, 1 fake)", y_label="Videos")
+    middles = (np.arange(BINS) + 0.5) / BINS
+    below.bar(middles, diagram.counts, width=0.9 / BINS, color=theme.real, alpha=0.6)
+    below.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    below.grid(False, axis="x")
+    return figure
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    color: str
+    dash: str
+    marker: str
+    paper: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        return {"color": self.color, "linestyle": self.dash, "linewidth": 2}
+
+
+def _looks(series: Sequence[Ranked], theme: Theme) -> Iterator[tuple[Ranked, _Look]]:
+    looks = (
+        _Look(theme.real, "-", "o", theme.paper),
+        _Look(theme.fake, "--", "s", theme.paper),
+    )
+    return zip(series, looks, strict=False)
+
+
+def _point(axes: Axes, one: Ranked, place: tuple[float, float], look: _Look) -> None:
+    axes.plot(
+        [place[0]],
+        [place[1]],
+        marker=look.marker,
+        markersize=9,
+        linestyle="none",
+        color=look.color,
+        markeredgecolor=look.paper,
+        label=f"{one.name} at the threshold",
+        zorder=4,
+        clip_on=False,
+    )
+
+
+def _percent_axes(axes: Axes) -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+
+
+def _deviates(shares: Sequence[float] | Floats) -> Floats:
+    """Quantiles of the standard normal; 0 and 1 as far out as no axis reaches."""
+    quantile = NormalDist().inv_cdf
+    return np.array([quantile(min(max(float(one), 1e-6), 1 - 1e-6)) for one in shares])

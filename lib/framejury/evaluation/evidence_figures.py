@@ -1,0 +1,295 @@
+"""One video over time, as one SVG: scores by person, detector, flicker, sampled times.
+
+Nothing that a file says reaches the picture: it holds numbers and words of our own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+
+from framejury.evaluation.evidence_people import LOOKS, Look, Person
+from framejury.evaluation.style import LIGHT, inline_svg, style_axes, svg
+from framejury.evidence import FaceEvidence
+
+Floats = npt.NDArray[np.float64]
+
+MOST_POINTS = 240
+"""Of a person with more faces, stretches of time are drawn: their mean, lowest and highest."""
+_STRETCHES = 120
+_TICKS = 400
+_WIDTH_IN = 9.0
+_PANELS_IN = {"score": 2.9, "confidence": 1.0, "ssim": 1.0, "sampled": 0.62}
+_GAP_IN, _TOP_IN, _BOTTOM_IN, _LEFT_IN, _RIGHT_IN = 0.34, 0.3, 0.48, 0.72, 0.82
+_MINUTES_FROM_S = 180
+_STEPS_S = (30, 60, 120, 300, 600, 900, 1800, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What is drawn beside the scores, on the scale of single faces, 0 to 1.
+
+    Attributes:
+        threshold: a face from here on speaks for fake; None: not known.
+        band: ends of the verdict's interval; None: there is none.
+    """
+
+    threshold: float | None
+    band: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Values over time; `low` and `high` where each stands for a stretch of time.
+
+    Attributes:
+        times: float64 (n,), seconds; values, low, high: float64 (n,).
+    """
+
+    times: Floats
+    values: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+
+
+def timeline(
+    people: Sequence[Person],
+    scale: Scale,
+    sampled_s: Sequence[float] | None,
+    duration_s: float | None,
+) -> str:
+    """The chart of a video as an `svg` element for the page.
+
+    Args:
+        people: of the video, with their looks; may be empty.
+        scale: threshold and interval.
+        sampled_s: times looked at, seconds; None: not kept.
+        duration_s: of the video; None: not known.
+    """
+    faces = [face for person in people for face in person.faces]
+    panels = ["score"] if faces else []
+    panels += ["confidence"] if any(face.confidence is not None for face in faces) else []
+    panels += ["ssim"] if any(face.ssim is not None for face in faces) else []
+    panels.append("sampled")
+    figure, axes = _canvas(panels)
+    last_s = max([duration_s or 0.0, *(face.pts_s for face in faces), *(sampled_s or ())])
+    for place, panel in zip(axes, panels, strict=True):
+        _prepare(place, last_s, is_lowest=place is axes[-1])
+        if panel == "score":
+            _scores(place, people, scale)
+        elif panel == "confidence":
+            _people(place, people, "Detector confidence", 0.9, lambda face: face.confidence)
+        elif panel == "ssim":
+            title = "Likeness to the same person's face before (SSIM)"
+            _people(place, people, title, 0.0, lambda face: face.ssim)
+        else:
+            _sampled(place, faces, sampled_s)
+    return _small(inline_svg(svg(figure), "timeline", _label(panels)))
+
+
+def binned(times: Sequence[float], values: Sequence[float]) -> Curve:
+    """A curve of at most MOST_POINTS points; beyond, means of stretches of equal length.
+
+    Args:
+        times: rising, seconds.
+        values: as many.
+    """
+    at, given = np.asarray(times, np.float64), np.asarray(values, np.float64)
+    if len(at) <= MOST_POINTS:
+        return Curve(at, given)
+    span = max(float(at[-1] - at[0]), 1e-9)
+    stretch = np.minimum(((at - at[0]) / span * _STRETCHES).astype(int), _STRETCHES - 1)
+    starts = np.flatnonzero(np.r_[True, np.diff(stretch) != 0])
+    counts = np.diff(np.r_[starts, len(at)])
+    return Curve(
+        np.add.reduceat(at, starts) / counts,
+        np.add.reduceat(given, starts) / counts,
+        np.minimum.reduceat(given, starts),
+        np.maximum.reduceat(given, starts),
+    )
+
+
+def _canvas(panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """Panels below each other, placed by hand: a layout engine takes longer than all the rest."""
+    heights = [_PANELS_IN[panel] for panel in panels]
+    height = sum(heights) + _GAP_IN * (len(panels) - 1) + _TOP_IN + _BOTTOM_IN
+    figure = Figure(figsize=(_WIDTH_IN, height), facecolor=LIGHT.paper)
+    FigureCanvasAgg(figure)
+    left, width = _LEFT_IN / _WIDTH_IN, 1 - (_LEFT_IN + _RIGHT_IN) / _WIDTH_IN
+    top, axes = height - _TOP_IN, []
+    for own in heights:
+        axes.append(figure.add_axes((left, (top - own) / height, width, own / height)))
+        top -= own + _GAP_IN
+    return figure, axes
+
+
+def _prepare(axes: Axes, last_s: float, *, is_lowest: bool) -> None:
+    style_axes(axes, LIGHT, title="", x_label="", y_label="")
+    axes.set_xlim(-0.012 * max(last_s, 0.1), 1.012 * max(last_s, 0.1))
+    if last_s >= _MINUTES_FROM_S:
+        step_s = next((step for step in _STEPS_S if last_s <= 10 * step), _STEPS_S[-1])
+        axes.xaxis.set_major_locator(MultipleLocator(step_s))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s // 60:.0f}:{s % 60:02.0f}"))
+    else:
+        steps = [1, 2, 5, 10]
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=10, min_n_ticks=2, steps=steps))
+    if is_lowest:
+        unit = "minutes:seconds" if last_s >= _MINUTES_FROM_S else "seconds"
+        axes.set_xlabel(f"time in the video, {unit}", fontsize=9.5, color=LIGHT.ink)
+    else:
+        axes.tick_params(labelbottom=False)
+
+
+def _scores(axes: Axes, people: Sequence[Person], scale: Scale) -> None:
+    if scale.band is not None:
+        axes.axhspan(*scale.band, facecolor=LIGHT.undecided, alpha=0.22, linewidth=0)
+    if scale.threshold is not None:
+        axes.axhline(scale.threshold, color=LIGHT.ink, linewidth=1.2, dashes=(6, 3))
+    _beside(axes, scale)
+    _people(axes, people, "Score of each face (p_fake)", 0.0, lambda face: face.p_fake)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+
+
+def _beside(axes: Axes, scale: Scale) -> None:
+    """Names of line and band, right of the axes, apart from each other."""
+    names: list[tuple[float, str]] = []
+    if scale.threshold is not None:
+        names.append((scale.threshold, "threshold"))
+    if scale.band is not None:
+        middle = sum(scale.band) / 2
+        if names and abs(middle - names[0][0]) < 0.09:
+            middle = names[0][0] + (0.09 if middle >= names[0][0] else -0.09)
+        names.append((middle, "interval"))
+    for at, name in names:
+        axes.annotate(
+            name,
+            (1.01, at),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            ha="left",
+            fontsize=9,
+            color=LIGHT.ink,
+            annotation_clip=False,
+        )
+
+
+def _people(
+    axes: Axes,
+    people: Sequence[Person],
+    title: str,
+    floor: float,
+    value_of: Callable[[FaceEvidence], float | None],
+) -> None:
+    """Lines and marks of every person; the axis begins at `floor`, lower where values are."""
+    axes.set_title(title, loc="left", fontsize=9.5, color=LIGHT.ink, pad=5)
+    lowest = floor
+    for person in sorted(people, key=lambda person: person.look is not None):
+        pairs = [(face.pts_s, value_of(face)) for face in person.faces]
+        known = [(at, value) for at, value in pairs if value is not None]
+        if not known:
+            continue
+        curve = binned([at for at, _ in known], [value for _, value in known])
+        lowest = min(lowest, *(value for _, value in known))
+        _draw(axes, curve, person.look)
+    margin = 0.06 * (1 - lowest)
+    axes.set_ylim(lowest - margin, 1 + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 5, 10]))
+
+
+def _draw(axes: Axes, curve: Curve, look: Look | None) -> None:
+    """One person's curve; others than those with a look are small grey crosses without a line."""
+    if look is None:
+        axes.plot(
+            curve.times,
+            curve.values,
+            linestyle="none",
+            marker="x",
+            markersize=4,
+            markeredgewidth=0.9,
+            color=LIGHT.undecided,
+        )
+        return
+    colour = _stand_in(look)
+    if curve.low is not None and curve.high is not None:
+        axes.fill_between(curve.times, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(curve.times, curve.values, color=colour, linestyle=look.dash, linewidth=1.4)
+        return
+    axes.plot(
+        curve.times,
+        curve.values,
+        color=colour,
+        linestyle=look.dash,
+        linewidth=1.1,
+        marker=look.marker,
+        markersize=6 if len(curve.times) <= 60 else 4,
+        markeredgecolor=LIGHT.paper,
+        markeredgewidth=0.6,
+        clip_on=False,
+        zorder=3,
+    )
+
+
+def _sampled(axes: Axes, faces: Sequence[FaceEvidence], sampled_s: Sequence[float] | None) -> None:
+    """A tick a frame: on the upper line where a face was judged, on the lower where none was."""
+    with_face = sorted({face.pts_s for face in faces})
+    without = sorted(set(sampled_s or ()) - set(with_face))
+    axes.set_title("Frames looked at", loc="left", fontsize=9.5, color=LIGHT.ink, pad=5)
+    for at, times, colour in ((1, with_face, LIGHT.ink), (0, without, LIGHT.undecided)):
+        # One path with gaps, many times smaller than a line a tick; and no two ticks in one place.
+        step = max(axes.get_xlim()[1] / _TICKS, 1e-9)
+        places = np.unique(np.round(np.asarray(times, np.float64) / step)) * step
+        x = np.repeat(places, 3)
+        y = np.tile([at - 0.38, at + 0.38, np.nan], len(places))
+        axes.plot(x, y, color=colour, linewidth=1.4)
+    axes.set_ylim(-0.6, 1.6)
+    axes.set_yticks([0, 1], ["no face", "face"])
+    axes.grid(False, axis="y")
+
+
+def _stand_in(look: Look) -> str:
+    """A colour that nothing else has; `_small` puts the variable of evidence.css in its place."""
+    return f"#fe00f{look.colour:x}"
+
+
+def _small(drawn: str) -> str:
+    """The same picture in fewer bytes, in the colours of the page."""
+    for look in LOOKS:
+        drawn = drawn.replace(_stand_in(look), f"var(--person-{look.colour})")
+    drawn = _DECIMALS.sub(r"\1", drawn)
+    drawn = _MARKS.sub(_hoisted, drawn)
+    return _BETWEEN.sub("\n", drawn)
+
+
+def _hoisted(match: re.Match[str]) -> str:
+    """The style that all marks of a curve share stands once, on their group."""
+    marks = match[2]
+    styles = set(_STYLE.findall(marks))
+    if len(styles) != 1:
+        return match[0]
+    return f"<g{match[1]}{styles.pop()}>{_STYLE.sub('', marks)}</g>"
+
+
+def _label(panels: Sequence[str]) -> str:
+    what = {
+        "score": "the score of each face by person",
+        "confidence": "the detector's confidence",
+        "ssim": "the likeness of each face to the same person's face before",
+        "sampled": "the frames looked at, with and without a face",
+    }
+    named = "; ".join(what[panel] for panel in panels)
+    return f"Over the time of the video: {named}. The tables below hold the same numbers."
+
+
+_DECIMALS = re.compile(r"(-?\d+\.\d\d)\d+")
+_MARKS = re.compile(r"<g((?: clip-path=\"[^\"]*\")?)>((?:\s*<use [^>]*/>)+)\s*</g>")
+_STYLE = re.compile(r" style=\"[^\"]*\"")
+_BETWEEN = re.compile(r"\n\s+")

@@ -1,0 +1,129 @@
+"""The kept pictures of a video as the page shows them: faces, heat maps, the frame with boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from framejury.evaluation.templating import data_uri
+from framejury.evidence import Evidence, FaceEvidence, PictureEvidence
+from framejury.faces.crop import decode_crop, encode_crop
+from framejury.model.overlay import overlay
+from framejury.records import Image
+from framejury.schemas import PictureKind
+
+_JPEG = "image/jpeg"
+_HEATED_QUALITY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """A face on the page; `plain` and `heated` are addresses of their own content.
+
+    Attributes:
+        heated: under its heat map; None where there is no map.
+        width, height: pixels.
+    """
+
+    face: FaceEvidence
+    plain: str
+    heated: str | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoxOnFrame:
+    """Where a judged face is, percent of the frame's width and height."""
+
+    face: FaceEvidence
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFrame:
+    """A whole frame with the faces judged in it."""
+
+    picture: str
+    frame_index: int
+    pts_s: float
+    width: int
+    height: int
+    boxes: tuple[BoxOnFrame, ...]
+
+
+def shown_faces(
+    evidence: Evidence,
+) -> tuple[tuple[ShownPicture, ...], tuple[ShownPicture, ...]]:
+    """The kept faces: the most suspicious, highest first, and the least, lowest first.
+
+    Each is in one of them: of n pictures the upper half, rounded up, is the first. Pictures that
+    cannot be read are left out.
+    """
+    faces = {(face.frame_index, face.face_index): face for face in evidence.faces}
+    found = []
+    for picture in evidence.pictures:
+        face = faces.get((picture.frame_index, picture.face_index or 0))
+        if picture.kind is PictureKind.FACE and face is not None:
+            shown = _shown(face, picture)
+            found += [] if shown is None else [shown]
+    found.sort(key=lambda shown: (-shown.face.p_fake, shown.face.frame_index))
+    half = (len(found) + 1) // 2
+    return tuple(found[:half]), tuple(reversed(found[half:]))
+
+
+def shown_frame(evidence: Evidence) -> ShownFrame | None:
+    """The kept frame of the most suspicious face; None where none was kept or can be read."""
+    frames = [picture for picture in evidence.pictures if picture.kind is PictureKind.FRAME]
+    if not frames:
+        return None
+    frame = max(frames, key=lambda picture: picture.p_fake)
+    whole = _decoded(frame.picture)
+    if whole is None:
+        return None
+    boxes = tuple(
+        box
+        for face in evidence.faces
+        if face.frame_index == frame.frame_index
+        for box in [_on_frame(face, evidence)]
+        if box is not None
+    )
+    address, (height, width) = data_uri(frame.picture, _JPEG), whole.shape[:2]
+    return ShownFrame(address, frame.frame_index, frame.pts_s, width, height, boxes)
+
+
+def _shown(face: FaceEvidence, picture: PictureEvidence) -> ShownPicture | None:
+    crop = _decoded(picture.picture)
+    if crop is None:
+        return None
+    heated = None
+    if picture.heat is not None:
+        under = overlay(crop, picture.heat)
+        heated = data_uri(encode_crop(under, "jpeg", _HEATED_QUALITY), _JPEG)
+    height, width = crop.shape[:2]
+    return ShownPicture(face, data_uri(picture.picture, _JPEG), heated, width, height)
+
+
+def _decoded(picture: bytes) -> Image | None:
+    """None of a picture that is damaged: the others are still worth a page."""
+    try:
+        return decode_crop(picture)
+    except ValueError:
+        return None
+
+
+def _on_frame(face: FaceEvidence, evidence: Evidence) -> BoxOnFrame | None:
+    """The box within the frame, cut at its border; None where it or the frame's size is lacking."""
+    extraction, box = evidence.extraction, face.box
+    if extraction is None or box is None:
+        return None
+    width, height = extraction["width_px"], extraction["height_px"]
+    if not width or not height:
+        return None
+    left, right = (min(max(x / width, 0), 1) for x in (box.x, box.x + box.width))
+    top, bottom = (min(max(y / height, 0), 1) for y in (box.y, box.y + box.height))
+    if right <= left or bottom <= top:
+        return None
+    return BoxOnFrame(face, 100 * left, 100 * top, 100 * (right - left), 100 * (bottom - top))

@@ -1,0 +1,113 @@
+"""The evidence pages of `framejury scan --html`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.errors import UsageError
+from framejury.evaluation.evidence_index import IndexEntry, index_html
+from framejury.evaluation.evidence_page import About, evidence_html
+from framejury.evaluation.inputs import BundleInfo
+from framejury.evidence import evidence_of
+from framejury.model.manifest import Bundle
+from framejury.rows import TABLE_COLUMN
+from framejury.rule import Rule
+from framejury.settings import VerdictSettings
+from framejury.when import now
+
+INDEX = "index.html"
+_ENDINGS = (".html", ".htm")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 60
+_OF_AN_ARCHIVE = ("layout", "label", "method", "group")
+"""Columns that a file by itself does not have."""
+
+
+class ScanPages:
+    """Writes a page a file, and at the end the index of several.
+
+    Args:
+        target: NAME.html for one file; a folder otherwise.
+        files: how many there will be.
+
+    Raises (from here, `add` and `finish`):
+        UsageError: the pages cannot be written there.
+    """
+
+    def __init__(self, target: Path, files: int) -> None:
+        self._single = target.suffix.lower() in _ENDINGS
+        self._target = target
+        self._entries: list[IndexEntry] = []
+        if self._single and files != 1:
+            raise UsageError(
+                f"--html {target} is one page and {files} files are to be judged; name a folder"
+            )
+        if self._single and target.is_dir():
+            raise UsageError(f"--html {target} is a folder; name a file, or drop the ending")
+        folder = target.parent if self._single else target
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make {folder} for --html: {error.strerror}") from error
+
+    def add(
+        self,
+        verdict: Mapping[str, Any],
+        rows: pa.RecordBatch,
+        bundle: Bundle,
+        rule: Rule,
+        settings: VerdictSettings,
+    ) -> None:
+        """Write the page of one file.
+
+        Args:
+            verdict: as `framejury scan --json` prints it.
+            rows: of the examiner.
+            bundle, rule, settings: by which it was judged.
+        """
+        extraction, *others = rows.to_pylist()
+        name = PurePosixPath(verdict["uri"]).name or verdict["uri"]
+        row = {**verdict, "path": name, "run_id": extraction["run_id"]}
+        row |= {"video_id": verdict["uri"]} | dict.fromkeys(_OF_AN_ARCHIVE)
+        scores, pictures = (_of(others, table) for table in ("face_scores", "pictures"))
+        evidence = evidence_of(row, extraction, scores, pictures)
+        about = About(
+            created_at=now(),
+            bundle=BundleInfo(bundle.purpose, ""),
+            rule=rule,
+            settings=settings,
+            report=None if self._single else INDEX,
+            scanned=True,
+        )
+        page = self._page_name(name)
+        self._entries.append(IndexEntry(row, page))
+        self._write(page, evidence_html(evidence, about))
+
+    def finish(self) -> Path:
+        """Write the index where there are several; returns what to open."""
+        if self._single:
+            return self._target
+        self._write(INDEX, index_html(self._entries, now()))
+        return self._target / INDEX
+
+    def _page_name(self, name: str) -> str:
+        if self._single:
+            return self._target.name
+        plain = _UNSAFE.sub("-", name).strip("-.")[:_LONGEST_NAME] or "video"
+        return f"{len(self._entries) + 1:03d}-{plain}.html"
+
+    def _write(self, name: str, page: str) -> None:
+        place = (self._target.parent if self._single else self._target) / name
+        try:
+            place.write_bytes(page.encode("utf-8", errors="backslashreplace"))
+        except OSError as error:
+            raise UsageError(f"cannot write {place}: {error.strerror}") from error
+
+
+def _of(rows: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
+    return [row for row in rows if row[TABLE_COLUMN] == table]

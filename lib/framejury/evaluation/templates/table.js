@@ -1,0 +1,98 @@
+"use strict";
+// Sorts, searches and narrows the verdict table. It moves rows and hides them; it never reads or
+// writes markup, so a name in a row stays a text whatever it is.
+(() => {
+  const table = document.querySelector("table.verdicts");
+  const controls = document.querySelector("[data-controls]");
+  if (!table || !controls) return;
+  const body = table.tBodies[0];
+  const heads = [...table.tHead.rows[0].cells];
+  const place = new Map(heads.map((head, index) => [head.dataset.key, index]));
+  const search = controls.querySelector("input[type=search]");
+  const choices = [...controls.querySelectorAll("select[data-filter]")];
+  const status = controls.querySelector("[data-shown]");
+  const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+  const lines = [...body.rows].map((row, rank) => ({
+    row,
+    rank,
+    text: row.textContent.replace(/\s+/g, " ").toLowerCase(),
+    values: [...row.cells].map((cell) => cell.dataset.value ?? cell.textContent.trim()),
+    keys: [...row.cells].map((cell) => cell.dataset.sort ?? cell.textContent.trim()),
+  }));
+  let order = "";
+
+  function tell() {
+    const shown = lines.filter((line) => !line.row.hidden).length;
+    const all = lines.length.toLocaleString("en");
+    status.textContent = `${shown.toLocaleString("en")} of ${all} shown${order}`;
+  }
+
+  function narrow() {
+    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const chosen = choices
+      .filter((choice) => choice.value !== "")
+      .map((choice) => [place.get(choice.dataset.filter), choice.value]);
+    for (const line of lines) {
+      line.row.hidden = !(
+        wanted.every((word) => line.text.includes(word)) &&
+        chosen.every(([index, value]) => line.values[index] === value)
+      );
+    }
+    tell();
+  }
+
+  function compare(index, isNumber, sign) {
+    return (one, other) => {
+      const [a, b] = [one.keys[index], other.keys[index]];
+      if ((a === "") !== (b === "")) return a === "" ? 1 : -1; // what is missing comes last
+      const by = isNumber ? Number(a) - Number(b) : words.compare(a, b);
+      return by ? sign * by : one.rank - other.rank;
+    };
+  }
+
+  function sort(head) {
+    const isNumber = head.dataset.kind === "number";
+    const now = head.getAttribute("aria-sort");
+    const falls = now ? now === "ascending" : isNumber;
+    for (const one of heads) one.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", falls ? "descending" : "ascending");
+    lines.sort(compare(place.get(head.dataset.key), isNumber, falls ? -1 : 1));
+    for (const line of lines) body.append(line.row);
+    table.parentElement.scrollTop = 0;
+    order = `, sorted by ${head.textContent.trim()}, ${falls ? "falling" : "rising"}`;
+    tell();
+  }
+
+  function show(key, value) {
+    search.value = "";
+    for (const choice of choices) choice.value = choice.dataset.filter === key ? value : "";
+    narrow();
+  }
+
+  for (const head of heads) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => sort(head));
+  }
+  for (const link of document.querySelectorAll("a[data-show]")) {
+    const [key, value] = link.dataset.show.split(":");
+    if (choices.some((choice) => choice.dataset.filter === key)) {
+      link.addEventListener("click", () => show(key, value));
+    }
+  }
+  let waiting = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(narrow, 120); // so that a screen reader hears the end, not each letter
+  });
+  for (const choice of choices) choice.addEventListener("change", narrow);
+  controls.querySelector("[data-reset]").addEventListener("click", () => {
+    show("", "");
+    search.focus();
+  });
+  controls.hidden = false;
+  narrow();
+})();

@@ -1,0 +1,217 @@
+"""The verdict table of a page: its columns, what it can be narrowed by, its rows. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.evaluation.inputs import Context, ShownFace
+from framejury.evaluation.thumbnails import SMALL_PX, thumbnail
+from framejury.evaluation.wording import agreement_word, decimal, outcome_word, status_word
+
+MOST_CHOICES = 60
+"""Values that a column can be narrowed to by name; the search finds the rest."""
+
+# Relative, plain, and without a scheme: a link that can lead nowhere but beside the report.
+_LINK = re.compile(r"(?!/)(?:\.\./)*(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.html", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        key: its name for the script; head: its heading.
+        is_number: set flush right and sorted by value; words are sorted as words.
+        is_wide: left out on a phone.
+        choices: its values, where rows can be narrowed by them.
+        label: what that choice is called.
+    """
+
+    key: str
+    head: str
+    is_number: bool = False
+    is_wide: bool = False
+    choices: tuple[str, ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A video, as words.
+
+    Attributes:
+        p_fake, low, high, threshold: 0 to 1; None where not scored.
+        face: a small picture as a `data:` address; face_words: what it shows.
+        link: to its evidence page, relative.
+        change: changed, new or unchanged; before: what it was, empty where there was nothing.
+    """
+
+    video_id: str
+    outcome: str
+    p_fake: float | None
+    low: float | None
+    high: float | None
+    threshold: float | None
+    path: str
+    label: str
+    agreement: str
+    layout: str
+    method: str
+    faces: int
+    people: int
+    status: str
+    judged: str
+    before: str
+    change: str
+    link: str | None
+    face: str | None
+    face_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One page of the table.
+
+    Attributes:
+        number: from 1; pages: how many there are; first: the rank of its first video, from 1.
+        total: videos on all pages.
+    """
+
+    number: int
+    pages: int
+    first: int
+    total: int
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(column.key for column in self.columns)
+
+
+def page_count(predictions: pa.Table, page_rows: int) -> int:
+    """At least one."""
+    videos: int = predictions.num_rows
+    return max(1, math.ceil(videos / page_rows))
+
+
+def sheet(predictions: pa.Table, context: Context, number: int, page_rows: int) -> Sheet:
+    """A page of the table, the most suspicious videos on the first.
+
+    Args:
+        predictions: all videos, most suspicious first.
+        number: of the page, from 1.
+        page_rows: videos on a page.
+
+    Raises:
+        ValueError: a link to evidence leads elsewhere than beside the report.
+    """
+    start = (number - 1) * page_rows
+    rows = tuple(_rows(predictions.slice(start, page_rows), context))
+    return Sheet(
+        number=number,
+        pages=page_count(predictions, page_rows),
+        first=start + 1 if rows else 0,
+        total=predictions.num_rows,
+        columns=tuple(_columns(predictions, context, rows)),
+        rows=rows,
+    )
+
+
+def checked_link(link: str | None) -> str | None:
+    """The link, when it leads to a page beside the report.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if link is not None and not _LINK.fullmatch(link):
+        raise ValueError(f"a link to evidence must be a relative path of a page, not {link!r}")
+    return link
+
+
+def face_words(face: ShownFace) -> str:
+    """What the picture of a face shows."""
+    return f"face at {face.pts_s:.2f} s, score {face.p_fake:.3f}"
+
+
+def _rows(predictions: pa.Table, context: Context) -> Iterator[Row]:
+    for row in predictions.to_pylist():
+        video_id = row["video_id"]
+        face = next(iter(context.faces.get(video_id, ())), None)
+        yield Row(
+            video_id=video_id,
+            outcome=outcome_word(row),
+            p_fake=row["p_fake"],
+            low=row["p_fake"] if row["p_fake_low"] is None else row["p_fake_low"],
+            high=row["p_fake"] if row["p_fake_high"] is None else row["p_fake_high"],
+            threshold=row["threshold"],
+            path=row["path"],
+            label=row["label"] or "",
+            agreement=agreement_word(row),
+            layout=row["layout"],
+            method=row["method"] or "",
+            faces=row["faces_scored"],
+            people=row["persons"],
+            status=status_word(row["status"]),
+            judged={True: "this run", False: "earlier", None: ""}[row["judged_now"]],
+            before=_before(row),
+            change=_change(row),
+            link=checked_link(context.evidence.get(video_id)),
+            face=None if face is None else thumbnail(face.picture, SMALL_PX),
+            face_words="" if face is None else face_words(face),
+        )
+
+
+def _columns(predictions: pa.Table, context: Context, rows: tuple[Row, ...]) -> Iterator[Column]:
+    """Those that tell something: without a label there is no column of truth."""
+    has_truth = predictions["label"].null_count < predictions.num_rows
+    yield _choice("verdict", "verdict", "Verdict", [row.outcome for row in rows])
+    yield Column("p_fake", "p_fake", is_number=True)
+    yield Column("path", "video")
+    if has_truth:
+        yield _choice("truth", "truth", "Truth", [row.label for row in rows])
+        yield _choice("right", "verdict is", "Verdict is", [row.agreement for row in rows])
+    if context.before is not None:
+        yield _choice("change", "before", "Since before", [row.change for row in rows])
+    if len(predictions["layout"].unique()) > 1:
+        yield _choice("layout", "layout", "Layout", [row.layout for row in rows], is_wide=True)
+    if predictions["method"].null_count < predictions.num_rows:
+        yield _choice("method", "method", "Method", [row.method for row in rows], is_wide=True)
+    yield Column("faces", "faces", is_number=True, is_wide=True)
+    yield Column("people", "people", is_number=True, is_wide=True)
+    yield _choice("status", "status", "Status", [row.status for row in rows], is_wide=True)
+    if context.judged_now is not None:
+        yield _choice("judged", "judged", "Judged", [row.judged for row in rows], is_wide=True)
+
+
+def _choice(key: str, head: str, label: str, values: list[str], *, is_wide: bool = False) -> Column:
+    """The commonest values, in the order of the alphabet; none where there is but one."""
+    found = Counter(value for value in values if value)
+    common = sorted(value for value, _ in found.most_common(MOST_CHOICES))
+    choices = tuple(common) if len(set(values)) > 1 else ()
+    return Column(key, head, is_wide=is_wide, choices=choices, label=label)
+
+
+def _before(row: Mapping[str, Any]) -> str:
+    if row["before"] is None:
+        return ""
+    word = str(row["before"]).replace("_", " ")
+    score = row["p_fake_before"]
+    return word if score is None else f"{word} {decimal(score)}"
+
+
+def _change(row: Mapping[str, Any]) -> str:
+    if row["before"] is None:
+        return "new"
+    return "unchanged" if row["before"].replace("_", " ") == outcome_word(row) else "changed"

@@ -22,6 +22,7 @@ import pyarrow as pa
 from framejury.commandline import make_parser, run_command, settings_of
 from framejury.errors import CalibrationError, SetupError, WarehouseError
 from framejury.evaluation.calibration import FittedRule, candidate_table
+from framejury.facts import HISTORY_FILE, training_report
 from framejury.labelled import (
     LabelledVideo,
     describe_data,
@@ -93,7 +94,7 @@ def _run(args: argparse.Namespace) -> int:
     work_dir = output.with_name(f".{output.name}.training")
     trained = train(settings.training, source, work_dir, say)
     bundle = _pack(args, settings, warehouses, framing, trained)
-    place = warehouses[0].write_report(f"train-{bundle.model_id}", _training_files(trained))
+    place = warehouses[0].write_report(training_report(bundle.model_id), _training_files(trained))
     shutil.rmtree(work_dir)
     for note in bundle.notes:
         say(f"  note: {note}")
@@ -229,7 +230,7 @@ def _training_files(trained: TrainedNetwork) -> dict[str, bytes]:
     history: list[dict[str, Any]] = [asdict(epoch) for epoch in trained.history]
     return {
         **training_files(history),
-        "history.json": json.dumps(history, indent=1).encode(),
+        HISTORY_FILE: json.dumps(history, indent=1).encode(),
     }
 
 

@@ -8,10 +8,17 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from framejury import __version__
+from framejury.errors import WarehouseError
 from framejury.model.manifest import CARD_NAME, Bundle
 from framejury.rule import rule_facts
+from framejury.storage import is_file
 from framejury.warehouse import Warehouse
+
+HISTORY_FILE = "history.json"
+"""One object an epoch, beside the curves of a training."""
 
 _LIBRARIES = ("pyspark", "av", "onnxruntime", "opencv-python-headless", "numpy", "pyarrow")
 
@@ -39,6 +46,27 @@ def latest_bundle(warehouse: Warehouse) -> dict[str, Any]:
     """
     facts: dict[str, Any] = warehouse.require("face_scores")[-1].facts["bundle"]
     return facts
+
+
+def training_report(model_id: str) -> str:
+    """Name of the folder below `reports` with the curves of a training."""
+    return f"train-{model_id}"
+
+
+def training_history(warehouse: Warehouse, model_id: str) -> tuple[dict[str, Any], ...]:
+    """The epochs of a bundle that was trained from this warehouse; else nothing.
+
+    Raises:
+        WarehouseError: they are there and cannot be read.
+    """
+    place = warehouse.location.child("reports", training_report(model_id), HISTORY_FILE)
+    if not is_file(place):
+        return ()
+    try:
+        with place.filesystem.open_input_stream(place.path) as stream:
+            return tuple(TypeAdapter(list[dict[str, Any]]).validate_json(stream.read()))
+    except (OSError, ValueError) as error:
+        raise WarehouseError(f"cannot read {place.uri}: {error}; remove it") from error
 
 
 def versions() -> dict[str, str]:

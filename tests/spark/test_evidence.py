@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -13,8 +14,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from framejury.commands import evidence as evidence_verb
-from framejury.errors import UsageError
+from framejury.errors import UsageError, WarehouseError
 from framejury.faces.crop import decode_crop
+from framejury.facts import HISTORY_FILE, training_report
 from framejury.settings import ReportSettings
 from framejury.storage import locate
 from framejury.tables import evidence as pages
@@ -165,3 +167,17 @@ def test_places_and_links_agree(tmp_path: Path) -> None:
     root = locate(str(tmp_path))
     place = pages.page_place(root, "run", "video")
     assert Path(place.path) == tmp_path / pages.page_link("run", "video")
+
+
+def test_the_curves_of_a_bundle_that_was_trained_here(place: Place) -> None:
+    night = place.run()
+    verdicts = night.store.latest("verdicts")
+    assert publisher(place).report(verdicts).run.bundle.history == ()
+    epochs = [{"epoch": 1, "phase": "head", "loss": 0.5, "accuracy": 0.7, "val_loss": 0.6}]
+    folder = training_report(night.bundle.model_id)
+    place.warehouse.write_report(folder, {HISTORY_FILE: json.dumps(epochs).encode()})
+    made = publisher(place).publish(verdicts)
+    assert {"loss.png", "loss.svg", "accuracy.png"} <= {p.name for p in Path(made.path).iterdir()}
+    place.warehouse.write_report(folder, {HISTORY_FILE: b"[1]"})
+    with pytest.raises(WarehouseError, match=r"history\.json"):
+        publisher(place).report(verdicts)

@@ -20,7 +20,7 @@ from framejury.commandline import (
     warn_of_demo,
 )
 from framejury.errors import UsageError
-from framejury.facts import bundle_facts, versions
+from framejury.facts import bundle_facts, training_history, versions
 from framejury.labelled import (
     labelled_source,
     labelled_videos,
@@ -133,14 +133,14 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
     verdicts, counts = judge_labelled(scorer, source, videos, settings.verdict, name)
-    facts = bundle_facts(bundle)
+    facts, history = bundle_facts(bundle), training_history(warehouse, bundle.model_id)
     info = RunInfo(
         run_id=name,
         created_at=now(),
         archive=warehouse.archive or "",
         warehouse=warehouse.location.uri,
         model_id=bundle.model_id,
-        bundle=BundleInfo(facts["purpose"], facts["card"], facts["metrics"]),
+        bundle=BundleInfo(facts["purpose"], facts["card"], facts["metrics"], history),
         settings=settings.model_dump(mode="json"),
         versions=versions(),
     )

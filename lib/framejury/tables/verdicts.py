@@ -15,6 +15,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.commits import Commit
 from framejury.config import settings_from
 from framejury.evaluation.inputs import BundleInfo, Context, RunInfo, RunReport
+from framejury.facts import training_history
 from framejury.rule import Rule, rule_of_facts
 from framejury.settings import ReportSettings
 from framejury.storage import Location, local_path
@@ -110,13 +111,15 @@ class Publisher:
     def _info(self) -> RunInfo:
         facts = self.commit.facts
         bundle: Mapping[str, Any] = self._judged.facts["bundle"]
+        model_id = str(self._judged.model_id)
+        history = training_history(self.warehouse, model_id)
         return RunInfo(
             run_id=self.commit.run_id,
             created_at=self.now,
             archive=self.warehouse.archive or "",
             warehouse=self.warehouse.location.uri,
-            model_id=str(self._judged.model_id),
-            bundle=BundleInfo(bundle["purpose"], bundle["card"], bundle["metrics"]),
+            model_id=model_id,
+            bundle=BundleInfo(bundle["purpose"], bundle["card"], bundle["metrics"], history),
             settings=self.commit.settings,
             versions=facts.get("versions", {}),
             seconds=facts.get("seconds", {}),

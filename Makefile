@@ -40,7 +40,7 @@ package: setup ## The archive of Python packages for executors: dist/ (PYTHON=pa
 	@bin/package.sh $(if $(PYTHON),--python "$(PYTHON)") $(foreach extra,$(WITH),--with $(extra))
 
 .PHONY: test
-test: lint types test-unit test-training test-spark test-e2e test-cluster ## All checks, those below but chaos
+test: lint types test-unit test-training test-spark test-browser test-e2e test-cluster ## All checks, those below but chaos
 
 .PHONY: lint
 lint: setup ## Style: ruff check and ruff format
@@ -62,6 +62,10 @@ test-training: setup ## Training a network and exporting it, with TensorFlow
 .PHONY: test-spark
 test-spark: setup ## Spark tests on one shared local session
 	@bin/timed.sh test-spark $(PYTEST) tests/spark
+
+.PHONY: test-browser
+test-browser: setup ## Reports and evidence pages in headless Chromium (Debian: chromium), with axe-core
+	@bin/timed.sh test-browser $(PYTEST) tests/browser
 
 .PHONY: test-e2e
 test-e2e: setup ## End to end, through spark-submit
@@ -90,12 +94,13 @@ bench: setup $(BENCH_STAMP) ## Measure against rivals and the decoder's floor, o
 		$(if $(ONLY),--only "$(ONLY)") --markdown out/bench/table.md
 
 .PHONY: docs
-docs: setup ## Make conf/default.yaml, docs/data_dictionary.md and the contact sheets again
+docs: setup ## Make conf/default.yaml, docs/data_dictionary.md, contact sheets and screenshots again (Debian: chromium)
 	@$(VENV)/bin/python -m framejury.config > conf/default.yaml.new
 	@mv conf/default.yaml.new conf/default.yaml
 	@$(VENV)/bin/python -m framejury.data_dictionary > docs/data_dictionary.md.new
 	@mv docs/data_dictionary.md.new docs/data_dictionary.md
 	@$(VENV)/bin/python -m framejury.demo.sheet docs/images
+	@bin/timed.sh screens python -m tests.screens docs/images
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies again (newer versions: bin/lock.sh --upgrade)

@@ -32,6 +32,7 @@ from framejury.faces.crop import decode_crop, encode_crop
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
+from framejury.model.overlay import overlay
 from framejury.records import Image
 from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.settings import Settings
@@ -83,7 +84,7 @@ def _run(args: argparse.Namespace) -> int:
     # TensorFlow prints a page of hints about the machine otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from framejury.model.gradcam import heat_map, load_keras, overlay
+        from framejury.model.gradcam import heat_map, load_keras
     except ImportError as error:
         raise SetupError(
             f"heat maps need TensorFlow ({error}); pip install 'framejury[train]'"

@@ -1,4 +1,9 @@
-"""scan: judge single video files, without Spark and without a warehouse."""
+"""scan: judge single video files, without Spark and without a warehouse.
+
+With --html each file gets its evidence page: scores over time, faces with heat maps, what was not
+judged. PATH.html is the page of a single FILE; any other PATH is a folder that gets one page a
+FILE and index.html. Pages of an earlier scan are replaced.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,8 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -20,8 +26,9 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
-from framejury.errors import UsageError
+from framejury.errors import SetupError, UsageError
 from framejury.examiner import Examiner
+from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.redaction import printable
@@ -32,7 +39,10 @@ from framejury.settings import VerdictSettings
 from framejury.storage import is_local, local_path
 from framejury.verdict import FaceScores, judge, unscored
 
-_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict"]
+if TYPE_CHECKING:
+    from framejury.evaluation.scan_pages import ScanPages
+
+_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict", "evidence"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_bundle(parser)
     parser.add_argument(
         "--json", action="store_true", help="one JSON object a line (default: words)"
+    )
+    parser.add_argument(
+        "--html",
+        metavar="PATH",
+        help="write evidence pages there (default: none); needs framejury[report]",
     )
     return run_command(parser, argv, _run)
 
@@ -52,6 +67,10 @@ def _run(args: argparse.Namespace) -> int:
     bundle = load_bundle(bundle_dir_of(args))
     settings = framed_for(bundle, settings_of(args))
     warn_of_demo(bundle)
+    pages = None if args.html is None else _pages(args.html, len(args.files))
+    if pages is None:  # nobody will look at pictures
+        evidence = settings.evidence.model_copy(update={"faces": 0})
+        settings = settings.model_copy(update={"evidence": evidence})
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )
@@ -63,10 +82,30 @@ def _run(args: argparse.Namespace) -> int:
             place = str(local_path(uri)) if is_local(uri) else uri
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
+            if pages is not None:
+                pages.add(verdict, rows, bundle, rule, settings.verdict)
             print(json.dumps(verdict) if args.json else _words(verdict), flush=True)
     finally:
         examiner.close()
+    if pages is not None:
+        say(f"  evidence: {pages.finish()}")
     return 0
+
+
+def _pages(target: str, files: int) -> ScanPages:
+    """Where the pages go, before anything is judged.
+
+    Raises:
+        SetupError: the libraries of the report are not installed.
+        UsageError: the pages cannot be written there.
+    """
+    try:
+        from framejury.evaluation.scan_pages import ScanPages
+    except ImportError as error:
+        raise SetupError(
+            f"--html needs the libraries of the report ({error}); pip install 'framejury[report]'"
+        ) from error
+    return ScanPages(Path(target), files)
 
 
 def _verdict(

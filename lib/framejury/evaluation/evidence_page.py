@@ -42,9 +42,10 @@ class About:
         created_at: when the page was made, with time zone.
         bundle: the model; None when it is not at hand.
         rule: by which faces became the verdict; None when not known. Ignored for a verdict that
-            was made by another threshold or reducer.
+            was made by another model, threshold or reducer.
         settings: of the verdict; None when not known.
         report: link to the report, relative to the page; None: there is none.
+        model_id: of bundle and rule; None: they are those of every verdict.
         scanned: the page comes from a single file, and no warehouse is behind it.
     """
 
@@ -53,6 +54,7 @@ class About:
     rule: Rule | None = None
     settings: VerdictSettings | None = None
     report: str | None = None
+    model_id: str | None = None
     scanned: bool = False
 
     def __post_init__(self) -> None:
@@ -85,7 +87,9 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         truth=words.truth(verdict),
         error=_error(evidence),
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,
-        not_said=words.not_said(evidence, people) if evidence.faces else [words.NOT_SOUND],
+        not_said=words.not_said(evidence, people, scale.threshold)
+        if evidence.faces
+        else [words.NOT_SOUND],
         chart=_chart(evidence, people, scale),
         scale=scale,
         calibrated=rule is not None and face_threshold(rule) != rule.threshold,
@@ -120,7 +124,7 @@ def _template() -> Template:
 def _rule_of(verdict: Row, about: About) -> Rule | None:
     """The rule, if this verdict was made by it."""
     rule = about.rule
-    if rule is None:
+    if rule is None or about.model_id not in (None, verdict["model_id"]):
         return None
     same = rule.threshold == verdict["threshold"] and rule.reducer.name == verdict["reducer"]
     return rule if same else None

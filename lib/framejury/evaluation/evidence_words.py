@@ -121,9 +121,17 @@ def truth(verdict: Row) -> str | None:
     return f"The archive labels it {label}{method}: the verdict is {word}."
 
 
-def not_said(evidence: Evidence, people: Sequence[Person]) -> list[str]:
-    """What the verdict of a scored video leaves out, a sentence each."""
+def not_said(
+    evidence: Evidence, people: Sequence[Person], threshold: float | None = None
+) -> list[str]:
+    """What the verdict of a scored video leaves out, a sentence each.
+
+    Args:
+        threshold: of single faces; None: not known.
+    """
     found = [NOT_SOUND]
+    if evidence.verdict["reducer"] != "worst_person" and threshold is not None:
+        found += mixed(people, threshold)
     extraction, sampled_s = evidence.extraction, evidence.sampled_s
     if extraction is not None:
         sampled, with_face = extraction["frames_sampled"], evidence.verdict["frames_scored"]
@@ -148,6 +156,26 @@ def not_said(evidence: Evidence, people: Sequence[Person]) -> list[str]:
             f"little: {len(brief):,} of {counted(len(people), 'person', 'people')}."
         )
     return [*found, NO_PROOF]
+
+
+def mixed(people: Sequence[Person], threshold: float) -> list[str]:
+    """That one score stands for people who differ; nothing where they do not.
+
+    Args:
+        threshold: of single faces, 0 to 1.
+    """
+    known = [person for person in people if not person.is_brief]
+    if not known:
+        return []
+    most = max(known, key=lambda person: person.mean)
+    least = min(known, key=lambda person: person.mean)
+    if not least.mean < threshold <= most.mean:
+        return []
+    return [
+        f"The people differ: the mean of person {most.number} is {most.mean:.3f}, that of person "
+        f"{least.number} {least.mean:.3f}. The score of the video mixes them and may be near "
+        "neither; in a fake video not every face is fake."
+    ]
 
 
 def between(extraction: Row, sampled_s: Sequence[float]) -> str:

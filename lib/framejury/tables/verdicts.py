@@ -157,6 +157,7 @@ class Publisher:
         return About(
             created_at=self.now,
             bundle=run.bundle,
+            model_id=run.model_id,
             rule=self._rule(),
             settings=settings_from(self._judged.settings).verdict,
             report=f"../../{place}report.html",

@@ -1,0 +1,135 @@
+"""Evidence pages in a browser: both themes, a phone, paper, no script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.browser.axe import DESK
+from tests.browser.conftest import PHONE, Opener
+from tests.browser.site import HOSTILE, Site
+
+
+def page_of(site: Site, place: int = 0) -> str:
+    return site.address(f"evidence/run-1/{site.rows[place]['video_id']}.html")
+
+
+@pytest.fixture(scope="session")
+def site(sites: dict[int, Site]) -> Site:
+    return sites[81]
+
+
+def boxes_on(page: Any, selector: str) -> list[dict[str, float]]:
+    return [one.bounding_box() for one in page.locator(selector).all()]
+
+
+def test_a_name_that_is_an_attack_stays_text(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site))
+        assert page.locator("h1").inner_text() == HOSTILE
+        assert page.title().startswith(HOSTILE)
+        assert page.locator("script").count() == 0
+
+
+def test_what_is_seen_first(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site))
+        verdict = page.locator("section.verdict")
+        assert verdict.bounding_box()["y"] < DESK["height"] / 2
+        assert verdict.get_by_role("heading", name="called fake").is_visible()
+        pictures = page.locator("ul.faces img")
+        assert pictures.count() == 12  # six faces and their maps
+        loaded = "all => all.every((one) => one.complete && one.naturalWidth > 0)"
+        assert page.locator("img").evaluate_all(loaded)
+
+
+def test_boxes_lie_on_the_frame(site: Site, watch: Opener) -> None:
+    for viewport in (DESK, PHONE):
+        with watch(site.folder, viewport=viewport) as one:
+            page = one.open(page_of(site))
+            (frame,) = boxes_on(page, ".boxed img")
+            boxes = boxes_on(page, ".box")
+            assert len(boxes) == site.rows[0]["persons"]
+            # As in tests/evidence.py: a quarter from the left, a quarter from the top.
+            assert boxes[0]["x"] - frame["x"] == pytest.approx(frame["width"] / 4, abs=2)
+            assert boxes[0]["y"] - frame["y"] == pytest.approx(frame["height"] / 4, abs=2)
+            assert boxes[0]["width"] == pytest.approx(frame["width"] / 8, abs=2)
+
+
+def test_the_chart_follows_the_theme(site: Site, watch: Opener) -> None:
+    medians = {}
+    for scheme in ("light", "dark"):
+        with watch(site.folder, color_scheme=scheme) as one:
+            page = one.open(page_of(site))
+            taken = page.locator("svg.chart").screenshot()
+            picture = cv2.imdecode(np.frombuffer(taken, np.uint8), cv2.IMREAD_GRAYSCALE)
+            medians[scheme] = float(np.median(picture))
+            assert picture.std() > 10  # something is drawn
+    assert medians["dark"] < 60 and medians["light"] > 220
+
+
+@pytest.mark.parametrize("place", [0, 7, 11])
+def test_on_a_phone_the_page_does_not_scroll_sideways(
+    place: int, site: Site, watch: Opener
+) -> None:
+    """A scored video, one that took too long, one without a face."""
+    with watch(site.folder, viewport=PHONE) as one:
+        page = one.open(page_of(site, place))
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_words_of_the_chart_stay_readable_on_a_phone(site: Site, watch: Opener) -> None:
+    with watch(site.folder, viewport=PHONE) as one:
+        page = one.open(page_of(site))
+        heights = [box["height"] for box in boxes_on(page, "svg.chart text") if box is not None]
+        assert min(heights) >= 9
+
+
+def test_a_video_without_a_score_says_why(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site, 7))
+        said = page.locator("section.verdict").inner_text()
+        assert "decoding took longer than 300 s" in said and "What to do" in said
+        assert page.locator("ul.faces").count() == 0
+
+
+def test_printed(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site))
+        page.emulate_media(media="print")
+        assert not page.locator("nav").is_visible()
+        assert page.locator("svg.chart").is_visible()
+        assert page.pdf().startswith(b"%PDF")
+
+
+def test_by_keyboard_alone(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site))
+        stops = []
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            stop = page.evaluate(
+                "() => document.activeElement === document.body ? null : "
+                "document.activeElement.getAttribute('aria-label') || "
+                "document.activeElement.innerText"
+            )
+            if stop is None:
+                break
+            stops.append(stop)
+        assert "Report" in stops[0]
+        assert {"Chart over time", "All faces"} <= set(stops)
+
+
+def test_nothing_but_the_folder_is_needed(site: Site, watch: Opener, tmp_path: Path) -> None:
+    """A page alone, as from a mail: only its way back is lost."""
+    name = f"{site.rows[0]['video_id']}.html"
+    alone = tmp_path / name
+    alone.write_bytes((site.folder / "evidence" / "run-1" / name).read_bytes())
+    with watch(tmp_path, java_script_enabled=False) as one:
+        page = one.open(alone.as_uri())
+        assert page.locator("svg.chart").is_visible()
+        assert one.requests[0] == alone.as_uri()

@@ -7,6 +7,8 @@ WAREHOUSE/
   lock/00000007.json                 who works on it
   runs/<run_id>/table=<name>/*.parquet
   reports/<run_id>/report.html ...
+  inspections/<time>/inspect.html    what `framejury inspect` saw; no run reads it
+  evidence/<run_id>/<video_id>.html  what a verdict rests on
   logs/<run_id>.jsonl                what happened, a line each
 ```
 
@@ -91,9 +93,11 @@ class Warehouse:
             WarehouseError: the place is taken by something else, or cannot be written.
         """
         warehouse = cls(_locate(uri))
+        # Another first run may make it between the two looks.
+        others = not is_file(warehouse._marker) and warehouse._holds_others()
         if is_file(warehouse._marker):
             warehouse._check_format()
-        elif warehouse._holds_others():
+        elif others:
             raise WarehouseError(f"{uri} is not empty and no warehouse; give a new or empty folder")
         warehouse._check_writable()
         return warehouse
@@ -448,6 +452,7 @@ class Warehouse:
             "faces": "extract",
             "splits": "split",
             "face_scores": "score --bundle BUNDLE",
+            "pictures": "score --bundle BUNDLE",
             "verdicts": "reduce --bundle BUNDLE",
         }[table]
         return (
@@ -456,12 +461,16 @@ class Warehouse:
         )
 
     def _holds_others(self) -> bool:
-        """Whether something is there that a run killed at its very beginning did not leave."""
+        """Whether something is there that no run killed at its beginning left, nor `inspect`."""
         if is_file(self.location):
             return True
         selector = fs.FileSelector(self.location.path, allow_not_found=True)
         infos = self.location.filesystem.get_file_info(selector)
-        return any(info.base_name not in ("lock", "commits", "runs") for info in infos)
+        ours = ("lock", "commits", "runs", "inspections")
+        draft = f".{_MARKER}."
+        return any(
+            info.base_name not in ours and not info.base_name.startswith(draft) for info in infos
+        )
 
     @property
     def _marker(self) -> Location:

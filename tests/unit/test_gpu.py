@@ -90,6 +90,6 @@ def test_scoring_claims_one_gpu_for_good(bundle: Bundle) -> None:
 
 @pytest.mark.usefixtures("visible")
 def test_without_a_gpu_scoring_is_on_the_cpu(bundle: Bundle) -> None:
-    assert score._scorer(str(bundle.directory), 1, None, None).batch_size == 4
-    assert score._scorer(str(bundle.directory), 1, 7, None).batch_size == 7
+    assert score.scorer_of(str(bundle.directory), 1, None, None).batch_size == 4
+    assert score.scorer_of(str(bundle.directory), 1, 7, None).batch_size == 7
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,2,3"

@@ -370,3 +370,14 @@ def test_a_commit_record_is_plain_json(warehouse: Warehouse) -> None:
     judge(warehouse, a=0.5)
     record = json.loads((Path(warehouse.location.path) / "commits/00000001.json").read_text())
     assert record["tables"] == {"verdicts": 1}
+
+
+def test_a_warehouse_that_another_run_is_making_is_no_strangers_folder(tmp_path: Path) -> None:
+    """The marker's draft, and what a run makes before it."""
+    for name in ("lock", "commits", "runs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".framejury.json.0a1b2c3d").write_text("{}")
+    Warehouse.open_or_plan(str(tmp_path))
+    (tmp_path / ".framejury.jsonx").write_text("{}")
+    with pytest.raises(WarehouseError, match="not empty"):
+        Warehouse.open_or_plan(str(tmp_path))

@@ -14,7 +14,12 @@ setup(
         "framejury.models": "models",
     },
     package_data={
-        "framejury": ["py.typed", "faces/weights/*", "evaluation/templates/*"],
+        "framejury": [
+            "py.typed",
+            "faces/weights/*",
+            "evaluation/templates/*",
+            "inspection/templates/*",
+        ],
         "framejury.models": ["*/*"],
         "framejury.conf": [
             "default.yaml",

@@ -425,6 +425,53 @@ class EvidenceSettings(Section):
     jpeg_quality: int = Field(85, ge=1, le=100, description="Quality of these pictures.")
 
 
+class InspectSettings(Section):
+    """What `inspect` and `compare` look at, and how much of it they show."""
+
+    from_s: float = Field(
+        0.0,
+        ge=0,
+        le=86_400,
+        description="Where the stretch of a video that is looked at closely begins, seconds.",
+    )
+    seconds: float = Field(5.0, gt=0, le=3600, description="How long that stretch is, seconds.")
+    every: int = Field(
+        1, ge=1, le=10_000, description="Of that stretch every so many frames, count; 1: each."
+    )
+    frames: int = Field(300, ge=2, le=3000, description="Frames looked at closely, at most, count.")
+    sheet_every: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="The contact sheet shows every so many frames, count; null: its pictures are "
+        "spread evenly over the whole video.",
+    )
+    sheet_pictures: int = Field(
+        30, ge=1, le=200, description="Pictures on a contact sheet, at most, count."
+    )
+    sheet_px: int = Field(
+        240, ge=64, le=640, description="Longer side of a picture on a contact sheet, pixels."
+    )
+    frame_px: int = Field(
+        1280, ge=64, le=4096, description="Longer side of the frames shown, at most, pixels."
+    )
+    animation_s: float = Field(
+        4.0, ge=0, le=30, description="Length of the animations, at most, seconds; 0: none."
+    )
+    animation_px: int = Field(
+        320, ge=64, le=640, description="Longer side of the animations, at most, pixels."
+    )
+    animation_fps: float = Field(
+        10.0, gt=0, le=30, description="Pictures a second of the animations, count."
+    )
+    pairs: int = Field(
+        48, ge=4, le=500, description="Pairs of frames that compare looks at, at most, count."
+    )
+    compare_s: float = Field(
+        60.0, gt=0, le=600, description="How much of both videos compare looks at, seconds."
+    )
+
+
 class ReportSettings(Section):
     """How much a report shows."""
 
@@ -516,6 +563,7 @@ class Settings(Section):
     scoring: ScoringSettings = Field(default_factory=ScoringSettings)
     verdict: VerdictSettings = Field(default_factory=VerdictSettings)
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    inspect: InspectSettings = Field(default_factory=InspectSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     run: RunSettings = Field(default_factory=RunSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)

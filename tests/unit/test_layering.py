@@ -45,6 +45,11 @@ def loaded_by(*modules: str) -> set[str]:
         ["framejury.commands.scan", "framejury.commands.verdicts", "framejury.commands.doctor"],
         ["framejury.commands.evaluate", "framejury.commands.evaluate_archive"],
         modules_below("protocol"),
+        [
+            *modules_below("inspection"),
+            "framejury.commands.inspect",
+            "framejury.commands.compare",
+        ],
         modules_below("metrics"),
         ["framejury.logs", "framejury.lock", "framejury.commands.runs"],
         ["framejury.model.bundle", "framejury.model.runtime", "framejury.model.source"],

@@ -1,36 +1,69 @@
-"""verdicts: print the latest committed verdict of every video of the archive."""
+"""verdicts: print the latest committed verdict of every video of the archive, or export them.
+
+One row a video of the current listing, by path, with its uri and label and every column of the
+table `verdicts` (docs/data_dictionary.md):
+
+{columns}
+
+  framejury verdicts --warehouse warehouse/
+  framejury verdicts --warehouse warehouse/ --output verdicts.parquet
+  framejury verdicts --warehouse warehouse/ --format jsonl | jq -r 'select(.verdict=="fake").uri'
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import secrets
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import parquet
 
 from framejury.commandline import add_warehouse, make_parser, run_command
+from framejury.errors import UsageError
 from framejury.evaluation.spreadsheet import csv_bytes
+from framejury.logs import say
 from framejury.redaction import printable
 from framejury.schemas import VERDICTS
+from framejury.storage import is_local, local_path
 from framejury.warehouse import Warehouse
 
 COLUMNS = ("uri", "label", *VERDICTS.names)
+FORMATS = ("table", "csv", "parquet", "jsonl", "json")
+ENDINGS = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
 _SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("verdicts", __doc__)
+    parser = make_parser("verdicts", _described())
     add_warehouse(parser)
     parser.add_argument(
         "--format",
-        choices=["table", "csv", "json"],
-        default="table",
-        help="table for people; csv and json with every column of `verdicts` (default: table); in "
-        "csv a text that a spreadsheet would run has an apostrophe before it",
+        choices=FORMATS,
+        help="table for people; csv, parquet, jsonl (one JSON object a line) and json with every "
+        "column; in csv a text that a spreadsheet would run has an apostrophe before it (default: "
+        "by the ending of --output, else table)",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="a local file, which is replaced in one step (default: print)",
     )
     return run_command(parser, argv, _run)
+
+
+def _described() -> str:
+    """The first paragraphs of the help, with the columns."""
+    columns = textwrap.fill(
+        ", ".join(COLUMNS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
+    return str(__doc__).format(columns=columns)
 
 
 def latest_verdicts(warehouse: Warehouse) -> pa.Table:
@@ -46,15 +79,81 @@ def latest_verdicts(warehouse: Warehouse) -> pa.Table:
 
 
 def _run(args: argparse.Namespace) -> int:
+    output = None if args.output is None else _output(args.output)
+    form = args.format or ("table" if output is None else _format_of(output))
+    if form == "parquet" and output is None:
+        raise UsageError("parquet is no text to print; give --output FILE")
+    if form == "table" and output is not None:
+        raise UsageError("the table is for terminals; export as csv, parquet, jsonl or json")
     table = latest_verdicts(Warehouse.open(args.warehouse))
-    rows = table.to_pylist()
-    if args.format == "json":
-        print(json.dumps(rows, indent=1, allow_nan=False))
-    elif args.format == "csv":
-        sys.stdout.write(csv_bytes(table).decode())
+    if form == "table":
+        print_table([_words(row) for row in table.to_pylist()])
+    elif output is None:
+        sys.stdout.write(exported(table, form).decode())
     else:
-        print_table([_words(row) for row in rows])
+        try:
+            replace_file(output, exported(table, form))
+        except OSError as error:
+            raise UsageError(f"cannot write {printable(args.output)}: {error.strerror}") from error
+        say(f"  {table.num_rows:,} verdicts: {output}")
     return 0
+
+
+def exported(table: pa.Table, form: str) -> bytes:
+    """Verdicts as a file.
+
+    Args:
+        table: columns `COLUMNS`.
+        form: csv, parquet, jsonl or json.
+    """
+    if form == "csv":
+        return csv_bytes(table)
+    if form == "parquet":
+        sink = pa.BufferOutputStream()
+        parquet.write_table(table, sink, compression="zstd")
+        return bytes(sink.getvalue().to_pybytes())
+    rows = table.to_pylist()
+    if form == "json":
+        return (json.dumps(rows, indent=1, allow_nan=False) + "\n").encode()
+    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode()
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Write a file so that at any moment there is the old one or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with draft.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _output(name: str) -> Path:
+    if not is_local(name):
+        raise UsageError(f"--output {printable(name)} is no local file; export, then copy it")
+    return local_path(name)
+
+
+def _format_of(output: Path) -> str:
+    """By the ending of the file.
+
+    Raises:
+        UsageError: it is none of ours.
+    """
+    ending = output.suffix.lower().lstrip(".")
+    found = ENDINGS.get(ending)
+    if found is None:
+        known = ", ".join(f".{one}" for one in ENDINGS)
+        raise UsageError(f"{printable(output.name)} ends with none of {known}; give --format")
+    return found
 
 
 def print_table(rows: list[dict[str, str]]) -> None:

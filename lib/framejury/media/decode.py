@@ -83,6 +83,16 @@ class VideoFile:
     ) -> None:
         self._container.close()
 
+    @property
+    def key_frames(self) -> int:
+        """How many frames decoding may start at, as the container marks them."""
+        return len(self._packets.key_frames)
+
+    @property
+    def start_s(self) -> float:
+        """When the first frame is shown, on the clock that all streams of the file share."""
+        return float(self._packets.ticks[0] * self._stream.time_base)
+
     def choose(self, settings: SamplingSettings, key: str) -> Indices:
         """The frames to look at: int64 (k,) ranks in presentation order, increasing.
 

@@ -1,0 +1,102 @@
+"""compare: lay a fake over its original: what was changed, the picture, the sound or both.
+
+Both are aligned in time and size. Prints one line that begins with video, audio, both, none or
+unknown, and writes compare.html, compare.json and the pictures in them. Needs no Spark.
+
+  framejury compare fake.mp4 original.mp4 --output out/compare
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from framejury.commandline import make_parser, run_command, settings_of
+from framejury.commands.outputs import new_folder, place_of, read_or_stop
+from framejury.inspection.asking import Asker, ReadStream
+from framejury.inspection.compare import Comparison, compare_streams
+from framejury.inspection.wording import answer_line, as_values
+from framejury.logs import say
+from framejury.media.fetch import local_copy
+from framejury.redaction import printable
+from framejury.settings import Settings
+from framejury.when import now
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("compare", __doc__, ["inspect", "limits"])
+    parser.add_argument("fake", metavar="FAKE", help="a video file (path or URI)")
+    parser.add_argument("original", metavar="ORIGINAL", help="the video it was made from")
+    parser.add_argument(
+        "--output", metavar="DIR", required=True, help="new or empty folder (required)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print compare.json as well (default: one line)"
+    )
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    output = new_folder(args.output)
+    settings = settings_of(args)
+    with Asker(settings, detectors=False) as asker, ExitStack() as stack:
+        fake, original = (
+            _read(name, asker, stack, settings) for name in (args.fake, args.original)
+        )
+        with read_or_stop(args.fake):
+            found = compare_streams(fake, original, settings.inspect.pairs)
+        stack.close()  # and with it what says that a file changed meanwhile
+    values = as_values(found)
+    names = [place_of(args.fake), place_of(args.original)]
+    files = _files(found, names, _notes(found, settings))
+    content = {"files": names, **values}
+    files["compare.json"] = (json.dumps(content, allow_nan=False) + "\n").encode()
+    from framejury.evaluation.report import write_files
+
+    write_files(files, output)
+    print(answer_line(found))
+    if args.json:
+        print(json.dumps(content, allow_nan=False))
+    say(f"  page: {output}/compare.html")
+    return 0
+
+
+def _read(name: str, asker: Asker, stack: ExitStack, settings: Settings) -> ReadStream:
+    limits = settings.limits
+    with read_or_stop(name):
+        copy = stack.enter_context(local_copy(place_of(name), limits.bytes, None, limits.timeout_s))
+        return asker.read(copy)
+
+
+def _files(found: Comparison, names: Sequence[str], notes: Sequence[str]) -> dict[str, bytes]:
+    """The page and everything in it, by name."""
+    from framejury.inspection.charts import files_of
+    from framejury.inspection.compare_figures import difference_chart, heat_pictures, sound_chart
+    from framejury.inspection.page import Parts, comparison_page
+
+    charts = [difference_chart(found), sound_chart(found)]
+    pictures = heat_pictures(found)
+    short = [printable(name.rpartition("/")[2]) for name in names]
+    parts = Parts(f"{short[0]} beside {short[1]}", pictures, charts, now())
+    page = comparison_page(parts, found, notes)
+    return {"compare.html": page, **files_of(charts), **pictures}
+
+
+def _notes(found: Comparison, settings: Settings) -> list[str]:
+    notes = []
+    for name, facts in (("fake", found.fake), ("original", found.original)):
+        if facts.damage:
+            notes.append(f"The {name} is damaged: {facts.damage}")
+        if facts.duration_s > settings.inspect.compare_s:
+            notes.append(
+                f"Of the {name}, the first {settings.inspect.compare_s:g} of "
+                f"{facts.duration_s:,.1f} seconds were looked at (inspect.compare_s)."
+            )
+    return notes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

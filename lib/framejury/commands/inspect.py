@@ -1,0 +1,135 @@
+"""inspect: look at a video, or at a whole archive, rather than judge it.
+
+Of a video (a file): what it is, faces by MTCNN and Haar side by side, flicker (SSIM over time), a
+contact sheet, animations; without Spark. Of an archive (a folder or its URI): labels, sizes,
+lengths, codecs, both detectors, failures, a contact sheet; as a Spark job. Writes inspect.html,
+which needs no network, and the files in it.
+
+  framejury inspect clip.mp4 --output out/clip
+  framejury inspect clip.mp4 --output out/clip --set inspect.from_s=60 --set inspect.seconds=10
+  framejury inspect archive/ --warehouse warehouse/
+  spark-submit jobs/inspect_archive.py hdfs:///videos --output hdfs:///reports/look
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from framejury.commandline import make_parser, run_command, settings_of
+from framejury.commands.outputs import new_folder, place_of, read_or_stop
+from framejury.errors import UsageError
+from framejury.inspection.records import Inspection
+from framejury.logs import say
+from framejury.redaction import printable
+from framejury.settings import Settings
+from framejury.storage import is_local, local_path
+from framejury.when import now
+
+SECTIONS = ["inspect", "detection", "sampling", "crops", "index", "limits", "spark"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `framejury inspect` and of the job."""
+    made = make_parser("inspect", __doc__, SECTIONS)
+    made.add_argument(
+        "what", metavar="VIDEO|ARCHIVE", help="a video file, or a folder with videos (path or URI)"
+    )
+    made.add_argument(
+        "--output",
+        metavar="DIR",
+        help="where the page goes: a new or empty folder; of an archive also a URI (default: "
+        "below --warehouse)",
+    )
+    made.add_argument(
+        "--warehouse",
+        metavar="DIR",
+        help="for an archive: write to DIR/inspections/TIME; its tables are neither read nor "
+        "written (default: --output)",
+    )
+    made.add_argument(
+        "--layout",
+        choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
+        help="how an archive's labels are read; the same as --set index.layout=... (default: auto)",
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
+
+
+def is_archive(name: str, settings: Settings) -> bool:
+    """Whether a path or URI is an archive: a folder. Not local, one that does not end as videos do.
+
+    Raises:
+        UsageError: a local path where nothing is.
+    """
+    if is_local(name):
+        path = local_path(name)
+        if not path.exists():
+            raise UsageError(f"nothing is at {printable(name)}; give a video file or a folder")
+        return path.is_dir()
+    ending = PurePosixPath(name).suffix.lower().lstrip(".")
+    return name.endswith("/") or ending not in settings.index.extensions
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    if is_archive(args.what, settings):
+        code: int = importlib.import_module("framejury.jobs.inspect_archive").run(args)
+        return code
+    return _inspect_video(args, settings)
+
+
+def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
+    if args.output is None:
+        raise UsageError("where the page of a video goes is not said; give --output DIR")
+    output = new_folder(args.output)
+    place = place_of(args.what)
+    from framejury.evaluation.report import write_files
+    from framejury.inspection.asking import Asker
+
+    with read_or_stop(args.what), Asker(settings, detectors=True) as asker:
+        found, pictures = asker.inspect(place, "all")
+    if not found.looks:
+        raise UsageError(
+            f"{printable(args.what)} has no frame from inspect.from_s = "
+            f"{settings.inspect.from_s:g} s on; it is {found.facts.duration_s:.2f} s long"
+        )
+    write_files(_files(place, found, pictures, settings), output)
+    faces = sum(len(look.mtcnn) for look in found.looks)
+    print(
+        f"{printable(args.what)}: {found.facts.width_px} x {found.facts.height_px}, "
+        f"{found.facts.duration_s:.2f} s, {found.facts.codec}; {faces:,} faces in "
+        f"{len(found.looks):,} frames looked at"
+    )
+    say(f"  page: {output}/inspect.html")
+    return 0
+
+
+def _files(
+    place: str, found: Inspection, pictures: dict[str, bytes], settings: Settings
+) -> dict[str, bytes]:
+    """The page and everything in it, by name."""
+    from framejury.inspection.charts import files_of
+    from framejury.inspection.page import Parts, video_page
+    from framejury.inspection.video_figures import faces_chart, ssim_chart
+
+    charts = [ssim_chart(found.looks), faces_chart(found.looks)]
+    parts = Parts(printable(place.rpartition("/")[2]), pictures, charts, now())
+    content = {"schema_version": 1, "file": place, **found.model_dump(mode="json")}
+    return {
+        "inspect.html": video_page(parts, found, settings),
+        "inspect.json": (json.dumps(content, allow_nan=False) + "\n").encode(),
+        **files_of(charts),
+        **pictures,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""The pictures of one inspected video, gathered while it is decoded. Bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from framejury.faces.crop import crop_region, decode_crop, encode_crop, limited
+from framejury.inspection.animation import animated
+from framejury.inspection.drawing import (
+    HAAR_COLOR,
+    MTCNN_COLOR,
+    clock,
+    contact_sheet,
+    reduced_to,
+    side_by_side,
+    with_boxes,
+)
+from framejury.inspection.names import (
+    BOXES,
+    CONTACT_SHEET,
+    DETECTORS,
+    FACE,
+    FACE_MOVES,
+    FRAME,
+    VIDEO_MOVES,
+)
+from framejury.inspection.records import Face, Look, Sheet
+from framejury.records import Image, SampledFrame, Size
+from framejury.settings import Settings
+from framejury.signals.rgb import network_input
+
+_FACE_PX = 512
+_PANEL_PX = 640
+_JPEG_QUALITY = 88
+
+
+class Album:
+    """Keeps what is shown: the frame with the clearest face, the sheet, the animations."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._inspect = settings.inspect
+        self.shown: int | None = None
+        """Which look the frame shown is of."""
+        self.sheet_s: list[float] = []
+        self._sheet: list[Image] = []
+        self._looks = 0
+        self._clearness = -1.0
+        self._frame: Image | None = None
+        self._full = Size(1, 1)
+        self._look: Look | None = None
+        self._face: Image | None = None
+        self._moving: list[Image] = []
+        self._moving_face: list[Image] = []
+        self._started_s = 0.0
+        self._person: int | None = None
+        self._last: Face | None = None
+        self._last_size = Size(0, 0)
+
+    def add_to_sheet(self, frame: SampledFrame) -> None:
+        """One more picture of the contact sheet."""
+        size = reduced_to(frame.picture.size, self._inspect.sheet_px)
+        self._sheet.append(frame.picture.reduced(size))
+        self.sheet_s.append(frame.pts_s)
+
+    def look_at(self, frame: SampledFrame, look: Look) -> None:
+        """One more frame of the stretch that is looked at closely."""
+        if self._looks == 0:
+            self._started_s = frame.pts_s
+        clearness = max((face.box.area * face.confidence for face in look.mtcnn), default=0.0)
+        if clearness > self._clearness:
+            self.shown, self._clearness, self._look = self._looks, clearness, look
+            self._full = frame.picture.size
+            self._frame = frame.picture.reduced(reduced_to(self._full, self._inspect.frame_px))
+            self._face = self._zoomed(frame, _largest(look)) if look.mtcnn else None
+        self._looks += 1
+        self._animate(frame, look)
+
+    def files(self) -> dict[str, bytes]:
+        """The pictures there are, by name."""
+        files: dict[str, bytes] = {}
+        if self._frame is not None and self._look is not None:
+            look = self._look
+            boxed = _boxed(self._frame, self._full, look.mtcnn, MTCNN_COLOR)
+            files[FRAME], files[BOXES] = _jpeg(self._frame), _jpeg(boxed)
+            files[DETECTORS] = _jpeg(self._side_by_side(self._frame, look))
+        if self._face is not None:
+            files[FACE] = _jpeg(limited(self._face, _FACE_PX))
+        if self._sheet:
+            files[CONTACT_SHEET] = _jpeg(
+                contact_sheet(self._sheet, [clock(s) for s in self.sheet_s])
+            )
+        if self._moving:
+            files[VIDEO_MOVES] = animated(self._moving, self._inspect.animation_fps)
+        if self._moving_face:
+            files[FACE_MOVES] = animated(self._moving_face, self._inspect.animation_fps)
+        return files
+
+    def _animate(self, frame: SampledFrame, look: Look) -> None:
+        """A picture is due every 1 / animation_fps; between two faces the place stays the last."""
+        passed_s = frame.pts_s - self._started_s
+        if self._person is None and look.mtcnn:
+            self._person = _largest(look).person
+        mine = [face for face in look.mtcnn if face.person == self._person]
+        if mine:
+            self._last, self._last_size = mine[0], frame.picture.size
+        due = len(self._moving) / self._inspect.animation_fps
+        if passed_s >= self._inspect.animation_s or passed_s < due - 1e-6:
+            return
+        size = reduced_to(frame.picture.size, self._inspect.animation_px)
+        self._moving.append(frame.picture.reduced(size))
+        if self._last is not None and self._last_size == frame.picture.size:
+            crop = self._zoomed(frame, self._last)
+            self._moving_face.append(network_input(crop, self._inspect.animation_px // 2 * 2))
+
+    def _zoomed(self, frame: SampledFrame, face: Face) -> Image:
+        size, crops = frame.picture.size, self._settings.crops
+        return frame.picture.part(crop_region(face.box, size, max(crops.margin_ratio, 0.0)))
+
+    def _side_by_side(self, frame: Image, look: Look) -> Image:
+        small = limited(frame, _PANEL_PX)
+        names = (("MTCNN", look.mtcnn, MTCNN_COLOR), ("Haar", look.haar, HAAR_COLOR))
+        panels = [_boxed(small, self._full, faces, color) for _, faces, color in names]
+        return side_by_side(panels, [_counted(name, len(faces)) for name, faces, _ in names])
+
+
+def sheet_of(
+    file: int, lengths: Sequence[int], captions: Sequence[str]
+) -> tuple[Sheet, dict[str, bytes]]:
+    """A contact sheet of pictures that lie one after the other in a file.
+
+    Args:
+        file: its descriptor.
+        lengths: of the pictures, bytes each.
+        captions: ASCII.
+
+    Returns:
+        the record, and `contact_sheet.jpg`, unless none of them is a picture.
+    """
+    pictures, kept, at = [], [], 0
+    for length, caption in zip(lengths, captions, strict=True):
+        content = os.pread(file, length, at)
+        at += length
+        try:
+            pictures.append(decode_crop(content))
+        except ValueError:  # somebody's answer; its place stays empty
+            continue
+        kept.append(caption)
+    files = {CONTACT_SHEET: _jpeg(contact_sheet(pictures, kept))} if pictures else {}
+    return Sheet(pictures=len(pictures)), files
+
+
+def _largest(look: Look) -> Face:
+    return max(look.mtcnn, key=lambda face: face.box.area)
+
+
+def _boxed(
+    picture: Image, full: Size, faces: tuple[Face, ...], color: tuple[int, int, int]
+) -> Image:
+    labels = [
+        "Haar" if face.person is None else f"{face.person}: {face.confidence:.2f}" for face in faces
+    ]
+    return with_boxes(picture, full, [face.box for face in faces], labels, color)
+
+
+def _counted(name: str, faces: int) -> str:
+    return f"{name}: {faces} face{'' if faces == 1 else 's'}"
+
+
+def _jpeg(picture: Image) -> bytes:
+    return encode_crop(np.ascontiguousarray(picture), "jpeg", _JPEG_QUALITY)

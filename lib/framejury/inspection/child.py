@@ -1,0 +1,85 @@
+"""The handler in the decoding process for `inspect` and `compare`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import av
+import cv2
+
+from framejury.config import settings_from
+from framejury.errors import MediaError
+from framejury.inspection.album import sheet_of
+from framejury.inspection.answer import failed, packed
+from framejury.inspection.looking import Inspector
+from framejury.inspection.names import INSPECT, SHEET, SHOTS, TRACE
+from framejury.inspection.reading import shots, trace
+from framejury.inspection.rehearsal import small_clip
+from framejury.records import Size
+from framejury.schemas import Status
+from framejury.settings import LimitSettings, Settings
+
+
+def serve(setup: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
+    """The handler of requests.
+
+    Args:
+        setup: `settings`, all of them as plain values; `detectors`, whether faces are looked
+            for (`INSPECT`).
+
+    A request has `file`, a descriptor, and `what`:
+
+    * `TRACE`: `reading.trace`;
+    * `SHOTS`: `reading.shots` of `ranks`, `height`, `width`;
+    * `SHEET`: `album.sheet_of` of pictures with these `lengths` and `captions`;
+    * `INSPECT`: `looking.Inspector.inspect`, with its `pictures` and `key`.
+    """
+    settings = settings_from(setup["settings"])
+    cv2.setNumThreads(settings.scoring.threads)
+    inspector = Inspector(settings) if setup["detectors"] else None
+    _load_the_rest(settings, inspector)
+
+    def handle(request: dict[str, Any]) -> bytes:
+        try:
+            return _answer(request, settings, inspector)
+        except MediaError as error:
+            return failed(error.status.value, str(error))
+        except MemoryError:
+            return failed(
+                Status.CRASHED.value, "asks for more memory than limits.memory_bytes leaves"
+            )
+
+    return handle
+
+
+def _answer(request: dict[str, Any], settings: Settings, inspector: Inspector | None) -> bytes:
+    if request["what"] == TRACE:
+        record, arrays = trace(request["file"], settings)
+        return packed(record, {name: array.tobytes() for name, array in arrays.items()})
+    if request["what"] == SHOTS:
+        size = Size(request["height"], request["width"])
+        taken, pixels = shots(request["file"], settings, request["ranks"], size)
+        return packed(taken, {name: array.tobytes() for name, array in pixels.items()})
+    if request["what"] == SHEET:
+        return packed(*sheet_of(request["file"], request["lengths"], request["captions"]))
+    if request["what"] != INSPECT or inspector is None:
+        raise ValueError(f"no request of this process: {request['what']}")
+    return packed(*inspector.inspect(request["file"], request["pictures"], request["key"]))
+
+
+def _load_the_rest(settings: Settings, inspector: Inspector | None) -> None:
+    """What libraries load on first use: after this the process opens no file."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.startswith(("av.datasets", "av.__main__")):
+            importlib.import_module(module.name)
+    for name in ("numpy.random", "numpy.ma"):
+        importlib.import_module(name)
+    free = settings.model_copy(update={"limits": LimitSettings()})  # they are not the clip's
+    with small_clip() as clip:
+        trace(clip, free)
+        shots(clip, free, [0, 2], Size(64, 64))
+        if inspector is not None:
+            inspector.rehearse(clip)

@@ -1,0 +1,203 @@
+"""The pages of `inspect` and `compare`, each one self-contained HTML file without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from markupsafe import Markup
+
+from framejury import __version__
+from framejury.evaluation.style import inline_svg
+from framejury.evaluation.templating import POLICY, data_uri, environment, style_of
+from framejury.evaluation.wording import flat
+from framejury.inspection.agreement import agreement_of
+from framejury.inspection.archive import ArchiveSummary
+from framejury.inspection.charts import Chart
+from framejury.inspection.compare import Comparison
+from framejury.inspection.difference import CHANGED_RATIO, LEAST_LEVELS
+from framejury.inspection.drawing import clock
+from framejury.inspection.records import Inspection
+from framejury.inspection.wording import agreement_rows, answer_of, facts_rows
+from framejury.settings import Settings
+
+TEMPLATES = Path(__file__).parent / "templates"
+_KINDS = {".jpg": "image/jpeg", ".webp": "image/webp"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What every page has.
+
+    Attributes:
+        title: what the page is about, as its file is named.
+        pictures: JPEG and WebP files by name.
+        charts: by their names.
+        made_at: when.
+    """
+
+    title: str
+    pictures: Mapping[str, bytes]
+    charts: Sequence[Chart]
+    made_at: datetime
+
+
+def video_page(parts: Parts, found: Inspection, settings: Settings) -> bytes:
+    """`inspect.html` of one video, with the pictures of `album` and charts of `video_figures`.
+
+    Args:
+        parts: of the page.
+        found: of `looking.Inspector.inspect`.
+        settings: that were used.
+    """
+    notes = []
+    if found.facts.damage:
+        notes.append(f"The file is damaged: {found.facts.damage}")
+    asked = settings.inspect
+    looked = len(found.looks)
+    if looked == asked.frames:
+        notes.append(f"Looked at {looked:,} frames closely, as many as inspect.frames allows.")
+    shown_at = ""
+    if found.shown is not None:
+        look = found.looks[found.shown]
+        shown_at = f", frame {look.frame_index:,} at {clock(look.pts_s)}"
+    steps = f"every {asked.sheet_every:,} frames" if asked.sheet_every else "spread evenly"
+    return _page(
+        "inspect.html",
+        parts,
+        notes=notes,
+        shown_at=shown_at,
+        facts=facts_rows(found.facts),
+        agreement=agreement_rows(agreement_of(found.looks), found.mtcnn_s, found.haar_s),
+        sheet_alt=f"{len(found.sheet_s)} frames of the video, their times beneath",
+        sheet_caption=f"{len(found.sheet_s)} frames, {steps}; their times beneath.",
+        settings=_settings(settings, ("inspect", "detection")),
+        files=_names(parts, "inspect.json"),
+    )
+
+
+def comparison_page(parts: Parts, found: Comparison, notes: Sequence[str]) -> bytes:
+    """`compare.html`, with the pictures and charts of `compare_figures`.
+
+    Args:
+        parts: of the page.
+        found: of `compare.compare_streams`.
+        notes: shown on top.
+    """
+    css = {"unknown": "unknown", "none": "same"}.get(found.modality, "changed")
+    place = found.alignment
+    motion = "hardly any" if place.motion is None else f"{place.motion:.3f}"
+    alignment = [
+        ("by", {"motion": "what moves", "time": "starting together"}.get(place.by, "not at all")),
+        ("offset", f"{place.offset_s:+.3f} s: the original's time less the fake's"),
+        ("motion, correlation", motion),
+        ("pictures, correlation", f"{place.scene:.3f}"),
+        ("together for", f"{place.overlap_s:.2f} s"),
+        ("pairs compared", "0" if found.pairs is None else f"{len(found.pairs.times_s):,}"),
+    ]
+    if found.picture is not None:
+        moved = "yes, by an affine map" if found.picture.moved else "no"
+        alignment.append(("pictures shifted or scaled", moved))
+    if found.sound.offset_s is not None:
+        alignment.append(("offset of the sound", f"{found.sound.offset_s:+.3f} s"))
+    return _page(
+        "compare.html",
+        parts,
+        answer=answer_of(found),
+        css=css,
+        reasons=found.why,
+        notes=notes,
+        alignment=alignment,
+        fake=facts_rows(found.fake),
+        original=facts_rows(found.original),
+        threshold=f"{CHANGED_RATIO:g}",
+        least=f"{LEAST_LEVELS:g}",
+        files=_names(parts, "compare.json"),
+    )
+
+
+def archive_page(
+    parts: Parts,
+    found: ArchiveSummary,
+    sheet: Sequence[str],
+    notes: Sequence[str],
+    settings: Settings,
+) -> bytes:
+    """`inspect.html` of an archive, with `contact_sheet.jpg` and charts of `archive_figures`.
+
+    Args:
+        parts: of the page.
+        found: of `archive.summary_of`.
+        sheet: paths of the videos on the contact sheet, in its order.
+        notes: shown on top.
+        settings: that were used.
+    """
+    return _page(
+        "archive.html",
+        parts,
+        found=found,
+        sheet=sheet,
+        notes=notes,
+        agreement=agreement_rows(found.agreement, found.mtcnn_s, found.haar_s),
+        settings=_settings(settings, ("index", "sampling", "inspect", "detection")),
+        files=_names(parts, "inspect.json", "videos.parquet"),
+    )
+
+
+def _page(template: str, parts: Parts, **more: Any) -> bytes:
+    pictures = {
+        name: data_uri(content, _KINDS[Path(name).suffix])
+        for name, content in parts.pictures.items()
+    }
+    page = _environment().get_template(template)
+    text = page.render(
+        title=parts.title,
+        policy=POLICY,
+        style=_style(),
+        made=f"framejury {__version__}, {parts.made_at:%Y-%m-%d %H:%M %Z}",
+        pictures=pictures,
+        charts={chart.name: _drawn(chart) for chart in parts.charts},
+        **more,
+    )
+    return text.encode("utf-8", errors="backslashreplace")
+
+
+@cache
+def _environment() -> Environment:
+    environments = environment()
+    # Our templates first; what both have is the report's.
+    loaders = [FileSystemLoader(TEMPLATES)]
+    if environments.loader is not None:
+        loaders.append(environments.loader)  # type: ignore[arg-type]
+    environments.loader = ChoiceLoader(loaders)
+    environments.filters["count"] = lambda value: f"{value:,}"
+    return environments
+
+
+@cache
+def _style() -> Markup:
+    return style_of() + Markup((TEMPLATES / "inspection.css").read_text(encoding="utf-8"))
+
+
+def _drawn(chart: Chart) -> dict[str, Any]:
+    if chart.empty:
+        return {"label": chart.label, "markup": Markup("<p>{}</p>").format(chart.label)}
+    return {
+        "label": chart.label,
+        "markup": Markup(inline_svg(chart.svg, f"chart-{chart.name}", chart.label)),
+    }
+
+
+def _settings(settings: Settings, sections: Sequence[str]) -> list[tuple[str, str]]:
+    chosen = settings.model_dump(mode="json", include=set(sections))
+    return [(str(key), str(value)) for key, value in flat(chosen)]
+
+
+def _names(parts: Parts, *more: str) -> list[str]:
+    drawn = [f"{one.name}.png and .svg" for one in parts.charts]
+    return [*parts.pictures, *drawn, *more]

@@ -1,0 +1,105 @@
+"""What is read of a video to compare it with another. Runs in the decoding process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from framejury.inspection.names import PIXELS, SOUND, THUMBNAILS, TRACE_SIZE
+from framejury.inspection.records import MOST_FRAMES, Facts, Shots, Trace
+from framejury.inspection.sound import read_sound, sound_facts
+from framejury.media.decode import VideoFile
+from framejury.media.probe import open_container, picture_stream
+from framejury.media.signatures import VideoSource
+from framejury.records import Image, Size
+from framejury.settings import Settings
+
+
+def facts_of(video: VideoFile, shown: Size, source: VideoSource, settings: Settings) -> Facts:
+    """A video's facts.
+
+    Args:
+        video: open.
+        shown: size of a frame, after rotation.
+        source: the file once more, for what `VideoFile` does not tell.
+        settings: the limits.
+
+    Raises:
+        MediaError: it cannot be opened any more.
+    """
+    with open_container(source, settings.limits) as container:
+        stream = picture_stream(container)
+        pixel_format = stream.codec_context.pix_fmt or "unknown"
+        sound = sound_facts(container)
+        size_bytes = container.size
+    return Facts(
+        container=video.facts.container,
+        codec=video.facts.codec,
+        pixel_format=pixel_format,
+        width_px=shown.width,
+        height_px=shown.height,
+        duration_s=video.facts.duration_s,
+        frames=len(video.facts.times_s),
+        key_frames=video.key_frames,
+        bytes=max(size_bytes, 0),
+        sound=sound,
+        damage=video.damage,
+    )
+
+
+def trace(source: VideoSource, settings: Settings) -> tuple[Trace, dict[str, Any]]:
+    """Every frame of the first `inspect.compare_s` seconds, small and grey, and the sound.
+
+    Returns:
+        the record; `thumbnails` uint8 (n, 36, 64), `sound` int16 (m,) at `sound.RATE_HZ`.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    seconds = settings.inspect.compare_s
+    track = read_sound(source, settings.limits, seconds)
+    with VideoFile(source, settings.limits, settings.scoring.threads) as video:
+        count = int(np.searchsorted(video.facts.times_s, seconds, side="left"))
+        ranks = np.arange(min(max(count, 1), MOST_FRAMES), dtype=np.int64)
+        times_s, thumbnails, shown = [], [], Size(1, 1)
+        for frame in video.frames(ranks):
+            shown = frame.picture.size
+            times_s.append(frame.pts_s)
+            thumbnails.append(_grey(frame.picture.reduced(TRACE_SIZE)))
+        facts = facts_of(video, shown, source, settings)
+        start_s = None if track is None else track.start_s - video.start_s
+    record = Trace(facts=facts, times_s=tuple(times_s), sound_start_s=start_s)
+    samples = np.zeros(0, np.int16) if track is None else track.samples
+    return record, {THUMBNAILS: np.stack(thumbnails), SOUND: samples}
+
+
+def shots(
+    source: VideoSource, settings: Settings, ranks: list[int], size: Size
+) -> tuple[Shots, dict[str, Any]]:
+    """Chosen frames, each reduced to one size.
+
+    Args:
+        source, settings: as in `trace`.
+        ranks: of the frames, increasing.
+        size: of the pictures asked for.
+
+    Returns:
+        the record; `pixels` uint8 (k, height, width, 3) RGB.
+
+    Raises:
+        MediaError: the video cannot be read.
+    """
+    pictures: list[Image] = []
+    indices = []
+    with VideoFile(source, settings.limits, settings.scoring.threads) as video:
+        for frame in video.frames(np.asarray(ranks, np.int64)):
+            indices.append(frame.frame_index)
+            pictures.append(frame.picture.reduced(size))
+    record = Shots(frame_indices=tuple(indices), height_px=size.height, width_px=size.width)
+    return record, {PIXELS: np.stack(pictures)}
+
+
+def _grey(image: Image) -> Any:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

@@ -1,0 +1,156 @@
+"""What the decoding process says of a video that is inspected.
+
+Models that check themselves: a hostile file may have taken that process over, so nothing but
+finite numbers, printable words and lists of bounded length gets through.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from framejury.records import Box
+
+MOST_FRAMES = 10_000
+"""Of one video, in one answer."""
+MOST_FACES = 8
+"""Of one frame and detector; the largest."""
+
+
+def _shown(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("not printable")
+    return text
+
+
+Word = Annotated[str, Field(max_length=100), AfterValidator(_shown)]
+Words = Annotated[str, Field(max_length=2000), AfterValidator(_shown)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Positive = Annotated[int, Field(ge=1, le=2**31)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Model(BaseModel):
+    """Frozen, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Sound(Model):
+    """The first sound stream, from its header."""
+
+    codec: Word
+    rate_hz: Count
+    channels: Count
+    streams: Positive = Field(description="sound streams in the file")
+
+
+class Facts(Model):
+    """A video from its headers and packets; sizes as shown, after rotation."""
+
+    container: Word
+    codec: Word
+    pixel_format: Word
+    width_px: Positive
+    height_px: Positive
+    duration_s: Seconds
+    frames: Positive
+    key_frames: Count
+    bytes: Count
+    sound: Sound | None
+    damage: Words | None
+
+    @property
+    def frames_per_s(self) -> float:
+        """On average; 0 where the video has no length."""
+        return self.frames / self.duration_s if self.duration_s else 0.0
+
+
+class Face(Model):
+    """A face as one detector found it.
+
+    Attributes:
+        x, y, width, height: its box, pixels of the frame as shown.
+        confidence: 0 to 1; always 1 for Haar.
+        person: who it is, of this video; None for Haar.
+        ssim: of the place where the same person's face was in the frame before that was looked
+            at, between both frames, -1 to 1; None where it was not there.
+    """
+
+    x: float
+    y: float
+    width: float = Field(ge=0)
+    height: float = Field(ge=0)
+    confidence: float = Field(ge=0, le=1)
+    person: Count | None = None
+    ssim: float | None = Field(None, ge=-1, le=1)
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, self.width, self.height)
+
+
+Faces = Annotated[tuple[Face, ...], Field(max_length=MOST_FACES)]
+
+
+class Look(Model):
+    """One frame that was looked at closely.
+
+    Attributes:
+        frame_index: rank in presentation order.
+        pts_s: from the first frame.
+        ssim: of the whole frame to the one before that was looked at, -1 to 1.
+        mtcnn, haar: faces, left to right.
+    """
+
+    frame_index: Count
+    pts_s: Seconds
+    ssim: float | None = Field(None, ge=-1, le=1)
+    mtcnn: Faces
+    haar: Faces
+
+
+class Inspection(Model):
+    """One video, inspected.
+
+    Attributes:
+        looks: in order of time.
+        shown: which of them the pictures show; None when nothing was looked at.
+        sheet_s: times of the pictures on the contact sheet.
+        mtcnn_s, haar_s: seconds both detectors took for all of `looks`.
+    """
+
+    facts: Facts
+    looks: tuple[Look, ...] = Field(max_length=MOST_FRAMES)
+    shown: Count | None
+    sheet_s: tuple[Seconds, ...] = Field(max_length=MOST_FRAMES)
+    mtcnn_s: Seconds
+    haar_s: Seconds
+
+
+class Trace(Model):
+    """What `compare` aligns two videos by; the arrays travel beside it.
+
+    Attributes:
+        times_s: of its frames from the first one, as far as was looked.
+        sound_start_s: when the sound begins, from the first frame; None without sound.
+    """
+
+    facts: Facts
+    times_s: tuple[Seconds, ...] = Field(min_length=1, max_length=MOST_FRAMES)
+    sound_start_s: float | None
+
+
+class Shots(Model):
+    """Full pictures of chosen frames; the pixels travel beside it."""
+
+    frame_indices: tuple[Count, ...] = Field(max_length=MOST_FRAMES)
+    height_px: Positive
+    width_px: Positive
+
+
+class Sheet(Model):
+    """A contact sheet that was made; it travels beside this."""
+
+    pictures: Count

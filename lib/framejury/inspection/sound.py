@@ -1,0 +1,163 @@
+"""The sound of a video as one row of samples. Runs in the decoding process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+from av.filter import Graph
+
+from framejury.inspection.records import Sound
+from framejury.media.probe import open_container
+from framejury.media.signatures import VideoSource
+from framejury.settings import LimitSettings
+
+RATE_HZ = 16_000
+"""Speech has little above half of it."""
+
+Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """Decoded sound.
+
+    Attributes:
+        samples: int16 (n,), all channels mixed, at `RATE_HZ`.
+        start_s: when it begins, on the clock of the file.
+    """
+
+    samples: Samples
+    start_s: float
+
+
+def sound_facts(container: Any) -> Sound | None:
+    """The first sound stream of an open container; None when there is none to decode."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if not streams:
+        return None
+    context = streams[0].codec_context
+    return Sound(
+        codec=context.name,
+        rate_hz=context.sample_rate or 0,
+        channels=context.channels or 0,
+        streams=len(streams),
+    )
+
+
+def read_sound(source: VideoSource, limits: LimitSettings, seconds: float) -> Track | None:
+    """The first `seconds` of the first sound stream.
+
+    What cannot be decoded is left out; gaps in time are filled with silence.
+
+    Returns:
+        None when there is no sound, or none of it decodes.
+
+    Raises:
+        MediaError: the file cannot be opened.
+    """
+    with open_container(source, limits) as container:
+        streams = [one for one in container.streams.audio if one.codec_context is not None]
+        if not streams:
+            return None
+        stream = streams[0]
+        stream.codec_context.thread_count = 1
+        mixer = _Mixer(round(seconds * RATE_HZ))
+        try:
+            for packet in container.demux(stream):
+                try:
+                    for frame in packet.decode():
+                        mixer.add(frame)
+                except av.error.FFmpegError:
+                    continue  # a damaged packet; the next may be sound
+                if mixer.is_full:
+                    break
+            mixer.finish()
+        except (av.error.FFmpegError, ValueError):
+            pass  # damaged from here on: what was decoded before counts
+        return mixer.track()
+
+
+class _Mixer:
+    """Frames of any layout and rate to one row of samples, at most `most` of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._graph: Graph | None = None
+        self._form: tuple[Any, ...] = ()
+        self._parts: list[Samples] = []
+        self._count = 0
+        self._start_s: float | None = None
+
+    @property
+    def is_full(self) -> bool:
+        return self._count >= self._most
+
+    def add(self, frame: Any) -> None:
+        form = (frame.sample_rate, frame.format.name, frame.layout.name)
+        if self._graph is None or form != self._form:
+            self.finish()
+            self._graph, self._form = _resampler(frame), form
+        if frame.pts is not None and frame.time_base is not None:
+            at_s = float(frame.pts * frame.time_base)
+            if self._start_s is None:
+                self._start_s = at_s
+            self._fill_to(round((at_s - self._start_s) * RATE_HZ))
+        self._graph.push(frame)
+        self._take()
+
+    def finish(self) -> None:
+        if self._graph is not None:
+            self._graph.push(None)
+            self._take()
+            self._graph = None
+
+    def track(self) -> Track | None:
+        if not self._parts:
+            return None
+        samples = np.concatenate(self._parts)[: self._most]
+        return Track(samples, self._start_s or 0.0)
+
+    def _fill_to(self, at: int) -> None:
+        """Silence where the file has a gap of more than a tenth of a second."""
+        missing = min(at, self._most) - self._count
+        if missing > RATE_HZ // 10:
+            self._parts.append(np.zeros(missing, np.int16))
+            self._count += missing
+
+    def _take(self) -> None:
+        assert self._graph is not None
+        while True:
+            try:
+                mixed = self._graph.pull()
+            except (av.error.EOFError, av.error.BlockingIOError):
+                return
+            part = np.asarray(mixed.to_ndarray(), np.int16).reshape(-1)
+            if self._count < self._most:
+                self._parts.append(part)
+                self._count += len(part)
+
+
+def _resampler(frame: Any) -> Graph:
+    """libav's own; not `AudioResampler`, whose graph starts a thread for each core."""
+    graph = Graph()
+    graph.threads = 1
+    source = graph.add(
+        "abuffer",
+        sample_rate=str(frame.sample_rate),
+        sample_fmt=frame.format.name,
+        channel_layout=frame.layout.name,
+        time_base=f"1/{frame.sample_rate}",
+    )
+    target = graph.add(
+        "aformat", sample_rates=str(RATE_HZ), sample_fmts="s16", channel_layouts="mono"
+    )
+    sink = graph.add("abuffersink")
+    source.link_to(target)
+    target.link_to(sink)
+    graph.configure()
+    return graph

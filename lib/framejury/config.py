@@ -97,7 +97,7 @@ def setting_fields() -> dict[str, dict[str, Any]]:
 def default_yaml() -> str:
     """The text of `conf/default.yaml`: every setting, its sentence and its range."""
     lines = [
-        "# Every setting of framejury with its default, as declared in lib/framejury/settings.py",
+        "# Every setting of framejury with its default, as declared in lib/framejury/settings/",
         "# (`make docs` prints this file). Laid over it, last wins: --preset NAME (conf/presets),",
         "# --config FILE, --set section.name=value.",
     ]

@@ -7,7 +7,6 @@ answers is checked before it is believed: a file may have taken it over.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,32 +18,16 @@ import pyarrow as pa
 from framejury.answers import DistrustError, Survey, checked, survey_of
 from framejury.config import settings_from
 from framejury.errors import MediaError
+from framejury.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
 from framejury.media.fetch import KnownContent, LocalCopy, local_copy
 from framejury.media.jail import Jail
-from framejury.media.sandbox import (
-    Sandbox,
-    SandboxCpuTimeError,
-    SandboxCrashError,
-    SandboxHandlerError,
-    SandboxTimeoutError,
-)
+from framejury.media.sandbox import Sandbox
 from framejury.rows import ROWS, ExaminePlan, VideoJob, extraction_row
 from framejury.schemas import Status
 from framejury.segments import staged
 
 _CHILD = "framejury.examine:serve"
-_CHILD_FAILED = (
-    SandboxTimeoutError,
-    SandboxCpuTimeError,
-    SandboxCrashError,
-    SandboxHandlerError,
-)
 _LEAST_S = 1e-3
-_LONGEST_BRIEF = 500
-_NO_MEMORY = re.compile(
-    # Python and PyAV; OpenCV; C++, in ONNX Runtime too; its arena
-    "MemoryError|Insufficient memory|bad_alloc|Failed to allocate memory"
-)
 
 
 class Examiner:
@@ -100,7 +83,7 @@ class Examiner:
                     return None  # it changed after it was listed
                 answer = self._ask(job, copy, {"survey": True})
             return survey_of(answer, copy.content_id)
-        except (MediaError, DistrustError, *_CHILD_FAILED):
+        except (MediaError, DistrustError, *CHILD_FAILED):
             return None
 
     def examine(self, job: VideoJob) -> pa.RecordBatch:
@@ -126,8 +109,10 @@ class Examiner:
         except DistrustError as error:
             self._sandbox.close()
             status, message = Status.CRASHED, f"the decoding process gave no sound answer: {error}"
-        except _CHILD_FAILED as error:
-            status, message = self._end_of(error)
+        except CHILD_FAILED as error:
+            status, message = end_of(error, self._settings)
+            if is_for_memory(error):
+                self._sandbox.close()
         row |= {
             "bytes": job.size_bytes,
             "content_id": None,
@@ -148,29 +133,9 @@ class Examiner:
 
     def _ask(self, job: VideoJob, copy: LocalCopy, more: Mapping[str, Any] | None = None) -> bytes:
         """The child's answer, within what fetching has left of the time."""
-        limits = self._settings.limits
-        cpu_s = limits.cpu_s or limits.timeout_s * self._settings.scoring.threads
         request = _request(job, copy) | dict(more or {})
+        cpu_s = cpu_limit_s(self._settings)
         return self._sandbox.call(request, self._left_s, cpu_s=cpu_s, file=copy.file)
-
-    def _end_of(self, error: Exception) -> tuple[Status, str]:
-        """What becomes of a video whose child failed."""
-        limits = self._settings.limits
-        if isinstance(error, SandboxTimeoutError):
-            return Status.TIMEOUT, f"longer than limits.timeout_s = {limits.timeout_s:g} seconds"
-        if isinstance(error, SandboxCpuTimeError):
-            cpu_s = limits.cpu_s or limits.timeout_s * self._settings.scoring.threads
-            name = "limits.timeout_s, of each thread," if limits.cpu_s is None else "limits.cpu_s"
-            return Status.TIMEOUT, f"more CPU time than {name} = {cpu_s:g} seconds"
-        if isinstance(error, SandboxHandlerError | SandboxCrashError) and _NO_MEMORY.search(
-            str(error)
-        ):
-            self._sandbox.close()  # who knows what it holds on to
-            return Status.CRASHED, f"more memory than limits.memory_bytes leaves: {_brief(error)}"
-        if isinstance(error, SandboxHandlerError):
-            # No library names all the ways it fails on a hostile file; one must not end a run.
-            return Status.CRASHED, "the decoding process failed: " + _brief(error)
-        return Status.CRASHED, str(error)
 
     def close(self) -> None:
         """End the child process."""
@@ -196,11 +161,3 @@ def _request(job: VideoJob, copy: LocalCopy) -> dict[str, Any]:
         "content_id": copy.content_id,
         "segment": None if job.segment is None else asdict(job.segment),
     }
-
-
-def _brief(error: Exception) -> str:
-    """What was raised and where, of a traceback; else what it says."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    places = [line for line in lines if line.startswith("File ")]
-    said = "; ".join([*lines[-1:], *places[-1:]])
-    return "".join(letter if letter.isprintable() else "?" for letter in said[:_LONGEST_BRIEF])

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from framejury.answers import DistrustError
 from framejury.errors import MediaError
+from framejury.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
 from framejury.inspection.answer import unpacked
 from framejury.inspection.names import (
     CONTACT_SHEET,
@@ -36,19 +37,12 @@ from framejury.inspection.records import Facts, Inspection, Sheet, Shots, Trace
 from framejury.media.fetch import LocalCopy, local_copy
 from framejury.media.jail import Jail
 from framejury.media.sample import Indices, Times
-from framejury.media.sandbox import (
-    Sandbox,
-    SandboxCpuTimeError,
-    SandboxCrashError,
-    SandboxHandlerError,
-    SandboxTimeoutError,
-)
+from framejury.media.sandbox import Sandbox
 from framejury.records import Size
 from framejury.schemas import Status
 from framejury.settings import Settings
 
 _CHILD = "framejury.inspection.child:serve"
-_LONGEST = 500
 _LEAST_S = 1e-3
 
 Images = npt.NDArray[np.uint8]
@@ -162,7 +156,7 @@ class Asker:
     ) -> tuple[Record, dict[str, bytes]]:
         limits = self._settings.limits
         timeout_s = limits.timeout_s if left_s is None else left_s
-        cpu_s = limits.cpu_s or limits.timeout_s * self._settings.scoring.threads
+        cpu_s = cpu_limit_s(self._settings)
         try:
             answer = self._sandbox.call(request, timeout_s, cpu_s=cpu_s, file=file)
             record, files = unpacked(answer, kind, names)
@@ -175,17 +169,10 @@ class Asker:
             raise MediaError(
                 Status.CRASHED, f"the decoding process gave no sound answer: {error}"
             ) from None
-        except SandboxTimeoutError:
-            raise MediaError(
-                Status.TIMEOUT, f"longer than limits.timeout_s = {limits.timeout_s:g} seconds"
-            ) from None
-        except SandboxCpuTimeError:
-            raise MediaError(
-                Status.TIMEOUT, f"more CPU time than limits allow: {cpu_s:g} seconds"
-            ) from None
-        except (SandboxCrashError, SandboxHandlerError) as error:
-            self._sandbox.close()
-            raise MediaError(Status.CRASHED, _brief(error)) from None
+        except CHILD_FAILED as error:
+            if is_for_memory(error):
+                self._sandbox.close()
+            raise MediaError(*end_of(error, self._settings)) from None
         wanted = names if kind in (Trace, Shots) else ()
         missing = [name for name in wanted if name not in files]
         if missing:
@@ -227,11 +214,3 @@ class ReadStream:
 
     def frames(self, ranks: Indices, size: Size) -> tuple[Indices, Images]:
         return self._asker.shots(self._copy, ranks, size)
-
-
-def _brief(error: Exception) -> str:
-    """The last line of a traceback, or what ended the process."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[-1] if lines else type(error).__name__
-    words = "".join(letter if letter.isprintable() else "?" for letter in said[:_LONGEST])
-    return f"the decoding process failed: {words}"

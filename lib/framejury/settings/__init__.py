@@ -1,0 +1,77 @@
+"""Every setting: its type, range, default and sentence. Frozen; unknown keys are refused.
+
+`framejury.config` reads presets and files into these; `conf/default.yaml` is printed from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import Field
+
+from framejury.settings.judging import (
+    EvidenceSettings,
+    InspectSettings,
+    ReducerName,
+    ReportSettings,
+    ScoringSettings,
+    VerdictSettings,
+)
+from framejury.settings.learning import SplitSettings, TrainingSettings
+from framejury.settings.media import (
+    VIDEO_EXTENSIONS,
+    CropSettings,
+    DetectionSettings,
+    IndexSettings,
+    LimitSettings,
+    SamplingSettings,
+)
+from framejury.settings.running import RunSettings, SparkSettings
+from framejury.settings.section import Section
+
+__all__ = [
+    "VIDEO_EXTENSIONS",
+    "CropSettings",
+    "DetectionSettings",
+    "EvidenceSettings",
+    "IndexSettings",
+    "InspectSettings",
+    "LimitSettings",
+    "ReducerName",
+    "ReportSettings",
+    "RunSettings",
+    "SamplingSettings",
+    "ScoringSettings",
+    "Section",
+    "Settings",
+    "SparkSettings",
+    "SplitSettings",
+    "TrainingSettings",
+    "VerdictSettings",
+]
+
+
+class Settings(Section):
+    """All settings of one run."""
+
+    index: IndexSettings = Field(default_factory=IndexSettings)
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings)
+    detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    crops: CropSettings = Field(default_factory=CropSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    split: SplitSettings = Field(default_factory=SplitSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    scoring: ScoringSettings = Field(default_factory=ScoringSettings)
+    verdict: VerdictSettings = Field(default_factory=VerdictSettings)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    inspect: InspectSettings = Field(default_factory=InspectSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
+    spark: SparkSettings = Field(default_factory=SparkSettings)
+
+    def digest(self, *sections: str) -> str:
+        """Short stable id of the named sections (all when none is named), 12 hex digits."""
+        chosen = self.model_dump(mode="json", include=set(sections) or None)
+        text = json.dumps(chosen, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -33,32 +33,16 @@ from framejury.rows import settings_id
 from framejury.rule import rule_in_use
 from framejury.tables.ending import add_metrics_file, told
 from framejury.tables.index import check_archive, check_same_archive, index_archive
-from framejury.tables.night import Night, judge, merge_small_files, report
+from framejury.tables.night import SECTIONS, Night, judge, merge_small_files, report
 from framejury.tables.night_plan import NightPlan, make_plan
 from framejury.tables.plan import PlanRules, plan_night
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
 from framejury.when import moment, now
 
-_SECTIONS = [
-    *(
-        "index",
-        "sampling",
-        "detection",
-        "crops",
-        "limits",
-        "scoring",
-        "verdict",
-        "evidence",
-        "report",
-        "run",
-        "spark",
-    )
-]
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("nightly", __doc__, _SECTIONS)
+    parser = make_parser("nightly", __doc__, ["index", *SECTIONS])
     add_archive(parser)
     add_warehouse(parser)
     add_bundle(parser)

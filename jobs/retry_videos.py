@@ -26,30 +26,18 @@ from framejury.model.bundle import framed_for, load_bundle
 from framejury.rule import rule_in_use
 from framejury.schemas import VERDICT_STATUSES, Status
 from framejury.tables.ending import add_metrics_file, told
-from framejury.tables.night import Night, judge, report
+from framejury.tables.night import SECTIONS, Night, judge, report
 from framejury.tables.night_plan import make_plan
 from framejury.tables.plan import plan_selected
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
 from framejury.when import now
 
-_SECTIONS = [
-    "sampling",
-    "detection",
-    "crops",
-    "limits",
-    "scoring",
-    "verdict",
-    "evidence",
-    "report",
-    "run",
-    "spark",
-]
 _STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("retry", __doc__, _SECTIONS)
+    parser = make_parser("retry", __doc__, SECTIONS)
     add_warehouse(parser)
     add_bundle(parser)
     parser.add_argument(

@@ -37,6 +37,12 @@ from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
 from framejury.when import now
 
+SECTIONS = (
+    *("sampling", "detection", "crops", "limits", "scoring"),
+    *("verdict", "evidence", "report", "run", "spark"),
+)
+"""Sections of the settings that a night goes by."""
+
 
 @dataclass
 class Night:

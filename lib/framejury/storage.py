@@ -143,6 +143,24 @@ def write_json(place: Location, content: Mapping[str, Any]) -> None:
         stream.write(_as_json(content))
 
 
+def write_whole(place: Location, content: bytes) -> None:
+    """Write a file that nobody sees before it is complete; what was there is replaced.
+
+    An object store does so by itself; elsewhere a draft is renamed.
+    """
+    filesystem = place.filesystem
+    if not is_local(place.uri) and _scheme(place.uri) in _OBJECT_STORES:
+        with filesystem.open_output_stream(place.path) as stream:
+            stream.write(content)
+        return
+    parent, _, name = place.path.rpartition("/")
+    filesystem.create_dir(parent, recursive=True)
+    draft = f"{parent}/.{name}.{secrets.token_hex(4)}"
+    with filesystem.open_output_stream(draft) as stream:
+        stream.write(content)
+    filesystem.move(draft, place.path)
+
+
 def create_json(place: Location, content: Mapping[str, Any]) -> None:
     """Create a file with all of its content, or fail when the name is taken. Atomic.
 

@@ -19,7 +19,7 @@ from pyarrow import fs
 from framejury.errors import CommitError, LockError, UsageError, WarehouseError
 from framejury.lock import read_lock
 from framejury.schemas import TABLES
-from framejury.storage import Location, create_json, locate, read_json, write_json
+from framejury.storage import Location, create_json, locate, read_json, write_json, write_whole
 from framejury.warehouse import Warehouse
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -91,6 +91,29 @@ def test_created_once(place: Location) -> None:
     assert names == ["00000001.json"]  # no draft is left
     write_json(record, {"by": "a", "number": 2})
     assert read_json(record) == {"by": "a", "number": 2}
+
+
+def test_a_page_is_written_as_a_whole(place: Location) -> None:
+    page = place.child("new folder", "page.html")
+    for content in (b"first", b"second" * 1000):
+        write_whole(page, content)
+        with page.filesystem.open_input_stream(page.path) as stream:
+            assert stream.read() == content
+    folder = fs.FileSelector(place.child("new folder").path)
+    assert [i.base_name for i in place.filesystem.get_file_info(folder)] == ["page.html"]
+
+
+def test_a_page_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
+    class FullDisk(LikeHdfs):
+        def move(self, src: str, dest: str) -> None:
+            raise OSError("no space left on device")
+
+    page = Location(
+        FullDisk(), str(tmp_path / "page.html"), f"hdfs://name:8020{tmp_path}/page.html"
+    )
+    with pytest.raises(OSError, match="no space"):
+        write_whole(page, b"all of it")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_of_many_writers_one_wins(place: Location) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation.evidence_choice import evidence_order
+from framejury.evaluation.evidence_choice import evidence_order, whose_faces
 from framejury.evidence import evidence_of
 from framejury.records import Box
 from framejury.schemas import PictureKind
@@ -56,6 +56,25 @@ def test_what_was_judged_now_comes_before_what_was_known() -> None:
 
 def test_no_video_no_page() -> None:
     assert evidence_order(table(), {"x"}).num_rows == 0
+    assert len(whose_faces(table(), 5)) == 0
+
+
+def test_whose_faces_are_shown() -> None:
+    rows = table(
+        {"path": "a", "label": None, "verdict": "fake", "p_fake": 0.99},
+        {"path": "b", "label": "FAKE", "verdict": "fake", "p_fake": 0.98},
+        {"path": "c", "label": None, "verdict": "fake", "p_fake": 0.97},
+        {"path": "missed", "label": "FAKE", "verdict": "real", "p_fake": 0.2},
+        {"path": "missed too", "label": "FAKE", "verdict": "real", "p_fake": 0.1},
+    )
+    paths = dict(zip(rows["video_id"].to_pylist(), rows["path"].to_pylist(), strict=True))
+
+    def shown(count: int) -> list[str]:
+        return [paths[one] for one in whose_faces(rows, count).to_pylist()]
+
+    assert shown(1) == ["a", "missed"]
+    assert shown(2) == ["a", "b", "missed", "missed too"]
+    assert sorted(shown(99)) == sorted(paths.values())
 
 
 SCORE = {"frame_index": 5, "pts_s": 0.2, "face_index": 0, "person": 0, "p_fake": 0.5}

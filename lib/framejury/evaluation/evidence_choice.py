@@ -33,3 +33,16 @@ def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa
     keys = [(name, "descending") for name in ("wrong", "now")]
     order = ranked.sort_by([*keys, ("place", "ascending")])["video_id"].combine_chunks()
     return verdicts.take(pc.index_in(order, verdicts["video_id"].combine_chunks()))
+
+
+def whose_faces(verdicts: pa.Table, rows: int) -> pa.Array:
+    """Ids of the videos whose faces a report shows: wrong verdicts, and those of its first page.
+
+    Args:
+        verdicts: columns `rows.REPORT_COLUMNS`.
+        rows: of the first page; of wrong verdicts as many at most.
+    """
+    table = predictions_table(verdicts)
+    wrong = table.filter(pc.fill_null(pc.invert(table["correct"]), False))
+    ids = [part["video_id"].slice(0, rows).combine_chunks() for part in (table, wrong)]
+    return pa.concat_arrays(ids).unique()

@@ -28,7 +28,7 @@ from framejury.errors import FramejuryError
 from framejury.evidence import Evidence, evidence_of
 from framejury.progress import progress
 from framejury.schemas import EXTRACTIONS
-from framejury.storage import Location
+from framejury.storage import Location, write_whole
 from framejury.tables.store import Store
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def write_pages(
             made = mapped(evidence_html, some, [about] * len(some))
             for evidence, page in zip(some, made, strict=True):
                 row = evidence.verdict
-                _write(page_place(root, row["run_id"], row["video_id"]), page)
+                place = page_place(root, row["run_id"], row["video_id"])
+                # A page that is there is taken for whole.
+                write_whole(place, page.encode("utf-8", errors="backslashreplace"))
                 done += 1
 
 
@@ -121,16 +123,6 @@ def gathered(store: Store, verdicts: DataFrame, chosen: pa.Table) -> Iterator[li
             )
             for row in rows
         ]
-
-
-def _write(place: Location, page: str) -> None:
-    """All of it or nothing: a page that is there is taken for whole."""
-    parent, _, name = place.path.rpartition("/")
-    place.filesystem.create_dir(parent, recursive=True)
-    draft = f"{parent}/.{name}.part"
-    with place.filesystem.open_output_stream(draft) as stream:
-        stream.write(page.encode("utf-8", errors="backslashreplace"))
-    place.filesystem.move(draft, place.path)
 
 
 def _by_video(rows: DataFrame) -> dict[str, list[dict[str, Any]]]:

@@ -13,11 +13,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.commits import Commit
-from framejury.config import settings_from
 from framejury.evaluation.inputs import BundleInfo, Context, RunInfo, RunReport
 from framejury.facts import training_history
 from framejury.rule import Rule, rule_of_facts
-from framejury.settings import ReportSettings
+from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
 from framejury.tables.context import context_of, night_commits, shown_faces
 from framejury.tables.evidence import page_link, write_pages, written_pages
@@ -128,7 +127,7 @@ class Publisher:
 
     def _with_evidence(self, verdicts: DataFrame, report: RunReport) -> Context:
         """The context with links to evidence pages, those made now among them, and with faces."""
-        from framejury.evaluation.evidence_choice import evidence_order
+        from framejury.evaluation.evidence_choice import evidence_order, whose_faces
 
         order = evidence_order(report.verdicts, report.context.judged_now)
         there = written_pages(self._root, order)
@@ -142,10 +141,10 @@ class Publisher:
         prefix = "../../" if self.folder is None else ""
         links = {
             row["video_id"]: prefix + page_link(row["run_id"], row["video_id"])
-            for row in order.to_pylist()
+            for row in order.select(["video_id", "run_id"]).to_pylist()
             if row["video_id"] in there
         }
-        ids = order["video_id"].slice(0, self.settings.rows).combine_chunks()
+        ids = whose_faces(report.verdicts, self.settings.rows)
         faces = shown_faces(self.store.pictures_behind(verdicts), ids)
         return replace(report.context, evidence=links, faces=faces)
 
@@ -159,7 +158,7 @@ class Publisher:
             bundle=run.bundle,
             model_id=run.model_id,
             rule=self._rule(),
-            settings=settings_from(self._judged.settings).verdict,
+            settings=VerdictSettings.model_validate(self._judged.settings["verdict"]),
             report=f"../../{place}report.html",
         )
 

@@ -22,8 +22,6 @@ from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.labelled import LabelledVideo
 from framejury.model.manifest import Bundle, Figure
-from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.rule import Reducer, Rule, rule_in_use
 from framejury.schemas import VERDICTS, Label, Side, Status
@@ -34,18 +32,19 @@ _VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "log_loss")
 _KNOWN = ("path", "uri", "layout", "label", "method", "group")
 
 
-def judge_labelled(
-    scorer: Scorer,
-    source: FaceSource,
+def judge_scored(
+    scored: pa.Table,
+    bundle: Bundle,
     videos: Sequence[LabelledVideo],
     settings: VerdictSettings,
+    *,
     run_id: str,
 ) -> tuple[pa.Table, pa.Table]:
     """Verdicts on labelled videos, and the histogram of their face scores.
 
     Args:
-        scorer: of the bundle to measure.
-        source: their faces.
+        scored: as `model.scoring.score_faces` gives it, or some of its rows.
+        bundle: whose rule judges; the network is not asked again.
         videos: every one of them gets a row, faces or not.
         settings: least faces and interval; reducer and threshold where they are not to be the
             bundle's (`rule_in_use`).
@@ -57,23 +56,6 @@ def judge_labelled(
 
     Raises:
         ConfigError: the settings ask for a reducer that the bundle does not carry.
-    """
-    return judge_scored(score_faces(scorer, source), scorer.bundle, videos, settings, run_id=run_id)
-
-
-def judge_scored(
-    scored: pa.Table,
-    bundle: Bundle,
-    videos: Sequence[LabelledVideo],
-    settings: VerdictSettings,
-    *,
-    run_id: str,
-) -> tuple[pa.Table, pa.Table]:
-    """As `judge_labelled`, of faces that were scored already.
-
-    Args:
-        scored: as `model.scoring.score_faces` gives it, or some of its rows.
-        bundle: whose rule judges; the network is not asked again.
     """
     rule = rule_in_use(bundle.rule, settings)
     faces = _by_video(scored)
@@ -165,7 +147,7 @@ def figures_for_card(
     """Figures of one side for `bundle.json` and the model card; undefined ones are left out.
 
     Args:
-        verdicts, face_counts: of `judge_labelled`.
+        verdicts, face_counts: of `judge_scored`.
         face_threshold: a face from here on is called fake (`verdict.face_threshold` of the rule,
             for faces are not calibrated); the videos' threshold when None.
     """

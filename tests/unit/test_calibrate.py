@@ -14,7 +14,7 @@ from framejury.cli import main
 from framejury.commits import KEEPS_CROPS
 from framejury.faces.crop import encode_crop
 from framejury.labelled import labelled_videos, only_side, training_source
-from framejury.measure import judge_labelled, on_side
+from framejury.measure import judge_scored, on_side
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
@@ -116,7 +116,8 @@ def _check_verdicts(fitted: Bundle, warehouses: list[Warehouse]) -> None:
     source = only_side(whole, Side.VAL)
     videos = on_side(labelled_videos(*warehouses), whole, Side.VAL)
     scorer = Scorer(fitted)
-    verdicts, _ = judge_labelled(scorer, source, videos, VerdictSettings(), "run")
+    scored = score_faces(scorer, source)
+    verdicts, _ = judge_scored(scored, scorer.bundle, videos, VerdictSettings(), run_id="run")
     faces = score_faces(scorer, source).group_by("video_id").aggregate([("p_fake", "list")])
     scores = {row["video_id"]: row["p_fake_list"] for row in faces.to_pylist()}
     rows = verdicts.to_pylist()

@@ -28,18 +28,20 @@ from framejury.labelled import (
     training_source,
 )
 from framejury.logs import say
-from framejury.measure import judge_labelled, on_side
+from framejury.measure import judge_scored, on_side
 from framejury.model.bundle import load_bundle
 from framejury.model.counts import count_faces
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
+from framejury.model.scoring import score_faces
 from framejury.rule import rule_in_use
 from framejury.schemas import Side
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
 from framejury.when import now
+from framejury.worst_faces import worst_faces
 
-_SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict"]
+_SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "report"]
 _ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")
 
 
@@ -108,6 +110,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _evaluate_warehouse(args: argparse.Namespace) -> int:
+    from framejury.evaluation.evidence_choice import whose_faces
+    from framejury.evaluation.inputs import Context
     from framejury.evaluation.report import (
         BundleInfo,
         RunInfo,
@@ -132,7 +136,9 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
         notes = _note_for_side(bundle, side, count_faces(whole).fingerprint)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
-    verdicts, counts = judge_labelled(scorer, source, videos, settings.verdict, name)
+    scored = score_faces(scorer, source)
+    verdicts, counts = judge_scored(scored, bundle, videos, settings.verdict, run_id=name)
+    shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
     facts, history = bundle_facts(bundle), training_history(warehouse, bundle.model_id)
     info = RunInfo(
         run_id=name,
@@ -152,8 +158,9 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
         title=f"Evaluation of {bundle.model_id} on {side} videos",
         notes=(*notes, rule.remark) if rule.remark else notes,
         face_threshold=face_threshold(rule),
+        context=Context(faces=shown),
     )
-    files = build_report(report)
+    files = build_report(report, page_rows=settings.report.rows)
     if args.output is None:
         place = warehouse.write_report(name, files).uri
     else:

@@ -1,0 +1,48 @@
+"""The most suspicious faces of labelled videos, from kept crops: what reports show of mistakes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from framejury.evaluation.inputs import ShownFace
+from framejury.model.source import FaceSource, iter_faces
+
+EACH = 3
+"""Faces a video, at most."""
+
+
+def worst_faces(
+    source: FaceSource, scored: pa.Table, video_ids: pa.Array
+) -> dict[str, tuple[ShownFace, ...]]:
+    """Faces of some videos, the most suspicious first, of equals the earlier.
+
+    Args:
+        source: of the faces; read once more, but for `video_ids` only.
+        scored: as `model.scoring.score_faces` gives it.
+        video_ids: whose.
+
+    Raises:
+        WarehouseError: faces cannot be read.
+    """
+    rows = scored.filter(pc.is_in(scored["video_id"], video_ids))
+    keys = [("p_fake", "descending"), ("frame_index", "ascending"), ("face_index", "ascending")]
+    wanted: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
+    for row in rows.take(pc.sort_indices(rows, sort_keys=keys)).to_pylist():
+        mine = wanted[row["video_id"]]
+        if len(mine) < EACH:
+            mine[row["frame_index"], row["face_index"]] = row["p_fake"]
+    some = {name: truth for name, truth in source.videos.items() if name in wanted}
+    found: dict[str, dict[tuple[int, int], ShownFace]] = defaultdict(dict)
+    for face in iter_faces(replace(source, videos=some)) if some else ():
+        place = face.frame_index, face.face_index
+        if place in wanted[face.video_id]:
+            p_fake = wanted[face.video_id][place]
+            found[face.video_id][place] = ShownFace(face.crop, p_fake, face.pts_s)
+    return {
+        video_id: tuple(found[video_id][place] for place in places if place in found[video_id])
+        for video_id, places in wanted.items()
+    }

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep-crops",
         action="store_true",
-        help="also keep the faces' crops, for training (default: scores only)",
+        help="also keep the faces' crops, for training (default: scores and evidence)",
     )
     parser.add_argument(
         "--dry-run",

@@ -1,4 +1,4 @@
-"""What a worker and its child say to each other: plans, jobs, and rows of three tables."""
+"""What a worker and its child say to each other: plans, jobs, and rows of four tables."""
 
 from __future__ import annotations
 

@@ -272,7 +272,7 @@ class Warehouse:
         return next((c.archive for c in reversed(self.commits()) if c.archive), None)
 
     def with_crops(self) -> list[Commit]:
-        """Committed runs that extracted and kept the crops; a plain night keeps scores only."""
+        """Committed runs that extracted and kept all crops; a plain night keeps a few pictures."""
         return [c for c in self.with_table("extractions") if c.facts.get(KEEPS_CROPS, False)]
 
     def table_location(self, run_id: str, table: str) -> Location:

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,6 +25,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.commands.outputs import new_folder
 from framejury.errors import SetupError, UsageError
 from framejury.examiner import Examiner
 from framejury.faces.crop import decode_crop, encode_crop
@@ -75,9 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     if args.faces < 1:
         raise UsageError(f"--faces must be at least 1, got {args.faces}")
-    output = Path(args.output)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UsageError(f"{output} is not an empty folder; give another --output")
+    output = new_folder(args.output)
     bundle = load_bundle(bundle_dir_of(args))
     settings = framed_for(bundle, settings_of(args))
     warn_of_demo(bundle)

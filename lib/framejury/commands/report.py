@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
-from framejury.errors import UsageError
+from framejury.commands.outputs import new_folder
 from framejury.logs import say
 from framejury.settings import SparkSettings
-from framejury.storage import Location, is_local, is_taken, locate
+from framejury.storage import locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.verdicts import Publisher
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
-    folder = None if args.output is None else _empty_folder(args.output)
+    folder = None if args.output is None else locate(str(new_folder(args.output)))
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")
     with spark_session("report") as spark:
@@ -44,16 +44,6 @@ def _run(args: argparse.Namespace) -> int:
         written = publisher.publish(store.latest("verdicts").cache())
     say(f"  report: {written.child('report.html').uri}")
     return 0
-
-
-def _empty_folder(output: str) -> Location:
-    """Where `--output` says, when nothing is in the way."""
-    if not is_local(output):
-        raise UsageError(f"--output must be a local folder, got {output}")
-    place = locate(output)
-    if is_taken(place):
-        raise UsageError(f"{output} is there already; give a new or empty folder")
-    return place
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
-from framejury.errors import SetupError, UsageError
+from framejury.commands.outputs import place_of
+from framejury.errors import SetupError
 from framejury.examiner import Examiner
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
@@ -36,7 +37,6 @@ from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.rule import Rule, rule_in_use
 from framejury.schemas import Status
 from framejury.settings import VerdictSettings
-from framejury.storage import is_local, local_path
 from framejury.verdict import FaceScores, judge, unscored
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    for name in args.files:
-        if any("\ud800" <= char <= "\udfff" for char in name):  # bytes that are no UTF-8
-            raise UsageError(f"the name {printable(name)} is not UTF-8; rename the file")
+    places = [place_of(name) for name in args.files]
     bundle = load_bundle(bundle_dir_of(args))
     settings = framed_for(bundle, settings_of(args))
     warn_of_demo(bundle)
@@ -78,8 +76,7 @@ def _run(args: argparse.Namespace) -> int:
     say_remark(rule)
     examiner = Examiner(plan)
     try:
-        for uri in args.files:
-            place = str(local_path(uri)) if is_local(uri) else uri
+        for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
             if pages is not None:

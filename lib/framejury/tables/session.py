@@ -24,7 +24,7 @@ _DEFAULTS = {
     "spark.sql.session.timeZone": "UTC",
     # Rows carry crops, and maxRecordsPerBatch counts rows, not bytes.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
-    # Rows of three tables leave one pass; write them side by side instead of sorting crops.
+    # Rows of four tables leave one pass; write them side by side instead of sorting crops.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.adaptive.enabled": "true",

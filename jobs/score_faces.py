@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
 def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
     """A network sees a face as it was trained to; other margins make its scores worthless."""
     for commit in warehouse.with_table("faces"):
-        found, wanted = asdict(Framing.of_crops(commit.settings["crops"])), asdict(bundle.framing)
+        found, wanted = asdict(Framing.of_settings(commit.settings)), asdict(bundle.framing)
         if found != wanted:
             has = ", ".join(f"{name} {value}" for name, value in found.items())
             needs = " ".join(f"--set crops.{name}={value}" for name, value in wanted.items())

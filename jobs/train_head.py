@@ -114,7 +114,7 @@ def _framing(warehouses: Sequence[Warehouse], source: FaceSource) -> Framing:
     """
     used = {truth.run_id for truth in source.videos.values()}
     found = {
-        Framing.of_crops(commit.settings["crops"]): f"run {commit.run_id} of {place.location.uri}"
+        Framing.of_settings(commit.settings): f"run {commit.run_id} of {place.location.uri}"
         for place in warehouses
         for commit in place.with_table("faces")
         if commit.run_id in used

@@ -92,6 +92,23 @@ class DetectedFace:
     landmarks: tuple[Point, ...] | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CroppedFace:
+    """One face as signals are made of it.
+
+    Attributes:
+        crop: uint8 (height, width, 3) RGB.
+        landmarks: float32 (5, 2), x before y, pixels of `crop`, in the order of
+            `schemas.LANDMARK_NAMES`; may lie beyond it. None: the detector gives none.
+        next_crop: the same face in the frame that follows, uint8 (height, width, 3) RGB; None
+            where frames are looked at singly.
+    """
+
+    crop: Image
+    landmarks: npt.NDArray[np.float32] | None = None
+    next_crop: Image | None = None
+
+
 class Picture(Protocol):
     """A decoded frame that gives RGB only where and as large as it is looked at."""
 

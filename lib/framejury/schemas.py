@@ -106,6 +106,17 @@ class Side(StrEnum):
     VAL = "val"
     TEST = "test"
     EXCLUDED = "excluded"
+    MIXED = "mixed"
+
+
+class Modality(StrEnum):
+    """What of a fake differs from its original. The set is closed."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    BOTH = "both"
+    NONE = "none"
+    UNKNOWN = "unknown"
 
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -238,6 +249,12 @@ EXTRACTIONS = pa.schema(
         _field("faces_kept", pa.int32(), "Faces that also pass size and choice.", required=True),
         _field("wall_s", pa.float64(), "Wall-clock time spent on the video, seconds."),
         _field("cpu_s", pa.float64(), "Processor time spent on the video, seconds."),
+        _field(
+            "peak_memory_bytes",
+            pa.int64(),
+            "Most memory that the process held which examined the video, up to its end (resident), "
+            "bytes; a process examines several videos, so only the largest of a run says more.",
+        ),
     ]
 )
 
@@ -261,7 +278,7 @@ FACES = pa.schema(
             pa.list_(pa.field("element", POINT, nullable=False)),
             "Five points in full-frame pixels: " + ", ".join(LANDMARK_NAMES) + "; null for Haar.",
         ),
-        _field("detector", pa.string(), "mtcnn or haar.", required=True),
+        _field("detector", pa.string(), "mtcnn, haar, or frame: all of it.", required=True),
         _field(
             "crop_region",
             REGION,
@@ -273,6 +290,12 @@ FACES = pa.schema(
             pa.binary(),
             "The crop as an image file: JPEG 4:4:4 or PNG; an imported picture that needed no "
             "cut as it came.",
+        ),
+        _field(
+            "next_crop",
+            pa.binary(),
+            "The same face in the frame that follows; null where frames are looked at singly "
+            "(`sampling.pairs`).",
         ),
     ]
 )
@@ -370,8 +393,40 @@ SPLITS = pa.schema(
         _RUN_ID,
         _field("group", pa.string(), "As in `videos`, joined by identical content.", required=True),
         _field("label", pa.string(), "REAL or FAKE.", required=True),
-        _field("side", pa.string(), "train, val, test or excluded.", required=True),
+        _field(
+            "side",
+            pa.string(),
+            "train, val, test or excluded; mixed: each of its faces has a side of its own, drawn "
+            "under `split.seed` (`split.unit` face).",
+            required=True,
+        ),
         _field("reason", pa.string(), "Why excluded; null otherwise."),
+        _field(
+            "unit",
+            pa.string(),
+            "What went to one side as a whole: group, video or face; null, which means group, in "
+            "runs of before there was a choice.",
+        ),
+    ]
+)
+
+MODALITIES = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _field(
+            "original_id",
+            pa.string(),
+            "`video_id` of the original it was laid over.",
+            required=True,
+        ),
+        _field(
+            "modality",
+            pa.string(),
+            "What differs: video, audio, both, none, or unknown: they could not be compared.",
+            required=True,
+        ),
+        _field("reason", pa.string(), "How that was seen, or why it could not be, in words."),
     ]
 )
 
@@ -383,6 +438,7 @@ TABLES: dict[str, pa.Schema] = {
     "pictures": PICTURES,
     "verdicts": VERDICTS,
     "splits": SPLITS,
+    "modalities": MODALITIES,
 }
 
 TABLE_MEANING = {
@@ -394,4 +450,5 @@ TABLE_MEANING = {
     "faces, and the frame of the most suspicious (`evidence.*`).",
     "verdicts": "One row one video in one run: always one, whatever happened.",
     "splits": "One row one labelled video and the side a split puts it on.",
+    "modalities": "One row one fake whose original is in the archive, and what of it differs.",
 }

@@ -77,7 +77,7 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
     ]
     settings = load_settings(overrides=overrides, conf_dir=conf_dir)
     assert settings.verdict.threshold == 0.4
-    assert settings.training.augment is False
+    assert settings.training.augment == "none"
     assert settings.training.head_units == (8, 4)
     assert settings.index.extensions == ("mp4",)
     assert load_settings(overrides=["verdict.threshold=null"], conf_dir=conf_dir) == Settings()

@@ -141,7 +141,7 @@ def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: 
     used = {truth.run_id for truth in source.videos.values()}
     for warehouse in warehouses:
         for commit in warehouse.with_table("faces"):
-            framing = Framing.of_crops(commit.settings["crops"])
+            framing = Framing.of_settings(commit.settings)
             if commit.run_id in used and framing != bundle.framing:
                 wanted = " ".join(f"--set crops.{k}={v}" for k, v in asdict(bundle.framing).items())
                 raise BundleError(

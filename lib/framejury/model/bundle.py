@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from framejury.errors import BundleError
+from framejury.errors import BundleError, ConfigError
 from framejury.model.card import model_card
 from framejury.model.manifest import (
     CARD_NAME,
@@ -41,7 +41,7 @@ from framejury.model.manifest import (
     model_id_of,
 )
 from framejury.rule import NOT_CALIBRATED, Rule, RuleFit
-from framejury.settings import Settings
+from framejury.settings import PAIR_SIGNALS, Settings
 
 __all__ = [
     "Bundle",
@@ -201,9 +201,34 @@ def _rewritten(draft: Bundle, directory: str | Path, **changes: Any) -> Bundle:
 
 
 def framed_for(bundle: Bundle, settings: Settings) -> Settings:
-    """Settings whose crops are cut as the network learned them, whatever they said before."""
+    """Settings under which the network sees what it learned from, whatever they said before.
+
+    Crops are cut as it learned them, and frames come in pairs where its signal needs them.
+
+    Raises:
+        ConfigError: the settings find something else than it learned from: faces for a network
+            of whole frames, frames for one of faces, or faces without the landmarks it needs.
+    """
     framing = asdict(bundle.framing)
-    return settings.model_copy(update={"crops": settings.crops.model_copy(update=framing)})
+    subject, detector = framing.pop("subject"), settings.detection.detector
+    if (subject == "frame") != (detector == "frame"):
+        raise ConfigError(
+            f"{bundle.model_id} judges {subject}s, and detection.detector is {detector}: set "
+            f"detection.detector={'frame' if subject == 'frame' else 'mtcnn'}, or the preset it "
+            "was trained with"
+        )
+    if bundle.signal == "marked" and detector != "mtcnn":
+        raise ConfigError(
+            f"{bundle.model_id} sees landmarks, and detection.detector={detector} finds none: set "
+            "detection.detector=mtcnn"
+        )
+    pairs = bundle.signal in PAIR_SIGNALS
+    return settings.model_copy(
+        update={
+            "crops": settings.crops.model_copy(update=framing),
+            "sampling": settings.sampling.model_copy(update={"pairs": pairs}),
+        }
+    )
 
 
 def sha256_of(path: Path) -> str:

@@ -175,7 +175,7 @@ class FaceDatasets:
             rng = sample_rng(self.settings.seed, epoch, *identity, _BLEND_STREAM)
             crop = self_blended(crop, face.landmarks, draw_blend(rng))
         pixels = network_input(crop, side_px)
-        if not self.settings.augment:
+        if self.settings.augment == "none":
             return pixels
         points = face.landmarks
         if points is not None:

@@ -19,11 +19,13 @@ from pydantic import ConfigDict, Field, JsonValue
 from framejury.rule import MEAN, Reducer, Rule, RuleFit
 from framejury.scale import Calibration
 from framejury.schemas import Label, Side
+from framejury.settings import Resize, Signal
 
 FORMAT = "framejury-bundle"
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-"""Version 1 knew no reducer and no calibration: the mean of the scores as they are."""
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
+"""Version 1 knew no reducer and no calibration: the mean of the scores as they are. Version 2 knew
+one signal, and margins as a share only."""
 
 MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
@@ -43,7 +45,7 @@ class PixelContract:
 
     Attributes:
         input_px: side of the square input, pixels.
-        resize: letterbox keeps the aspect ratio and pads to a square.
+        resize: letterbox keeps the aspect ratio and pads to a square; stretch does not.
         low, high: range of the values fed.
         normalisation: in_graph: the network normalises, the caller feeds 0..255.
     """
@@ -56,7 +58,7 @@ class PixelContract:
     dtype: Literal["float32"] = "float32"
     low: Literal[0] = 0
     high: Literal[255] = 255
-    resize: Literal["letterbox"] = "letterbox"
+    resize: Resize = "letterbox"
     normalisation: Literal["in_graph"] = "in_graph"
 
 
@@ -68,6 +70,10 @@ class Framing:
         margin_ratio: margin on each side as a share of the box; below 0 cuts into it.
         shape: square: the box made square first; box: as detected.
         shift_ratio: how far down the crop's centre lies, as a share of the (square) box.
+        margin_px: margin on each side in pixels of the full frame, in place of `margin_ratio`.
+        pair: where a face is cut out of the second frame of a pair: own, where it is found
+            there, or the same place.
+        subject: face: as a detector found it; frame: the whole frame.
     """
 
     __pydantic_config__ = _STRICT
@@ -75,14 +81,21 @@ class Framing:
     margin_ratio: Annotated[float, Field(ge=-0.25)]
     shape: Literal["square", "box"]
     shift_ratio: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    margin_px: Annotated[int, Field(ge=0)] | None = None
+    pair: Literal["own", "same"] = "own"
+    subject: Literal["face", "frame"] = "face"
 
     @classmethod
-    def of_crops(cls, crops: Mapping[str, Any]) -> Framing:
-        """From the section `crops` of settings, as a commit of any version keeps them."""
+    def of_settings(cls, settings: Mapping[str, Any]) -> Framing:
+        """From all settings of a run, as a commit of any version keeps them."""
+        crops, detection = settings["crops"], settings.get("detection", {})
         return cls(
             margin_ratio=crops["margin_ratio"],
             shape=crops["shape"],
             shift_ratio=crops.get("shift_ratio", 0.0),
+            margin_px=crops.get("margin_px"),
+            pair=crops.get("pair", "own"),
+            subject="frame" if detection.get("detector") == "frame" else "face",
         )
 
 
@@ -124,6 +137,8 @@ class TrainingData:
         description: in words, e.g. the name of the data set.
         fingerprint: SHA-256, hex, over each video's id, run, label, side and faces.
         counts: videos and faces per side and class.
+        leak: what of the split lets one source, person or video stand on two sides, a sentence
+            for every report; None: the leakage gate passed.
     """
 
     __pydantic_config__ = _STRICT
@@ -131,6 +146,7 @@ class TrainingData:
     description: str
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     counts: tuple[SideCount, ...]
+    leak: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +200,7 @@ class Manifest:
 
     purpose: Literal["detector", "demo"]
     backbone: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-    signal: Literal["rgb"]
+    signal: Signal
     pixels: PixelContract
     framing: Framing
     reducer: Reducer | None = None
@@ -260,11 +276,10 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
 
 
 def _framing_contract(framing: Framing) -> dict[str, Any]:
-    """Without a shift as it was before shifts were known, so that older ids stay."""
+    """Without what is as it always was before it could be set, so that older ids stay."""
     contract = asdict(framing)
-    if framing.shift_ratio == 0.0:
-        del contract["shift_ratio"]
-    return contract
+    usual = {"shift_ratio": 0.0, "margin_px": None, "pair": "own", "subject": "face"}
+    return {name: value for name, value in contract.items() if usual.get(name, ...) != value}
 
 
 def _floats(record: Reducer | Calibration | None) -> dict[str, Any] | None:

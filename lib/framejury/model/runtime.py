@@ -14,8 +14,8 @@ from framejury.errors import BundleError, FramejuryError, SetupError
 from framejury.model.heat import Floats, Head, find_head, heat_cells
 from framejury.model.manifest import ONNX_NAME, OUTPUT_NAME, Bundle
 from framejury.model.onnx_graph import with_output
-from framejury.records import Image
-from framejury.signals.rgb import network_input
+from framejury.records import CroppedFace, Image
+from framejury.signals.inputs import picture_of
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 BATCH_SIZES = {"cpu": 4, "cuda": 64}
@@ -55,22 +55,46 @@ class Scorer:
         self._session, self._head = _open_session(bundle, threads, device)
         self._input_name, self._output_name = _check_contract(self._session, bundle, self._head)
 
-    def score(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+    def pictures(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.uint8]:
+        """What the network sees of each face: its signal, uint8 (n, input_px, input_px, 3) RGB.
+
+        Args:
+            faces: as `score` takes them.
+
+        Raises:
+            ValueError: a face lacks what the bundle's signal needs.
+        """
+        signal, pixels = self.bundle.signal, self.bundle.pixels
+        return np.stack(
+            [
+                picture_of(
+                    face if isinstance(face, CroppedFace) else CroppedFace(face),
+                    signal,
+                    pixels.input_px,
+                    pixels.resize,
+                )
+                for face in faces
+            ]
+        )
+
+    def score(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.float32]:
         """How likely each face is manipulated.
 
         Args:
-            crops: each uint8 (height, width, 3) RGB, any size.
+            faces: crops, each uint8 (height, width, 3) RGB of any size, where the bundle's
+                signal needs no more; else with what it needs.
 
         Returns:
-            float32 (n,), `p_fake` 0 to 1 in the order of `crops`.
+            float32 (n,), `p_fake` 0 to 1 in the order of `faces`.
 
         Raises:
             FramejuryError: the network gave something that is no score.
+            ValueError: a face lacks what the bundle's signal needs.
         """
-        return self.score_and_explain(crops)[0]
+        return self.score_and_explain(faces)[0]
 
     def score_and_explain(
-        self, crops: Sequence[Image]
+        self, faces: Sequence[Image | CroppedFace]
     ) -> tuple[npt.NDArray[np.float32], Floats | None]:
         """As `score`, and where in each face the network sees manipulation.
 
@@ -78,19 +102,18 @@ class Scorer:
             the scores, and float32 (n, side, side), 0 to 1: cells over the network's square input
             (`framejury.model.heat`). None where the network's head is none that has such a map.
         """
-        scores = np.empty(len(crops), dtype=np.float32)
+        scores = np.empty(len(faces), dtype=np.float32)
         maps = []
-        for start in range(0, len(crops), self.batch_size):
-            batch = crops[start : start + self.batch_size]
-            pixels = np.stack([network_input(crop, self.bundle.input_px) for crop in batch])
-            raw = self._run(pixels)
+        for start in range(0, len(faces), self.batch_size):
+            batch = faces[start : start + self.batch_size]
+            raw = self._run(self.pictures(batch))
             scores[start : start + len(batch)] = self._scores_of(raw, len(batch))
             if self._head is not None:
                 maps.append(heat_cells(raw[self._head.activation], self._head))
         return scores, _joined(maps)
 
     def score_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """As `score`, for pictures that `network_input` has made already.
+        """As `score`, for what `pictures` has made already.
 
         Args:
             pixels: uint8 (n, input_px, input_px, 3) RGB; one call of the network.

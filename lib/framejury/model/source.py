@@ -20,7 +20,7 @@ from pyarrow.fs import FileSystem
 from framejury.errors import WarehouseError
 from framejury.faces.crop import decode_crop, landmarks_in_crop
 from framejury.faces.header import crop_size
-from framejury.records import Image, Point, Region
+from framejury.records import CroppedFace, Image, Point, Region
 from framejury.schemas import FACES, Side
 
 SHUFFLE_BYTES = 256 * 2**20
@@ -82,6 +82,8 @@ class FaceRow:
         landmarks: float32 (5, 2), x before y, pixels of `crop` as stored, in the order of
             `schemas.LANDMARK_NAMES`; may lie beyond the crop. None for Haar.
         still: as of its video.
+        next_crop: the same face in the frame that follows, as `crop`; None where frames were
+            looked at singly.
     """
 
     video_id: str
@@ -95,6 +97,16 @@ class FaceRow:
     # Arrays do not compare to one truth value.
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     still: bool = False
+    next_crop: bytes | None = None
+
+    def cropped(self) -> CroppedFace:
+        """The face as signals are made of it.
+
+        Raises:
+            WarehouseError: a crop is damaged; the message names video and frame.
+        """
+        following = None if self.next_crop is None else self._picture(self.next_crop)
+        return CroppedFace(self.decoded(), self.landmarks, following)
 
     def decoded(self) -> Image:
         """The crop as uint8 (height, width, 3) RGB.
@@ -102,8 +114,11 @@ class FaceRow:
         Raises:
             WarehouseError: the bytes are no picture; the message names video and frame.
         """
+        return self._picture(self.crop)
+
+    def _picture(self, data: bytes) -> Image:
         try:
-            return decode_crop(self.crop)
+            return decode_crop(data)
         except ValueError as error:
             raise _damaged(self.video_id, self.frame_index, self.face_index, error) from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from framejury.settings.judging import (
     EvidenceSettings,
@@ -18,7 +18,13 @@ from framejury.settings.judging import (
     ScoringSettings,
     VerdictSettings,
 )
-from framejury.settings.learning import SplitSettings, TrainingSettings
+from framejury.settings.learning import (
+    PAIR_SIGNALS,
+    Resize,
+    Signal,
+    SplitSettings,
+    TrainingSettings,
+)
 from framejury.settings.media import (
     VIDEO_EXTENSIONS,
     CropSettings,
@@ -31,6 +37,7 @@ from framejury.settings.running import RunSettings, SparkSettings
 from framejury.settings.section import Section
 
 __all__ = [
+    "PAIR_SIGNALS",
     "VIDEO_EXTENSIONS",
     "CropSettings",
     "DetectionSettings",
@@ -40,11 +47,13 @@ __all__ = [
     "LimitSettings",
     "ReducerName",
     "ReportSettings",
+    "Resize",
     "RunSettings",
     "SamplingSettings",
     "ScoringSettings",
     "Section",
     "Settings",
+    "Signal",
     "SparkSettings",
     "SplitSettings",
     "TrainingSettings",
@@ -69,6 +78,15 @@ class Settings(Section):
     report: ReportSettings = Field(default_factory=ReportSettings)
     run: RunSettings = Field(default_factory=RunSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
+
+    @model_validator(mode="after")
+    def _landmarks_are_found(self) -> Settings:
+        if self.training.signal == "marked" and self.detection.detector != "mtcnn":
+            raise ValueError(
+                "training.signal=marked draws landmarks, and only detection.detector=mtcnn finds "
+                f"them (it is {self.detection.detector})"
+            )
+        return self
 
     def digest(self, *sections: str) -> str:
         """Short stable id of the named sections (all when none is named), 12 hex digits."""

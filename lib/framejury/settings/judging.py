@@ -174,3 +174,9 @@ class ReportSettings(Section):
     nights: int = Field(
         14, ge=1, le=1000, description="Earlier nights that the report compares with, at most."
     )
+    outputs: Literal["none", "face_frames"] = Field(
+        "none",
+        description="Further files below `outputs/` of the warehouse, under the names that a "
+        "published recipe gives them. face_frames: cnn_preds_values.json, mapreduce_res.txt, "
+        "Loss.png, Accuracy.png, Confusion.png, ConfusionVideo.png and the best weights.",
+    )

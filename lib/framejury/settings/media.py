@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from framejury.settings.section import Section
 
@@ -44,14 +44,42 @@ class IndexSettings(Section):
 class SamplingSettings(Section):
     """Which frames of a video are looked at."""
 
-    mode: Literal["uniform", "random", "all", "keyframes", "every_s"] = Field(
+    mode: Literal["uniform", "random", "all", "keyframes", "every_s", "strided"] = Field(
         "uniform",
         description="uniform: spread evenly over the presentation time; random: drawn under "
-        "`sampling.seed`; all: every frame; keyframes: only frames that decode alone, for "
-        "triage; every_s: one frame every `sampling.every_s` seconds.",
+        "`sampling.seed`, and drawn again for a frame that cannot be read; all: every frame; "
+        "keyframes: only frames that decode alone, for triage; every_s: one frame every "
+        "`sampling.every_s` seconds; strided: from the first on, `sampling.skip_frames` left out "
+        "after each.",
     )
     frames: int = Field(
-        11, ge=1, le=10_000, description="Frames a video, count; ignored by all and every_s."
+        11,
+        ge=1,
+        le=10_000,
+        description="Frames a video, with pairs the pairs, count; ignored by all and every_s.",
+    )
+    pairs: bool = Field(
+        False,
+        description="Each frame is looked at together with the one after it, as the signals delta "
+        "and flow_fusion need it; a bundle of such a signal turns it on.",
+    )
+    first_frame: int = Field(
+        0,
+        ge=0,
+        description="Frames before this one are not looked at, rank from 0; a shorter video is "
+        "looked at as a whole.",
+    )
+    last_frame: int | None = Field(
+        None, ge=0, description="Frames after this one are not looked at, rank; null: all are."
+    )
+    skip_frames: int = Field(
+        16, ge=0, le=1_000_000, description="Frames left out after each look of strided, count."
+    )
+    skip_frames_short: int = Field(
+        8, ge=0, le=1_000_000, description="The same in a short video, count."
+    )
+    short_frames: int = Field(
+        200, ge=0, description="A video of at most so many frames is short, count; strided only."
     )
     every_s: float = Field(
         1.0, ge=0.01, le=86_400, description="Time between frames of mode every_s, seconds."
@@ -66,12 +94,23 @@ class SamplingSettings(Section):
     )
     seed: int = Field(0, ge=0, description="Seed of mode random; each video draws its own.")
 
+    @model_validator(mode="after")
+    def _range_is_one(self) -> SamplingSettings:
+        if self.last_frame is not None and self.last_frame < self.first_frame:
+            raise ValueError(
+                f"sampling.last_frame is {self.last_frame}, must be at least "
+                f"sampling.first_frame ({self.first_frame})"
+            )
+        return self
+
 
 class DetectionSettings(Section):
     """How faces are found."""
 
-    detector: Literal["mtcnn", "haar"] = Field(
-        "mtcnn", description="mtcnn finds faces with landmarks; haar is OpenCV's cascade."
+    detector: Literal["mtcnn", "haar", "frame"] = Field(
+        "mtcnn",
+        description="mtcnn finds faces with landmarks; haar is OpenCV's cascade; frame looks for "
+        "none and takes each whole frame as one face, for recipes that judge frames.",
     )
     threshold: float = Field(
         0.95, ge=0.0, le=1.0, description="Least confidence of a face, 0 to 1; mtcnn only."
@@ -122,6 +161,13 @@ class CropSettings(Section):
         le=3.0,
         description="Margin on each side, as a share of the box; below 0 cuts into it.",
     )
+    margin_px: int | None = Field(
+        None,
+        ge=0,
+        le=4096,
+        description="Margin on each side in pixels of the full frame, in place of margin_ratio; "
+        "what leaves the frame is cut off. null: margin_ratio counts.",
+    )
     shift_ratio: float = Field(
         0.0,
         ge=-0.5,
@@ -131,6 +177,11 @@ class CropSettings(Section):
     shape: Literal["square", "box"] = Field(
         "square",
         description="square: the box is first made square around its centre; box: as detected.",
+    )
+    pair: Literal["own", "same"] = Field(
+        "own",
+        description="Where a face is cut out of the second frame of a pair: own: where it is "
+        "found there; same: at the same place, so that only what moved differs.",
     )
     format: Literal["jpeg", "png"] = Field(
         "jpeg", description="How crops are stored; jpeg is always 4:4:4."

@@ -28,8 +28,7 @@ def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
     Raises:
         ValueError: `crop` is not such an array.
     """
-    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or crop.size == 0:
-        raise ValueError(f"a crop must be uint8 (height, width, 3), got {crop.dtype} {crop.shape}")
+    _check(crop)
     longer = max(crop.shape[:2])
     height, width = _fitted(crop.shape, input_px)
     if longer != input_px:
@@ -39,6 +38,24 @@ def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
     top, left = (input_px - height) // 2, (input_px - width) // 2
     canvas[top : top + height, left : left + width] = crop
     return canvas
+
+
+def stretched(crop: Image, input_px: int) -> Image:
+    """The crop stretched to a square by INTER_AREA, as published recipes do.
+
+    Args:
+        crop: uint8 (height, width, 3) RGB, not empty.
+        input_px: side of the network's input, pixels.
+
+    Returns:
+        uint8 (input_px, input_px, 3) RGB.
+
+    Raises:
+        ValueError: `crop` is not such an array.
+    """
+    _check(crop)
+    square = cv2.resize(crop, (input_px, input_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(square, np.uint8)
 
 
 def input_points(
@@ -62,3 +79,8 @@ def _fitted(shape: Sequence[int], input_px: int) -> tuple[int, int]:
     longer = max(shape[:2])
     height, width = (max(round(side * input_px / longer), 1) for side in shape[:2])
     return height, width
+
+
+def _check(crop: Image) -> None:
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or crop.size == 0:
+        raise ValueError(f"a crop must be uint8 (height, width, 3), got {crop.dtype} {crop.shape}")

@@ -40,7 +40,7 @@ package: setup ## The archive of Python packages for executors: dist/ (PYTHON=pa
 	@bin/package.sh $(if $(PYTHON),--python "$(PYTHON)") $(foreach extra,$(WITH),--with $(extra))
 
 .PHONY: test
-test: lint types test-unit test-training test-spark test-browser test-e2e test-cluster ## All checks, those below but chaos
+test: lint types test-unit test-training test-spark test-browser test-e2e test-recipes test-cluster ## All checks, those below but chaos
 
 .PHONY: lint
 lint: setup ## Style: ruff check and ruff format
@@ -70,6 +70,10 @@ test-browser: setup ## Reports and evidence pages in headless Chromium (Debian: 
 .PHONY: test-e2e
 test-e2e: setup ## End to end, through spark-submit
 	@bin/timed.sh test-e2e $(PYTEST) tests/end_to_end
+
+.PHONY: test-recipes
+test-recipes: setup ## The published recipes, each through its verbs, and compared
+	@bin/timed.sh test-recipes $(PYTEST) tests/recipes
 
 .PHONY: test-cluster
 test-cluster: setup ## Jobs on a standalone Spark cluster started here; executors have nothing but our archive

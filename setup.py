@@ -18,6 +18,7 @@ setup(
             "py.typed",
             "faces/weights/*",
             "evaluation/templates/*",
+            "comparison/templates/*",
             "inspection/templates/*",
         ],
         "framejury.models": ["*/*"],

@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     archive = check_archive(args.archive)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
-    settings = framed_for(bundle, settings_of(args))
+    settings = framed_for(bundle, settings_of(args, judging=True))
     rule = rule_in_use(bundle.rule, settings.verdict)
     say_remark(rule)
     warehouse = Warehouse.open_or_plan(args.warehouse)

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_of(args)
+    settings = settings_of(args, judging=True)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("videos")
     bundle = latest_bundle(warehouse)

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
-    settings = framed_for(bundle, settings_of(args))
+    settings = framed_for(bundle, settings_of(args, judging=True))
     rule = rule_in_use(bundle.rule, settings.verdict)
     say_remark(rule)
     warehouse = Warehouse.open(args.warehouse)

@@ -21,6 +21,7 @@ from framejury.facts import bundle_facts
 from framejury.logs import say
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Framing
+from framejury.settings import PAIR_SIGNALS
 from framejury.tables.extract import ship_bundle
 from framejury.tables.pictures import pictures_of_faces
 from framejury.tables.score import score_faces
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_of(args)
+    settings = settings_of(args, judging=True)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
     warehouse = Warehouse.open(args.warehouse)
@@ -71,13 +72,25 @@ def _run(args: argparse.Namespace) -> int:
 def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
     """A network sees a face as it was trained to; other margins make its scores worthless."""
     for commit in warehouse.with_table("faces"):
-        found, wanted = asdict(Framing.of_settings(commit.settings)), asdict(bundle.framing)
-        if found != wanted:
-            has = ", ".join(f"{name} {value}" for name, value in found.items())
-            needs = " ".join(f"--set crops.{name}={value}" for name, value in wanted.items())
+        found = Framing.of_settings(commit.settings)
+        if found != bundle.framing:
+            has = ", ".join(f"{name} {value}" for name, value in asdict(found).items())
+            needs = " ".join(f"--set {text}" for text in bundle.framing.overrides())
             raise BundleError(
                 f"run {commit.run_id} cut faces with {has}; {bundle.model_id} needs other ones: "
                 f"extract again with --all {needs}"
+            )
+        pairs = commit.settings["sampling"].get("pairs", False)
+        if bundle.signal in PAIR_SIGNALS and not pairs:
+            raise BundleError(
+                f"run {commit.run_id} looked at single frames; {bundle.model_id} sees two that "
+                "follow each other: extract again with --all --set sampling.pairs=true"
+            )
+        detector = commit.settings["detection"]["detector"]
+        if bundle.signal == "marked" and detector != "mtcnn":
+            raise BundleError(
+                f"run {commit.run_id} found faces with {detector}; {bundle.model_id} sees "
+                "landmarks: extract again with --all --set detection.detector=mtcnn"
             )
 
 

@@ -7,10 +7,13 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
+from framejury.archive.leakage import check_leakage
 from framejury.archive.pins import read_pins
-from framejury.archive.split import check_leakage, split_videos
+from framejury.archive.placements import Placement
+from framejury.archive.split import split_videos
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
-from framejury.labelled import labelled_videos, split_table
+from framejury.divided import split_table
+from framejury.labelled import labelled_videos
 from framejury.logs import say
 from framejury.schemas import Label, Side
 from framejury.warehouse import Warehouse
@@ -35,20 +38,33 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
     candidates = [video.candidate for video in labelled_videos(warehouse)]
     placements = split_videos(candidates, settings.split, pins)
-    check_leakage(placements)
+    leak = check_leakage(placements)
     if pins is not None:
         for pin in pins.unused(row.path for row in placements):
             say(f"  note: {pins.source} line {pin.line} decides about no video: {pin.pattern}")
     with warehouse.running("split", now(), say) as run:
         warehouse.write(run, "splits", split_table(placements, run.run_id))
         warehouse.commit(run, now(), settings=settings.model_dump(mode="json"))
-    counts = Counter((row.side, row.label) for row in placements)
-    groups = {side: len({row.group for row in placements if row.side is side}) for side in Side}
-    for side in Side:
-        real, fake = counts[side, Label.REAL], counts[side, Label.FAKE]
-        say(f"  {side.value:<9}{real:>7,} real {fake:>7,} fake videos in {groups[side]:,} groups")
+    _say_counts(placements)
+    if leak is not None:
+        say(f"warning: {leak} Bundles and reports made from this split say so too")
     say(f"  run {run.run_id} committed")
     return 0
+
+
+def _say_counts(placements: Sequence[Placement]) -> None:
+    counts = Counter((row.side, row.label) for row in placements)
+    groups = {side: len({row.group for row in placements if row.side is side}) for side in Side}
+    by_face = groups[Side.MIXED] > 0
+    for side in Side:
+        if not groups[side] and (by_face or side is Side.MIXED):
+            continue
+        real, fake = counts[side, Label.REAL], counts[side, Label.FAKE]
+        say(f"  {side.value:<9}{real:>7,} real {fake:>7,} fake videos in {groups[side]:,} groups")
+    if by_face:
+        say("           mixed: each of their faces has a side of its own, by the same shares")
+    for reason, count in Counter(row.reason for row in placements if row.reason).most_common():
+        say(f"    excluded {count:,}: {reason}")
 
 
 if __name__ == "__main__":

@@ -75,13 +75,16 @@ def survey_of(answer: bytes, content_id: str) -> Survey:
     return Survey(content_id, segments, costs_s)
 
 
-def checked(answer: bytes, given: Mapping[str, Any], job: VideoJob) -> pa.RecordBatch:
+def checked(
+    answer: bytes, given: Mapping[str, Any], job: VideoJob, *, pairs: bool = False
+) -> pa.RecordBatch:
     """The rows in an answer: the extraction of this very video first, then its faces.
 
     Args:
         answer: Arrow IPC.
         given: the extraction as far as this side knows it (`_GIVEN`).
         job: what was asked.
+        pairs: whether frames were to be looked at two by two.
 
     Returns:
         schema `ROWS`.
@@ -118,6 +121,7 @@ def checked(answer: bytes, given: Mapping[str, Any], job: VideoJob) -> pa.Record
     if not all(0 <= score <= 1 for score in scores if score is not None):
         raise DistrustError("scores that are none")
     _check_numbers(batch, first)
+    _check_crops(batch.filter(pc.equal(batch[column], "faces")), pairs=pairs)
     _check_pictures(batch.filter(pc.equal(batch[column], "pictures")))
     return batch
 
@@ -133,6 +137,13 @@ def _check_numbers(batch: pa.RecordBatch, extraction: Mapping[str, Any]) -> None
         len(sampled_s) <= extraction["frames_sampled"] and all(map(math.isfinite, sampled_s))
     ):
         raise DistrustError("times of other frames than were looked at")
+
+
+def _check_crops(faces: pa.RecordBatch, *, pairs: bool) -> None:
+    """One crop a face, with pairs two: what is learned from must not lack half of them."""
+    following = faces["next_crop"].null_count
+    if faces["crop"].null_count or following != (0 if pairs else faces.num_rows):
+        raise DistrustError("faces without their crops, or with those of other frames")
 
 
 def _check_pictures(pictures: pa.RecordBatch) -> None:

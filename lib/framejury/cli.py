@@ -16,8 +16,13 @@ from framejury.errors import SetupError
 VERBS = {
     "index": ("framejury.jobs.index_videos", "list an archive's videos, labels and sources"),
     "extract": ("framejury.jobs.extract_faces", "find and keep the faces of indexed videos"),
+    "modality": (
+        "framejury.jobs.label_modalities",
+        "tell fakes by picture from fakes by sound, with their originals",
+    ),
     "import": ("framejury.commands.import_faces", "turn face sets in Parquet into a warehouse"),
     "split": ("framejury.jobs.split_dataset", "divide labelled videos into train, val, test"),
+    "export-faces": ("framejury.jobs.export_faces", "write the kept faces as folders of pictures"),
     "train": ("framejury.jobs.train_head", "train a network and write a model bundle"),
     "evaluate": (
         "framejury.commands.evaluate",
@@ -37,6 +42,10 @@ VERBS = {
     "explain": ("framejury.commands.explain", "heat maps of a video's most suspicious faces"),
     "inspect": ("framejury.commands.inspect", "look at a video or an archive, judging nothing"),
     "compare": ("framejury.commands.compare", "what was changed between a fake and its original"),
+    "compare-presets": (
+        "framejury.jobs.compare_presets",
+        "train and measure several presets on one archive",
+    ),
     "verdicts": ("framejury.commands.verdicts", "print or export every video's latest verdict"),
     "runs": ("framejury.commands.runs", "list the runs of a warehouse, or show one"),
     "doctor": ("framejury.commands.doctor", "check this machine and say what to do"),
@@ -73,12 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _help() -> str:
+    width = max(map(len, VERBS)) + 2
     lines = [
         "usage: framejury VERB [options]      framejury VERB --help for each",
         "",
         "The frames of a video are the jury; framejury returns its verdict.",
         "",
-        *(f"  {verb:<10}{doc}" for verb, (_, doc) in VERBS.items()),
+        *(f"  {verb:<{width}}{doc}" for verb, (_, doc) in VERBS.items()),
         "",
         "The main job:  framejury nightly ARCHIVE --warehouse DIR",
     ]

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from framejury import logs
 from framejury.config import load_settings, setting_fields
@@ -43,13 +43,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {text} (--help shows the options)\n")
 
 
-def make_parser(name: str, doc: str, sections: Iterable[str] = ()) -> argparse.ArgumentParser:
+def make_parser(
+    name: str, doc: str, sections: Iterable[str] = (), *, presets: Sequence[str] = ()
+) -> argparse.ArgumentParser:
     """A parser for one verb; `--help` also lists the settings of `sections`.
 
     Args:
         name: the verb, such as `index`.
         doc: what it does, the first paragraph of its help.
         sections: sections of `conf/default.yaml` that the verb uses.
+        presets: where a verb works with several, those it takes unless others are named;
+            `args.preset` is a list then, None for these.
     """
     sections = tuple(sections)
     parser = _Parser(
@@ -60,8 +64,15 @@ def make_parser(name: str, doc: str, sections: Iterable[str] = ()) -> argparse.A
     )
     if sections:
         group = parser.add_argument_group("settings")
+        several: dict[str, Any] = {"action": "append"} if presets else {}
+        usual = ", ".join(presets) or "none"
         group.add_argument(
-            "--preset", metavar="NAME", help="a file of conf/presets (default: none)"
+            "--preset",
+            metavar="NAME",
+            help="a file of conf/presets"
+            + ("; may be repeated" if presets else "")
+            + f" (default: {usual})",
+            **several,
         )
         group.add_argument(
             "--config", metavar="FILE", help="a YAML file with some settings (default: none)"
@@ -96,13 +107,17 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
+def settings_of(args: argparse.Namespace, *, judging: bool = False) -> Settings:
     """Checked settings from `--preset`, `--config` and `--set`.
+
+    Args:
+        judging: whether the verb judges videos rather than learns from them: a preset may look
+            at other frames then (`when_judging`).
 
     Raises:
         ConfigError: an unknown key or a value out of range.
     """
-    return load_settings(args.preset, args.config, args.set)
+    return load_settings(args.preset, args.config, args.set, judging=judging)
 
 
 def bundle_dir_of(args: argparse.Namespace) -> Path:
@@ -128,12 +143,14 @@ def bundle_dir_of(args: argparse.Namespace) -> Path:
 
 
 def warn_of_demo(bundle: Bundle) -> None:
-    """Tell the person who watches when a bundle is no detector."""
+    """Tell the person who watches when a bundle is no detector, or its figures flatter it."""
     if bundle.purpose == "demo":
         say(
             f"warning: {bundle.model_id} was trained on demo clips and its verdicts mean nothing; "
             "name a detector with --bundle, or train one (framejury train)"
         )
+    if bundle.data.leak is not None:
+        say(f"warning: {bundle.model_id} learned from a split that leaks. {bundle.data.leak}")
 
 
 def say_remark(rule: Rule) -> None:

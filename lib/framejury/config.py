@@ -3,7 +3,8 @@
 `framejury.settings` declares them; `conf/default.yaml` is printed from there
 (`python -m framejury.config`, checked by a test) for people to read and change.
 Order of precedence, last wins: the declarations, `conf/default.yaml`, `--preset`,
-`--config`, `--set`.
+`--config`, `--set`. A preset or file may hold a section `when_judging` with sections of its own:
+where verbs that judge videos differ from those that learn from them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pydantic_core import ErrorDetails
 from framejury.errors import ConfigError
 from framejury.settings import Section, Settings
 
+WHEN_JUDGING = "when_judging"
+
 
 def load_settings(
     preset: str | None = None,
@@ -26,6 +29,8 @@ def load_settings(
     overrides: Iterable[str] = (),
     conf_dir: Path | None = None,
     verb_defaults: Iterable[str] = (),
+    *,
+    judging: bool = False,
 ) -> Settings:
     """Settings from defaults, preset, file and `key=value` overrides, last wins.
 
@@ -35,6 +40,7 @@ def load_settings(
         overrides: texts such as `sampling.frames=32`; the value is read as YAML.
         conf_dir: folder that holds `default.yaml` and `presets/`; beside the package when None.
         verb_defaults: as `overrides`, laid over `default.yaml` only: where one verb differs.
+        judging: whether `when_judging` of preset and file counts; it is laid over the rest of them.
 
     Raises:
         ConfigError: unknown preset, key or value; the message lists what is allowed.
@@ -44,9 +50,9 @@ def load_settings(
     for default in verb_defaults:
         _merge(merged, _parse_override(default))
     if preset is not None:
-        _merge(merged, _read_yaml(_preset_path(preset, conf_dir)))
+        _merge(merged, _read_layers(_preset_path(preset, conf_dir), judging))
     if config_file is not None:
-        _merge(merged, _read_yaml(Path(config_file)))
+        _merge(merged, _read_layers(Path(config_file), judging))
     for override in overrides:
         _merge(merged, _parse_override(override))
     return settings_from(merged)
@@ -153,6 +159,20 @@ def _preset_path(name: str, conf_dir: Path) -> Path:
     if name not in presets:
         raise ConfigError(f"unknown preset {name!r}; there are: {', '.join(presets) or 'none'}")
     return presets[name]
+
+
+def _read_layers(path: Path, judging: bool) -> dict[str, Any]:
+    """The settings of a file, `when_judging` laid over them or left out."""
+    values = _read_yaml(path)
+    when_judging = values.pop(WHEN_JUDGING, None)
+    if when_judging is not None and not isinstance(when_judging, dict):
+        raise ConfigError(f"{path}: {WHEN_JUDGING} must hold sections of settings")
+    if when_judging is not None:
+        # Checked whoever asks, or a mistake in it would wait for the first night.
+        settings_from(when_judging)
+        if judging:
+            _merge(values, when_judging)
+    return values
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

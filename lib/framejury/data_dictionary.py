@@ -31,6 +31,8 @@ SIDE_MEANING = {
     Side.VAL: "the best checkpoint, the threshold and the calibration are chosen by it",
     Side.TEST: "held out; only measured",
     Side.EXCLUDED: "not used; `reason` says why",
+    Side.MIXED: "each of its faces stands on one of the first three, drawn under `split.seed`; "
+    "such a split leaks, and reports say so",
 }
 
 _PLAIN = (

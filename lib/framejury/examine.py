@@ -10,8 +10,8 @@ import json
 import os
 import pkgutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,19 +21,17 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.config import settings_from
-from framejury.errors import MediaError
-from framejury.faces.crop import crop_region, encode_crop, limited
+from framejury.errors import MediaError, SetupError
 from framejury.faces.detect import Detector, make_detector
-from framejury.faces.follow import FaceFinder
-from framejury.faces.person import People
+from framejury.lookout import ExaminedFace, FollowedFace, Lookout
 from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
+from framejury.media.sample import Indices, draw_again
 from framejury.media.signatures import VideoSource
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.packing import FRAME_S, OPEN_S, READ_S_A_BYTE
-from framejury.pictures import Flicker, PictureKeeper, ScoredFace
-from framejury.records import Box, DetectedFace, Image, Region, SampledFrame
+from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
 from framejury.rows import (
     ROWS,
     TABLE_COLUMN,
@@ -43,9 +41,9 @@ from framejury.rows import (
     extraction_row,
     to_ipc,
 )
-from framejury.schemas import Status
+from framejury.schemas import LANDMARK_NAMES, Status
 from framejury.segments import staged
-from framejury.settings import Settings
+from framejury.settings import PAIR_SIGNALS, Settings
 
 _OVERHEAD_RATIO = 0.1
 """Of a segment's work, what opening the file once more for it may take."""
@@ -67,8 +65,8 @@ class Toolbox:
         """Load detector and network.
 
         Raises:
-            BundleError, SetupError: they are missing or altered, or the GPU that the plan
-                asks for is not usable.
+            BundleError, SetupError: they are missing or altered, the GPU that the plan asks
+                for is not usable, or the network needs pairs of frames and the settings none.
         """
         settings = settings_from(plan.settings)
         threads = settings.scoring.threads
@@ -76,12 +74,19 @@ class Toolbox:
         scorer = None
         if plan.bundle_dir is not None:
             bundle = load_bundle(plan.bundle_dir)
+            if bundle.signal in PAIR_SIGNALS and not settings.sampling.pairs:
+                raise SetupError(f"signal {bundle.signal} needs sampling.pairs=true")
             scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
             if plan.device == "cuda":
                 # CUDA maps memory on first use; the sandbox limits what comes after loading.
-                side = bundle.input_px
-                scorer.score([np.zeros((side, side, 3), np.uint8)] * scorer.batch_size)
+                black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
+                points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
+                scorer.score([CroppedFace(black, points, black)] * scorer.batch_size)
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
+
+    def lookout(self) -> Lookout:
+        """A fresh look at a video."""
+        return Lookout(self.settings, self.detector, self.scorer, keep_crops=self.keep_crops)
 
 
 def load_the_rest(tools: Toolbox) -> None:
@@ -92,35 +97,17 @@ def load_the_rest(tools: Toolbox) -> None:
     importlib.import_module("numpy.random")
     frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
     sampled = SampledFrame(0, 0.0, Picture(frame.reformat(format="yuv420p")), True)
-    look = _Look(tools)
-    look.at(sampled)
+    look = tools.lookout()
+    look.at([sampled])
+    points = (Point(80.0, 80.0),) * len(LANDMARK_NAMES)
     for x in (40.0, 42.0):  # twice, so that they are compared
-        look.keep_all(sampled, [DetectedFace(Box(x, 40.0, 90.0, 90.0), 1.0, None)])
+        face = DetectedFace(Box(x, 40.0, 90.0, 90.0), 1.0, points)
+        followed = FollowedFace(face, Region(40, 40, 90, 90))
+        look.keep_all([sampled, sampled], [followed], None)
     look.finish()
     row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
     rows = [row, *_other_rows(Examined({}, look.faces, look.pictures()), row, tools, "")]
     to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
-
-
-@dataclass(frozen=True)
-class ExaminedFace:
-    """A face without its picture.
-
-    Attributes:
-        person: who it is, of this video or segment.
-        crop: the stored image file, when kept.
-        ssim: to the same person's face before, -1 to 1; None for the first, and without a network.
-    """
-
-    frame_index: int
-    pts_s: float
-    face_index: int
-    person: int
-    face: DetectedFace
-    region: Region
-    crop: bytes | None
-    p_fake: float | None
-    ssim: float | None
 
 
 @dataclass
@@ -149,47 +136,93 @@ def examine_video(
     """
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
     facts: dict[str, Any] = {"frames_decoded": 0, "frames_sampled": 0, "faces_found": 0}
-    look = _Look(tools)
-    sampled_s: list[float] = []
-    pictures: list[dict[str, Any]] = []
+    facts["sampled_s"] = []
+    examined = Examined(facts, [], [])
     try:
-        with VideoFile(source, tools.settings.limits, tools.settings.scoring.threads) as video:
-            size = video.facts.coded_size
-            facts |= {
-                "container": video.facts.container,
-                "codec": video.facts.codec,
-                "width_px": size.width,
-                "height_px": size.height,
-                "duration_s": video.facts.duration_s,
-                "frames_total": len(video.facts.times_s),
-            }
-            ranks = video.choose(tools.settings.sampling, key)
-            if segment is not None:
-                ranks = ranks[(ranks >= segment.first) & (ranks < segment.stop)]
-            try:
-                for frame in video.frames(ranks, None if segment is None else segment.stop):
-                    shown = frame.picture.size
-                    facts |= {"width_px": shown.width, "height_px": shown.height}
-                    facts["frames_sampled"] += 1
-                    sampled_s.append(frame.pts_s)
-                    facts["faces_found"] += look.at(frame)
-                look.finish()
-            finally:
-                facts["frames_decoded"] = video.frames_decoded
-        pictures = look.pictures()
+        look = _look_at(source, key, tools, segment, facts)
+        examined.faces, examined.pictures = look.faces, look.pictures()
         facts["status"] = (Status.EXTRACTED if look.faces else Status.NO_FACE).value
-        facts["error"] = video.damage
     except MediaError as error:
-        look.faces.clear()
         facts |= {"status": error.status.value, "error": str(error), "faces_found": 0}
     except MemoryError:
-        look.faces.clear()
         facts |= {"status": Status.CRASHED.value, "error": _NO_MEMORY}
-    facts["sampled_s"] = sampled_s
-    facts["faces_kept"] = len(look.faces)
+    facts["faces_kept"] = len(examined.faces)
     facts["wall_s"] = time.perf_counter() - started_s
     facts["cpu_s"] = time.process_time() - started_cpu_s
-    return Examined(facts, look.faces, pictures)
+    return examined
+
+
+def _look_at(
+    source: VideoSource, key: str, tools: Toolbox, segment: Segment | None, facts: dict[str, Any]
+) -> Lookout:
+    """Look at all that the settings choose; what is found out of the video goes into `facts`."""
+    sampling = tools.settings.sampling
+    drawn = sampling.mode == "random" and segment is None
+    with _opened(source, tools) as video:
+        size, total = video.facts.coded_size, len(video.facts.times_s)
+        facts |= {
+            "container": video.facts.container,
+            "codec": video.facts.codec,
+            "width_px": size.width,
+            "height_px": size.height,
+            "duration_s": video.facts.duration_s,
+            "frames_total": total,
+        }
+        ranks, stop = video.choose(sampling, key), total if drawn else None
+        if segment is not None:
+            ranks, stop = ranks[(ranks >= segment.first) & (ranks < segment.stop)], segment.stop
+        elif len(ranks) == 0:
+            facts["error"] = "no frame is followed by another, and sampling.pairs asks for two"
+            return tools.lookout()
+        look = _watch(video, ranks, stop, tools, facts)
+        facts["error"] = video.damage
+    if drawn and look.ranks != ranks.tolist():
+        look = _draw_again(source, key, tools, facts)
+    return look
+
+
+def _draw_again(source: VideoSource, key: str, tools: Toolbox, facts: dict[str, Any]) -> Lookout:
+    """Look at frames that can be read in place of those that were drawn first.
+
+    From the start, for people are followed in order of time; three passes over a damaged file.
+
+    Raises:
+        MediaError: `unreadable` when none can be read.
+    """
+    damage = facts["error"] or "frames are not where the container says"
+    with _opened(source, tools) as video:
+        readable = video.readable()
+        facts["frames_decoded"] += video.frames_decoded
+        ranks = draw_again(len(video.facts.times_s), tools.settings.sampling, key, readable)
+    if len(ranks) == 0:
+        raise MediaError(Status.UNREADABLE, damage)
+    with _opened(source, tools) as video:
+        look = _watch(video, ranks, None, tools, facts)
+    facts["error"] = f"{damage}; others were drawn"
+    return look
+
+
+def _opened(source: VideoSource, tools: Toolbox) -> VideoFile:
+    return VideoFile(source, tools.settings.limits, tools.settings.scoring.threads)
+
+
+def _watch(
+    video: VideoFile, ranks: Indices, stop: int | None, tools: Toolbox, facts: dict[str, Any]
+) -> Lookout:
+    """One pass over a video; counts start anew in `facts`, but for frames decoded."""
+    look = tools.lookout()
+    facts |= {"frames_sampled": 0, "faces_found": 0, "sampled_s": []}
+    try:
+        for frames in video.looks(ranks, stop, pairs=tools.settings.sampling.pairs):
+            shown = frames[0].picture.size
+            facts |= {"width_px": shown.width, "height_px": shown.height}
+            facts["frames_sampled"] += len(frames)
+            facts["sampled_s"].append(frames[0].pts_s)
+            facts["faces_found"] += look.at(frames)
+        look.finish()
+    finally:
+        facts["frames_decoded"] += video.frames_decoded
+    return look
 
 
 def serve(setup: Mapping[str, Any]) -> Any:
@@ -243,91 +276,18 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
     Raises:
         MediaError: it cannot be opened.
     """
+    sampling = tools.settings.sampling
     with VideoFile(file, tools.settings.limits) as video:
-        ranks = video.choose(tools.settings.sampling, key)
+        ranks = video.choose(sampling, key)
         open_s = OPEN_S + READ_S_A_BYTE * os.fstat(file).st_size
         most_s = max(tools.settings.spark.segment_s, open_s / _OVERHEAD_RATIO)
-        segments = video.segments(ranks, most_s, FRAME_S)
+        segments = video.segments(ranks, most_s, FRAME_S, pairs=sampling.pairs)
     return {
         "segments": [
             {"first": first, "stop": stop, "cost_s": open_s + cost_s}
             for (first, stop), cost_s in segments
         ]
     }
-
-
-class _Look:
-    """Looks at the frames of one video; its faces are in `faces`, once it is finished.
-
-    Crops wait until a call of the network is full, so that few are in memory at once.
-    """
-
-    def __init__(self, tools: Toolbox) -> None:
-        self.faces: list[ExaminedFace] = []
-        self._tools = tools
-        self._finder = FaceFinder(tools.detector, tools.settings.detection)
-        self._people = People()
-        self._flicker = Flicker()
-        self._keeper = PictureKeeper(tools.settings.evidence)
-        self._waiting: list[tuple[ExaminedFace, Image, Image]] = []
-
-    def at(self, frame: SampledFrame) -> int:
-        """How many faces the frame shows, before the choice."""
-        found = self._finder.find(frame)
-        self.keep_all(frame, found.faces)
-        return len(found.boxes)
-
-    def keep_all(self, frame: SampledFrame, faces: Sequence[DetectedFace]) -> None:
-        """Crop the faces of a frame, and have them scored when enough of them wait."""
-        if not faces:
-            return
-        persons = self._people.at([face.box for face in faces])
-        for face_index, (face, person) in enumerate(zip(faces, persons, strict=True)):
-            self._keep(frame, face_index, face, person)
-
-    def _keep(self, frame: SampledFrame, face_index: int, face: DetectedFace, person: int) -> None:
-        crops, scorer = self._tools.settings.crops, self._tools.scorer
-        region = crop_region(
-            face.box, frame.picture.size, crops.margin_ratio, crops.shape, crops.shift_ratio
-        )
-        crop = limited(frame.picture.part(region), crops.max_side_px)
-        stored = None
-        if self._tools.keep_crops:
-            stored = encode_crop(crop, crops.format, crops.jpeg_quality)
-        examined = ExaminedFace(
-            frame.frame_index,
-            frame.pts_s,
-            face_index,
-            person,
-            face,
-            region,
-            stored,
-            None,
-            None if scorer is None else self._flicker.at(person, crop),
-        )
-        if scorer is None:
-            self.faces.append(examined)
-        else:
-            self._waiting.append((examined, crop, self._finder.looked_at))
-            if len(self._waiting) == scorer.batch_size:
-                self.finish()
-
-    def finish(self) -> None:
-        """Score the crops that wait."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting or self._tools.scorer is None:
-            return
-        scores, heat = self._tools.scorer.score_and_explain([crop for _, crop, _ in waiting])
-        for number, (face, crop, looked_at) in enumerate(waiting):
-            p_fake = float(scores[number])
-            self.faces.append(replace(face, p_fake=p_fake))
-            cells = None if heat is None else heat[number]
-            place = face.frame_index, face.pts_s, face.face_index
-            self._keeper.offer(ScoredFace(*place, p_fake, crop, looked_at, cells))
-
-    def pictures(self) -> list[dict[str, Any]]:
-        """Columns of `pictures` but ids: what is kept as evidence, with heat maps."""
-        return self._keeper.rows()
 
 
 def _other_rows(
@@ -352,6 +312,7 @@ def _other_rows(
                 "detector": tools.detector.name,
                 "crop_region": asdict(face.region),
                 "crop": face.crop,
+                "next_crop": face.next_crop,
             }
         if face.p_fake is not None:
             yield common | {

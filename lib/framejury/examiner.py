@@ -100,7 +100,8 @@ class Examiner:
             with self._fetched(job, _known(job)) as copy:
                 answer = self._ask(job, copy)
             row |= {"bytes": _size_bytes(job, copy), "content_id": copy.content_id}
-            batch = checked(answer, row, job)
+            batch = checked(answer, row, job, pairs=self._settings.sampling.pairs)
+            batch = self._with_memory(batch)
             if batch["status"][0].as_py() == Status.CRASHED.value:
                 self._sandbox.close()  # out of memory: the next video gets a fresh child
             return batch
@@ -123,6 +124,13 @@ class Examiner:
         if job.segment is not None:
             row = staged(row, job.segment)
         return pa.RecordBatch.from_pylist([row], schema=ROWS)
+
+    def _with_memory(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """What the child used at most, measured from here; only its extraction says so."""
+        name = "peak_memory_bytes"
+        peak = [self._sandbox.peak_memory_bytes(), *[None] * (batch.num_rows - 1)]
+        field = ROWS.field(name)
+        return batch.set_column(ROWS.get_field_index(name), field, pa.array(peak, field.type))
 
     @contextmanager
     def _fetched(self, job: VideoJob, known: KnownContent | None) -> Iterator[LocalCopy]:

@@ -28,6 +28,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
     return {
         "model_id": bundle.model_id,
         "purpose": bundle.purpose,
+        "leak": bundle.data.leak,
         "threshold": bundle.threshold,
         "rule": rule_facts(bundle.rule),
         "metrics": {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +22,13 @@ from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.labelled import LabelledVideo
 from framejury.model.manifest import Bundle, Figure
-from framejury.model.source import FaceSource
 from framejury.rule import Reducer, Rule, rule_in_use
 from framejury.schemas import VERDICTS, Label, Side, Status
 from framejury.settings import VerdictSettings
 from framejury.verdict import FaceScores, face_threshold, judge, unscored
+
+FrameLabels = Mapping[tuple[str, int], Literal[0, 1]]
+"""(video_id, frame_index) -> 1 for FAKE, 0 for REAL."""
 
 _VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "log_loss")
 _KNOWN = ("path", "uri", "layout", "label", "method", "group")
@@ -39,6 +41,7 @@ def judge_scored(
     settings: VerdictSettings,
     *,
     run_id: str,
+    frame_labels: FrameLabels | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Verdicts on labelled videos, and the histogram of their face scores.
 
@@ -49,6 +52,8 @@ def judge_scored(
         settings: least faces and interval; reducer and threshold where they are not to be the
             bundle's (`rule_in_use`).
         run_id: written into the rows.
+        frame_labels: as of `FaceSource`: faces of those frames are judged against them, videos
+            against their own label.
 
     Returns:
         verdicts: columns `evaluation.rows.REPORT_COLUMNS`, one row a video, by path.
@@ -74,7 +79,7 @@ def judge_scored(
                 "reducer": rule.reducer.name,
             }
         )
-    return _verdict_table(rows), _face_counts(scored, videos)
+    return _verdict_table(rows), _face_counts(scored, videos, frame_labels or {})
 
 
 def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[ScoredVideo]:
@@ -187,6 +192,7 @@ def figures_by_set(
     settings: VerdictSettings,
     *,
     side: Side,
+    frame_labels: FrameLabels | None = None,
 ) -> dict[str, dict[str, Figure]]:
     """Figures of a side, and of each data set on it, for `bundle.json` and the model card.
 
@@ -197,6 +203,7 @@ def figures_by_set(
         scored: as `model.scoring.score_faces` gives it.
         videos: of the side.
         side: names the figures: `test`, and `test, SET` for each set.
+        frame_labels: as in `judge_scored`.
     """
     whole = [video for video in videos if video.row["layout"] != PAIRED_LAYOUT]
     sets: dict[str, list[LabelledVideo]] = {}
@@ -209,20 +216,11 @@ def figures_by_set(
     for name, members in parts.items():
         ids = pa.array([video.row["video_id"] for video in members], pa.string())
         faces = scored.filter(pc.is_in(scored["video_id"], value_set=ids))
-        verdicts, counts = judge_scored(faces, bundle, members, settings, run_id=name)
+        verdicts, counts = judge_scored(
+            faces, bundle, members, settings, run_id=name, frame_labels=frame_labels
+        )
         figures[name] = figures_for_card(verdicts, counts, face_threshold(bundle.rule))
     return figures
-
-
-def on_side(videos: Sequence[LabelledVideo], source: FaceSource, side: Side) -> list[LabelledVideo]:
-    """The videos whose faces stand on one side; stills are left out, as no videos to judge."""
-    return [
-        video
-        for video in videos
-        if (truth := source.videos.get(video.row["video_id"]))
-        and truth.side is side
-        and not truth.still
-    ]
 
 
 def _by_video(scored: pa.Table) -> dict[str, FaceScores]:
@@ -247,13 +245,30 @@ def _verdict_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema).select(list(REPORT_COLUMNS))
 
 
-def _face_counts(scored: pa.Table, videos: Sequence[LabelledVideo]) -> pa.Table:
+def _face_counts(
+    scored: pa.Table, videos: Sequence[LabelledVideo], frame_labels: FrameLabels
+) -> pa.Table:
     names = ("video_id", "label", "method", "layout")
     truth = pa.table({name: pa.array([v.row[name] for v in videos], pa.string()) for name in names})
     rounded = pc.round(scored["p_fake"].cast(pa.float64()), 4)
-    both = pa.table({"video_id": scored["video_id"], "p_fake": rounded}).join(
-        truth, keys="video_id", join_type="inner"
-    )
+    both = scored.select(["video_id", "frame_index"]).append_column("p_fake", rounded)
+    both = both.join(truth, keys="video_id", join_type="inner")
+    if frame_labels:
+        both = both.join(_by_hand(frame_labels), keys=["video_id", "frame_index"])
+        label = pc.coalesce(both["by_hand"], both["label"])
+        both = both.set_column(both.column_names.index("label"), "label", label)
     keys = ["label", "method", "layout", "p_fake"]
     counts = both.group_by(keys).aggregate([([], "count_all")])
     return counts.rename_columns([*keys, "faces"]).sort_by([(key, "ascending") for key in keys])
+
+
+def _by_hand(frame_labels: FrameLabels) -> pa.Table:
+    """One row a frame: video_id, frame_index and its label, by_hand."""
+    words = {0: Label.REAL.value, 1: Label.FAKE.value}
+    return pa.table(
+        {
+            "video_id": pa.array([video_id for video_id, _ in frame_labels], pa.string()),
+            "frame_index": pa.array([index for _, index in frame_labels], pa.int32()),
+            "by_hand": pa.array([words[label] for label in frame_labels.values()], pa.string()),
+        }
+    )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.media.plan import SECONDS_A_BYTE
+from framejury.media.sample import frames_of_look
 from framejury.settings import SamplingSettings
 
 FRAME_S = 0.02
@@ -53,13 +54,18 @@ def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
         float64 (n,), seconds on one core.
     """
     size = np.asarray(size_bytes, np.float64)
+    span = frames_of_look(pairs=sampling.pairs)
     if sampling.mode == "all":
         frames, decoded = size / _BYTES_A_FRAME, size
     elif sampling.mode == "every_s":
-        frames, decoded = size / _BYTES_A_SECOND / sampling.every_s, size
+        frames, decoded = span * size / _BYTES_A_SECOND / sampling.every_s, size
+    elif sampling.mode == "strided":  # from the start on, one frame after the other
+        step = span + sampling.skip_frames
+        frames = span * np.minimum(sampling.frames, size / _BYTES_A_FRAME / step)
+        decoded = np.minimum(size, float(sampling.frames * step * _BYTES_A_FRAME))
     else:
         group_bytes = _KEY_FRAME_BYTES if sampling.mode == "keyframes" else _GROUP_BYTES
-        frames = np.minimum(sampling.frames, size / _BYTES_A_FRAME)
+        frames = np.minimum(span * sampling.frames, size / _BYTES_A_FRAME)
         decoded = np.minimum(size, float(sampling.frames * group_bytes))
     # Once to hash the file, twice over its packet headers.
     read_s = 3 * READ_S_A_BYTE * size

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from framejury.faces.crop import encode_crop, limited
 from framejury.model.heat import Floats
-from framejury.records import Image
+from framejury.model.runtime import Scorer
+from framejury.records import CroppedFace, Image
 from framejury.schemas import PictureKind
 from framejury.settings import EvidenceSettings
 from framejury.signals.ssim import Grey, grey_square, ssim
@@ -22,7 +25,7 @@ class ScoredFace:
     """A face that may be kept.
 
     Attributes:
-        crop: uint8 (height, width, 3) RGB.
+        face: its crop, and what else the network's signal was made of.
         frame: as faces were looked for in it, uint8 (height, width, 3) RGB.
         heat: cells of its heat map, float32 (side, side), 0 to 1; None: there is none.
     """
@@ -31,19 +34,42 @@ class ScoredFace:
     pts_s: float
     face_index: int
     p_fake: float
-    crop: Image
+    face: CroppedFace
     frame: Image | None
     heat: Floats | None
+
+
+def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
+    """What people are shown of a scored face, under its heat map too: what the network saw.
+
+    The crop where the network saw that, which may be larger than its input; else its input: with
+    landmarks drawn, stretched, the change between two frames, or their flow.
+
+    Returns:
+        uint8 (height, width, 3) RGB. A heat map that lies over the network's square input lies
+        over it as `model.overlay` says.
+    """
+    if scorer is None:
+        return face.crop
+    bundle = scorer.bundle
+    if bundle.signal == "rgb" and bundle.pixels.resize == "letterbox":
+        return face.crop
+    return np.asarray(scorer.pictures([face])[0], np.uint8)
 
 
 class PictureKeeper:
     """Keeps the most and the least suspicious faces of a video, and the worst one's frame.
 
     Of equals the earlier is kept.
+
+    Args:
+        settings: how many, how large.
+        show: what is kept of a face.
     """
 
-    def __init__(self, settings: EvidenceSettings) -> None:
+    def __init__(self, settings: EvidenceSettings, show: Callable[[CroppedFace], Image]) -> None:
         self._settings = settings
+        self._show = show
         self._most: list[ScoredFace] = []
         self._least: list[ScoredFace] = []
         self._worst: ScoredFace | None = None
@@ -62,7 +88,7 @@ class PictureKeeper:
     def rows(self) -> list[dict[str, Any]]:
         """Columns of `pictures` but ids, in order of time."""
         kept = {(face.frame_index, face.face_index): face for face in [*self._least, *self._most]}
-        rows = [self._row(PictureKind.FACE, face, face.crop) for face in kept.values()]
+        rows = [self._row(PictureKind.FACE, face, self._show(face.face)) for face in kept.values()]
         if self._worst is not None and self._worst.frame is not None and self._settings.frame_px:
             worst = replace(self._worst, heat=None)
             rows.append(self._row(PictureKind.FRAME, worst, self._worst.frame))

@@ -147,19 +147,24 @@ def rule_in_use(own: Rule, settings: VerdictSettings) -> Rule:
 
     `verdict.threshold` replaces the threshold alone. `verdict.reducer` replaces the reducer; if
     that makes it another one than the bundle's, the calibration was fitted for other scores
-    and is left out, and so is the threshold: 0.5 then, unless one is set. The remark says so.
+    and is left out, and so is the threshold: 0.5 then, unless one is set. The same without
+    `verdict.calibrated`. The remark says so.
 
     Raises:
         ConfigError: the setting asks for `learned`, and the bundle carries no weights for it.
     """
     reducer = _named(own.reducer, settings)
     threshold = settings.threshold_or(own.threshold)
-    if reducer == own.reducer:
+    same = reducer == own.reducer
+    if same and (settings.calibrated or own.calibration is None):
         return Rule(reducer=reducer, calibration=own.calibration, threshold=threshold)
-    remark = (
-        f"verdict.reducer={reducer.name} is not the bundle's ({own.reducer.name}): p_fake is not "
-        "calibrated"
-    )
+    if same:
+        remark = "verdict.calibrated=false: p_fake is the score as it is"
+    else:
+        remark = (
+            f"verdict.reducer={reducer.name} is not the bundle's ({own.reducer.name}): p_fake is "
+            "not calibrated"
+        )
     if settings.threshold is None:
         threshold = PLAIN_THRESHOLD
         remark += f", and the threshold is {PLAIN_THRESHOLD} (verdict.threshold sets another)"

@@ -242,8 +242,8 @@ EXTRACTIONS = pa.schema(
         _field(
             "sampled_s",
             pa.list_(pa.field("element", pa.float64(), nullable=False)),
-            "Presentation times of those frames, seconds from the first; null in runs of before "
-            "they were kept.",
+            "Presentation times of those frames, with pairs (`sampling.pairs`) of the first of "
+            "each, seconds from the first of the video; null in runs of before they were kept.",
         ),
         _field("faces_found", pa.int32(), "Faces above the threshold.", required=True),
         _field("faces_kept", pa.int32(), "Faces that also pass size and choice.", required=True),
@@ -252,8 +252,9 @@ EXTRACTIONS = pa.schema(
         _field(
             "peak_memory_bytes",
             pa.int64(),
-            "Most memory that the process held which examined the video, up to its end (resident), "
-            "bytes; a process examines several videos, so only the largest of a run says more.",
+            "Most memory that the process which examined the video held meanwhile, detectors and "
+            "network included (resident), bytes; null where it died, and where the kernel does "
+            "not tell.",
         ),
     ]
 )

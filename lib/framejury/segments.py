@@ -46,7 +46,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
     """The one row of `extractions` of a video whose segments have one each.
 
     A video of which a segment failed has failed: the first failure is its status, and none of
-    its faces count. Counts and times are sums.
+    its faces count. Counts and times are sums; of memory the most counts.
 
     Args:
         video_id: the video.
@@ -65,6 +65,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
         )
     whole = {name: _last(parts, name) for name in EXTRACTIONS.names}
     whole |= {name: _sum(parts, name) for name in _SUMMED}
+    whole["peak_memory_bytes"] = _most(parts, "peak_memory_bytes")
     whole["sampled_s"] = [time for part in parts for time in part["sampled_s"] or ()]
     failed = [part for part in parts if part["status"] not in _WELL]
     if failed:
@@ -96,6 +97,10 @@ def number_persons(faces: Sequence[Row]) -> list[int]:
 def _last(parts: Sequence[Row], name: str) -> Any:
     """Of a fact that all segments share: what the last one that knows it says."""
     return next((part[name] for part in reversed(parts) if part[name] is not None), None)
+
+
+def _most(parts: Sequence[Row], name: str) -> Any:
+    return max((part[name] for part in parts if part[name] is not None), default=None)
 
 
 def _sum(parts: Sequence[Row], name: str) -> Any:

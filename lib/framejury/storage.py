@@ -7,14 +7,17 @@ taken as they are, not percent-decoded, which is how Hadoop prints them.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from pyarrow import fs
@@ -26,6 +29,7 @@ _URI = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>/.*)$", re.DOT
 _SAME_AS = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 _OBJECT_STORES = ("s3", "gs", "abfs", "abfss")
 _HADOOP = ("hdfs", "viewfs")
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -143,22 +147,32 @@ def write_json(place: Location, content: Mapping[str, Any]) -> None:
         stream.write(_as_json(content))
 
 
-def write_whole(place: Location, content: bytes) -> None:
+def write_whole(place: Location, content: bytes | BinaryIO) -> None:
     """Write a file that nobody sees before it is complete; what was there is replaced.
 
     An object store does so by itself; elsewhere a draft is renamed.
+
+    Args:
+        place: of the file; folders above it are made.
+        content: all of it, or a file that holds it and is read from where it stands.
     """
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
     filesystem = place.filesystem
     if not is_local(place.uri) and _scheme(place.uri) in _OBJECT_STORES:
         with filesystem.open_output_stream(place.path) as stream:
-            stream.write(content)
+            shutil.copyfileobj(source, stream, _BLOCK_BYTES)
         return
     parent, _, name = place.path.rpartition("/")
     filesystem.create_dir(parent, recursive=True)
     draft = f"{parent}/.{name}.{secrets.token_hex(4)}"
-    with filesystem.open_output_stream(draft) as stream:
-        stream.write(content)
-    filesystem.move(draft, place.path)
+    try:
+        with filesystem.open_output_stream(draft) as stream:
+            shutil.copyfileobj(source, stream, _BLOCK_BYTES)
+        filesystem.move(draft, place.path)
+    except BaseException:
+        with suppress(OSError):
+            filesystem.delete_file(draft)
+        raise
 
 
 def create_json(place: Location, content: Mapping[str, Any]) -> None:

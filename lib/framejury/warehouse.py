@@ -7,6 +7,7 @@ WAREHOUSE/
   lock/00000007.json                 who works on it
   runs/<run_id>/table=<name>/*.parquet
   reports/<run_id>/report.html ...
+  outputs/Confusion.png ...          a published recipe's files, of the latest run
   inspections/<time>/inspect.html    what `framejury inspect` saw; no run reads it
   evidence/<run_id>/<video_id>.html  what a verdict rests on
   logs/<run_id>.jsonl                what happened, a line each
@@ -56,6 +57,9 @@ FORMAT_VERSION = 1
 
 MERGED_TABLES = ("extractions", "face_scores", "pictures", "verdicts")
 """Tables that every night adds small files to. `faces` has crops and large files by itself."""
+
+OUTPUTS = "outputs"
+"""Folder of the files of `report.outputs`; each is that of the latest run."""
 
 _MARKER = "framejury.json"
 _READ_TOGETHER = 16
@@ -313,7 +317,7 @@ class Warehouse:
         return self._read(table, [run_id], columns)
 
     def read_snapshot(self, table: str) -> pa.Table:
-        """`videos` or `splits`: the rows of the latest run that wrote the table.
+        """`videos`, `splits`, `modalities`: the rows of the latest run that wrote the table.
 
         Raises:
             WarehouseError: no committed run wrote it.
@@ -454,6 +458,7 @@ class Warehouse:
             "face_scores": "score --bundle BUNDLE",
             "pictures": "score --bundle BUNDLE",
             "verdicts": "reduce --bundle BUNDLE",
+            "modalities": "modality",
         }[table]
         return (
             f"the warehouse {self.location.uri} has no {table} yet; "

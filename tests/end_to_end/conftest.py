@@ -15,7 +15,9 @@ PROGRAMS = Path(sys.executable).parent
 CORPUS = ROOT.parent / "shared" / "corpus"
 
 
-def run(program: str, *args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(
+    program: str, *args: str | Path, cwd: Path = ROOT, timeout_s: float = 1500
+) -> subprocess.CompletedProcess[str]:
     """Run a program with this environment activated, and keep what it prints."""
     environment = os.environ | {"PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
@@ -24,15 +26,17 @@ def run(program: str, *args: str | Path, cwd: Path = ROOT) -> subprocess.Complet
         env=environment,
         text=True,
         capture_output=True,
-        timeout=1500,
+        timeout=timeout_s,
         check=False,
     )
 
 
-def submit(job: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
+def submit(
+    job: str, *args: str | Path, timeout_s: float = 1500
+) -> subprocess.CompletedProcess[str]:
     """`spark-submit jobs/JOB.py ...`."""
     properties = ["--properties-file", ROOT / "conf" / "spark" / "local.conf"]
-    return run("spark-submit", *properties, ROOT / "jobs" / f"{job}.py", *args)
+    return run("spark-submit", *properties, ROOT / "jobs" / f"{job}.py", *args, timeout_s=timeout_s)
 
 
 def ok(result: subprocess.CompletedProcess[str]) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.entries import videos_table
 from framejury.commits import KEEPS_CROPS, Run
 from framejury.config import settings_from
+from framejury.divided import labelled_source
 from framejury.errors import ArchiveError
-from framejury.faces.crop import decode_crop
-from framejury.labelled import labelled_source, labelled_videos
-from framejury.model.bundle import load_bundle
+from framejury.faces.crop import cropped_face, decode_crop
+from framejury.labelled import labelled_videos
+from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.runtime import Scorer
 from framejury.model.source import iter_faces
 from framejury.rows import ExaminePlan, settings_id
@@ -31,13 +33,14 @@ from framejury.tables.extract import (
     write_examined,
 )
 from framejury.tables.index import index_archive
+from framejury.tables.pictures import pictures_of_faces
 from framejury.tables.plan import videos_to_extract
 from framejury.tables.score import score_faces
 from framejury.tables.store import Store
 from framejury.tables.summary import face_counts
 from framejury.warehouse import Warehouse
 from tests import clips
-from tests.bundles import brightness_bundle
+from tests.bundles import MANIFEST, brightness_bundle, brightness_network
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SETTINGS = settings_from({"sampling": {"frames": 4}})
@@ -250,3 +253,33 @@ def test_any_hadoop_uri_is_listed_and_led_back_to_its_files(
     ada = videos.where("path = 'RealAda.mp4'")
     statuses = examined(ada, plan).where("table = 'extractions'").collect()
     assert [row["status"] for row in statuses] == ["extracted"]
+
+
+def test_a_network_of_pairs_scores_stored_faces_as_it_scores_videos(
+    spark: SparkSession, world: World, tmp_path: Path
+) -> None:
+    """With all that its signal needs, and evidence that shows what it saw."""
+    manifest = replace(MANIFEST, signal="flow_fusion")
+    bundle = write_bundle(tmp_path / "b", manifest, brightness_network(tmp_path / "a.onnx"))
+    shipped = ship_bundle(spark, bundle.directory, bundle.model_id)
+    settings = settings_from({"sampling": {"frames": 3, "pairs": True}, "crops": {"format": "png"}})
+    plan = ExaminePlan("pairs", settings.model_dump(mode="json"), None, keep_crops=True)
+    ada = world.store.snapshot("videos").where(f"video_id = '{world.ids['RealAda.mp4']}'")
+    rows = examined(ada, plan, shipped).cache()
+    faces, direct = rows.where("table = 'faces'"), rows.where("table = 'face_scores'")
+    scored = score_faces(faces, shipped, "x", threads=1, batch_size=2).cache()
+    found = {row["frame_index"]: row["p_fake"] for row in scored.collect()}
+    assert len(found) == 3
+    assert found == pytest.approx({r["frame_index"]: r["p_fake"] for r in direct.collect()})
+    evidence = settings.evidence.model_copy(update={"faces": 1})
+    pictures = pictures_of_faces(faces, scored, shipped, "x", evidence).collect()
+    scorer = Scorer(bundle)
+    pairs = {row["frame_index"]: row for row in faces.toArrow().to_pylist()}
+    assert len(pictures) == 2
+    for picture in pictures:
+        seen = scorer.pictures([cropped_face(pairs[picture["frame_index"]])])[0]
+        shown = decode_crop(bytes(picture["picture"])).astype(int)
+        assert shown.shape == (32, 32, 3) and np.abs(shown - seen).mean() < 6
+    alone = faces.withColumn("next_crop", F.lit(None).cast("binary"))
+    with pytest.raises(Exception, match=r"flow_fusion needs the face in two frames"):
+        score_faces(alone, shipped, "x", threads=1, batch_size=2).collect()

@@ -22,7 +22,7 @@ from framejury.model.dataset import FaceDatasets, class_weights, shown_faces
 
 PX = 48
 SETTINGS = TrainingSettings(
-    weights="none", input_px=PX, batch_size=8, augment=False, self_blend_ratio=0.5
+    weights="none", input_px=PX, batch_size=8, augment="none", self_blend_ratio=0.5
 )
 # Where the eyes, the nose and the mouth are in crops of 64 pixels of the astronaut's face.
 LANDMARKS = [(22, 25), (42, 25), (32, 36), (24, 46), (40, 46)]
@@ -107,7 +107,7 @@ def test_a_blend_follows_its_source_and_only_its_middle_differs(source: FaceSour
 
 
 def test_a_pair_is_augmented_alike(source: FaceSource) -> None:
-    settings = SETTINGS.model_copy(update={"self_blend_ratio": 1.0, "augment": True})
+    settings = SETTINGS.model_copy(update={"self_blend_ratio": 1.0, "augment": "full"})
     pixels, labels, _ = epoch_of(source, settings)
     follows = np.flatnonzero((labels[1:] == 1) & (labels[:-1] == 0)) + 1
     near = np.abs(pixels[follows] - pixels[follows - 1]).mean(axis=(1, 2, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,11 +16,11 @@ from framejury.errors import BundleError
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.gradcam import heat_map, load_keras
-from framejury.model.manifest import Bundle
+from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.network import build_network
 from framejury.model.runtime import Scorer
 from framejury.records import Image
-from framejury.settings import TrainingSettings
+from framejury.settings import Resize, Signal, TrainingSettings
 from framejury.signals.rgb import network_input
 from tests import clips
 from tests.bundles import MANIFEST, brightness_bundle, brightness_network
@@ -250,6 +251,39 @@ def test_explain_writes_the_most_suspicious_faces(
     hot = np.abs(heated.astype(int) - crop).mean(axis=2)
     assert hot.max() > 40
     assert sheet[320:].min() < 128 < sheet[320:].mean()  # text on white
+
+
+@pytest.mark.parametrize(
+    ("signal", "resize"),
+    [("marked", "letterbox"), ("delta", "letterbox"), ("flow_fusion", "stretch")],
+)
+def test_explain_shows_what_the_network_saw(
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    signal: Signal,
+    resize: Resize,
+) -> None:
+    """The very square that was scored and that the heat map is of."""
+    patch_network(red=2, green=0, side_px=32).save(tmp_path / "own.keras")
+    onnx = brightness_network(tmp_path / "own.onnx")
+    manifest = replace(MANIFEST, signal=signal, pixels=PixelContract(input_px=32, resize=resize))
+    bundle = write_bundle(tmp_path / "bundle", manifest, onnx, tmp_path / "own.keras")
+    assert explain(clip, bundle, tmp_path / "heat", "--faces", "2") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    red_points = 0
+    for line in lines:
+        sheet = decode_crop(Path(line.partition(":")[0]).read_bytes())
+        seen, heated = sheet[:320, :320].astype(int), sheet[:320, 320:].astype(int)
+        # The test bundle's score is the mean of red.
+        score = float(line.rpartition(" ")[2])
+        assert seen[..., 0].mean() / 255 == pytest.approx(score, abs=0.02)
+        assert np.abs(heated - seen).max() > 40
+        red_points += int(((seen[..., 0] > 180) & (seen[..., 1:] < 70).all(axis=2)).sum())
+        if signal == "delta":
+            assert score == pytest.approx(0.5, abs=0.05)  # grey: little changes in 40 ms
+    assert (red_points > 200) == (signal == "marked")
 
 
 def test_explain_refuses(

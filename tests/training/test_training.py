@@ -395,7 +395,7 @@ def test_shapes_types_and_labels(small_source: FaceSource) -> None:
 
 
 def test_validation_is_the_faces_as_they_are_in_order(small_source: FaceSource) -> None:
-    pixels, labels, _ = all_of(datasets_of(small_source, augment=True).validation())
+    pixels, labels, _ = all_of(datasets_of(small_source, augment="full").validation())
     faces = list(iter_faces(small_source, Side.VAL))
     expected = np.stack([network_input(face.decoded(), PX) for face in faces])
     assert np.array_equal(pixels, expected)
@@ -408,7 +408,7 @@ def test_a_dataset_can_be_read_twice(small_source: FaceSource) -> None:
 
 
 def test_each_training_face_once_when_nothing_is_augmented(small_source: FaceSource) -> None:
-    pixels, _, _ = all_of(datasets_of(small_source, augment=False).training(0))
+    pixels, _, _ = all_of(datasets_of(small_source, augment="none").training(0))
     faces = [network_input(f.decoded(), PX) for f in iter_faces(small_source, Side.TRAIN)]
     assert sorted(p.tobytes() for p in pixels.astype(np.uint8)) == sorted(
         f.tobytes() for f in faces
@@ -444,7 +444,7 @@ def test_class_weights_even_out_the_loss(uneven_source: FaceSource) -> None:
 
 
 def test_sampling_shows_both_classes_as_often(uneven_source: FaceSource) -> None:
-    datasets = datasets_of(uneven_source, balance="sampling", augment=False)
+    datasets = datasets_of(uneven_source, balance="sampling", augment="none")
     assert datasets.training_faces == 40
     assert datasets.steps_per_epoch == 3
     pixels, labels, face_weights = all_of(datasets.training(0))
@@ -619,7 +619,7 @@ WILD = TINY.model_copy(
         "finetune_learning_rate": 0.5,
         "patience": 2,
         "seed": 3,
-        "augment": False,
+        "augment": "none",
     }
 )
 

@@ -189,3 +189,31 @@ def test_a_survey() -> None:
 def test_a_survey_that_is_none(answer: bytes) -> None:
     with pytest.raises(DistrustError):
         survey_of(answer, "c")
+
+
+FACE = {name: SCORE[name] for name in SCORE if name != "p_fake"} | {
+    TABLE_COLUMN: "faces",
+    "detector": "haar",
+    "crop": jpeg(),
+}
+
+
+@pytest.mark.parametrize("of_segment", [False, True])
+def test_a_face_has_the_crops_that_were_asked_for(of_segment: bool) -> None:
+    def batch(*rows: Row, pairs: bool) -> pa.RecordBatch:
+        segment = Segment(2, 10, 20) if of_segment else None
+        job = VideoJob("video-1", "a.mp4", 1000, JOB.modified_at, segment)
+        sent = [row if segment is None else staged(row, segment) for row in (EXTRACTION, *rows)]
+        return checked(packed(*sent), GIVEN, job, pairs=pairs)
+
+    pair = FACE | {"next_crop": jpeg()}
+    assert batch(FACE, FACE, SCORE, pairs=False).num_rows == 4
+    assert batch(pair, pair, SCORE, pairs=True).num_rows == 4
+    for rows, pairs in (
+        ((pair, FACE), True),
+        ((FACE,), True),
+        ((FACE, pair), False),
+        ((FACE | {"crop": None},), False),
+    ):
+        with pytest.raises(DistrustError, match="without their crops"):
+            batch(*rows, pairs=pairs)

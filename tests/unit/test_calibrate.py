@@ -12,9 +12,10 @@ import pytest
 
 from framejury.cli import main
 from framejury.commits import KEEPS_CROPS
+from framejury.divided import on_side, only_side, training_source
 from framejury.faces.crop import encode_crop
-from framejury.labelled import labelled_videos, only_side, training_source
-from framejury.measure import judge_scored, on_side
+from framejury.labelled import labelled_videos
+from framejury.measure import judge_scored
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer

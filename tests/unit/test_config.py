@@ -86,7 +86,7 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sampling.frmaes=5", r"'sampling.frmaes'; section 'sampling' has: every_s, frames"),
+        ("sampling.frmaes=5", r"'sampling.frmaes'; section 'sampling' has: every_s, first_frame"),
         ("smapling.frames=5", r"unknown setting 'smapling'; the settings has: .*sampling"),
         ("sampling.frames=0", r"sampling.frames cannot be 0; allowed: integer >= 1, <= 10,000"),
         ("sampling.frames=many", r"sampling.frames cannot be 'many'; allowed: integer"),
@@ -105,6 +105,55 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
 def test_bad_override_is_refused_with_what_is_allowed(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_settings(overrides=[override])
+
+
+def test_when_judging_counts_for_verbs_that_judge(conf_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text(
+        "sampling: {frames: 7, seed: 3}\nwhen_judging: {sampling: {frames: 30}}\n", "utf-8"
+    )
+
+    def frames_and_seed(*overrides: str, judging: bool) -> tuple[int, int]:
+        settings = load_settings("few", str(file), overrides, conf_dir, judging=judging).sampling
+        return settings.frames, settings.seed
+
+    assert frames_and_seed(judging=False) == (7, 3)
+    assert frames_and_seed(judging=True) == (30, 3)
+    assert frames_and_seed("sampling.frames=9", judging=True) == (9, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("when_judging: {sampling: {frmaes: 1}}", "sampling.frmaes"),
+        ("when_judging: {sampling: {frames: 0}}", "sampling.frames cannot be 0"),
+        ("when_judging: 3", "when_judging must hold sections"),
+    ],
+)
+def test_a_wrong_when_judging_is_refused_by_every_verb(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match=message):
+        load_settings(config_file=str(file))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.signal=marked", "detection.detector=haar"], "only detection.detector=mtcnn"),
+        (["training.signal=delta"], "training.self_blend_ratio=0"),
+        (["training.backbone=resnet18", "training.weights=noisy-student"], "imagenet, none or a"),
+        (["split.order=name"], "split.unit is group"),
+        (["sampling.first_frame=9", "sampling.last_frame=8"], "must be at least"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused(
+    overrides: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_settings(overrides=overrides)
 
 
 def test_training_without_epochs_is_refused() -> None:

@@ -578,3 +578,67 @@ def test_a_header_that_lies_about_the_size_is_not_believed(tmp_path: Path) -> No
         assert decode(path).facts.coded_size == SIZE
         status, words = status_of(path, LimitSettings(frame_px=96 * 128 - 1))
         assert status is Status.TOO_LARGE and "128 x 96" in words
+
+
+# ---------------------------------------------------------------- pairs
+
+
+def pairs_of(
+    path: Path, ranks: Sequence[int], stop: int | None = None
+) -> tuple[list[tuple[int, ...]], str | None]:
+    """Frame numbers read off the pictures of each pair, which must be the ranks they claim."""
+    with VideoFile(path, LimitSettings()) as video:
+        looks = list(video.looks(np.array(ranks, np.int64), stop, pairs=True))
+        shown = [tuple(numbers(look)) for look in looks]
+        assert shown == [tuple(frame.frame_index for frame in look) for look in looks]
+        return shown, video.damage
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm", "a.avi", "a.ts", "a.mpg"])
+def test_pairs_follow_each_other(tmp_path: Path, name: str) -> None:
+    """Over the end of a group of pictures (11 and 12) too."""
+    path = clips.write_variant(tmp_path / name, FRAMES)
+    assert pairs_of(path, [0, 11, 23, 34]) == ([(0, 1), (11, 12), (23, 24), (34, 35)], None)
+
+
+def test_a_pair_may_reach_one_frame_beyond_its_stretch(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES)
+    assert pairs_of(path, [5, 11], stop=12)[0] == [(5, 6), (11, 12)]
+
+
+def test_a_damaged_pair_is_replaced_by_one_that_is_whole(tmp_path: Path) -> None:
+    path = overwrite(clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0), 0.35, 0.06)
+    readable = numbers(decode(path).frames)
+    lost = [rank for rank in range(36) if rank not in readable]
+    edge = lost[0] - 1  # its second frame is lost
+    assert edge > 0 and lost[-1] < 34
+    after = lost[-1] + 1
+    found, damage = pairs_of(path, [0, edge, 32])
+    assert found == [(0, 1), (after, after + 1), (32, 33)]
+    assert damage is not None and "damaged" in damage
+    # In a stretch that ends before, the next one gives it.
+    assert pairs_of(path, [0, edge], stop=after)[0] == [(0, 1)]
+    assert "1 of 2 planned pairs could be read" in (pairs_of(path, [0, edge], stop=after)[1] or "")
+
+
+def test_frames_that_can_be_read(tmp_path: Path) -> None:
+    path = overwrite(clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0), 0.35, 0.06)
+    with VideoFile(path, LimitSettings()) as video:
+        assert video.readable().tolist() == numbers(decode(path).frames)
+        assert 0 < video.frames_decoded <= 36
+        with pytest.raises(RuntimeError, match="decoded once"):
+            video.readable()
+
+
+def test_a_cheaper_neighbour_stays_in_the_range_and_pairs_stay(tmp_path: Path) -> None:
+    """Frames 0, 12 and 24 decode alone; nothing else does."""
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0)
+
+    def chosen(**values: Any) -> list[int]:
+        sampling = SamplingSettings(frames=1, tolerance_s=60, **values)
+        with VideoFile(path, LimitSettings()) as video:
+            return list(video.choose(sampling, "key"))
+
+    assert chosen()[0] in (0, 12, 24)
+    assert chosen(first_frame=13, last_frame=23) == [13]  # the cheapest there
+    assert chosen(first_frame=13, last_frame=23, pairs=True) == [19]

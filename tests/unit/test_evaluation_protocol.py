@@ -20,7 +20,7 @@ from framejury.evaluation.protocol import (
 )
 from framejury.evaluation.protocol_figures import protocol_names
 from framejury.evaluation.protocol_tables import FIGURES, protocol_tables
-from framejury.evaluation.report import RunReport, build_report
+from framejury.evaluation.report import BundleInfo, RunReport, build_report
 from tests.unit.test_evaluation_report import RUN, Page
 from tests.unit.test_evaluation_rows import face_table, realistic_run, verdict_row, verdict_table
 
@@ -199,6 +199,16 @@ def test_metrics_json_has_every_figure_with_its_ends(files: Mapping[str, bytes])
     assert [one["strength"] for one in document["robustness"]["h264"]] == [18, 40]
     assert sum(document["reliability"]["counts"]) == 7
     assert len(document["det"]["videos"]["fpr"]) == len(document["det"]["videos"]["fnr"])
+
+
+def test_figures_that_flatter_say_so_in_every_file() -> None:
+    table = verdict_table(hand_rows())
+    for leak in ("Split by video: 3 sources.", None):
+        run = replace(RUN, bundle=BundleInfo("detector", "", leak=leak))
+        files = build_report(RunReport(table, None, run, protocol=hand_data()))
+        assert json.loads(files["metrics.json"])["leak"] == leak
+        for name in ("protocol.txt", "report.txt", "report.html"):
+            assert ("Split by video: 3 sources." in files[name].decode()) is bool(leak), name
 
 
 def test_text_and_page_show_the_same_tables(files: Mapping[str, bytes]) -> None:

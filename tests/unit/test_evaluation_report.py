@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation.findings import DEMO_BANNER, SOUND
+from framejury.evaluation.findings import DEMO_BANNER, LEAK_BANNER, SOUND
 from framejury.evaluation.pictures import Picture
 from framejury.evaluation.report import (
     BundleInfo,
@@ -268,6 +268,33 @@ def test_a_demo_bundle_is_called_meaningless_loudly(purpose: str, warned: bool):
     assert (DEMO_BANNER in Page(files["report.html"].decode()).text) is warned
     assert (DEMO_BANNER in files["report.txt"].decode()) is warned
     assert (json.loads(files["report.json"])["warning"] is not None) is warned
+
+
+LEAK = "Split by face: faces of the same video stand on both sides (3 videos)."
+
+
+def test_a_leaking_split_is_said_loudly_everywhere() -> None:
+    rows = [verdict_row(n, label="REAL" if n % 2 else "FAKE", p_fake=0.1 * n) for n in range(8)]
+    for leak in (LEAK, None):
+        made = replace(report(rows, bundle=BundleInfo("demo", "", leak=leak)), protocol=None)
+        files = build_report(made, page_rows=4)
+        page = Page(files["report.html"].decode())
+        for name in ("report.html", "verdicts-0002.html"):
+            text = Page(files[name].decode()).text
+            assert (f"{LEAK_BANNER} {LEAK}" in text) is (leak is not None), name
+            assert DEMO_BANNER in text
+        assert page.attributes.count(("class", "banner")) == (2 if leak else 1)
+        text = files["report.txt"].decode()
+        assert (f"!!!\n{LEAK_BANNER} {LEAK}\n!!!" in text) is (leak is not None)
+        assert json.loads(files["report.json"])["leak"] == leak
+
+
+def test_a_bundle_of_before_leaks_were_known_has_none() -> None:
+    facts = {"purpose": "detector", "card": "c", "metrics": {}}
+    assert BundleInfo.of_facts(facts) == BundleInfo("detector", "c", {})
+    assert BundleInfo.of_facts(facts | {"leak": LEAK}, ({"loss": 1},)) == BundleInfo(
+        "detector", "c", {}, ({"loss": 1},), LEAK
+    )
 
 
 def test_without_labels_there_is_no_accuracy_and_a_reason(real_pictures: None):

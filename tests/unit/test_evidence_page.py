@@ -15,7 +15,7 @@ from framejury.evaluation.evidence_figures import Scale
 from framejury.evaluation.evidence_index import IndexEntry, index_html
 from framejury.evaluation.evidence_page import MOST_ROWS, About, _scale, evidence_html
 from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
-from framejury.evaluation.findings import DEMO_BANNER
+from framejury.evaluation.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import Evidence
 from framejury.faces.crop import decode_crop
@@ -84,6 +84,21 @@ def test_what_is_not_said() -> None:
     assert "longest stretch between two looks is 5.0 s, from 0:02.00 to 0:07.00" in text
     assert "Seen in fewer than 3" in text and "1 of 2 people" in text
     assert "could not be decoded" in text
+
+
+def test_what_is_not_said_of_pairs() -> None:
+    """Times are those of the first frames; a face may be gone in the second."""
+    extraction = extraction_row(
+        frames_sampled=10, sampled_s=[0.5, 1.0, 2.0, 7.0, 9.5], faces_found=9, faces_kept=6
+    )
+    rows = score_rows([0.9, 0.8, 0.9])
+    said = words.not_said(evidence(rows, extraction, frames_scored=3), people_of(rows))
+    text = " ".join(said)
+    assert "Of 5 pairs of frames looked at, 2 show no face that could be judged." in text
+    assert "3 faces, not in both frames of a pair, too small" in text
+    assert "5 pairs of frames of 250 were looked at, about every 1.8 s." in text
+    one = words.between(extraction_row(frames_sampled=2), [4.0])
+    assert one.startswith("1 pair of frames of 250 was looked at")
 
 
 def test_a_score_that_mixes_people_says_so() -> None:
@@ -332,6 +347,14 @@ def test_a_demo_model_is_warned_of() -> None:
     demo = replace(ABOUT, bundle=BundleInfo("demo", ""))
     assert DEMO_BANNER in page(evidence(), demo).text
     assert DEMO_BANNER not in page(evidence()).text
+
+
+def test_a_model_of_a_leaking_split_is_warned_of() -> None:
+    leaky = replace(ABOUT, bundle=BundleInfo("detector", "", leak="Split by video: <b>."))
+    found = page(evidence(), leaky)
+    assert f"{LEAK_BANNER} Split by video: <b>." in found.text
+    assert DEMO_BANNER not in found.text
+    assert LEAK_BANNER not in page(evidence()).text
 
 
 def test_a_page_without_a_report_leads_nowhere() -> None:

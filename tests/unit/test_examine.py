@@ -7,35 +7,50 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
 
-from framejury import examine
 from framejury.config import settings_from
+from framejury.errors import SetupError
 from framejury.examine import Toolbox, examine_video
 from framejury.examiner import Examiner
-from framejury.faces.crop import decode_crop
+from framejury.faces.crop import cropped_face, decode_crop
+from framejury.faces.follow import FaceFinder
+from framejury.lookout import FollowedFace
 from framejury.media import fetch
+from framejury.media.decode import VideoFile
+from framejury.media.picture import Picture
+from framejury.media.sample import draw_again
 from framejury.media.sandbox import Sandbox, SandboxHandlerError
 from framejury.model.bundle import framed_for, write_bundle
-from framejury.model.manifest import Bundle
+from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
-from framejury.records import Size
-from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob, settings_id
+from framejury.records import Box, DetectedFace, Region, SampledFrame, Size
+from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, Segment, VideoJob, settings_id
 from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, Status
-from framejury.settings import Settings
+from framejury.settings import PAIR_SIGNALS, Resize, Settings, Signal
+from framejury.signals.rgb import network_input
 from tests import clips
-from tests.bundles import MANIFEST, brightness_bundle, headed_network
+from tests.bundles import MANIFEST, brightness_bundle, brightness_network, headed_network
 
 SIZE = Size(240, 320)
 CHANGED = datetime(2024, 5, 17, 2, 30, 1, 250_000, tzinfo=UTC)
 
 Rows = list[dict[str, Any]]
+Network = Callable[[Path], Path]
+ANY_SIGNAL: list[tuple[Signal, Resize]] = [
+    ("rgb", "stretch"),
+    ("marked", "letterbox"),
+    ("delta", "letterbox"),
+    ("flow_fusion", "stretch"),
+]
 
 
 def plan(
@@ -130,6 +145,10 @@ def test_the_facts_of_an_extraction(examiner: Examiner, face_clip: Path) -> None
     assert row["faces_found"] == row["faces_kept"] == 3
     assert 3 <= row["frames_decoded"] <= 25
     assert row["cpu_s"] > 0 and 0 < row["wall_s"] < 60
+    if Path("/proc/self/status").is_file():
+        assert 50e6 < row["peak_memory_bytes"] < 4e9
+    else:
+        assert row["peak_memory_bytes"] is None
 
 
 def test_scores_are_those_of_the_crops(examiner: Examiner, face_clip: Path) -> None:
@@ -319,7 +338,7 @@ def test_out_of_memory_is_a_crash(
     def fail(*_: object) -> int:
         raise MemoryError
 
-    monkeypatch.setattr(examine.FaceFinder, "find", fail)
+    monkeypatch.setattr(FaceFinder, "find", fail)
     found = examine_video(face_clip, "key", haar)
     assert found.facts["status"] == Status.CRASHED
     assert "limits.memory_bytes" in found.facts["error"]
@@ -392,6 +411,231 @@ def test_crops_are_framed_as_the_bundle_learned_them(bundle: Bundle) -> None:
     assert (framed.crops.margin_ratio, framed.crops.shape) == (0.3, "square")
     assert framed.crops.format == "png"
     assert framed.sampling == asked.sampling
+
+
+# ---------------------------------------------------------------- pairs and signals
+
+
+def signal_bundle(
+    folder: Path,
+    signal: Signal,
+    resize: Resize = "letterbox",
+    network: Network = brightness_network,
+) -> Bundle:
+    """A network that sees another signal than the crop."""
+    folder.mkdir()
+    manifest = replace(MANIFEST, signal=signal, pixels=PixelContract(input_px=32, resize=resize))
+    return write_bundle(folder / "bundle", manifest, network(folder / "a.onnx"))
+
+
+@pytest.mark.parametrize(("signal", "resize"), ANY_SIGNAL)
+def test_stored_crops_give_the_scores_of_the_video(
+    face_clip: Path, tmp_path: Path, signal: Signal, resize: Resize
+) -> None:
+    """Exactly, where crops are PNG: both ways make the same picture of a face."""
+    bundle = signal_bundle(tmp_path / "b", signal, resize)
+    pair = "same" if signal == "delta" else "own"
+    chosen = plan(
+        bundle,
+        sampling={"frames": 4, "pairs": signal in PAIR_SIGNALS},
+        crops={"format": "png", "pair": pair, "shape": "box", "max_side_px": 100},
+        scoring={"batch_size": 1},
+    )
+    examiner = Examiner(chosen)
+    rows = rows_of(examiner, face_clip)
+    examiner.close()
+    faces, scores = of_table(rows, "faces"), of_table(rows, "face_scores")
+    assert len(faces) == len(scores) == 4
+    scorer = Scorer(bundle, batch_size=1)
+    found = [cropped_face(row) for row in faces]
+    assert [row["p_fake"] for row in scores] == scorer.score(found).tolist()
+    # The network is shown another picture than the crop alone.
+    plain = scorer.score_pixels(np.stack([network_input(face.crop, 32) for face in found[:1]]))
+    assert plain[0] != scores[0]["p_fake"]
+
+
+@pytest.mark.parametrize(("signal", "resize"), ANY_SIGNAL)
+def test_evidence_shows_what_the_network_saw(
+    face_clip: Path, tmp_path: Path, signal: Signal, resize: Resize
+) -> None:
+    """Under a heat map lies the very square that it is of."""
+    bundle = signal_bundle(tmp_path / "b", signal, resize, headed_network)
+    chosen = plan(
+        bundle,
+        sampling={"frames": 3, "pairs": signal in PAIR_SIGNALS},
+        crops={"format": "png", "shape": "box"},
+        scoring={"batch_size": 1},
+    )
+    examiner = Examiner(chosen)
+    rows = rows_of(examiner, face_clip)
+    examiner.close()
+    scorer = Scorer(bundle, batch_size=1)
+    found = {row["frame_index"]: cropped_face(row) for row in of_table(rows, "faces")}
+    pictures = [row for row in of_table(rows, "pictures") if row["kind"] == "face"]
+    assert len(pictures) == len(found) == 3
+    for row in pictures:
+        face = found[row["frame_index"]]
+        seen, shown = scorer.pictures([face])[0].astype(int), decode_crop(row["picture"])
+        assert shown.shape == seen.shape and np.abs(shown - seen).mean() < 6  # as JPEG
+        _, heat = scorer.score_and_explain([face])
+        assert heat is not None
+        assert row["heat"] == pytest.approx(heat[0].ravel().tolist(), abs=1e-4)
+
+
+def test_a_pair_is_a_face_and_the_same_in_the_next_frame(face_clip: Path) -> None:
+    frames = clips.face_frames(25)
+
+    def looked(pair: str) -> tuple[dict[str, Any], Rows]:
+        examiner = Examiner(
+            plan(
+                sampling={"mode": "strided", "frames": 3, "skip_frames_short": 5, "pairs": True},
+                detection={"detector": "haar"},
+                crops={"format": "png", "pair": pair, "margin_px": 30, "shape": "box"},
+            )
+        )
+        rows = rows_of(examiner, face_clip)
+        examiner.close()
+        return rows[0], of_table(rows, "faces")
+
+    extraction, own = looked("own")
+    assert (extraction["frames_sampled"], extraction["status"]) == (6, Status.EXTRACTED)
+    assert extraction["sampled_s"] == pytest.approx([0.0, 0.28, 0.56])
+    assert extraction["faces_kept"] == len(own) == 3
+    assert [row["frame_index"] for row in own] == [0, 7, 14]
+    _, same = looked("same")
+    for row, in_place in zip(own, same, strict=True):
+        assert row["crop"] == in_place["crop"] and row["crop_region"] == in_place["crop_region"]
+        region, following = row["crop_region"], frames[row["frame_index"] + 1]
+        left, top = region["x"], region["y"]
+        right, bottom = left + region["width"], top + region["height"]
+        shown = decode_crop(in_place["next_crop"]).astype(int)
+        assert np.abs(shown - following[top:bottom, left:right]).mean() < 6
+        assert decode_crop(row["crop"]).shape == shown.shape
+    assert any(row["next_crop"] != other["next_crop"] for row, other in zip(own, same, strict=True))
+
+
+def test_a_face_without_another_makes_no_pair(tmp_path: Path) -> None:
+    """In every second pair the face is gone from the second frame."""
+    faces, plain = clips.face_frames(16), clips.plain_frames(16)
+    shown = [plain[at] if at % 8 == 5 else face for at, face in enumerate(faces)]
+    path = clips.write_clip(tmp_path / "a.mp4", shown, gop=1, bframes=0)
+    values: dict[str, Any] = {
+        "sampling": {"mode": "strided", "frames": 9, "skip_frames_short": 2, "pairs": True},
+        "detection": {"detector": "haar"},
+    }
+    found = examine_video(path, "key", Toolbox.load(plan(**values)))
+    assert [face.frame_index for face in found.faces] == [0, 8]
+    assert all(face.face_index == 0 and face.next_crop for face in found.faces)
+    assert (found.facts["frames_sampled"], found.facts["faces_kept"]) == (8, 2)
+    assert found.facts["faces_found"] == 4  # of the first frames
+    one = clips.write_clip(tmp_path / "one.mp4", faces[:1])
+    alone = examine_video(one, "key", Toolbox.load(plan(**values)))
+    assert alone.facts["status"] == Status.NO_FACE and "sampling.pairs" in alone.facts["error"]
+
+
+def sampled_frame(size: Size) -> SampledFrame:
+    image = np.zeros((size.height, size.width, 3), np.uint8)
+    return SampledFrame(0, 0.0, Picture(av.VideoFrame.from_ndarray(image, format="rgb24")))
+
+
+def test_both_crops_of_a_pair_are_reduced_alike() -> None:
+    """By what the larger needs: a face is as large in one as in the other."""
+    tools = Toolbox.load(
+        plan(
+            detection={"detector": "frame"},
+            crops={"max_side_px": 100, "margin_ratio": 0.0, "format": "png"},
+        )
+    )
+    look, frame = tools.lookout(), sampled_frame(SIZE)
+    face = DetectedFace(Box(20, 20, 60, 60), 1.0, None)
+    look.keep_all([frame, frame], [FollowedFace(face, Region(10, 10, 120, 80))], None)
+    (kept,) = look.faces
+    assert kept.crop is not None and kept.next_crop is not None
+    assert decode_crop(kept.crop).shape == (50, 50, 3)
+    assert decode_crop(kept.next_crop).shape == (67, 100, 3)
+
+
+def test_a_stream_that_changes_its_size_makes_no_pair_there() -> None:
+    tools = Toolbox.load(plan(detection={"detector": "frame"}))
+    look = tools.lookout()
+    assert look.at([sampled_frame(SIZE), sampled_frame(Size(120, 160))]) == 1
+    assert look.faces == []
+    assert look.at([sampled_frame(SIZE), sampled_frame(SIZE)]) == 1
+    assert len(look.faces) == 1
+
+
+def test_a_network_of_pairs_refuses_single_frames(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"delta needs sampling\.pairs"):
+        Toolbox.load(plan(signal_bundle(tmp_path / "b", "delta")))
+
+
+def test_whole_frames_are_judged_where_the_settings_say_so(bundle: Bundle, tmp_path: Path) -> None:
+    """No face is there, and nothing that chooses among faces drops a frame."""
+    path = clips.write_clip(tmp_path / "a.mp4", clips.plain_frames(10, Size(30, 40)))
+    detection = {"detector": "frame", "min_face_px": 400, "threshold": 1.0, "keep": "first"}
+    examiner = Examiner(plan(bundle, detection=detection, evidence={"faces": 1, "frame_px": 100}))
+    rows = rows_of(examiner, path)
+    examiner.close()
+    faces = of_table(rows, "faces")
+    assert rows[0]["faces_kept"] == rows[0]["faces_found"] == len(faces) == 3
+    for row in faces:
+        assert row["box"] == {"x": 0, "y": 0, "width": 40, "height": 30}
+        assert row["crop_region"] == row["box"]
+        assert (row["detector"], row["confidence"], row["landmarks"]) == ("frame", 1.0, None)
+        assert decode_crop(row["crop"]).shape == (30, 40, 3)
+    (frame,) = [row for row in of_table(rows, "pictures") if row["kind"] == "frame"]
+    assert decode_crop(frame["picture"]).shape == (30, 40, 3)
+
+
+# ---------------------------------------------------------------- drawn again
+
+
+def damaged(path: Path, start_ratio: float, stop_ratio: float) -> Path:
+    content = bytearray(path.read_bytes())
+    pictures = clips.mp4_boxes(content)["mdat"]
+    first, last = (pictures.start + round(r * len(pictures)) for r in (start_ratio, stop_ratio))
+    content[first:last] = np.random.default_rng(0).bytes(last - first)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_what_cannot_be_read_is_drawn_again(tmp_path: Path, pairs: bool) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(48), gop=6, bframes=0)
+    damaged(path, 0.3, 0.7)
+    sampling = {"mode": "random", "frames": 7, "tolerance_s": 0, "pairs": pairs}
+    tools = Toolbox.load(plan(sampling=sampling, detection={"detector": "frame"}))
+    with VideoFile(path, tools.settings.limits) as video:
+        readable = video.readable()
+    settings = tools.settings.sampling
+    assert 20 < len(readable) < 40
+    for key in ("one", "two", "three"):
+        found = examine_video(path, key, tools)
+        expected = draw_again(48, settings, key, readable).tolist()
+        assert [face.frame_index for face in found.faces] == expected and len(expected) == 7
+        assert found.facts["frames_sampled"] == 7 * (1 + pairs)
+        assert found.facts["sampled_s"] == pytest.approx([rank / 25 for rank in expected])
+        assert "others were drawn" in found.facts["error"]
+        segment = examine_video(path, key, tools, Segment(0, 0, 48))
+        assert len(segment.faces) < 7  # drawn again only in one piece
+
+
+def test_where_none_can_be_read_a_drawn_video_is_unreadable(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(48), gop=6, bframes=0)
+    damaged(path, 0.2, 1.0)
+    sampling = {"mode": "random", "frames": 5, "first_frame": 20, "last_frame": 40}
+    tools = Toolbox.load(plan(sampling=sampling, detection={"detector": "frame"}))
+    found = examine_video(path, "one", tools)
+    assert found.facts["status"] == Status.UNREADABLE and found.faces == []
+    assert "0 of 5 planned frames" in found.facts["error"]
+
+
+def test_a_sound_video_is_drawn_once(face_clip: Path) -> None:
+    sampling = {"mode": "random", "frames": 5}
+    tools = Toolbox.load(plan(sampling=sampling, detection={"detector": "frame"}))
+    found = examine_video(face_clip, "one", tools)
+    assert found.facts["error"] is None and len(found.faces) == 5
+    assert found.facts["frames_decoded"] <= 25
 
 
 # ---------------------------------------------------------------- hostile files

@@ -407,3 +407,22 @@ def test_faces_of_the_challenge(tmp_path: Path) -> None:
     assert len(found) >= 36
     sides = [max(face["box"]["width"], face["box"]["height"]) / 224 for face in found]
     assert 1.05 < np.median(sides) < 1.3  # tighter than the detector's box
+
+
+def test_a_picture_of_no_face_is_kept_whole_where_frames_are_judged() -> None:
+    """detection.detector=frame looks for none, and no margin leaves or cuts the picture."""
+    picture = np.zeros((40, 60, 3), np.uint8)
+    whole = DetectionSettings(detector="frame")
+    found = find_portrait(picture, make_detector(whole, 1), whole)
+    assert found.found == 1 and found.face is not None
+    assert (found.face.box, found.face.confidence) == (Box(0, 0, 60, 40), 1.0)
+    region = portrait_region(found.face.box, Size(40, 60), CropSettings(margin_px=5))
+    assert region == Region(0, 0, 60, 40)
+
+
+def test_a_margin_in_pixels_frames_a_portrait() -> None:
+    box, size = Box(40, 40, 30, 30), Size(200, 200)
+    framed = CropSettings(margin_px=10, shape="box")
+    assert portrait_region(box, size, framed) == Region(30, 30, 50, 50)
+    wide = CropSettings(margin_px=80, shape="box")
+    assert portrait_region(box, size, wide) == Region(0, 0, 200, 200)  # 190 * 1.1 > 200

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 
 from framejury.faces.crop import (
     crop_region,
+    cropped_face,
     decode_crop,
     encode_crop,
     landmarks_in_crop,
     limited,
+    limited_together,
+    region_of,
 )
 from framejury.faces.header import crop_size
 from framejury.records import Box, Point, Region, Size
+from framejury.settings import CropSettings
 
 FRAME = Size(height=480, width=640)
 
@@ -274,3 +278,85 @@ def test_a_landmark_stays_on_its_pixel(x: int, y: int, side: int, limit: int) ->
     height, width = stored.shape[:2]
     assert found.dtype == np.float32
     assert np.allclose(found, [[0, 0], [width, height], [width / 4, height / 2]], atol=1e-3)
+
+
+# --- margins in pixels, pairs, rows ---
+
+
+@settings(max_examples=400, deadline=None)
+@given(_touching(), st.integers(0, 300), st.sampled_from(["square", "box"]))
+def test_a_margin_in_pixels_lies_in_the_frame_and_holds_the_box(case, margin_px, shape):
+    size, box = case
+    region = crop_region(box, size, 0.3, shape, margin_px=margin_px)
+    right, bottom = region.x + region.width, region.y + region.height
+    assert 0 <= region.x < right <= size.width and 0 <= region.y < bottom <= size.height
+    assert region.x <= max(box.x, 0) + 1 and region.y <= max(box.y, 0) + 1
+    assert right >= min(box.x + box.width, size.width) - 1
+    assert bottom >= min(box.y + box.height, size.height) - 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.tuples(*(st.integers(0, 400) for _ in range(2)), *(st.integers(1, 300) for _ in range(2))),
+    st.integers(0, 500),
+    st.floats(-0.2, 3),
+)
+def test_a_margin_in_pixels_is_exact_and_clipped(sides, margin_px, margin_ratio):
+    x, y, width, height = sides
+    box, size = Box(x, y, width, height), Size(480, 640)
+    region = crop_region(box, size, margin_ratio, "box", margin_px=margin_px)
+    left, top = max(x - margin_px, 0), max(y - margin_px, 0)
+    right, bottom = min(x + width + margin_px, 640), min(y + height + margin_px, 480)
+    assert region == Region(left, top, right - left, bottom - top)
+    square = crop_region(box, Size(5000, 5000), 0.3, "square", margin_px=margin_px)
+    free = crop_region(
+        Box(x + 2000, y + 2000, width, height), Size(5000, 5000), 0.3, "square", margin_px=margin_px
+    )
+    assert free.width == free.height == max(width, height) + 2 * margin_px
+    assert square.width <= free.width
+
+
+def test_region_of_takes_every_crop_setting():
+    box, size = Box(100, 100, 40, 60), Size(480, 640)
+    base = CropSettings()
+    assert region_of(box, size, base) == crop_region(box, size, 0.3, "square")
+    changed = [
+        {"margin_ratio": 0.1},
+        {"margin_px": 7},
+        {"shape": "box"},
+        {"shift_ratio": 0.2},
+    ]
+    regions = [region_of(box, size, base.model_copy(update=one)) for one in changed]
+    assert regions[1] == Region(83, 93, 74, 74)
+    assert len({*regions, region_of(box, size, base)}) == 5
+
+
+def test_crops_of_a_pair_are_reduced_alike():
+    large, larger = (np.zeros((side, side // 2, 3), np.uint8) for side in (100, 200))
+    assert [crop.shape for crop in limited_together([large, larger], 50)] == [
+        (25, 12, 3),
+        (50, 25, 3),
+    ]
+    assert [crop.shape for crop in limited_together([larger, large], 200)] == [
+        (200, 100, 3),
+        (100, 50, 3),
+    ]
+
+
+def test_a_row_of_faces_becomes_a_face():
+    rng = np.random.default_rng(0)
+    crop, following = (rng.integers(0, 255, (20, 10, 3)).astype(np.uint8) for _ in range(2))
+    row = {
+        "crop": encode_crop(crop, "png"),
+        "next_crop": encode_crop(following, "png"),
+        "landmarks": [{"x": 110.0, "y": 60.0}],
+        "crop_region": {"x": 100, "y": 50, "width": 20, "height": 40},
+    }
+    face = cropped_face(row)
+    assert np.array_equal(face.crop, crop) and np.array_equal(face.next_crop, following)
+    assert face.landmarks.tolist() == [[5.0, 5.0]]
+    plain = cropped_face(row | {"next_crop": None, "landmarks": None})
+    assert plain.landmarks is None and plain.next_crop is None
+    for damaged in ({"crop": None}, {"next_crop": b"no picture"}):
+        with pytest.raises(ValueError, match="no picture"):
+            cropped_face(row | damaged)

@@ -243,6 +243,16 @@ def test_haar_runs_on_one_thread_and_leaves_opencv_as_it_was(monkeypatch):
 def test_make_detector_follows_the_setting():
     assert make_detector(DetectionSettings(detector="haar"), threads=1).name == "haar"
     assert make_detector(DEFAULTS, threads=1).name == "mtcnn"
+    assert make_detector(DetectionSettings(detector="frame"), threads=1).name == "frame"
+
+
+def test_a_whole_frame_is_one_face():
+    detector = make_detector(DetectionSettings(detector="frame"), threads=1)
+    images = [np.zeros((20, 30, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)]
+    assert detector.detect(images) == [
+        [DetectedFace(Box(0, 0, 30, 20), 1.0, None)],
+        [DetectedFace(Box(0, 0, 4, 5), 1.0, None)],
+    ]
 
 
 def test_a_low_threshold_reaches_onet(astronaut):

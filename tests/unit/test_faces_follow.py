@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import skimage.data
 
-from framejury.faces.detect import make_detector
+from framejury.faces.detect import make_detector, reduced_size
 from framejury.faces.follow import FaceFinder
 from framejury.faces.mtcnn import MtcnnDetector
 from framejury.media.picture import Picture
-from framejury.records import Box, DetectedFace, Image, SampledFrame
+from framejury.records import Box, DetectedFace, Image, SampledFrame, Size
 from framejury.settings import DetectionSettings
 
 FOLLOWING = DetectionSettings(follow_s=0.4)
@@ -150,3 +150,21 @@ def test_a_crowd_is_searched_in_full(mtcnn: MtcnnDetector) -> None:
     finder.find(frame(0.04, scene(20.0, 20.0)))
     finder.find(frame(0.08, scene(20.0, 20.0)))
     assert counting.asked == "FFn"
+
+
+def test_whole_frames_are_not_searched() -> None:
+    """One face a frame whatever the settings say, and a reduced picture only when it is asked."""
+    settings = DetectionSettings(
+        detector="frame", min_face_px=4096, threshold=1.0, frame_side_px=64
+    )
+    finder = FaceFinder(make_detector(settings, 1), settings)
+    with pytest.raises(ValueError, match="no frame"):
+        _ = finder.looked_at
+    for pts_s, shown in ((0.0, scene(0, 0)), (0.04, scene(50, 0, width=320))):
+        found = finder.find(frame(pts_s, shown))
+        height, width = shown.shape[:2]
+        assert found.boxes == (Box(0, 0, width, height),)
+        assert [(face.confidence, face.landmarks) for face in found.faces] == [(1.0, None)]
+        small, size = finder.looked_at, reduced_size(Size(height, width), settings)
+        assert small.shape[:2] == (size.height, size.width)
+        assert abs(float(small.mean()) - float(shown.mean())) < 2

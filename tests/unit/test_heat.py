@@ -109,6 +109,101 @@ def test_the_map_is_the_gradient_measured_by_small_steps(tmp_path: Path) -> None
     np.testing.assert_allclose(heat_cells(activation, head), expected, atol=1e-4)
 
 
+def softmax_network(path: Path, starts: tuple[int, ...] = (1,), classes: int = 2) -> Path:
+    """As `headed_network`, and its logit the difference of two behind a softmax."""
+    model = onnx.load(headed_network(path))
+    graph, rng = model.graph, np.random.default_rng(5)
+    weights = {t.name: t for t in graph.initializer}
+    axes = (1,) if len(starts) == 1 else (0, 1)
+    whole = {"starts": starts, "ends": (2**31 - 1,) * len(starts), "axes": axes}
+    made = {
+        "w3": rng.normal(0, 1, (5, classes)).astype(np.float32),
+        "b3": rng.normal(0, 1, classes).astype(np.float32),
+        **{name: np.array(values, np.int64) for name, values in whole.items()},
+    }
+    for name, values in made.items():
+        if name in weights:
+            graph.initializer.remove(weights[name])
+        graph.initializer.append(numpy_helper.from_array(values, name))
+    del graph.node[-1]
+    graph.node.extend(
+        [
+            helper.make_node("Softmax", ["logit"], ["both"], axis=-1),
+            helper.make_node("Slice", ["both", "starts", "ends", "axes"], ["column"]),
+            helper.make_node("Reshape", ["column", "shape"], ["p_fake"]),
+        ]
+    )
+    graph.initializer.append(numpy_helper.from_array(np.array([-1, 1], np.int64), "shape"))
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("starts", [(1,), (0, 1)])
+def test_a_softmax_of_two_is_a_sigmoid_of_their_difference(
+    tmp_path: Path, starts: tuple[int, ...]
+) -> None:
+    path = softmax_network(tmp_path / "a.onnx", starts)
+    head = find_head(path.read_bytes(), "p_fake")
+    assert head is not None and len(head.layers) == 3
+    pixels = np.random.default_rng(1).uniform(0, 4, (4, 32, 32, 3)).astype(np.float32)
+    session = onnxruntime.InferenceSession(
+        with_output(path.read_bytes(), head.activation), providers=["CPUExecutionProvider"]
+    )
+    score, activation = session.run(None, {"pixels": pixels})
+    x = activation.mean(axis=(2, 3))
+    for layer in head.layers:
+        x = x @ layer.weight + layer.bias
+        x = np.maximum(x, 0) if layer.relu else x
+    np.testing.assert_allclose(1 / (1 + np.exp(-x)), score, atol=1e-6)
+    assert np.ptp(score) > 0.01
+
+
+@pytest.mark.parametrize(("starts", "classes"), [((0,), 2), ((0, 0), 2), ((1, 1), 2), ((1,), 3)])
+def test_another_part_of_a_softmax_has_no_map(
+    tmp_path: Path, starts: tuple[int, ...], classes: int
+) -> None:
+    """REAL's part, the second face of a batch, one class of three."""
+    path = softmax_network(tmp_path / "a.onnx")
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if tensor.name == "starts":
+            tensor.CopyFrom(numpy_helper.from_array(np.array(starts, np.int64), "starts"))
+        elif tensor.name == "axes":
+            axes = (1,) if len(starts) == 1 else (0, 1)
+            tensor.CopyFrom(numpy_helper.from_array(np.array(axes, np.int64), "axes"))
+        elif tensor.name in ("w3", "b3") and classes == 3:
+            values = numpy_helper.to_array(tensor)
+            wide = np.concatenate([values, values[..., :1]], axis=-1)
+            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
+    assert find_head(model.SerializeToString(), "p_fake") is None
+
+
+def test_a_head_without_a_bias_has_a_map(tmp_path: Path) -> None:
+    """tf2onnx leaves the addition of zeros out."""
+    model = onnx.load(headed_network(tmp_path / "a.onnx"))
+    expected = find_head(model.SerializeToString(), "p_fake")
+    (last,) = (node for node in model.graph.node if node.output[0] == "logit")
+    (product,) = (node for node in model.graph.node if node.output[0] == "m3")
+    model.graph.node.remove(last)
+    product.output[0] = "logit"
+    found = find_head(model.SerializeToString(), "p_fake")
+    assert found is not None and expected is not None
+    np.testing.assert_array_equal(found.layers[-1].weight, expected.layers[-1].weight)
+    assert found.layers[-1].bias.tolist() == [0.0]
+
+
+def test_whole_numbers_are_read_however_they_are_written() -> None:
+    raw = numpy_helper.from_array(np.array([0, 1, 300], np.int64), "raw")
+    packed = helper.make_tensor("packed", TensorProto.INT64, [3], [0, 1, 300])
+    other = numpy_helper.from_array(np.array([1.0], np.float32), "other")
+    node = helper.make_node("Relu", ["x"], ["y"])
+    graph = helper.make_graph([node], "g", [], [], [raw, packed, other])
+    mine = read_graph(helper.make_model(graph).SerializeToString())
+    assert mine.numbers("raw") == mine.numbers("packed") == (0, 1, 300)
+    assert mine.numbers("other") is None and mine.numbers("none") is None
+
+
 def test_a_bundle_with_a_map_scores_as_without(tmp_path: Path) -> None:
     """The very bits: a verdict may not depend on whether evidence is kept."""
     path = headed_network(tmp_path / "a.onnx")

@@ -13,15 +13,9 @@ import pytest
 from framejury.archive.split import split_videos
 from framejury.cli import main
 from framejury.commits import KEEPS_CROPS
+from framejury.divided import on_side, only_side, split_table, training_source
 from framejury.errors import LeakageError, SplitError, WarehouseError
-from framejury.labelled import (
-    describe_data,
-    labelled_videos,
-    only_side,
-    split_table,
-    training_source,
-)
-from framejury.measure import on_side
+from framejury.labelled import describe_data, labelled_videos
 from framejury.model.source import iter_faces
 from framejury.schemas import TABLES, Side
 from framejury.settings import Settings, SplitSettings

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from framejury.labelled import LabelledVideo
-from framejury.measure import figures_by_set
+from framejury.measure import figures_by_set, judge_scored
 from framejury.model.scoring import SCORED_FACES
 from framejury.schemas import Side
 from framejury.settings import VerdictSettings
@@ -67,3 +67,37 @@ def test_pictures_do_not_count_among_the_videos(figures: dict[str, dict[str, flo
     # Of 36 pairs (easy and hard reals by fakes of both): easy real < any fake, easy fake > any
     # real, hard real > hard fake: three quarters are in order.
     assert figures["test"]["video_auc"] == pytest.approx(0.75)
+
+
+def test_hand_labels_judge_faces_and_leave_videos(tmp_path: Path) -> None:
+    """Frames 0 and 1 of a fake are real, and look so; its other two look fake."""
+    videos = [video("set/f", "FAKE"), video("set/r", "REAL")]
+    scored = pa.Table.from_pylist(
+        [*faces("set/f", 0.1, 0.2, 0.8, 0.9), *faces("set/r", 0.3, 0.3, 0.3, 0.3)],
+        schema=SCORED_FACES,
+    )
+    bundle = brightness_bundle(tmp_path / "bundle")
+    by_hand = {("set/f", 0): 0, ("set/f", 1): 0, ("set/r", 7): 1, ("elsewhere", 0): 1}
+    made = {}
+    for name, labels in (("without", None), ("with", by_hand)):
+        _, counts = judge_scored(
+            scored, bundle, videos, VerdictSettings(), run_id="r", frame_labels=labels
+        )
+        rows = counts.to_pylist()
+        made[name] = sorted((r["label"], r["p_fake"], r["faces"]) for r in rows)
+        found = figures_by_set(
+            scored, bundle, videos, VerdictSettings(), side=Side.TEST, frame_labels=labels
+        )
+        assert found["test"]["fake_videos"].value == 1
+        assert found["test"]["face_auc"].value == (1 if labels else 0.5)
+    assert made["without"] == [
+        *(("FAKE", p, 1) for p in (0.1, 0.2, 0.8, 0.9)),
+        ("REAL", 0.3, 4),
+    ]
+    assert made["with"] == [
+        ("FAKE", 0.8, 1),
+        ("FAKE", 0.9, 1),
+        ("REAL", 0.1, 1),
+        ("REAL", 0.2, 1),
+        ("REAL", 0.3, 4),
+    ]

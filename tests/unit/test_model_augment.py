@@ -156,3 +156,22 @@ def test_drawn_changes_stay_in_range(shape: tuple[int, int, int]) -> None:
     assert 40 < sum(change.jpeg_quality is not None for change in drawn) < 80
     assert 60 < sum(change.crf is not None for change in drawn) < 100
     assert 8 < sum(bool(change.cutouts) for change in drawn) < 35
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lower_levels_carry_out_a_part_of_the_same_change(seed: int) -> None:
+    full, affine, mirror = (
+        draw(sample_rng(seed, 0, 1), level=level) for level in ("full", "affine", "mirror")
+    )
+    moves = {"shift_x": 0.0, "shift_y": 0.0, "scale": 1.0, "turn_deg": 0.0}
+    assert mirror == replace(NOTHING, flip=full.flip)
+    assert affine == replace(mirror, **{name: getattr(full, name) for name in moves})
+    assert draw(sample_rng(seed, 0, 1)) == full
+
+
+def test_levels_move_as_often_as_not_and_little() -> None:
+    drawn = [draw(sample_rng(0, 0, n), level="affine") for n in range(400)]
+    assert 150 < sum(change.flip for change in drawn) < 250
+    assert 150 < sum(change.scale != 1 for change in drawn) < 250
+    assert max(abs(change.turn_deg) for change in drawn) <= 8
+    assert max(abs(change.shift_x) for change in drawn) <= 0.06

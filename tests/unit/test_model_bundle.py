@@ -183,7 +183,7 @@ def test_path_traversal(directory: Path, name: str) -> None:
     assert "plain file names only" in refused(directory)
 
 
-@pytest.mark.parametrize("version", [0, 3, "1", None])
+@pytest.mark.parametrize("version", [0, 4, "1", None])
 def test_unknown_format_version(directory: Path, version: object) -> None:
     rewrite_manifest(directory, format_version=version)
     assert f"format version {version!r}" in refused(directory)
@@ -210,7 +210,7 @@ def test_altered_manifest(directory: Path) -> None:
     [
         ({"threshold": 1.5}, "threshold"),
         ({"threshold": "0.5x"}, "threshold"),
-        ({"signal": "delta"}, "signal"),
+        ({"signal": "sound"}, "signal"),
         ({"calibration": {"kind": "platt"}}, "calibration"),
         ({"calibration": {"method": "platt", "slope": -1.0, "intercept": 0.0}}, "slope"),
         ({"calibration": {"method": "isotonic", "x": [0.1, 0.5], "y": [0.6, 0.4]}}, "not fall"),
@@ -405,6 +405,65 @@ def test_card_of_a_demo_warns_first(tmp_path: Path, onnx_file: Path) -> None:
     bundle = write_bundle(tmp_path / "demo", replace(MANIFEST, purpose="demo"), onnx_file)
     first_line = (bundle.directory / "MODEL_CARD.md").read_text().splitlines()[0]
     assert "verdicts of this model mean nothing" in first_line
+
+
+def card_of(tmp_path: Path, onnx_file: Path, **changes: object) -> str:
+    bundle = write_bundle(tmp_path / "b", replace(MANIFEST, **changes), onnx_file)  # type: ignore[arg-type]
+    return (bundle.directory / "MODEL_CARD.md").read_text()
+
+
+def test_card_of_the_usual_says_nothing_of_what_is_usual(tmp_path: Path, onnx_file: Path) -> None:
+    card = card_of(tmp_path, onnx_file)
+    assert "one sigmoid on top" in card and "one face crop and gives" in card
+    assert "resized by letterbox" in card and "margin 0.3 of the box" in card
+    assert "one frame at a time: not the background, not movement over time" in card
+    assert "Signal:" not in card and "never learned" not in card and "second frame" not in card
+
+
+def test_card_tells_what_a_recipe_does_otherwise(tmp_path: Path, onnx_file: Path) -> None:
+    card = card_of(
+        tmp_path,
+        onnx_file,
+        signal="flow_fusion",
+        pixels=replace(MANIFEST.pixels, resize="stretch"),
+        framing=Framing(margin_ratio=0.3, shape="box", margin_px=40, pair="same"),
+        settings={"training": {"output": "softmax", "frozen_layers": ["conv1", "bn1"]}},
+    )
+    assert "a softmax over REAL and FAKE on top" in card
+    assert "one face crop in two frames that follow each other and gives" in card
+    assert "resized by stretch" in card
+    assert "Signal: flow_fusion: the face in two frames and the optical flow" in card
+    assert "Layers that never learned: conv1, bn1." in card
+    assert "margin 40 pixels of the frame on each side" in card and "0.3" not in card
+    assert "second frame of a pair is cut at the same place" in card
+    assert "two frames at a time: not the background, not longer movement" in card
+
+
+def test_card_of_whole_frames(tmp_path: Path, onnx_file: Path) -> None:
+    framing = Framing(margin_ratio=0.3, shape="square", subject="frame")
+    card = card_of(tmp_path, onnx_file, framing=framing)
+    assert "It sees one whole frame" in card and "Crops: none, the whole frame." in card
+    assert "Whole frames are judged" in card and "Only faces are judged" not in card
+
+
+def test_a_leak_is_the_first_of_the_limits(tmp_path: Path, onnx_file: Path) -> None:
+    said = "One video stands on two sides of this split."
+    card = card_of(tmp_path, onnx_file, data=replace(MANIFEST.data, leak=said))
+    limits = card.partition("## Limits\n\n")[2]
+    assert limits.startswith(f"- **{said}**\n- It has seen only")
+    assert load_bundle(tmp_path / "b").data.leak == said
+
+
+def test_another_signal_or_resize_is_another_model(tmp_path: Path, onnx_file: Path) -> None:
+    stretched = replace(MANIFEST.pixels, resize="stretch")
+    changes: list[dict[str, object]] = [{}, {"signal": "delta"}, {"pixels": stretched}]
+    bundles = [
+        write_bundle(tmp_path / str(n), replace(MANIFEST, **change), onnx_file)  # type: ignore[arg-type]
+        for n, change in enumerate(changes)
+    ]
+    assert len({bundle.model_id for bundle in bundles}) == 3
+    assert [bundle.signal for bundle in bundles] == ["rgb", "delta", "rgb"]
+    assert bundles[2].pixels.resize == "stretch"
 
 
 def test_executors_load_neither_tensorflow_nor_spark() -> None:

@@ -89,6 +89,20 @@ def test_an_epoch_may_be_best_by_auc_though_its_loss_is_not() -> None:
     assert next_step(by_auc, records) is None  # two epochs without a better AUC
 
 
+def test_an_epoch_may_be_best_by_accuracy_though_its_loss_and_auc_are_not() -> None:
+    records = [
+        replace(record, val_accuracy=accuracy, val_auc=0.9 - number / 10)
+        for number, (record, accuracy) in enumerate(
+            zip(history(*[("finetune", 0.4)] * 4), (0.7, 0.8, 0.8, 0.75), strict=True)
+        )
+    ]
+    by_accuracy = SETTINGS.model_copy(update={"choose_by": "val_accuracy", "finetune_epochs": 9})
+    assert best_epoch(records, SETTINGS) == 0
+    assert best_epoch(records, by_accuracy) == 1  # the first of equals
+    assert next_step(by_accuracy, records[:3]) is not None
+    assert next_step(by_accuracy, records) is None
+
+
 def fill(path: Path, epochs: list[EpochRecord], fingerprint: str = "f") -> WorkDir:
     kept = WorkDir(path, SETTINGS, fingerprint)
     for record in epochs:

@@ -175,3 +175,15 @@ def test_batches_are_stretches_of_about_one_length(
 
 def test_no_videos_no_batches() -> None:
     assert deal_batches(np.zeros(0), 2, 10.0).tolist() == []
+
+
+def test_pairs_cost_two_frames_each_and_strides_begin_at_the_start() -> None:
+    sizes = np.array([1, 100, 1000], np.int64) * MB
+    one = estimate_costs_s(sizes, sampling(frames=11))
+    two = estimate_costs_s(sizes, sampling(frames=11, pairs=True))
+    assert two - one == pytest.approx(11 * 0.02)
+    strided = estimate_costs_s(sizes, sampling(mode="strided", frames=11))
+    assert strided[2] - strided[1] == pytest.approx(3 * 2e-9 * 900e6)  # no more to decode
+    assert (strided[1:] < one[1:]).all()
+    far = estimate_costs_s(sizes, sampling(mode="strided", frames=11, skip_frames=60))
+    assert (far[1:] > strided[1:]).all()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,9 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.faces.crop import decode_crop
-from framejury.pictures import Flicker, PictureKeeper, ScoredFace
-from framejury.records import Image
-from framejury.settings import EvidenceSettings
+from framejury.model.bundle import write_bundle
+from framejury.model.manifest import PixelContract
+from framejury.model.runtime import Scorer
+from framejury.pictures import Flicker, PictureKeeper, ScoredFace, shown_face
+from framejury.records import CroppedFace, Image
+from framejury.settings import EvidenceSettings, Resize, Signal
+from framejury.signals.inputs import picture_of
+from tests.bundles import MANIFEST, brightness_network
 
 
 def crop(level: int = 100, side: int = 40) -> Image:
@@ -21,9 +29,11 @@ def crop(level: int = 100, side: int = 40) -> Image:
 
 
 def kept(scores: Sequence[float], settings: EvidenceSettings) -> list[dict[str, object]]:
-    keeper = PictureKeeper(settings)
+    keeper = PictureKeeper(settings, lambda face: face.crop)
     for index, p_fake in enumerate(scores):
-        keeper.offer(ScoredFace(index, index / 25, 0, p_fake, crop(), crop(side=60), None))
+        keeper.offer(
+            ScoredFace(index, index / 25, 0, p_fake, CroppedFace(crop()), crop(side=60), None)
+        )
     return keeper.rows()
 
 
@@ -52,8 +62,10 @@ def test_a_frame_comes_before_its_faces() -> None:
 
 @pytest.mark.parametrize("side", [200, 20])
 def test_pictures_are_not_larger_than_asked_for(side: int) -> None:
-    keeper = PictureKeeper(EvidenceSettings(faces=1, face_px=32, frame_px=50))
-    keeper.offer(ScoredFace(0, 0.0, 0, 0.5, crop(side=side), crop(side=side), None))
+    keeper = PictureKeeper(
+        EvidenceSettings(faces=1, face_px=32, frame_px=50), lambda face: face.crop
+    )
+    keeper.offer(ScoredFace(0, 0.0, 0, 0.5, CroppedFace(crop(side=side)), crop(side=side), None))
     frame, face = keeper.rows()
     assert decode_crop(face["picture"]).shape == (min(side, 32), min(side, 32), 3)
     assert decode_crop(frame["picture"]).shape == (min(side, 50), min(side, 50), 3)
@@ -65,10 +77,10 @@ def test_no_frame_where_none_is_wanted() -> None:
 
 
 def test_each_heat_map_stays_with_its_face() -> None:
-    keeper = PictureKeeper(EvidenceSettings(faces=2))
+    keeper = PictureKeeper(EvidenceSettings(faces=2), lambda face: face.crop)
     for index, level in enumerate([200, 10, 90, 150, 100]):
         heat = np.full((3, 3), level / 255, np.float32)
-        keeper.offer(ScoredFace(index, 0.0, 0, level / 255, crop(level), crop(), heat))
+        keeper.offer(ScoredFace(index, 0.0, 0, level / 255, CroppedFace(crop(level)), crop(), heat))
     rows = keeper.rows()
     faces = [row for row in rows if row["kind"] == "face"]
     assert [row["frame_index"] for row in faces] == [0, 1, 2, 3]
@@ -95,3 +107,23 @@ def test_flicker_forgets_who_was_away_for_long() -> None:
         flicker.at(person, crop())
     assert flicker.at(0, crop()) is None
     assert flicker.at(64, crop()) is not None
+
+
+def test_what_is_shown_of_a_face_is_what_the_network_saw(tmp_path: Path) -> None:
+    """A crop in its own size where the network saw that; else the square it saw."""
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 255, (60, 40, 3)).astype(np.uint8) for _ in range(2))
+    face = CroppedFace(first, np.full((5, 2), 20, np.float32), second)
+    assert shown_face(face, None) is first
+    for number, (signal, resize) in enumerate(
+        itertools.product(get_args(Signal), get_args(Resize))
+    ):
+        pixels = PixelContract(input_px=32, resize=resize)
+        manifest = replace(MANIFEST, signal=signal, pixels=pixels)
+        network = brightness_network(tmp_path / f"{number}.onnx")
+        scorer = Scorer(write_bundle(tmp_path / str(number), manifest, network))
+        shown = shown_face(face, scorer)
+        if (signal, resize) == ("rgb", "letterbox"):
+            assert shown is first
+        else:
+            assert np.array_equal(shown, picture_of(face, signal, 32, resize))

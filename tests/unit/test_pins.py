@@ -86,6 +86,7 @@ def test_a_later_line_changes_nothing_of_what_an_earlier_one_decides(
     [
         (["file,side", "a,val"], r"line 1: .*starts with pattern,side, not with 'file,side'"),
         ([""], "line 1"),
+        (["pattern,side", "a,mixed"], r"line 2: unknown side 'mixed'; .* test, excluded$"),
         (["pattern,side", "a,val", "b,dev"], r"line 3: unknown side 'dev'; there are train, val"),
         (["pattern,side", "a,val,why"], "line 2: .*3 fields"),
         (["pattern,side", "a"], "line 2: .*1 fields"),

@@ -12,8 +12,9 @@ from framejury.protocol.robustness import (
     UNTOUCHED,
     Condition,
     degraded,
+    degraded_faces,
 )
-from framejury.records import Image, Size
+from framejury.records import CroppedFace, Image, Size
 from tests import clips
 
 
@@ -72,3 +73,45 @@ def test_a_person_is_a_clip_of_one_even_size() -> None:
     assert {out[index].shape for index in (1, 3, 5, 7)} == {(190, 232, 3)}
     alone = degraded(crops()[::2], [0] * 4, Condition("h264", 30))
     assert all(np.array_equal(one, other) for one, other in zip(out[::2], alone, strict=True))
+
+
+def pairs_of(pictures: list[Image]) -> list[CroppedFace]:
+    return [
+        CroppedFace(one, None, other)
+        for one, other in zip(pictures[::2], pictures[1::2], strict=True)
+    ]
+
+
+def test_both_frames_of_a_pair_are_degraded_alike() -> None:
+    pictures = crops()
+    faces = pairs_of(pictures)
+    for condition in (Condition("jpeg", 30), Condition("blur", 2), UNTOUCHED):
+        found = degraded_faces(faces, [0] * 4, condition)
+        flat = degraded(pictures, [0] * 8, condition)
+        for face, one, other in zip(found, flat[::2], flat[1::2], strict=True):
+            assert np.array_equal(face.crop, one)
+            assert face.next_crop is not None and np.array_equal(face.next_crop, other)
+
+
+def test_a_clip_of_pairs_is_in_order_of_time() -> None:
+    pictures = crops()
+    faces = pairs_of(pictures)
+    persons = [0, 1, 0, 1]
+    found = degraded_faces(faces, persons, Condition("h264", 18))
+    flat = degraded(pictures, [0, 0, 1, 1, 0, 0, 1, 1], Condition("h264", 18))
+    shown = [picture for face in found for picture in (face.crop, face.next_crop)]
+    assert all(np.array_equal(a, b) for a, b in zip(shown, flat, strict=True) if a is not None)
+    assert [clips.read_frame_number(p) for p in shown if p is not None] == list(range(8))
+
+
+def test_landmarks_follow_a_crop_that_changes_its_size() -> None:
+    faces = [
+        CroppedFace(picture, np.array([[picture.shape[1] / 4, picture.shape[0] / 2]], np.float32))
+        for picture in crops()
+    ]
+    for condition in (Condition("h264", 23), Condition("jpeg", 50)):
+        for face, before in zip(degraded_faces(faces, PERSONS, condition), faces, strict=True):
+            height, width = face.crop.shape[:2]
+            assert face.landmarks is not None and face.next_crop is None
+            assert face.landmarks.tolist() == [pytest.approx([width / 4, height / 2])]
+            assert (face.crop.shape == before.crop.shape) == (condition.family == "jpeg")

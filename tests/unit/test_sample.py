@@ -13,7 +13,8 @@ from framejury.media import sample
 from framejury.media.sample import Indices, Times
 from framejury.settings import SamplingSettings
 
-Mode = Literal["uniform", "random", "all", "every_s", "keyframes"]
+Mode = Literal["uniform", "random", "all", "every_s", "keyframes", "strided"]
+MODES: tuple[Mode, ...] = ("uniform", "random", "all", "every_s", "keyframes", "strided")
 
 
 def settings(
@@ -147,3 +148,122 @@ def test_keyframes_takes_all_or_evenly_many() -> None:
 
 def test_keyframes_without_any_takes_the_first() -> None:
     assert choose_frames(steady(9), 0.36, settings("keyframes"), "video").tolist() == [0]
+
+
+# ---------------------------------------------------------------- every mode
+
+
+@st.composite
+def some_times(draw: st.DrawFn) -> Times:
+    """As `irregular`, of any length up to 60 alike."""
+    count = draw(st.integers(0, 59))
+    gaps = st.sampled_from([1e-3, 0.04, 0.5, 30.0])
+    return np.concatenate([[0.0], np.cumsum(draw(st.lists(gaps, min_size=count, max_size=count)))])
+
+
+@st.composite
+def samplings(draw: st.DrawFn) -> SamplingSettings:
+    """Any settings that say which frames are looked at."""
+    first = draw(st.sampled_from([0, 0, 1, 7, 30, 70]))
+    last = draw(st.none() | st.integers(first, 90))
+    return SamplingSettings(
+        frames=draw(st.sampled_from([1, 2, 5, 40])),
+        pairs=draw(st.booleans()),
+        first_frame=first,
+        last_frame=last,
+        skip_frames=draw(st.integers(0, 5)),
+        skip_frames_short=draw(st.integers(0, 20)),
+        short_frames=draw(st.integers(0, 60)),
+        every_s=draw(st.sampled_from([0.01, 0.5, 7.0])),
+        seed=draw(st.integers(0, 3)),
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@given(times_s=some_times(), sampling=samplings(), keys=st.sets(st.integers(0, 59)))
+def test_looks_are_in_range_in_order_and_share_no_frame(
+    mode: Mode, times_s: Times, sampling: SamplingSettings, keys: set[int]
+) -> None:
+    sampling = sampling.model_copy(update={"mode": mode})
+    total = len(times_s)
+    key_frames = sorted(rank for rank in keys if rank < total)
+    chosen = choose_frames(times_s, times_s[-1] + 0.04, sampling, "video", *key_frames)
+    again = choose_frames(times_s, times_s[-1] + 0.04, sampling, "video", *key_frames)
+    span = 2 if sampling.pairs else 1
+    whole = sampling.first_frame + span > total
+    first = 0 if whole else sampling.first_frame
+    stop = total if whole or sampling.last_frame is None else min(sampling.last_frame + 1, total)
+    assert chosen.dtype == np.int64 and again.tolist() == chosen.tolist()
+    assert np.all(np.diff(chosen) >= span)
+    assert all(first <= rank and rank + span <= stop for rank in chosen)
+    assert (len(chosen) > 0) == (stop - first >= span)
+    if sampling.mode not in ("all", "every_s"):
+        assert len(chosen) <= sampling.frames
+    if sampling.mode in ("uniform", "random"):
+        assert len(chosen) == min(sampling.frames, (stop - first) // span)
+    if sampling.mode == "all":
+        assert len(chosen) == (stop - first) // span
+    if sampling.mode == "strided" and len(chosen):
+        short = total <= sampling.short_frames
+        skip = sampling.skip_frames_short if short else sampling.skip_frames
+        assert chosen[0] == first and set(np.diff(chosen).tolist()) <= {span + skip}
+        assert len(chosen) == min(sampling.frames, -(-(stop - first - span + 1) // (span + skip)))
+
+
+@given(times_s=some_times(), sampling=samplings(), readable=st.sets(st.integers(0, 59)))
+def test_what_cannot_be_read_is_drawn_again(
+    times_s: Times, sampling: SamplingSettings, readable: set[int]
+) -> None:
+    """The first readable ones of one order: nothing is looked at that could not be, and what was
+    drawn first and can be read stays."""
+    total, span = len(times_s), 2 if sampling.pairs else 1
+    drawn = sampling.model_copy(update={"mode": "random"})
+    first = choose_frames(times_s, times_s[-1] + 0.04, drawn, "video").tolist()
+    ranks = np.array(sorted(rank for rank in readable if rank < total), np.int64)
+    whole = {rank for rank in readable if rank < total and (span == 1 or rank + 1 in readable)}
+    again = sample.draw_again(total, drawn, "video", ranks).tolist()
+    assert again == sorted(set(again)) and set(again) <= whole
+    assert set(first) & whole <= set(again)
+    every = choose_frames(
+        times_s, times_s[-1] + 1, drawn.model_copy(update={"mode": "all"}), "video"
+    )
+    assert len(again) == min(drawn.frames, len(whole & set(every.tolist())))
+    everything = np.arange(total, dtype=np.int64)
+    assert sample.draw_again(total, drawn, "video", everything).tolist() == first
+
+
+def test_what_is_drawn_again_is_drawn_by_chance() -> None:
+    """Of 40 readable frames each takes the lost ones' places about equally often."""
+    drawn, readable = settings("random", 5), np.arange(10, 50, dtype=np.int64)
+    hits = np.zeros(60, int)
+    for key in range(800):
+        hits[sample.draw_again(60, drawn, str(key), readable)] += 1
+    assert hits.sum() == 4000 and hits[:10].sum() == hits[50:].sum() == 0
+    assert hits[10:50].min() > 70 and hits[10:50].max() < 135  # 100 each on average
+
+
+def test_a_range_is_part_of_the_video_and_a_shorter_one_is_looked_at_as_a_whole() -> None:
+    few = SamplingSettings(mode="uniform", frames=5, first_frame=20, last_frame=59)
+    assert choose_frames(steady(100), 4.0, few, "v").tolist() == [24, 32, 40, 48, 56]
+    assert choose_frames(steady(40), 1.6, few, "v").tolist() == [22, 26, 30, 34, 38]
+    assert choose_frames(steady(20), 0.8, few, "v").tolist() == [2, 6, 10, 14, 18]
+    every = few.model_copy(update={"mode": "every_s", "every_s": 0.31})
+    assert choose_frames(steady(100), 4.0, every, "v").tolist() == [24, 32, 39, 47, 55]
+    keys = few.model_copy(update={"mode": "keyframes"})
+    assert choose_frames(steady(100), 4.0, keys, "v", 0, 12, 24, 36, 60).tolist() == [24, 36]
+    assert choose_frames(steady(100), 4.0, keys, "v", 0, 12).tolist() == [20]
+
+
+def test_pairs_of_every_mode() -> None:
+    def pairs(mode: Mode, *key_frames: int, frames: int = 4, total: int = 9) -> list[int]:
+        sampling = SamplingSettings(mode=mode, frames=frames, pairs=True, every_s=0.1)
+        chosen = choose_frames(steady(total), total / 25, sampling, "v", *key_frames)
+        return chosen.tolist()
+
+    assert pairs("all") == [0, 2, 4, 6]  # the last frame has none after it
+    assert pairs("uniform", total=48) == [6, 18, 30, 42]
+    assert pairs("every_s", total=10) == [2, 4, 6, 8]
+    assert pairs("keyframes", 0, 1, 2, 3, 5, 8) == [0, 2, 5]
+    assert pairs("keyframes", 8) == [0]
+    assert pairs("all", total=1) == pairs("random", total=1) == pairs("keyframes", 0, total=1) == []
+    assert sample.looked_at(np.array([0, 18]), pairs=True).tolist() == [0, 1, 18, 19]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from framejury.media import sandbox as sandbox_module
+from framejury.media.process import forget_peak_memory, peak_memory_bytes
 from framejury.media.sandbox import (
     Sandbox,
     SandboxCpuTimeError,
@@ -43,6 +44,9 @@ def make(setup):
         if act == "allocate":
             bytearray(request["bytes"])
             return b"had room"
+        if act == "fill":
+            held = b"x" * request["bytes"]
+            return b"filled"
         if act == "environ":
             return json.dumps(dict(os.environ)).encode()
         if act == "print":
@@ -399,3 +403,30 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         env=with_path(),
     )
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="no /proc here that tells of memory"
+)
+def test_memory_is_the_childs_own_since_the_last_request(box: Sandbox) -> None:
+    """Not the parent's, from before the child was another program, as `getrusage` has it."""
+    ours = b"x" * 400_000_000
+    assert box.peak_memory_bytes() is None
+    assert works(box)
+    small = box.peak_memory_bytes()
+    assert small is not None and 1_000_000 < small < len(ours) / 2
+    assert box.call({"act": "fill", "bytes": 100_000_000}, 60) == b"filled"
+    large = box.peak_memory_bytes()
+    assert large is not None and 100_000_000 <= large - small + 5_000_000 < 150_000_000
+    assert works(box)
+    again = box.peak_memory_bytes()
+    assert again is not None and again < small + 50_000_000
+    box.close()
+    assert box.peak_memory_bytes() is None
+
+
+def test_memory_of_a_process_that_is_gone_is_not_known(box: Sandbox) -> None:
+    pid = pid_of(box)
+    box.close()
+    forget_peak_memory(pid)
+    assert peak_memory_bytes(pid) is None

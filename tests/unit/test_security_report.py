@@ -78,7 +78,8 @@ def report_of(text: str) -> RunReport:
     ]
     table = verdict_table(rows)
     faces = face_table([("FAKE", text, text, 0.9, 3), ("REAL", text, text, 0.1, 4)])
-    bundle = BundleInfo("detector", f"# {text}", {text: {text: 1}}, ({"epoch": 1, "loss": 0.5},))
+    history = ({"epoch": 1, "loss": 0.5},)
+    bundle = BundleInfo("detector", f"# {text}", {text: {text: 1}}, history, leak=text)
     run = RunInfo(
         run_id=text,
         created_at=datetime(2026, 3, 1, tzinfo=UTC),

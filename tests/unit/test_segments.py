@@ -13,6 +13,7 @@ from pyarrow import fs
 
 from framejury.config import settings_from
 from framejury.errors import MediaError, ReconcileError
+from framejury.examine import Toolbox, survey_video
 from framejury.examiner import Examiner
 from framejury.media.decode import VideoFile
 from framejury.media.fetch import KnownContent, local_copy
@@ -58,6 +59,9 @@ def test_counts_and_times_are_sums_and_facts_stay() -> None:
     counts = {"frames_decoded": 15, "frames_sampled": 12, "faces_found": 6, "faces_kept": 4}
     assert {name: row[name] for name in counts} == counts
     assert (row["wall_s"], row["cpu_s"]) == (4.5, 3.0)
+    assert row["peak_memory_bytes"] is None
+    most = [part(number, peak_memory_bytes=peak) for number, peak in enumerate((7, None, 9))]
+    assert merged(*most)["peak_memory_bytes"] == 9
     assert (row["codec"], row["bytes"], row["content_id"]) == ("h264", 7, "c")
 
 
@@ -138,6 +142,19 @@ def test_a_survey_finds_where_decoding_may_start(examiner: Examiner, clip: Path)
     assert [segment.stop for segment in survey.segments] == [*firsts[1:], 48]
     # Mode `all`: 48 frames to look at, and each segment opens the file.
     assert sum(survey.costs_s) > 48 * 0.02 + 0.05 * len(firsts)
+
+
+def test_a_survey_of_pairs_counts_both_frames(clip: Path) -> None:
+    values = {
+        "sampling": {"mode": "all", "pairs": True},
+        "detection": {"detector": "haar"},
+        "spark": {"segment_s": 0.01},
+    }
+    plan = ExaminePlan("run-1", settings_from(values).model_dump(mode="json"), None, True)
+    with clip.open("rb") as file:
+        parts = survey_video(file.fileno(), "v", Toolbox.load(plan))["segments"]
+    assert len(parts) >= 2 and all(part["first"] % 2 == 0 for part in parts)
+    assert sum(part["cost_s"] for part in parts) > 48 * 0.02 + 0.05 * len(parts)
 
 
 def test_what_cannot_be_surveyed_stays_whole(examiner: Examiner, clip: Path) -> None:
@@ -238,3 +255,38 @@ def test_a_known_remote_file_is_hashed_on_the_way(
     ):
         pass
     assert caught.value.status == Status.UNREADABLE
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.3, 0.5), (0.1, 0.12), (0.77, 0.8), (2.0, 2.0)])
+@pytest.mark.parametrize("mode", ["all", "strided"])
+def test_segments_show_the_pairs_of_a_video(
+    tmp_path: Path, mode: str, start: float, stop: float
+) -> None:
+    """Whole (2.0: no damage) or damaged: a pair is given where it begins, once, and untorn."""
+    path = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(96), gop=11)
+    content = bytearray(path.read_bytes())
+    pictures = clips.mp4_boxes(content)["mdat"]
+    if start < 1:
+        first, last = (pictures.start + round(ratio * len(pictures)) for ratio in (start, stop))
+        content[first:last] = np.random.default_rng(0).bytes(last - first)
+    path.write_bytes(content)
+    sampling = {"mode": mode, "pairs": True, "frames": 200, "skip_frames_short": 1}
+    settings = settings_from({"sampling": sampling})
+    with VideoFile(path, settings.limits) as video:
+        ranks = video.choose(settings.sampling, "v")
+        cut = video.segments(ranks, 0.3, 0.02, pairs=True)
+        firsts_only = video.segments(ranks, 0.3, 0.04)
+        whole = [[frame.frame_index for frame in look] for look in video.looks(ranks, pairs=True)]
+    assert len(cut) >= 3 and all(second == first + 1 for first, second in whole)
+    # Frame 11 decodes alone, and is the second of a pair: the segment after begins at 12.
+    assert mode == "strided" or any(begin % 11 == 1 for (begin, _), _ in cut)
+    # Each of two frames is looked at, and what both depend on is decoded.
+    assert [window for window, _ in cut] == [window for window, _ in firsts_only]
+    assert sum(cost_s for _, cost_s in cut) > sum(cost_s for _, cost_s in firsts_only)
+    parts: list[list[int]] = []
+    for (begin, end), _ in cut:
+        with VideoFile(path, settings.limits) as video:
+            inside = ranks[(ranks >= begin) & (ranks < end)]
+            looks = video.looks(inside, end, pairs=True)
+            parts += [[frame.frame_index for frame in look] for look in looks]
+    assert parts == whole

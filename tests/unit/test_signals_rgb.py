@@ -6,7 +6,8 @@ import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.signals.rgb import input_points, network_input
+from framejury.settings import Resize
+from framejury.signals.rgb import input_points, network_input, stretched
 
 
 def test_a_crop_of_the_right_size_is_untouched():
@@ -75,11 +76,14 @@ def test_other_arrays_are_refused(crop):
         network_input(crop, 64)
 
 
+@pytest.mark.parametrize("resize", ["letterbox", "stretch"])
 @pytest.mark.parametrize(("height", "width"), [(100, 100), (60, 120), (121, 60), (32, 32)])
-def test_points_stay_on_what_they_mark(height: int, width: int) -> None:
+def test_points_stay_on_what_they_mark(height: int, width: int, resize: Resize) -> None:
     crop = np.zeros((height, width, 3), np.uint8)
     crop[height // 2 - 4 : height // 2 + 4, width // 4 - 4 : width // 4 + 4] = 255
-    (x, y), *_ = input_points(np.array([[width // 4, height // 2]], np.float32), crop.shape, 96)
-    rows, columns = np.nonzero(network_input(crop, 96)[..., 0] > 127)
+    mark = np.array([[width // 4, height // 2]], np.float32)
+    (x, y), *_ = input_points(mark, crop.shape, 96, resize)
+    square = network_input(crop, 96) if resize == "letterbox" else stretched(crop, 96)
+    rows, columns = np.nonzero(square[..., 0] > 127)
     assert abs(rows.mean() + 0.5 - y) <= 1
     assert abs(columns.mean() + 0.5 - x) <= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from framejury import storage
 from framejury.errors import MediaError, UsageError
 from framejury.media.fetch import local_copy
 from framejury.schemas import Status
-from framejury.storage import is_local, local_path, locate
+from framejury.storage import is_local, local_path, locate, write_whole
 from framejury.warehouse import Warehouse
 
 NAMES = ["a b.mp4", "50%20off.mp4", "%.mp4", "ü✓.mp4", "two\nlines.mp4", "~odd.mp4", "a:b.mp4"]
@@ -198,3 +199,23 @@ def test_a_uri_with_a_secret_is_refused_without_repeating_it(uri: str) -> None:
 )
 def test_other_uris_are_taken(uri: str) -> None:
     assert storage.check_no_secret(uri) == uri
+
+
+def test_a_file_is_written_whole_from_another(tmp_path: Path) -> None:
+    place = locate(str(tmp_path / "new" / "copy.bin"))
+    source = io.BytesIO(b"head" + b"body" * 10**6)
+    source.seek(4)
+    write_whole(place, source)
+    assert Path(place.path).read_bytes() == b"body" * 10**6
+
+
+def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    class Torn(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("the other end is gone")
+
+    (tmp_path / "old.bin").write_bytes(b"old")
+    with pytest.raises(OSError, match="the other end"):
+        write_whole(locate(str(tmp_path / "old.bin")), Torn(b"new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["old.bin"]
+    assert (tmp_path / "old.bin").read_bytes() == b"old"

@@ -20,6 +20,7 @@ from framejury.errors import SplitError
 from framejury.schemas import Side
 
 _HEADER = ["pattern", "side"]
+_SIDES = tuple(side for side in Side if side is not Side.MIXED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,6 @@ def _pin(row: list[str], place: str, line: int) -> Pin:
     pattern, side = (text.strip() for text in row)
     if not pattern:
         raise SplitError(f"{place}: the pattern is empty; * fits every path")
-    try:
-        return Pin(pattern, Side(side), line)
-    except ValueError:
-        raise SplitError(f"{place}: unknown side {side!r}; there are {', '.join(Side)}") from None
+    if side not in _SIDES:
+        raise SplitError(f"{place}: unknown side {side!r}; there are {', '.join(_SIDES)}")
+    return Pin(pattern, Side(side), line)

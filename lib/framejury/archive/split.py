@@ -1,4 +1,4 @@
-"""Labelled videos divided by group, balanced by whole videos, and the leakage gate.
+"""Labelled videos divided for training: by group, or as published recipes do by video or face.
 
 Splitting is done on the driver: it needs one small row a video (a million are some
 hundred megabytes), and its order must be the same on every cluster.
@@ -6,143 +6,116 @@ hundred megabytes), and its order must be the same on every cluster.
 
 from __future__ import annotations
 
-import random
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from framejury.archive.balance import balanced_sides, balanced_whole
+from framejury.archive.by_group import sides_of_groups
+from framejury.archive.by_video import sides_of_videos
 from framejury.archive.groups import group_names
+from framejury.archive.leakage import check_leakage
 from framejury.archive.pins import Pins
-from framejury.errors import LeakageError, SplitError
+from framejury.archive.placements import SIDES, Candidate, Placement, keys_of
+from framejury.errors import SplitError
 from framejury.schemas import Label, Side
 from framejury.settings import SplitSettings
 
-SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A labelled video that may be trained on.
-
-    Attributes:
-        group_keys: as in `videos`.
-        content_id: hash of its bytes; None when it was never read.
-        usable: whether it has faces.
-        still: a photograph, which is a pair of itself and so counts for no balance.
-    """
-
-    video_id: str
-    path: str
-    label: Label
-    group_keys: tuple[str, ...]
-    content_id: str | None
-    usable: bool
-    still: bool = False
-
-
-@dataclass(frozen=True)
-class Placement:
-    """A row of `splits`, and the keys the gate looks at."""
-
-    video_id: str
-    path: str
-    label: Label
-    group: str
-    side: Side
-    reason: str | None
-    keys: tuple[str, ...]
-    still: bool = False
+__all__ = ["SIDES", "Candidate", "Placement", "check_leakage", "keys_of", "split_videos"]
 
 
 def split_videos(
     candidates: Sequence[Candidate], settings: SplitSettings, pins: Pins | None = None
 ) -> list[Placement]:
-    """A side for every candidate, sorted by path; whole groups go to one side.
+    """A side for every candidate, sorted by path.
 
-    A group with a pinned video goes where that is pinned. The other groups come in an order
-    drawn under `settings.seed`, those with both classes first. The smaller sides take one
-    first, that which fits them best; each other group goes to the side that lacks most of its
-    share, counted in videos of its labels.
+    Whole groups go to one side (`by_group`), a group with a pinned video where that is pinned.
+    With `settings.unit` video each video goes by itself (`by_video`), with face the side of a
+    video is `mixed`, for each of its faces has one of its own (`face_sides`); a pinned video
+    goes where it is pinned, and its group does not follow. Fakes are balanced before or after
+    that (`balance`).
 
     Raises:
         SplitError: too few groups, a side would lack a class, or pins want one group on two
             sides.
     """
-    all_keys = [keys_of(candidate) for candidate in candidates]
-    groups = group_names(all_keys)
-    members: dict[str, list[Placement]] = defaultdict(list)
-    for candidate, group, keys in zip(candidates, groups, all_keys, strict=True):
-        reason = None if candidate.usable else "no face to learn from"
-        members[group].append(
-            Placement(
-                candidate.video_id,
-                candidate.path,
-                candidate.label,
-                group,
-                Side.EXCLUDED,
-                reason,
-                keys,
-                candidate.still,
-            )
-        )
-    pinned = {} if pins is None else _pinned_sides(members, pins)
-    left_out = {group for group, side in pinned.items() if side is Side.EXCLUDED}
-    for group in left_out:
-        members[group] = [
-            replace(row, reason=row.reason or "its sources are pinned to no side")
-            for row in members[group]
-        ]
-    usable = {g: rows for g, rows in members.items() if any(r.reason is None for r in rows)}
-    side_of = _assign_sides(usable, settings, {g: s for g, s in pinned.items() if g in usable})
-    placed = [
-        replace(row, side=side_of[group]) if row.reason is None else row
-        for group, rows in members.items()
-        for row in rows
+    rows = _unplaced(candidates, settings)
+    pinned = {} if pins is None else _pinned_sides(_members(rows), pins)
+    left_out = {unit for unit, side in pinned.items() if side is Side.EXCLUDED}
+    why = "its sources are pinned to no side" if settings.unit == "group" else "pinned to no side"
+    rows = [
+        replace(row, reason=row.reason or why) if _unit_of(row) in left_out else row for row in rows
     ]
-    balanced = _balance(sorted(placed, key=lambda row: row.path), settings)
+    rows = balanced_whole(rows, settings)
+    side_of = _divided(rows, settings, pinned)
+    placed = [
+        replace(row, side=side_of[_unit_of(row)]) if row.reason is None else row for row in rows
+    ]
+    balanced = balanced_sides(placed, settings)
     _check_classes(balanced, settings)
     return balanced
 
 
-def check_leakage(placements: Iterable[Placement]) -> None:
-    """The gate: no key (group, original, donor, content) may stand on two sides.
+def _unplaced(candidates: Sequence[Candidate], settings: SplitSettings) -> list[Placement]:
+    """By path, on no side yet; what cannot be learned from has its reason."""
+    all_keys = [keys_of(candidate) for candidate in candidates]
+    rows = [
+        Placement(
+            one.video_id,
+            one.path,
+            one.label,
+            group,
+            Side.EXCLUDED,
+            None if one.usable else one.why_not or "no face to learn from",
+            keys,
+            one.still,
+            settings.unit,
+        )
+        for one, group, keys in zip(candidates, group_names(all_keys), all_keys, strict=True)
+    ]
+    return sorted(rows, key=lambda row: row.path)
 
-    Excluded videos are on no side.
 
-    Raises:
-        LeakageError: one does; the message names keys, sides and videos.
+def _unit_of(row: Placement) -> str:
+    """What goes where this video goes."""
+    return row.group if row.unit == "group" else row.video_id
+
+
+def _divided(
+    rows: Sequence[Placement], settings: SplitSettings, pinned: Mapping[str, Side]
+) -> dict[str, Side]:
+    """The side of each unit with a usable video.
+
+    Args:
+        rows: by path; those with a reason are not usable.
+        pinned: sides of units that are not free.
     """
-    seen: dict[str, dict[Side, str]] = defaultdict(dict)
-    for row in placements:
-        if row.side is not Side.EXCLUDED:
-            for key in (f"group {row.group}", *row.keys):
-                seen[key].setdefault(row.side, row.path)
-    culprits = {key: sides for key, sides in seen.items() if len(sides) > 1}
-    if culprits:
-        listed = "; ".join(
-            f"{key}: " + ", ".join(f"{path} in {side.value}" for side, path in sides.items())
-            for key, sides in sorted(culprits.items())[:10]
-        )
-        raise LeakageError(
-            f"{len(culprits)} sources stand on two sides of the split: {listed}. "
-            "Run `framejury split` again; a split must not be edited by hand"
-        )
+    usable = [row for row in rows if row.reason is None]
+    units = {_unit_of(row) for row in usable}
+    held = {unit: side for unit, side in pinned.items() if unit in units}
+    if settings.unit == "group":
+        return sides_of_groups(_members([r for r in rows if r.group in units]), settings, held)
+    if settings.unit == "video":
+        return sides_of_videos(usable, settings, held)
+    return {unit: held.get(unit, Side.MIXED) for unit in units}
 
 
-def keys_of(candidate: Candidate) -> tuple[str, ...]:
-    """Everything that ties the video to others: its group keys and its content."""
-    content = (f"content:{candidate.content_id}",) if candidate.content_id else ()
-    return (*candidate.group_keys, *content)
+def _members(rows: Sequence[Placement]) -> dict[str, list[Placement]]:
+    """Unit -> its videos."""
+    members: dict[str, list[Placement]] = defaultdict(list)
+    for row in rows:
+        members[_unit_of(row)].append(row)
+    return members
 
 
-def _pinned_sides(members: dict[str, list[Placement]], pins: Pins) -> dict[str, Side]:
-    """The side of every group that has a pinned video, with or without a face.
+def _pinned_sides(members: Mapping[str, list[Placement]], pins: Pins) -> dict[str, Side]:
+    """The side of every unit that has a pinned video, with or without a face.
 
     Raises:
         SplitError: two videos of a group are pinned to different sides.
     """
     pinned: dict[str, Side] = {}
-    for group, rows in members.items():
+    for unit, rows in members.items():
         found = {pin.side: (row, pin) for row in rows if (pin := pins.pin_of(row.path)) is not None}
         if len(found) > 1:
             listed = " and ".join(
@@ -150,128 +123,23 @@ def _pinned_sides(members: dict[str, list[Placement]], pins: Pins) -> dict[str, 
                 for side, (row, pin) in sorted(found.items())
             )
             raise SplitError(
-                f"{pins.source} pins {listed}, but they share sources (group {group}) and must "
+                f"{pins.source} pins {listed}, but they share sources (group {unit}) and must "
                 "stand on one side"
             )
         for side in found:
-            pinned[group] = side
+            pinned[unit] = side
     return pinned
 
 
-def _assign_sides(
-    members: dict[str, list[Placement]], settings: SplitSettings, pinned: Mapping[str, Side]
-) -> dict[str, Side]:
-    shares = {Side.TRAIN: settings.train, Side.VAL: settings.val, Side.TEST: settings.test}
-    sides = [side for side in SIDES if shares[side] > 0 or side in pinned.values()]
-    if len(members) < len(sides):
-        raise SplitError(
-            f"{len(members)} groups of labelled videos with faces cannot fill {len(sides)} sides; "
-            "label more sources, or leave a side out with --set split.test=0"
-        )
-    order = sorted(members)
-    random.Random(settings.seed).shuffle(order)
-    # Groups of both classes first: they are what every side needs.
-    order.sort(key=lambda group: len({row.label for row in members[group]}), reverse=True)
-    wanted = {
-        (side, label): shares[side]
-        * sum(r.label is label and r.reason is None for rows in members.values() for r in rows)
-        for side in sides
-        for label in Label
-    }
-    counts_of = {
-        group: Counter(row.label for row in members[group] if row.reason is None) for group in order
-    }
-    for group, side in pinned.items():
-        _take(wanted, side, counts_of[group])
-    side_of = _first_picks(order, counts_of, wanted, sides, pinned)
-    for group in order:
-        if group not in side_of:
-            counts = counts_of[group]
-            best = max(sides, key=lambda side: (_need(wanted, side, counts), -sides.index(side)))
-            side_of[group] = best
-            _take(wanted, best, counts)
-    return side_of
-
-
-Wanted = dict[tuple[Side, Label], float]
-"""How many videos of a label a side still lacks."""
-
-
-def _first_picks(
-    order: list[str],
-    counts_of: dict[str, Counter[Label]],
-    wanted: Wanted,
-    sides: list[Side],
-    pinned: Mapping[str, Side],
-) -> dict[str, Side]:
-    """One group of each label for val and test; of few groups their shares round to nothing."""
-    side_of = dict(pinned)
-    for side in sides[1:]:
-        for label in Label:
-            if any(counts_of[group][label] for group, at in side_of.items() if at is side):
-                continue
-            free = [group for group in order if group not in side_of and counts_of[group][label]]
-            if len(free) < 2:
-                continue  # the last one stays for the side to train on
-            fit = {g: (len(counts_of[g]), _need(wanted, side, counts_of[g])) for g in free}
-            best = max(free, key=fit.__getitem__)
-            side_of[best] = side
-            _take(wanted, side, counts_of[best])
-    return side_of
-
-
-def _take(wanted: Wanted, side: Side, counts: Counter[Label]) -> None:
-    for label, count in counts.items():
-        wanted[side, label] -= count
-
-
-def _need(wanted: Wanted, side: Side, counts: Counter[Label]) -> float:
-    """How well a group fills what a side still lacks; overfilling counts against it."""
-    return sum(
-        min(wanted[side, label], count) - 2 * max(count - wanted[side, label], 0)
-        for label, count in counts.items()
-    )
-
-
-def _balance(rows: list[Placement], settings: SplitSettings) -> list[Placement]:
-    """Fakes down-sampled to the number of reals on each side, whole videos at a time."""
-    if settings.balance == "none":
-        return rows
-    dropped: set[str] = set()
-    for side in SIDES:
-        on_side = [row for row in rows if row.side is side]
-        fakes = [row for row in on_side if row.label is Label.FAKE]
-        reals = sum(row.label is Label.REAL and not row.still for row in on_side)
-        excess = len(fakes) - reals
-        if reals and excess > 0:
-            dropped |= {row.video_id for row in _chosen_to_drop(fakes, excess, settings)}
-    return [
-        replace(row, side=Side.EXCLUDED, reason="fake dropped to balance the classes")
-        if row.video_id in dropped
-        else row
-        for row in rows
-    ]
-
-
-def _chosen_to_drop(
-    fakes: list[Placement], excess: int, settings: SplitSettings
-) -> list[Placement]:
-    """runs: consecutive videos in name order from a seeded start; random: any."""
-    generator = random.Random(f"{settings.seed}:{fakes[0].side.value}")
-    if settings.balance == "random":
-        return generator.sample(fakes, excess)
-    start = generator.randrange(len(fakes))
-    return [fakes[(start + step) % len(fakes)] for step in range(excess)]
-
-
-def _check_classes(rows: list[Placement], settings: SplitSettings) -> None:
-    if settings.test > 0 and not any(row.side is Side.TEST for row in rows):
+def _check_classes(rows: Sequence[Placement], settings: SplitSettings) -> None:
+    """Faces of a mixed video may stand on any side."""
+    if settings.test > 0 and not any(row.side in (Side.TEST, Side.MIXED) for row in rows):
         raise SplitError(
             f"side test has no video of {len(rows)}; label more sources, or leave the side out "
             "with --set split.test=0"
         )
     for side in (Side.TRAIN, Side.VAL):
-        labels = {row.label for row in rows if row.side is side and not row.still}
+        labels = {row.label for row in rows if row.side in (side, Side.MIXED) and not row.still}
         if labels != set(Label):
             missing = ", ".join(sorted(label.value for label in set(Label) - labels))
             raise SplitError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from framejury.commandline import (
@@ -21,15 +21,10 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.divided import only_side, training_source
 from framejury.errors import BundleError, UsageError
 from framejury.evaluation.calibration import TARGET_FPR, candidate_table
-from framejury.labelled import (
-    LabelledVideo,
-    describe_data,
-    labelled_videos,
-    only_side,
-    training_source,
-)
+from framejury.labelled import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.measure import (
     cross_fitted_figures,
@@ -92,6 +87,8 @@ def _run(args: argparse.Namespace) -> int:
     warn_of_demo(bundle)
     warehouses = [Warehouse.open(uri) for uri in args.warehouse]
     whole = training_source(*warehouses)
+    if whole.leak is not None:
+        say(f"warning: {whole.leak}")
     source, videos = _of_side(warehouses, whole, side)
     _check_framing(warehouses, source, bundle)
     if side is Side.TRAIN:
@@ -143,7 +140,7 @@ def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: 
         for commit in warehouse.with_table("faces"):
             framing = Framing.of_settings(commit.settings)
             if commit.run_id in used and framing != bundle.framing:
-                wanted = " ".join(f"--set crops.{k}={v}" for k, v in asdict(bundle.framing).items())
+                wanted = " ".join(f"--set {text}" for text in bundle.framing.overrides())
                 raise BundleError(
                     f"run {commit.run_id} of {warehouse.location.uri} cut faces otherwise than "
                     f"{bundle.model_id} learned; extract again with --all {wanted}"

@@ -19,16 +19,12 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.divided import labelled_source, on_side, only_side, training_source
 from framejury.errors import UsageError
 from framejury.facts import bundle_facts, training_history, versions
-from framejury.labelled import (
-    labelled_source,
-    labelled_videos,
-    only_side,
-    training_source,
-)
+from framejury.labelled import LabelledVideo, labelled_videos
 from framejury.logs import say
-from framejury.measure import judge_scored, on_side
+from framejury.measure import judge_scored
 from framejury.model.bundle import load_bundle
 from framejury.model.counts import count_faces
 from framejury.model.manifest import Bundle
@@ -120,7 +116,7 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
         write_files,
     )
 
-    settings = settings_of(args)
+    settings = settings_of(args, judging=True)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
     warehouse = Warehouse.open(args.warehouse)
@@ -128,25 +124,25 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     videos = labelled_videos(warehouse)
     if side == "all":
         source = labelled_source(warehouse)
-        notes = _note_for_all(bundle)
+        notes = (*_note_for_all(bundle), *_note_of_sound(videos))
     else:
         whole = training_source(warehouse)
         source = only_side(whole, Side(side))
         videos = on_side(videos, whole, Side(side))
-        notes = _note_for_side(bundle, side, count_faces(whole).fingerprint)
+        notes = _note_for_side(bundle, side, count_faces(whole).fingerprint, whole.leak)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
     scored = score_faces(scorer, source)
     verdicts, counts = judge_scored(scored, bundle, videos, settings.verdict, run_id=name)
     shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
-    facts, history = bundle_facts(bundle), training_history(warehouse, bundle.model_id)
+    history = training_history(warehouse, bundle.model_id)
     info = RunInfo(
         run_id=name,
         created_at=now(),
         archive=warehouse.archive or "",
         warehouse=warehouse.location.uri,
         model_id=bundle.model_id,
-        bundle=BundleInfo(facts["purpose"], facts["card"], facts["metrics"], history),
+        bundle=BundleInfo.of_facts(bundle_facts(bundle), history),
         settings=settings.model_dump(mode="json"),
         versions=versions(),
     )
@@ -178,16 +174,31 @@ def _note_for_all(bundle: Bundle) -> tuple[str, ...]:
     )
 
 
-def _note_for_side(bundle: Bundle, side: str, fingerprint: str) -> tuple[str, ...]:
+def _note_of_sound(videos: Sequence[LabelledVideo]) -> tuple[str, ...]:
+    count = sum(video.why_not is not None for video in videos)
+    if not count:
+        return ()
+    return (
+        f"Of the fakes, {count:,} show the pictures of their original (only their sound was "
+        "changed, or nothing): to call them real is not wrong here, and counts as wrong.",
+    )
+
+
+def _note_for_side(
+    bundle: Bundle, side: str, fingerprint: str, leak: str | None
+) -> tuple[str, ...]:
     if bundle.data.fingerprint != fingerprint:
-        return (
+        unknown = (
             "The bundle was trained on other data or another split than this one; whether it "
-            "has seen these videos is not known here.",
+            "has seen these videos is not known here."
         )
+        return (unknown,) if leak is None else (unknown, leak)
     if side == "train":
         return ("The bundle was trained on these very videos; the figures say nothing.",)
     if side == "val":
         return ("The training chose its best epoch by these videos; the figures flatter.",)
+    if leak is not None:
+        return (f"Not held out. {leak}",)
     return ("Held out: no source of these videos was trained on.",)
 
 

@@ -76,14 +76,13 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     )
     examined_s = time.monotonic() - started_s
     data = protocol_data(videos, court, settings.sampling.frames, conditions)
-    facts = bundle_facts(bundle)
     info = RunInfo(
         run_id=court.run_id,
         created_at=now(),
         archive=selection.archive,
         warehouse="none" if warehouse is None else warehouse.location.uri,
         model_id=bundle.model_id,
-        bundle=BundleInfo(facts["purpose"], facts["card"], facts["metrics"]),
+        bundle=BundleInfo.of_facts(bundle_facts(bundle)),
         settings=settings.model_dump(mode="json"),
         versions=versions(),
         seconds={"examine": examined_s},
@@ -132,7 +131,9 @@ def protocol_data(
 
 def _settings_of(args: argparse.Namespace) -> Settings:
     defaults = [f"sampling.frames={PROTOCOL_FRAMES}"]
-    settings = load_settings(args.preset, args.config, args.set, verb_defaults=defaults)
+    settings = load_settings(
+        args.preset, args.config, args.set, verb_defaults=defaults, judging=True
+    )
     if settings.sampling.mode != "uniform":
         raise UsageError(
             f"sampling.mode={settings.sampling.mode}: the protocol looks at frames spread evenly "

@@ -1,6 +1,6 @@
 """explain: show where in the most suspicious faces of a video the network sees manipulation.
 
-Writes one picture a face: the crop as the network saw it, beside it the same under a heat map
+Writes one picture a face: what the network saw of it, beside it the same under a heat map
 (Grad-CAM; red speaks most for FAKE), below both frame, time and score. A heat map shows where
 a network looks, not that it is right. Needs TensorFlow.
 """
@@ -28,14 +28,15 @@ from framejury.commandline import (
 from framejury.commands.outputs import new_folder
 from framejury.errors import SetupError, UsageError
 from framejury.examiner import Examiner
-from framejury.faces.crop import decode_crop, encode_crop
+from framejury.faces.crop import cropped_face, encode_crop
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.overlay import overlay
-from framejury.records import Image
+from framejury.records import CroppedFace, Image
 from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.settings import Settings
+from framejury.signals.inputs import picture_of
 from framejury.signals.rgb import network_input
 from framejury.storage import is_local, local_path
 
@@ -45,12 +46,12 @@ _STRIP_PX = 28
 
 @dataclass(frozen=True)
 class _Face:
-    """A scored face; `crop` is uint8 (height, width, 3) RGB, the very pixels that were scored."""
+    """A scored face, the very pixels that were scored."""
 
     frame_index: int
     pts_s: float
     p_fake: float
-    crop: Image
+    face: CroppedFace
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +78,7 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"--faces must be at least 1, got {args.faces}")
     output = new_folder(args.output)
     bundle = load_bundle(bundle_dir_of(args))
-    settings = framed_for(bundle, settings_of(args))
+    settings = framed_for(bundle, settings_of(args, judging=True))
     warn_of_demo(bundle)
     # TensorFlow prints a page of hints about the machine otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -90,12 +91,16 @@ def _run(args: argparse.Namespace) -> int:
     model = load_keras(bundle)
     place = str(local_path(args.video)) if is_local(args.video) else args.video
     faces = _most_suspicious(_examined(place, bundle, settings), args.faces)
-    pixels = np.stack([network_input(face.crop, bundle.input_px) for face in faces])
+    signal, input_px, resize = bundle.signal, bundle.input_px, bundle.pixels.resize
+    pixels = np.stack([picture_of(face.face, signal, input_px, resize) for face in faces])
     heats = heat_map(model, pixels)
     output.mkdir(parents=True, exist_ok=True)
-    for rank, (face, heat) in enumerate(zip(faces, heats, strict=True), start=1):
+    # A crop is larger than what the network made of it, where it saw nothing else.
+    plain = signal == "rgb" and resize == "letterbox"
+    for rank, (face, seen, heat) in enumerate(zip(faces, pixels, heats, strict=True), start=1):
+        picture = face.face.crop if plain else seen
         target = output / f"face-{face.frame_index:06d}-{rank}.png"
-        sheet = _sheet(face, overlay(face.crop, heat))
+        sheet = _sheet(face, picture, overlay(picture, heat))
         target.write_bytes(encode_crop(sheet, "png"))
         print(f"{target}: frame {face.frame_index} at {face.pts_s:.2f} s, p_fake {face.p_fake:.3f}")
     say(f"  {len(faces)} faces by {bundle.model_id}, the most suspicious first")
@@ -124,11 +129,7 @@ def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:
     """
     extraction, *others = rows.to_pylist()
     at = ("frame_index", "face_index")
-    crops = {
-        tuple(row[name] for name in at): row["crop"]
-        for row in others
-        if row[TABLE_COLUMN] == "faces"
-    }
+    faces = {tuple(row[name] for name in at): row for row in others if row[TABLE_COLUMN] == "faces"}
     scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
     if not scores:
         reason = f": {extraction['error']}" if extraction["error"] else ""
@@ -141,15 +142,15 @@ def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:
             row["frame_index"],
             row["pts_s"],
             row["p_fake"],
-            decode_crop(crops[tuple(row[name] for name in at)]),
+            cropped_face(faces[tuple(row[name] for name in at)]),
         )
         for row in scores[:count]
     ]
 
 
-def _sheet(face: _Face, heated: Image) -> Image:
-    """Crop and overlay side by side, and a line of text: uint8 (348, 640, 3) RGB."""
-    pictures = [network_input(picture, _SHOWN_PX) for picture in (face.crop, heated)]
+def _sheet(face: _Face, plain: Image, heated: Image) -> Image:
+    """Picture and overlay side by side, and a line of text: uint8 (348, 640, 3) RGB."""
+    pictures = [network_input(picture, _SHOWN_PX) for picture in (plain, heated)]
     strip = np.full((_STRIP_PX, 2 * _SHOWN_PX, 3), 255, np.uint8)
     text = f"frame {face.frame_index}   {face.pts_s:.2f} s   p_fake {face.p_fake:.3f}"
     place = 8, _STRIP_PX - 9

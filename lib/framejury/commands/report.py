@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_of(args)
+    settings = settings_of(args, judging=True)
     folder = None if args.output is None else locate(str(new_folder(args.output)))
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     places = [place_of(name) for name in args.files]
     bundle = load_bundle(bundle_dir_of(args))
-    settings = framed_for(bundle, settings_of(args))
+    settings = framed_for(bundle, settings_of(args, judging=True))
     warn_of_demo(bundle)
     pages = None if args.html is None else _pages(args.html, len(args.files))
     if pages is None:  # nobody will look at pictures

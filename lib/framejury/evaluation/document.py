@@ -31,6 +31,7 @@ def json_report(findings: Findings) -> bytes:
         "schema_version": SCHEMA_VERSION,
         "title": f.title,
         "warning": DEMO_BANNER if f.is_demo else None,
+        "leak": None if f.run.bundle is None else f.run.bundle.leak,
         "sound": SOUND,
         "notes": f.notes,
         "summary": summary_sentences(f),

@@ -18,8 +18,8 @@ from framejury.evaluation import evidence_words as words
 from framejury.evaluation.evidence_figures import MOST_POINTS, Scale, timeline
 from framejury.evaluation.evidence_people import Person, people_of
 from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
-from framejury.evaluation.findings import DEMO_BANNER
-from framejury.evaluation.inputs import DEMO, BundleInfo
+from framejury.evaluation.findings import banners_of
+from framejury.evaluation.inputs import BundleInfo
 from framejury.evaluation.templating import POLICY, environment, style_of
 from framejury.evaluation.wording import decimal, outcome_word, status_meaning, status_word
 from framejury.evidence import Evidence, FaceEvidence, Row
@@ -78,7 +78,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         v=verdict,
         policy=POLICY,
         style=style_of("evidence.css"),
-        demo=DEMO_BANNER if about.bundle is not None and about.bundle.purpose == DEMO else None,
+        banners=banners_of(about.bundle),
         outcome=outcome_word(verdict),
         called=words.called(verdict),
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),

@@ -135,15 +135,17 @@ def not_said(
     extraction, sampled_s = evidence.extraction, evidence.sampled_s
     if extraction is not None:
         sampled, with_face = extraction["frames_sampled"], evidence.verdict["frames_scored"]
-        if sampled > with_face:
-            looked = counted(sampled, "frame")
-            none = f"{sampled - with_face:,} show no face that could be judged."
-            found.append(f"Of {looked} looked at, {none}")
+        looks = sampled if sampled_s is None else len(sampled_s)
+        in_pairs = 2 * looks == sampled
+        if looks > with_face:
+            none = f"{looks - with_face:,} show no face that could be judged."
+            found.append(f"Of {_looks(looks, in_pairs=in_pairs)} looked at, {none}")
         left_out = extraction["faces_found"] - extraction["faces_kept"]
         if left_out > 0:
+            gone = " not in both frames of a pair," if in_pairs else ""
             found.append(
-                f"Found and not judged: {counted(left_out, 'face')}, too small or beyond the most "
-                "that a frame may have (settings detection.*)."
+                f"Found and not judged: {counted(left_out, 'face')},{gone} too small or beyond the "
+                "most that a frame may have (settings detection.*)."
             )
         if sampled_s and len(sampled_s) != extraction["frames_total"]:
             found.append(between(extraction, sampled_s))
@@ -183,7 +185,7 @@ def between(extraction: Row, sampled_s: Sequence[float]) -> str:
 
     Args:
         extraction: of the video.
-        sampled_s: times looked at, at least one.
+        sampled_s: times looked at, of pairs of frames the first ones, at least one.
     """
     times = sorted(sampled_s)
     end = extraction["duration_s"]
@@ -192,7 +194,8 @@ def between(extraction: Row, sampled_s: Sequence[float]) -> str:
     total = extraction["frames_total"]
     of_all = f" of {total:,}" if total is not None else ""
     were = "was" if len(times) == 1 else "were"
-    text = f"{counted(len(times), 'frame')}{of_all} {were} looked at"
+    in_pairs = 2 * len(times) == extraction["frames_sampled"]
+    text = f"{_looks(len(times), in_pairs=in_pairs)}{of_all} {were} looked at"
     if not gaps:
         return f"{text}."
     apart = [after - before for before, after in pairwise(times)]
@@ -202,6 +205,12 @@ def between(extraction: Row, sampled_s: Sequence[float]) -> str:
         f"{text}{usual}. The longest stretch between two looks is {seconds(longest)}, from "
         f"{clock(start)} to {clock(stop)}; what is to be seen only there was not judged."
     )
+
+
+def _looks(count: int, *, in_pairs: bool) -> str:
+    if in_pairs:
+        return counted(count, "pair of frames", "pairs of frames")
+    return counted(count, "frame")
 
 
 def apart(people: Sequence[Person]) -> str | None:

@@ -13,7 +13,7 @@ from framejury.evaluation.binary import Integers
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
 from framejury.evaluation.curves import PrecisionRecall, precision_recall
 from framejury.evaluation.effort import Effort, find_effort
-from framejury.evaluation.inputs import DEMO, Context, RunInfo, RunReport
+from framejury.evaluation.inputs import DEMO, BundleInfo, Context, RunInfo, RunReport
 from framejury.evaluation.metrics import (
     FaceMetrics,
     RocCurve,
@@ -42,6 +42,19 @@ DEMO_BANNER = (
     "DEMO MODEL: these verdicts mean nothing. This bundle was trained to show that the system "
     "runs, not to tell fake from real. Judge no video by it."
 )
+LEAK_BANNER = (
+    "LEAKING SPLIT: the split that this model learned by measures it on sources it knows, so "
+    "figures on that split do not hold for new videos."
+)
+
+
+def banners_of(bundle: BundleInfo | None) -> tuple[str, ...]:
+    """What must be read before anything that this model says, most important first."""
+    if bundle is None:
+        return ()
+    leak = None if bundle.leak is None else f"{LEAK_BANNER} {bundle.leak}"
+    demo = DEMO_BANNER if bundle.purpose == DEMO else None
+    return tuple(banner for banner in (demo, leak) if banner is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +62,7 @@ class Findings:
     """The content of a report.
 
     Attributes:
+        banners: what must be read before anything else, in large letters.
         predictions: one row a video, most suspicious first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
         inconclusive: why scored videos were not decided.
@@ -68,6 +82,7 @@ class Findings:
     title: str
     run: RunInfo
     is_demo: bool
+    banners: tuple[str, ...]
     predictions: pa.Table
     outcomes: VerdictCounts
     statuses: dict[str, int]
@@ -125,6 +140,7 @@ def find(report: RunReport) -> Findings:
         title=report.title or f"Verdicts on {report.run.archive}",
         run=report.run,
         is_demo=bundle is not None and bundle.purpose == DEMO,
+        banners=banners_of(bundle),
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},

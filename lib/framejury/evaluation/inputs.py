@@ -26,12 +26,24 @@ class BundleInfo:
         card: text of `MODEL_CARD.md`; empty when there is none.
         metrics: what training measured, nested as in `bundle.json`; None when nothing was.
         history: one mapping an epoch, as `figures.training_figures` takes; may be empty.
+        leak: what the split leaked that it learned from, a sentence: then the report warns in
+            large letters, too; None when nothing did.
     """
 
     purpose: str
     card: str
     metrics: Mapping[str, Any] | None = None
     history: tuple[Mapping[str, Any], ...] = ()
+    leak: str | None = None
+
+    @classmethod
+    def of_facts(
+        cls, facts: Mapping[str, Any], history: tuple[Mapping[str, Any], ...] = ()
+    ) -> BundleInfo:
+        """From `facts.bundle_facts`, as a commit of any version keeps them."""
+        return cls(
+            facts["purpose"], facts["card"], facts["metrics"], history, leak=facts.get("leak")
+        )
 
 
 @dataclass(frozen=True, slots=True)

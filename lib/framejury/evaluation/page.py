@@ -18,7 +18,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from framejury.evaluation.evidence_words import advice
-from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings, why_no_roc
+from framejury.evaluation.findings import SOUND, Findings, why_no_roc
 from framejury.evaluation.inputs import Context
 from framejury.evaluation.mistakes import SHOWN
 from framejury.evaluation.predictions import as_rows
@@ -142,7 +142,7 @@ def _common(f: Findings) -> dict[str, Any]:
         "policy": script_policy(),
         "style": style_of("report.css"),
         "script": Markup(table_script()),
-        "demo": DEMO_BANNER if f.is_demo else None,
+        "banners": f.banners,
         "page_name": page_name,
     }
 

@@ -26,6 +26,7 @@ def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...]) -> b
         "created_at": run.created_at,
         "model_id": run.model_id,
         "archive": run.archive,
+        "leak": None if run.bundle is None else run.bundle.leak,
         "notes": notes,
         "versions": run.versions,
         "settings": run.settings,

@@ -78,7 +78,7 @@ class ScanPages:
         evidence = evidence_of(row, extraction, scores, pictures)
         about = About(
             created_at=now(),
-            bundle=BundleInfo(bundle.purpose, ""),
+            bundle=BundleInfo(bundle.purpose, "", leak=bundle.data.leak),
             rule=rule,
             settings=settings,
             report=None if self._single else INDEX,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from framejury.faces.header import JPEG_START
-from framejury.records import Box, Image, Point, Region, Size
+from framejury.records import Box, CroppedFace, Image, Point, Region, Size
+from framejury.settings import CropSettings
 
 _JPEG_END = b"\xff\xd9"
 _SEAL_HEAD = b"\xff\xfe\x00\x10crc32:"
@@ -26,6 +27,8 @@ def crop_region(
     margin_ratio: float,
     shape: Literal["square", "box"] = "square",
     shift_ratio: float = 0.0,
+    *,
+    margin_px: int | None = None,
 ) -> Region:
     """The part of a frame that the crop of `box` shows.
 
@@ -36,6 +39,7 @@ def crop_region(
             below 0 it is taken off.
         shape: square grows the box around its centre to its longer side first; box does not.
         shift_ratio: the centre is moved down by this share of the (square's) height.
+        margin_px: added on each side in place of `margin_ratio`, pixels of the frame.
 
     Returns:
         whole pixels inside the frame, at least 1 x 1. A square that the border of the frame
@@ -53,9 +57,21 @@ def crop_region(
     if shape == "square":
         width = height = max(width, height)
     x, y = box.center
-    left, right = _span(x, width * (1 + 2 * margin_ratio), size.width)
-    top, bottom = _span(y + shift_ratio * height, height * (1 + 2 * margin_ratio), size.height)
+    wide, high = (with_margins(side, margin_ratio, margin_px) for side in (width, height))
+    left, right = _span(x, wide, size.width)
+    top, bottom = _span(y + shift_ratio * height, high, size.height)
     return Region(left, top, right - left, bottom - top)
+
+
+def region_of(box: Box, size: Size, crops: CropSettings) -> Region:
+    """`crop_region` with the margins, shape and shift of the settings."""
+    ratio, shift_ratio = crops.margin_ratio, crops.shift_ratio
+    return crop_region(box, size, ratio, crops.shape, shift_ratio, margin_px=crops.margin_px)
+
+
+def with_margins(side: float, margin_ratio: float, margin_px: int | None) -> float:
+    """The side of a box with the margin on both ends, pixels."""
+    return side * (1 + 2 * margin_ratio) if margin_px is None else side + 2 * margin_px
 
 
 def _span(center: float, length: float, limit: int) -> tuple[int, int]:
@@ -76,12 +92,20 @@ def limited(crop: Image, max_side_px: int) -> Image:
     Returns:
         uint8 (height, width, 3) RGB.
     """
-    height, width = crop.shape[:2]
-    factor = max_side_px / max(height, width)
+    return limited_together([crop], max_side_px)[0]
+
+
+def limited_together(crops: Sequence[Image], max_side_px: int) -> list[Image]:
+    """Crops of one face, all reduced as the largest of them must be (`limited`)."""
+    factor = max_side_px / max(max(crop.shape[:2]) for crop in crops)
     if factor >= 1:
-        return crop
-    target = max(round(width * factor), 1), max(round(height * factor), 1)
-    return np.asarray(cv2.resize(crop, target, interpolation=cv2.INTER_AREA), np.uint8)
+        return list(crops)
+    reduced = []
+    for crop in crops:
+        height, width = crop.shape[:2]
+        target = max(round(width * factor), 1), max(round(height * factor), 1)
+        reduced.append(np.asarray(cv2.resize(crop, target, interpolation=cv2.INTER_AREA), np.uint8))
+    return reduced
 
 
 def encode_crop(
@@ -157,9 +181,30 @@ def landmarks_in_crop(
     Returns:
         float32 (count, 2), x before y, in the order given; may lie beyond the crop.
     """
-    points = np.array([(point.x, point.y) for point in landmarks], np.float64).reshape(-1, 2)
+    # As precise as they are stored, so that a point falls on the same pixel before and after.
+    stored_points = np.array([(point.x, point.y) for point in landmarks], np.float32)
+    points = stored_points.astype(np.float64).reshape(-1, 2)
     scale = stored.width / region.width, stored.height / region.height
     return ((points - (region.x, region.y)) * scale).astype(np.float32)
+
+
+def cropped_face(row: Mapping[str, Any]) -> CroppedFace:
+    """A row of `faces` as signals are made of it.
+
+    Args:
+        row: with `crop`, `next_crop`, `landmarks` and `crop_region`.
+
+    Raises:
+        ValueError: a crop is missing or damaged.
+    """
+    crop = decode_crop(row["crop"] or b"")
+    following = None if row["next_crop"] is None else decode_crop(row["next_crop"])
+    landmarks = None
+    if row["landmarks"] is not None:
+        points = [Point(**point) for point in row["landmarks"]]
+        region = Region(**row["crop_region"])
+        landmarks = landmarks_in_crop(points, region, Size(*crop.shape[:2]))
+    return CroppedFace(crop, landmarks, following)
 
 
 def _sealed(jpeg: bytes) -> bytes:

@@ -27,10 +27,29 @@ class Detector(Protocol):
 
     @property
     def name(self) -> str:
-        """`mtcnn` or `haar`, as in the column `faces.detector`."""
+        """`mtcnn`, `haar` or `frame`, as in the column `faces.detector`."""
 
     def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
         """Faces of each image (uint8 RGB, all of one size), in pixels of that image."""
+
+
+class FrameDetector:
+    """Looks for no face: each whole picture is one."""
+
+    name = "frame"
+
+    def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
+        """One face an image, of confidence 1 and without landmarks.
+
+        Args:
+            images: uint8 (height, width, 3) RGB, of any sizes.
+        """
+        return [[whole_frame(Size(*image.shape[:2]))] for image in images]
+
+
+def whole_frame(size: Size) -> DetectedFace:
+    """A frame of `size` as one face."""
+    return DetectedFace(Box(0.0, 0.0, float(size.width), float(size.height)), 1.0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,8 @@ def make_detector(settings: DetectionSettings, threads: int) -> Detector:
     """
     if settings.detector == "haar":
         return HaarDetector(settings)
+    if settings.detector == "frame":
+        return FrameDetector()
     # ONet's own threshold is 0.8; a lower one asked for must not stop there.
     return MtcnnDetector(threads, onet_threshold=min(0.8, settings.threshold))
 

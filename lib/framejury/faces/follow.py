@@ -12,8 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from framejury.faces.detect import Detector, FrameDetections, choose_faces, reduced_size, rescaled
-from framejury.records import Box, DetectedFace, Image, SampledFrame, Size
+from framejury.faces.detect import (
+    Detector,
+    FrameDetections,
+    FrameDetector,
+    choose_faces,
+    reduced_size,
+    rescaled,
+    whole_frame,
+)
+from framejury.records import Box, DetectedFace, Image, Picture, SampledFrame, Size
 from framejury.settings import DetectionSettings
 
 
@@ -43,6 +51,7 @@ class FaceFinder:
         self._size: Size | None = None
         self._known: list[Box] = []
         self._looked_at: Image | None = None
+        self._whole: Picture | None = None
 
     @property
     def looked_at(self) -> Image:
@@ -52,12 +61,18 @@ class FaceFinder:
             ValueError: none was looked at yet.
         """
         if self._looked_at is None:
-            raise ValueError("no frame was looked at yet")
+            if self._whole is None:
+                raise ValueError("no frame was looked at yet")
+            self._looked_at = self._whole.reduced(reduced_size(self._whole.size, self._settings))
         return self._looked_at
 
     def find(self, frame: SampledFrame) -> FrameDetections:
         """The faces of the next frame; boxes and landmarks in full-frame pixels, not rounded."""
         full = frame.picture.size
+        if isinstance(self._detector, FrameDetector):
+            self._whole, self._looked_at = frame.picture, None  # reduced when somebody asks
+            face = whole_frame(full)
+            return FrameDetections((face,), (face.box,))
         small = reduced_size(full, self._settings)
         image = self._looked_at = frame.picture.reduced(small)
         # Where a segment may begin nothing is known, in one piece as in several.

@@ -46,7 +46,7 @@ class People:
 
     def at(self, boxes: Sequence[Box]) -> list[int]:
         """The person of each box of the next frame."""
-        linked = _link(boxes, self._latest)
+        linked = link(boxes, self._latest)
         for index, box in enumerate(boxes):
             if index in linked:
                 self._latest[linked[index]] = box
@@ -56,11 +56,20 @@ class People:
         return [linked[index] for index in range(len(boxes))]
 
 
-def _link(boxes: Sequence[Box], latest: Sequence[Box]) -> dict[int, int]:
-    """Person of each box that shows a known one, by the box's index."""
+def link(boxes: Sequence[Box], known_boxes: Sequence[Box]) -> dict[int, int]:
+    """Which known box shows the same face as each box, the likeliest pair of all first.
+
+    Args:
+        boxes: of one frame, full-frame pixels.
+        known_boxes: of another.
+
+    Returns:
+        index into `known_boxes` by index into `boxes`, each once at most; none of a box whose
+        face is not among the known ones.
+    """
     pairs = [
         (-likeness, person, index)
-        for person, known in enumerate(latest)
+        for person, known in enumerate(known_boxes)
         for index, box in enumerate(boxes)
         if (likeness := _likeness(box, known)) is not None
     ]

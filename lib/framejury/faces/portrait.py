@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from framejury.faces.crop import crop_region, limited
-from framejury.faces.detect import Detector, choose_faces, rescaled
+from framejury.faces.crop import limited, region_of, with_margins
+from framejury.faces.detect import Detector, choose_faces, rescaled, whole_frame
 from framejury.records import Box, DetectedFace, Image, Point, Region, Size
 from framejury.settings import CropSettings, DetectionSettings
 
@@ -49,9 +49,12 @@ def find_portrait(image: Image, detector: Detector, settings: DetectionSettings)
         image: uint8 (height, width, 3) RGB.
         detector: of `make_detector(settings)`.
         settings: `threshold` counts, and what makes several boxes one face; size and choice
-            do not, as a picture of a face is no frame to choose from.
+            do not, as a picture of a face is no frame to choose from. With detector frame the
+        face is the picture.
     """
     size = Size(*image.shape[:2])
+    if settings.detector == "frame":
+        return Portrait(whole_frame(size), 1)
     small = limited(image, SEARCHED_SIDE_PX)
     border = round(max(small.shape[:2]) * BORDER_RATIO)
     sides = (border, border, border, border)
@@ -77,16 +80,17 @@ def portrait_region(box: Box, size: Size, settings: CropSettings) -> Region:
     Args:
         box: the face's, picture pixels; may reach beyond the picture.
         size: of the picture.
-        settings: `margin_ratio`, `shift_ratio` and `shape`: the framing that is wanted.
+        settings: margins, `shift_ratio` and `shape`: the framing that is wanted.
 
     Returns:
         all of it where the wanted crop reaches beyond it or is at most a tenth narrower: a
         tight picture has no context to lose. Else `crop_region`.
     """
-    wanted_px = max(box.width, box.height) * (1 + 2 * settings.margin_ratio)
+    longer_px = max(box.width, box.height)
+    wanted_px = with_margins(longer_px, settings.margin_ratio, settings.margin_px)
     if wanted_px * WHOLE_RATIO >= max(size.height, size.width):
         return Region(0, 0, size.width, size.height)
-    return crop_region(box, size, settings.margin_ratio, settings.shape, settings.shift_ratio)
+    return region_of(box, size, settings)
 
 
 def _shifted(face: DetectedFace, by: int) -> DetectedFace:

@@ -118,7 +118,9 @@ class Album:
 
     def _zoomed(self, frame: SampledFrame, face: Face) -> Image:
         size, crops = frame.picture.size, self._settings.crops
-        return frame.picture.part(crop_region(face.box, size, max(crops.margin_ratio, 0.0)))
+        ratio = max(crops.margin_ratio, 0.0)
+        region = crop_region(face.box, size, ratio, margin_px=crops.margin_px)
+        return frame.picture.part(region)
 
     def _side_by_side(self, frame: Image, look: Look) -> Image:
         small = limited(frame, _PANEL_PX)

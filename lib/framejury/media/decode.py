@@ -8,7 +8,7 @@ the container cannot tell packets apart, every frame up to the last one is decod
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -28,7 +28,13 @@ from framejury.media.probe import (
     too_many_pixels,
 )
 from framejury.media.reader import IrregularError, PacketReader, stored_packets
-from framejury.media.sample import Indices, choose_frames
+from framejury.media.sample import (
+    Indices,
+    choose_frames,
+    frame_range,
+    frames_of_look,
+    looked_at,
+)
 from framejury.media.signatures import VideoSource
 from framejury.records import SampledFrame
 from framejury.schemas import Status
@@ -94,22 +100,29 @@ class VideoFile:
         return float(self._packets.ticks[0] * self._stream.time_base)
 
     def choose(self, settings: SamplingSettings, key: str) -> Indices:
-        """The frames to look at: int64 (k,) ranks in presentation order, increasing.
+        """The frames that looks start with: int64 (k,) ranks in presentation order, increasing.
 
         Args:
-            settings: mode, count, tolerance.
+            settings: mode, count, range, tolerance, pairs.
             key: what makes mode `random` differ between videos, such as the `video_id`.
         """
         times_s = self.facts.times_s
         chosen = choose_frames(
             times_s, self.facts.duration_s, settings, key, self._packets.key_frames
         )
-        if self._packets.index is None or settings.mode not in _EXCHANGED_MODES:
+        # A pair stays one: what its second frame costs depends on the first.
+        if self._packets.index is None or settings.mode not in _EXCHANGED_MODES or settings.pairs:
             return chosen
-        return move_to_cheap(self._packets.index, times_s, chosen, settings.tolerance_s)
+        within = frame_range(len(times_s), settings)
+        return move_to_cheap(self._packets.index, times_s, chosen, settings.tolerance_s, within)
+
+    def readable(self) -> Indices:
+        """Ranks of all frames that can be decoded whole, increasing; decodes them all."""
+        self._begin()
+        return np.array([rank for rank, _ in self._decode_all()], np.int64)
 
     def segments(
-        self, ranks: Indices, most_s: float, each_s: float
+        self, ranks: Indices, most_s: float, each_s: float, *, pairs: bool = False
     ) -> list[tuple[tuple[int, int], float]]:
         """Stretches of the video that may be worked on apart, and what each is estimated to cost.
 
@@ -117,19 +130,21 @@ class VideoFile:
             ranks: of `choose`.
             most_s: of estimated work aimed at for one stretch, seconds on one core.
             each_s: spent on each frame besides decoding it, seconds.
+            pairs: whether these are the first frames of pairs; each is worked on where it starts.
 
         Returns:
             ((first, stop) ranks, estimated seconds), one at least; `stop` is exclusive.
         """
         index = self._packets.index
+        of_look_s = each_s * frames_of_look(pairs=pairs)
         if index is None:
             whole = 0, len(self.facts.times_s)
-            return [(whole, each_s * len(ranks))]
+            return [(whole, of_look_s * len(ranks))]
         segments = []
-        for first, stop in segment_windows(index, ranks, most_s, each_s):
+        for first, stop in segment_windows(index, ranks, most_s, of_look_s):
             inside = ranks[(ranks >= first) & (ranks < stop)]
-            cost_s = plan_decode(index, inside).cost_s + each_s * len(inside)
-            segments.append(((first, stop), cost_s))
+            plan = plan_decode(index, looked_at(inside, pairs=pairs))
+            segments.append(((first, stop), plan.cost_s + of_look_s * len(inside)))
         return segments
 
     def frames(self, ranks: Indices, stop: int | None = None) -> Iterator[SampledFrame]:
@@ -147,44 +162,78 @@ class VideoFile:
             MediaError: `unreadable` when none of them (of all) can be decoded, `too_large`
                 when a frame inside the stream exceeds `limits.frame_px`.
         """
-        if self.frames_decoded:
-            raise RuntimeError("a VideoFile is decoded once; open it again")
-        found = 0
+        for look in self.looks(ranks, stop):
+            yield from look
+
+    def looks(
+        self, ranks: Indices, stop: int | None = None, *, pairs: bool = False
+    ) -> Iterator[tuple[SampledFrame, ...]]:
+        """As `frames`, by look: one frame, or with pairs one and the one that follows it.
+
+        A pair of which a frame cannot be decoded whole is replaced by the next two that follow
+        each other and can.
+
+        Args:
+            ranks: int64 (k,), increasing: with pairs their first frames, at least 2 apart.
+            stop: as in `frames`; a pair may reach one frame beyond.
+            pairs: whether frames are looked at two by two.
+        """
+        self._begin()
+        found, span = 0, frames_of_look(pairs=pairs)
         self._group_starts = self._first_of_groups(ranks)
+        look: deque[tuple[int, av.VideoFrame]] = deque(maxlen=span)
         try:
             if self._packets.index is not None:
-                for rank, frame in self._decode_planned(plan_decode(self._packets.index, ranks)):
-                    found += 1
-                    yield self._sampled(rank, frame)
+                plan = plan_decode(self._packets.index, looked_at(ranks, pairs=pairs))
+                for number, decoded in enumerate(self._decode_planned(plan), start=1):
+                    look.append(decoded)
+                    if number % span == 0:
+                        found += 1
+                        yield self._sampled(look)
         except IrregularError:
             pass
+        look.clear()
         wanted = deque(ranks[found:].tolist())
         if wanted:
             for rank, frame in self._decode_all():
-                if rank < wanted[0]:
+                if look and rank != look[-1][0] + 1:
+                    look.clear()
+                look.append((rank, frame))
+                first = look[0][0]
+                if len(look) < span or first < wanted[0]:
                     continue
-                if stop is not None and rank >= stop:
+                if stop is not None and first >= stop:
                     break
-                while wanted and wanted[0] <= rank:
+                while wanted and wanted[0] <= first:
                     wanted.popleft()
                 found += 1
-                yield self._sampled(rank, frame)
+                yield self._sampled(look)
                 if not wanted:
                     break
-        self.damage = _join(
-            self.facts.cut_short,
-            self._bad_packets and f"damaged packets: {self._bad_packets}",
-            self._bad_frames and f"damaged frames left out: {self._bad_frames}",
-            found < len(ranks) and f"{found} of {len(ranks)} planned frames could be read",
-        )
+        self.damage = self._damage_after(found, len(ranks), "pairs" if pairs else "frames")
         if found == 0 and len(ranks) and stop is None:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
 
-    def _sampled(self, rank: int, frame: av.VideoFrame) -> SampledFrame:
-        if frame.width * frame.height > self._limits.frame_px:
-            raise MediaError(Status.TOO_LARGE, too_many_pixels(frame, self._limits))
-        starts_group = rank in self._group_starts
-        return SampledFrame(rank, float(self.facts.times_s[rank]), Picture(frame), starts_group)
+    def _begin(self) -> None:
+        if self.frames_decoded:
+            raise RuntimeError("a VideoFile is decoded once; open it again")
+
+    def _damage_after(self, found: int, planned: int, what: str) -> str | None:
+        return _join(
+            self.facts.cut_short,
+            self._bad_packets and f"damaged packets: {self._bad_packets}",
+            self._bad_frames and f"damaged frames left out: {self._bad_frames}",
+            found < planned and f"{found} of {planned} planned {what} could be read",
+        )
+
+    def _sampled(self, look: Iterable[tuple[int, av.VideoFrame]]) -> tuple[SampledFrame, ...]:
+        frames = []
+        for rank, frame in look:
+            if frame.width * frame.height > self._limits.frame_px:
+                raise MediaError(Status.TOO_LARGE, too_many_pixels(frame, self._limits))
+            time_s, starts_group = float(self.facts.times_s[rank]), rank in self._group_starts
+            frames.append(SampledFrame(rank, time_s, Picture(frame), starts_group))
+        return tuple(frames)
 
     def _first_of_groups(self, ranks: Indices) -> frozenset[int]:
         """Of these ranks those that no other of their group of pictures comes before."""

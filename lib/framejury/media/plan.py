@@ -78,7 +78,11 @@ class DecodePlan:
 
 
 def move_to_cheap(
-    index: PacketIndex, times_s: Times, ideal: Indices, tolerance_s: float
+    index: PacketIndex,
+    times_s: Times,
+    ideal: Indices,
+    tolerance_s: float,
+    within: tuple[int, int] | None = None,
 ) -> Indices:
     """The frames to look at in place of `ideal`: each the same or a cheaper neighbour.
 
@@ -91,6 +95,7 @@ def move_to_cheap(
         times_s: float64 (n,), presentation times, increasing.
         ideal: int64 (k,), ranks, increasing.
         tolerance_s: farthest a sample moves, seconds; 0 keeps `ideal`.
+        within: (first, stop) ranks that no sample leaves, `stop` exclusive; None: all of them.
 
     Returns:
         int64 (k,) ranks, increasing.
@@ -114,7 +119,9 @@ def move_to_cheap(
 
     cheapest_s = {-1: 0.0}  # of all ways to have come as far as each candidate
     trail: list[dict[int, int]] = []
-    for rank, choices in zip(ideal, _candidates(index, times_s, ideal, tolerance_s), strict=True):
+    first, stop = (0, len(times_s)) if within is None else within
+    candidates = _candidates(index, times_s, ideal, tolerance_s, (first, stop - 1))
+    for rank, choices in zip(ideal, candidates, strict=True):
         reached: dict[int, float] = {}
         came_from: dict[int, int] = {}
         for choice in choices:
@@ -133,18 +140,22 @@ def move_to_cheap(
 
 
 def _candidates(
-    index: PacketIndex, times_s: Times, ideal: Indices, tolerance_s: float
+    index: PacketIndex,
+    times_s: Times,
+    ideal: Indices,
+    tolerance_s: float,
+    ends: tuple[int, int],
 ) -> list[list[int]]:
     """For each sample the ranks worth a look, of those others depend on and of key frames.
 
-    The nearest of each, and the one that is decoded first.
+    The nearest of each, and the one that is decoded first; all within `ends`.
     """
     position = np.argsort(index.rank)
     references = np.sort(index.rank[index.reference])
     keys = np.sort(index.rank[index.key])
     quarters = np.diff(ideal) // 4
-    lowest = np.concatenate([[0], ideal[1:] - quarters])
-    highest = np.concatenate([ideal[:-1] + quarters, [len(times_s) - 1]])
+    lowest = np.concatenate([[ends[0]], ideal[1:] - quarters])
+    highest = np.concatenate([ideal[:-1] + quarters, [ends[1]]])
     first = np.searchsorted(times_s, times_s[ideal] - tolerance_s, side="left")
     last = np.searchsorted(times_s, times_s[ideal] + tolerance_s, side="right") - 1
     result = []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import re
 import resource
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 
 def limit_cpu(pid: int, cpu_s: float) -> None:
@@ -36,6 +39,33 @@ def limit_cpu(pid: int, cpu_s: float) -> None:
 def _cpu_clock(pid: int) -> int:
     """Linux's clock of the CPU time of a process; what clock_getcpuclockid(3) gives."""
     return ~pid << 3 | 2
+
+
+def peak_memory_bytes(pid: int) -> int | None:
+    """Most memory that a process held so far (resident); None where the system does not tell.
+
+    Not `getrusage`, which also counts what the process was before it became another program: a
+    child of a large parent would seem as large.
+
+    Args:
+        pid: of a living process of this user.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    except OSError:
+        return None
+    found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return None if found is None else int(found[1]) * 1024
+
+
+def forget_peak_memory(pid: int) -> None:
+    """Let `peak_memory_bytes` begin anew, where the system can.
+
+    Args:
+        pid: of a process of this user.
+    """
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def has_ended(child: subprocess.Popen[bytes]) -> bool:

@@ -31,7 +31,15 @@ from framejury.errors import SetupError
 from framejury.media import child as childs_side
 from framejury.media.child import LENGTH_BYTES, framed
 from framejury.media.jail import Jail
-from framejury.media.process import exit_code, has_ended, how_it_ended, last_words, limit_cpu
+from framejury.media.process import (
+    exit_code,
+    forget_peak_memory,
+    has_ended,
+    how_it_ended,
+    last_words,
+    limit_cpu,
+    peak_memory_bytes,
+)
 
 JailPolicy = Literal["require", "prefer"]
 
@@ -147,6 +155,8 @@ class Sandbox:
             assert self._child is not None
             with contextlib.suppress(OSError):  # it died just now, as will be seen
                 limit_cpu(self._child.pid, cpu_s)
+        assert self._child is not None
+        forget_peak_memory(self._child.pid)
         answer = self._exchange(json.dumps(dict(request)).encode(), timeout_s, file)
         if answer[:1] == b"-":
             raise SandboxHandlerError(answer[1:].decode(errors="replace"))
@@ -161,6 +171,13 @@ class Sandbox:
         self._start()
         assert self._jail is not None
         return self._jail
+
+    def peak_memory_bytes(self) -> int | None:
+        """Most memory that the child held since the last request (resident).
+
+        Where the system cannot begin anew: since its start. None where that is not known.
+        """
+        return None if self._child is None else peak_memory_bytes(self._child.pid)
 
     def close(self) -> None:
         """End the child and every process of its group, if there is one."""

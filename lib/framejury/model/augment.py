@@ -9,7 +9,8 @@ generator it is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ from framejury.model import degrade
 from framejury.records import Image
 
 Points = npt.NDArray[np.float32]
+Level = Literal["full", "affine", "mirror"]
+"""How much of a drawn change is carried out, as `training.augment`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,13 @@ class Augmentation:
     """
 
     flip: bool
-    shift_x: float
-    shift_y: float
-    scale: float
-    brightness: float
-    contrast: float
-    gains: tuple[float, float, float]
-    jpeg_quality: int | None
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    scale: float = 1.0
+    brightness: float = 0.0
+    contrast: float = 1.0
+    gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    jpeg_quality: int | None = None
     turn_deg: float = 0.0
     grey: bool = False
     cutouts: tuple[Cutout, ...] = ()
@@ -88,13 +91,32 @@ def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, *identity])
 
 
-def draw(rng: np.random.Generator, degrade_ratio: float = 1.0) -> Augmentation:
+def draw(
+    rng: np.random.Generator, degrade_ratio: float = 1.0, level: Level = "full"
+) -> Augmentation:
     """Draws one change. Video compression and loss of size, the commonest, come most often.
 
     Args:
-        rng: decides everything.
+        rng: decides everything; the same one mirrors and moves alike on every level.
         degrade_ratio: how often something is lost on the way, as a share of the usual odds.
+        level: affine: only mirrored, shifted, scaled and turned; mirror: only mirrored.
     """
+    change = _drawn(rng, degrade_ratio)
+    if level == "full":
+        return change
+    kept = Augmentation(flip=change.flip)
+    if level == "mirror":
+        return kept
+    return replace(
+        kept,
+        shift_x=change.shift_x,
+        shift_y=change.shift_y,
+        scale=change.scale,
+        turn_deg=change.turn_deg,
+    )
+
+
+def _drawn(rng: np.random.Generator, degrade_ratio: float) -> Augmentation:
 
     def lost(odds: float) -> bool:
         return bool(rng.random() < odds * degrade_ratio)

@@ -5,11 +5,12 @@ Sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from framejury.model.manifest import Figure, Manifest, TrainingData
+from framejury.model.manifest import Figure, Framing, Manifest, TrainingData
 from framejury.rule import Reducer
 from framejury.scale import Calibration
+from framejury.settings import PAIR_SIGNALS, Signal
 
 DEMO_WARNING = (
     "**Demonstration only: the verdicts of this model mean nothing. It was trained on a few "
@@ -52,11 +53,25 @@ def model_card(manifest: Manifest, model_id: str) -> str:
 
 
 def _summary(manifest: Manifest) -> str:
+    seen = "whole frame" if manifest.framing.subject == "frame" else "face crop"
+    if manifest.signal in PAIR_SIGNALS:
+        seen = f"{seen} in two frames that follow each other"
     return (
-        f"A {manifest.backbone} network with dense layers and one sigmoid on top. It sees one face "
-        f"crop and gives `p_fake`, 0 to 1; 1 means manipulated. Written "
+        f"A {manifest.backbone} network with dense layers and {_output(manifest)} on top. It sees "
+        f"one {seen} and gives `p_fake`, 0 to 1; 1 means manipulated. Written "
         f"{manifest.created_at:%Y-%m-%d %H:%M %Z} by framejury."
     )
+
+
+def _output(manifest: Manifest) -> str:
+    softmax = _trained_with(manifest, "output") == "softmax"
+    return "a softmax over REAL and FAKE" if softmax else "one sigmoid"
+
+
+def _trained_with(manifest: Manifest, name: str) -> object:
+    """A setting of section `training`; None where it was not recorded."""
+    section = manifest.settings.get("training")
+    return section.get(name) if isinstance(section, Mapping) else None
 
 
 def _intended_use(manifest: Manifest) -> str:
@@ -70,15 +85,42 @@ def _intended_use(manifest: Manifest) -> str:
 
 def _contract(manifest: Manifest) -> str:
     pixels = manifest.pixels
-    return _bullets(
-        [
-            f"Input: float32 (faces, {pixels.input_px}, {pixels.input_px}, 3) {pixels.channels}, "
-            f"{pixels.low} to {pixels.high}; normalised inside the network; crops are resized "
-            f"by {pixels.resize}.",
-            f"Crops: {manifest.framing.shape}, margin {manifest.framing.margin_ratio:g} of the box "
-            f"on each side, moved down by {manifest.framing.shift_ratio:g} of it.",
-        ]
+    lines = [
+        f"Input: float32 (faces, {pixels.input_px}, {pixels.input_px}, 3) {pixels.channels}, "
+        f"{pixels.low} to {pixels.high}; normalised inside the network; crops are resized "
+        f"by {pixels.resize}.",
+        _crops(manifest.framing),
+    ]
+    if manifest.signal != "rgb":
+        lines.append(f"Signal: {manifest.signal}: {_SIGNALS[manifest.signal]}.")
+    frozen = _trained_with(manifest, "frozen_layers")
+    if isinstance(frozen, Sequence) and frozen:
+        lines.append(f"Layers that never learned: {', '.join(map(str, frozen))}.")
+    return _bullets(lines)
+
+
+def _crops(framing: Framing) -> str:
+    if framing.subject == "frame":
+        return "Crops: none, the whole frame."
+    margin = (
+        f"{framing.margin_ratio:g} of the box"
+        if framing.margin_px is None
+        else f"{framing.margin_px} pixels of the frame"
     )
+    text = (
+        f"Crops: {framing.shape}, margin {margin} on each side, moved down by "
+        f"{framing.shift_ratio:g} of {'it' if framing.margin_px is None else 'the box'}"
+    )
+    same = "; the second frame of a pair is cut at the same place" if framing.pair == "same" else ""
+    return f"{text}{same}."
+
+
+_SIGNALS: Mapping[Signal, str] = {
+    "rgb": "the crop",
+    "marked": "the crop with its landmarks as red points",
+    "delta": "the difference of the face in two frames that follow each other",
+    "flow_fusion": "the face in two frames and the optical flow between them in one picture",
+}
 
 
 def _rule(manifest: Manifest) -> str:
@@ -171,12 +213,22 @@ def _cells(figure: Figure) -> tuple[str, str]:
     return f"{figure.value:.4g}", f"{figure.low:.4g} to {figure.high:.4g}{level}"
 
 
+def _judged(manifest: Manifest) -> str:
+    pairs = manifest.signal in PAIR_SIGNALS
+    at_a_time = "two frames at a time" if pairs else "one frame at a time"
+    if manifest.framing.subject == "frame":
+        return f"Whole frames are judged, {at_a_time}: it may look at anything but the face."
+    beyond = "longer movement" if pairs else "movement over time"
+    return f"Only faces are judged, {at_a_time}: not the background, not {beyond}."
+
+
 def _limits(manifest: Manifest) -> str:
     lines = [
+        *([f"**{manifest.data.leak}**"] if manifest.data.leak else []),
         "It has seen only the kinds of manipulation, cameras, compression and people of its "
         "training data. On others its figures do not hold.",
         "Sound is not judged: a video whose voice alone is fake looks real to it.",
-        "Only faces are judged, one frame at a time: not the background, not movement over time.",
+        _judged(manifest),
         "Not tested: differences between groups of people (skin tone, age, sex), deliberate "
         "attempts to deceive the detector, pictures that are not from videos.",
     ]

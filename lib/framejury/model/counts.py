@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from framejury.model.source import FaceRow, FaceSource, iter_faces, read_batches
 from framejury.schemas import Label, Side
 
 LEARNING_SIDES = (Side.TRAIN, Side.VAL)
+_FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,10 @@ class FaceCounts:
     """How many faces a source has.
 
     Attributes:
-        per_side: one entry a side and class that has at least one video; stills do not count.
-        fingerprint: SHA-256, hex, over each video's id, run, label, side and number of faces.
+        per_side: one entry a side and class that has a face; stills do not count. A video counts
+            on each side with a face of it, and for each class that its faces are of.
+        fingerprint: SHA-256, hex, over each video's id, run, label, side and number of faces;
+            with them how the sides of faces were drawn, and labels set by hand.
         blendable: REAL faces with landmarks on side train, which fakes can be made of.
         stills: photographs with landmarks on side train.
     """
@@ -61,40 +65,105 @@ def count_faces(source: FaceSource) -> FaceCounts:
     Raises:
         WarehouseError: a file cannot be read or lacks a column.
     """
-    faces: dict[str, int] = defaultdict(int)
-    blendable: dict[bool, int] = defaultdict(int)
-    keys = ["video_id", "run_id"]
+    faces: Counter[tuple[str, Side, int]] = Counter()
+    blendable: Counter[bool] = Counter()
+    # Where one label and one side hold for a whole video, no face of it is looked at by itself.
+    apart = source.frame_labels or any(truth.draw is not None for truth in source.videos.values())
+    keys = _FACE_KEYS if apart else _FACE_KEYS[:2]
     for path in source.files:
         for batch in read_batches(source, path, [*keys, "landmarks"]):
             table = pa.Table.from_batches([batch])
             counted = table.group_by(keys).aggregate([([], "count_all"), ("landmarks", "count")])
             for row in counted.to_pylist():
-                truth = source.videos.get(row["video_id"])
-                if truth is not None and truth.run_id == row["run_id"]:
-                    faces[row["video_id"]] += row["count_all"]
-                    if truth.side is Side.TRAIN and truth.label == 0:
-                        blendable[truth.still] += row["landmarks_count"]
-    per_side: dict[tuple[Side, int], list[int]] = defaultdict(list)
-    for video_id, count in faces.items():
-        truth = source.videos[video_id]
-        if truth.side is not Side.EXCLUDED and not truth.still:
-            per_side[truth.side, truth.label].append(count)
-    counts = tuple(
+                found = _side_and_label(source, row)
+                if found is None:
+                    continue
+                side, label = found
+                faces[row["video_id"], side, label] += row["count_all"]
+                if side is Side.TRAIN and label == 0:
+                    still = source.videos[row["video_id"]].still
+                    blendable[still] += row["landmarks_count"]
+    return FaceCounts(
+        _per_side(source, faces), _fingerprint(source, faces), blendable[False], blendable[True]
+    )
+
+
+def _side_and_label(source: FaceSource, row: Mapping[str, Any]) -> tuple[Side, int] | None:
+    """Of the faces of a row; None where they do not count."""
+    video_id, frame_index = row["video_id"], row.get("frame_index", 0)
+    truth = source.videos.get(video_id)
+    if truth is None or truth.run_id != row["run_id"]:
+        return None
+    side = truth.side_of(video_id, frame_index, row.get("face_index", 0))
+    return None if side is None else (side, source.label_of(video_id, frame_index))
+
+
+def _per_side(
+    source: FaceSource, faces: Mapping[tuple[str, Side, int], int]
+) -> tuple[SideCount, ...]:
+    counts: dict[tuple[Side, int], list[int]] = defaultdict(list)
+    for (video_id, side, label), count in faces.items():
+        if not source.videos[video_id].still:
+            counts[side, label].append(count)
+    return tuple(
         SideCount(
             side=side,
             label=Label.FAKE if label else Label.REAL,
-            videos=len(per_side[side, label]),
-            faces=sum(per_side[side, label]),
+            videos=len(counts[side, label]),
+            faces=sum(counts[side, label]),
         )
         for side in (Side.TRAIN, Side.VAL, Side.TEST)
         for label in (0, 1)
-        if per_side[side, label]
+        if counts[side, label]
     )
-    known = {
-        video_id: [truth.run_id, truth.label, truth.side.value, faces.get(video_id, 0)]
-        for video_id, truth in source.videos.items()
-    }
-    return FaceCounts(counts, digest_of(known), blendable[False], blendable[True])
+
+
+def _fingerprint(source: FaceSource, faces: Mapping[tuple[str, Side, int], int]) -> str:
+    """What was the same before faces had sides and labels of their own stays the same."""
+    totals: Counter[str] = Counter()
+    for (video_id, _, _), count in faces.items():
+        totals[video_id] += count
+    by_hand: dict[str, list[list[int]]] = defaultdict(list)
+    for (video_id, frame_index), label in sorted(source.frame_labels.items()):
+        by_hand[video_id].append([frame_index, label])
+    known: dict[str, list[Any]] = {}
+    for video_id, truth in source.videos.items():
+        known[video_id] = [truth.run_id, truth.label, truth.side.value, totals[video_id]]
+        if truth.draw is not None:
+            known[video_id].append(asdict(truth.draw))
+        if video_id in by_hand:
+            known[video_id].append(by_hand[video_id])
+    return digest_of(known)
+
+
+@dataclass(frozen=True)
+class HandLabelled:
+    """What carries labels set by hand and stands on a side.
+
+    Attributes:
+        frames, faces, videos: counts; a frame without a face that counts is none of them.
+    """
+
+    frames: int
+    faces: int
+    videos: int
+
+
+def count_hand_labels(source: FaceSource) -> HandLabelled:
+    """Counts what the labels set by hand are about, in one pass that reads no crops.
+
+    Raises:
+        WarehouseError: a file cannot be read or lacks a column.
+    """
+    faces: Counter[tuple[str, int]] = Counter()
+    for path in source.files if source.frame_labels else ():
+        for batch in read_batches(source, path, _FACE_KEYS):
+            for row in batch.to_pylist():
+                found = _side_and_label(source, row)
+                frame = row["video_id"], row["frame_index"]
+                if frame in source.frame_labels and found and found[0] is not Side.EXCLUDED:
+                    faces[frame] += 1
+    return HandLabelled(len(faces), faces.total(), len({video_id for video_id, _ in faces}))
 
 
 def sample_faces(source: FaceSource, side: Side, count: int) -> list[FaceRow]:

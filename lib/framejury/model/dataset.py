@@ -22,8 +22,9 @@ from framejury.model.counts import FaceCounts, count_faces
 from framejury.model.selfblend import draw_blend, self_blended
 from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, shuffled
 from framejury.schemas import Side
-from framejury.settings import TrainingSettings
-from framejury.signals.rgb import input_points, network_input
+from framejury.settings import PAIR_SIGNALS, TrainingSettings
+from framejury.signals.inputs import picture_of
+from framejury.signals.rgb import input_points
 
 __all__ = ["FaceDatasets", "FaceSource", "VideoTruth", "class_weights", "count_faces"]
 
@@ -60,8 +61,8 @@ class FaceDatasets:
     """Makes the data of each epoch.
 
     Attributes:
-        settings: `input_px`, `batch_size`, `balance`, `augment`, `degrade_ratio`,
-            `self_blend_ratio` and `seed` count.
+        settings: `signal`, `resize`, `input_px`, `batch_size`, `balance`, `augment`,
+            `degrade_ratio`, `self_blend_ratio` and `seed` count.
         source: where the faces are.
         counts: of that source.
         global_batch_size: faces a step on all devices together, count.
@@ -86,8 +87,9 @@ class FaceDatasets:
         """One epoch of the training side: shuffled, balanced, blended and augmented as set.
 
         A blend follows the face it is made of and is augmented in the same way, so that nothing
-        but the blending tells the two apart. Stills are shown with their blend only. The same
-        seed and epoch give the same faces, in the same order, changed the same way.
+        but the blending tells the two apart. Stills are shown with their blend only, and to no
+        network of pairs. The same seed and epoch give the same faces, in the same order, changed
+        the same way.
 
         Args:
             epoch: from 0, over all phases.
@@ -102,7 +104,7 @@ class FaceDatasets:
             rows = iter_faces(self.source, Side.TRAIN, rng)
             if self.settings.balance == "sampling":
                 rows = _evened_out(rows, self.counts)
-            return _with_blends(shuffled(rows, rng), self.settings.self_blend_ratio)
+            return _with_blends(shuffled(rows, rng), self.settings)
 
         return self._batches(faces, Side.TRAIN, epoch)
 
@@ -165,23 +167,24 @@ class FaceDatasets:
         return data.with_options(options)
 
     def _picture(self, shown: ShownFace, epoch: int | None) -> npt.NDArray[np.uint8]:
-        face, side_px = shown.face, self.settings.input_px
-        crop = face.decoded()
+        settings, row, face = self.settings, shown.face, shown.face.cropped()
+        signal, side_px, resize = settings.signal, settings.input_px, settings.resize
         if epoch is None:
-            return network_input(crop, side_px)
-        video = zlib.crc32(face.video_id.encode())
-        identity = (video, face.frame_index, face.face_index, face.repeat)
+            return picture_of(face, signal, side_px, resize)
+        video = zlib.crc32(row.video_id.encode())
+        identity = (video, row.frame_index, row.face_index, row.repeat)
         if shown.blended and face.landmarks is not None:
-            rng = sample_rng(self.settings.seed, epoch, *identity, _BLEND_STREAM)
-            crop = self_blended(crop, face.landmarks, draw_blend(rng))
-        pixels = network_input(crop, side_px)
-        if self.settings.augment == "none":
+            # Before the signal is made: it shows what a fake's crop would show.
+            rng = sample_rng(settings.seed, epoch, *identity, _BLEND_STREAM)
+            face = replace(face, crop=self_blended(face.crop, face.landmarks, draw_blend(rng)))
+        pixels = picture_of(face, signal, side_px, resize)
+        if settings.augment == "none":
             return pixels
         points = face.landmarks
         if points is not None:
-            points = input_points(points, crop.shape, side_px)
-        change = draw(sample_rng(self.settings.seed, epoch, *identity), self.settings.degrade_ratio)
-        return apply(pixels, change, points)
+            points = input_points(points, face.crop.shape, side_px, resize)
+        rng = sample_rng(settings.seed, epoch, *identity)
+        return apply(pixels, draw(rng, settings.degrade_ratio, settings.augment), points)
 
     @contextmanager
     def _noting_faults(self) -> Iterator[None]:
@@ -219,19 +222,21 @@ def shown_faces(counts: FaceCounts, settings: TrainingSettings) -> tuple[int, in
     if settings.balance == "sampling":
         real = fake = max(real, fake)
     blends = _blends_of(counts.blendable, settings.self_blend_ratio)
-    return real + counts.stills, fake + blends + counts.stills
+    stills = 0 if settings.signal in PAIR_SIGNALS else counts.stills
+    return real + stills, fake + blends + stills
 
 
 def _blends_of(faces: int, ratio: float) -> int:
     return math.floor(faces * ratio + 1e-9)
 
 
-def _with_blends(faces: Iterator[FaceRow], ratio: float) -> Iterator[ShownFace]:
+def _with_blends(faces: Iterator[FaceRow], settings: TrainingSettings) -> Iterator[ShownFace]:
     """Each face, and after an even share of the real ones (and every still) its blend."""
+    ratio, pairs = settings.self_blend_ratio, settings.signal in PAIR_SIGNALS
     seen = 0
     for face in faces:
         if face.still:
-            if face.landmarks is not None:
+            if face.label == 0 and face.landmarks is not None and not pairs:
                 yield ShownFace(face)
                 yield ShownFace(face, blended=True)
             continue

@@ -41,7 +41,7 @@ from framejury.model.manifest import (
 from framejury.model.network import INPUT_NAME
 from framejury.model.training import TrainedNetwork
 from framejury.schemas import Side
-from framejury.signals.rgb import network_input
+from framejury.signals.inputs import picture_of
 
 PARITY_TOLERANCE = 1e-4
 PARITY_FACES = 64
@@ -138,6 +138,7 @@ def pack_bundle(
     metrics: Mapping[str, Mapping[str, Figure]] | None = None,
     settings: Mapping[str, JsonValue] | None = None,
     notes: tuple[str, ...] = (),
+    leak: str | None = None,
     created_at: datetime | None = None,
 ) -> Bundle:
     """Writes the bundle of a trained network, its export checked on validation crops.
@@ -152,6 +153,7 @@ def pack_bundle(
         metrics: side -> name -> figure, for manifest and card.
         settings: further sections for the manifest, e.g. `{"split": {...}}`; `training` is there.
         notes: sentences for the card's limits.
+        leak: what of the split lets one source stand on two sides, a sentence; None: nothing.
         created_at: with time zone; now when None.
 
     Raises:
@@ -160,7 +162,12 @@ def pack_bundle(
     """
     side_px = trained.settings.input_px
     faces = sample_faces(trained.source, Side.VAL, PARITY_FACES)
-    samples = np.stack([network_input(face.decoded(), side_px) for face in faces])
+    samples = np.stack(
+        [
+            picture_of(face.cropped(), trained.settings.signal, side_px, trained.settings.resize)
+            for face in faces
+        ]
+    )
     with tempfile.TemporaryDirectory() as folder:
         onnx_file, keras_file = Path(folder) / ONNX_NAME, Path(folder) / KERAS_NAME
         round_kernels(trained.model)
@@ -170,8 +177,8 @@ def pack_bundle(
         manifest = Manifest(
             purpose=purpose,
             backbone=trained.settings.backbone,
-            signal="rgb",
-            pixels=PixelContract(input_px=side_px),
+            signal=trained.settings.signal,
+            pixels=PixelContract(input_px=side_px, resize=trained.settings.resize),
             framing=framing,
             threshold=threshold,
             metrics=metrics or {},
@@ -179,6 +186,7 @@ def pack_bundle(
                 description=data_description,
                 fingerprint=trained.counts.fingerprint,
                 counts=trained.counts.per_side,
+                leak=leak,
             ),
             settings={**(settings or {}), "training": _training_record(trained)},
             parity=Parity(faces=len(samples), max_abs_difference=difference),

@@ -3,7 +3,8 @@
 Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
 Localization", ICCV 2017. The map is ReLU(sum_k a_k A_k) over the channels A_k of the last
 activation that still has a height and a width; a_k is the mean over the picture of the
-gradient of the logit (the score before the sigmoid, which saturates) with respect to A_k.
+gradient of the logit (the score before the sigmoid, which saturates) with respect to A_k. Of a
+softmax over REAL and FAKE it is the difference of the two logits, whose sigmoid the score is.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def heat_map(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[n
     Returns:
         float32 (n, input_px, input_px), 0 to 1: each picture's own highest value is 1, so maps
         of two pictures do not compare. All 0 where nothing speaks for FAKE. The last activation
-        has a cell every 32 pixels in EfficientNet; between them the map is interpolated.
+        has a cell every 32 pixels in EfficientNet and ResNet; between them the map is interpolated.
 
     Raises:
         ValueError: `pixels` is not such an array.
@@ -82,6 +83,9 @@ def _cells(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.
     """The map before it is enlarged: float32 (n, rows, columns), 0 to 1."""
     backbone = backbone_of(model)
     at = model.layers.index(backbone)
+    last = max(
+        number for number, layer in enumerate(model.layers) if isinstance(layer, keras.layers.Dense)
+    )
     activation = next(
         layer.output for layer in reversed(backbone.layers) if len(layer.output.shape) == 4
     )
@@ -94,10 +98,11 @@ def _cells(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.
     with tf.GradientTape() as tape:
         tape.watch(shown)
         x = rest(shown, training=False)
-        for layer in model.layers[at + 1 : -1]:
+        for layer in model.layers[at + 1 : last]:
             x = layer(x, training=False)
-        score = model.layers[-1]
-        logit = tf.matmul(tf.cast(x, tf.float32), score.kernel) + score.bias
+        score = model.layers[last]
+        logits = tf.matmul(tf.cast(x, tf.float32), score.kernel) + score.bias
+        logit = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
     gradient = tf.cast(tape.gradient(logit, shown), tf.float32)
     weight = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weight * tf.cast(shown, tf.float32), axis=-1)).numpy()

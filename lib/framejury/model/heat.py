@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from framejury.model.onnx_graph import Graph, read_graph
+from framejury.model.onnx_graph import Graph, Node, read_graph
 
 Floats = npt.NDArray[np.float32]
 
@@ -41,7 +41,10 @@ class Head:
 
 
 def find_head(content: bytes, output: str) -> Head | None:
-    """The head of an ONNX network; None where it is not pooling, dense layers and a sigmoid.
+    """The head of an ONNX network; None where it is not pooling, dense layers and an output.
+
+    The output is a sigmoid, or FAKE's part of a softmax over REAL and FAKE: that is a sigmoid of
+    the difference of the two, so the last layer becomes that difference.
 
     Args:
         content: the file.
@@ -51,11 +54,11 @@ def find_head(content: bytes, output: str) -> Head | None:
         graph = read_graph(content)
     except ValueError:
         return None
-    sigmoid = graph.giving(output)
-    if sigmoid is None or sigmoid.op_type != "Sigmoid":
+    found_end = _end(graph, output)
+    if found_end is None:
         return None
+    name, classes = found_end
     layers: list[Dense] = []
-    name = sigmoid.inputs[0]
     while True:
         found = _dense(graph, name)
         if found is None:
@@ -70,8 +73,10 @@ def find_head(content: bytes, output: str) -> Head | None:
     fits = all(
         one.weight.shape[1] == next_one.weight.shape[0] for one, next_one in pairwise(layers)
     )
-    if not fits or layers[-1].weight.shape[1] != 1 or layers[-1].relu:
+    if not fits or layers[-1].weight.shape[1] != classes or layers[-1].relu:
         return None
+    if classes == 2:
+        layers[-1] = _difference(layers[-1])
     return Head(pooled.inputs[0], tuple(layers))
 
 
@@ -100,14 +105,54 @@ def heat_cells(activation: Floats, head: Head) -> Floats:
     return np.asarray(np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0))
 
 
+def _end(graph: Graph, output: str) -> tuple[str, int] | None:
+    """The name of the logits behind the score, and how many there are."""
+    node = graph.giving(output)
+    if node is not None and node.op_type == "Sigmoid":
+        return node.inputs[0], 1
+    while node is not None and node.op_type in ("Reshape", "Squeeze"):
+        node = graph.giving(node.inputs[0])
+    if node is None or node.op_type != "Slice" or not _takes_fake(graph, node):
+        return None
+    softmax = graph.giving(node.inputs[0])
+    if softmax is None or softmax.op_type != "Softmax":
+        return None
+    return softmax.inputs[0], 2
+
+
+def _takes_fake(graph: Graph, node: Node) -> bool:
+    """Whether a slice of (n, 2) is the second column."""
+    if len(node.inputs) != 4:  # data, starts, ends, axes
+        return False
+    starts, axes = graph.numbers(node.inputs[1]), graph.numbers(node.inputs[3])
+    if starts is None or axes is None or len(starts) != len(axes):
+        return False
+    return dict(zip(axes, starts, strict=True)) in ({1: 1}, {0: 0, 1: 1})
+
+
+def _difference(layer: Dense) -> Dense:
+    """FAKE less REAL."""
+    return Dense(
+        layer.weight[:, 1:] - layer.weight[:, :1], layer.bias[1:] - layer.bias[:1], relu=False
+    )
+
+
 def _dense(graph: Graph, name: str) -> tuple[str, Dense] | None:
-    """The dense layer that gives `name`, and the name of what it takes."""
+    """The dense layer that gives `name`, and the name of what it takes.
+
+    tf2onnx leaves a bias of zeros out.
+    """
     node = graph.giving(name)
     relu = node is not None and node.op_type == "Relu"
     if node is not None and relu:
         node = graph.giving(node.inputs[0])
-    if node is None or node.op_type != "Add":
+    if node is None or node.op_type not in ("Add", "MatMul"):
         return None
+    if node.op_type == "MatMul":
+        weight = graph.weight(node.inputs[1])
+        if weight is None or weight.ndim != 2:
+            return None
+        return node.inputs[0], Dense(weight, np.zeros(weight.shape[1], np.float32), relu)
     for taken, bias_name in (node.inputs, node.inputs[::-1]):
         product, bias = graph.giving(taken), graph.weight(bias_name)
         if product is None or product.op_type != "MatMul" or bias is None:

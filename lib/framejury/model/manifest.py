@@ -98,6 +98,13 @@ class Framing:
             subject="frame" if detection.get("detector") == "frame" else "face",
         )
 
+    def overrides(self) -> tuple[str, ...]:
+        """Settings, as `--set` takes them, under which faces are framed like this."""
+        values = asdict(self)
+        subject = values.pop("subject")
+        crops = [f"crops.{k}={'null' if v is None else v}" for k, v in values.items()]
+        return (*crops, *(["detection.detector=frame"] if subject == "frame" else []))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:

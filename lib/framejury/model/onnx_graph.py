@@ -17,8 +17,9 @@ _MODEL_GRAPH = 7
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT = 1, 5, 12
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OP_TYPE = 1, 2, 4
 _TENSOR_DIMS, _TENSOR_DATA_TYPE, _TENSOR_FLOATS, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 4, 8, 9
+_TENSOR_INTS = 7
 _VALUE_NAME = 1
-_FLOAT = 1
+_FLOAT, _INT64 = 1, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Graph:
 
     Attributes:
         nodes: in topological order.
-        weights: float32 initializers by name, not yet read: bytes of each.
+        weights: initializers by name, not yet read: bytes of each.
     """
 
     nodes: tuple[Node, ...]
@@ -49,6 +50,10 @@ class Graph:
     def weight(self, name: str) -> npt.NDArray[np.float32] | None:
         """An initializer as float32 of its shape; None where it is none, or of another type."""
         return _tensor(self.weights[name]) if name in self.weights else None
+
+    def numbers(self, name: str) -> tuple[int, ...] | None:
+        """An initializer of whole numbers from 0 (int64); None where it is none, or another."""
+        return _numbers(self.weights[name]) if name in self.weights else None
 
 
 def read_graph(content: bytes) -> Graph:
@@ -111,6 +116,19 @@ def _tensor(data: memoryview) -> npt.NDArray[np.float32] | None:
     if data_type != _FLOAT or len(raw) != 4 * int(np.prod(dims)):
         return None
     return np.frombuffer(raw, "<f4").reshape(dims).astype(np.float32)
+
+
+def _numbers(data: memoryview) -> tuple[int, ...] | None:
+    numbers: list[int] = []
+    data_type = 0
+    for field, value in _fields(data):
+        if field == _TENSOR_DATA_TYPE and isinstance(value, int):
+            data_type = value
+        elif field == _TENSOR_RAW and isinstance(value, memoryview) and len(value) % 8 == 0:
+            numbers += np.frombuffer(value, "<i8").tolist()
+        elif field == _TENSOR_INTS:
+            numbers += _packed(value)
+    return tuple(numbers) if data_type == _INT64 else None
 
 
 def _packed(value: int | memoryview) -> list[int]:

@@ -17,9 +17,12 @@ _SETTLING_BATCHES = 40
 def make_optimizer(
     settings: TrainingSettings, phase: Phase, steps_per_epoch: int
 ) -> keras.optimizers.Optimizer:
-    """Adam, or with weight decay AdamW, which leaves biases and batch norms alone.
+    """Adam, with weight decay AdamW, or SGD; decay leaves biases and batch norms alone.
 
-    Source of the schedule: Smith, "Super-convergence" (2018), with a cosine for its way down.
+    The schedule counts steps of the phase, which the optimizer keeps with its state, so a
+    resumed phase goes on with the rate that is due.
+
+    Source of one_cycle: Smith, "Super-convergence" (2018), with a cosine for its way down.
     """
     rate = settings.head_learning_rate if phase == "head" else settings.finetune_learning_rate
     schedule: float | keras.optimizers.schedules.LearningRateSchedule = rate
@@ -29,9 +32,17 @@ def make_optimizer(
         schedule = keras.optimizers.schedules.CosineDecay(
             rate * _WARM_UP_FROM, max(steps - rising, 1), warmup_target=rate, warmup_steps=rising
         )
-    if settings.weight_decay == 0:
+    elif phase == "finetune" and settings.schedule == "step":
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            rate, settings.step_epochs * steps_per_epoch, settings.step_factor, staircase=True
+        )
+    decay = settings.weight_decay or None
+    if settings.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(schedule, settings.momentum, weight_decay=decay)
+    elif decay is None:
         return keras.optimizers.Adam(schedule)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
+    else:
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
@@ -39,15 +50,16 @@ def make_optimizer(
 def settle_averages(model: keras.Model, faces: FaceDatasets) -> int:
     """Re-estimates the averages of the batch norms, from the training faces themselves.
 
-    B0 that starts from Lite0's weights needs it: another activation, other averages.
+    B0 that starts from Lite0's weights needs it: another activation, other averages. Frozen
+    ones keep theirs.
 
     Returns:
-        how many batch norms there are.
+        how many batch norms were settled.
     """
     norms = [
         layer
         for layer in backbone_of(model).layers
-        if isinstance(layer, keras.layers.BatchNormalization)
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
     ]
     before = [layer.momentum for layer in norms]
     for number, (pixels, _, _) in enumerate(faces.training(0).take(_SETTLING_BATCHES)):

@@ -20,6 +20,7 @@ def overlay(crop: Image, heat: npt.NDArray[np.float32]) -> Image:
         crop: uint8 (height, width, 3) RGB.
         heat: float32 (side, side), 0 to 1, over the crop's `network_input`: of any side, from a
             few cells to a value a pixel. It is enlarged by cubic interpolation, cut to 0 to 1.
+            Where the network saw something else than that, `crop` is the square it saw.
 
     Returns:
         uint8 (height, width, 3) RGB; where the heat is 0 the crop itself.

@@ -23,11 +23,11 @@ class EpochRecord:
 
     Attributes:
         epoch: from 0, over both phases.
-        phase: head: the backbone frozen; finetune: everything learns.
+        phase: head: the backbone frozen; finetune: everything learns but `frozen_layers`.
         loss, val_loss: binary cross entropy, weighed as training is.
         accuracy, val_accuracy: share of faces right at 0.5, 0 to 1.
         val_auc: area under the ROC curve on the validation faces, 0 to 1.
-        learning_rate: of Adam.
+        learning_rate: of the epoch's first step.
         seconds: wall-clock time, validation included.
     """
 
@@ -81,7 +81,9 @@ def best_epoch(history: Sequence[EpochRecord], settings: TrainingSettings) -> in
 
 
 def _badness(record: EpochRecord, settings: TrainingSettings) -> float:
-    return record.val_loss if settings.choose_by == "val_loss" else -record.val_auc
+    if settings.choose_by == "val_loss":
+        return record.val_loss
+    return -(record.val_auc if settings.choose_by == "val_auc" else record.val_accuracy)
 
 
 def _has_stalled(done: Sequence[EpochRecord], settings: TrainingSettings) -> bool:

@@ -7,6 +7,7 @@ from itertools import islice
 
 import pyarrow as pa
 
+from framejury.model.needs import require_signal
 from framejury.model.runtime import Scorer
 from framejury.model.source import FaceRow, FaceSource, iter_faces
 from framejury.schemas import FACE_SCORES, Side
@@ -32,9 +33,11 @@ def score_faces(scorer: Scorer, source: FaceSource, side: Side | None = None) ->
         one row a face, columns of `SCORED_FACES`, sorted by video, frame and face.
 
     Raises:
-        WarehouseError: faces cannot be read, or a crop is damaged.
+        WarehouseError: faces cannot be read, lack what the bundle's signal needs, or a crop is
+            damaged.
         FramejuryError: the network gave something that is no score.
     """
+    require_signal(source, scorer.bundle.signal, side)
     faces = iter_faces(source, side)
     parts = list(_score_batches(scorer, faces))
     table = pa.Table.from_batches(parts, schema=SCORED_FACES)
@@ -45,7 +48,7 @@ def score_faces(scorer: Scorer, source: FaceSource, side: Side | None = None) ->
 
 def _score_batches(scorer: Scorer, faces: Iterator[FaceRow]) -> Iterator[pa.RecordBatch]:
     while batch := list(islice(faces, scorer.batch_size)):
-        scores = scorer.score([face.decoded() for face in batch])
+        scores = scorer.score([face.cropped() for face in batch])
         columns = {
             name: [getattr(face, name) for face in batch]
             for name in SCORED_FACES.names

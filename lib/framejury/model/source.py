@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSystem
 
+from framejury.archive.face_sides import FaceDraw
 from framejury.errors import WarehouseError
 from framejury.faces.crop import decode_crop, landmarks_in_crop
 from framejury.faces.header import crop_size
@@ -28,6 +29,8 @@ _COLUMNS = (
     *("video_id", "run_id", "frame_index", "pts_s", "face_index", "person"),
     *("landmarks", "crop_region", "crop"),
 )
+_LATER_COLUMNS = ("next_crop",)
+"""Not in files written before there were pairs: null there."""
 _ROWS_AT_ONCE = 64
 _READ_BYTES = 2**20
 # Files are often written one video or one class after another: reading several at once mixes them.
@@ -47,6 +50,8 @@ class VideoTruth:
         still: a photograph: shown to a network only beside its own self-blend, never as a
             plain real.
         dataset: the set it comes from: its archive's first folder.
+        draw: of a `mixed` video, what gives each of its faces a side; None for all others.
+        only: of a `mixed` video, the side whose faces count; None: all of them.
     """
 
     run_id: str
@@ -54,6 +59,19 @@ class VideoTruth:
     side: Side
     still: bool = False
     dataset: str = ""
+    draw: FaceDraw | None = None
+    only: Side | None = None
+
+    def __post_init__(self) -> None:
+        if (self.draw is None) is (self.side is Side.MIXED):
+            raise ValueError(f"a draw goes with side mixed and no other, got {self}")
+
+    def side_of(self, video_id: str, frame_index: int, face_index: int) -> Side | None:
+        """The side of one face of this video; None: it does not count."""
+        if self.draw is None:
+            return self.side
+        side = self.draw.side_of(video_id, frame_index, face_index)
+        return side if self.only in (None, side) else None
 
 
 @dataclass(frozen=True)
@@ -64,11 +82,21 @@ class FaceSource:
         files: Parquet files of the table `faces`, paths as `filesystem` takes them.
         filesystem: where they lie.
         videos: video_id -> truth; a row counts only if its video is here with its run.
+        frame_labels: (video_id, frame_index) -> 1 for FAKE, 0 for REAL, set by hand: the faces
+            of that frame are that, whatever their video is.
+        leak: what of the split lets one source, person or video stand on two sides, in a
+            sentence for every report; None: nothing does.
     """
 
     files: tuple[str, ...]
     filesystem: FileSystem
     videos: Mapping[str, VideoTruth]
+    frame_labels: Mapping[tuple[str, int], Literal[0, 1]] = field(default_factory=dict)
+    leak: str | None = None
+
+    def label_of(self, video_id: str, frame_index: int) -> Literal[0, 1]:
+        """The truth about the faces of one frame."""
+        return self.frame_labels.get((video_id, frame_index), self.videos[video_id].label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +158,20 @@ def iter_faces(
 
     Args:
         source: what to read.
-        side: only videos of this side; every video of the source when None.
+        side: only faces of this side; every face of the source when None.
         rng: without one, order is that of files and rows. With one, row groups come in
             drawn order, several at a time; use `shuffled` on top to mix rows.
 
     Raises:
         WarehouseError: a file cannot be read, or a counting row was kept without its crop.
     """
-    wanted = {
-        video_id: truth
-        for video_id, truth in source.videos.items()
-        if side is None or truth.side is side
-    }
     if rng is None:
         for unit in _row_groups(source):
-            yield from _rows_of(source, unit, wanted)
+            yield from _rows_of(source, unit, side)
         return
     units = _row_groups(source)
     order = [units[i] for i in rng.permutation(len(units))]
-    yield from _interleave([_rows_thunk(source, unit, wanted) for unit in order])
+    yield from _interleave([_rows_thunk(source, unit, side) for unit in order])
 
 
 def shuffled(
@@ -162,13 +185,17 @@ def shuffled(
     held_bytes = 0
     for face in faces:
         pool.append(face)
-        held_bytes += len(face.crop)
+        held_bytes += _bytes_of(face)
         while held_bytes > budget_bytes and len(pool) > 1:
             drawn = _draw(pool, rng)
-            held_bytes -= len(drawn.crop)
+            held_bytes -= _bytes_of(drawn)
             yield drawn
     while pool:
         yield _draw(pool, rng)
+
+
+def _bytes_of(face: FaceRow) -> int:
+    return len(face.crop) + len(face.next_crop or b"")
 
 
 def _draw(pool: list[FaceRow], rng: np.random.Generator) -> FaceRow:
@@ -187,19 +214,19 @@ def read_batches(
     """Batches of one file, read through a small buffer rather than whole column chunks.
 
     Args:
-        columns: to read; no others are touched.
+        columns: to read; no others are touched. PyArrow leaves out what a file has not.
         row_groups: all when None.
         rows: most rows a batch, count.
 
     Raises:
         WarehouseError: the file is missing, damaged, no Parquet, or lacks a column.
     """
-    with _open(source, path) as file:
+    with open_faces(source, path) as file:
         yield from file.iter_batches(rows, row_groups=row_groups, columns=list(columns))
 
 
 @contextmanager
-def _open(source: FaceSource, path: str) -> Iterator[pq.ParquetFile]:
+def open_faces(source: FaceSource, path: str) -> Iterator[pq.ParquetFile]:
     try:
         with source.filesystem.open_input_file(path) as handle:
             file = pq.ParquetFile(handle, buffer_size=_READ_BYTES, pre_buffer=False)
@@ -216,29 +243,32 @@ def _open(source: FaceSource, path: str) -> Iterator[pq.ParquetFile]:
 def _row_groups(source: FaceSource) -> list[RowGroup]:
     units: list[RowGroup] = []
     for path in source.files:
-        with _open(source, path) as file:
+        with open_faces(source, path) as file:
             units += [(path, group) for group in range(file.num_row_groups)]
     return units
 
 
 def _rows_thunk(
-    source: FaceSource, unit: RowGroup, wanted: Mapping[str, VideoTruth]
+    source: FaceSource, unit: RowGroup, side: Side | None
 ) -> Callable[[], Iterator[FaceRow]]:
-    return lambda: _rows_of(source, unit, wanted)
+    return lambda: _rows_of(source, unit, side)
 
 
-def _rows_of(
-    source: FaceSource, unit: RowGroup, wanted: Mapping[str, VideoTruth]
-) -> Iterator[FaceRow]:
+def _rows_of(source: FaceSource, unit: RowGroup, side: Side | None) -> Iterator[FaceRow]:
     path, group = unit
-    for batch in read_batches(source, path, _COLUMNS, [group], _ROWS_AT_ONCE):
+    columns = (*_COLUMNS, *_LATER_COLUMNS)
+    for batch in read_batches(source, path, columns, [group], _ROWS_AT_ONCE):
         for row in batch.to_pylist():
-            truth = wanted.get(row["video_id"])
-            if truth is not None and truth.run_id == row.pop("run_id"):
-                yield _face_row(row, truth, path)
+            truth = source.videos.get(row["video_id"])
+            if truth is None or truth.run_id != row.pop("run_id"):
+                continue
+            own = truth.side_of(row["video_id"], row["frame_index"], row["face_index"])
+            if own is not None and side in (None, own):
+                label = source.label_of(row["video_id"], row["frame_index"])
+                yield _face_row(row, label, truth.still, path)
 
 
-def _face_row(row: dict[str, Any], truth: VideoTruth, path: str) -> FaceRow:
+def _face_row(row: dict[str, Any], label: Literal[0, 1], still: bool, path: str) -> FaceRow:
     crop, landmarks, region = row["crop"], row.pop("landmarks"), row.pop("crop_region")
     if crop is None:
         raise WarehouseError(
@@ -253,7 +283,7 @@ def _face_row(row: dict[str, Any], truth: VideoTruth, path: str) -> FaceRow:
             raise _damaged(row["video_id"], row["frame_index"], row["face_index"], error) from error
         full_frame = [Point(**point) for point in landmarks]
         points = landmarks_in_crop(full_frame, Region(**region), stored)
-    return FaceRow(label=truth.label, landmarks=points, still=truth.still, **row)
+    return FaceRow(label=label, landmarks=points, still=still, **row)
 
 
 def _damaged(video_id: str, frame_index: int, face_index: int, error: ValueError) -> WarehouseError:

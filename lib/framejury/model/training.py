@@ -21,7 +21,8 @@ from framejury.model.checkpoint import WorkDir
 from framejury.model.counts import FaceCounts, count_faces
 from framejury.model.dataset import FaceDatasets
 from framejury.model.machine import Machine, prepare_machine
-from framejury.model.network import backbone_of, build_network
+from framejury.model.needs import require_signal
+from framejury.model.network import backbone_of, build_network, freeze
 from framejury.model.optimizer import make_optimizer, settle_averages
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
@@ -70,14 +71,16 @@ def train(
 
     Raises:
         SplitError: train or val has no face, or faces of one class only.
-        ConfigError: `training.xla` is on and cannot be.
+        ConfigError: `training.xla` is on and cannot be, a name of `frozen_layers` is of no layer,
+            or weights do not fit.
         UsageError: `work_dir` holds a training with other settings or data; or a step does
             not fit into the device's memory.
-        WarehouseError: faces cannot be read, or a crop is damaged.
+        WarehouseError: faces cannot be read, lack what the signal needs, or a crop is damaged.
         FramejuryError: the loss is no longer finite.
     """
     counts = count_faces(source)
     counts.require_both_classes()
+    require_signal(source, settings.signal)
     kept = WorkDir(work_dir, settings, counts.fingerprint)
     machine = prepare_machine(settings)
     faces = FaceDatasets(
@@ -133,6 +136,7 @@ def _enter_phase(
         model.load_weights(kept.best_weights)
     # A frozen batch norm uses its stored averages (Keras: trainable = False).
     backbone_of(model).trainable = step.phase == "finetune"
+    freeze(backbone_of(model), settings)
     with machine.strategy.scope():
         model.compile(
             optimizer=make_optimizer(settings, step.phase, faces.steps_per_epoch),
@@ -160,6 +164,7 @@ def _run_epoch(
 ) -> EpochRecord:
     _seed_dropout(model, faces.settings.seed, step.epoch)
     lines = _StepLines(step, faces, progress)
+    learning_rate = float(model.optimizer.learning_rate)
     began_s = time.monotonic()
     try:
         fitted = model.fit(
@@ -194,7 +199,7 @@ def _run_epoch(
         val_loss=figures["val_loss"],
         val_accuracy=figures["val_accuracy"],
         val_auc=figures["val_auc"],
-        learning_rate=float(model.optimizer.learning_rate),
+        learning_rate=learning_rate,
         seconds=time.monotonic() - began_s,
     )
 

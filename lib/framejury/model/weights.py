@@ -16,31 +16,49 @@ import h5py  # type: ignore[import-untyped]
 import keras
 
 from framejury.errors import ConfigError, SetupError
-from framejury.model import lite0
+from framejury.model import lite0, resnet18
 
-_NAME = "efficientnet-b0"
+_RESNET18_ORIGIN = (
+    "https://huggingface.co/timm/resnet18.tv_in1k/resolve/"
+    "a987fd6b60f845221bfff84b6f0191273ba56ead/model.safetensors"
+)
+"""torchvision's IMAGENET1K_V1 (BSD-3-Clause), as safetensors."""
+_RESNET18_SHA256 = "694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81"
 Shapes = dict[str, list[tuple[int, ...]]]
 
 
-def downloaded_weights(kind: str) -> Path:
-    """Path of the published weights without top, downloaded once into Keras' cache.
+def downloaded_weights(kind: str, name: str) -> Path:
+    """Path of an EfficientNet's published weights without top, downloaded once.
 
     Args:
         kind: imagenet or noisy-student.
+        name: of the network as the `efficientnet` package says it, such as efficientnet-b0.
 
     Raises:
-        SetupError: the file is not in the cache and cannot be fetched.
+        SetupError: the file is not in Keras' cache and cannot be fetched.
     """
     if kind == "imagenet":
-        file_name = f"{_NAME}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
+        file_name = f"{name}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
         origin, digest = published.IMAGENET_WEIGHTS_PATH, published.IMAGENET_WEIGHTS_HASHES
     else:
-        file_name = f"{_NAME}_noisy-student_notop.h5"
+        file_name = f"{name}_noisy-student_notop.h5"
         origin, digest = published.NS_WEIGHTS_PATH, published.NS_WEIGHTS_HASHES
+    return _downloaded(file_name, origin + file_name, digest[name][1])
+
+
+def downloaded_resnet18() -> Path:
+    """Path of ResNet-18's published ImageNet weights, downloaded once.
+
+    Raises:
+        SetupError: the file is not in Keras' cache and cannot be fetched.
+    """
+    return _downloaded("resnet18_imagenet.safetensors", _RESNET18_ORIGIN, _RESNET18_SHA256)
+
+
+def _downloaded(file_name: str, origin: str, digest: str) -> Path:
+    """Path in Keras' cache; what is there with another digest is fetched anew."""
     try:
-        path = keras.utils.get_file(
-            file_name, origin + file_name, cache_subdir="models", file_hash=digest[_NAME][1]
-        )
+        path = keras.utils.get_file(file_name, origin, cache_subdir="models", file_hash=digest)
     except Exception as error:  # get_file wraps every network error in a bare Exception
         raise SetupError(
             f"the pretrained weights {file_name} are not on this machine and cannot be fetched "
@@ -66,44 +84,57 @@ def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
     """Fills a backbone from a file, once the file is known to be of that very network.
 
     Args:
-        backbone: an EfficientNet-B0 of the `efficientnet` package or an EfficientNet-Lite0,
-            without top.
+        backbone: of `build_network`, without top.
         weights: path of a `.weights.h5` or `.h5` file of that backbone, or of a `.keras`
-            file that is it or has it inside (such as a bundle's `model.keras`).
+            file that is it or has it inside (such as a bundle's `model.keras`); for ResNet-18
+            also of a `.safetensors` file with torchvision's names.
 
     Raises:
         ConfigError: no such file, another kind of file, or weights of another network.
     """
-    path = Path(weights)
+    path, name = Path(weights), backbone.name
     if not path.is_file():
         raise ConfigError(
             f"training.weights is {weights!r}: neither noisy-student, imagenet, lite0 or none, nor "
             "the path of a file"
         )
     try:
-        if path.name.endswith(".keras"):
+        if path.name.endswith(resnet18.SUFFIX):
+            _load_arrays(backbone, path)
+        elif path.name.endswith(".keras"):
             _load_from_model(backbone, path)
         elif path.name.endswith(".weights.h5"):
-            _require_same(path, _stored_shapes(path), _expected_stored_shapes(backbone))
+            _require_same(path, _stored_shapes(path), _expected_stored_shapes(backbone), name)
             backbone.load_weights(path)
         elif path.name.endswith(".h5"):
-            _require_same(path, _legacy_shapes(path), _layer_shapes(backbone))
+            _require_same(path, _legacy_shapes(path), _layer_shapes(backbone), name)
             backbone.load_weights(path)
         else:
-            raise ConfigError(f"{path}: weights are read from .weights.h5, .h5 or .keras files")
+            raise ConfigError(
+                f"{path}: weights are read from .weights.h5, .h5, .keras or .safetensors files"
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"cannot read weights from {path}: {error}") from error
+
+
+def _load_arrays(backbone: keras.Model, path: Path) -> None:
+    if backbone.name != resnet18.NAME:
+        raise ConfigError(
+            f"{path}: {resnet18.SUFFIX} files are read for training.backbone=resnet18 only, "
+            f"this is {backbone.name}"
+        )
+    resnet18.fill(backbone, resnet18.read_arrays(path), str(path))
 
 
 def _load_from_model(backbone: keras.Model, path: Path) -> None:
     model = keras.models.load_model(path, compile=False, safe_mode=True)
     inside = {layer.name: layer for layer in model.layers}
     found = inside.get(backbone.name, model)
-    _require_same(path, _graph_shapes(found), _graph_shapes(backbone))
+    _require_same(path, _graph_shapes(found), _graph_shapes(backbone), backbone.name)
     backbone.set_weights(found.get_weights())
 
 
-def _require_same(path: Path, found: Shapes, expected: Shapes) -> None:
+def _require_same(path: Path, found: Shapes, expected: Shapes, network: str) -> None:
     if found == expected:
         return
     extra, missing = sorted(found.keys() - expected.keys()), sorted(expected.keys() - found.keys())
@@ -119,8 +150,8 @@ def _require_same(path: Path, found: Shapes, expected: Shapes) -> None:
         else ""
     )
     raise ConfigError(
-        f"{path} holds weights of another network than the efficientnet package's {_NAME} "
-        f"without top: {'; '.join(said)}{hint}"
+        f"{path} holds weights of another network than {network} without top, as training.backbone "
+        f"builds it: {'; '.join(said)}{hint}"
     )
 
 

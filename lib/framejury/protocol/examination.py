@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.examiner import Examiner
-from framejury.faces.crop import decode_crop
+from framejury.faces.crop import cropped_face
 from framejury.model.runtime import Scorer
 from framejury.progress import progress
 from framejury.protocol.frames import Flags, in_subset
-from framejury.protocol.robustness import Condition, degraded
+from framejury.protocol.robustness import Condition, degraded_faces
 from framejury.protocol.selection import VideoRow
 from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 
@@ -51,7 +51,7 @@ class VideoScores:
         return in_subset(
             self.pts_s,
             duration_s=self.extraction["duration_s"],
-            sampled=self.extraction["frames_sampled"],
+            sampled=len(self.extraction["sampled_s"]),  # of pairs the first frames
             count=count,
         )
 
@@ -79,17 +79,16 @@ def examine_all(
         RuntimeError: a child cannot start; a fault of the run.
         FramejuryError: the network gave something that is no score.
     """
-
     free: SimpleQueue[Examiner] = SimpleQueue()
 
     def one(video: VideoRow) -> VideoScores:
         examiner = free.get()
         try:
-            scores, crops = _examined(video, examiner)
+            scores, faces = _examined(video, examiner)
         finally:
             free.put(examiner)
-        if scorer is not None and len(crops):
-            _degrade(scores, crops, scorer, conditions, frames)
+        if scorer is not None and faces:
+            _degrade(scores, faces, scorer, conditions, frames)
         return scores
 
     count = max(1, min(workers, len(videos)))
@@ -109,11 +108,11 @@ def examine_all(
     return [task.result() for task in waiting]
 
 
-def _examined(video: VideoRow, examiner: Examiner) -> tuple[VideoScores, list[bytes]]:
-    """The scores of a video, and the stored crop of each face where crops are kept."""
+def _examined(video: VideoRow, examiner: Examiner) -> tuple[VideoScores, list[Mapping[str, Any]]]:
+    """The scores of a video, and the row of `faces` of each where crops are kept."""
     job = VideoJob(video["video_id"], video["uri"])
     extraction, *others = examiner.examine(job).to_pylist()
-    faces = {_key(row): row["crop"] for row in others if row[TABLE_COLUMN] == "faces"}
+    faces = {_key(row): row for row in others if row[TABLE_COLUMN] == "faces"}
     scored = sorted((row for row in others if row[TABLE_COLUMN] == "face_scores"), key=_key)
     scores = VideoScores(
         video,
@@ -132,13 +131,13 @@ def _key(row: Mapping[str, Any]) -> tuple[int, int]:
 
 def _degrade(
     scores: VideoScores,
-    crops: Sequence[bytes],
+    faces: Sequence[Mapping[str, Any]],
     scorer: Scorer,
     conditions: Sequence[Condition],
     frames: int,
 ) -> None:
     mask = scores.chosen(frames)
-    pictures = [decode_crop(crop) for crop, wanted in zip(crops, mask, strict=True) if wanted]
+    chosen = [cropped_face(face) for face, wanted in zip(faces, mask, strict=True) if wanted]
     persons = scores.person[mask].tolist()
     for condition in conditions:
-        scores.degraded[condition] = scorer.score(degraded(pictures, persons, condition))
+        scores.degraded[condition] = scorer.score(degraded_faces(chosen, persons, condition))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from framejury.model import degrade
-from framejury.records import Image
+from framejury.records import CroppedFace, Image
 
 
 @dataclass(frozen=True, order=True)
@@ -64,6 +64,37 @@ def degraded(crops: Sequence[Image], persons: Sequence[int], condition: Conditio
     if condition.family == "h264":
         return _as_clips(crops, persons, int(strength))
     raise ValueError(f"unknown degradation {condition.family!r}; there are {', '.join(FAMILIES)}")
+
+
+def degraded_faces(
+    faces: Sequence[CroppedFace], persons: Sequence[int], condition: Condition
+) -> list[CroppedFace]:
+    """As `degraded`, of faces with landmarks, and of faces in two frames that follow each other.
+
+    Both crops of a pair are degraded, in a clip one after the other as they were filmed;
+    landmarks follow a crop whose size changes.
+
+    Args:
+        faces: in order of time.
+        persons: the person of each.
+        condition: what to do.
+    """
+    crops, owners = [], []
+    for face, person in zip(faces, persons, strict=True):
+        both = [face.crop] if face.next_crop is None else [face.crop, face.next_crop]
+        crops += both
+        owners += [person] * len(both)
+    left = iter(degraded(crops, owners, condition))
+    found = []
+    for face in faces:
+        crop = next(left)
+        next_crop = None if face.next_crop is None else next(left)
+        landmarks = face.landmarks
+        if landmarks is not None:
+            (height, width), (new_height, new_width) = face.crop.shape[:2], crop.shape[:2]
+            landmarks = landmarks * np.array([new_width / width, new_height / height], np.float32)
+        found.append(CroppedFace(crop, landmarks, next_crop))
+    return found
 
 
 def _as_clips(crops: Sequence[Image], persons: Sequence[int], crf: int) -> list[Image]:

@@ -58,6 +58,12 @@ class VerdictSettings(Section):
         le=1,
         description="Share of highest scores averaged when reducer is set to top_share, 0 to 1.",
     )
+    calibrated: bool = Field(
+        True,
+        description="Whether the bundle's calibration makes p_fake of the reduced score; false: "
+        "the score is p_fake as it is (and training fits none), with threshold 0.5 unless "
+        "verdict.threshold is set.",
+    )
     threshold: float | None = Field(
         None,
         ge=0,

@@ -47,7 +47,8 @@ class SamplingSettings(Section):
     mode: Literal["uniform", "random", "all", "keyframes", "every_s", "strided"] = Field(
         "uniform",
         description="uniform: spread evenly over the presentation time; random: drawn under "
-        "`sampling.seed`, and drawn again for a frame that cannot be read; all: every frame; "
+        "`sampling.seed`, and drawn again for a frame that cannot be read (but in a long video "
+        "that is worked on in segments); all: every frame; "
         "keyframes: only frames that decode alone, for triage; every_s: one frame every "
         "`sampling.every_s` seconds; strided: from the first on, `sampling.skip_frames` left out "
         "after each.",
@@ -61,7 +62,8 @@ class SamplingSettings(Section):
     pairs: bool = Field(
         False,
         description="Each frame is looked at together with the one after it, as the signals delta "
-        "and flow_fusion need it; a bundle of such a signal turns it on.",
+        "and flow_fusion need it; no two pairs share a frame. A bundle of such a signal turns it "
+        "on.",
     )
     first_frame: int = Field(
         0,
@@ -89,8 +91,8 @@ class SamplingSettings(Section):
         ge=0,
         le=60,
         description="How far a sample may move from its ideal time to a frame that is cheaper "
-        "to decode, seconds; 0: never. The time really used is stored. Ignored by all and "
-        "keyframes.",
+        "to decode, seconds; 0: never. The time really used is stored. Ignored by all, keyframes "
+        "and strided, and with pairs.",
     )
     seed: int = Field(0, ge=0, description="Seed of mode random; each video draws its own.")
 

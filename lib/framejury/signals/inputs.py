@@ -27,18 +27,27 @@ def picture_of(
     Raises:
         ValueError: the face lacks what the signal needs, or a crop is no picture.
     """
+    check_signal(face, signal)
     crop = face.crop
-    if signal == "marked":
-        if face.landmarks is None:
-            raise ValueError("signal marked needs landmarks, and the detector gave none")
+    if signal == "marked" and face.landmarks is not None:
         crop = marked(crop, face.landmarks)
     first = _square(crop, input_px, resize)
-    if signal not in PAIR_SIGNALS:
+    if signal not in PAIR_SIGNALS or face.next_crop is None:
         return first
-    if face.next_crop is None:
-        raise ValueError(f"signal {signal} needs the face in two frames: set sampling.pairs=true")
     second = _square(face.next_crop, input_px, resize)
     return delta(first, second) if signal == "delta" else flow_fusion(first, second)
+
+
+def check_signal(face: CroppedFace, signal: Signal) -> None:
+    """Refuses a face that lacks what a signal is made of.
+
+    Raises:
+        ValueError: it does; the message says what and how it gets there.
+    """
+    if signal == "marked" and face.landmarks is None:
+        raise ValueError("signal marked needs landmarks: extract with detection.detector=mtcnn")
+    if signal in PAIR_SIGNALS and face.next_crop is None:
+        raise ValueError(f"signal {signal} needs the face in two frames: set sampling.pairs=true")
 
 
 def _square(crop: Image, input_px: int, resize: Resize) -> Image:

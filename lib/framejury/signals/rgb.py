@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.records import Image
+from framejury.settings import Resize
 
 
 def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
@@ -59,16 +60,21 @@ def stretched(crop: Image, input_px: int) -> Image:
 
 
 def input_points(
-    points: npt.NDArray[np.float32], shape: Sequence[int], input_px: int
+    points: npt.NDArray[np.float32],
+    shape: Sequence[int],
+    input_px: int,
+    resize: Resize = "letterbox",
 ) -> npt.NDArray[np.float32]:
-    """Where points of a crop lie in its `network_input`.
+    """Where points of a crop lie in its `network_input`, or in its `stretched` square.
 
     Args:
         points: float32 (n, 2), x and y in pixels of the crop.
         shape: of the crop, height before width.
         input_px: side of the network's input, pixels.
+        resize: how the crop became square.
     """
-    height, width = _fitted(shape, input_px)
+    stretches = resize == "stretch"
+    height, width = (input_px, input_px) if stretches else _fitted(shape, input_px)
     scale = np.array([width / shape[1], height / shape[0]], np.float32)
     offset = np.array([(input_px - width) // 2, (input_px - height) // 2], np.float32)
     return np.asarray(points * scale + offset, np.float32)

@@ -13,7 +13,7 @@ from framejury.settings import EvidenceSettings
 from framejury.tables.extract import ShippedBundle, task_gpu
 from framejury.tables.extremes import PLACE, extremes
 from framejury.tables.schema import spark_schema
-from framejury.tables.score import decoded, scorer_of
+from framejury.tables.score import SIGNAL_COLUMNS, cropped, scorer_of
 
 
 def pictures_of_faces(
@@ -35,15 +35,17 @@ def pictures_of_faces(
 
     def kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from framejury.faces.crop import encode_crop, limited
+        from framejury.pictures import shown_face
 
         scorer = scorer_of(bundle.local_dir(), 1, None, task_gpu())
         for batch in batches:
             rows = batch.to_pylist()
-            crops = [decoded(row) for row in rows]
-            _, heat = scorer.score_and_explain(crops)
-            for number, (row, crop) in enumerate(zip(rows, crops, strict=True)):
-                small = limited(crop, settings.face_px)
-                del row["crop"]
+            found = [cropped(row, scorer) for row in rows]
+            _, heat = scorer.score_and_explain(found)
+            for number, (row, face) in enumerate(zip(rows, found, strict=True)):
+                small = limited(shown_face(face, scorer), settings.face_px)
+                for name in SIGNAL_COLUMNS:
+                    del row[name]
                 row |= {
                     "run_id": run_id,
                     "model_id": scorer.bundle.model_id,
@@ -55,5 +57,7 @@ def pictures_of_faces(
 
     shown = scores.select(*PLACE, "pts_s", "p_fake")
     chosen = extremes(shown.withColumn("kind", F.lit(PictureKind.FACE.value)), settings.faces)
-    wanted = faces.select(*PLACE, "crop").join(chosen.drop("kind"), on=list(PLACE), how="inner")
+    wanted = faces.select(*PLACE, *SIGNAL_COLUMNS).join(
+        chosen.drop("kind"), on=list(PLACE), how="inner"
+    )
     return wanted.mapInArrow(kept, spark_schema(PICTURES))

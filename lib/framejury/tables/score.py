@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from framejury.errors import SetupError
+from framejury.records import CroppedFace
 from framejury.schemas import FACE_SCORES
 from framejury.tables.extract import ShippedBundle, task_gpu
 from framejury.tables.schema import spark_schema
@@ -17,8 +18,12 @@ from framejury.tables.schema import spark_schema
 if TYPE_CHECKING:
     from framejury.model.runtime import Scorer
 
+SIGNAL_COLUMNS = ("crop", "next_crop", "landmarks", "crop_region")
+"""Columns of `faces` that signals are made of."""
+
 _COLUMNS = (
-    *("video_id", "frame_index", "pts_s", "face_index", "person", "box", "confidence", "crop"),
+    *("video_id", "frame_index", "pts_s", "face_index", "person", "box", "confidence"),
+    *SIGNAL_COLUMNS,
 )
 
 
@@ -32,16 +37,17 @@ def score_faces(
     """Rows of `face_scores`, one for each row of `faces`; on a GPU where Spark assigns one.
 
     Raises (in a task, which fails the job):
-        ValueError: a stored crop is damaged; the message names video and frame.
+        ValueError: a stored crop is damaged, or the face lacks what the bundle's signal needs; the
+            message names video and frame.
         SetupError: the GPU that Spark assigned is not usable.
     """
 
     def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         scorer = scorer_of(bundle.local_dir(), threads, batch_size, task_gpu())
         for batch in batches:
-            scores = scorer.score([decoded(row) for row in batch.to_pylist()])
+            scores = scorer.score([cropped(row, scorer) for row in batch.to_pylist()])
             count = batch.num_rows
-            columns = {name: batch.column(name) for name in _COLUMNS if name != "crop"}
+            columns = {name: batch.column(name) for name in _COLUMNS[: -len(SIGNAL_COLUMNS)]}
             columns |= {
                 "run_id": pa.repeat(run_id, count),
                 "model_id": pa.repeat(scorer.bundle.model_id, count),
@@ -55,20 +61,24 @@ def score_faces(
     return faces.select(*_COLUMNS).mapInArrow(score_partition, spark_schema(FACE_SCORES))
 
 
-def decoded(row: dict[str, Any]) -> Any:
-    """The crop of a row of `faces`, uint8 (height, width, 3) RGB.
+def cropped(row: dict[str, Any], scorer: Scorer) -> CroppedFace:
+    """The face of a row of `faces`, with all that the network's signal is made of.
 
     Raises:
-        ValueError: it is damaged; the message names video and frame.
+        ValueError: a crop is damaged, or what the signal needs was not kept; the message names
+            video and frame.
     """
-    from framejury.faces.crop import decode_crop
+    from framejury.faces.crop import cropped_face
+    from framejury.signals.inputs import check_signal
 
     try:
-        return decode_crop(row["crop"])
+        face = cropped_face(row)
+        check_signal(face, scorer.bundle.signal)
     except ValueError as error:
         raise ValueError(
             f"crop of video {row['video_id']}, frame {row['frame_index']}: {error}"
         ) from error
+    return face
 
 
 _scorers: dict[tuple[str, int, int | None, str | None], Scorer] = {}

@@ -20,6 +20,7 @@ from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
 from framejury.tables.context import context_of, night_commits, shown_faces
 from framejury.tables.evidence import page_link, write_pages, written_pages
+from framejury.tables.outputs import write_face_frames
 from framejury.tables.store import Store
 from framejury.tables.summary import described, face_counts
 from framejury.verdict import face_threshold
@@ -61,6 +62,8 @@ class Publisher:
 
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))
+        if self.settings.outputs == "face_frames":
+            write_face_frames(self.store, verdicts, report.verdicts, self._rule(), self._root)
         files = build_report(report, page_rows=self.settings.rows)
         if self.folder is None:
             return self.warehouse.write_report(self.commit.run_id, files)
@@ -118,7 +121,7 @@ class Publisher:
             archive=self.warehouse.archive or "",
             warehouse=self.warehouse.location.uri,
             model_id=model_id,
-            bundle=BundleInfo(bundle["purpose"], bundle["card"], bundle["metrics"], history),
+            bundle=BundleInfo.of_facts(bundle, history),
             settings=self.commit.settings,
             versions=facts.get("versions", {}),
             seconds=facts.get("seconds", {}),

@@ -1,0 +1,131 @@
+"""modality: what of each fake was changed, picture or sound, as its original beside it shows.
+
+Lays every fake whose original is in the archive over it, as `framejury compare` does with two
+files, and writes the table `modalities`. What a run before has compared and has not changed since
+is not compared again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from framejury.archive.originals import Originals, Row, pairs_of
+from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
+from framejury.facts import versions
+from framejury.logs import for_terminal, say
+from framejury.schemas import MODALITIES, Modality
+from framejury.settings import Settings
+from framejury.tables.modalities import compare_pairs, unchanged
+from framejury.tables.session import spark_session
+from framejury.warehouse import Warehouse
+from framejury.when import now
+
+VIDEOS_RUN = "videos_run"
+"""In a commit's facts: the run whose `videos` it went by."""
+
+_MEANING = {
+    Modality.VIDEO: "the picture was changed, the sound was not",
+    Modality.AUDIO: "only the sound was changed",
+    Modality.BOTH: "picture and sound were changed",
+    Modality.NONE: "no difference was found",
+    Modality.UNKNOWN: "they could not be compared",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = make_parser("modality", __doc__, ["inspect", "limits", "spark"])
+    add_warehouse(parser)
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="compare every pair again (default: those that are new or have changed)",
+    )
+    return run_command(parser, argv, _run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    warehouse = Warehouse.open(args.warehouse)
+    warehouse.require("videos")
+    with warehouse.locked("modality", now(), say):
+        videos = warehouse.read_snapshot("videos")
+        found = pairs_of(videos.to_pylist())
+        _say_alone(found)
+        if not found.pairs:
+            say("  no fake of this archive has its original here: nothing to compare")
+            return 0
+        kept = [] if args.all else _kept(warehouse, found)
+        rows = _written(warehouse, settings, found, kept)
+    for line in summary(rows, {row["video_id"]: row["path"] for row in videos.to_pylist()}):
+        print(for_terminal(line))
+    return 0
+
+
+def _kept(warehouse: Warehouse, found: Originals) -> list[Row]:
+    """What the last run has said and still holds."""
+    runs = warehouse.with_table("modalities")
+    if not runs:
+        return []
+    before = warehouse.read_run(runs[-1].run_id, "modalities")
+    videos_before = warehouse.read_run(runs[-1].facts[VIDEOS_RUN], "videos")
+    return unchanged(found.pairs, before, videos_before)
+
+
+def _written(
+    warehouse: Warehouse, settings: Settings, found: Originals, kept: Sequence[Row]
+) -> pa.Table:
+    """Compare the others, and commit the whole table: readers take that of the last run."""
+    done = {row["video_id"] for row in kept}
+    todo = [pair for pair in found.pairs if pair.fake["video_id"] not in done]
+    if done:
+        say(f"  {len(done):,} fakes and their originals are as they were; --all compares them too")
+    if not todo and len(kept) == warehouse.with_table("modalities")[-1].tables["modalities"]:
+        say("  nothing is new")
+        return pa.Table.from_pylist(list(kept), schema=MODALITIES)
+    videos_run = warehouse.require("videos")[-1].run_id
+    with warehouse.running("modality", now()) as run:
+        fresh = MODALITIES.empty_table()
+        if todo:
+            with spark_session("modality") as spark:
+                fresh = compare_pairs(spark, todo, settings, run.run_id)
+        old = [{**row, "run_id": run.run_id} for row in kept]
+        rows = pa.concat_tables([fresh, pa.Table.from_pylist(old, schema=MODALITIES)])
+        warehouse.write(run, "modalities", rows.sort_by("video_id"))
+        warehouse.commit(
+            run,
+            now(),
+            settings=settings.model_dump(mode="json"),
+            facts={VIDEOS_RUN: videos_run, "compared": len(todo), "versions": versions()},
+        )
+    say(f"  {len(todo):,} fakes compared with their originals; run {run.run_id} committed")
+    return rows
+
+
+def _say_alone(found: Originals) -> None:
+    if found.alone:
+        say(f"  {len(found.alone):,} fakes have no original here")
+
+
+def summary(rows: pa.Table, paths: dict[str, str]) -> list[str]:
+    """How many fakes of each modality, and which are fake by their sound alone.
+
+    Args:
+        rows: of `modalities`.
+        paths: of the videos, by `video_id`.
+    """
+    counts = Counter(rows["modality"].to_pylist())
+    lines = [f"{counts[one.value]:>9,}  {one.value:<9}{_MEANING[one]}" for one in Modality]
+    silent = [row for row in rows.to_pylist() if row["modality"] == Modality.AUDIO.value]
+    if silent:
+        lines += ["", "fake by their sound alone:"]
+        lines += sorted(f"  {paths[row['video_id']]}" for row in silent)
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

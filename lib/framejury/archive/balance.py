@@ -1,0 +1,83 @@
+"""Fakes down-sampled to the number of reals, whole videos at a time.
+
+Stills are pairs of themselves: they are neither dropped nor counted.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from framejury.archive.placements import SIDES, Placement
+from framejury.schemas import Label, Side
+from framejury.settings import SplitSettings
+
+DROPPED = "fake dropped to balance the classes"
+
+
+def balanced_whole(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
+    """Balanced before anything is divided: the archive, or each chunk of it by itself.
+
+    A chunk without a real keeps no fake, since there is no real to keep one for; an archive
+    without one is left as it is.
+
+    Args:
+        rows: by path; those with a reason are out already.
+        settings: `balance_over` side leaves everything as it is.
+    """
+    if settings.balance == "none" or settings.balance_over == "side":
+        return list(rows)
+    usable = [row for row in rows if row.reason is None and not row.still]
+    if settings.balance_over == "archive":
+        return _without(rows, dict.fromkeys(_excess(usable, settings, "archive"), DROPPED))
+    reasons: dict[str, str] = {}
+    for number, start in enumerate(range(0, len(usable), settings.chunk_videos)):
+        chunk = usable[start : start + settings.chunk_videos]
+        if any(row.label is Label.REAL for row in chunk):
+            reasons |= dict.fromkeys(_excess(chunk, settings, f"chunk {number}"), DROPPED)
+        else:
+            why = f"{DROPPED}: none of its chunk of {len(chunk)} videos is real"
+            reasons |= {row.video_id: why for row in chunk}
+    return _without(rows, reasons)
+
+
+def balanced_sides(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
+    """Balanced on each side, after dividing; videos whose faces are divided are one side more.
+
+    Args:
+        rows: by path, with their sides.
+        settings: another `balance_over` than side leaves everything as it is.
+    """
+    if settings.balance == "none" or settings.balance_over != "side":
+        return list(rows)
+    dropped: list[str] = []
+    for side in (*SIDES, Side.MIXED):
+        dropped += _excess([row for row in rows if row.side is side], settings, side.value)
+    return _without(rows, dict.fromkeys(dropped, DROPPED))
+
+
+def _excess(rows: Sequence[Placement], settings: SplitSettings, place: str) -> list[str]:
+    """Ids of the fakes to drop; none where there is no real.
+
+    runs: consecutive videos in name order from a seeded start; random: any.
+    """
+    fakes = [row.video_id for row in rows if row.label is Label.FAKE]
+    reals = sum(row.label is Label.REAL and not row.still for row in rows)
+    excess = len(fakes) - reals
+    if not reals or excess <= 0:
+        return []
+    generator = random.Random(f"{settings.seed}:{place}")
+    if settings.balance == "random":
+        return generator.sample(fakes, excess)
+    start = generator.randrange(len(fakes))
+    return [fakes[(start + step) % len(fakes)] for step in range(excess)]
+
+
+def _without(rows: Sequence[Placement], reasons: Mapping[str, str]) -> list[Placement]:
+    return [
+        replace(row, side=Side.EXCLUDED, reason=reasons[row.video_id])
+        if row.video_id in reasons
+        else row
+        for row in rows
+    ]

@@ -1,0 +1,56 @@
+"""Labelled videos before and after a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from framejury.schemas import Label, Side
+
+SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
+
+Unit = Literal["group", "video", "face"]
+"""What goes to one side as a whole."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A labelled video that may be trained on.
+
+    Attributes:
+        group_keys: as in `videos`.
+        content_id: hash of its bytes; None when it was never read.
+        usable: whether it has faces to learn its label from.
+        still: a photograph, which is a pair of itself and so counts for no balance.
+        why_not: why it is not usable, in words, where it is not for want of a face.
+    """
+
+    video_id: str
+    path: str
+    label: Label
+    group_keys: tuple[str, ...]
+    content_id: str | None
+    usable: bool
+    still: bool = False
+    why_not: str | None = None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A row of `splits`, and the keys the gate looks at."""
+
+    video_id: str
+    path: str
+    label: Label
+    group: str
+    side: Side
+    reason: str | None
+    keys: tuple[str, ...]
+    still: bool = False
+    unit: Unit = "group"
+
+
+def keys_of(candidate: Candidate) -> tuple[str, ...]:
+    """Everything that ties the video to others: its group keys and its content."""
+    content = (f"content:{candidate.content_id}",) if candidate.content_id else ()
+    return (*candidate.group_keys, *content)

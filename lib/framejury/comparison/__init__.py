@@ -1,0 +1,1 @@
+"""Presets compared on one archive: the sides they share, how each fared, and the table of that."""

@@ -1,0 +1,90 @@
+"""The page of compared presets, one self-contained HTML file without a script, and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from markupsafe import Markup
+from matplotlib.figure import Figure as Drawing
+
+from framejury import __version__
+from framejury.comparison.outcome import Failure, Outcome
+from framejury.comparison.table import HEADINGS, Row, cells_of, remarks
+from framejury.evaluation.style import LIGHT, inline_svg, new_figure, style_axes, style_legend, svg
+from framejury.evaluation.templating import POLICY, environment, style_of
+from framejury.model.manifest import Figure
+
+TEMPLATES = Path(__file__).parent / "templates"
+_FEW_VIDEOS = 100
+_SHOWN = (("auc", "AUC", -0.12, "o"), ("accuracy", "accuracy", 0.12, "s"))
+
+
+def comparison_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
+    """`comparison.html`.
+
+    Args:
+        rows: outcomes and failures, in the order asked for.
+        facts: `archive`, `created_at`, `overrides` and `videos` by side.
+    """
+    outcomes = [row for row in rows if isinstance(row, Outcome)]
+    chart = Markup("")
+    if outcomes:
+        words = "AUC and accuracy of each preset with their intervals; the table has the numbers"
+        chart = Markup(inline_svg(svg(drawing(outcomes)), "comparison", words))
+    return (
+        _environment()
+        .get_template("comparison.html")
+        .render(
+            policy=POLICY,
+            style=style_of(),
+            archive=str(facts["archive"]).rstrip("/").rpartition("/")[2],
+            made=f"framejury {__version__}, {facts['created_at'].replace('T', ' ')[:16]} UTC",
+            overrides=facts["overrides"],
+            videos=facts["videos"],
+            few=_FEW_VIDEOS,
+            headings=HEADINGS,
+            rows=[cells_of(row) for row in outcomes],
+            failures=[row for row in rows if isinstance(row, Failure)],
+            remarks=remarks(outcomes),
+            no_interval=any(row.auc and row.auc.low is None for row in outcomes),
+            chart=chart,
+        )
+    )
+
+
+def drawing(outcomes: Sequence[Outcome]) -> Drawing:
+    """AUC and accuracy of each preset, a line each, with intervals; chance as a rule at 0.5."""
+    figure = new_figure(7.2, 1.4 + 0.5 * len(outcomes), LIGHT)
+    axes = figure.subplots()
+    style_axes(axes, LIGHT, title="On the test side", x_label="0.5 is chance", y_label="")
+    axes.axvline(0.5, color=LIGHT.faint, linewidth=1.2)
+    colours = {"auc": LIGHT.real, "accuracy": LIGHT.fake}
+    for name, words, offset, marker in _SHOWN:
+        for place, outcome in enumerate(outcomes):
+            estimate: Figure | None = getattr(outcome, name)
+            if estimate is None:
+                continue
+            at = place + offset
+            if estimate.low is not None and estimate.high is not None:
+                axes.plot([estimate.low, estimate.high], [at, at], color=colours[name], lw=1.6)
+            label = words if place == 0 else None
+            axes.plot([estimate.value], [at], marker, color=colours[name], label=label)
+    axes.set_yticks(range(len(outcomes)), [outcome.preset for outcome in outcomes])
+    axes.set_ylim(len(outcomes) - 0.5, -0.5)
+    axes.set_xlim(-0.02, 1.02)
+    style_legend(axes, LIGHT, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    return figure
+
+
+@cache
+def _environment() -> Environment:
+    environments = environment()
+    loaders = [FileSystemLoader(TEMPLATES)]
+    if environments.loader is not None:
+        loaders.append(environments.loader)  # type: ignore[arg-type]
+    environments.loader = ChoiceLoader(loaders)
+    return environments

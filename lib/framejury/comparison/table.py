@@ -1,0 +1,100 @@
+"""The table of compared presets, as text, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from framejury.comparison.outcome import FIGURES, Failure, Outcome
+from framejury.evaluation.grid import grid
+from framejury.model.manifest import Figure
+
+Row = Outcome | Failure
+
+HEADINGS = (
+    *("preset", "accuracy", "AUC", "on fakes", "on originals"),
+    *("s/video", "peak MiB", "scored"),
+)
+_MIB = 2**20
+
+
+def cells_of(row: Outcome) -> list[str]:
+    """What stands below `HEADINGS`."""
+    peak = row.peak_memory_bytes
+    return [
+        row.preset,
+        *(figure_text(getattr(row, name)) for name in FIGURES),
+        "-" if row.seconds_a_video is None else f"{row.seconds_a_video:.2f}",
+        "-" if peak is None else f"{peak / _MIB:,.0f}",
+        f"{row.scored} of {row.labelled}",
+    ]
+
+
+def figure_text(figure: Figure | None) -> str:
+    """A figure with its interval; a dash where there is none."""
+    if figure is None:
+        return "-"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.3f}"
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def text_table(rows: Sequence[Row]) -> str:
+    """The table, below it what could not be measured and what to know of each preset."""
+    outcomes = [row for row in rows if isinstance(row, Outcome)]
+    table = [grid(HEADINGS, [cells_of(row) for row in outcomes], "llllrrr"), ""] if outcomes else []
+    return "\n".join([*table, *remarks(rows)]) + "\n"
+
+
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """What a reader should know of the rows, a line each."""
+    found = []
+    for row in rows:
+        if isinstance(row, Failure):
+            found.append(f"{row.preset}: no figures, for {row.step} ended: {row.reason}")
+            continue
+        learned = (
+            f"{row.preset}: {row.backbone} on {row.signal}, {row.faces:,} faces, "
+            f"{row.epochs} epoch{'s' * (row.epochs != 1)} in {row.train_s:,.0f} s"
+        )
+        found.append("; ".join(part for part in (learned, row.remark, row.leak) if part))
+    return found
+
+
+def csv_table(rows: Sequence[Row]) -> str:
+    """One line a measured preset; figures with their ends in columns of their own."""
+    text = io.StringIO()
+    flat = [_flat(row) for row in rows if isinstance(row, Outcome)]
+    names = list(flat[0]) if flat else list(HEADINGS)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def json_table(rows: Sequence[Row], facts: dict[str, Any]) -> bytes:
+    """Everything that is known, `facts` of the comparison first."""
+    content = facts | {
+        "presets": [asdict(row) for row in rows if isinstance(row, Outcome)],
+        "failures": [asdict(row) for row in rows if isinstance(row, Failure)],
+    }
+    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _flat(row: Outcome) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in asdict(row).items():
+        if name in FIGURES:
+            ends = value or {"value": None, "low": None, "high": None}
+            values |= {
+                name: ends["value"],
+                f"{name}_low": ends["low"],
+                f"{name}_high": ends["high"],
+            }
+        else:
+            values[name] = value
+    return values

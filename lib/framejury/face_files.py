@@ -1,0 +1,108 @@
+"""Names and contents of faces that are exported as picture files. No Spark."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Literal
+
+from framejury.faces.crop import decode_crop, encode_crop
+from framejury.faces.header import JPEG_START, PNG_START
+from framejury.signals.rgb import stretched
+
+LABELS_CSV = "labels.csv"
+"""Beside the folders of frames: name and label of each."""
+
+_NAME_BYTES = 100
+_UNSAFE = re.compile(r"[^\w.+-]+")
+
+PictureFormat = Literal["png", "jpeg"]
+
+
+def folder_names(paths: Mapping[str, str]) -> dict[str, str]:
+    """A folder for each video, named by its file: unlike all others, and safe on every system.
+
+    Letters and digits of any script, `.`, `_`, `+` and `-` stay, all else becomes `_`. Where two
+    names are the same, also but for case, each gets its video's id.
+
+    Args:
+        paths: `video_id` -> path below the archive.
+
+    Returns:
+        `video_id` -> one part of a path, at most some 120 bytes, that does not begin with `.`.
+    """
+    plain = {video_id: _safe(PurePosixPath(path).stem) for video_id, path in paths.items()}
+    counts = Counter([_folded(name) for name in (*plain.values(), LABELS_CSV)])
+    taken = {folded for folded, count in counts.items() if count == 1}
+    names = {}
+    for video_id, name in sorted(plain.items()):
+        names[video_id] = name
+        if counts[_folded(name)] > 1:
+            longer = f"{name}-{video_id}"
+            while _folded(longer) in taken:  # somebody has named a file just so
+                longer += "_"
+            taken.add(_folded(longer))
+            names[video_id] = longer
+    return names
+
+
+def frame_file(folder: str, frame_index: int, face_index: int | None, extension: str) -> str:
+    """`<folder>/<folder>-007.jpeg`, as recipe all_frames names frames.
+
+    Args:
+        folder: of the video, of `folder_names`.
+        frame_index: rank of the frame in its video, from 0.
+        face_index: where there may be several faces a frame: `...-007-0.jpeg`; else None.
+        extension: without the dot.
+    """
+    face = "" if face_index is None else f"-{face_index}"
+    return f"{folder}/{folder}-{frame_index:03d}{face}.{extension}"
+
+
+def face_file(video_id: str, frame_index: int, face_index: int, extension: str) -> str:
+    """`<video_id>_<frame>_<face>.jpg`."""
+    return f"{video_id}_{frame_index}_{face_index}.{extension}"
+
+
+def picture_of(crop: bytes, size_px: int | None, form: PictureFormat) -> bytes:
+    """The crop as it is stored, or resized to a square.
+
+    Args:
+        crop: a JPEG or PNG file.
+        size_px: side of the square (INTER_AREA), pixels; None: as it is, to the byte.
+        form: of what is resized; jpeg is of quality 98 at 4:4:4.
+
+    Raises:
+        ValueError: the crop is damaged, or no JPEG or PNG.
+    """
+    if size_px is None:
+        is_jpeg(crop)
+        return crop
+    return encode_crop(stretched(decode_crop(crop), size_px), form)
+
+
+def is_jpeg(picture: bytes) -> bool:
+    """Whether it is a JPEG file rather than a PNG file.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if picture.startswith(JPEG_START):
+        return True
+    if picture.startswith(PNG_START):
+        return False
+    raise ValueError(f"a crop of {len(picture)} bytes is no JPEG or PNG")
+
+
+def _safe(stem: str) -> str:
+    name = _UNSAFE.sub("_", unicodedata.normalize("NFC", stem)).strip(".") or "_"
+    # Cut within a character, that is dropped.
+    return name.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(".")
+
+
+def _folded(name: str) -> str:
+    """What file systems that ignore case take for the same name."""
+    return unicodedata.normalize("NFKC", name).casefold()

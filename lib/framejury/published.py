@@ -1,0 +1,236 @@
+"""Files under the names that recipe face_frames gives them (`report.outputs`). Pure.
+
+    train              Loss.png, Accuracy.png, best_weights.weights.h5, and of side test
+                       cnn_preds_values.json, Confusion.png
+    reduce, nightly,   cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
+    report             ConfusionVideo.png
+
+The pictures are those of a report under other names. Faces are called at `FACE_THRESHOLD`, as the
+recipe does; videos at the threshold they were judged by. A score is always that of FAKE.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from framejury.evaluation.binary import Confusion, binary_metrics
+from framejury.evaluation.breakdown import verdict_counts
+from framejury.evaluation.figures import (
+    ACCURACY,
+    LOSS,
+    confusion_face_figure,
+    confusion_video_figure,
+    training_figures,
+)
+from framejury.evaluation.rows import video_rows
+from framejury.evaluation.style import png
+from framejury.redaction import printable
+from framejury.rule import Rule
+from framejury.schemas import Label
+
+PREDICTIONS = "cnn_preds_values.json"
+MAPREDUCE = "mapreduce_res.txt"
+CONFUSION = "Confusion.png"
+CONFUSION_VIDEO = "ConfusionVideo.png"
+LOSS_CURVE = "Loss.png"
+ACCURACY_CURVE = "Accuracy.png"
+WEIGHTS = "best_weights.weights.h5"
+
+FACE_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FacePrediction:
+    """One scored face.
+
+    Attributes:
+        path: of its video below the archive.
+        frame_index, face_index: as in `face_scores`.
+        p_fake: its score, 0 to 1.
+        label: its truth; None when unknown.
+    """
+
+    path: str
+    frame_index: int
+    face_index: int
+    p_fake: float
+    label: Label | None = None
+
+
+def predictions_of(
+    scored: pa.Table,
+    videos: Sequence[Mapping[str, Any]],
+    frame_labels: Mapping[tuple[str, int], int],
+) -> list[FacePrediction]:
+    """Scored faces with what is known of them.
+
+    Args:
+        scored: columns `video_id`, `frame_index`, `face_index`, `p_fake`.
+        videos: rows of `videos`; faces of others are left out.
+        frame_labels: (video_id, frame_index) -> 1 for FAKE, of frames labelled by hand.
+    """
+    known = {row["video_id"]: row for row in videos}
+    by_hand = {0: Label.REAL, 1: Label.FAKE}
+    found = []
+    for face in scored.select(["video_id", "frame_index", "face_index", "p_fake"]).to_pylist():
+        video = known.get(face["video_id"])
+        if video is not None:
+            label = None if video["label"] is None else Label(video["label"])
+            hand = frame_labels.get((face["video_id"], face["frame_index"]))
+            found.append(
+                FacePrediction(
+                    video["path"],
+                    face["frame_index"],
+                    face["face_index"],
+                    face["p_fake"],
+                    label if hand is None else by_hand[hand],
+                )
+            )
+    return found
+
+
+def training_outputs(
+    history: Sequence[Mapping[str, Any]], tested: Iterable[FacePrediction], weights: bytes
+) -> dict[str, bytes]:
+    """What a training leaves behind, by file name.
+
+    Args:
+        history: as `evaluation.figures.training_figures` takes it.
+        tested: the faces of side test, in any order; may be none.
+        weights: of the best epoch, as Keras saves them (`.weights.h5`).
+    """
+    faces = sorted(tested, key=lambda face: (face.path, face.frame_index, face.face_index))
+    curves = training_figures(history)
+    calls: Counter[tuple[str | None, bool]] = Counter(
+        (face.label, face.p_fake >= FACE_THRESHOLD) for face in faces
+    )
+    return {
+        LOSS_CURVE: png(curves[LOSS]),
+        ACCURACY_CURVE: png(curves[ACCURACY]),
+        WEIGHTS: weights,
+        PREDICTIONS: b"".join(predictions_json(faces)),
+        CONFUSION: face_confusion_png(confusion_of(calls)),
+    }
+
+
+def verdict_outputs(verdicts: pa.Table, faces: Confusion, rule: Rule) -> dict[str, bytes]:
+    """What is published of verdicts but for `predictions_json`, by file name.
+
+    Args:
+        verdicts: one row a video, columns `evaluation.rows.REPORT_COLUMNS`.
+        faces: of the labelled videos, called at `FACE_THRESHOLD`.
+        rule: by which the latest videos were judged.
+    """
+    return {
+        MAPREDUCE: mapreduce_text(verdicts, rule).encode("utf-8", errors="backslashreplace"),
+        CONFUSION: face_confusion_png(faces),
+        CONFUSION_VIDEO: video_confusion_png(verdicts),
+    }
+
+
+def predictions_json(faces: Iterable[FacePrediction]) -> Iterator[bytes]:
+    """`{"<path>": {"<frame>_<face>": p_fake, ...}, ...}`, a piece a video.
+
+    Args:
+        faces: those of a video one after the other; only one video's are held.
+    """
+    before = b"{"
+    for path, members in groupby(faces, key=lambda face: face.path):
+        scores = {f"{face.frame_index}_{face.face_index}": face.p_fake for face in members}
+        yield before + f"\n {json.dumps(path)}: {json.dumps(scores, allow_nan=False)}".encode()
+        before = b","
+    yield b"{}\n" if before == b"{" else b"\n}\n"
+
+
+def confusion_of(counts: Mapping[tuple[str | None, bool], int]) -> Confusion:
+    """From (label, called fake) -> faces; those without a label count for nothing."""
+    return Confusion(
+        tn=counts.get((Label.REAL, False), 0),
+        fp=counts.get((Label.REAL, True), 0),
+        fn=counts.get((Label.FAKE, False), 0),
+        tp=counts.get((Label.FAKE, True), 0),
+    )
+
+
+def face_confusion_png(faces: Confusion) -> bytes:
+    """Faces, called at `FACE_THRESHOLD`; says so where there are none with a label."""
+    return png(confusion_face_figure(faces, FACE_THRESHOLD))
+
+
+def video_confusion_png(verdicts: pa.Table) -> bytes:
+    """Videos, called at the threshold they were judged by; columns as of `verdict_outputs`."""
+    rows = video_rows(verdicts)
+    labelled = rows.where(rows.known)
+    scored = labelled.where(labelled.scored)
+    counts = {
+        label.value: verdict_counts(labelled.outcomes[labelled.labels == label.value])
+        for label in (Label.FAKE, Label.REAL)
+    }
+    calls = binary_metrics(scored.fake, scored.scores, scored.thresholds).confusion
+    return png(confusion_video_figure(calls, counts))
+
+
+def mapreduce_text(verdicts: pa.Table, rule: Rule) -> str:
+    """Video accuracy, the score of each video, and prediction against truth.
+
+    Args:
+        verdicts, rule: as of `verdict_outputs`. A score is printed so that reading it gives the
+            same number.
+    """
+    rows = sorted(verdicts.to_pylist(), key=lambda row: str(row["path"]))
+    scored = [row for row in rows if row["p_fake"] is not None]
+    calls = Counter((row["label"], _call(row)) for row in scored)
+    right = sum(calls[label, label] for label in (Label.FAKE, Label.REAL))
+    known = sum(count for (label, _), count in calls.items() if label is not None)
+    share = f"{right / known!r} ({right:,} of {known:,})" if known else "no video has a label"
+    lines = [f"Video accuracy: {share}", *_rule_lines(scored, rule)]
+    lines += ["", "Mean of each video", f"{'mean':>22}{'faces':>8}  predicted  truth  video"]
+    lines += [
+        f"{row['p_fake']!r:>22}{row['faces_scored']:>8,}  {_call(row):<9}  {row['label'] or '-':<5}"
+        f"  {printable(row['path'])}"
+        for row in scored
+    ]
+    lines += ["", "Prediction against truth", f"{'':<12}{'said FAKE':>12}{'said REAL':>12}"]
+    lines += [
+        f"{name:<12}{calls[label, Label.FAKE]:>12,}{calls[label, Label.REAL]:>12,}"
+        for name, label in (("is FAKE", "FAKE"), ("is REAL", "REAL"), ("unknown", None))
+    ]
+    return "\n".join([*lines, *_unscored_lines(rows)]) + "\n"
+
+
+def _call(row: Mapping[str, Any]) -> str:
+    return (Label.FAKE if row["p_fake"] >= row["threshold"] else Label.REAL).value
+
+
+def _rule_lines(scored: Sequence[Mapping[str, Any]], rule: Rule) -> list[str]:
+    """The recipe's own rule, or what was used in its place."""
+    used = sorted({(row["reducer"], row["threshold"]) for row in scored})
+    if rule.calibration is None and used in ([], [("mean", FACE_THRESHOLD)]):
+        return ["Rule: the mean of all faces of a video, rounded; 0.5 and more is FAKE"]
+    words = "; ".join(f"{name}, FAKE from {threshold:g} on" for name, threshold in used)
+    scale = "" if rule.calibration is None else f", calibrated ({rule.calibration.method})"
+    return [
+        f"Note: not the recipe's mean rounded at 0.5. What is called mean here is p_fake by the "
+        f"rule in use{scale}: {words}"
+    ]
+
+
+def _unscored_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    unscored = [row for row in rows if row["p_fake"] is None]
+    if not unscored:
+        return []
+    return [
+        "",
+        f"Without a score, in no number above ({len(unscored):,})",
+        *(
+            f"{row['status']:>22}{'':<21}  {row['label'] or '-':<5}  {printable(row['path'])}"
+            for row in unscored
+        ),
+    ]

@@ -1,0 +1,181 @@
+"""Fakes laid over their originals by executors: one row of `modalities` a pair comes back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from framejury import logs
+from framejury.archive.originals import Pair, Row
+from framejury.errors import MediaError
+from framejury.logs import say
+from framejury.media.plan import SECONDS_A_BYTE
+from framejury.packing import OPEN_S, READ_S_A_BYTE, pack
+from framejury.redaction import printable
+from framejury.schemas import MODALITIES, Modality
+from framejury.settings import Settings
+from framejury.tables.extract import Done, slots
+from framejury.tables.schema import spark_schema
+
+if TYPE_CHECKING:
+    from framejury.inspection.asking import Asker, ReadStream
+
+_TASK, _COST = "task", "estimated_s"
+_ASKED = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("uri", pa.string()),
+        ("original_id", pa.string()),
+        ("original_uri", pa.string()),
+    ]
+)
+_READ_TIMES = 3
+"""A file is hashed, its packets are listed, and some of it is decoded again for the pictures."""
+
+
+def compare_pairs(
+    spark: SparkSession, pairs: Sequence[Pair], settings: Settings, run_id: str
+) -> pa.Table:
+    """Lay each fake over its original, with progress on the terminal.
+
+    Args:
+        spark: the session.
+        pairs: of `archive.originals.pairs_of`.
+        settings: `inspect.pairs`, `inspect.compare_s`, `limits`, `spark`.
+        run_id: written into the rows.
+
+    Returns:
+        rows of `modalities`, one a pair, by `video_id`; a pair that cannot be read or compared
+        is `unknown`, with the reason.
+    """
+    if not pairs:
+        return MODALITIES.empty_table()
+    asked = pa.Table.from_pylist([_asked(pair) for pair in pairs], schema=_ASKED)
+    size_bytes = [pair.fake["bytes"] + pair.original["bytes"] for pair in pairs]
+    costs_s = _costs_s(size_bytes)
+    tasks = pack(costs_s, slots(spark), settings.spark.task_s, settings.spark.max_tasks)
+    dealt = asked.append_column(_TASK, pa.array(tasks, pa.int32())).append_column(
+        _COST, pa.array(costs_s, pa.float64())
+    )
+    done = Done.of(spark)
+    frame = spark.createDataFrame(dealt).repartitionById(int(tasks.max()) + 1, _TASK).drop(_TASK)
+    with done.shown("fakes", asked.num_rows, float(costs_s.sum())):
+        work = _partition_function(settings, run_id, done)
+        found = frame.mapInArrow(work, spark_schema(MODALITIES)).toArrow()
+    for line in sorted(done.lacking.value):
+        say(f"  warning: the jail of the decoder lacks, on {line}", level=logging.WARNING)
+    return found.cast(MODALITIES).sort_by("video_id")
+
+
+def unchanged(pairs: Sequence[Pair], before: pa.Table, videos_before: pa.Table) -> list[Row]:
+    """Rows of `modalities` that hold for these pairs still: neither file has changed since.
+
+    Args:
+        pairs: as they are now.
+        before: rows of `modalities` of an earlier run.
+        videos_before: rows of `videos` that it went by.
+    """
+    was = {row["video_id"]: row for row in videos_before.to_pylist()}
+    known = {row["video_id"]: row for row in before.to_pylist()}
+
+    def same(video: Row) -> bool:
+        old = was.get(video["video_id"])
+        return old is not None and all(old[name] == video[name] for name in _TELLS_A_CHANGE)
+
+    kept = []
+    for pair in pairs:
+        row = known.get(pair.fake["video_id"])
+        if row is None or row["original_id"] != pair.original["video_id"]:
+            continue
+        if same(pair.fake) and same(pair.original):
+            kept.append(row)
+    return kept
+
+
+_TELLS_A_CHANGE = ("bytes", "modified_at", "missing_since")
+
+
+def _asked(pair: Pair) -> dict[str, Any]:
+    return {
+        "video_id": pair.fake["video_id"],
+        "uri": pair.fake["uri"],
+        "original_id": pair.original["video_id"],
+        "original_uri": pair.original["uri"],
+    }
+
+
+def _costs_s(size_bytes: Sequence[int]) -> Any:
+    size = np.asarray(size_bytes, np.float64)
+    return 2 * OPEN_S + (_READ_TIMES * READ_S_A_BYTE + SECONDS_A_BYTE) * size
+
+
+def _partition_function(
+    settings: Settings, run_id: str, done: Done
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def compare_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        logs.start("modality")
+        asker = _asker(settings)
+        done.add_jail(asker.jail())
+        for batch in batches:
+            for asked in batch.to_pylist():
+                with logs.bound(video_id=asked["video_id"]):
+                    row = _compared(asker, asked, settings) | {"run_id": run_id}
+                yield pa.RecordBatch.from_pylist([row], schema=MODALITIES)
+                done.add(asked)
+
+    return compare_partition
+
+
+def _compared(asker: Asker, asked: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """The row of a pair, whatever its files do."""
+    from framejury.inspection.compare import compare_streams
+
+    whose = "fake"
+    try:
+        with ExitStack() as stack:
+            fake = _read(asker, stack, asked["uri"], settings)
+            whose = "original"
+            original = _read(asker, stack, asked["original_uri"], settings)
+            whose = "pair"
+            found = compare_streams(fake, original, settings.inspect.pairs)
+        modality, reason = Modality(found.modality), "; ".join(found.why)
+    except MediaError as error:
+        modality = Modality.UNKNOWN
+        reason = f"the {whose} cannot be read ({error.status.value}): {error}"
+    logs.event("pair_compared", uri=asked["uri"], modality=modality.value)
+    return {
+        "video_id": asked["video_id"],
+        "original_id": asked["original_id"],
+        "modality": modality.value,
+        "reason": printable(reason),
+    }
+
+
+def _read(asker: Asker, stack: ExitStack, uri: str, settings: Settings) -> ReadStream:
+    # Imported on the executor, never before the worker forks.
+    from framejury.media.fetch import local_copy
+
+    limits = settings.limits
+    return asker.read(stack.enter_context(local_copy(uri, limits.bytes, None, limits.timeout_s)))
+
+
+_askers: dict[str, Asker] = {}
+
+
+def _asker(settings: Settings) -> Asker:
+    """This worker's process for these settings; kept between tasks."""
+    from framejury.inspection.asking import Asker
+
+    key = settings.digest()
+    if key not in _askers:
+        for old in _askers.values():
+            old.close()
+        _askers.clear()
+        _askers[key] = Asker(settings, detectors=False)
+    return _askers[key]

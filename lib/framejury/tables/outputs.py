@@ -1,0 +1,60 @@
+"""The files of `report.outputs` on verdicts, gathered from the tables and written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from framejury.logs import say
+from framejury.rule import Rule
+from framejury.storage import Location, write_whole
+from framejury.tables.store import Store
+from framejury.warehouse import OUTPUTS
+
+if TYPE_CHECKING:
+    from framejury.published import FacePrediction
+
+
+def write_face_frames(
+    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, root: Location
+) -> None:
+    """Write what recipe face_frames publishes of verdicts below `root`.
+
+    Args:
+        store: of the warehouse.
+        verdicts: rows of `latest("verdicts")`.
+        table: the verdicts beside what is known of their videos (`tables.summary.described`).
+        rule: by which the latest videos were judged.
+        root: the warehouse, or another folder.
+    """
+    from framejury import published
+
+    truth = verdicts.sparkSession.createDataFrame(table.select(["video_id", "path", "label"]))
+    scores = store.scores_behind(verdicts).join(truth, on="video_id", how="inner")
+    called = F.col("p_fake") >= published.FACE_THRESHOLD
+    counts = scores.groupBy("label", called.alias("called")).count().collect()
+    confusion = published.confusion_of({(row[0], row[1]): row[2] for row in counts})
+    folder = root.child(OUTPUTS)
+    for name, content in published.verdict_outputs(table, confusion, rule).items():
+        write_whole(folder.child(name), content)
+    # All faces of an archive: through a file, for they may not fit the driver's memory.
+    with tempfile.TemporaryFile() as file:
+        file.writelines(published.predictions_json(_predictions(scores)))
+        file.seek(0)
+        write_whole(folder.child(published.PREDICTIONS), file)
+    say(f"  published files: {folder.uri}")
+
+
+def _predictions(scores: DataFrame) -> Iterator[FacePrediction]:
+    """In order of path, frame and face; a partition at a time is on the driver."""
+    from framejury.published import FacePrediction
+
+    columns = ("path", "frame_index", "face_index")
+    rows = scores.select(*columns, F.col("p_fake").cast("double")).orderBy(*columns)
+    for row in rows.toLocalIterator():
+        yield FacePrediction(row[0], row[1], row[2], row[3])

@@ -1,0 +1,48 @@
+"""The files of `report.outputs` on a training, written beside the tables. No Spark."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from framejury.storage import Location, write_whole
+from framejury.warehouse import OUTPUTS, Warehouse
+
+if TYPE_CHECKING:
+    from framejury.model.training import TrainedNetwork
+
+
+def write_training_outputs(
+    warehouse: Warehouse,
+    trained: TrainedNetwork,
+    tested: pa.Table | None,
+    videos: Sequence[Mapping[str, Any]],
+    frame_labels: Mapping[tuple[str, int], int],
+) -> Location:
+    """Write what recipe face_frames leaves behind a training, and return the folder.
+
+    Args:
+        warehouse: where they go.
+        trained: its history, and the network with the weights of the best epoch.
+        tested: the faces of side test as `model.scoring.score_faces` gives them; None without
+            such a side.
+        videos: rows of `videos`, of that side.
+        frame_labels: as of `FaceSource`.
+    """
+    from framejury.published import WEIGHTS, predictions_of, training_outputs
+
+    faces = [] if tested is None else predictions_of(tested, videos, frame_labels)
+    with tempfile.TemporaryDirectory() as scratch:
+        weights = Path(scratch) / WEIGHTS
+        trained.model.save_weights(weights)
+        history = [asdict(epoch) for epoch in trained.history]
+        files = training_outputs(history, faces, weights.read_bytes())
+    place = warehouse.location.child(OUTPUTS)
+    for name, content in files.items():
+        write_whole(place.child(name), content)
+    return place

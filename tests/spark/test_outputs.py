@@ -1,0 +1,177 @@
+"""The files of `report.outputs` as reduce and report write them, against tables and pandas."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+
+from framejury.archive.entries import video_id_of
+from framejury.commands import report
+from framejury.evaluation.binary import Confusion
+from framejury.evaluation.figures import confusion_face_figure
+from framejury.evaluation.style import png
+from framejury.facts import bundle_facts
+from framejury.jobs import reduce_verdicts
+from framejury.schemas import TABLES
+from framejury.settings import Settings
+from framejury.warehouse import Warehouse
+from tests.bundles import brightness_bundle
+
+NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
+FILES = {"cnn_preds_values.json", "mapreduce_res.txt", "Confusion.png", "ConfusionVideo.png"}
+ASKED = ("--set", "report.outputs=face_frames")
+PLAIN = ("--set", "verdict.reducer=mean")
+
+
+@pytest.fixture(autouse=True)
+def session(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def same(app: str) -> Iterator[SparkSession]:
+        yield spark
+
+    monkeypatch.setattr(reduce_verdicts, "spark_session", same)
+    monkeypatch.setattr(report, "spark_session", same)
+
+
+def scored_faces() -> pd.DataFrame:
+    """Faces of twelve videos, in no order; scores that a float holds exactly, some at 0.5."""
+    draw = np.random.default_rng(2)
+    rows = [
+        {"path": f"{'ab'[number % 2]}/v{number:02d}.mp4", "frame": 3 * frame, "face": face}
+        | {"p_fake": 0.5 if number == 4 else draw.integers(0, 65) / 64}
+        for number in range(12)
+        for frame in range(int(draw.integers(1, 8)))
+        for face in range(1 + number % 2)
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=1)
+
+
+def label_of(path: str) -> str | None:
+    number = int(path[3:5])
+    return None if number in (5, 6) else "FAKE" if number % 3 else "REAL"
+
+
+def warehouse_of(place: Path, faces: pd.DataFrame, *, labelled: bool = True) -> Warehouse:
+    """Indexed, extracted and scored; of one more video no frame could be read."""
+    warehouse = Warehouse.open_or_plan(str(place / "w"))
+    bundle = brightness_bundle(place / "bundle")
+    settings = Settings().model_dump(mode="json")
+    paths = [*sorted(faces["path"].unique()), "a/v90.mp4"]
+
+    def write(run: Any, table: str, rows: list[dict[str, Any]]) -> None:
+        stamped = [row | {"run_id": run.run_id} for row in rows]
+        warehouse.write(run, table, pa.Table.from_pylist(stamped, schema=TABLES[table]))
+
+    with warehouse.running("index", NOW) as run:
+        rows = [
+            {"video_id": video_id_of(path), "path": path, "uri": f"/archive/{path}", "bytes": 1}
+            | {"layout": "plain", "label": label_of(path) if labelled else None}
+            | {"group_keys": [path], "group": path}
+            for path in paths
+        ]
+        write(run, "videos", rows)
+        warehouse.commit(run, NOW, archive="/archive", settings=settings)
+    with warehouse.running("score", NOW) as run:
+        counts = ("frames_decoded", "frames_sampled", "faces_found", "faces_kept")
+        rows = [
+            {"video_id": video_id_of(path), "settings_id": "s", **dict.fromkeys(counts, 1)}
+            | {"status": "unreadable" if "v90" in path else "extracted"}
+            for path in paths
+        ]
+        write(run, "extractions", rows)
+        scores = [
+            {"video_id": video_id_of(row.path), "model_id": bundle.model_id, "person": 0}
+            | {"frame_index": row.frame, "pts_s": row.frame / 25, "face_index": row.face}
+            | {"p_fake": row.p_fake}
+            for row in faces.itertuples()
+        ]
+        write(run, "face_scores", scores)
+        facts = {"bundle": bundle_facts(bundle)}
+        warehouse.commit(run, NOW, model_id=bundle.model_id, settings=settings, facts=facts)
+    return warehouse
+
+
+def reduced(place: Path, *more: str) -> int:
+    return reduce_verdicts.main(["--warehouse", str(place / "w"), *PLAIN, *more])
+
+
+def means_in(text: str) -> dict[str, float]:
+    body = text.split("truth  video\n", 1)[1].split("\n\n", 1)[0]
+    lines = [line.split(None, 4) for line in body.splitlines()]
+    return {line[4]: float(line[0]) for line in lines}
+
+
+def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
+    faces = scored_faces()
+    warehouse = warehouse_of(tmp_path, faces)
+    assert reduced(tmp_path, *ASKED) == 0
+    outputs = tmp_path / "w" / "outputs"
+    assert {path.name for path in outputs.iterdir()} == FILES
+
+    predictions = json.loads((outputs / "cnn_preds_values.json").read_text())
+    assert predictions == {
+        path: {f"{row.frame}_{row.face}": row.p_fake for row in part.itertuples()}
+        for path, part in faces.groupby("path")
+    }
+    assert list(predictions) == sorted(predictions)
+
+    text = (outputs / "mapreduce_res.txt").read_text()
+    means = faces.groupby("path")["p_fake"].mean()
+    names = {video_id_of(path): path for path in means.index}
+    verdicts = warehouse.read_latest("verdicts").to_pylist()
+    scored = {names[r["video_id"]]: r["p_fake"] for r in verdicts if r["p_fake"] is not None}
+    assert means_in(text) == means.to_dict() == scored
+    called = {path: "FAKE" if mean >= 0.5 else "REAL" for path, mean in means.items()}
+    known = [path for path in called if label_of(path) is not None]
+    right = sum(called[path] == label_of(path) for path in known)
+    assert len(known) == 10
+    assert text.startswith(f"Video accuracy: {right / 10!r} ({right} of 10)\n")
+    assert "Rule: the mean of all faces" in text
+    assert re.search(r"unreadable .* a/v90\.mp4$", text, re.MULTILINE)
+
+    truth = faces["path"].map(label_of)
+    fake = faces["p_fake"] >= 0.5
+    cells = {
+        (t, c): int(((truth == t) & (fake == c)).sum()) for t in ("FAKE", "REAL") for c in (0, 1)
+    }
+    confusion = Confusion(
+        tn=cells["REAL", 0], fp=cells["REAL", 1], fn=cells["FAKE", 0], tp=cells["FAKE", 1]
+    )
+    assert confusion.total < len(faces)
+    assert (outputs / "Confusion.png").read_bytes() == png(confusion_face_figure(confusion, 0.5))
+
+
+def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
+    warehouse_of(tmp_path, scored_faces())
+    assert reduced(tmp_path) == 0
+    outputs = tmp_path / "w" / "outputs"
+    assert not outputs.exists()
+    where = ["--warehouse", str(tmp_path / "w")]
+    assert report.main([*where, *ASKED]) == 0
+    first = {path.name: path.read_bytes() for path in outputs.iterdir()}
+    assert set(first) == FILES
+    assert report.main([*where, *ASKED, "--output", str(tmp_path / "sent")]) == 0
+    sent = {path.name: path.read_bytes() for path in (tmp_path / "sent" / "outputs").iterdir()}
+    assert sent == first
+    assert (tmp_path / "sent" / "report.html").is_file()
+
+
+def test_another_rule_and_no_labels_are_said(tmp_path: Path) -> None:
+    warehouse_of(tmp_path, scored_faces(), labelled=False)
+    assert reduced(tmp_path, *ASKED, "--set", "verdict.threshold=0.25") == 0
+    outputs = tmp_path / "w" / "outputs"
+    text = (outputs / "mapreduce_res.txt").read_text()
+    assert text.startswith("Video accuracy: no video has a label\nNote: not the recipe's mean")
+    assert "mean, FAKE from 0.25 on" in text
+    assert (outputs / "Confusion.png").read_bytes() == png(confusion_face_figure(None, 0.5))

@@ -30,7 +30,13 @@ from framejury.config import load_settings
 from framejury.errors import FramejuryError, UsageError
 from framejury.evaluation.style import picture_files
 from framejury.facts import training_history, versions
-from framejury.jobs.preparation import StepError, index_and_extract, settings_options, split
+from framejury.jobs.preparation import (
+    StepError,
+    check_step,
+    index_and_extract,
+    settings_options,
+    split,
+)
 from framejury.labelled import labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
@@ -52,7 +58,8 @@ RECIPES = ("face_frames", "random_frames", "flow_fusion", "all_frames")
 """Published recipes with a network."""
 
 _LOOKS_ONLY = "inspect"
-_SHARES = ("split.train=0.6", "split.val=0.2", "split.test=0.2")
+_SHARES = ("split.train=0.5", "split.val=0.2", "split.test=0.3")
+"""A larger test side than for training alone: intervals need sources."""
 _SECTIONS = ("sampling", "detection", "crops", "split", "training", "verdict", "spark")
 Step = Literal["index", "extract", "split", "train", "judge"]
 
@@ -195,8 +202,7 @@ class Contest:
         ended = subprocess.run(
             [*command, "--output", str(bundle), *options], check=False, stdout=sys.stderr
         )
-        if ended.returncode:
-            raise StepError("train", ended.returncode)
+        check_step("train", ended.returncode)
 
     def _judged(
         self,

@@ -5,9 +5,11 @@ Each step is the verb of that name, so each can be called alone, and what is don
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from framejury.commandline import INTERRUPTED, TERMINATED, TerminatedError
 from framejury.errors import FramejuryError
 from framejury.jobs import extract_faces, index_videos, split_dataset
 
@@ -41,8 +43,8 @@ def index_and_extract(archive: str, warehouse: str, settings: Sequence[str]) -> 
     Raises:
         StepError: a step ended otherwise than well.
     """
-    _step("index", index_videos.main([archive, "--warehouse", warehouse, *settings]))
-    _step("extract", extract_faces.main(["--warehouse", warehouse, *settings]))
+    check_step("index", index_videos.main([archive, "--warehouse", warehouse, *settings]))
+    check_step("extract", extract_faces.main(["--warehouse", warehouse, *settings]))
 
 
 def split(warehouse: str, settings: Sequence[str], sides: Path | None = None) -> None:
@@ -55,9 +57,23 @@ def split(warehouse: str, settings: Sequence[str], sides: Path | None = None) ->
         StepError: it ended otherwise than well.
     """
     given = [] if sides is None else ["--sides", str(sides)]
-    _step("split", split_dataset.main(["--warehouse", warehouse, *given, *settings]))
+    check_step("split", split_dataset.main(["--warehouse", warehouse, *given, *settings]))
 
 
-def _step(name: str, code: int) -> None:
+def check_step(name: str, code: int) -> None:
+    """Nothing when a step ended well.
+
+    Args:
+        name: of its verb.
+        code: its exit code.
+
+    Raises:
+        StepError: it failed.
+        KeyboardInterrupt, TerminatedError: somebody stopped it, and means all of us.
+    """
+    if code in (INTERRUPTED, -signal.SIGINT):
+        raise KeyboardInterrupt
+    if code in (TERMINATED, -signal.SIGTERM):
+        raise TerminatedError
     if code:
         raise StepError(name, code)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
@@ -63,5 +62,7 @@ def spark_session(app: str) -> Iterator[SparkSession]:
         with told_in_one_line():
             yield spark
     finally:
-        with suppress(Py4JError):  # of a JVM that is gone, what went wrong before is told
+        # Of a JVM that is gone, what went wrong before is told. And a signal in the middle of a
+        # call leaves half an answer in the connection, of which py4j makes a KeyError, or anything.
+        with suppress(Exception):
             spark.stop()

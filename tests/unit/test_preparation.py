@@ -1,0 +1,41 @@
+"""What the steps before a training pass on, and how they end."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from framejury.commandline import INTERRUPTED, TERMINATED, TerminatedError
+from framejury.jobs.preparation import StepError, check_step, settings_options
+
+
+def test_settings_become_the_same_options() -> None:
+    assert settings_options(None, None, []) == []
+    assert settings_options("flow_fusion", "my.yaml", ["a.b=1", "c.d=2"]) == [
+        *("--preset", "flow_fusion", "--config", "my.yaml"),
+        *("--set", "a.b=1", "--set", "c.d=2"),
+    ]
+
+
+def test_a_step_that_failed_says_which_and_keeps_its_code() -> None:
+    check_step("extract", 0)
+    with pytest.raises(StepError, match="extract ended with exit code 2") as failed:
+        check_step("extract", 2)
+    assert (failed.value.step, failed.value.exit_code) == ("extract", 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "stop"),
+    [
+        (INTERRUPTED, KeyboardInterrupt),
+        (-signal.SIGINT, KeyboardInterrupt),
+        (TERMINATED, TerminatedError),
+        (-signal.SIGTERM, TerminatedError),
+    ],
+)
+def test_a_step_that_somebody_stopped_stops_everything(
+    code: int, stop: type[BaseException]
+) -> None:
+    with pytest.raises(stop):
+        check_step("extract", code)

@@ -9,7 +9,8 @@ usage() {
 usage: bin/submit.sh [options] VERB [ARGUMENT]...
 
 VERB and its ARGUMENTs are those of `framejury VERB` (--help lists them):
-  index, extract, split, train, score, reduce, nightly, retry
+  index, extract, split, train, score, reduce, nightly, retry, modality, export-faces,
+  compare-presets
 
   --conf NAME       settings: a file, or a name of conf/spark (local, standalone, yarn,
                     kubernetes, gpu, train, ui); may be repeated, last wins (default: local)
@@ -31,7 +32,8 @@ END
 
 declare -A job_of=([index]=index_videos [extract]=extract_faces [split]=split_dataset
     [train]=train_head [score]=score_faces [reduce]=reduce_verdicts [nightly]=nightly
-    [retry]=retry_videos)
+    [retry]=retry_videos [modality]=label_modalities [export-faces]=export_faces
+    [compare-presets]=compare_presets)
 confs=() extra=() master= archive= secret_file= no_auth= dry_run=
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -58,7 +60,8 @@ verb=$1
 shift
 job=${job_of[$verb]:-}
 [ -n "$job" ] || fail "$verb is no job of Spark; the jobs are: index, extract, split, train," \
-    "score, reduce, nightly, retry. Other verbs run without: framejury $verb"
+    "score, reduce, nightly, retry, modality, export-faces, compare-presets. Other verbs run without:" \
+    "framejury $verb"
 [ -x "$venv/bin/spark-submit" ] || fail "no Spark in .venv; run: make setup"
 
 # One file of settings, which only we can read: command lines are seen by all of this machine.

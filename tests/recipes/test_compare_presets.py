@@ -120,11 +120,22 @@ def test_the_page_and_the_reports_are_there(contest: Contest) -> None:
         assert list(contest.output.glob(f"{preset}/warehouse/reports/*/report.html"))
 
 
-def test_a_second_call_measures_nothing_again(contest: Contest, archive: Path) -> None:
+def test_a_second_call_goes_on_where_the_first_was_killed(contest: Contest, archive: Path) -> None:
+    before = contest.table()
+    trained = (contest.output / "random_frames" / "bundle" / "bundle.json").stat().st_mtime_ns
+    (contest.output / "random_frames" / "outcome.json").unlink()  # as if killed while judging
     again = run("framejury", "compare-presets", archive, "--output", contest.output, *REDUCED)
     assert "preset " in ok(again)
-    for preset in NETWORKS:
+    for preset in set(NETWORKS) - {"random_frames"}:
         assert f"{preset} was measured before" in again.stderr, shown(again)
+    assert "random_frames was measured before" not in again.stderr
+    bundle = contest.output / "random_frames" / "bundle" / "bundle.json"
+    assert bundle.stat().st_mtime_ns == trained
+    after = contest.table()
+    timed = {"seconds_a_video", "peak_memory_bytes"}
+    for preset, row in before.items():
+        for name in row.keys() - timed:
+            assert after[preset][name] == row[name]
 
 
 def test_the_preset_that_only_looks_is_refused(archive: Path, tmp_path: Path) -> None:

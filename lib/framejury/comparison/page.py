@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
@@ -36,7 +34,7 @@ def comparison_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
         words = "AUC and accuracy of each preset with their intervals; the table has the numbers"
         chart = Markup(inline_svg(svg(drawing(outcomes)), "comparison", words))
     return (
-        _environment()
+        environment(TEMPLATES)
         .get_template("comparison.html")
         .render(
             policy=POLICY,
@@ -78,13 +76,3 @@ def drawing(outcomes: Sequence[Outcome]) -> Drawing:
     axes.set_xlim(-0.02, 1.02)
     style_legend(axes, LIGHT, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return figure
-
-
-@cache
-def _environment() -> Environment:
-    environments = environment()
-    loaders = [FileSystemLoader(TEMPLATES)]
-    if environments.loader is not None:
-        loaders.append(environments.loader)  # type: ignore[arg-type]
-    environments.loader = ChoiceLoader(loaders)
-    return environments

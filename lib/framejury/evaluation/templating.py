@@ -25,10 +25,14 @@ POLICY = (
 """Content-Security-Policy of a page without a script."""
 
 
-def environment() -> Environment:
-    """Templates whose every text is escaped (autoescape) and cleared of control characters."""
+def environment(*folders: Path) -> Environment:
+    """Templates whose every text is escaped (autoescape) and cleared of control characters.
+
+    Args:
+        folders: of templates that come first; what is not there is the report's.
+    """
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         finalize=_printed,
         undefined=StrictUndefined,

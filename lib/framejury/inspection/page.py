@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from jinja2 import Environment
 from markupsafe import Markup
 
 from framejury import __version__
@@ -169,14 +169,9 @@ def _page(template: str, parts: Parts, **more: Any) -> bytes:
 
 @cache
 def _environment() -> Environment:
-    environments = environment()
-    # Our templates first; what both have is the report's.
-    loaders = [FileSystemLoader(TEMPLATES)]
-    if environments.loader is not None:
-        loaders.append(environments.loader)  # type: ignore[arg-type]
-    environments.loader = ChoiceLoader(loaders)
-    environments.filters["count"] = lambda value: f"{value:,}"
-    return environments
+    templates = environment(TEMPLATES)
+    templates.filters["count"] = lambda value: f"{value:,}"
+    return templates
 
 
 @cache

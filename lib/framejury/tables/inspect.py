@@ -16,6 +16,7 @@ from framejury.inspection.archive import ROWS, chosen_for_sheet, failed_row, row
 from framejury.inspection.names import THUMBNAIL, Pictures
 from framejury.packing import FRAME_S, Seconds, estimate_costs_s, pack
 from framejury.settings import Settings
+from framejury.tables.askers import asker_of
 from framejury.tables.extract import Done, slots
 from framejury.tables.schema import spark_schema
 
@@ -84,7 +85,7 @@ def _partition_function(
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def inspect_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("inspect")
-        asker = _asker(settings)
+        asker = asker_of(settings, detectors=True)
         done.add_jail(asker.jail())
         for batch in batches:
             for video in batch.to_pylist():
@@ -108,20 +109,3 @@ def _inspected(asker: Asker, video: Mapping[str, Any]) -> dict[str, Any]:
         row = failed_row(video, error, time.perf_counter() - started_s)
     logs.event("video_inspected", uri=video["uri"], status=row["status"], wall_s=row["wall_s"])
     return row | {_THUMBNAIL: pictures.get(THUMBNAIL)}
-
-
-_askers: dict[str, Asker] = {}
-
-
-def _asker(settings: Settings) -> Asker:
-    """This worker's process for these settings; kept between tasks, so models load once."""
-    # Imported on the executor, never before the worker forks.
-    from framejury.inspection.asking import Asker
-
-    key = settings.digest()
-    if key not in _askers:
-        for old in _askers.values():
-            old.close()
-        _askers.clear()
-        _askers[key] = Asker(settings, detectors=True)
-    return _askers[key]

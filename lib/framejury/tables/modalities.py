@@ -20,6 +20,7 @@ from framejury.packing import OPEN_S, READ_S_A_BYTE, pack
 from framejury.redaction import printable
 from framejury.schemas import MODALITIES, Modality
 from framejury.settings import Settings
+from framejury.tables.askers import asker_of
 from framejury.tables.extract import Done, slots
 from framejury.tables.schema import spark_schema
 
@@ -120,7 +121,7 @@ def _partition_function(
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def compare_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("modality")
-        asker = _asker(settings)
+        asker = asker_of(settings, detectors=False)
         done.add_jail(asker.jail())
         for batch in batches:
             for asked in batch.to_pylist():
@@ -163,19 +164,3 @@ def _read(asker: Asker, stack: ExitStack, uri: str, settings: Settings) -> ReadS
 
     limits = settings.limits
     return asker.read(stack.enter_context(local_copy(uri, limits.bytes, None, limits.timeout_s)))
-
-
-_askers: dict[str, Asker] = {}
-
-
-def _asker(settings: Settings) -> Asker:
-    """This worker's process for these settings; kept between tasks."""
-    from framejury.inspection.asking import Asker
-
-    key = settings.digest()
-    if key not in _askers:
-        for old in _askers.values():
-            old.close()
-        _askers.clear()
-        _askers[key] = Asker(settings, detectors=False)
-    return _askers[key]

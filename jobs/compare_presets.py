@@ -145,6 +145,8 @@ class Contest:
         except StepError as error:
             return Failure(preset=preset, step=_step_of(error.step), reason=str(error))
         except FramejuryError as error:
+            if self.placements is None:  # of an archive that cannot be divided nothing is measured
+                raise
             say(f"  error: {error}")
             return Failure(preset=preset, step="judge", reason=redacted(str(error)))
 

@@ -130,6 +130,15 @@ def test_naming_the_bundles_own_reducer_changes_nothing() -> None:
     assert other.calibration is None
 
 
+def test_without_calibration_the_score_is_taken_as_it_is() -> None:
+    rule = rule_in_use(OWN, VerdictSettings(calibrated=False))
+    assert (rule.reducer, rule.calibration, rule.threshold) == (OWN.reducer, None, 0.5)
+    assert "verdict.calibrated=false" in rule.remark
+    assert rule_in_use(OWN, VerdictSettings(calibrated=False, threshold=0.7)).threshold == 0.7
+    plain = Rule(threshold=0.6)  # of a bundle without a calibration nothing is left out
+    assert rule_in_use(plain, VerdictSettings(calibrated=False)) == plain
+
+
 def test_another_reducer_leaves_calibration_and_threshold_out_and_says_so() -> None:
     rule = rule_in_use(OWN, VerdictSettings(reducer="median"))
     assert (rule.reducer.name, rule.calibration, rule.threshold) == ("median", None, 0.5)

@@ -51,6 +51,13 @@ def test_the_verdict_comes_first_with_interval_and_threshold() -> None:
     assert html.index("called fake") < html.index("Over time") < html.index("The file")
 
 
+def test_a_verdict_without_an_interval_names_none() -> None:
+    """As `verdict.confidence_level: null` of published recipes gives them."""
+    text = page(evidence(p_fake=0.84, p_fake_low=0.84, p_fake_high=0.84)).text
+    assert "Its score p_fake is 0.840, 0 real to 1 fake." in text
+    assert "interval of the verdict" not in text
+
+
 def test_why_a_verdict_is_inconclusive() -> None:
     crossing = page(evidence(verdict="inconclusive", p_fake_low=0.4, p_fake_high=0.9)).text
     assert "The interval crosses the threshold" in crossing

@@ -140,7 +140,7 @@ def _scale(verdict: Row, rule: Rule | None) -> Scale:
         return Scale(None, None)
     low, high = verdict["p_fake_low"], verdict["p_fake_high"]
     band = None
-    if low is not None and high is not None:
+    if low is not None and high is not None and low < high:
         ends = [min(face_threshold(replace(rule, threshold=end)), 1.0) for end in (low, high)]
         band = ends[0], max(ends)
     return Scale(min(face_threshold(rule), 1.0), band)

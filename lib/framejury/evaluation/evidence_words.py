@@ -69,7 +69,9 @@ def score_sentence(verdict: Row, level: float | None) -> str | None:
         return None
     named = f"{level:.0%} interval" if level is not None else "interval"
     low, high = verdict["p_fake_low"], verdict["p_fake_high"]
-    interval = "" if low is None or high is None else f" ({named} {low:.3f} to {high:.3f})"
+    # Without verdict.confidence_level both ends are the score: that is no interval.
+    wide = low is not None and high is not None and low < high
+    interval = f" ({named} {low:.3f} to {high:.3f})" if wide else ""
     return (
         f"Its score p_fake is {verdict['p_fake']:.3f}{interval}, 0 real to 1 fake. From "
         f"{verdict['threshold']:.3f} on, a video is called fake."

@@ -146,6 +146,12 @@ def test_moved_within_tolerance_distinct_and_in_order(
     assert plan_decode(index, moved).cost_s <= plan_decode(index, ideal).cost_s + 1e-12
 
 
+def test_a_frame_just_as_far_as_the_tolerance_may_be_taken() -> None:
+    """0.68 s less 0.08 s is a hair more than the 0.6 s of frame 15, which is the cheapest."""
+    index = stream("IIIPbPbPbBbPIPbPbBbP")
+    assert move_to_cheap(index, steady(index), ints(17), 0.08).tolist() == [15]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     types=groups.filter(lambda types: len(types) > 6),

@@ -18,6 +18,9 @@ SECONDS_A_PIXEL = 0.7e-9
 SECONDS_A_BYTE = 1.7e-7
 """libav's H.264 decoder on one core of 2024; only ratios of these matter for a plan."""
 
+_ROUNDING_S = 1e-9
+"""Times are sums of fractions: two that are a tolerance apart may differ by a hair more."""
+
 Flags = npt.NDArray[np.bool_]
 
 
@@ -156,8 +159,9 @@ def _candidates(
     quarters = np.diff(ideal) // 4
     lowest = np.concatenate([[ends[0]], ideal[1:] - quarters])
     highest = np.concatenate([ideal[:-1] + quarters, [ends[1]]])
-    first = np.searchsorted(times_s, times_s[ideal] - tolerance_s, side="left")
-    last = np.searchsorted(times_s, times_s[ideal] + tolerance_s, side="right") - 1
+    reach_s = tolerance_s + _ROUNDING_S
+    first = np.searchsorted(times_s, times_s[ideal] - reach_s, side="left")
+    last = np.searchsorted(times_s, times_s[ideal] + reach_s, side="right") - 1
     result = []
     for rank, low, high in zip(
         ideal, np.maximum(first, lowest), np.minimum(last, highest), strict=True

@@ -194,15 +194,15 @@ def test_hand_labels_enter_training(done: Callable[[str], Done], tmp_path: Path)
     assert after.fingerprint != before.fingerprint
 
 
-def test_inspect_looks_as_the_recipe_does(small_archive: Path, tmp_path: Path) -> None:
+def test_inspect_looks_as_the_recipe_does(archive: Path, tmp_path: Path) -> None:
     ok(
         run(
-            *("framejury", "inspect", small_archive, "--preset", "inspect"),
+            *("framejury", "inspect", archive, "--preset", "inspect"),
             *("--output", tmp_path / "archive"),
         )
     )
     assert (tmp_path / "archive" / "labels.png").is_file()
-    video = sorted(small_archive.rglob("*.mp4"))[0]
+    video = sorted(archive.rglob("*.mp4"))[0]
     ok(
         run(
             *("framejury", "inspect", video, "--preset", "inspect"),

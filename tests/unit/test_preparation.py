@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 from framejury.commandline import INTERRUPTED, TERMINATED, TerminatedError
+from framejury.jobs import train_head
 from framejury.jobs.preparation import StepError, check_step, settings_options
 
 
@@ -16,6 +18,16 @@ def test_settings_become_the_same_options() -> None:
         *("--preset", "flow_fusion", "--config", "my.yaml"),
         *("--set", "a.b=1", "--set", "c.d=2"),
     ]
+
+
+def test_an_archive_goes_into_one_warehouse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouses = ["--warehouse", str(tmp_path / "a"), "--warehouse", str(tmp_path / "b")]
+    output = ["--output", str(tmp_path / "bundle")]
+    assert train_head.main(["--archive", str(tmp_path), *warehouses, *output]) == 2
+    assert "name one --warehouse" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())  # nothing was begun
 
 
 def test_a_step_that_failed_says_which_and_keeps_its_code() -> None:

@@ -29,6 +29,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "model_id": bundle.model_id,
         "purpose": bundle.purpose,
         "leak": bundle.data.leak,
+        "judges": bundle.framing.judges,
         "threshold": bundle.threshold,
         "rule": rule_facts(bundle.rule),
         "metrics": {

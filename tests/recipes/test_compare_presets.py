@@ -106,7 +106,7 @@ def test_no_source_stands_on_two_sides(contest: Contest, archive: Path) -> None:
 def test_each_bundle_sees_what_its_recipe_shows(contest: Contest) -> None:
     bundles = {name: load_bundle(contest.output / name / "bundle") for name in NETWORKS}
     assert bundles["flow_fusion"].framing.margin_px == 40
-    assert bundles["all_frames"].framing.subject == "frame"
+    assert bundles["all_frames"].framing.judges == "frame"
     assert bundles["random_frames"].framing.margin_ratio == 0.0
     assert bundles["face_frames"].framing.margin_ratio == pytest.approx(0.3)
 

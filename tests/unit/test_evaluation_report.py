@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation.findings import DEMO_BANNER, LEAK_BANNER, SOUND
+from framejury.evaluation.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.evaluation.pictures import Picture
 from framejury.evaluation.report import (
     BundleInfo,
@@ -24,6 +24,7 @@ from framejury.evaluation.report import (
     write_files,
 )
 from framejury.evaluation.style import sentence_figure
+from framejury.evaluation.wording import judged_words
 from tests.unit.test_evaluation_rows import (
     face_table,
     realistic_run,
@@ -236,7 +237,17 @@ def test_the_first_screen_counts_and_says_why():
     assert "1 interval crosses the threshold" in first
     assert "75.0% accuracy at the threshold" in first
     assert "4 of 5 labelled videos scored" in first
-    assert SOUND in first
+    assert judged_words("face") in first
+
+
+def test_a_model_of_whole_frames_is_not_said_to_judge_faces():
+    whole = BundleInfo("detector", "", judges="frame")
+    files = build_report(report(mixed_rows(), bundle=whole))
+    said = judged_words("frame")
+    assert "no face was sought" in said and said != judged_words("face")
+    assert said in files["report.txt"].decode()
+    assert said in Page(files["report.html"].decode()).text
+    assert json.loads(files["report.json"])["sound"] == said
 
 
 def test_text_has_the_matrices_the_table_and_the_failures():
@@ -249,7 +260,7 @@ def test_text_has_the_matrices_the_table_and_the_failures():
     assert "0.700 fake REAL wrong 11 b.mp4" in lines
     assert "0.520 inconclusive FAKE undecided 11 clips/002.mp4" in lines
     assert "timeout clips/003.mp4 ran longer than 120 s" in lines
-    assert SOUND in lines
+    assert judged_words("face") in lines
 
 
 def test_too_few_faces_is_told_from_an_open_interval():
@@ -292,6 +303,7 @@ def test_a_leaking_split_is_said_loudly_everywhere() -> None:
 def test_a_bundle_of_before_leaks_were_known_has_none() -> None:
     facts = {"purpose": "detector", "card": "c", "metrics": {}}
     assert BundleInfo.of_facts(facts) == BundleInfo("detector", "c", {})
+    assert BundleInfo.of_facts(facts | {"judges": "frame"}).judges == "frame"
     assert BundleInfo.of_facts(facts | {"leak": LEAK}, ({"loss": 1},)) == BundleInfo(
         "detector", "c", {}, ({"loss": 1},), LEAK
     )

@@ -83,7 +83,7 @@ def test_what_is_not_said() -> None:
     )
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2], person=1, face_index=1)
     said = words.not_said(evidence(rows, extraction, frames_scored=3), people_of(rows))
-    assert said[0] == words.NOT_SOUND and said[-1] == words.NO_PROOF
+    assert said[0] == words.SOUND and said[-1] == words.NO_PROOF
     text = " ".join(said)
     assert "Of 5 frames looked at, 2 show no face that could be judged." in text
     assert "Found and not judged: 3 faces" in text
@@ -362,6 +362,32 @@ def test_a_model_of_a_leaking_split_is_warned_of() -> None:
     assert f"{LEAK_BANNER} Split by video: <b>." in found.text
     assert DEMO_BANNER not in found.text
     assert LEAK_BANNER not in page(evidence()).text
+
+
+def test_a_page_of_whole_frames_speaks_of_no_face() -> None:
+    """One that judges whole frames has sought none, whatever its rows are called."""
+    whole = replace(ABOUT, bundle=BundleInfo("detector", "", judges="frame"))
+    assert "1 person" in page(evidence()).text  # where faces are judged, they are spoken of
+    for one in (
+        evidence(frames_scored=5, faces_scored=5),
+        evidence(score_rows([0.9] * 2000), frames_scored=2000),
+        evidence(pictures=[]),
+    ):
+        found = page(one, whole)
+        spoken = [value or "" for name, value in found.attributes if name in ("alt", "aria-label")]
+        text = " ".join([found.text, *spoken]).replace("evidence.faces", "")
+        assert not re.search(r"\b(?:faces?|persons?|people|boxed|detector)\b", text, re.IGNORECASE)
+        assert "whole frames" in text and "the score of each frame" in text
+
+
+def test_flicker_between_neighbours_is_seen_only_where_no_frame_is_left_out() -> None:
+    not_seen = "to the next is not seen"
+    assert not_seen in page(evidence()).text
+    all_of_them = extraction_row(frames_total=5, frames_sampled=5, sampled_s=times(5))
+    text = page(evidence(extraction=all_of_them)).text
+    assert "Flicker lowers it" in text and not_seen not in text
+    before_times = extraction_row(frames_total=5, frames_sampled=5, sampled_s=None)
+    assert not_seen in page(evidence(extraction=before_times)).text
 
 
 def test_a_page_without_a_report_leads_nowhere() -> None:

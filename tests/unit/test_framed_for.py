@@ -43,18 +43,18 @@ def test_a_network_of_single_frames_is_shown_none(bundle: Bundle, signal: str) -
     assert not framed_for(single, asked).sampling.pairs
 
 
-@pytest.mark.parametrize(("subject", "detector"), [("frame", "mtcnn"), ("face", "frame")])
+@pytest.mark.parametrize(("judges", "detector"), [("frame", "mtcnn"), ("face", "frame")])
 def test_faces_and_whole_frames_are_not_mixed_up(
-    bundle: Bundle, subject: str, detector: str
+    bundle: Bundle, judges: str, detector: str
 ) -> None:
-    framing = Framing(margin_ratio=0.0, shape="box", subject=subject)  # type: ignore[arg-type]
+    framing = Framing(margin_ratio=0.0, shape="box", judges=judges)  # type: ignore[arg-type]
     asked = settings_with(detection={"detector": detector})
-    with pytest.raises(ConfigError, match=f"judges {subject}s, and detection.detector is"):
+    with pytest.raises(ConfigError, match=f"judges {judges}s, and detection.detector is"):
         framed_for(replace(bundle, framing=framing), asked)
 
 
 def test_whole_frames_for_a_network_of_frames(bundle: Bundle) -> None:
-    framing = Framing(margin_ratio=0.0, shape="box", subject="frame")
+    framing = Framing(margin_ratio=0.0, shape="box", judges="frame")
     asked = settings_with(detection={"detector": "frame"})
     assert framed_for(replace(bundle, framing=framing), asked).detection.detector == "frame"
 

@@ -440,7 +440,7 @@ def test_card_tells_what_a_recipe_does_otherwise(tmp_path: Path, onnx_file: Path
 
 
 def test_card_of_whole_frames(tmp_path: Path, onnx_file: Path) -> None:
-    framing = Framing(margin_ratio=0.3, shape="square", subject="frame")
+    framing = Framing(margin_ratio=0.3, shape="square", judges="frame")
     card = card_of(tmp_path, onnx_file, framing=framing)
     assert "It sees one whole frame" in card and "Crops: none, the whole frame." in card
     assert "Whole frames are judged" in card and "Only faces are judged" not in card

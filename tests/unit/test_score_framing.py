@@ -57,7 +57,7 @@ def test_faces_without_landmarks_are_not_marked(tmp_path: Path) -> None:
 
 def test_other_framing_is_refused_in_settings_that_exist(tmp_path: Path) -> None:
     """What the message says to set can be set."""
-    framing = Framing(margin_ratio=0.3, shape="box", margin_px=40, pair="same", subject="frame")
+    framing = Framing(margin_ratio=0.3, shape="box", margin_px=40, pair="same", judges="frame")
     wanted = bundle(tmp_path / "b", framing=framing)
     with pytest.raises(BundleError, match="needs other ones") as caught:
         _check_framing(extracted(tmp_path / "w"), wanted)

@@ -13,7 +13,7 @@ import numpy as np
 
 from framejury.evaluation.binary import RocCurve
 from framejury.evaluation.curves import PrecisionRecall, thinned
-from framejury.evaluation.findings import DEMO_BANNER, SOUND, Findings
+from framejury.evaluation.findings import DEMO_BANNER, Findings
 from framejury.evaluation.summary import changes, summary_sentences
 
 SCHEMA_VERSION = 1
@@ -32,7 +32,7 @@ def json_report(findings: Findings) -> bytes:
         "title": f.title,
         "warning": DEMO_BANNER if f.is_demo else None,
         "leak": None if f.run.bundle is None else f.run.bundle.leak,
-        "sound": SOUND,
+        "sound": f.judged,
         "notes": f.notes,
         "summary": summary_sentences(f),
         "run": f.run,

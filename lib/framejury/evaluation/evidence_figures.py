@@ -65,6 +65,7 @@ def timeline(
     scale: Scale,
     sampled_s: Sequence[float] | None,
     duration_s: float | None,
+    judges: str = "face",
 ) -> str:
     """The chart of a video as an `svg` element for the page.
 
@@ -73,26 +74,31 @@ def timeline(
         scale: threshold and interval.
         sampled_s: times looked at, seconds; None: not kept.
         duration_s: of the video; None: not known.
+        judges: face, or frame where each "face" is a whole frame.
     """
+    whole = judges == "frame"
     faces = [face for person in people for face in person.faces]
     panels = ["score"] if faces else []
-    panels += ["confidence"] if any(face.confidence is not None for face in faces) else []
+    panels += (
+        ["confidence"] if not whole and any(face.confidence is not None for face in faces) else []
+    )
     panels += ["ssim"] if any(face.ssim is not None for face in faces) else []
-    panels.append("sampled")
+    panels += ["sampled"] if not whole or not faces else []
     figure, axes = _canvas(panels)
     last_s = max([duration_s or 0.0, *(face.pts_s for face in faces), *(sampled_s or ())])
     for place, panel in zip(axes, panels, strict=True):
         _prepare(place, last_s, is_lowest=place is axes[-1])
         if panel == "score":
-            _scores(place, people, scale)
+            _scores(place, people, scale, judges)
         elif panel == "confidence":
             _people(place, people, "Detector confidence", 0.9, lambda face: face.confidence)
         elif panel == "ssim":
-            title = "Likeness to the same person's face before (SSIM)"
+            before = "frame" if whole else "same person's face"
+            title = f"Likeness to the {before} before (SSIM)"
             _people(place, people, title, 0.0, lambda face: face.ssim)
         else:
             _sampled(place, faces, sampled_s)
-    return _small(inline_svg(svg(figure), "timeline", _label(panels)))
+    return _small(inline_svg(svg(figure), "timeline", _label(panels, judges)))
 
 
 def binned(times: Sequence[float], values: Sequence[float]) -> Curve:
@@ -148,13 +154,13 @@ def _prepare(axes: Axes, last_s: float, *, is_lowest: bool) -> None:
         axes.tick_params(labelbottom=False)
 
 
-def _scores(axes: Axes, people: Sequence[Person], scale: Scale) -> None:
+def _scores(axes: Axes, people: Sequence[Person], scale: Scale, judges: str) -> None:
     if scale.band is not None:
         axes.axhspan(*scale.band, facecolor=LIGHT.undecided, alpha=0.22, linewidth=0)
     if scale.threshold is not None:
         axes.axhline(scale.threshold, color=LIGHT.ink, linewidth=1.2, dashes=(6, 3))
     _beside(axes, scale)
-    _people(axes, people, "Score of each face (p_fake)", 0.0, lambda face: face.p_fake)
+    _people(axes, people, f"Score of each {judges} (p_fake)", 0.0, lambda face: face.p_fake)
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
 
@@ -278,11 +284,14 @@ def _hoisted(match: re.Match[str]) -> str:
     return f"<g{match[1]}{styles.pop()}>{_STYLE.sub('', marks)}</g>"
 
 
-def _label(panels: Sequence[str]) -> str:
+def _label(panels: Sequence[str], judges: str) -> str:
+    whole = judges == "frame"
     what = {
-        "score": "the score of each face by person",
+        "score": f"the score of each {'frame' if whole else 'face by person'}",
         "confidence": "the detector's confidence",
-        "ssim": "the likeness of each face to the same person's face before",
+        "ssim": "the likeness of each frame to the one before"
+        if whole
+        else "the likeness of each face to the same person's face before",
         "sampled": "the frames looked at, with and without a face",
     }
     named = "; ".join(what[panel] for panel in panels)

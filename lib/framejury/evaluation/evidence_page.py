@@ -21,7 +21,7 @@ from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
 from framejury.evaluation.findings import banners_of
 from framejury.evaluation.inputs import BundleInfo
 from framejury.evaluation.templating import POLICY, environment, style_of
-from framejury.evaluation.wording import decimal, outcome_word, status_meaning, status_word
+from framejury.evaluation.wording import SOUND, decimal, outcome_word, status_meaning, status_word
 from framejury.evidence import Evidence, FaceEvidence, Row
 from framejury.redaction import redacted
 from framejury.rule import Rule
@@ -70,12 +70,14 @@ def evidence_html(evidence: Evidence, about: About) -> str:
     verdict, rule = evidence.verdict, _rule_of(evidence.verdict, about)
     people = people_of(evidence.faces, verdict["worst_person"])
     extraction, settings = evidence.extraction, about.settings
+    judges = "face" if about.bundle is None else about.bundle.judges
     scale = _scale(verdict, rule)
     most, least = shown_faces(evidence)
     listed = _listed(evidence.faces)
     return _template().render(
         about=about,
         v=verdict,
+        judges=judges,
         policy=POLICY,
         style=style_of("evidence.css"),
         banners=banners_of(about.bundle),
@@ -83,18 +85,19 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         called=words.called(verdict),
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None),
-        basis=words.basis(verdict, people, rule),
+        basis=words.basis(verdict, people, rule, judges),
         truth=words.truth(verdict),
         error=_error(evidence),
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,
-        not_said=words.not_said(evidence, people, scale.threshold)
+        not_said=words.not_said(evidence, people, scale.threshold, judges)
         if evidence.faces
-        else [words.NOT_SOUND],
-        chart=_chart(evidence, people, scale),
+        else [SOUND],
+        chart=_chart(evidence, people, scale, judges),
         scale=scale,
         calibrated=rule is not None and face_threshold(rule) != rule.threshold,
         stretched=any(len(person.faces) > MOST_POINTS for person in people),
         apart=words.apart(people),
+        every_frame=_every_frame(evidence),
         people=people[:_MOST_PEOPLE],
         people_count=len(people),
         look_of={person.number: person.look for person in people},
@@ -104,7 +107,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         faces=listed,
         faces_count=len(evidence.faces),
         open_rows=len(listed) <= _OPEN_ROWS,
-        facts=_facts(verdict, extraction, about),
+        facts=_facts(verdict, extraction, about, judges),
     )
 
 
@@ -146,13 +149,23 @@ def _scale(verdict: Row, rule: Rule | None) -> Scale:
     return Scale(min(face_threshold(rule), 1.0), band)
 
 
-def _chart(evidence: Evidence, people: tuple[Person, ...], scale: Scale) -> Markup | None:
+def _every_frame(evidence: Evidence) -> bool:
+    """Whether no frame of the video was left out."""
+    extraction, sampled_s = evidence.extraction, evidence.sampled_s
+    if extraction is None or sampled_s is None:
+        return False
+    return bool(extraction["frames_total"] == len(sampled_s))
+
+
+def _chart(
+    evidence: Evidence, people: tuple[Person, ...], scale: Scale, judges: str
+) -> Markup | None:
     if not evidence.faces and not evidence.sampled_s:
         return None
     extraction = evidence.extraction
     duration_s = None if extraction is None else extraction["duration_s"]
     # Numbers and words of our own: nothing in it comes from a file.
-    return Markup(timeline(people, scale, evidence.sampled_s, duration_s))
+    return Markup(timeline(people, scale, evidence.sampled_s, duration_s, judges))
 
 
 def _listed(faces: tuple[FaceEvidence, ...]) -> tuple[FaceEvidence, ...]:
@@ -171,7 +184,9 @@ def _error(evidence: Evidence) -> str | None:
     return None if error is None else redacted(error)
 
 
-def _facts(verdict: Row, extraction: Row | None, about: About) -> list[tuple[str, str]]:
+def _facts(
+    verdict: Row, extraction: Row | None, about: About, judges: str
+) -> list[tuple[str, str]]:
     """Name and value of what is known of the file and how it was looked at."""
     file: list[tuple[str, Any]] = [
         ("file", verdict["path"]),
@@ -184,6 +199,7 @@ def _facts(verdict: Row, extraction: Row | None, about: About) -> list[tuple[str
         e = extraction
         width, height = e["width_px"], e["height_px"]
         wall_s, cpu_s = e["wall_s"], e["cpu_s"]
+        found = f"{e['faces_found']:,}, {e['faces_kept']:,}"
         seen = [
             ("size", None if e["bytes"] is None else _bytes(e["bytes"])),
             ("SHA-256", e["content_id"]),
@@ -192,7 +208,7 @@ def _facts(verdict: Row, extraction: Row | None, about: About) -> list[tuple[str
             ("length", None if e["duration_s"] is None else words.seconds(e["duration_s"])),
             ("frames", None if e["frames_total"] is None else f"{e['frames_total']:,}"),
             ("decoded, looked at", f"{e['frames_decoded']:,}, {e['frames_sampled']:,}"),
-            ("faces found, kept", f"{e['faces_found']:,}, {e['faces_kept']:,}"),
+            ("faces found, kept", None if judges == "frame" else found),
             ("took", None if wall_s is None or cpu_s is None else _took(wall_s, cpu_s)),
             ("settings_id", e["settings_id"]),
         ]

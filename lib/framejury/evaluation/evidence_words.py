@@ -8,14 +8,14 @@ from itertools import pairwise
 from statistics import median
 
 from framejury.evaluation.evidence_people import BRIEFLY, Person
+from framejury.evaluation.wording import SOUND
 from framejury.evidence import Evidence, Row
 from framejury.rule import Rule
 from framejury.schemas import Status, Verdict
 
-NOT_SOUND = "Sound was not judged: a video whose voice alone is fake can be called real here."
 NO_PROOF = (
     "It is no proof. A model that was trained on other videos gave these scores; its card, in the "
-    "report and beside the model, says how often it is wrong. Look at the faces yourself."
+    "report and beside the model, says how often it is wrong. Look for yourself."
 )
 
 _CALLED = {
@@ -92,14 +92,23 @@ def why_inconclusive(verdict: Row, min_faces: int | None) -> str | None:
     return f"Too few faces: {verdict['faces_scored']}{at_least}."
 
 
-def basis(verdict: Row, people: Sequence[Person], rule: Rule | None) -> str:
-    """What the score was made from, and how."""
+def basis(verdict: Row, people: Sequence[Person], rule: Rule | None, judges: str = "face") -> str:
+    """What the score was made from, and how.
+
+    Args:
+        judges: face, or frame where each "face" is a whole frame.
+    """
     faces, frames, persons = (
         verdict[name] for name in ("faces_scored", "frames_scored", "persons")
     )
+    seen = (
+        counted(frames, "whole frame")
+        if judges == "frame"
+        else f"{counted(faces, 'face')} of {counted(persons, 'person', 'people')} in "
+        f"{counted(frames, 'frame')}"
+    )
     text = (
-        f"It rests on {counted(faces, 'face')} of {counted(persons, 'person', 'people')} in "
-        f"{counted(frames, 'frame')}. The network scored each face; the score of the video is "
+        f"It rests on {seen}. The network scored each {judges}; the score of the video is "
         f"{_REDUCED.get(verdict['reducer'], verdict['reducer'])}"
     )
     text += ", calibrated on labelled videos." if rule is not None and rule.calibration else "."
@@ -124,14 +133,18 @@ def truth(verdict: Row) -> str | None:
 
 
 def not_said(
-    evidence: Evidence, people: Sequence[Person], threshold: float | None = None
+    evidence: Evidence,
+    people: Sequence[Person],
+    threshold: float | None = None,
+    judges: str = "face",
 ) -> list[str]:
     """What the verdict of a scored video leaves out, a sentence each.
 
     Args:
         threshold: of single faces; None: not known.
+        judges: face, or frame where each "face" is a whole frame.
     """
-    found = [NOT_SOUND]
+    found = [SOUND]
     if evidence.verdict["reducer"] != "worst_person" and threshold is not None:
         found += mixed(people, threshold)
     extraction, sampled_s = evidence.extraction, evidence.sampled_s
@@ -140,7 +153,10 @@ def not_said(
         looks = sampled if sampled_s is None else len(sampled_s)
         in_pairs = 2 * looks == sampled
         if looks > with_face:
-            none = f"{looks - with_face:,} show no face that could be judged."
+            what = (
+                "could not be judged" if judges == "frame" else "show no face that could be judged"
+            )
+            none = f"{looks - with_face:,} {what}."
             found.append(f"Of {_looks(looks, in_pairs=in_pairs)} looked at, {none}")
         left_out = extraction["faces_found"] - extraction["faces_kept"]
         if left_out > 0:

@@ -29,15 +29,12 @@ from framejury.evaluation.protocol import ProtocolFindings, find_protocol
 from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
 from framejury.evaluation.since import Night, Since, find_nights, find_since
+from framejury.evaluation.wording import judged_words
 from framejury.schemas import VERDICT_STATUSES, Status, Verdict
 
 CROSSES = "interval crosses the threshold"
 TOO_FEW = "too few faces"
 
-SOUND = (
-    "Only faces in the picture were judged. Sound was not judged: "
-    "a video whose voice alone is fake can be called real here."
-)
 DEMO_BANNER = (
     "DEMO MODEL: these verdicts mean nothing. This bundle was trained to show that the system "
     "runs, not to tell fake from real. Judge no video by it."
@@ -63,6 +60,7 @@ class Findings:
 
     Attributes:
         banners: what must be read before anything else, in large letters.
+        judged: what was judged and what was not, in words.
         predictions: one row a video, most suspicious first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
         inconclusive: why scored videos were not decided.
@@ -83,6 +81,7 @@ class Findings:
     run: RunInfo
     is_demo: bool
     banners: tuple[str, ...]
+    judged: str
     predictions: pa.Table
     outcomes: VerdictCounts
     statuses: dict[str, int]
@@ -141,6 +140,7 @@ def find(report: RunReport) -> Findings:
         run=report.run,
         is_demo=bundle is not None and bundle.purpose == DEMO,
         banners=banners_of(bundle),
+        judged=judged_words("face" if bundle is None else bundle.judges),
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},

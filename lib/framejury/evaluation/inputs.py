@@ -28,6 +28,7 @@ class BundleInfo:
         history: one mapping an epoch, as `figures.training_figures` takes; may be empty.
         leak: what the split leaked that it learned from, a sentence: then the report warns in
             large letters, too; None when nothing did.
+        judges: face or frame: what it gives a score to.
     """
 
     purpose: str
@@ -35,6 +36,7 @@ class BundleInfo:
     metrics: Mapping[str, Any] | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     leak: str | None = None
+    judges: str = "face"
 
     @classmethod
     def of_facts(
@@ -42,7 +44,12 @@ class BundleInfo:
     ) -> BundleInfo:
         """From `facts.bundle_facts`, as a commit of any version keeps them."""
         return cls(
-            facts["purpose"], facts["card"], facts["metrics"], history, leak=facts.get("leak")
+            facts["purpose"],
+            facts["card"],
+            facts["metrics"],
+            history,
+            leak=facts.get("leak"),
+            judges=facts.get("judges", "face"),
         )
 
 

@@ -18,7 +18,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from framejury.evaluation.evidence_words import advice
-from framejury.evaluation.findings import SOUND, Findings, why_no_roc
+from framejury.evaluation.findings import Findings, why_no_roc
 from framejury.evaluation.inputs import Context
 from framejury.evaluation.mistakes import SHOWN
 from framejury.evaluation.predictions import as_rows
@@ -74,7 +74,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
     return _template(REPORT_HTML).render(
         **_common(f),
         sheet=sheet(f.predictions, f.context, 1, page_rows),
-        sound=SOUND,
+        sound=f.judged,
         charts={name: Markup(chart) for name, chart in charts.items()},
         sentences=summary_sentences(f),
         deltas=deltas(f),

@@ -78,7 +78,9 @@ class ScanPages:
         evidence = evidence_of(row, extraction, scores, pictures)
         about = About(
             created_at=now(),
-            bundle=BundleInfo(bundle.purpose, "", leak=bundle.data.leak),
+            bundle=BundleInfo(
+                bundle.purpose, "", leak=bundle.data.leak, judges=bundle.framing.judges
+            ),
             rule=rule,
             settings=settings,
             report=None if self._single else INDEX,

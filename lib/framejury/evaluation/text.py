@@ -8,7 +8,7 @@ from framejury.evaluation.binary import Confusion
 from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.evidence_words import advice
-from framejury.evaluation.findings import SOUND, Findings
+from framejury.evaluation.findings import Findings
 from framejury.evaluation.grid import grid, heading
 from framejury.evaluation.metrics import SliceMetrics
 from framejury.evaluation.predictions import as_rows
@@ -84,7 +84,7 @@ def _head(f: Findings) -> str:
     lines = [heading(printable(f.title))]
     for banner in f.banners:
         lines += ["", "!" * 78, printable(banner), "!" * 78]
-    lines += ["", *summary_sentences(f), "", SOUND]
+    lines += ["", *summary_sentences(f), "", f.judged]
     lines += [f"Note: {printable(note)}" for note in f.notes]
     return "\n".join(lines)
 

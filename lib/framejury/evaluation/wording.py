@@ -14,6 +14,12 @@ from framejury.evaluation.rows import NOT_SCORED
 from framejury.schemas import STATUS_MEANING, Status
 
 UNDEFINED = "n/a"
+SOUND = "Sound was not judged: a video whose voice alone is fake can be called real here."
+_JUDGED = {
+    "face": "Only faces in the picture were judged.",
+    "frame": "Whole frames were judged and no face was sought: what is counted as a face here is a "
+    "frame.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,15 @@ _METRICS = (
         "score against share of fakes, 10 bins (ECE); 0 is perfect",
     ),
 )
+
+
+def judged_words(judges: str) -> str:
+    """What was judged and what was not.
+
+    Args:
+        judges: face or frame: what the model gives a score to.
+    """
+    return f"{_JUDGED[judges]} {SOUND}"
 
 
 def metric_lines(metrics: BinaryMetrics, bootstrap: Bootstrap | None) -> list[MetricLine]:

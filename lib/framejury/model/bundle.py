@@ -210,11 +210,11 @@ def framed_for(bundle: Bundle, settings: Settings) -> Settings:
             of whole frames, frames for one of faces, or faces without the landmarks it needs.
     """
     framing = asdict(bundle.framing)
-    subject, detector = framing.pop("subject"), settings.detection.detector
-    if (subject == "frame") != (detector == "frame"):
+    judges, detector = framing.pop("judges"), settings.detection.detector
+    if (judges == "frame") != (detector == "frame"):
         raise ConfigError(
-            f"{bundle.model_id} judges {subject}s, and detection.detector is {detector}: set "
-            f"detection.detector={'frame' if subject == 'frame' else 'mtcnn'}, or the preset it "
+            f"{bundle.model_id} judges {judges}s, and detection.detector is {detector}: set "
+            f"detection.detector={'frame' if judges == 'frame' else 'mtcnn'}, or the preset it "
             "was trained with"
         )
     if bundle.signal == "marked" and detector != "mtcnn":

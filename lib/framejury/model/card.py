@@ -53,7 +53,7 @@ def model_card(manifest: Manifest, model_id: str) -> str:
 
 
 def _summary(manifest: Manifest) -> str:
-    seen = "whole frame" if manifest.framing.subject == "frame" else "face crop"
+    seen = "whole frame" if manifest.framing.judges == "frame" else "face crop"
     if manifest.signal in PAIR_SIGNALS:
         seen = f"{seen} in two frames that follow each other"
     return (
@@ -100,7 +100,7 @@ def _contract(manifest: Manifest) -> str:
 
 
 def _crops(framing: Framing) -> str:
-    if framing.subject == "frame":
+    if framing.judges == "frame":
         return "Crops: none, the whole frame."
     margin = (
         f"{framing.margin_ratio:g} of the box"
@@ -216,7 +216,7 @@ def _cells(figure: Figure) -> tuple[str, str]:
 def _judged(manifest: Manifest) -> str:
     pairs = manifest.signal in PAIR_SIGNALS
     at_a_time = "two frames at a time" if pairs else "one frame at a time"
-    if manifest.framing.subject == "frame":
+    if manifest.framing.judges == "frame":
         return f"Whole frames are judged, {at_a_time}: it may look at anything but the face."
     beyond = "longer movement" if pairs else "movement over time"
     return f"Only faces are judged, {at_a_time}: not the background, not {beyond}."

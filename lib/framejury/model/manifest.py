@@ -73,7 +73,7 @@ class Framing:
         margin_px: margin on each side in pixels of the full frame, in place of `margin_ratio`.
         pair: where a face is cut out of the second frame of a pair: own, where it is found
             there, or the same place.
-        subject: face: as a detector found it; frame: the whole frame.
+        judges: face: as a detector found it; frame: the whole frame.
     """
 
     __pydantic_config__ = _STRICT
@@ -83,7 +83,7 @@ class Framing:
     shift_ratio: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
     margin_px: Annotated[int, Field(ge=0)] | None = None
     pair: Literal["own", "same"] = "own"
-    subject: Literal["face", "frame"] = "face"
+    judges: Literal["face", "frame"] = "face"
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Framing:
@@ -95,15 +95,15 @@ class Framing:
             shift_ratio=crops.get("shift_ratio", 0.0),
             margin_px=crops.get("margin_px"),
             pair=crops.get("pair", "own"),
-            subject="frame" if detection.get("detector") == "frame" else "face",
+            judges="frame" if detection.get("detector") == "frame" else "face",
         )
 
     def overrides(self) -> tuple[str, ...]:
         """Settings, as `--set` takes them, under which faces are framed like this."""
         values = asdict(self)
-        subject = values.pop("subject")
+        judges = values.pop("judges")
         crops = [f"crops.{k}={'null' if v is None else v}" for k, v in values.items()]
-        return (*crops, *(["detection.detector=frame"] if subject == "frame" else []))
+        return (*crops, *(["detection.detector=frame"] if judges == "frame" else []))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +285,7 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
 def _framing_contract(framing: Framing) -> dict[str, Any]:
     """Without what is as it always was before it could be set, so that older ids stay."""
     contract = asdict(framing)
-    usual = {"shift_ratio": 0.0, "margin_px": None, "pair": "own", "subject": "face"}
+    usual = {"shift_ratio": 0.0, "margin_px": None, "pair": "own", "judges": "face"}
     return {name: value for name, value in contract.items() if usual.get(name, ...) != value}
 
 

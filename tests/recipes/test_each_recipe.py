@@ -192,6 +192,12 @@ def test_hand_labels_enter_training(done: Callable[[str], Done], tmp_path: Path)
     before = load_bundle(recipe.place / "bundle").data
     after = load_bundle(tmp_path / "bundle").data
     assert after.fingerprint != before.fingerprint
+    measuring = [
+        *("framejury", "evaluate", "--warehouse", recipe.place / "warehouse", "--side", "train"),
+        *("--bundle", tmp_path / "bundle", "--preset", "face_frames"),
+    ]
+    assert "trained on these very videos" in ok(run(*measuring, "--frame-labels", labels))
+    assert "trained on other data" in ok(run(*measuring))
 
 
 def test_inspect_looks_as_the_recipe_does(archive: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_labels_by_video_and_frame(tmp_path: Path) -> None:
     [
         ("", r"line 1: frame labels start with video,frame,label, not with ''"),
         ("file,frame,label\na/one.mp4,1,REAL\n", "line 1: .* not with 'file,frame,label'"),
-        ("video,frame,label\n", "labels no frame"),
+        ("video,frame,label\n", "holds no frame labels"),
         ("video,frame,label\na/one.mp4,1\n", "line 2: a line is video,frame,label; .* 2 fields"),
         ("video,frame,label\na/one.mp4,1,REAL\none.mp4,1,REAL\n", r"line 3: no video .*'one"),
         ("video,frame,label\na/one.mp4,1,REAL\n\na/one.mp4,01,FAKE\n", "line 4: frame 1 of .* 2$"),
@@ -55,3 +55,8 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"video,frame,label\n\xff\xfe,1,REAL\n")
     with pytest.raises(UsageError, match="cannot read the frame labels"):
         read_frame_labels(tmp_path / "bytes.csv", IDS)
+
+
+def test_a_name_that_looks_like_a_comment_is_a_name(tmp_path: Path) -> None:
+    path = written(tmp_path, "video,frame,label\n#1.mp4,3,FAKE\n")
+    assert read_frame_labels(path, {"#1.mp4": "id9"}) == {("id9", 3): 1}

@@ -84,7 +84,7 @@ def test_a_later_line_changes_nothing_of_what_an_earlier_one_decides(
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["file,side", "a,val"], r"line 1: .*starts with pattern,side, not with 'file,side'"),
+        (["file,side", "a,val"], r"line 1: .*start with pattern,side, not with 'file,side'"),
         ([""], "line 1"),
         (["pattern,side", "a,mixed"], r"line 2: unknown side 'mixed'; .* test, excluded$"),
         (["pattern,side", "a,val", "b,dev"], r"line 3: unknown side 'dev'; there are train, val"),
@@ -92,7 +92,7 @@ def test_a_later_line_changes_nothing_of_what_an_earlier_one_decides(
         (["pattern,side", "a"], "line 2: .*1 fields"),
         (["pattern,side", " ,val"], r"line 2: the pattern is empty"),
         (["pattern,side", "a,val", '"a,val'], "line 3"),
-        (["pattern,side"], "fixes no side"),
+        (["pattern,side"], "holds no sides"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, lines: list[str], said: str) -> None:

@@ -8,7 +8,6 @@ free. Empty lines and lines whose pattern starts with `#` say nothing.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 
+from framejury.archive.csv_file import Line, csv_lines
 from framejury.errors import SplitError
 from framejury.schemas import Side
 
@@ -70,35 +70,14 @@ def read_pins(path: Path | str) -> Pins:
         SplitError: it cannot be read, has another header, or a line is wrong; the message
             names file and line.
     """
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SplitError(f"cannot read the sides in {path}: {error}") from error
-    reader = csv.reader(text.splitlines(), strict=True)
-    pins: list[Pin] = []
-    try:
-        header = next(reader, [])
-        if [name.strip() for name in header] != _HEADER:
-            raise SplitError(
-                f"{path} line 1: a file of sides starts with {','.join(_HEADER)}, "
-                f"not with {','.join(header)!r}"
-            )
-        for row in reader:
-            if row and not row[0].lstrip().startswith("#"):
-                pins.append(_pin(row, f"{path} line {reader.line_num}", reader.line_num))
-    except csv.Error as error:
-        raise SplitError(f"{path} line {reader.line_num}: {error}") from error
-    if not pins:
-        raise SplitError(f"{path} fixes no side: it has no line after its header")
-    return Pins(str(path), tuple(pins))
+    lines = csv_lines(path, _HEADER, "sides", SplitError, comments=True)
+    return Pins(str(path), tuple(_pin(line) for line in lines))
 
 
-def _pin(row: list[str], place: str, line: int) -> Pin:
-    if len(row) != len(_HEADER):
-        raise SplitError(f"{place}: a line is pattern,side; this has {len(row)} fields")
-    pattern, side = (text.strip() for text in row)
+def _pin(line: Line) -> Pin:
+    pattern, side = line.fields
     if not pattern:
-        raise SplitError(f"{place}: the pattern is empty; * fits every path")
+        raise SplitError(f"{line.place}: the pattern is empty; * fits every path")
     if side not in _SIDES:
-        raise SplitError(f"{place}: unknown side {side!r}; there are {', '.join(_SIDES)}")
-    return Pin(pattern, Side(side), line)
+        raise SplitError(f"{line.place}: unknown side {side!r}; there are {', '.join(_SIDES)}")
+    return Pin(pattern, Side(side), line.number)

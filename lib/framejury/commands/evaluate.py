@@ -19,7 +19,13 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
-from framejury.divided import labelled_source, on_side, only_side, training_source
+from framejury.divided import (
+    labelled_source,
+    on_side,
+    only_side,
+    training_source,
+    with_frame_labels,
+)
 from framejury.errors import UsageError
 from framejury.facts import bundle_facts, training_history, versions
 from framejury.labelled import LabelledVideo, labelled_videos
@@ -62,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "(default: test when there is a split or --sides, else all)",
     )
     parser.add_argument(
+        "--frame-labels",
+        metavar="FILE",
+        help="with --warehouse: CSV video,frame,label; faces of those frames are judged against "
+        "these labels set by hand, videos against their own (default: none)",
+    )
+    parser.add_argument(
         "--sides",
         metavar="FILE",
         help="with --archive: a CSV pattern,side that says what was held out (default: none)",
@@ -94,6 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.archive is not None:
+        if args.frame_labels is not None:
+            raise UsageError("--frame-labels goes with --warehouse and without --archive")
         from framejury.commands.evaluate_archive import evaluate_archive
 
         return evaluate_archive(args)
@@ -124,16 +138,27 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     videos = labelled_videos(warehouse)
     if side == "all":
         source = labelled_source(warehouse)
+        if args.frame_labels is not None:
+            source = with_frame_labels(source, [warehouse], args.frame_labels)
         notes = (*_note_for_all(bundle), *_note_of_sound(videos))
     else:
         whole = training_source(warehouse)
+        if args.frame_labels is not None:
+            whole = with_frame_labels(whole, [warehouse], args.frame_labels)
         source = only_side(whole, Side(side))
         videos = on_side(videos, whole, Side(side))
         notes = _note_for_side(bundle, side, count_faces(whole).fingerprint, whole.leak)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
     scored = score_faces(scorer, source)
-    verdicts, counts = judge_scored(scored, bundle, videos, settings.verdict, run_id=name)
+    verdicts, counts = judge_scored(
+        scored,
+        bundle,
+        videos,
+        settings.verdict,
+        run_id=name,
+        frame_labels=source.frame_labels,
+    )
     shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
     history = training_history(warehouse, bundle.model_id)
     info = RunInfo(
@@ -190,7 +215,8 @@ def _note_for_side(
     if bundle.data.fingerprint != fingerprint:
         unknown = (
             "The bundle was trained on other data or another split than this one; whether it "
-            "has seen these videos is not known here."
+            "has seen these videos is not known here. (Where it learned from labels set by hand, "
+            "--frame-labels names them.)"
         )
         return (unknown,) if leak is None else (unknown, leak)
     if side == "train":

@@ -24,7 +24,7 @@ from framejury.archive.split import Placement
 from framejury.commandline import make_parser, run_command
 from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
 from framejury.comparison.page import comparison_page, drawing
-from framejury.comparison.sides import shared_sides, sides_csv
+from framejury.comparison.sides import check_sides, shared_sides, sides_csv
 from framejury.comparison.table import Row, csv_table, json_table, text_table
 from framejury.config import load_settings
 from framejury.errors import FramejuryError, UsageError
@@ -165,6 +165,8 @@ class Contest:
         learned = {key: value for key, value in identity.items() if key != "judging"}
         if _kept(place / "trained.json") != learned:
             split(uri, options, self.output / "sides.csv")
+            placed = warehouse.read_snapshot("splits").select(["video_id", "side"]).to_pylist()
+            check_sides(placements, {row["video_id"]: row["side"] for row in placed})
             self._train(preset, uri, place / "bundle", options)
             write_json(locate(str(place / "trained.json")), learned)
         bundle = load_bundle(place / "bundle")

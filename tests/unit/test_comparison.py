@@ -17,8 +17,9 @@ from framejury.archive.pins import read_pins
 from framejury.archive.split import Candidate
 from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
 from framejury.comparison.page import comparison_page
-from framejury.comparison.sides import shared_sides, sides_csv
+from framejury.comparison.sides import check_sides, shared_sides, sides_csv
 from framejury.comparison.table import csv_table, json_table, remarks, text_table
+from framejury.errors import SplitError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Figure
 from framejury.schemas import VERDICTS, VIDEOS, Label, Side
@@ -70,13 +71,29 @@ def test_identical_files_stand_on_one_side() -> None:
 
 
 def test_a_file_of_sides_says_the_same_of_every_path(tmp_path: Path) -> None:
-    placements = shared_sides(archive(), SHARES)
+    odd = ["#1.mp4", " a.mp4", "a.mp4", "a.mp4 ", "\t", "[g", '"f,"']
+    odd += ["b\nc.mp4", "b\r\nc", "d\u2028e"]
+    named = [replace(candidate(200 + at, Label.FAKE), path=path) for at, path in enumerate(odd)]
+    placements = shared_sides([*archive(), *named], SHARES)
+    assert len({row.side for row in placements if row.path in odd}) > 1
     file = tmp_path / "sides.csv"
-    file.write_text(sides_csv(placements), "utf-8")
+    file.write_bytes(sides_csv(placements).encode())
     pins = read_pins(file)  # brackets in a path are no pattern
     assert {row.path: pins.side_of(row.path) for row in placements} == {
         row.path: row.side for row in placements
     }
+
+
+def test_a_video_on_another_side_than_for_the_others_is_refused() -> None:
+    placements = shared_sides(archive(), SHARES)
+    sides = {row.video_id: row.side.value for row in placements}
+    check_sides(placements, sides)
+    reals = [row for row in placements if row.label is Label.REAL and row.side is Side.TEST]
+    dropped, other = reals[:2]
+    check_sides(placements, sides | {dropped.video_id: "excluded"})
+    check_sides(placements, {key: side for key, side in sides.items() if key != dropped.video_id})
+    with pytest.raises(SplitError, match=r"of \d+ videos 1 stand on .* on train in place of te"):
+        check_sides(placements, sides | {other.video_id: "train"})
 
 
 @pytest.fixture(scope="module")

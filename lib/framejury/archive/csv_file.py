@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +47,12 @@ def csv_lines(
     """
     wanted = ",".join(header)
     try:
-        text = Path(path).read_text("utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as why:
         raise error(f"cannot read the {what} in {path}: {why}") from why
     # Strict: a quote that is never closed would swallow the lines after it.
-    reader = csv.reader(text.splitlines(), strict=True)
+    # Ends of lines as they are: a name in quotes may hold one.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     is_empty = True
     try:
         found = [name.strip() for name in next(reader, [])]

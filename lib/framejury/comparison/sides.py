@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from glob import escape
 
 from framejury.archive.pins import Pins
+from framejury.archive.side_files import first_of
 from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
+from framejury.errors import SplitError
+from framejury.schemas import Side
 from framejury.settings import SplitSettings
 
 
@@ -46,5 +49,34 @@ def sides_csv(placements: Sequence[Placement]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["pattern", "side"])
     for row in sorted(placements, key=lambda row: row.path):
-        writer.writerow([escape(row.path), row.side.value])
+        writer.writerow([_pattern(row.path), row.side.value])
     return text.getvalue()
+
+
+def check_sides(placements: Sequence[Placement], sides: Mapping[str, str]) -> None:
+    """That a preset's own split left every video where it is for all of them, or left it out.
+
+    Args:
+        sides: video_id -> side, as the preset's split has it.
+
+    Raises:
+        SplitError: a video stands elsewhere, and would be learned by or measured as another's.
+    """
+    moved = [
+        f"{row.path} on {sides[row.video_id]} in place of {row.side}"
+        for row in placements
+        if sides.get(row.video_id, row.side) not in (row.side, Side.EXCLUDED)
+    ]
+    if moved:
+        raise SplitError(
+            f"of {len(placements)} videos {len(moved)} stand on another side than for the other "
+            f"presets: {first_of(moved)}"
+        )
+
+
+def _pattern(path: str) -> str:
+    """What fits this path and nothing else; a reader of pins drops spaces at its ends, and `#`."""
+    pattern = escape(path)
+    if pattern[0] == "#" or pattern[0].isspace():
+        pattern = f"[{pattern[0]}]{pattern[1:]}"
+    return f"{pattern[:-1]}[{pattern[-1]}]" if pattern[-1].isspace() else pattern

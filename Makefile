@@ -7,7 +7,8 @@ SHELL := bash
 VENV := .venv
 STAMP := $(VENV)/.framejury-setup
 BENCH_STAMP := $(VENV)/.framejury-bench
-PYTEST := $(VENV)/bin/python -m pytest -q
+# The slowest are named: what takes long is where minutes can be saved.
+PYTEST := $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5
 
 .PHONY: help
 help: ## List the targets

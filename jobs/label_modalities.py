@@ -33,7 +33,7 @@ _MEANING = {
     Modality.AUDIO: "only the sound was changed",
     Modality.BOTH: "picture and sound were changed",
     Modality.NONE: "no difference was found",
-    Modality.UNKNOWN: "they could not be compared",
+    Modality.UNKNOWN: "they could not be compared; --all tries again",
 }
 
 

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury import __version__, logs
 from framejury.archive.pins import read_pins
 from framejury.archive.split import Placement
-from framejury.commandline import make_parser, run_command
+from framejury.commandline import check_has_network, make_parser, run_command
 from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
 from framejury.comparison.page import comparison_page, drawing
 from framejury.comparison.sides import check_sides, shared_sides, sides_csv
@@ -57,7 +57,6 @@ from framejury.when import now
 RECIPES = ("face_frames", "random_frames", "flow_fusion", "all_frames")
 """Published recipes with a network."""
 
-_LOOKS_ONLY = "inspect"
 _SHARES = ("split.train=0.5", "split.val=0.2", "split.test=0.3")
 """A larger test side than for training alone: intervals need sources."""
 _SECTIONS = ("sampling", "detection", "crops", "split", "training", "verdict", "spark")
@@ -91,11 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     presets = list(dict.fromkeys(args.preset or RECIPES))
-    if _LOOKS_ONLY in presets:
-        raise UsageError(
-            f"preset {_LOOKS_ONLY} looks at videos and trains nothing: framejury inspect ARCHIVE "
-            "--preset inspect"
-        )
+    for preset in presets:
+        check_has_network(preset)
     if not is_local(args.output):
         raise UsageError(f"--output {redacted(args.output)} is no local folder")
     output = local_path(args.output)

@@ -20,6 +20,7 @@ from framejury.commandline import (
     add_bundle,
     add_warehouse,
     bundle_dir_of,
+    check_has_network,
     make_parser,
     run_command,
     say_remark,
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    check_has_network(args.preset)
     archive = check_archive(args.archive)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from framejury import logs
-from framejury.commandline import make_parser, run_command, settings_of
+from framejury.commandline import check_has_network, make_parser, run_command, settings_of
 from framejury.divided import only_side, training_source, with_frame_labels
 from framejury.errors import CalibrationError, SetupError, UsageError, WarehouseError
 from framejury.evaluation.calibration import FittedRule, candidate_table
@@ -89,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    check_has_network(args.preset)
     settings = settings_of(args)
     output = Path(args.output).absolute()
     check_may_replace(output)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from framejury import logs
-from framejury.config import load_settings, setting_fields
-from framejury.errors import BundleError, FramejuryError
+from framejury.config import load_settings, preset_names, setting_fields
+from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.logs import say
 from framejury.settings import Settings
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 TERMINATED = 143
+_LOOKS_ONLY = "inspect"
+"""The preset without a network."""
 
 
 class TerminatedError(BaseException):
@@ -66,10 +68,13 @@ def make_parser(
         group = parser.add_argument_group("settings")
         several: dict[str, Any] = {"action": "append"} if presets else {}
         usual = ", ".join(presets) or "none"
+        known = ""
+        with suppress(ConfigError):  # --help answers without the folder, too
+            known = f": {', '.join(preset_names())}"
         group.add_argument(
             "--preset",
             metavar="NAME",
-            help="a file of conf/presets"
+            help=f"a file of conf/presets{known}"
             + ("; may be repeated" if presets else "")
             + f" (default: {usual})",
             **several,
@@ -118,6 +123,19 @@ def settings_of(args: argparse.Namespace, *, judging: bool = False) -> Settings:
         ConfigError: an unknown key or a value out of range.
     """
     return load_settings(args.preset, args.config, args.set, judging=judging)
+
+
+def check_has_network(preset: str | None) -> None:
+    """For verbs that learn or judge.
+
+    Raises:
+        UsageError: the preset only looks at videos.
+    """
+    if preset == _LOOKS_ONLY:
+        raise UsageError(
+            f"preset {preset} looks at videos and has no network to train or to judge by: "
+            f"framejury inspect ARCHIVE --output LOOK --preset {preset}"
+        )
 
 
 def bundle_dir_of(args: argparse.Namespace) -> Path:

@@ -70,6 +70,15 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         raise ConfigError("; ".join(_explain(item) for item in error.errors())) from None
 
 
+def preset_names(conf_dir: Path | None = None) -> list[str]:
+    """Names of the files in `conf/presets`, sorted.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    return sorted(_presets(conf_dir or find_conf_dir()))
+
+
 def find_conf_dir() -> Path:
     """The `conf` folder: inside an installed package, else beside `lib` in a checkout.
 
@@ -155,10 +164,14 @@ def _explain(item: ErrorDetails) -> str:
 
 
 def _preset_path(name: str, conf_dir: Path) -> Path:
-    presets = {path.stem: path for path in sorted((conf_dir / "presets").glob("*.yaml"))}
+    presets = _presets(conf_dir)
     if name not in presets:
         raise ConfigError(f"unknown preset {name!r}; there are: {', '.join(presets) or 'none'}")
     return presets[name]
+
+
+def _presets(conf_dir: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((conf_dir / "presets").glob("*.yaml"))}
 
 
 def _read_layers(path: Path, judging: bool) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from framejury.commandline import (
     add_bundle,
     add_warehouse,
     bundle_dir_of,
+    check_has_network,
     make_parser,
     run_command,
     settings_of,
 )
-from framejury.config import setting_fields
+from framejury.config import preset_names, setting_fields
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.settings import Settings
 from framejury.when import now
@@ -88,6 +89,22 @@ def test_help_lists_options_and_settings_with_defaults(
         listed = f"  {key} = {field['default']}  [{field['values']}]" in text
         assert listed is (key.partition(".")[0] in ("sampling", "limits")), key
     assert "(required)" in text and "(default: none)" in text
+    assert "conf/presets: all_frames, demo, detector, face_frames" in " ".join(text.split())
+
+
+def test_a_preset_that_only_looks_trains_and_judges_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from framejury.jobs import nightly, train_head
+
+    where = ["--warehouse", "w", "--preset", "inspect"]
+    for job, own in ((train_head, ["--output", "b"]), (nightly, ["archive"])):
+        assert job.main([*own, *where]) == 2
+        assert "framejury inspect ARCHIVE" in one_line(capsys)
+    check_has_network(None)
+    for preset in preset_names():
+        if preset != "inspect":
+            check_has_network(preset)
 
 
 # ---------------------------------------------------------------- how a command ends

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from framejury.errors import BundleError
+from framejury.facts import bundle_facts
 from framejury.model import bundle as bundle_module
 from framejury.model.bundle import (
     Figure,
@@ -444,6 +445,15 @@ def test_card_of_whole_frames(tmp_path: Path, onnx_file: Path) -> None:
     card = card_of(tmp_path, onnx_file, framing=framing)
     assert "It sees one whole frame" in card and "Crops: none, the whole frame." in card
     assert "Whole frames are judged" in card and "Only faces are judged" not in card
+
+
+@pytest.mark.parametrize("judges", ["face", "frame"])
+def test_runs_and_reports_are_told_what_is_judged(
+    tmp_path: Path, onnx_file: Path, judges: str
+) -> None:
+    framing = Framing(margin_ratio=0.3, shape="square", judges=judges)  # type: ignore[arg-type]
+    card_of(tmp_path, onnx_file, framing=framing)
+    assert bundle_facts(load_bundle(tmp_path / "b"))["judges"] == judges
 
 
 def test_a_leak_is_the_first_of_the_limits(tmp_path: Path, onnx_file: Path) -> None:

@@ -1,0 +1,192 @@
+"""What committed runs have left: their records, and which of their rows count. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import dataset, fs
+
+from framejury.commits import KEEPS_CROPS, Commit, Merged, Run, Stored, commit_of
+from framejury.errors import WarehouseError
+from framejury.schemas import TABLES
+from framejury.storage import Location
+from framejury.warehouse.place import read_record
+
+_READ_TOGETHER = 16
+_MADE_BY = {
+    "videos": "index ARCHIVE",
+    "extractions": "extract",
+    "faces": "extract",
+    "splits": "split",
+    "face_scores": "score --bundle BUNDLE",
+    "pictures": "score --bundle BUNDLE",
+    "verdicts": "reduce --bundle BUNDLE",
+    "modalities": "modality",
+}
+"""Table -> the verb that makes it."""
+
+
+class Committed:
+    """The committed runs of a folder, local or on any file system of `framejury.storage`."""
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self._known: dict[str, Commit] = {}
+
+    def commits(self) -> list[Commit]:
+        """Every committed run, oldest first.
+
+        Raises:
+            WarehouseError: a commit record is damaged.
+        """
+        folder = self.location.child("commits")
+        infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
+        names = sorted(info.base_name for info in infos if info.extension == "json")
+        unknown = [name for name in names if name not in self._known]  # a record never changes
+        # An object store takes its time for each, and years have thousands.
+        with ThreadPoolExecutor(_READ_TOGETHER) as pool:
+            places = [folder.child(name) for name in unknown]
+            self._known |= dict(zip(unknown, pool.map(_commit_at, places), strict=True))
+        return [self._known[name] for name in names]
+
+    def with_table(self, table: str) -> list[Commit]:
+        """Committed runs that wrote rows of `table`, oldest first."""
+        return [commit for commit in self.commits() if commit.tables.get(table, 0) > 0]
+
+    def require(self, table: str) -> list[Commit]:
+        """Committed runs that wrote rows of `table`, oldest first, at least one.
+
+        Raises:
+            WarehouseError: there is none; the message says which command makes one.
+        """
+        commits = self.with_table(table)
+        if not commits:
+            raise WarehouseError(
+                f"the warehouse {self.location.uri} has no {table} yet; "
+                f"run: framejury {_MADE_BY[table]} --warehouse {self.location.uri}"
+            )
+        return commits
+
+    @property
+    def archive(self) -> str | None:
+        """The archive that was indexed last; None before that."""
+        return next((c.archive for c in reversed(self.commits()) if c.archive), None)
+
+    def with_crops(self) -> list[Commit]:
+        """Committed runs that extracted and kept all crops; a plain night keeps a few pictures."""
+        return [c for c in self.with_table("extractions") if c.facts.get(KEEPS_CROPS, False)]
+
+    def table_location(self, run_id: str, table: str) -> Location:
+        """Where a run writes its rows of `table`; `stored` says where they lie now."""
+        return self.location.child("runs", run_id, f"table={table}")
+
+    def stored(self, table: str, run_ids: Sequence[str], run: Run | None = None) -> list[Stored]:
+        """Where rows of `table` of these runs lie now, in their order, each place once.
+
+        Args:
+            table: which.
+            run_ids: of committed runs that wrote the table, and of `run`.
+            run: under way, when its rows are wanted too.
+        """
+        places: dict[str, Merged] = {}
+        merges = [commit.merged for commit in self.commits()]
+        for merged in [*merges, *([run.merged] if run is not None else [])]:
+            if table in merged:
+                places |= dict.fromkeys(merged[table].runs, merged[table])
+        wanted = set(run_ids)
+        found: dict[str, Stored] = {}
+        for run_id in run_ids:
+            if run_id not in places:
+                found[run_id] = Stored(self.table_location(run_id, table), exact=True)
+                continue
+            place = places[run_id]
+            exact = set(place.runs) <= wanted
+            found[place.place] = Stored(self.location.child(place.place), exact)
+        return list(found.values())
+
+    def read_run(
+        self,
+        run_id: str,
+        table: str,
+        columns: list[str] | None = None,
+    ) -> pa.Table:
+        """One run's rows of `table`, with the columns of `schemas.TABLES[table]`."""
+        return self._read(table, [run_id], columns)
+
+    def read_snapshot(self, table: str) -> pa.Table:
+        """`videos`, `splits`, `modalities`: the rows of the latest run that wrote the table.
+
+        Raises:
+            WarehouseError: no committed run wrote it.
+        """
+        return self.read_run(self.require(table)[-1].run_id, table)
+
+    def read_latest(
+        self,
+        table: str,
+        columns: list[str] | None = None,
+        commits: list[Commit] | None = None,
+    ) -> pa.Table:
+        """`extractions` or `verdicts`: for each video the row of the latest run that has one.
+
+        Args:
+            table: which.
+            columns: those wanted beside `video_id`; all when None.
+            commits: only these runs, oldest first, at least one; all when None.
+
+        Raises:
+            WarehouseError: no committed run wrote the table.
+        """
+        commits = self.require(table) if commits is None else commits
+        order = {commit.run_id: commit.sequence for commit in commits}
+        wanted = TABLES[table].names if columns is None else columns
+        names = list(dict.fromkeys(["video_id", *wanted]))
+        rows = self._read(table, list(order), list(dict.fromkeys([*names, "run_id"])))
+        runs = pa.array(list(order), pa.string())
+        sequences = pa.array(list(order.values()), pa.int64())
+        sequence = sequences.take(pc.index_in(rows["run_id"], runs).combine_chunks())
+        keys = pa.table(
+            {
+                "video_id": rows["video_id"],
+                "sequence": sequence,
+                "row": pa.array(range(rows.num_rows), pa.int64()),
+            }
+        )
+        newest = keys.group_by("video_id").aggregate([("sequence", "max")])
+        kept = keys.join(
+            newest, ["video_id", "sequence"], ["video_id", "sequence_max"], join_type="left semi"
+        )
+        return rows.select(names).take(kept["row"].sort())
+
+    def parquet_files(self, table: str) -> list[Location]:
+        """Every Parquet file of committed rows of `table`, oldest run first."""
+        files: list[Location] = []
+        for stored in self.stored(table, [commit.run_id for commit in self.with_table(table)]):
+            place = stored.place
+            infos = place.filesystem.get_file_info(fs.FileSelector(place.path))
+            names = sorted(info.base_name for info in infos if info.extension == "parquet")
+            files += [place.child(name) for name in names]
+        return files
+
+    def _read(self, table: str, run_ids: Sequence[str], columns: list[str] | None) -> pa.Table:
+        parts = []
+        for stored in self.stored(table, run_ids):
+            rows = dataset.dataset(
+                stored.place.path,
+                filesystem=stored.place.filesystem,
+                format="parquet",
+                schema=TABLES[table],
+            )
+            only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
+            parts.append(rows.to_table(columns=columns, filter=only))
+        return pa.concat_tables(parts)
+
+
+def _commit_at(place: Location) -> Commit:
+    try:
+        return commit_of(read_record(place))
+    except ValueError as error:
+        raise WarehouseError(f"{place.uri} is no commit record: {error}") from error

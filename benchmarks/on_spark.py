@@ -37,8 +37,9 @@ def spark(setup: Values) -> Work:
     from framejury.commits import Run
     from framejury.config import settings_from
     from framejury.model.bundle import load_bundle
-    from framejury.tables.extract import ship_bundle, write_examined
+    from framejury.tables.extract import write_examined
     from framejury.tables.session import spark_session
+    from framejury.tables.shipping import ship_bundle
     from framejury.tables.store import Store
     from framejury.warehouse import Warehouse
     from framejury.when import now

@@ -22,10 +22,10 @@ from framejury.logs import say
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Framing
 from framejury.settings import PAIR_SIGNALS
-from framejury.tables.extract import ship_bundle
 from framejury.tables.pictures import pictures_of_faces
 from framejury.tables.score import score_faces
 from framejury.tables.session import spark_session
+from framejury.tables.shipping import ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.when import now

@@ -23,15 +23,14 @@ from framejury.records import Image, Size
 from framejury.rows import ExaminePlan
 from framejury.schemas import TABLES, VIDEOS
 from framejury.tables.extract import (
-    ShippedBundle,
     Units,
     examine_units,
     plan_units,
-    ship_bundle,
     write_examined,
 )
 from framejury.tables.index import index_archive
 from framejury.tables.segments import settle_segments
+from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from tests import clips

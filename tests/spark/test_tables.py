@@ -26,16 +26,15 @@ from framejury.model.source import iter_faces
 from framejury.rows import ExaminePlan, settings_id
 from framejury.settings import Settings
 from framejury.tables.extract import (
-    ShippedBundle,
     examine_units,
     plan_units,
-    ship_bundle,
     write_examined,
 )
 from framejury.tables.index import index_archive
 from framejury.tables.pictures import pictures_of_faces
 from framejury.tables.plan import videos_to_extract
 from framejury.tables.score import score_faces
+from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.summary import face_counts
 from framejury.warehouse import Warehouse

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from framejury.archive.face_sides import FaceDraw
+from framejury.bundling import framing_of
 from framejury.cli import main
 from framejury.divided import (
     labelled_source,
@@ -23,7 +24,7 @@ from framejury.divided import (
     training_source,
     with_frame_labels,
 )
-from framejury.errors import LeakageError, SplitError, UsageError
+from framejury.errors import LeakageError, SplitError, UsageError, WarehouseError
 from framejury.evaluation.findings import LEAK_BANNER
 from framejury.labelled import labelled_videos
 from framejury.model.bundle import write_bundle
@@ -332,6 +333,39 @@ def test_hand_labels_count(labelled: tuple[Warehouse, FaceSource, FaceSource]) -
     assert count_hand_labels(plain).frames == 0
     gone = {k: replace(t, side=Side.EXCLUDED) for k, t in source.videos.items()}
     assert count_hand_labels(replace(source, videos=gone)).frames == 0
+
+
+def test_faces_are_judged_against_labels_set_by_hand(
+    labelled: tuple[Warehouse, FaceSource, FaceSource], tmp_path: Path
+) -> None:
+    warehouse, _, source = labelled
+    bundle = bundle_of(tmp_path / "bundle", source)
+    place = tmp_path / "report"
+    options = [f"--warehouse={warehouse.location.uri}", f"--bundle={bundle.directory}"]
+    options += ["--side=train", f"--output={place}"]
+    by_hand = f"--frame-labels={tmp_path / 'frames.csv'}"
+
+    def told(*more: str) -> tuple[str, dict[str, int]]:
+        assert main(["evaluate", *options, *more]) == 0
+        document = json.loads((place / "report.json").read_text())
+        return document["notes"][0], document["faces"]["labelled"]["confusion"]
+
+    note, counts = told(by_hand)
+    assert note.startswith("The bundle was trained on these very videos")
+    plain_note, plain_counts = told()
+    assert plain_note.startswith("The bundle was trained on other data")
+    assert "--frame-labels" in plain_note
+    fakes = [sum(one[name] for name in ("fn", "tp")) for one in (counts, plain_counts)]
+    assert fakes[0] == fakes[1] - 2
+    assert main(["evaluate", "--archive=a", f"--bundle={bundle.directory}", by_hand]) == 2
+
+
+def test_crops_cut_in_two_ways_do_not_teach_one_network(tmp_path: Path) -> None:
+    parts = [split(archive(tmp_path / name, 6), unit="group") for name in ("one", "two")]
+    assert framing_of(parts, training_source(*parts)).margin_px is None
+    relit(parts[1], 0, margin_px=40)
+    with pytest.raises(WarehouseError, match=r"crops\.margin_px=null .*crops\.margin_px=40 "):
+        framing_of(parts, training_source(*parts))
 
 
 def test_hand_labels_of_unknown_videos_are_refused(

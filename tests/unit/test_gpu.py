@@ -18,7 +18,7 @@ from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.rows import ExaminePlan, VideoJob
 from framejury.tables import score
-from framejury.tables.extract import first_gpu
+from framejury.tables.resources import first_gpu
 from tests import clips
 from tests.bundles import brightness_bundle
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import shutil
-import socket
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark import SparkFiles, TaskContext
-from pyspark.accumulators import AccumulatorParam
-from pyspark.resource import ResourceInformation
 from pyspark.sql import DataFrame, SparkSession
 
 from framejury import logs
@@ -32,19 +23,18 @@ from framejury.packing import (
     grows_with_length,
     pack,
 )
-from framejury.progress import progress
 from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.schemas import FAILURE_STATUSES
 from framejury.settings import SparkSettings
+from framejury.tables.done import COST, Done
+from framejury.tables.resources import slots, task_gpu
 from framejury.tables.schema import spark_schema
 from framejury.tables.segments import settle_segments
+from framejury.tables.shipping import ShippedBundle
 from framejury.tables.store import Store
 
 if TYPE_CHECKING:
-    from pyspark.accumulators import Accumulator
-
     from framejury.examiner import Examiner
-    from framejury.media.jail import Jail
 
 _VIDEO = pa.schema(
     [
@@ -60,89 +50,6 @@ _SURVEYED = pa.schema(
     [("video_id", pa.string()), ("content_id", pa.string()), *_CUT, ("cost_s", pa.float64())]
 )
 _TASK = "task"
-_COST = "estimated_s"
-
-
-class _Union(AccumulatorParam[frozenset[str]]):
-    def zero(self, value: frozenset[str]) -> frozenset[str]:
-        return frozenset()
-
-    def addInPlace(  # noqa: N802
-        self, value1: frozenset[str], value2: frozenset[str]
-    ) -> frozenset[str]:
-        return value1 | value2
-
-
-@dataclass(frozen=True)
-class Done:
-    """What the tasks of a stage have finished so far, counted on the driver.
-
-    Attributes:
-        units: videos and segments, count.
-        cost_s: their estimated seconds on one core.
-        lacking: what the jail of the decoding processes lacks, by machine, in words.
-    """
-
-    units: Accumulator[int]
-    cost_s: Accumulator[float]
-    lacking: Accumulator[frozenset[str]]
-
-    @classmethod
-    def of(cls, spark: SparkSession) -> Done:
-        """Nothing yet."""
-        context = spark.sparkContext
-        nothing: frozenset[str] = frozenset()
-        return cls(
-            context.accumulator(0),
-            context.accumulator(0.0),
-            context.accumulator(nothing, _Union()),
-        )
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """One unit is finished."""
-        self.units.add(1)
-        self.cost_s.add(row[_COST])
-
-    def add_jail(self, jail: Jail) -> None:
-        """How far this machine can lock up what decodes."""
-        host = socket.gethostname()
-        self.lacking.add(frozenset(f"{host}: {name} ({why})" for name, why in jail.lacking.items()))
-
-    def shown(self, what: str, total: int, total_cost_s: float) -> AbstractContextManager[None]:
-        """Progress on the terminal while the body runs."""
-        return progress(
-            what,
-            total,
-            lambda: self.units.value,
-            total_cost=total_cost_s,
-            done_cost=lambda: self.cost_s.value,
-        )
-
-
-@dataclass(frozen=True)
-class ShippedBundle:
-    """A bundle that every executor can reach.
-
-    Attributes:
-        name: of the folder below `SparkFiles`' root on each machine.
-    """
-
-    name: str
-
-    def local_dir(self) -> str:
-        """Where it lies on this machine; ask on an executor."""
-        return SparkFiles.get(self.name)
-
-
-def ship_bundle(spark: SparkSession, directory: Path, model_id: str) -> ShippedBundle:
-    """Send the bundle to the executors with the job (once a machine, unpacked there)."""
-    name = f"bundle-{model_id}"
-    # Executors that come later fetch it from here, so it stays until this process ends.
-    folder = tempfile.mkdtemp(prefix="framejury-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    packed = shutil.make_archive(str(Path(folder) / name), "zip", str(directory))
-    spark.sparkContext.addArchive(f"{packed}#{name}")
-    return ShippedBundle(name)
 
 
 @dataclass(frozen=True)
@@ -295,20 +202,9 @@ def _dealt(
     """Rows of units, each in the partition that is its task."""
     tasks = pack(costs_s, slots(spark), settings.task_s, settings.max_tasks)
     numbered = rows.append_column(_TASK, pa.array(tasks, pa.int32()))
-    numbered = numbered.append_column(_COST, pa.array(costs_s, pa.float64()))
+    numbered = numbered.append_column(COST, pa.array(costs_s, pa.float64()))
     count = int(tasks.max()) + 1 if len(tasks) else 1
     return spark.createDataFrame(numbered).repartitionById(count, _TASK).drop(_TASK)
-
-
-def slots(spark: SparkSession) -> int:
-    """Tasks that run at the same time, once all executors are there."""
-    context = spark.sparkContext
-    conf = context.getConf()
-    if conf.get("spark.dynamicAllocation.enabled", "false") != "true":
-        return context.defaultParallelism
-    executors = int(conf.get("spark.dynamicAllocation.maxExecutors", "0"))  # unset: no bound
-    cores = int(conf.get("spark.executor.cores", "1")) // int(conf.get("spark.task.cpus", "1"))
-    return max(context.defaultParallelism, executors * cores)
 
 
 def _with_nulls(videos: pa.Table) -> pa.Table:
@@ -361,19 +257,6 @@ def _log_outcome(row: Mapping[str, Any], rows: pa.RecordBatch) -> None:
         logging.WARNING if failed else logging.INFO,
         **{"uri": row["uri"], "segment": row["segment"], **outcome},
     )
-
-
-def task_gpu() -> str | None:
-    """The GPU that Spark assigned to this task (`spark.task.resource.gpu.amount`), or None."""
-    context = TaskContext.get()
-    return None if context is None else first_gpu(context.resources())
-
-
-def first_gpu(resources: Mapping[str, ResourceInformation]) -> str | None:
-    """Address of the GPU among a task's resources; one network uses one."""
-    gpu = resources.get("gpu")
-    addresses: Sequence[str] = [] if gpu is None else gpu.addresses
-    return addresses[0] if addresses else None
 
 
 _examiners: dict[str, Examiner] = {}

@@ -17,13 +17,14 @@ from framejury.inspection.names import THUMBNAIL, Pictures
 from framejury.packing import FRAME_S, Seconds, estimate_costs_s, pack
 from framejury.settings import Settings
 from framejury.tables.askers import asker_of
-from framejury.tables.extract import Done, slots
+from framejury.tables.done import COST, Done
+from framejury.tables.resources import slots
 from framejury.tables.schema import spark_schema
 
 if TYPE_CHECKING:
     from framejury.inspection.asking import Asker
 
-_THUMBNAIL, _ON_SHEET, _TASK, _COST = "thumbnail", "on_sheet", "task", "estimated_s"
+_THUMBNAIL, _ON_SHEET, _TASK = "thumbnail", "on_sheet", "task"
 _ASKED = pa.schema(list(ROWS)[: ROWS.get_field_index("bytes") + 1])
 _FOUND = pa.schema([*ROWS, (_THUMBNAIL, pa.binary())])
 _HAAR_COSTS = 5.0
@@ -55,7 +56,7 @@ def inspect_videos(
     dealt = (
         asked.append_column(_ON_SHEET, on_sheet)
         .append_column(_TASK, pa.array(tasks, pa.int32()))
-        .append_column(_COST, pa.array(costs_s, pa.float64()))
+        .append_column(COST, pa.array(costs_s, pa.float64()))
     )
     done = Done.of(spark)
     count = int(tasks.max()) + 1 if len(tasks) else 1

@@ -21,13 +21,14 @@ from framejury.redaction import printable
 from framejury.schemas import MODALITIES, Modality
 from framejury.settings import Settings
 from framejury.tables.askers import asker_of
-from framejury.tables.extract import Done, slots
+from framejury.tables.done import COST, Done
+from framejury.tables.resources import slots
 from framejury.tables.schema import spark_schema
 
 if TYPE_CHECKING:
     from framejury.inspection.asking import Asker, ReadStream
 
-_TASK, _COST = "task", "estimated_s"
+_TASK = "task"
 _ASKED = pa.schema(
     [
         ("video_id", pa.string()),
@@ -62,7 +63,7 @@ def compare_pairs(
     costs_s = _costs_s(size_bytes)
     tasks = pack(costs_s, slots(spark), settings.spark.task_s, settings.spark.max_tasks)
     dealt = asked.append_column(_TASK, pa.array(tasks, pa.int32())).append_column(
-        _COST, pa.array(costs_s, pa.float64())
+        COST, pa.array(costs_s, pa.float64())
     )
     done = Done.of(spark)
     frame = spark.createDataFrame(dealt).repartitionById(int(tasks.max()) + 1, _TASK).drop(_TASK)

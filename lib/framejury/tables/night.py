@@ -26,11 +26,12 @@ from framejury.rule import Rule, rule_facts
 from framejury.schemas import FAILURE_STATUSES, Reason
 from framejury.settings import Settings
 from framejury.storage import Location
-from framejury.tables.extract import ShippedBundle, ship_bundle, write_examined
+from framejury.tables.extract import write_examined
 from framejury.tables.merge import merge_run, merge_runs
 from framejury.tables.night_plan import COST, NightPlan
 from framejury.tables.plan import REASON
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
+from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import Publisher

@@ -14,8 +14,8 @@ from framejury.commits import Commit
 from framejury.packing import Counts, Seconds, deal_batches, estimate_costs_s
 from framejury.schemas import REASON_MEANING, Reason
 from framejury.settings import Settings
-from framejury.tables.extract import slots
 from framejury.tables.plan import REASON
+from framejury.tables.resources import slots
 
 COST = "cost"
 """In `Commit.facts`: `estimated_s` and `measured_s`, core seconds of a run's videos."""

@@ -10,10 +10,11 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.schemas import PICTURES, PictureKind
 from framejury.settings import EvidenceSettings
-from framejury.tables.extract import ShippedBundle, task_gpu
 from framejury.tables.extremes import PLACE, extremes
+from framejury.tables.resources import task_gpu
 from framejury.tables.schema import spark_schema
 from framejury.tables.score import SIGNAL_COLUMNS, cropped, scorer_of
+from framejury.tables.shipping import ShippedBundle
 
 
 def pictures_of_faces(

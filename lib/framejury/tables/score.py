@@ -12,8 +12,9 @@ from pyspark.sql import DataFrame
 from framejury.errors import SetupError
 from framejury.records import CroppedFace
 from framejury.schemas import FACE_SCORES
-from framejury.tables.extract import ShippedBundle, task_gpu
+from framejury.tables.resources import task_gpu
 from framejury.tables.schema import spark_schema
+from framejury.tables.shipping import ShippedBundle
 
 if TYPE_CHECKING:
     from framejury.model.runtime import Scorer

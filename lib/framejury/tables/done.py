@@ -1,0 +1,78 @@
+"""What tasks have finished so far, told by accumulators: progress, and what their jails lack."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark.accumulators import AccumulatorParam
+from pyspark.sql import SparkSession
+
+from framejury.progress import progress
+
+if TYPE_CHECKING:
+    from pyspark.accumulators import Accumulator
+
+    from framejury.media.jail import Jail
+
+COST = "estimated_s"
+"""Column of a unit's row: its estimated seconds on one core."""
+
+
+class _Union(AccumulatorParam[frozenset[str]]):
+    def zero(self, value: frozenset[str]) -> frozenset[str]:
+        return frozenset()
+
+    def addInPlace(  # noqa: N802
+        self, value1: frozenset[str], value2: frozenset[str]
+    ) -> frozenset[str]:
+        return value1 | value2
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the tasks of a stage have finished so far, counted on the driver.
+
+    Attributes:
+        units: videos and segments, count.
+        cost_s: their estimated seconds on one core.
+        lacking: what the jail of the decoding processes lacks, by machine, in words.
+    """
+
+    units: Accumulator[int]
+    cost_s: Accumulator[float]
+    lacking: Accumulator[frozenset[str]]
+
+    @classmethod
+    def of(cls, spark: SparkSession) -> Done:
+        """Nothing yet."""
+        context = spark.sparkContext
+        nothing: frozenset[str] = frozenset()
+        return cls(
+            context.accumulator(0),
+            context.accumulator(0.0),
+            context.accumulator(nothing, _Union()),
+        )
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One unit is finished."""
+        self.units.add(1)
+        self.cost_s.add(row[COST])
+
+    def add_jail(self, jail: Jail) -> None:
+        """How far this machine can lock up what decodes."""
+        host = socket.gethostname()
+        self.lacking.add(frozenset(f"{host}: {name} ({why})" for name, why in jail.lacking.items()))
+
+    def shown(self, what: str, total: int, total_cost_s: float) -> AbstractContextManager[None]:
+        """Progress on the terminal while the body runs."""
+        return progress(
+            what,
+            total,
+            lambda: self.units.value,
+            total_cost=total_cost_s,
+            done_cost=lambda: self.cost_s.value,
+        )

@@ -74,7 +74,7 @@ test-e2e: setup ## End to end, through spark-submit
 
 .PHONY: test-recipes
 test-recipes: setup ## The published recipes, each through its verbs, and compared
-	@bin/timed.sh test-recipes $(PYTEST) tests/recipes
+	@bin/timed.sh test-recipes $(PYTEST) -n 2 --dist loadfile tests/recipes
 
 .PHONY: test-cluster
 test-cluster: setup ## Jobs on a standalone Spark cluster started here; executors have nothing but our archive

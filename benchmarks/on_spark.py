@@ -34,7 +34,6 @@ _OUTCOME = ["video_id", "status", "error", "faces_kept"]
 
 def spark(setup: Values) -> Work:
     """What `nightly` does with new videos (`write_examined`), in a session that is running."""
-    from framejury.commits import Run
     from framejury.config import settings_from
     from framejury.model.bundle import load_bundle
     from framejury.tables.extract import write_examined
@@ -64,7 +63,7 @@ def spark(setup: Values) -> Work:
             begun = warehouse.begin("bench", now())
             # One id for all requests: the workers' children, loaded for it, are then reused.
             place = warehouse.location.child("runs", plan.run_id)
-            written = Run(plan.run_id, begun.job, begun.started_at, place)
+            written = replace(begun, run_id=plan.run_id, location=place)
             store = Store(session, warehouse, row_group_bytes)
             write_examined(store, written, session.createDataFrame(rows, columns), plan, shipped)
             return _judged(warehouse.read_run(plan.run_id, "extractions"))

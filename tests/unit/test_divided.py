@@ -336,7 +336,7 @@ def test_hand_labels_count(labelled: tuple[Warehouse, FaceSource, FaceSource]) -
 
 
 def test_faces_are_judged_against_labels_set_by_hand(
-    labelled: tuple[Warehouse, FaceSource, FaceSource], tmp_path: Path
+    labelled: tuple[Warehouse, FaceSource, FaceSource], tmp_path: Path, capsys: Capture
 ) -> None:
     warehouse, _, source = labelled
     bundle = bundle_of(tmp_path / "bundle", source)
@@ -357,7 +357,8 @@ def test_faces_are_judged_against_labels_set_by_hand(
     assert "--frame-labels" in plain_note
     fakes = [sum(one[name] for name in ("fn", "tp")) for one in (counts, plain_counts)]
     assert fakes[0] == fakes[1] - 2
-    assert main(["evaluate", "--archive=a", f"--bundle={bundle.directory}", by_hand]) == 2
+    assert main(["evaluate", f"--archive={tmp_path}", f"--bundle={bundle.directory}", by_hand]) == 2
+    assert "--frame-labels goes with --warehouse" in capsys.readouterr().err
 
 
 def test_crops_cut_in_two_ways_do_not_teach_one_network(tmp_path: Path) -> None:

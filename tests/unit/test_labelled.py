@@ -187,8 +187,8 @@ def test_training_wants_one_framing(tmp_path: Path, capsys: pytest.CaptureFixtur
     warehouses = [f"--warehouse={tmp_path / name}" for name in ("one", "two")]
     assert main(["train", *warehouses, f"--output={tmp_path / 'bundle'}"]) == 2
     said = capsys.readouterr().err
-    assert "shift_ratio 0 in run" in said
-    assert "shift_ratio 0.07 in run" in said
+    assert "crops.shift_ratio=0.0 " in said
+    assert "crops.shift_ratio=0.07 " in said
 
 
 # ---------------------------------------------------------------- split --sides

@@ -102,7 +102,7 @@ bench: setup $(BENCH_STAMP) ## Measure against rivals and the decoder's floor, o
 docs: setup ## Make conf/default.yaml, docs/data_dictionary.md, contact sheets and screenshots again (Debian: chromium)
 	@$(VENV)/bin/python -m framejury.config > conf/default.yaml.new
 	@mv conf/default.yaml.new conf/default.yaml
-	@$(VENV)/bin/python -m framejury.data_dictionary > docs/data_dictionary.md.new
+	@$(VENV)/bin/python -m framejury.schemas.dictionary > docs/data_dictionary.md.new
 	@mv docs/data_dictionary.md.new docs/data_dictionary.md
 	@$(VENV)/bin/python -m framejury.demo.sheet docs/images
 	@bin/timed.sh screens python -m tests.screens docs/images

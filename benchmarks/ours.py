@@ -12,7 +12,7 @@ from typing import Any
 
 from framejury.config import settings_from
 from framejury.rows import ExaminePlan, VideoJob
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 
 Values = Mapping[str, Any]
 Work = Callable[[Values], dict[str, Any]]

@@ -29,7 +29,7 @@ if __name__ == "__main__":  # as a script, only its own folder is searched
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from framejury.rule import Rule
-from framejury.schemas import FACE_SCORES
+from framejury.schemas.tables import FACE_SCORES
 from framejury.settings import VerdictSettings
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.redaction import redacted
 from framejury.rule import rule_in_use
-from framejury.schemas import Reason, Side
+from framejury.schemas.statuses import Reason, Side
 from framejury.settings import Settings
 from framejury.storage import is_local, local_path, locate, read_json, write_json, write_whole
 from framejury.tables.index import check_archive

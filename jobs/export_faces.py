@@ -31,7 +31,7 @@ from framejury.logs import say
 from framejury.model.source import FaceSource
 from framejury.progress import progress
 from framejury.redaction import printable
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.storage import Location, check_no_secret, locate, write_whole
 from framejury.tables.export import (
     TRUTH,

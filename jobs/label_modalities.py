@@ -18,7 +18,8 @@ from framejury.archive.originals import Originals, Row, pairs_of
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.facts import versions
 from framejury.logs import for_terminal, say
-from framejury.schemas import MODALITIES, Modality
+from framejury.schemas.statuses import Modality
+from framejury.schemas.tables import MODALITIES
 from framejury.settings import Settings
 from framejury.tables.modalities import compare_pairs, unchanged
 from framejury.tables.session import spark_session

@@ -24,7 +24,7 @@ from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.rule import rule_in_use
-from framejury.schemas import VERDICT_STATUSES, Status
+from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.tables.ending import add_metrics_file, told
 from framejury.tables.night import SECTIONS, Night, judge, report
 from framejury.tables.night_plan import make_plan

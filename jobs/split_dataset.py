@@ -15,7 +15,7 @@ from framejury.commandline import add_warehouse, make_parser, run_command, setti
 from framejury.divided import split_table
 from framejury.labelled import labelled_videos
 from framejury.logs import say
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.warehouse import Warehouse
 from framejury.when import now
 

@@ -27,7 +27,7 @@ from framejury.model.bundle import check_may_replace
 from framejury.model.counts import count_hand_labels
 from framejury.model.manifest import Bundle, Figure
 from framejury.model.source import FaceSource
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:

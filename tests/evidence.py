@@ -14,7 +14,7 @@ from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import Evidence, evidence_of
 from framejury.faces.crop import encode_crop
 from framejury.rule import Rule
-from framejury.schemas import PictureKind
+from framejury.schemas.statuses import PictureKind
 from framejury.settings import VerdictSettings
 from tests.unit.test_evaluation_rows import verdict_row
 

@@ -15,7 +15,8 @@ from framejury.archive.placements import Placement, keys_of
 from framejury.errors import SplitError, WarehouseError
 from framejury.labelled import LabelledVideo, labelled_parts, labelled_videos
 from framejury.model.source import FaceSource, VideoTruth, read_batches
-from framejury.schemas import SPLITS, Label, Side, Status
+from framejury.schemas.statuses import Label, Side, Status
+from framejury.schemas.tables import SPLITS
 from framejury.warehouse import Warehouse
 
 _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]

@@ -6,7 +6,7 @@ fault, 2 for something the user can mend (a path, a setting, a bundle, a split).
 
 from __future__ import annotations
 
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 
 
 class FramejuryError(Exception):
@@ -77,7 +77,7 @@ class MediaError(Exception):
     """One video cannot be judged. Becomes a row with `status`, never a failed job.
 
     Attributes:
-        status: how the video ends; one of `framejury.schemas.Status`.
+        status: how the video ends; one of `framejury.schemas.statuses.Status`.
     """
 
     def __init__(self, status: Status, message: str) -> None:

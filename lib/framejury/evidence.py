@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.records import Box
-from framejury.schemas import PictureKind
+from framejury.schemas.statuses import PictureKind
 
 Row = Mapping[str, Any]
 """A row of a table, by column."""

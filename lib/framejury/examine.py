@@ -41,7 +41,7 @@ from framejury.rows import (
     extraction_row,
     to_ipc,
 )
-from framejury.schemas import LANDMARK_NAMES, Status
+from framejury.schemas.statuses import LANDMARK_NAMES, Status
 from framejury.segments import staged
 from framejury.settings import PAIR_SIGNALS, Settings
 

@@ -23,7 +23,7 @@ from framejury.media.fetch import KnownContent, LocalCopy, local_copy
 from framejury.media.jail import Jail
 from framejury.media.sandbox import Sandbox
 from framejury.rows import ROWS, ExaminePlan, VideoJob, extraction_row
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.segments import staged
 
 _CHILD = "framejury.examine:serve"

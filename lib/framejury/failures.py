@@ -10,7 +10,7 @@ from framejury.media.sandbox import (
     SandboxHandlerError,
     SandboxTimeoutError,
 )
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 
 CHILD_FAILED = (

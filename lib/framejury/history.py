@@ -17,7 +17,7 @@ from framejury.commits import Commit
 from framejury.errors import UsageError
 from framejury.lock import read_lock
 from framejury.metrics.drift import night_of
-from framejury.schemas import FAILURE_STATUSES, Verdict
+from framejury.schemas.statuses import FAILURE_STATUSES, Verdict
 from framejury.warehouse import Warehouse
 
 _SHOWN_NAMES = 5

@@ -25,7 +25,7 @@ from framejury.faces.header import PICTURE_STARTS
 from framejury.faces.portrait import find_portrait, portrait_region
 from framejury.records import DetectedFace, Image, Region, Size
 from framejury.rows import VideoJob, extraction_row
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import CropSettings, Settings
 
 _BATCHES_AHEAD = 2

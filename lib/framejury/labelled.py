@@ -9,7 +9,7 @@ from typing import Any
 from framejury.archive.face_sets import STILL_LAYOUT
 from framejury.archive.placements import Candidate
 from framejury.errors import SplitError, WarehouseError
-from framejury.schemas import Label, Modality, Status
+from framejury.schemas.statuses import Label, Modality, Status
 from framejury.warehouse import Warehouse
 
 _EXTRACTION_COLUMNS = ["video_id", "run_id", "status", "content_id"]

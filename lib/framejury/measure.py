@@ -23,7 +23,8 @@ from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.labelled import LabelledVideo
 from framejury.model.manifest import Bundle, Figure
 from framejury.rule import Reducer, Rule, rule_in_use
-from framejury.schemas import VERDICTS, Label, Side, Status
+from framejury.schemas.statuses import Label, Side, Status
+from framejury.schemas.tables import VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.verdict import FaceScores, face_threshold, judge, unscored
 

@@ -12,7 +12,7 @@ from framejury.faces.crop import encode_crop, limited
 from framejury.model.heat import Floats
 from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace, Image
-from framejury.schemas import PictureKind
+from framejury.schemas.statuses import PictureKind
 from framejury.settings import EvidenceSettings
 from framejury.signals.ssim import Grey, grey_square, ssim
 

@@ -33,7 +33,7 @@ from framejury.evaluation.rows import video_rows
 from framejury.evaluation.style import png
 from framejury.redaction import printable
 from framejury.rule import Rule
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 PREDICTIONS = "cnn_preds_values.json"
 MAPREDUCE = "mapreduce_res.txt"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from framejury.schemas import EXTRACTIONS, FACE_SCORES, FACES, PICTURES
+from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, FACES, PICTURES
 from framejury.settings import Settings
 
 TABLE_COLUMN = "table"

@@ -14,7 +14,7 @@ from framejury.errors import SetupError, WarehouseError
 from framejury.history import PastRun
 from framejury.metrics.drift import SCORES, RunDrift, ScoreHistograms, drift_of, summed
 from framejury.redaction import redacted
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.storage import Location, is_file, read_json
 from framejury.warehouse import Warehouse

@@ -21,7 +21,8 @@ from framejury.rows import (
     TABLE_COLUMN,
     Segment,
 )
-from framejury.schemas import EXTRACTIONS, Status
+from framejury.schemas.statuses import Status
+from framejury.schemas.tables import EXTRACTIONS
 
 SEGMENTS = "segments"
 """The staging table: rows of all these tables, before they are put together."""

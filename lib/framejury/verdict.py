@@ -22,7 +22,7 @@ import numpy.typing as npt
 from framejury.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
 from framejury.rule import Reducer, Rule
 from framejury.scale import UNITS, calibrated, in_steps, sigmoid
-from framejury.schemas import Status, Verdict
+from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import VerdictSettings
 
 

@@ -21,7 +21,7 @@ from framejury.evaluation.inputs import (
 )
 from framejury.evaluation.report import build_report, write_files
 from framejury.evidence import Evidence, evidence_of
-from framejury.schemas import EXTRACTIONS
+from framejury.schemas.tables import EXTRACTIONS
 from tests.evidence import ABOUT, extraction_row, face_picture, picture_rows, score_rows
 from tests.unit.test_evaluation_rows import face_table, verdict_row, verdict_table
 

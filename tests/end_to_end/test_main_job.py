@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from framejury.demo.archive import write_archive
-from framejury.schemas import VERDICTS
+from framejury.schemas.tables import VERDICTS
 from framejury.warehouse import Warehouse
 from tests.bundles import brightness_bundle
 from tests.end_to_end.conftest import lines_of_error, ok, run, shown, submit
@@ -207,7 +207,7 @@ def _write_split(warehouse: Warehouse, rows: list[dict[str, object]]) -> None:
 
     import pyarrow as pa
 
-    from framejury.schemas import SPLITS
+    from framejury.schemas.tables import SPLITS
 
     now = datetime.now(UTC)
     with warehouse.running("split", now) as run_:

@@ -21,7 +21,7 @@ from framejury.config import settings_from
 from framejury.examiner import Examiner
 from framejury.model.manifest import Bundle
 from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob
-from framejury.schemas import EXTRACTION_STATUSES, Status
+from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from tests.bundles import brightness_bundle
 from tests.fuzz import seeds
 from tests.fuzz.mutations import KINDS, mutated

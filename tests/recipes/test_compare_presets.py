@@ -13,7 +13,7 @@ import pytest
 
 from framejury.archive.pins import read_pins
 from framejury.model.bundle import load_bundle
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
 from tests.end_to_end.conftest import CORPUS, ok, run, shown, submit
 from tests.recipes.conftest import REDUCED

@@ -21,7 +21,8 @@ from framejury.archive.face_sides import FaceDraw
 from framejury.commits import KEEPS_CROPS
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.jobs import export_faces
-from framejury.schemas import TABLES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
 from framejury.tables import export
 from framejury.warehouse import Warehouse

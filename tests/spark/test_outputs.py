@@ -23,7 +23,7 @@ from framejury.evaluation.figures import confusion_face_figure
 from framejury.evaluation.style import png
 from framejury.facts import bundle_facts
 from framejury.jobs import reduce_verdicts
-from framejury.schemas import TABLES
+from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
 from tests.bundles import brightness_bundle

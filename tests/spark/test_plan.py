@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from framejury.commits import Commit
-from framejury.schemas import VIDEOS, Reason
+from framejury.schemas.statuses import Reason
+from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
 from framejury.tables.night_plan import COST, make_plan
 from framejury.tables.plan import REASON, PlanRules, plan_night, plan_selected, videos_to_extract

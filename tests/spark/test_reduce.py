@@ -18,7 +18,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.errors import ReconcileError
 from framejury.rule import Reducer, Rule
 from framejury.scale import Calibration
-from framejury.schemas import EXTRACTIONS, FACE_SCORES, VERDICTS, Status
+from framejury.schemas.statuses import Status
+from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.tables.reduce import Court, judge_scored, reconcile, reduce_verdicts
 from framejury.tables.schema import conform, spark_schema

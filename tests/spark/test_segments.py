@@ -21,7 +21,7 @@ from framejury.errors import ReconcileError
 from framejury.model.bundle import load_bundle
 from framejury.records import Image, Size
 from framejury.rows import ExaminePlan
-from framejury.schemas import TABLES, VIDEOS
+from framejury.schemas.tables import TABLES, VIDEOS
 from framejury.tables.extract import (
     Units,
     examine_units,

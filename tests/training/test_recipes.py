@@ -18,7 +18,7 @@ from framejury.model.counts import count_faces, sample_faces
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.delta import delta
 from framejury.signals.inputs import picture_of

@@ -13,7 +13,7 @@ from framejury.divided import only_side, training_source, with_frame_labels
 from framejury.model.bundle import load_bundle
 from framejury.model.counts import count_faces
 from framejury.model.manifest import CARD_NAME
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from tests.unit.test_divided import FACE_LEAK, archive, hand_labels, split
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -27,7 +27,7 @@ from framejury.model.counts import count_faces, sample_faces
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
 from tests.unit.test_model_tables import (

@@ -14,7 +14,7 @@ import pytest
 from framejury.model.counts import count_faces
 from framejury.model.schedule import EpochRecord
 from framejury.model.scoring import SCORED_FACES
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.training_outputs import write_training_outputs
 from framejury.warehouse import Warehouse

@@ -21,7 +21,8 @@ from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.scale import calibrated
-from framejury.schemas import TABLES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import TABLES
 from framejury.settings import VerdictSettings
 from framejury.verdict import reduced
 from framejury.warehouse import Warehouse

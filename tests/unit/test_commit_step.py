@@ -18,7 +18,7 @@ from pyarrow import fs
 
 from framejury.errors import CommitError, LockError, UsageError, WarehouseError
 from framejury.lock import read_lock
-from framejury.schemas import TABLES
+from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, locate, read_json, write_json, write_whole
 from framejury.warehouse import Warehouse
 

@@ -22,7 +22,8 @@ from framejury.comparison.table import csv_table, json_table, remarks, text_tabl
 from framejury.errors import SplitError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Figure
-from framejury.schemas import VERDICTS, VIDEOS, Label, Side
+from framejury.schemas.statuses import Label, Side
+from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.settings import SplitSettings
 from tests.bundles import brightness_bundle
 

@@ -7,13 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from framejury import schemas
-from framejury.data_dictionary import (
-    SIDE_MEANING,
-    VERDICT_MEANING,
-    data_dictionary,
-    in_words,
-)
+from framejury.schemas import statuses, tables
+from framejury.schemas.dictionary import SIDE_MEANING, VERDICT_MEANING, data_dictionary, in_words
 
 PRINTED = Path(__file__).resolve().parents[2] / "docs" / "data_dictionary.md"
 
@@ -25,7 +20,7 @@ def test_printed_file_is_up_to_date() -> None:
 def test_every_column_has_a_row_with_its_sentence() -> None:
     tables = data_dictionary().split("\n## ")[1:]
     by_name = {text.split("\n", 1)[0]: text for text in tables}
-    for name, schema in schemas.TABLES.items():
+    for name, schema in tables.TABLES.items():
         rows = [line for line in by_name[name].splitlines() if line.startswith("| `")]
         assert len(rows) == len(schema)
         for row, field in zip(rows, schema, strict=True):
@@ -38,10 +33,10 @@ def test_every_column_has_a_row_with_its_sentence() -> None:
 
 def test_every_value_of_a_closed_set_is_explained() -> None:
     text = data_dictionary()
-    assert set(VERDICT_MEANING) == set(schemas.Verdict)
-    assert set(SIDE_MEANING) == set(schemas.Side)
-    assert set(schemas.STATUS_MEANING) == set(schemas.Status)
-    for value in [*schemas.Status, *schemas.Verdict, *schemas.Side]:
+    assert set(VERDICT_MEANING) == set(statuses.Verdict)
+    assert set(SIDE_MEANING) == set(statuses.Side)
+    assert set(statuses.STATUS_MEANING) == set(statuses.Status)
+    for value in [*statuses.Status, *statuses.Verdict, *statuses.Side]:
         assert f"| `{value}` |" in text
 
 
@@ -49,7 +44,7 @@ def test_every_value_of_a_closed_set_is_explained() -> None:
     ("kind", "words"),
     [
         (pa.list_(pa.string()), "list of text"),
-        (schemas.BOX, "(x, y, width, height: number, 32 bit)"),
+        (tables.BOX, "(x, y, width, height: number, 32 bit)"),
         (
             pa.struct([("name", pa.string()), ("at", pa.float64())]),
             "(name: text; at: number, 64 bit)",

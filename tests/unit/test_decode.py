@@ -17,7 +17,7 @@ from framejury.errors import MediaError
 from framejury.media.decode import VideoFile
 from framejury.media.probe import VideoFacts
 from framejury.records import Image, Region, SampledFrame, Size
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, SamplingSettings
 from tests import clips
 

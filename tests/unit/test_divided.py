@@ -31,7 +31,8 @@ from framejury.model.bundle import write_bundle
 from framejury.model.counts import count_faces, count_hand_labels
 from framejury.model.manifest import Bundle
 from framejury.model.source import FaceSource, VideoTruth, iter_faces
-from framejury.schemas import TABLES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
 from tests.bundles import MANIFEST, brightness_network
 from tests.unit.test_calibrate import FACES, relit

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from framejury.evaluation.rows import REPORT_COLUMNS, face_rows, video_rows
-from framejury.schemas import VERDICTS
+from framejury.schemas.tables import VERDICTS
 
 TEXTS = pa.string()
 EXTRA = dict.fromkeys(("path", "uri", "layout", "label", "method", "group"), TEXTS)

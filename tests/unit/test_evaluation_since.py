@@ -20,7 +20,7 @@ from framejury.evaluation.since import find_nights, find_since
 from framejury.evaluation.summary import deltas, summary_sentences
 from framejury.evaluation.text import text_report
 from framejury.evaluation.wording import bytes_word, delta_word, took_word
-from framejury.schemas import EXTRACTIONS
+from framejury.schemas.tables import EXTRACTIONS
 from tests.unit.test_evaluation_report import RUN
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table
 

@@ -11,7 +11,7 @@ import pytest
 from framejury.evaluation.evidence_choice import evidence_order, whose_faces
 from framejury.evidence import evidence_of
 from framejury.records import Box
-from framejury.schemas import PictureKind
+from framejury.schemas.statuses import PictureKind
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table
 
 

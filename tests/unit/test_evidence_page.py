@@ -21,7 +21,7 @@ from framejury.evidence import Evidence
 from framejury.faces.crop import decode_crop
 from framejury.rule import Reducer, Rule
 from framejury.scale import Calibration
-from framejury.schemas import VERDICT_STATUSES, Status
+from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.verdict import face_threshold
 from tests.evidence import (
     ABOUT,

@@ -34,7 +34,8 @@ from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
 from framejury.records import Box, DetectedFace, Region, SampledFrame, Size
 from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, Segment, VideoJob, settings_id
-from framejury.schemas import EXTRACTION_STATUSES, EXTRACTIONS, Status
+from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
+from framejury.schemas.tables import EXTRACTIONS
 from framejury.settings import PAIR_SIGNALS, Resize, Settings, Signal
 from framejury.signals.rgb import network_input
 from tests import clips

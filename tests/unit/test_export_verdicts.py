@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from framejury.commands import verdicts
-from framejury.schemas import VERDICTS, VIDEOS
+from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

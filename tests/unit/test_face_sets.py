@@ -26,7 +26,7 @@ from framejury.faces.portrait import find_portrait, portrait_region
 from framejury.imported import Picture, look_at
 from framejury.records import Box, DetectedFace, Image, Region, Size
 from framejury.rows import VideoJob, settings_id
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 from framejury.settings import CropSettings, DetectionSettings, Settings
 from framejury.warehouse import Warehouse
 

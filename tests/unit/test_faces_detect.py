@@ -22,7 +22,7 @@ from framejury.faces.detect import (
 from framejury.faces.haar import HaarDetector
 from framejury.faces.mtcnn import MtcnnDetector
 from framejury.records import Box, DetectedFace, Point, Size
-from framejury.schemas import LANDMARK_NAMES
+from framejury.schemas.statuses import LANDMARK_NAMES
 from framejury.settings import DetectionSettings
 
 ASTRONAUT_BOX = Box(181.6, 63.7, 83.0, 107.4)

@@ -27,7 +27,7 @@ from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Image, Point
 from framejury.rows import ExaminePlan
 from framejury.rule import Rule
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.verdict import FaceScores, Judgement, judge
 

@@ -20,7 +20,7 @@ from pyarrow import fs
 
 from framejury.errors import MediaError
 from framejury.media.fetch import KnownContent, ScratchError, local_copy
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.storage import Location
 
 CONTENT = bytes(range(256)) * 16_384  # 4 MiB, in blocks of one

@@ -11,7 +11,7 @@ from framejury.answers import DistrustError
 from framejury.errors import MediaError
 from framejury.inspection.answer import failed, packed, unpacked
 from framejury.inspection.records import Facts, Look, Shots, Sound, Trace
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 
 FACTS = {
     **{"container": "mp4", "codec": "h264", "pixel_format": "yuv420p"},

@@ -17,7 +17,7 @@ from framejury.inspection.archive_figures import archive_charts
 from framejury.inspection.charts import files_of
 from framejury.inspection.page import Parts, archive_page
 from framejury.inspection.records import Face, Facts, Inspection, Look, Sound
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.when import now
 

@@ -8,7 +8,7 @@ import pytest
 
 from framejury.errors import MediaError
 from framejury.inspection.asking import Asker
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from tests.clips import face_frames, write_audio_only, write_clip, write_garbage
 

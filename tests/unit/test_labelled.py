@@ -17,7 +17,8 @@ from framejury.divided import on_side, only_side, split_table, training_source
 from framejury.errors import LeakageError, SplitError, WarehouseError
 from framejury.labelled import describe_data, labelled_videos
 from framejury.model.source import iter_faces
-from framejury.schemas import TABLES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
 from framejury.warehouse import Warehouse
 from tests.unit.test_model_tables import Video, face_rows

@@ -16,7 +16,7 @@ from framejury.archive.groups import group_names
 from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import ArchiveFile, list_local
 from framejury.errors import ArchiveError
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 from framejury.settings import IndexSettings
 
 REAL, FAKE = Label.REAL, Label.FAKE

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from framejury import logs
 from framejury.errors import ConfigError
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 
 RUN = "20241120T020000Z-1a2b3c"
 

@@ -10,7 +10,7 @@ import pytest
 from framejury.labelled import LabelledVideo
 from framejury.measure import figures_by_set, judge_scored
 from framejury.model.scoring import SCORED_FACES
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import VerdictSettings
 from tests.bundles import brightness_bundle
 

@@ -20,7 +20,7 @@ from framejury.errors import UsageError
 from framejury.metrics.drift import Drift, RunDrift
 from framejury.metrics.prometheus import check_textfile, samples_of, write_textfile
 from framejury.metrics.run import RunCounts, RunMetrics
-from framejury.schemas import FAILURE_STATUSES, VERDICT_STATUSES, Reason
+from framejury.schemas.statuses import FAILURE_STATUSES, VERDICT_STATUSES, Reason
 
 STARTED = datetime(2024, 5, 17, 4, 30, tzinfo=timezone(timedelta(hours=2)))
 DRIFT = Drift(3, 60, 600, 0.3, 0.1, 0.2, 0.15, 0.25)

@@ -32,7 +32,7 @@ from framejury.model.bundle import (
 from framejury.model.manifest import digest_of
 from framejury.rule import NOT_CALIBRATED, Reducer, Rule, RuleFit
 from framejury.scale import Calibration
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 
 MANIFEST = Manifest(
     purpose="detector",

@@ -15,7 +15,8 @@ from framejury.faces.crop import decode_crop
 from framejury.model import needs
 from framejury.model.needs import require_signal
 from framejury.model.source import FaceRow, FaceSource, iter_faces, shuffled
-from framejury.schemas import FACES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import FACES
 from framejury.settings import Signal
 from tests.unit.test_model_tables import Video, face_rows, source_of, write_rows
 

@@ -12,7 +12,7 @@ from framejury.errors import BundleError, FramejuryError, SetupError
 from framejury.model.bundle import Bundle, write_bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import SCORED_FACES, score_faces
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.signals.rgb import network_input
 from tests.bundles import brightness_network
 from tests.unit.test_model_bundle import MANIFEST

@@ -16,7 +16,8 @@ from pyarrow.fs import LocalFileSystem
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.source import FaceSource, VideoTruth
 from framejury.records import Image
-from framejury.schemas import FACES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import FACES
 
 RUN = "run-1"
 

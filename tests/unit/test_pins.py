@@ -15,7 +15,7 @@ from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
 from framejury.archive.pins import Pin, Pins, read_pins
 from framejury.errors import SplitError
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import IndexSettings
 
 ROOT = Path(__file__).resolve().parents[2]

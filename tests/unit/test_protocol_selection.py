@@ -14,7 +14,7 @@ from framejury.protocol.selection import (
     labelled_videos_of,
     on_pinned_side,
 )
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import IndexSettings
 
 LABELS = """file,label,method,group

@@ -31,7 +31,7 @@ from framejury.published import (
 )
 from framejury.rule import Reducer, Rule
 from framejury.scale import Calibration
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 from framejury.settings import VerdictSettings
 from framejury.verdict import FaceScores, judge
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table

@@ -24,7 +24,7 @@ from framejury.lock import hold
 from framejury.metrics.drift import BATCH, SCORES, ScoreHistograms, histogram
 from framejury.metrics.run import RunCounts
 from framejury.run_details import details
-from framejury.schemas import TABLES
+from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
 

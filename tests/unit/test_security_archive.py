@@ -20,7 +20,7 @@ from framejury.archive.listing import ArchiveFile, Trouble, list_local
 from framejury.archive.side_files import LARGEST_BYTES
 from framejury.errors import ArchiveError, MediaError
 from framejury.media.fetch import local_copy
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import IndexSettings
 
 SECRET = "root:x:0:0:root:/root:/bin/bash"

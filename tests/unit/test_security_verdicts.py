@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from framejury.commands import scan, verdicts
-from framejury.schemas import VERDICTS, VIDEOS
+from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.warehouse import Warehouse
 from tests.bundles import brightness_bundle
 

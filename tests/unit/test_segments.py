@@ -28,7 +28,8 @@ from framejury.rows import (
     Segment,
     VideoJob,
 )
-from framejury.schemas import EXTRACTIONS, Status
+from framejury.schemas.statuses import Status
+from framejury.schemas.tables import EXTRACTIONS
 from framejury.segments import SEGMENTS, merge_extractions, number_persons, staged
 from framejury.storage import Location
 from tests import clips

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from framejury.archive.pins import Pin, Pins
 from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
 from framejury.errors import LeakageError, SplitError
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 REAL, FAKE = Label.REAL, Label.FAKE

@@ -21,7 +21,7 @@ from framejury.archive.pins import Pin, Pins
 from framejury.archive.placements import SIDES, Candidate, Placement
 from framejury.archive.split import split_videos
 from framejury.errors import LeakageError, SplitError
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 REAL, FAKE = Label.REAL, Label.FAKE

@@ -13,7 +13,7 @@ from pyarrow import fs
 from framejury import storage
 from framejury.errors import MediaError, UsageError
 from framejury.media.fetch import local_copy
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.storage import is_local, local_path, locate, write_whole
 from framejury.warehouse import Warehouse
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from framejury.rule import Reducer, Rule
 from framejury.scale import Calibration, calibrated
-from framejury.schemas import Status, Verdict
+from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import ReducerName, VerdictSettings
 from framejury.verdict import (
     FaceScores,

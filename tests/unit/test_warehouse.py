@@ -15,7 +15,7 @@ import pytest
 
 from framejury.commits import Commit, Run
 from framejury.errors import CommitError, WarehouseError
-from framejury.schemas import TABLES
+from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
 
 NOW = datetime(2024, 5, 17, 2, 30, tzinfo=UTC)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from framejury.archive.placements import SIDES, Placement
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 DROPPED = "fake dropped to balance the classes"

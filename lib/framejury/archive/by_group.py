@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from framejury.archive.placements import SIDES, Placement
 from framejury.errors import SplitError
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from framejury.archive.placements import SIDES, Placement
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 

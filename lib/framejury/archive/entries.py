@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from framejury.archive.groups import group_names
 from framejury.archive.layouts import VideoEntry
 from framejury.errors import ArchiveError
-from framejury.schemas import VIDEOS
+from framejury.schemas.tables import VIDEOS
 
 
 def videos_table(entries: Sequence[VideoEntry], run_id: str) -> pa.Table:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from framejury.archive.layouts import VideoEntry
 from framejury.archive.listing import ArchiveFile
 from framejury.errors import ArchiveError
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 PAIRED_LAYOUT = "face_set"
 STILL_LAYOUT = "still"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 
 _STEPS = 2**64
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from framejury.archive.csv_file import Line, csv_lines
 from framejury.errors import UsageError
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 _HEADER = ["video", "frame", "label"]
 _LAST_FRAME = 2**31 - 1

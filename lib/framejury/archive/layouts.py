@@ -27,7 +27,7 @@ from framejury.archive.side_files import (
 )
 from framejury.errors import ArchiveError
 from framejury.redaction import printable
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 from framejury.settings import IndexSettings
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from framejury.archive.groups import group_names
 from framejury.archive.placements import Placement
 from framejury.errors import LeakageError
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 
 _FLATTERED = "so figures on val and test are too good"
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 Row = Mapping[str, Any]
 """A row of `videos`."""

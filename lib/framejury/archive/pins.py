@@ -17,7 +17,7 @@ from pathlib import Path
 
 from framejury.archive.csv_file import Line, csv_lines
 from framejury.errors import SplitError
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 
 _HEADER = ["pattern", "side"]
 _SIDES = tuple(side for side in Side if side is not Side.MIXED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 
 SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
 

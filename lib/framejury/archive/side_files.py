@@ -19,7 +19,7 @@ from typing import Any
 from framejury.archive.listing import ArchiveFile
 from framejury.errors import ArchiveError
 from framejury.redaction import printable
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 LARGEST_BYTES = 256 * 2**20
 """Largest label file read; a row a video, that is more than a million of them."""

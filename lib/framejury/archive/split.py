@@ -18,7 +18,7 @@ from framejury.archive.leakage import check_leakage
 from framejury.archive.pins import Pins
 from framejury.archive.placements import SIDES, Candidate, Placement, keys_of
 from framejury.errors import SplitError
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 __all__ = ["SIDES", "Candidate", "Placement", "check_leakage", "keys_of", "split_videos"]

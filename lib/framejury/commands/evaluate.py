@@ -37,7 +37,7 @@ from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.rule import rule_in_use
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
 from framejury.when import now

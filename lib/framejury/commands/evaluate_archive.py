@@ -35,7 +35,7 @@ from framejury.protocol.selection import (
 )
 from framejury.protocol.verdicts import Court, face_counts
 from framejury.rows import ExaminePlan
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse

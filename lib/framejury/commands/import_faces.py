@@ -30,7 +30,7 @@ from framejury.errors import UsageError
 from framejury.imported import Picture, look_at_pictures
 from framejury.logs import say
 from framejury.rows import VideoJob
-from framejury.schemas import EXTRACTIONS, FACES
+from framejury.schemas.tables import EXTRACTIONS, FACES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
 from framejury.when import now

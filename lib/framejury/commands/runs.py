@@ -17,7 +17,7 @@ from framejury.lock import read_lock
 from framejury.logs import say
 from framejury.redaction import printable
 from framejury.run_details import details
-from framejury.schemas import Verdict
+from framejury.schemas.statuses import Verdict
 from framejury.warehouse import Warehouse
 
 _SHOWN = 50

@@ -35,7 +35,7 @@ from framejury.model.manifest import Bundle
 from framejury.redaction import printable
 from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.rule import Rule, rule_in_use
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
 from framejury.verdict import FaceScores, judge, unscored
 

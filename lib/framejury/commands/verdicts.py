@@ -30,7 +30,7 @@ from framejury.errors import UsageError
 from framejury.evaluation.spreadsheet import csv_bytes
 from framejury.logs import say
 from framejury.redaction import printable
-from framejury.schemas import VERDICTS
+from framejury.schemas.tables import VERDICTS
 from framejury.storage import is_local, local_path
 from framejury.warehouse import Warehouse
 

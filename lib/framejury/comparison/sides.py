@@ -12,7 +12,7 @@ from framejury.archive.pins import Pins
 from framejury.archive.side_files import first_of
 from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
 from framejury.errors import SplitError
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import SplitSettings
 
 

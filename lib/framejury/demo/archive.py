@@ -17,7 +17,7 @@ from framejury.demo.forgery import Method, forge, plan_forgery
 from framejury.demo.people import Footage, load_people, load_place
 from framejury.demo.scenes import FilmedFrame, Scene, film, plan_scene
 from framejury.errors import ArchiveError
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 LABELS_FILE = "labels.csv"
 NOTE_FILE = "README.txt"

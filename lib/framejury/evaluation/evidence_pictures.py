@@ -9,7 +9,7 @@ from framejury.evidence import Evidence, FaceEvidence, PictureEvidence
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.overlay import overlay
 from framejury.records import Image
-from framejury.schemas import PictureKind
+from framejury.schemas.statuses import PictureKind
 
 _JPEG = "image/jpeg"
 _HEATED_QUALITY = 80

@@ -29,7 +29,7 @@ from framejury.evaluation.style import (
     style_axes,
     style_legend,
 )
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 CONFUSION_FACE = "confusion_face"
 CONFUSION_VIDEO = "confusion_video"

@@ -30,7 +30,7 @@ from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
 from framejury.evaluation.since import Night, Since, find_nights, find_since
 from framejury.evaluation.wording import judged_words
-from framejury.schemas import VERDICT_STATUSES, Status, Verdict
+from framejury.schemas.statuses import VERDICT_STATUSES, Status, Verdict
 
 CROSSES = "interval crosses the threshold"
 TOO_FEW = "too few faces"

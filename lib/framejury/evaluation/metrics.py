@@ -34,7 +34,7 @@ from framejury.evaluation.rows import (
     face_rows,
     video_rows,
 )
-from framejury.schemas import Label, Verdict
+from framejury.schemas.statuses import Label, Verdict
 
 __all__ = [
     "BinaryMetrics",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 SHOWN = 12
 """Mistakes of a kind that are shown with their faces."""

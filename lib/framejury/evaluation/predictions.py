@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from framejury.evaluation.inputs import Context
 from framejury.evaluation.rows import outcome_column
-from framejury.schemas import Label, Verdict
+from framejury.schemas.statuses import Label, Verdict
 
 COLUMNS = (
     "path",

@@ -30,7 +30,7 @@ from framejury.evaluation.bootstrap import (
 from framejury.evaluation.metrics import SliceMetrics, slice_metrics
 from framejury.evaluation.reliability import Reliability, error_by_chance, reliability
 from framejury.evaluation.rows import NOT_SCORED, VideoRows, is_known, video_rows
-from framejury.schemas import Label, Verdict
+from framejury.schemas.statuses import Label, Verdict
 
 FACE_FIGURES = (
     "auc",

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.evaluation.binary import Floats, Integers
-from framejury.schemas import VERDICT_STATUSES, VERDICTS, Label, Status, Verdict
+from framejury.schemas.statuses import VERDICT_STATUSES, Label, Status, Verdict
+from framejury.schemas.tables import VERDICTS
 
 REPORT_COLUMNS = (*VERDICTS.names, "path", "uri", "layout", "label", "method", "group")
 """What the report reads of each video: `verdicts` joined to `videos`."""

@@ -13,7 +13,7 @@ from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
 from framejury.evaluation.inputs import Context, NightInfo, RunInfo
 from framejury.evaluation.predictions import changed
 from framejury.evaluation.rows import Texts, outcome_column
-from framejury.schemas import Status, Verdict
+from framejury.schemas.statuses import Status, Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)

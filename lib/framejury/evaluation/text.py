@@ -29,7 +29,7 @@ from framejury.evaluation.wording import (
     status_word,
 )
 from framejury.redaction import printable
-from framejury.schemas import Label, Status
+from framejury.schemas.statuses import Label, Status
 
 
 def text_report(findings: Findings, *, max_rows: int) -> str:

@@ -11,7 +11,7 @@ from framejury.evaluation.binary import BinaryMetrics
 from framejury.evaluation.bootstrap import Bootstrap, Interval
 from framejury.evaluation.breakdown import BreakdownRow
 from framejury.evaluation.rows import NOT_SCORED
-from framejury.schemas import STATUS_MEANING, Status
+from framejury.schemas.statuses import STATUS_MEANING, Status
 
 UNDEFINED = "n/a"
 SOUND = "Sound was not judged: a video whose voice alone is fake can be called real here."

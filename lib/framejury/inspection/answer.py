@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from framejury.answers import DistrustError
 from framejury.errors import MediaError
 from framejury.redaction import printable
-from framejury.schemas import EXTRACTION_STATUSES, Status
+from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 
 _LONGEST_HEAD = 64 * 2**20
 _LONGEST_TEXT = 2000

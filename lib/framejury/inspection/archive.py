@@ -13,7 +13,7 @@ import pyarrow as pa
 from framejury.errors import MediaError
 from framejury.inspection.agreement import Agreement, agreement_of
 from framejury.inspection.records import Inspection
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 
 _ASKED = [
     ("video_id", pa.string()),

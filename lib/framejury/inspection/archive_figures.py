@@ -8,7 +8,7 @@ from framejury.evaluation.style import LIGHT, new_figure, style_axes
 from framejury.evaluation.wording import status_word
 from framejury.inspection.archive import ArchiveSummary, Counts
 from framejury.inspection.charts import Chart, bars, chart_of, histogram, no_chart
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 
 DETECTORS = "detectors"
 

@@ -39,7 +39,7 @@ from framejury.media.jail import Jail
 from framejury.media.sample import Indices, Times
 from framejury.media.sandbox import Sandbox
 from framejury.records import Size
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 
 _CHILD = "framejury.inspection.child:serve"

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from framejury.evaluation.style import LIGHT, new_figure, png, sentence_figure, style_axes, svg
 from framejury.inspection.archive import NO_LABEL, Counts
 from framejury.redaction import printable
-from framejury.schemas import Label
+from framejury.schemas.statuses import Label
 
 _LONGEST_NAME = 36
 _COLORS = {Label.FAKE.value: LIGHT.fake, NO_LABEL: LIGHT.undecided}

@@ -19,7 +19,7 @@ from framejury.inspection.names import INSPECT, SHEET, SHOTS, TRACE
 from framejury.inspection.reading import shots, trace
 from framejury.inspection.rehearsal import small_clip
 from framejury.records import Size
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, Settings
 
 

@@ -37,7 +37,7 @@ from framejury.media.sample import (
 )
 from framejury.media.signatures import VideoSource
 from framejury.records import SampledFrame
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, SamplingSettings
 
 _EXCHANGED_MODES = ("uniform", "random", "every_s")

@@ -23,7 +23,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from framejury.errors import FramejuryError, MediaError, UsageError
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.storage import is_local, local_path, locate
 
 _BLOCK_BYTES = 1 << 20

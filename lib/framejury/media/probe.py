@@ -18,7 +18,7 @@ from framejury.media.references import layer_reader
 from framejury.media.sample import Indices, Times
 from framejury.media.signatures import VideoSource, looks_like_video
 from framejury.records import Size
-from framejury.schemas import Status
+from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings
 
 _FORMATS_OF_SEVERAL_FILES = frozenset(

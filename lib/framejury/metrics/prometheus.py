@@ -20,7 +20,7 @@ from framejury.errors import UsageError
 from framejury.metrics.drift import Drift
 from framejury.metrics.run import RunCounts, RunMetrics
 from framejury.redaction import printable, redacted
-from framejury.schemas import FAILURE_STATUSES, VERDICT_STATUSES, Reason, Verdict
+from framejury.schemas.statuses import FAILURE_STATUSES, VERDICT_STATUSES, Reason, Verdict
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -11,7 +11,7 @@ from typing import Any
 
 from framejury.metrics.drift import RunDrift
 from framejury.redaction import redacted
-from framejury.schemas import FAILURE_STATUSES, Reason, Status, Verdict
+from framejury.schemas.statuses import FAILURE_STATUSES, Reason, Status, Verdict
 
 FORMAT_VERSION = 1
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from framejury.errors import SplitError
 from framejury.model.manifest import SideCount, digest_of
 from framejury.model.source import FaceRow, FaceSource, iter_faces, read_batches
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 
 LEARNING_SIDES = (Side.TRAIN, Side.VAL)
 _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]

@@ -21,7 +21,7 @@ from framejury.model.augment import apply, draw, sample_rng
 from framejury.model.counts import FaceCounts, count_faces
 from framejury.model.selfblend import draw_blend, self_blended
 from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, shuffled
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, TrainingSettings
 from framejury.signals.inputs import picture_of
 from framejury.signals.rgb import input_points

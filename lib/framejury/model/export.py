@@ -40,7 +40,7 @@ from framejury.model.manifest import (
 )
 from framejury.model.network import INPUT_NAME
 from framejury.model.training import TrainedNetwork
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.signals.inputs import picture_of
 
 PARITY_TOLERANCE = 1e-4

@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from framejury.rule import MEAN, Reducer, Rule, RuleFit
 from framejury.scale import Calibration
-from framejury.schemas import Label, Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import Resize, Signal
 
 FORMAT = "framejury-bundle"

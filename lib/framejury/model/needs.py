@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from framejury.errors import WarehouseError
 from framejury.model.source import FaceSource, open_faces, read_batches
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, Signal
 
 _REMEDIES = {

@@ -10,7 +10,8 @@ import pyarrow as pa
 from framejury.model.needs import require_signal
 from framejury.model.runtime import Scorer
 from framejury.model.source import FaceRow, FaceSource, iter_faces
-from framejury.schemas import FACE_SCORES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import FACE_SCORES
 
 SCORED_FACES = pa.schema(
     [

@@ -22,7 +22,8 @@ from framejury.errors import WarehouseError
 from framejury.faces.crop import decode_crop, landmarks_in_crop
 from framejury.faces.header import crop_size
 from framejury.records import CroppedFace, Image, Point, Region
-from framejury.schemas import FACES, Side
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import FACES
 
 SHUFFLE_BYTES = 256 * 2**20
 _COLUMNS = (

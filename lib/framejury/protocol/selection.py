@@ -13,7 +13,7 @@ from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
 from framejury.archive.pins import Pins
 from framejury.errors import ArchiveError, LeakageError, UsageError
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.settings import IndexSettings
 from framejury.storage import is_local, local_path
 

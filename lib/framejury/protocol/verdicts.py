@@ -16,7 +16,8 @@ from framejury.protocol.examination import VideoScores
 from framejury.protocol.frames import Flags
 from framejury.protocol.robustness import Condition
 from framejury.rule import rule_in_use
-from framejury.schemas import VERDICTS, Status
+from framejury.schemas.statuses import Status
+from framejury.schemas.tables import VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.verdict import FaceScores, Judgement, judge, unscored
 

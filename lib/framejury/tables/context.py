@@ -20,7 +20,7 @@ from framejury.evaluation.inputs import (
 )
 from framejury.history import nights_before
 from framejury.metrics.drift import night_of
-from framejury.schemas import PictureKind
+from framejury.schemas.statuses import PictureKind
 from framejury.tables.store import Store
 
 WORK = ("faces_scored", "read_bytes", "videos_cpu_s", "videos_wall_s")

@@ -27,7 +27,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.errors import FramejuryError
 from framejury.evidence import Evidence, evidence_of
 from framejury.progress import progress
-from framejury.schemas import EXTRACTIONS
+from framejury.schemas.tables import EXTRACTIONS
 from framejury.storage import Location, write_whole
 from framejury.tables.store import Store
 

@@ -16,7 +16,7 @@ from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.source import FaceSource
 from framejury.redaction import printable
-from framejury.schemas import Side
+from framejury.schemas.statuses import Side
 from framejury.storage import (
     Location,
     is_file,

@@ -24,7 +24,7 @@ from framejury.packing import (
     pack,
 )
 from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob
-from framejury.schemas import FAILURE_STATUSES
+from framejury.schemas.statuses import FAILURE_STATUSES
 from framejury.settings import SparkSettings
 from framejury.tables.done import COST, Done
 from framejury.tables.resources import slots, task_gpu

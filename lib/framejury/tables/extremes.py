@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.schemas import PictureKind
+from framejury.schemas.statuses import PictureKind
 
 PLACE = ("video_id", "frame_index", "face_index")
 

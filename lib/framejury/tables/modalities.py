@@ -18,7 +18,8 @@ from framejury.logs import say
 from framejury.media.plan import SECONDS_A_BYTE
 from framejury.packing import OPEN_S, READ_S_A_BYTE, pack
 from framejury.redaction import printable
-from framejury.schemas import MODALITIES, Modality
+from framejury.schemas.statuses import Modality
+from framejury.schemas.tables import MODALITIES
 from framejury.settings import Settings
 from framejury.tables.askers import asker_of
 from framejury.tables.done import COST, Done

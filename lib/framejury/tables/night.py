@@ -23,7 +23,7 @@ from framejury.metrics.run import RunCounts
 from framejury.model.manifest import Bundle
 from framejury.rows import ExaminePlan
 from framejury.rule import Rule, rule_facts
-from framejury.schemas import FAILURE_STATUSES, Reason
+from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.settings import Settings
 from framejury.storage import Location
 from framejury.tables.extract import write_examined

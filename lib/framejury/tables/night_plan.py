@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 
 from framejury.commits import Commit
 from framejury.packing import Counts, Seconds, deal_batches, estimate_costs_s
-from framejury.schemas import REASON_MEANING, Reason
+from framejury.schemas.statuses import REASON_MEANING, Reason
 from framejury.settings import Settings
 from framejury.tables.plan import REASON
 from framejury.tables.resources import slots

@@ -8,7 +8,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.schemas import PICTURES, PictureKind
+from framejury.schemas.statuses import PictureKind
+from framejury.schemas.tables import PICTURES
 from framejury.settings import EvidenceSettings
 from framejury.tables.extremes import PLACE, extremes
 from framejury.tables.resources import task_gpu

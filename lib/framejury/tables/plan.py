@@ -9,7 +9,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.schemas import RETRYABLE_STATUSES, Reason, Status
+from framejury.schemas.statuses import RETRYABLE_STATUSES, Reason, Status
 from framejury.tables.store import SEQUENCE
 
 REASON = "reason"

@@ -22,7 +22,7 @@ from framejury.errors import ReconcileError
 from framejury.interval import UNKNOWN
 from framejury.rule import Rule
 from framejury.scale import UNITS
-from framejury.schemas import Status, Verdict
+from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import VerdictSettings
 from framejury.tables.rules import bootstrap, calibrated, reduced, student_shift
 

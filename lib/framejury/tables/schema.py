@@ -1,4 +1,4 @@
-"""Spark's view of the tables declared in `framejury.schemas`."""
+"""Spark's view of the tables declared in `framejury.schemas.tables`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name everybody knows
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
-from framejury.schemas import TABLES
+from framejury.schemas.tables import TABLES
 
 
 def spark_schema(schema: pa.Schema) -> StructType:

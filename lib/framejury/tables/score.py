@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from framejury.errors import SetupError
 from framejury.records import CroppedFace
-from framejury.schemas import FACE_SCORES
+from framejury.schemas.tables import FACE_SCORES
 from framejury.tables.resources import task_gpu
 from framejury.tables.schema import spark_schema
 from framejury.tables.shipping import ShippedBundle

@@ -18,7 +18,8 @@ from framejury.rows import (
     SEGMENT_TABLE_COLUMN,
     TABLE_COLUMN,
 )
-from framejury.schemas import EXTRACTIONS, FACE_SCORES, Status
+from framejury.schemas.statuses import Status
+from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
 from framejury.segments import SEGMENTS, merge_extractions, number_persons
 from framejury.tables.extremes import extremes
 from framejury.tables.schema import spark_schema

@@ -11,7 +11,7 @@ from pyarrow import dataset, fs
 
 from framejury.commits import KEEPS_CROPS, Commit, Merged, Run, Stored, commit_of
 from framejury.errors import WarehouseError
-from framejury.schemas import TABLES
+from framejury.schemas.tables import TABLES
 from framejury.storage import Location
 from framejury.warehouse.place import read_record
 

@@ -35,7 +35,7 @@ from pyarrow import dataset, fs, parquet
 from framejury.commits import Commit, Merged, Run
 from framejury.errors import CommitError, WarehouseError
 from framejury.lock import Lock, hold
-from framejury.schemas import TABLES
+from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, is_taken
 from framejury.warehouse.committed import Committed
 from framejury.warehouse.place import (

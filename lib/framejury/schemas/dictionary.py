@@ -1,6 +1,6 @@
 """The data dictionary: every table and column in words, printed from `framejury.schemas`.
 
-`python -m framejury.data_dictionary > docs/data_dictionary.md` (`make docs`); a test
+`python -m framejury.schemas.dictionary > docs/data_dictionary.md` (`make docs`); a test
 checks that the file is what this prints.
 """
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.types as kinds
 
-from framejury import schemas
-from framejury.schemas import STATUS_MEANING, TABLE_MEANING, TABLES, Side, Verdict
+from framejury.schemas import statuses
+from framejury.schemas.statuses import STATUS_MEANING, Side, Verdict
+from framejury.schemas.tables import TABLE_MEANING, TABLES
 
 _HEAD = """\
 # Data dictionary
 
-Every table of the warehouse, printed from `lib/framejury/schemas.py` by `make docs`; do not
+Every table of the warehouse, printed from `lib/framejury/schemas/` by `make docs`; do not
 edit. A table is a set of Parquet files below `runs/<run_id>/table=<name>/`; which runs count
 is told in [architecture.md](architecture.md). "Always" means never null.
 """
@@ -100,14 +101,14 @@ def _table(name: str, schema: pa.Schema) -> str:
 def _values(
     title: str,
     doc: str,
-    meanings: dict[schemas.Status, str] | dict[Verdict, str] | dict[Side, str],
+    meanings: dict[statuses.Status, str] | dict[Verdict, str] | dict[Side, str],
 ) -> str:
     rows = [f"| `{value}` | {_cell(meaning)} |" for value, meaning in meanings.items()]
     return "\n".join([f"## {title}", "", doc, "", "| value | meaning |", "|---|---|", *rows]) + "\n"
 
 
 def _retries() -> str:
-    names = ", ".join(f"`{status}`" for status in schemas.RETRYABLE_STATUSES)
+    names = ", ".join(f"`{status}`" for status in statuses.RETRYABLE_STATUSES)
     return f"Videos that ended as {names} are tried again by later runs, up to `limits.tries`.\n"
 
 

@@ -1,0 +1,1 @@
+"""What every table holds: closed sets of statuses and labels, the tables, the data dictionary."""

@@ -100,7 +100,7 @@ bench: setup $(BENCH_STAMP) ## Measure against rivals and the decoder's floor, o
 
 .PHONY: docs
 docs: setup ## Make conf/default.yaml, docs/data_dictionary.md, contact sheets and screenshots again (Debian: chromium)
-	@$(VENV)/bin/python -m framejury.config > conf/default.yaml.new
+	@$(VENV)/bin/python -m framejury.settings.loading > conf/default.yaml.new
 	@mv conf/default.yaml.new conf/default.yaml
 	@$(VENV)/bin/python -m framejury.schemas.dictionary > docs/data_dictionary.md.new
 	@mv docs/data_dictionary.md.new docs/data_dictionary.md

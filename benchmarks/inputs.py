@@ -9,10 +9,10 @@ import av
 import cv2
 import numpy as np
 
-from framejury.config import settings_from
 from framejury.faces.crop import crop_region
 from framejury.faces.detect import detection_scale, make_detector
 from framejury.records import Box, Image, Size
+from framejury.settings.loading import settings_from
 from framejury.signals.rgb import network_input
 
 INPUT_PX = 224

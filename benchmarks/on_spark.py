@@ -34,8 +34,8 @@ _OUTCOME = ["video_id", "status", "error", "faces_kept"]
 
 def spark(setup: Values) -> Work:
     """What `nightly` does with new videos (`write_examined`), in a session that is running."""
-    from framejury.config import settings_from
     from framejury.model.bundle import load_bundle
+    from framejury.settings.loading import settings_from
     from framejury.tables.extract import write_examined
     from framejury.tables.session import spark_session
     from framejury.tables.shipping import ship_bundle

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from framejury.config import settings_from
 from framejury.rows import ExaminePlan, VideoJob
 from framejury.schemas.statuses import Status
+from framejury.settings.loading import settings_from
 
 Values = Mapping[str, Any]
 Work = Callable[[Values], dict[str, Any]]

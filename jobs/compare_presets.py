@@ -26,7 +26,6 @@ from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_trut
 from framejury.comparison.page import comparison_page, drawing
 from framejury.comparison.sides import check_sides, shared_sides, sides_csv
 from framejury.comparison.table import Row, csv_table, json_table, text_table
-from framejury.config import load_settings
 from framejury.errors import FramejuryError, UsageError
 from framejury.evaluation.style import picture_files
 from framejury.facts import training_history, versions
@@ -45,6 +44,7 @@ from framejury.redaction import redacted
 from framejury.rule import rule_in_use
 from framejury.schemas.statuses import Reason, Side
 from framejury.settings import Settings
+from framejury.settings.loading import load_settings
 from framejury.storage import is_local, local_path, locate, read_json, write_json, write_whole
 from framejury.tables.index import check_archive
 from framejury.tables.night import Night, judge, report

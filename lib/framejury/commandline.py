@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from framejury import logs
-from framejury.config import load_settings, preset_names, setting_fields
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.logs import say
 from framejury.settings import Settings
+from framejury.settings.loading import load_settings, preset_names, setting_fields
 
 if TYPE_CHECKING:
     from framejury.model.manifest import Bundle

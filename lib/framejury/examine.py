@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from framejury.config import settings_from
 from framejury.errors import MediaError, SetupError
 from framejury.faces.detect import Detector, make_detector
 from framejury.lookout import ExaminedFace, FollowedFace, Lookout
@@ -44,6 +43,7 @@ from framejury.rows import (
 from framejury.schemas.statuses import LANDMARK_NAMES, Status
 from framejury.segments import staged
 from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.settings.loading import settings_from
 
 _OVERHEAD_RATIO = 0.1
 """Of a segment's work, what opening the file once more for it may take."""

@@ -16,7 +16,6 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.answers import DistrustError, Survey, checked, survey_of
-from framejury.config import settings_from
 from framejury.errors import MediaError
 from framejury.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
 from framejury.media.fetch import KnownContent, LocalCopy, local_copy
@@ -25,6 +24,7 @@ from framejury.media.sandbox import Sandbox
 from framejury.rows import ROWS, ExaminePlan, VideoJob, extraction_row
 from framejury.schemas.statuses import Status
 from framejury.segments import staged
+from framejury.settings.loading import settings_from
 
 _CHILD = "framejury.examine:serve"
 _LEAST_S = 1e-3

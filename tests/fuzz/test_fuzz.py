@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from framejury.config import settings_from
 from framejury.examiner import Examiner
 from framejury.model.manifest import Bundle
 from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
+from framejury.settings.loading import settings_from
 from tests.bundles import brightness_bundle
 from tests.fuzz import seeds
 from tests.fuzz.mutations import KINDS, mutated

@@ -16,13 +16,13 @@ from pyspark.sql import SparkSession
 
 from framejury.archive.entries import videos_table, with_missing
 from framejury.commits import Commit
-from framejury.config import settings_from
 from framejury.errors import ReconcileError
 from framejury.metrics.drift import SCORES
 from framejury.model.bundle import load_bundle
 from framejury.rows import settings_id
 from framejury.rule import rule_in_use
 from framejury.settings import Settings
+from framejury.settings.loading import settings_from
 from framejury.tables import merge
 from framejury.tables.index import index_archive
 from framejury.tables.merge import merge_run

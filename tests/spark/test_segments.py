@@ -16,12 +16,12 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.entries import videos_table
 from framejury.commits import Run
-from framejury.config import settings_from
 from framejury.errors import ReconcileError
 from framejury.model.bundle import load_bundle
 from framejury.records import Image, Size
 from framejury.rows import ExaminePlan
 from framejury.schemas.tables import TABLES, VIDEOS
+from framejury.settings.loading import settings_from
 from framejury.tables.extract import (
     Units,
     examine_units,

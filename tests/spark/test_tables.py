@@ -15,7 +15,6 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.entries import videos_table
 from framejury.commits import KEEPS_CROPS, Run
-from framejury.config import settings_from
 from framejury.divided import labelled_source
 from framejury.errors import ArchiveError
 from framejury.faces.crop import cropped_face, decode_crop
@@ -25,6 +24,7 @@ from framejury.model.runtime import Scorer
 from framejury.model.source import iter_faces
 from framejury.rows import ExaminePlan, settings_id
 from framejury.settings import Settings
+from framejury.settings.loading import settings_from
 from framejury.tables.extract import (
     examine_units,
     plan_units,

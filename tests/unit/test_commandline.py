@@ -21,9 +21,9 @@ from framejury.commandline import (
     run_command,
     settings_of,
 )
-from framejury.config import preset_names, setting_fields
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.settings import Settings
+from framejury.settings.loading import preset_names, setting_fields
 from framejury.when import now
 
 

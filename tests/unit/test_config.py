@@ -8,15 +8,15 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from framejury.config import (
+from framejury.errors import ConfigError
+from framejury.settings import Settings
+from framejury.settings.loading import (
     default_yaml,
     find_conf_dir,
     load_settings,
     setting_fields,
     settings_from,
 )
-from framejury.errors import ConfigError
-from framejury.settings import Settings
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

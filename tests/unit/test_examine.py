@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import pytest
 
-from framejury.config import settings_from
 from framejury.errors import SetupError
 from framejury.examine import Toolbox, examine_video
 from framejury.examiner import Examiner
@@ -37,6 +36,7 @@ from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, Segment, VideoJob, s
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.settings import PAIR_SIGNALS, Resize, Settings, Signal
+from framejury.settings.loading import settings_from
 from framejury.signals.rgb import network_input
 from tests import clips
 from tests.bundles import MANIFEST, brightness_bundle, brightness_network, headed_network

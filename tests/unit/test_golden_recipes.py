@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from framejury.config import load_settings
 from framejury.examine import Toolbox, examine_video
 from framejury.faces.crop import (
     cropped_face,
@@ -39,6 +38,7 @@ from framejury.settings import (
     Settings,
     Signal,
 )
+from framejury.settings.loading import load_settings
 from framejury.signals.delta import delta
 from framejury.signals.inputs import picture_of
 from framejury.signals.marked import marked

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 from framejury.commands.inspect import is_archive
-from framejury.config import load_settings
 from framejury.errors import MediaError, UsageError
 from framejury.inspection.agreement import Agreement, agreement_of, matches
 from framejury.inspection.archive import ROWS, chosen_for_sheet, failed_row, row_of, summary_of
@@ -19,6 +18,7 @@ from framejury.inspection.page import Parts, archive_page
 from framejury.inspection.records import Face, Facts, Inspection, Look, Sound
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
+from framejury.settings.loading import load_settings
 from framejury.when import now
 
 

@@ -71,7 +71,7 @@ def test_the_model_room_needs_no_spark() -> None:
 
 def test_declarations_are_light() -> None:
     heavy = {"cv2", "onnxruntime", "av", SPARK, TENSORFLOW, "keras", "pandas", "matplotlib"}
-    names = ("schemas", "records", "errors", "config", "cli")
+    names = ("schemas", "records", "errors", "settings.loading", "cli")
     assert not heavy & loaded_by(*(f"framejury.{name}" for name in names))
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.config import settings_from
 from framejury.packing import (
     Seconds,
     deal_batches,
@@ -20,6 +19,7 @@ from framejury.packing import (
     pack,
 )
 from framejury.settings import SamplingSettings
+from framejury.settings.loading import settings_from
 
 MB = 10**6
 

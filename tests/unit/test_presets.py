@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from framejury.config import find_conf_dir, load_settings, setting_fields
+from framejury.settings.loading import find_conf_dir, load_settings, setting_fields
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "face_frames": {

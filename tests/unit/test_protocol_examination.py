@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framejury.config import settings_from
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import PixelContract
 from framejury.model.runtime import Scorer
@@ -16,6 +15,7 @@ from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.robustness import UNTOUCHED, Condition
 from framejury.rows import ExaminePlan
 from framejury.settings import PAIR_SIGNALS, Resize, Signal
+from framejury.settings.loading import settings_from
 from tests import clips
 from tests.bundles import MANIFEST, brightness_network
 

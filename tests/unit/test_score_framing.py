@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from framejury.commits import KEEPS_CROPS
-from framejury.config import settings_from
 from framejury.errors import BundleError
 from framejury.jobs.score_faces import _check_framing
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import Bundle, Framing
 from framejury.settings import Signal
+from framejury.settings.loading import settings_from
 from framejury.warehouse import Warehouse
 from tests.bundles import MANIFEST, brightness_network
 from tests.unit.test_labelled import pairs, warehouse_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.config import setting_fields
+from framejury.settings.loading import setting_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "security.md").read_text()

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from pyarrow import fs
 
-from framejury.config import settings_from
 from framejury.errors import MediaError, ReconcileError
 from framejury.examine import Toolbox, survey_video
 from framejury.examiner import Examiner
@@ -31,6 +30,7 @@ from framejury.rows import (
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.segments import SEGMENTS, merge_extractions, number_persons, staged
+from framejury.settings.loading import settings_from
 from framejury.storage import Location
 from tests import clips
 

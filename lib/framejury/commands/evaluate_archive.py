@@ -14,7 +14,6 @@ import numpy as np
 
 from framejury.archive.pins import read_pins
 from framejury.commandline import bundle_dir_of, warn_of_demo
-from framejury.config import load_settings
 from framejury.errors import UsageError
 from framejury.evaluation.protocol import ProtocolData
 from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report, write_files
@@ -37,6 +36,7 @@ from framejury.protocol.verdicts import Court, face_counts
 from framejury.rows import ExaminePlan
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
+from framejury.settings.loading import load_settings
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
 from framejury.when import now

@@ -25,13 +25,13 @@ from framejury.archive.entries import video_id_of, videos_table
 from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
 from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.commits import KEEPS_CROPS, Run
-from framejury.config import load_settings
 from framejury.errors import UsageError
 from framejury.imported import Picture, look_at_pictures
 from framejury.logs import say
 from framejury.rows import VideoJob
 from framejury.schemas.tables import EXTRACTIONS, FACES
 from framejury.settings import Settings
+from framejury.settings.loading import load_settings
 from framejury.warehouse import Warehouse
 from framejury.when import now
 

@@ -10,7 +10,6 @@ from typing import Any
 import av
 import cv2
 
-from framejury.config import settings_from
 from framejury.errors import MediaError
 from framejury.inspection.album import sheet_of
 from framejury.inspection.answer import failed, packed
@@ -21,6 +20,7 @@ from framejury.inspection.rehearsal import small_clip
 from framejury.records import Size
 from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, Settings
+from framejury.settings.loading import settings_from
 
 
 def serve(setup: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:

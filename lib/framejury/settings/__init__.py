@@ -1,6 +1,6 @@
 """Every setting: its type, range, default and sentence. Frozen; unknown keys are refused.
 
-`framejury.config` reads presets and files into these; `conf/default.yaml` is printed from them.
+`loading` reads presets and files into these; `conf/default.yaml` is printed from them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from pyspark.sql import DataFrame, SparkSession
 
 from framejury import logs
 from framejury.commits import Run
-from framejury.config import settings_from
 from framejury.packing import (
     Seconds,
     estimate_costs_s,
@@ -26,6 +25,7 @@ from framejury.packing import (
 from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.schemas.statuses import FAILURE_STATUSES
 from framejury.settings import SparkSettings
+from framejury.settings.loading import settings_from
 from framejury.tables.done import COST, Done
 from framejury.tables.resources import slots, task_gpu
 from framejury.tables.schema import spark_schema

@@ -12,8 +12,8 @@ from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from framejury.config import find_conf_dir
 from framejury.errors import SetupError
+from framejury.settings.loading import find_conf_dir
 from framejury.tables.faults import told_in_one_line
 
 _DEFAULTS = {

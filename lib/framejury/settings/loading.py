@@ -1,7 +1,7 @@
 """Settings from defaults, presets, files and the command line, checked on the driver.
 
 `framejury.settings` declares them; `conf/default.yaml` is printed from there
-(`python -m framejury.config`, checked by a test) for people to read and change.
+(`python -m framejury.settings.loading`, checked by a test) for people to read and change.
 Order of precedence, last wins: the declarations, `conf/default.yaml`, `--preset`,
 `--config`, `--set`. A preset or file may hold a section `when_judging` with sections of its own:
 where verbs that judge videos differ from those that learn from them.
@@ -85,7 +85,7 @@ def find_conf_dir() -> Path:
     Raises:
         ConfigError: neither is there.
     """
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for candidate in (here / "conf", here.parents[1] / "conf"):
         if (candidate / "presets").is_dir():
             return candidate

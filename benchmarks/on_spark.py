@@ -34,6 +34,7 @@ _OUTCOME = ["video_id", "status", "error", "faces_kept"]
 
 def spark(setup: Values) -> Work:
     """What `nightly` does with new videos (`write_examined`), in a session that is running."""
+    from framejury.clock import now
     from framejury.model.bundle import load_bundle
     from framejury.settings.loading import settings_from
     from framejury.tables.extract import write_examined
@@ -41,7 +42,6 @@ def spark(setup: Values) -> Work:
     from framejury.tables.shipping import ship_bundle
     from framejury.tables.store import Store
     from framejury.warehouse import Warehouse
-    from framejury.when import now
 
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
         f"--properties-file {ROOT / 'conf' / 'spark' / 'local.conf'} "

@@ -21,6 +21,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury import __version__, logs
 from framejury.archive.pins import read_pins
 from framejury.archive.split import Placement
+from framejury.clock import now
 from framejury.commandline import check_has_network, make_parser, run_command
 from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
 from framejury.comparison.page import comparison_page, drawing
@@ -52,7 +53,6 @@ from framejury.tables.night_plan import make_plan
 from framejury.tables.plan import REASON
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 RECIPES = ("face_frames", "random_frames", "flow_fusion", "all_frames")
 """Published recipes with a network."""

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.commits import KEEPS_CROPS
 from framejury.logs import say
@@ -16,7 +17,6 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 from framejury.archive.entries import check_share_missing, videos_table, with_missing
 from framejury.archive.layouts import VideoEntry
+from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.logs import say
 from framejury.settings import IndexSettings
@@ -17,7 +18,6 @@ from framejury.storage import is_local
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

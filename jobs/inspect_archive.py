@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.archive.entries import videos_table
+from framejury.clock import now
 from framejury.commandline import run_command, settings_of
 from framejury.commands.inspect import parser
 from framejury.errors import FramejuryError, UsageError
@@ -28,7 +29,6 @@ from framejury.tables.index import check_archive, index_archive
 from framejury.tables.inspect import inspect_videos
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 PLANNED = "planned"
 

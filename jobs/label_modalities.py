@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from framejury.archive.originals import Originals, Row, pairs_of
+from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.facts import versions
 from framejury.logs import for_terminal, say
@@ -24,7 +25,6 @@ from framejury.settings import Settings
 from framejury.tables.modalities import compare_pairs, unchanged
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 VIDEOS_RUN = "videos_run"
 """In a commit's facts: the run whose `videos` it went by."""

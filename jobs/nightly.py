@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from framejury.archive.entries import check_share_missing, videos_table, with_missing
+from framejury.clock import moment, now
 from framejury.commandline import (
     add_bundle,
     add_warehouse,
@@ -39,7 +40,6 @@ from framejury.tables.night_plan import NightPlan, make_plan
 from framejury.tables.plan import PlanRules, plan_night
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-from framejury.when import moment, now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.clock import now
 from framejury.commandline import (
     add_warehouse,
     make_parser,
@@ -22,7 +23,6 @@ from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

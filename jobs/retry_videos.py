@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.clock import now
 from framejury.commandline import (
     add_bundle,
     add_warehouse,
@@ -31,7 +32,6 @@ from framejury.tables.night_plan import make_plan
 from framejury.tables.plan import plan_selected
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 _STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from framejury.clock import now
 from framejury.commandline import (
     add_bundle,
     add_warehouse,
@@ -28,7 +29,6 @@ from framejury.tables.session import spark_session
 from framejury.tables.shipping import ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

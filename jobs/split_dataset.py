@@ -11,13 +11,13 @@ from framejury.archive.leakage import check_leakage
 from framejury.archive.pins import read_pins
 from framejury.archive.placements import Placement
 from framejury.archive.split import split_videos
+from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.divided import split_table
 from framejury.labelled import labelled_videos
 from framejury.logs import say
 from framejury.schemas.statuses import Label, Side
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

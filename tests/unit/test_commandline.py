@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from framejury import commandline
+from framejury.clock import now
 from framejury.commandline import (
     add_bundle,
     add_warehouse,
@@ -24,7 +25,6 @@ from framejury.commandline import (
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.settings import Settings
 from framejury.settings.loading import preset_names, setting_fields
-from framejury.when import now
 
 
 def parser() -> argparse.ArgumentParser:

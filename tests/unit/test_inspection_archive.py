@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from framejury.clock import now
 from framejury.commands.inspect import is_archive
 from framejury.errors import MediaError, UsageError
 from framejury.inspection.agreement import Agreement, agreement_of, matches
@@ -19,7 +20,6 @@ from framejury.inspection.records import Face, Facts, Inspection, Look, Sound
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
-from framejury.when import now
 
 
 def face(x: float, size: float = 50, confidence: float = 1.0) -> Face:

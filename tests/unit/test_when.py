@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from framejury.when import moment, now
+from framejury.clock import moment, now
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

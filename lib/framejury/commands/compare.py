@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from framejury.clock import now
 from framejury.commandline import make_parser, run_command, settings_of
 from framejury.commands.outputs import new_folder, place_of, read_or_stop
 from framejury.inspection.asking import Asker, ReadStream
@@ -23,7 +24,6 @@ from framejury.logs import say
 from framejury.media.fetch import local_copy
 from framejury.redaction import printable
 from framejury.settings import Settings
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from framejury.clock import now
 from framejury.commandline import (
     add_bundle,
     bundle_dir_of,
@@ -40,7 +41,6 @@ from framejury.rule import rule_in_use
 from framejury.schemas.statuses import Side
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
-from framejury.when import now
 from framejury.worst_faces import worst_faces
 
 _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "report"]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from framejury.archive.pins import read_pins
+from framejury.clock import now
 from framejury.commandline import bundle_dir_of, warn_of_demo
 from framejury.errors import UsageError
 from framejury.evaluation.protocol import ProtocolData
@@ -39,7 +40,6 @@ from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from framejury.verdict import face_threshold
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 PROTOCOL_FRAMES = 32
 

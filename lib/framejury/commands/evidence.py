@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.errors import UsageError
 from framejury.redaction import printable
@@ -24,7 +25,6 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

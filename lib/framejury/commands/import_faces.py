@@ -23,6 +23,7 @@ from pyarrow import parquet
 
 from framejury.archive.entries import video_id_of, videos_table
 from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
+from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.commits import KEEPS_CROPS, Run
 from framejury.errors import UsageError
@@ -33,7 +34,6 @@ from framejury.schemas.tables import EXTRACTIONS, FACES
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 _VERB_DEFAULTS = (
     "crops.margin_ratio=-0.07",

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from framejury.clock import now
 from framejury.commandline import make_parser, run_command, settings_of
 from framejury.commands.outputs import new_folder, place_of, read_or_stop
 from framejury.errors import UsageError
@@ -28,7 +29,6 @@ from framejury.logs import say
 from framejury.redaction import printable
 from framejury.settings import Settings
 from framejury.storage import is_local, local_path
-from framejury.when import now
 
 SECTIONS = ["inspect", "detection", "sampling", "crops", "index", "limits", "spark"]
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.commands.outputs import new_folder
 from framejury.logs import say
@@ -18,7 +19,6 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.evaluation.evidence_index import IndexEntry, index_html
 from framejury.evaluation.evidence_page import About, evidence_html
@@ -18,7 +19,6 @@ from framejury.model.manifest import Bundle
 from framejury.rows import TABLE_COLUMN
 from framejury.rule import Rule
 from framejury.settings import VerdictSettings
-from framejury.when import now
 
 INDEX = "index.html"
 _ENDINGS = (".html", ".htm")

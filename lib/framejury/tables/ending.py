@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from framejury import logs
+from framejury.clock import now
 from framejury.commandline import exit_code_of
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
 from framejury.metrics.prometheus import check_textfile, write_textfile
 from framejury.metrics.run import RunCounts, RunMetrics
 from framejury.tables.night import Night, counts_of
-from framejury.when import now
 
 JUDGED_WITH_FAILURES = 3
 """Exit code: all is judged and committed, and more videos failed than the settings allow."""

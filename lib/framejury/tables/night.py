@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import logs
+from framejury.clock import now
 from framejury.commits import KEEPS_CROPS, Commit, Run
 from framejury.facts import bundle_facts, versions
 from framejury.logs import say
@@ -36,7 +37,6 @@ from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
-from framejury.when import now
 
 SECTIONS = (
     *("sampling", "detection", "crops", "limits", "scoring"),

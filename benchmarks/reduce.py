@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 if __name__ == "__main__":  # as a script, only its own folder is searched
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from framejury.rule import Rule
 from framejury.schemas.tables import FACE_SCORES
 from framejury.settings import VerdictSettings
+from framejury.verdict.rule import Rule
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

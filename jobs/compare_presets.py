@@ -42,7 +42,6 @@ from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.redaction import redacted
-from framejury.rule import rule_in_use
 from framejury.schemas.statuses import Reason, Side
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
@@ -52,6 +51,7 @@ from framejury.tables.night import Night, judge, report
 from framejury.tables.night_plan import make_plan
 from framejury.tables.plan import REASON
 from framejury.tables.session import spark_session
+from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 
 RECIPES = ("face_frames", "random_frames", "flow_fusion", "all_frames")

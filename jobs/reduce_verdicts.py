@@ -16,12 +16,12 @@ from framejury.commandline import (
 )
 from framejury.facts import latest_bundle, versions
 from framejury.logs import say
-from framejury.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import Publisher
+from framejury.verdict.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.warehouse import Warehouse
 
 

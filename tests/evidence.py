@@ -13,9 +13,9 @@ from framejury.evaluation.evidence_page import About
 from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import Evidence, evidence_of
 from framejury.faces.crop import encode_crop
-from framejury.rule import Rule
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import VerdictSettings
+from framejury.verdict.rule import Rule
 from tests.unit.test_evaluation_rows import verdict_row
 
 DURATION_S = 10.0

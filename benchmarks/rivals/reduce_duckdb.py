@@ -73,7 +73,7 @@ class DuckDbReduce:
 def student_terms(level: float) -> tuple[float, float, list[float]]:
     """Student's t for 1 and 2 degrees of freedom; else coefficients of powers of 1/freedom.
 
-    Abramowitz and Stegun, 26.7.5, with the signs as `framejury.interval.student_t` has them.
+    Abramowitz and Stegun, 26.7.5, with the signs as `verdict.interval.student_t` has them.
     """
     p = (1 + level) / 2
     z = NormalDist().inv_cdf(p)

@@ -23,10 +23,10 @@ from framejury.model.manifest import Bundle, Figure, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
-from framejury.rule import NOT_CALIBRATED
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.training_outputs import write_training_outputs
+from framejury.verdict.rule import NOT_CALIBRATED
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:

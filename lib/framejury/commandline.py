@@ -25,7 +25,7 @@ from framejury.settings.loading import load_settings, preset_names, setting_fiel
 
 if TYPE_CHECKING:
     from framejury.model.manifest import Bundle
-    from framejury.rule import Rule
+    from framejury.verdict.rule import Rule
 
 INTERRUPTED = 130
 TERMINATED = 143

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from framejury import __version__
 from framejury.errors import WarehouseError
 from framejury.model.manifest import CARD_NAME, Bundle
-from framejury.rule import rule_facts
 from framejury.storage import is_file
+from framejury.verdict.rule import rule_facts
 from framejury.warehouse import Warehouse
 
 HISTORY_FILE = "history.json"

@@ -22,11 +22,11 @@ from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.labelled import LabelledVideo
 from framejury.model.manifest import Bundle, Figure
-from framejury.rule import Reducer, Rule, rule_in_use
 from framejury.schemas.statuses import Label, Side, Status
 from framejury.schemas.tables import VERDICTS
 from framejury.settings import VerdictSettings
-from framejury.verdict import FaceScores, face_threshold, judge, unscored
+from framejury.verdict.judge import FaceScores, face_threshold, judge, unscored
+from framejury.verdict.rule import Reducer, Rule, rule_in_use
 
 FrameLabels = Mapping[tuple[str, int], Literal[0, 1]]
 """(video_id, frame_index) -> 1 for FAKE, 0 for REAL."""

@@ -32,8 +32,8 @@ from framejury.evaluation.figures import (
 from framejury.evaluation.rows import video_rows
 from framejury.evaluation.style import png
 from framejury.redaction import printable
-from framejury.rule import Rule
 from framejury.schemas.statuses import Label
+from framejury.verdict.rule import Rule
 
 PREDICTIONS = "cnn_preds_values.json"
 MAPREDUCE = "mapreduce_res.txt"

@@ -20,7 +20,6 @@ from framejury.errors import ReconcileError
 from framejury.metrics.drift import SCORES
 from framejury.model.bundle import load_bundle
 from framejury.rows import settings_id
-from framejury.rule import rule_in_use
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables import merge
@@ -29,6 +28,7 @@ from framejury.tables.merge import merge_run
 from framejury.tables.night import Night, counts_of, judge, merge_small_files, report
 from framejury.tables.night_plan import NightPlan, make_plan
 from framejury.tables.plan import PlanRules, plan_night, plan_selected
+from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 from tests import clips
 from tests.bundles import brightness_bundle

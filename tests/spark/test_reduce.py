@@ -1,4 +1,4 @@
-"""The SQL reduction gives what the reference in `framejury.verdict` gives, row for row."""
+"""The SQL reduction gives what the reference in `framejury.verdict.judge` gives, row for row."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.errors import ReconcileError
-from framejury.rule import Reducer, Rule
-from framejury.scale import Calibration
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.tables.reduce import Court, judge_scored, reconcile, reduce_verdicts
 from framejury.tables.schema import conform, spark_schema
-from framejury.verdict import FaceScores, judge, unscored
+from framejury.verdict.calibration import Calibration
+from framejury.verdict.judge import FaceScores, judge, unscored
+from framejury.verdict.rule import Reducer, Rule
 
 THRESHOLD = 0.5
 MODEL = "model-a"

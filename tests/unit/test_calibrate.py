@@ -20,11 +20,11 @@ from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
-from framejury.scale import calibrated
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.settings import VerdictSettings
-from framejury.verdict import reduced
+from framejury.verdict.calibration import calibrated
+from framejury.verdict.judge import reduced
 from framejury.warehouse import Warehouse
 from tests.bundles import brightness_bundle
 from tests.unit.test_labelled import pairs, split, warehouse_of

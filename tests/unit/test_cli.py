@@ -19,9 +19,9 @@ from framejury import __version__, cli
 from framejury.cli import VERBS, main
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.manifest import Manifest
-from framejury.rule import Reducer
-from framejury.scale import Calibration, calibrated
 from framejury.tables import session
+from framejury.verdict.calibration import Calibration, calibrated
+from framejury.verdict.rule import Reducer
 from tests import clips
 from tests.bundles import brightness_bundle
 

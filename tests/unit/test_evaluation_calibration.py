@@ -28,8 +28,8 @@ from framejury.evaluation.fitting import (
     log_losses,
     real_limit,
 )
-from framejury.scale import calibrated
-from framejury.verdict import reduced
+from framejury.verdict.calibration import calibrated
+from framejury.verdict.judge import reduced
 
 MEAN = FIXED_REDUCERS[0]
 

@@ -19,10 +19,10 @@ from framejury.evaluation.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import Evidence
 from framejury.faces.crop import decode_crop
-from framejury.rule import Reducer, Rule
-from framejury.scale import Calibration
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
-from framejury.verdict import face_threshold
+from framejury.verdict.calibration import Calibration
+from framejury.verdict.judge import face_threshold
+from framejury.verdict.rule import Reducer, Rule
 from tests.evidence import (
     ABOUT,
     evidence,

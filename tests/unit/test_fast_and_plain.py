@@ -26,10 +26,10 @@ from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Image, Point
 from framejury.rows import ExaminePlan
-from framejury.rule import Rule
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
-from framejury.verdict import FaceScores, Judgement, judge
+from framejury.verdict.judge import FaceScores, Judgement, judge
+from framejury.verdict.rule import Rule
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 SETTINGS = Settings()

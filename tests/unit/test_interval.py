@@ -8,7 +8,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.interval import (
+from framejury.verdict.calibration import Floats
+from framejury.verdict.interval import (
     DRAWS,
     MAX_CLUSTERS,
     UNKNOWN,
@@ -16,7 +17,6 @@ from framejury.interval import (
     bootstrap_shifts,
     student_t,
 )
-from framejury.scale import Floats
 
 
 def clusters_of(scores: Floats, seconds: Floats | None = None) -> Clusters:

@@ -41,7 +41,12 @@ def loaded_by(*modules: str) -> set[str]:
         modules_below("media"),
         modules_below("archive"),
         [*modules_below("faces"), *modules_below("signals")],
-        ["framejury.examine", "framejury.verdict", "framejury.warehouse", "framejury.storage"],
+        [
+            "framejury.examine",
+            "framejury.verdict.judge",
+            "framejury.warehouse",
+            "framejury.storage",
+        ],
         ["framejury.commands.scan", "framejury.commands.verdicts", "framejury.commands.doctor"],
         ["framejury.commands.evaluate", "framejury.commands.evaluate_archive"],
         modules_below("protocol"),

@@ -30,9 +30,9 @@ from framejury.model.bundle import (
     write_bundle,
 )
 from framejury.model.manifest import digest_of
-from framejury.rule import NOT_CALIBRATED, Reducer, Rule, RuleFit
-from framejury.scale import Calibration
 from framejury.schemas.statuses import Label, Side
+from framejury.verdict.calibration import Calibration
+from framejury.verdict.rule import NOT_CALIBRATED, Reducer, Rule, RuleFit
 
 MANIFEST = Manifest(
     purpose="detector",

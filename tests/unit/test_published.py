@@ -29,11 +29,11 @@ from framejury.published import (
     training_outputs,
     verdict_outputs,
 )
-from framejury.rule import Reducer, Rule
-from framejury.scale import Calibration
 from framejury.schemas.statuses import Label
 from framejury.settings import VerdictSettings
-from framejury.verdict import FaceScores, judge
+from framejury.verdict.calibration import Calibration
+from framejury.verdict.judge import FaceScores, judge
+from framejury.verdict.rule import Reducer, Rule
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table
 
 HISTORY = [

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framejury.errors import ConfigError
-from framejury.rule import MEAN, Reducer, Rule, rule_facts, rule_in_use, rule_of_facts
-from framejury.scale import Calibration, calibrated
 from framejury.settings import VerdictSettings
+from framejury.verdict.calibration import Calibration, calibrated
+from framejury.verdict.rule import MEAN, Reducer, Rule, rule_facts, rule_in_use, rule_of_facts
 
 PLATT = Calibration(method="platt", slope=2.0, intercept=-1.0)
 LEARNED = Reducer(name="learned", quantiles=(0.1, 0.9), weights=(1.0, 2.0), intercept=-1.5)

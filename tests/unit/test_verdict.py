@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from framejury.rule import Reducer, Rule
-from framejury.scale import Calibration, calibrated
 from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import ReducerName, VerdictSettings
-from framejury.verdict import (
+from framejury.verdict.calibration import Calibration, calibrated
+from framejury.verdict.judge import (
     FaceScores,
     Judgement,
     face_threshold,
@@ -29,6 +28,7 @@ from framejury.verdict import (
     trim_count,
     unscored,
 )
+from framejury.verdict.rule import Reducer, Rule
 
 REDUCERS: dict[ReducerName, Reducer] = {
     "mean": Reducer(name="mean"),

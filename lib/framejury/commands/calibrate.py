@@ -38,7 +38,7 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.schemas.statuses import Side
-from framejury.verdict import face_threshold
+from framejury.verdict.judge import face_threshold
 from framejury.warehouse import Warehouse
 
 

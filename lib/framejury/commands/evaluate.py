@@ -37,9 +37,9 @@ from framejury.model.counts import count_faces
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
-from framejury.rule import rule_in_use
 from framejury.schemas.statuses import Side
-from framejury.verdict import face_threshold
+from framejury.verdict.judge import face_threshold
+from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.worst_faces import worst_faces
 

@@ -38,7 +38,7 @@ from framejury.rows import ExaminePlan
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
-from framejury.verdict import face_threshold
+from framejury.verdict.judge import face_threshold
 from framejury.warehouse import Warehouse
 
 PROTOCOL_FRAMES = 32

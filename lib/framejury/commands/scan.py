@@ -34,10 +34,10 @@ from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.redaction import printable
 from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
-from framejury.rule import Rule, rule_in_use
 from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
-from framejury.verdict import FaceScores, judge, unscored
+from framejury.verdict.judge import FaceScores, judge, unscored
+from framejury.verdict.rule import Rule, rule_in_use
 
 if TYPE_CHECKING:
     from framejury.evaluation.scan_pages import ScanPages

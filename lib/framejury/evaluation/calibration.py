@@ -33,8 +33,8 @@ from framejury.evaluation.fitting import (
     real_limit,
 )
 from framejury.evaluation.reliability import calibration_error
-from framejury.rule import Reducer, Rule, RuleFit, ThresholdSource
-from framejury.scale import STEPS, Calibration, Floats, calibrated, in_steps
+from framejury.verdict.calibration import STEPS, Calibration, Floats, calibrated, in_steps
+from framejury.verdict.rule import Reducer, Rule, RuleFit, ThresholdSource
 
 TARGET_FPR = 0.05
 MIN_VIDEOS = 10

@@ -17,9 +17,9 @@ from framejury.evaluation.fitting import (
     fit_calibration,
     fit_learned,
 )
-from framejury.rule import Reducer
-from framejury.scale import Floats, calibrated
-from framejury.verdict import quantiles_of, reduced
+from framejury.verdict.calibration import Floats, calibrated
+from framejury.verdict.judge import quantiles_of, reduced
+from framejury.verdict.rule import Reducer
 
 MethodOrNone = Literal["none", "platt", "isotonic"]
 FOLDS = 10

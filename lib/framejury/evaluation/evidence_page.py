@@ -24,9 +24,9 @@ from framejury.evaluation.templating import POLICY, environment, style_of
 from framejury.evaluation.wording import SOUND, decimal, outcome_word, status_meaning, status_word
 from framejury.evidence import Evidence, FaceEvidence, Row
 from framejury.redaction import redacted
-from framejury.rule import Rule
 from framejury.settings import VerdictSettings
-from framejury.verdict import face_threshold
+from framejury.verdict.judge import face_threshold
+from framejury.verdict.rule import Rule
 
 MOST_ROWS = 500
 """Faces that the table lists; of more, those with the highest scores."""

@@ -10,8 +10,8 @@ from statistics import median
 from framejury.evaluation.evidence_people import BRIEFLY, Person
 from framejury.evaluation.wording import SOUND
 from framejury.evidence import Evidence, Row
-from framejury.rule import Rule
 from framejury.schemas.statuses import Status, Verdict
+from framejury.verdict.rule import Rule
 
 NO_PROOF = (
     "It is no proof. A model that was trained on other videos gave these scores; its card, in the "

@@ -189,7 +189,7 @@ def _precision_recall(rows: VideoRows | FaceRows, weights: Integers) -> Precisio
 
 
 def _why_inconclusive(table: pa.Table) -> dict[str, int]:
-    """Reasons of scored videos that were not decided, as `framejury.verdict.decide` has them."""
+    """Reasons of scored videos that were not decided, as `verdict.judge.decide` has them."""
     undecided = pc.and_(
         pc.equal(table["verdict"], Verdict.INCONCLUSIVE.value),
         pc.equal(table["status"], Status.SCORED.value),

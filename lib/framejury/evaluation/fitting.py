@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 
-from framejury.rule import Reducer, ThresholdSource
-from framejury.scale import Calibration, logit, sigmoid
+from framejury.verdict.calibration import Calibration, logit, sigmoid
+from framejury.verdict.rule import Reducer, ThresholdSource
 
 LEARNED_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _RIDGE = 1e-4

@@ -17,8 +17,8 @@ from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import evidence_of
 from framejury.model.manifest import Bundle
 from framejury.rows import TABLE_COLUMN
-from framejury.rule import Rule
 from framejury.settings import VerdictSettings
+from framejury.verdict.rule import Rule
 
 INDEX = "index.html"
 _ENDINGS = (".html", ".htm")

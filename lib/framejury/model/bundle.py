@@ -40,8 +40,8 @@ from framejury.model.manifest import (
     digest_of,
     model_id_of,
 )
-from framejury.rule import NOT_CALIBRATED, Rule, RuleFit
 from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.verdict.rule import NOT_CALIBRATED, Rule, RuleFit
 
 __all__ = [
     "Bundle",

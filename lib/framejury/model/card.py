@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from framejury.model.manifest import Figure, Framing, Manifest, TrainingData
-from framejury.rule import Reducer
-from framejury.scale import Calibration
 from framejury.settings import PAIR_SIGNALS, Signal
+from framejury.verdict.calibration import Calibration
+from framejury.verdict.rule import Reducer
 
 DEMO_WARNING = (
     "**Demonstration only: the verdicts of this model mean nothing. It was trained on a few "

@@ -16,10 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from framejury.rule import MEAN, Reducer, Rule, RuleFit
-from framejury.scale import Calibration
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import Resize, Signal
+from framejury.verdict.calibration import Calibration
+from framejury.verdict.rule import MEAN, Reducer, Rule, RuleFit
 
 FORMAT = "framejury-bundle"
 FORMAT_VERSION = 3

@@ -15,11 +15,11 @@ from framejury.model.manifest import Bundle
 from framejury.protocol.examination import VideoScores
 from framejury.protocol.frames import Flags
 from framejury.protocol.robustness import Condition
-from framejury.rule import rule_in_use
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import VERDICTS
 from framejury.settings import VerdictSettings
-from framejury.verdict import FaceScores, Judgement, judge, unscored
+from framejury.verdict.judge import FaceScores, Judgement, judge, unscored
+from framejury.verdict.rule import rule_in_use
 
 _KNOWN = ("video_id", "path", "uri", "layout", "label", "method", "group")
 

@@ -17,7 +17,7 @@ ReducerName = Literal[
     "confidence_weighted",
     "learned",
 ]
-"""How the face scores of a video become one; `framejury.verdict.reduced` has the formulas."""
+"""How the face scores of a video become one; `framejury.verdict.judge.reduced` has the formulas."""
 
 
 class ScoringSettings(Section):

@@ -23,7 +23,6 @@ from framejury.metrics.drift import SCORES, ScoreHistograms, drift_of, histogram
 from framejury.metrics.run import RunCounts
 from framejury.model.manifest import Bundle
 from framejury.rows import ExaminePlan
-from framejury.rule import Rule, rule_facts
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.settings import Settings
 from framejury.storage import Location
@@ -36,6 +35,7 @@ from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import Publisher
+from framejury.verdict.rule import Rule, rule_facts
 from framejury.warehouse import Warehouse
 
 SECTIONS = (

@@ -11,9 +11,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.logs import say
-from framejury.rule import Rule
 from framejury.storage import Location, write_whole
 from framejury.tables.store import Store
+from framejury.verdict.rule import Rule
 from framejury.warehouse import OUTPUTS
 
 if TYPE_CHECKING:

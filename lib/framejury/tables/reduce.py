@@ -1,7 +1,7 @@
 """The MapReduce step: face scores to one verdict a video, as DataFrame aggregation.
 
-The same rules as `framejury.verdict`, in SQL. Scores are summed as whole millionths: exact, so
-a rerun with other partitions gives the same bits.
+The same rules as `framejury.verdict.judge`, in SQL. Scores are summed as whole millionths: exact,
+so a rerun with other partitions gives the same bits.
 
 No face row is ever shuffled: each task first sums what it read by video, person and, for the
 bootstrap, second, and only those sums travel. They do so twice, by all of these and then by
@@ -19,12 +19,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.errors import ReconcileError
-from framejury.interval import UNKNOWN
-from framejury.rule import Rule
-from framejury.scale import UNITS
 from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import VerdictSettings
 from framejury.tables.rules import bootstrap, calibrated, reduced, student_shift
+from framejury.verdict.calibration import UNITS
+from framejury.verdict.interval import UNKNOWN
+from framejury.verdict.rule import Rule
 
 PERSONS_MAX = 2**23
 """Numbers of persons lie below; a mean in units of 1e-12 (40 bits) beside one fills a long."""

@@ -1,6 +1,6 @@
 """A verdict rule as Spark columns: reducers, calibrations, ends of the interval.
 
-Each function says which one of `framejury.verdict`, `rule` or `interval` it repeats.
+Each function says which one of `framejury.verdict.judge`, `rule` or `interval` it repeats.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.functions import arrow_udf
 
-from framejury.interval import UNKNOWN, Clusters, bootstrap_shifts
-from framejury.rule import Reducer
-from framejury.scale import STEPS, UNITS, Calibration
+from framejury.verdict.calibration import STEPS, UNITS, Calibration
+from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts
+from framejury.verdict.rule import Reducer
 
 _PI = 3.141592653589793
 

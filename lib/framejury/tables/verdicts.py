@@ -15,7 +15,6 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.commits import Commit
 from framejury.evaluation.inputs import BundleInfo, Context, RunInfo, RunReport
 from framejury.facts import training_history
-from framejury.rule import Rule, rule_of_facts
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
 from framejury.tables.context import context_of, night_commits, shown_faces
@@ -23,7 +22,8 @@ from framejury.tables.evidence import page_link, write_pages, written_pages
 from framejury.tables.outputs import write_face_frames
 from framejury.tables.store import Store
 from framejury.tables.summary import described, face_counts
-from framejury.verdict import face_threshold
+from framejury.verdict.judge import face_threshold
+from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:

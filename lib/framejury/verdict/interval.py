@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from framejury.scale import UNITS, Floats
+from framejury.verdict.calibration import UNITS, Floats
 
 Integers = npt.NDArray[np.integer[Any]]
 

@@ -1,7 +1,7 @@
 """The rule of a verdict: how faces become one score, what that score means, and from where on
 it is called fake. A bundle carries the rule that was fitted for it; settings may override it.
 
-Plain frozen records without Spark or scikit-learn; `framejury.verdict` applies them in NumPy,
+Plain frozen records without Spark or scikit-learn; `framejury.verdict.judge` applies them in NumPy,
 `tables.reduce` in SQL, `evaluation.calibration` fits them.
 """
 
@@ -15,8 +15,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 
 from framejury.errors import ConfigError
-from framejury.scale import Calibration, rising
 from framejury.settings import ReducerName, VerdictSettings
+from framejury.verdict.calibration import Calibration, rising
 
 PLAIN_THRESHOLD = 0.5
 """Of scores that no rule was fitted for: the network was trained to put the classes apart here."""
@@ -30,7 +30,7 @@ _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 @dataclass(frozen=True, kw_only=True)
 class Reducer:
-    """How the face scores of a video become one. `framejury.verdict` has the formulas.
+    """How the face scores of a video become one. `framejury.verdict.judge` has the formulas.
 
     Attributes:
         name: of the reducer.

@@ -5,7 +5,7 @@ summed as whole millionths, so the result does not depend on the order of the fa
 
     face scores --reducer--> one score --calibration--> p_fake --threshold--> verdict
 
-The rule comes from the bundle (`framejury.rule`), the interval from `framejury.interval`.
+The rule comes from the bundle (`verdict.rule`), the interval from `verdict.interval`.
 Calibration never falls, so the ends of the interval pass through it like the score.
 """
 
@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from framejury.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
-from framejury.rule import Reducer, Rule
-from framejury.scale import UNITS, calibrated, in_steps, sigmoid
 from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import VerdictSettings
+from framejury.verdict.calibration import UNITS, calibrated, in_steps, sigmoid
+from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
+from framejury.verdict.rule import Reducer, Rule
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from framejury.answers import DistrustError, Survey, checked, survey_of
 from framejury.errors import MediaError
 from framejury.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
 from framejury.media.fetch import KnownContent, LocalCopy, local_copy
-from framejury.media.jail import Jail
-from framejury.media.sandbox import Sandbox
 from framejury.rows import ROWS, ExaminePlan, VideoJob, extraction_row
+from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
 from framejury.segments import staged
 from framejury.settings.loading import settings_from

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from framejury.media.sandbox import (
+from framejury.sandbox.sandbox import (
     SandboxCpuTimeError,
     SandboxCrashError,
     SandboxHandlerError,

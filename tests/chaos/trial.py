@@ -133,7 +133,7 @@ class Night:
         for folder in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 words = (folder / "cmdline").read_text("utf-8", errors="replace")
-                if "framejury.media.child" in words:
+                if "framejury.sandbox.child_main" in words:
                     status = (folder / "stat").read_text("utf-8", errors="replace")
                     if int(status.rpartition(")")[2].split()[1]) in parents:
                         found.append(int(folder.name))

@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 
 from framejury.commands import doctor
 from framejury.commands.doctor import Check
-from framejury.media.jail import Jail
-from framejury.media.sandbox import Sandbox
+from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.sandbox import Sandbox
 
 
 def script(path: Path, text: str) -> Path:

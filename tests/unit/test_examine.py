@@ -27,12 +27,12 @@ from framejury.media import fetch
 from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
 from framejury.media.sample import draw_again
-from framejury.media.sandbox import Sandbox, SandboxHandlerError
 from framejury.model.bundle import framed_for, write_bundle
 from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
 from framejury.records import Box, DetectedFace, Region, SampledFrame, Size
 from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, Segment, VideoJob, settings_id
+from framejury.sandbox.sandbox import Sandbox, SandboxHandlerError
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.settings import PAIR_SIGNALS, Resize, Settings, Signal
@@ -803,7 +803,7 @@ def test_the_real_child_is_locked_up_as_far_as_an_empty_one(
     bundle: Bundle, face_clip: Path
 ) -> None:
     """What libraries start or hold open when they load must not weaken it."""
-    empty = Sandbox("framejury.media.jail:look", {}, 2**28)
+    empty = Sandbox("framejury.sandbox.lockdown:look", {}, 2**28)
     examiner = Examiner(plan(bundle))
     assert examiner.jail() == empty.jail()
     empty.close()

@@ -12,10 +12,10 @@ from pyspark.resource import ResourceInformation
 
 from framejury.errors import SetupError
 from framejury.examiner import Examiner
-from framejury.media.sandbox import Sandbox
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.rows import ExaminePlan, VideoJob
+from framejury.sandbox.sandbox import Sandbox
 from framejury.settings.loading import settings_from
 from framejury.tables import score
 from framejury.tables.resources import first_gpu

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from framejury.errors import SetupError
-from framejury.media import jail, seccomp
-from framejury.media.jail import LAYERS, Jail
-from framejury.media.sandbox import Sandbox, SandboxCrashError, SandboxHandlerError
+from framejury.sandbox import lockdown, seccomp
+from framejury.sandbox.lockdown import LAYERS, Jail
+from framejury.sandbox.sandbox import Sandbox, SandboxCrashError, SandboxHandlerError
 
 HOSTILE = """
 import ctypes, json, mmap, os, resource, signal, socket, subprocess, sys, threading
@@ -122,7 +122,7 @@ def box(hostile: None) -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def here() -> Jail:
     """What this machine offers."""
-    box = Sandbox("framejury.media.jail:look", {}, 2**28)
+    box = Sandbox("framejury.sandbox.lockdown:look", {}, 2**28)
     found = box.jail()
     box.close()
     return found
@@ -305,8 +305,8 @@ def tried(work):
         return error.errno
 import socket
 port = socket.socket()
-jail._give_up_privileges()
-jail._enter_landlock()
+lockdown._give_up_privileges()
+lockdown._enter_landlock()
 print(tried(lambda: open("/etc/passwd")), tried(lambda: os.listdir("/")))
 print(tried(lambda: os.truncate(sys.argv[1], 0)), tried(lambda: os.remove(sys.argv[1])))
 print(tried(lambda: open(f"/proc/{os.getppid()}/environ")))
@@ -338,7 +338,7 @@ def work():
         seen.append(error.errno)
 one = threading.Thread(target=work)
 one.start(); ready.wait()
-jail._give_up_privileges()
+lockdown._give_up_privileges()
 seccomp.install()
 go.set(); one.join()
 print(*seen)
@@ -352,7 +352,7 @@ def test_landlock_says_that_it_does_not_hold_threads_that_run(here: Jail) -> Non
 stop = threading.Event()
 one = threading.Thread(target=stop.wait)
 one.start()
-found = jail.enter(2**28)
+found = lockdown.enter(2**28)
 print("landlock" in found.in_force, "seccomp" in found.in_force, found.lacking["landlock"])
 stop.set()
 """
@@ -373,9 +373,9 @@ def test_what_fails_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(1, "not here")
 
     for name in ("_limit_memory", "_limit", "_give_up_privileges", "_enter_landlock"):
-        monkeypatch.setattr(jail, name, fail)
+        monkeypatch.setattr(lockdown, name, fail)
     monkeypatch.setattr(seccomp, "install", fail)
-    found = jail.enter(2**28)
+    found = lockdown.enter(2**28)
     assert found.in_force == ()
     assert set(found.lacking) == set(LAYERS) - {"cpu"}
     assert "not here" in found.lacking["seccomp"]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from framejury.media import sandbox as sandbox_module
-from framejury.media.process import forget_peak_memory, peak_memory_bytes
-from framejury.media.sandbox import (
+from framejury.sandbox import sandbox as sandbox_module
+from framejury.sandbox.process import forget_peak_memory, peak_memory_bytes
+from framejury.sandbox.sandbox import (
     Sandbox,
     SandboxCpuTimeError,
     SandboxCrashError,
@@ -212,7 +212,7 @@ def test_memory_is_limited(box: Sandbox) -> None:
 def test_a_tighter_limit_of_the_machine_does_not_keep_it_from_starting(handlers: None) -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33));"
-        "from framejury.media.sandbox import Sandbox;"
+        "from framejury.sandbox.sandbox import Sandbox;"
         "box = Sandbox('sandbox_handlers:make', {}, memory_bytes=2**34);"
         "print(box.call({'act': 'print'}, 60)); box.close()"
     )
@@ -372,7 +372,7 @@ def test_close_ends_the_child_and_leaks_nothing(box: Sandbox) -> None:
 
 def test_the_child_dies_with_a_killed_parent(handlers: None, tmp_path: Path) -> None:
     code = (
-        "from framejury.media.sandbox import Sandbox;"
+        "from framejury.sandbox.sandbox import Sandbox;"
         "box = Sandbox('sandbox_handlers:make', {}, memory_bytes=2**28);"
         "print(box.call({'act': 'echo', 'value': 0}, 60).split()[-1].decode()[:-1], flush=True);"
         "box.call({'act': 'hang'}, 600)"

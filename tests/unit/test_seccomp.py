@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.media import seccomp
+from framejury.sandbox import seccomp
 
 MACHINES = ("x86_64", "aarch64")
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

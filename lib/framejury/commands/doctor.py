@@ -206,9 +206,9 @@ def check_detectors() -> Iterator[Check]:
 
 def check_jail() -> Check:
     """How far this machine can lock up the process that decodes (`limits.jail`)."""
-    from framejury.media.sandbox import Sandbox
+    from framejury.sandbox.sandbox import Sandbox
 
-    box = Sandbox("framejury.media.jail:look", {}, 2**28)
+    box = Sandbox("framejury.sandbox.lockdown:look", {}, 2**28)
     try:
         jail = box.jail()
     except (RuntimeError, OSError) as error:

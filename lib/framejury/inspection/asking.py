@@ -35,10 +35,10 @@ from framejury.inspection.names import (
 )
 from framejury.inspection.records import Facts, Inspection, Sheet, Shots, Trace
 from framejury.media.fetch import LocalCopy, local_copy
-from framejury.media.jail import Jail
 from framejury.media.sample import Indices, Times
-from framejury.media.sandbox import Sandbox
 from framejury.records import Size
+from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 

@@ -16,7 +16,7 @@ from framejury.progress import progress
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
-    from framejury.media.jail import Jail
+    from framejury.sandbox.lockdown import Jail
 
 COST = "estimated_s"
 """Column of a unit's row: its estimated seconds on one core."""

@@ -1,7 +1,7 @@
 """The child's side of `sandbox`: load what is needed, lock up, answer requests.
 
-Run as `python -m framejury.media.child FD`: requests come through the socket that is its stdin,
-answers go to the pipe FD.
+Run as `python -m framejury.sandbox.child_main FD`: requests come through the socket that is its
+stdin, answers go to the pipe FD.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from framejury.media import jail
-from framejury.media.jail import Jail
+from framejury.sandbox import lockdown
+from framejury.sandbox.lockdown import Jail
 
 Handler = Callable[[dict[str, Any]], bytes]
 
@@ -73,7 +73,7 @@ def _receive(requests: socket.socket) -> tuple[dict[str, Any] | None, int | None
 def _make_handler(hello: Mapping[str, Any]) -> tuple[Handler, Jail]:
     module, _, name = hello["factory"].partition(":")
     handler: Handler = getattr(importlib.import_module(module), name)(hello["setup"])
-    return handler, jail.enter(int(hello["memory_bytes"]), opens_files=hello["opens_files"])
+    return handler, lockdown.enter(int(hello["memory_bytes"]), opens_files=hello["opens_files"])
 
 
 def _die_with_parent() -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framejury.media import seccomp
+from framejury.sandbox import seccomp
 
 LAYERS = {
     "cpu": "CPU time of one video is limited",

@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from framejury.errors import SetupError
-from framejury.media import child as childs_side
-from framejury.media.child import LENGTH_BYTES, framed
-from framejury.media.jail import Jail
-from framejury.media.process import (
+from framejury.sandbox import child_main as childs_side
+from framejury.sandbox.child_main import LENGTH_BYTES, framed
+from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.process import (
     exit_code,
     forget_peak_memory,
     has_ended,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from framejury.media.plan import SECONDS_A_BYTE
+from framejury.media.decode_plan import SECONDS_A_BYTE
 from framejury.media.sample import frames_of_look
 from framejury.settings import SamplingSettings
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from framejury.media.plan import (
+from framejury.media.decode_plan import (
     DecodePlan,
     PacketIndex,
     move_to_cheap,

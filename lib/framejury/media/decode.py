@@ -18,8 +18,8 @@ import av.error
 import numpy as np
 
 from framejury.errors import MediaError
+from framejury.media.decode_plan import DecodePlan, move_to_cheap, plan_decode, segment_windows
 from framejury.media.picture import Picture
-from framejury.media.plan import DecodePlan, move_to_cheap, plan_decode, segment_windows
 from framejury.media.probe import (
     check_limits,
     open_container,

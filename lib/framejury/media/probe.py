@@ -13,7 +13,7 @@ import av.error
 import numpy as np
 
 from framejury.errors import MediaError
-from framejury.media.plan import PacketIndex
+from framejury.media.decode_plan import PacketIndex
 from framejury.media.references import layer_reader
 from framejury.media.sample import Indices, Times
 from framejury.media.signatures import VideoSource, looks_like_video

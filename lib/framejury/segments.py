@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from framejury.errors import ReconcileError
-from framejury.faces.person import assign_persons
+from framejury.faces.tracks import assign_persons
 from framejury.records import Box
 from framejury.rows import (
     SEGMENT_BOX_COLUMN,

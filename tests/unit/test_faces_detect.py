@@ -411,7 +411,7 @@ def test_every_large_confident_face_is_kept_or_has_a_double(faces):
 
 def test_faces_load_neither_spark_nor_tensorflow():
     code = (
-        "import sys, framejury.faces.detect, framejury.faces.crop, framejury.faces.person, "
+        "import sys, framejury.faces.detect, framejury.faces.crop, framejury.faces.tracks, "
         "framejury.signals.rgb; "
         "print([name for name in ('pyspark', 'tensorflow', 'keras', 'mtcnn', 'onnx', 'joblib') "
         "if name in sys.modules])"

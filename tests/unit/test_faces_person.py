@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.faces.person import People, assign_persons
+from framejury.faces.tracks import People, assign_persons
 from framejury.records import Box
 
 

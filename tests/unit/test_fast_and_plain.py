@@ -21,7 +21,7 @@ import pytest
 from framejury.examine import Toolbox, examine_video
 from framejury.faces.crop import crop_region, limited
 from framejury.faces.detect import choose_faces, reduced_size, rescaled
-from framejury.faces.person import assign_persons
+from framejury.faces.tracks import assign_persons
 from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Image, Point

@@ -14,7 +14,7 @@ import numpy as np
 
 from framejury.faces.crop import crop_region, encode_crop, limited
 from framejury.faces.detect import choose_faces, make_detector, reduced_size, rescaled
-from framejury.faces.person import People
+from framejury.faces.tracks import People
 from framejury.inspection.album import Album
 from framejury.inspection.drawing import reduced_to
 from framejury.inspection.names import PICTURES, THUMBNAIL, Pictures

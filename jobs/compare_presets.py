@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import __version__, logs
-from framejury.archive.pins import read_pins
-from framejury.archive.split import Placement
+from framejury.archive.fixed_splits import read_pins
+from framejury.archive.splits import Placement
 from framejury.clock import now
 from framejury.commandline import check_has_network, make_parser, run_command
 from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth

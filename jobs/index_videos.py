@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from framejury.archive.entries import check_share_missing, videos_table, with_missing
 from framejury.archive.layouts import VideoEntry
+from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.logs import say

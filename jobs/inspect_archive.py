@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from framejury.archive.entries import videos_table
+from framejury.archive.video_rows import videos_table
 from framejury.clock import now
 from framejury.commandline import run_command, settings_of
 from framejury.commands.inspect import parser

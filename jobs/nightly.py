@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from framejury.archive.entries import check_share_missing, videos_table, with_missing
+from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.clock import moment, now
 from framejury.commandline import (
     add_bundle,

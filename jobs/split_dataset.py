@@ -7,10 +7,10 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
+from framejury.archive.fixed_splits import read_pins
+from framejury.archive.labelled_video import Placement
 from framejury.archive.leakage import check_leakage
-from framejury.archive.pins import read_pins
-from framejury.archive.placements import Placement
-from framejury.archive.split import split_videos
+from framejury.archive.splits import split_videos
 from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.divided import split_table

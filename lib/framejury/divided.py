@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from framejury.archive.face_sides import FaceDraw
 from framejury.archive.frame_labels import read_frame_labels
+from framejury.archive.labelled_video import Placement, keys_of
 from framejury.archive.leakage import check_leakage
-from framejury.archive.placements import Placement, keys_of
+from framejury.archive.split_by_face import FaceDraw
 from framejury.errors import SplitError, WarehouseError
 from framejury.labelled import LabelledVideo, labelled_parts, labelled_videos
 from framejury.model.source import FaceSource, VideoTruth, read_batches

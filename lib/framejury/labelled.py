@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framejury.archive.face_sets import STILL_LAYOUT
-from framejury.archive.placements import Candidate
+from framejury.archive.labelled_video import Candidate
 from framejury.errors import SplitError, WarehouseError
 from framejury.schemas.statuses import Label, Modality, Status
 from framejury.warehouse import Warehouse
@@ -43,7 +43,7 @@ class LabelledVideo:
 
     @property
     def candidate(self) -> Candidate:
-        """As `archive.split` wants it."""
+        """As `archive.splits` wants it."""
         extraction = self.extraction or {}
         return Candidate(
             video_id=self.row["video_id"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from framejury.archive.pins import read_pins
+from framejury.archive.fixed_splits import read_pins
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
 from tests.end_to_end.conftest import ok, run, submit

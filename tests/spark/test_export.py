@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.archive.entries import video_id_of
-from framejury.archive.face_sides import FaceDraw
+from framejury.archive.split_by_face import FaceDraw
+from framejury.archive.video_rows import video_id_of
 from framejury.commits import KEEPS_CROPS
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.jobs import export_faces

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import parquet
 from pyspark.sql import SparkSession
 
-from framejury.archive.entries import videos_table
+from framejury.archive.video_rows import videos_table
 from framejury.inspection.archive import ROWS
 from framejury.settings import Settings
 from framejury.tables.index import index_archive

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.archive.entries import videos_table, with_missing
+from framejury.archive.video_rows import videos_table, with_missing
 from framejury.commits import Commit
 from framejury.errors import ReconcileError
 from framejury.metrics.drift import SCORES

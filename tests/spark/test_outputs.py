@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.archive.entries import video_id_of
+from framejury.archive.video_rows import video_id_of
 from framejury.commands import report
 from framejury.evaluation.binary import Confusion
 from framejury.evaluation.figures import confusion_face_figure

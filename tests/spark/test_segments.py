@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.archive.entries import videos_table
+from framejury.archive.video_rows import videos_table
 from framejury.commits import Run
 from framejury.errors import ReconcileError
 from framejury.model.bundle import load_bundle

@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.archive.entries import videos_table
+from framejury.archive.video_rows import videos_table
 from framejury.commits import KEEPS_CROPS, Run
 from framejury.divided import labelled_source
 from framejury.errors import ArchiveError

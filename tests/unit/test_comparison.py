@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
-from framejury.archive.pins import read_pins
-from framejury.archive.split import Candidate
+from framejury.archive.fixed_splits import read_pins
+from framejury.archive.splits import Candidate
 from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
 from framejury.comparison.page import comparison_page
 from framejury.comparison.sides import check_sides, shared_sides, sides_csv

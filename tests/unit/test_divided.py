@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framejury.archive.face_sides import FaceDraw
+from framejury.archive.split_by_face import FaceDraw
 from framejury.bundling import framing_of
 from framejury.cli import main
 from framejury.divided import (

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from framejury.archive.split import split_videos
+from framejury.archive.splits import split_videos
 from framejury.cli import main
 from framejury.commits import KEEPS_CROPS
 from framejury.divided import on_side, only_side, split_table, training_source

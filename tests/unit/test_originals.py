@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from framejury.archive.entries import videos_table, with_missing
 from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
 from framejury.archive.originals import Originals, pairs_of
+from framejury.archive.video_rows import videos_table, with_missing
 from framejury.settings import IndexSettings
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framejury.archive.fixed_splits import Pin, Pins, read_pins
 from framejury.archive.groups import group_names
 from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
-from framejury.archive.pins import Pin, Pins, read_pins
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import IndexSettings

@@ -14,10 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from framejury.archive.entries import videos_table
+from framejury.archive.label_files import LARGEST_BYTES
 from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import ArchiveFile, Trouble, list_local
-from framejury.archive.side_files import LARGEST_BYTES
+from framejury.archive.video_rows import videos_table
 from framejury.errors import ArchiveError, MediaError
 from framejury.media.fetch import local_copy
 from framejury.schemas.statuses import Status

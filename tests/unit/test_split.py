@@ -13,8 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from framejury.archive.pins import Pin, Pins
-from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
+from framejury.archive.fixed_splits import Pin, Pins
+from framejury.archive.splits import Candidate, Placement, check_leakage, split_videos
 from framejury.errors import LeakageError, SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from framejury.archive.placements import SIDES, Placement
+from framejury.archive.labelled_video import SIDES, Placement
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 

@@ -17,14 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from framejury.archive.label_files import CsvRow, DfdcEntry, SideFiles, first_of, read_side_files
 from framejury.archive.listing import ArchiveFile, Trouble
-from framejury.archive.side_files import (
-    CsvRow,
-    DfdcEntry,
-    SideFiles,
-    first_of,
-    read_side_files,
-)
 from framejury.errors import ArchiveError
 from framejury.redaction import printable
 from framejury.schemas.statuses import Label

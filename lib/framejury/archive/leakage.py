@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from framejury.archive.groups import group_names
-from framejury.archive.placements import Placement
+from framejury.archive.labelled_video import Placement
 from framejury.errors import LeakageError
 from framejury.schemas.statuses import Side
 

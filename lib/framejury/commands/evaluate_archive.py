@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from framejury.archive.pins import read_pins
+from framejury.archive.fixed_splits import read_pins
 from framejury.clock import now
 from framejury.commandline import bundle_dir_of, warn_of_demo
 from framejury.errors import UsageError

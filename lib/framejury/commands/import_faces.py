@@ -21,8 +21,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from framejury.archive.entries import video_id_of, videos_table
 from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
+from framejury.archive.video_rows import video_id_of, videos_table
 from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.commits import KEEPS_CROPS, Run

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from glob import escape
 
-from framejury.archive.pins import Pins
-from framejury.archive.side_files import first_of
-from framejury.archive.split import Candidate, Placement, check_leakage, split_videos
+from framejury.archive.fixed_splits import Pins
+from framejury.archive.label_files import first_of
+from framejury.archive.splits import Candidate, Placement, check_leakage, split_videos
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Side
 from framejury.settings import SplitSettings
@@ -44,7 +44,7 @@ def replace_settings(settings: SplitSettings) -> SplitSettings:
 
 
 def sides_csv(placements: Sequence[Placement]) -> str:
-    """A file of sides (`archive.pins`) that fixes every one of them, by path."""
+    """A file of sides (`archive.fixed_splits`) that fixes every one of them, by path."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["pattern", "side"])

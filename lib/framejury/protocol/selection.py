@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from framejury.archive.entries import videos_table
+from framejury.archive.fixed_splits import Pins
 from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
-from framejury.archive.pins import Pins
+from framejury.archive.video_rows import videos_table
 from framejury.errors import ArchiveError, LeakageError, UsageError
 from framejury.schemas.statuses import Side
 from framejury.settings import IndexSettings

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import logs
-from framejury.archive.face_sides import FaceDraw
+from framejury.archive.split_by_face import FaceDraw
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.source import FaceSource

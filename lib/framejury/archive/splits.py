@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from framejury.archive.balance import balanced_sides, balanced_whole
-from framejury.archive.by_group import sides_of_groups
-from framejury.archive.by_video import sides_of_videos
+from framejury.archive.fixed_splits import Pins
 from framejury.archive.groups import group_names
+from framejury.archive.labelled_video import SIDES, Candidate, Placement, keys_of
 from framejury.archive.leakage import check_leakage
-from framejury.archive.pins import Pins
-from framejury.archive.placements import SIDES, Candidate, Placement, keys_of
+from framejury.archive.split_by_group import sides_of_groups
+from framejury.archive.split_by_video import sides_of_videos
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from framejury.archive.placements import SIDES, Placement
+from framejury.archive.labelled_video import SIDES, Placement
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings

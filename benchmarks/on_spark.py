@@ -21,10 +21,10 @@ from pyarrow import parquet
 
 from benchmarks.contenders import ROOT
 from benchmarks.ours import check_status, plan_of
-from framejury.rows import ExaminePlan, VideoJob
+from framejury.examine.messages import ExaminePlan, VideoJob
 
 if TYPE_CHECKING:
-    from framejury.examiner import Examiner
+    from framejury.examine.worker import Examiner
 
 Values = Mapping[str, Any]
 Work = Callable[[Values], dict[str, Any]]
@@ -89,7 +89,7 @@ def loop(setup: Values) -> Work:
 
 def serial(setup: Values) -> Work:
     """One `Examiner`, one video after another: the work there is."""
-    from framejury.examiner import Examiner
+    from framejury.examine.worker import Examiner
 
     examiner = Examiner(plan_of(setup))
 
@@ -146,7 +146,7 @@ _pool_examiner: Examiner | None = None
 
 
 def _start(plan: ExaminePlan) -> None:
-    from framejury.examiner import Examiner
+    from framejury.examine.worker import Examiner
 
     global _pool_examiner  # noqa: PLW0603 - what a pool's process holds
     _pool_examiner = Examiner(plan)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from framejury.rows import ExaminePlan, VideoJob
+from framejury.examine.messages import ExaminePlan, VideoJob
 from framejury.schemas.statuses import Status
 from framejury.settings.loading import settings_from
 
@@ -34,7 +34,7 @@ def check_status(status: str, error: object, path: str) -> None:
 
 def examine(setup: Values) -> Work:
     """From a file to scores, in this process. Requests: `clip`."""
-    from framejury.examine import Toolbox, examine_video
+    from framejury.examine.child import Toolbox, examine_video
 
     tools = Toolbox.load(plan_of(setup))
 
@@ -108,7 +108,7 @@ def resident(setup: Values) -> Work:
     import pyspark.worker  # noqa: F401 - what a worker has loaded
 
     import framejury.tables.extract  # noqa: F401
-    from framejury.examiner import Examiner
+    from framejury.examine.worker import Examiner
 
     examiner = Examiner(plan_of(setup))
 

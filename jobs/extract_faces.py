@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.commits import KEEPS_CROPS
+from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.logs import say
-from framejury.rows import ExaminePlan, settings_id
 from framejury.tables.extract import write_examined
 from framejury.tables.plan import videos_to_extract
 from framejury.tables.session import spark_session

@@ -28,10 +28,10 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
-from framejury.rows import settings_id
 from framejury.tables.ending import add_metrics_file, told
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.night import SECTIONS, Night, judge, merge_small_files, report

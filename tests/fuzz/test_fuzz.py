@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from framejury.examiner import Examiner
+from framejury.examine.messages import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.worker import Examiner
 from framejury.model.manifest import Bundle
-from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from framejury.settings.loading import settings_from
 from tests.bundles import brightness_bundle

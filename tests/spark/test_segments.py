@@ -17,9 +17,9 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.archive.video_rows import videos_table
 from framejury.commits import Run
 from framejury.errors import ReconcileError
+from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import load_bundle
 from framejury.records import Image, Size
-from framejury.rows import ExaminePlan
 from framejury.schemas.tables import TABLES, VIDEOS
 from framejury.settings.loading import settings_from
 from framejury.tables.extract import (

@@ -17,12 +17,12 @@ from framejury.archive.video_rows import videos_table
 from framejury.commits import KEEPS_CROPS, Run
 from framejury.divided import labelled_source
 from framejury.errors import ArchiveError
+from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.faces.crop import cropped_face, decode_crop
 from framejury.labelled import labelled_videos
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.runtime import Scorer
 from framejury.model.source import iter_faces
-from framejury.rows import ExaminePlan, settings_id
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables.extract import (

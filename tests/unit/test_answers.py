@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.answers import DistrustError, checked, survey_of
+from framejury.examine.checks import DistrustError, checked, survey_of
+from framejury.examine.messages import ROWS, TABLE_COLUMN, Segment, VideoJob, extraction_row, to_ipc
+from framejury.examine.segments import staged
 from framejury.faces.crop import encode_crop
-from framejury.rows import ROWS, TABLE_COLUMN, Segment, VideoJob, extraction_row, to_ipc
-from framejury.segments import staged
 from framejury.settings import Settings
 
 JOB = VideoJob("video-1", "a.mp4", 1000, datetime(2024, 5, 17, tzinfo=UTC))

@@ -18,11 +18,19 @@ import numpy as np
 import pytest
 
 from framejury.errors import SetupError
-from framejury.examine import Toolbox, examine_video
-from framejury.examiner import Examiner
+from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.faces import FollowedFace
+from framejury.examine.messages import (
+    ROWS,
+    TABLE_COLUMN,
+    ExaminePlan,
+    Segment,
+    VideoJob,
+    settings_id,
+)
+from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face, decode_crop
 from framejury.faces.follow import FaceFinder
-from framejury.lookout import FollowedFace
 from framejury.media import fetch
 from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
@@ -31,7 +39,6 @@ from framejury.model.bundle import framed_for, write_bundle
 from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
 from framejury.records import Box, DetectedFace, Region, SampledFrame, Size
-from framejury.rows import ROWS, TABLE_COLUMN, ExaminePlan, Segment, VideoJob, settings_id
 from framejury.sandbox.sandbox import Sandbox, SandboxHandlerError
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from framejury.schemas.tables import EXTRACTIONS
@@ -682,7 +689,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the child do what a file that took it over might."""
     (tmp_path / "hostile_child.py").write_text(HOSTILE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr("framejury.examiner._CHILD", "hostile_child:serve")
+    monkeypatch.setattr("framejury.examine.worker._CHILD", "hostile_child:serve")
 
 
 @pytest.mark.parametrize(

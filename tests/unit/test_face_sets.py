@@ -20,12 +20,12 @@ import skimage.data
 from framejury.archive.face_sets import pictures_of, read_face_sets
 from framejury.cli import main
 from framejury.errors import ArchiveError
+from framejury.examine.face_images import Picture, look_at
+from framejury.examine.messages import VideoJob, settings_id
 from framejury.faces.crop import crop_region, decode_crop, encode_crop
 from framejury.faces.detect import Detector, make_detector
 from framejury.faces.portrait import find_portrait, portrait_region
-from framejury.imported import Picture, look_at
 from framejury.records import Box, DetectedFace, Image, Region, Size
-from framejury.rows import VideoJob, settings_id
 from framejury.schemas.statuses import Label
 from framejury.settings import CropSettings, DetectionSettings, Settings
 from framejury.warehouse import Warehouse

@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from framejury.examine import Toolbox, examine_video
+from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.messages import ExaminePlan
 from framejury.faces.crop import crop_region, limited
 from framejury.faces.detect import choose_faces, reduced_size, rescaled
 from framejury.faces.tracks import assign_persons
 from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
 from framejury.records import Box, DetectedFace, Image, Point
-from framejury.rows import ExaminePlan
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.verdict.judge import FaceScores, Judgement, judge

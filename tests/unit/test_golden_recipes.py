@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from framejury.examine import Toolbox, examine_video
+from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.faces import ExaminedFace
+from framejury.examine.messages import ExaminePlan
 from framejury.faces.crop import (
     cropped_face,
     decode_crop,
@@ -27,10 +29,8 @@ from framejury.faces.crop import (
     region_of,
 )
 from framejury.faces.detect import make_detector
-from framejury.lookout import ExaminedFace
 from framejury.media.sample import choose_frames
 from framejury.records import Box, CroppedFace, Image, Point, Region, Size
-from framejury.rows import ExaminePlan
 from framejury.settings import (
     CropSettings,
     DetectionSettings,

@@ -11,10 +11,10 @@ import pytest
 from pyspark.resource import ResourceInformation
 
 from framejury.errors import SetupError
-from framejury.examiner import Examiner
+from framejury.examine.messages import ExaminePlan, VideoJob
+from framejury.examine.worker import Examiner
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
-from framejury.rows import ExaminePlan, VideoJob
 from framejury.sandbox.sandbox import Sandbox
 from framejury.settings.loading import settings_from
 from framejury.tables import score

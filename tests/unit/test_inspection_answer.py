@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from framejury.answers import DistrustError
 from framejury.errors import MediaError
+from framejury.examine.checks import DistrustError
 from framejury.inspection.answer import failed, packed, unpacked
 from framejury.inspection.records import Facts, Look, Shots, Sound, Trace
 from framejury.schemas.statuses import Status

@@ -42,7 +42,7 @@ def loaded_by(*modules: str) -> set[str]:
         modules_below("archive"),
         [*modules_below("faces"), *modules_below("signals")],
         [
-            "framejury.examine",
+            "framejury.examine.child",
             "framejury.verdict.judge",
             "framejury.warehouse",
             "framejury.storage",

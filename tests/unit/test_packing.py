@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.packing import (
+from framejury.examine.costs import (
     Seconds,
     deal_batches,
     estimate_costs_s,

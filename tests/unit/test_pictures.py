@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, shown_face
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import PixelContract
 from framejury.model.runtime import Scorer
-from framejury.pictures import Flicker, PictureKeeper, ScoredFace, shown_face
 from framejury.records import CroppedFace, Image
 from framejury.settings import EvidenceSettings, Resize, Signal
 from framejury.signals.inputs import picture_of

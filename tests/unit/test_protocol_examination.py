@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import PixelContract
 from framejury.model.runtime import Scorer
 from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.robustness import UNTOUCHED, Condition
-from framejury.rows import ExaminePlan
 from framejury.settings import PAIR_SIGNALS, Resize, Signal
 from framejury.settings.loading import settings_from
 from tests import clips

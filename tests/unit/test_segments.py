@@ -12,12 +12,8 @@ import pytest
 from pyarrow import fs
 
 from framejury.errors import MediaError, ReconcileError
-from framejury.examine import Toolbox, survey_video
-from framejury.examiner import Examiner
-from framejury.media.decode import VideoFile
-from framejury.media.fetch import KnownContent, local_copy
-from framejury.records import Box
-from framejury.rows import (
+from framejury.examine.child import Toolbox, survey_video
+from framejury.examine.messages import (
     ROWS,
     SEGMENT_BOX_COLUMN,
     SEGMENT_COLUMN,
@@ -27,9 +23,13 @@ from framejury.rows import (
     Segment,
     VideoJob,
 )
+from framejury.examine.segments import SEGMENTS, merge_extractions, number_persons, staged
+from framejury.examine.worker import Examiner
+from framejury.media.decode import VideoFile
+from framejury.media.fetch import KnownContent, local_copy
+from framejury.records import Box
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS
-from framejury.segments import SEGMENTS, merge_extractions, number_persons, staged
 from framejury.settings.loading import settings_from
 from framejury.storage import Location
 from tests import clips

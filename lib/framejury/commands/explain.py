@@ -27,14 +27,14 @@ from framejury.commandline import (
 )
 from framejury.commands.outputs import new_folder
 from framejury.errors import SetupError, UsageError
-from framejury.examiner import Examiner
+from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face, encode_crop
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.overlay import overlay
 from framejury.records import CroppedFace, Image
-from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.settings import Settings
 from framejury.signals.inputs import picture_of
 from framejury.signals.rgb import network_input

@@ -27,9 +27,9 @@ from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.commits import KEEPS_CROPS, Run
 from framejury.errors import UsageError
-from framejury.imported import Picture, look_at_pictures
+from framejury.examine.face_images import Picture, look_at_pictures
+from framejury.examine.messages import VideoJob
 from framejury.logs import say
-from framejury.rows import VideoJob
 from framejury.schemas.tables import EXTRACTIONS, FACES
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings

@@ -28,12 +28,12 @@ from framejury.commandline import (
 )
 from framejury.commands.outputs import place_of
 from framejury.errors import SetupError
-from framejury.examiner import Examiner
+from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.redaction import printable
-from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, judge, unscored

@@ -15,8 +15,8 @@ from framejury.evaluation.evidence_index import IndexEntry, index_html
 from framejury.evaluation.evidence_page import About, evidence_html
 from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import evidence_of
+from framejury.examine.messages import TABLE_COLUMN
 from framejury.model.manifest import Bundle
-from framejury.rows import TABLE_COLUMN
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule
 

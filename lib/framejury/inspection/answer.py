@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from framejury.answers import DistrustError
 from framejury.errors import MediaError
+from framejury.examine.checks import DistrustError
 from framejury.redaction import printable
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 

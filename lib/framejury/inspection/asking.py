@@ -1,6 +1,6 @@
 """The side of `inspect` and `compare` that touches no video: ask the locked-up process.
 
-As `framejury.examiner` does for verdicts: the file is fetched and opened here, the child gets a
+As `examine.worker` does for verdicts: the file is fetched and opened here, the child gets a
 descriptor, and what it answers is checked before it is believed.
 """
 
@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from framejury.answers import DistrustError
 from framejury.errors import MediaError
-from framejury.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
+from framejury.examine.checks import DistrustError
+from framejury.examine.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
 from framejury.inspection.answer import unpacked
 from framejury.inspection.names import (
     CONTACT_SHEET,

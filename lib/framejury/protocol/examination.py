@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from framejury.examiner import Examiner
+from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face
 from framejury.model.runtime import Scorer
 from framejury.progress import progress
 from framejury.protocol.frames import Flags, in_subset
 from framejury.protocol.robustness import Condition, degraded_faces
 from framejury.protocol.selection import VideoRow
-from framejury.rows import TABLE_COLUMN, ExaminePlan, VideoJob
 
 
 @dataclass(frozen=True, eq=False)

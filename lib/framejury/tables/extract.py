@@ -15,14 +15,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from framejury import logs
 from framejury.commits import Run
-from framejury.packing import (
+from framejury.examine.costs import (
     Seconds,
     estimate_costs_s,
     estimate_survey_costs_s,
     grows_with_length,
     pack,
 )
-from framejury.rows import ROWS, ExaminePlan, Segment, VideoJob
+from framejury.examine.messages import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.schemas.statuses import FAILURE_STATUSES
 from framejury.settings import SparkSettings
 from framejury.settings.loading import settings_from
@@ -34,7 +34,7 @@ from framejury.tables.shipping import ShippedBundle
 from framejury.tables.store import Store
 
 if TYPE_CHECKING:
-    from framejury.examiner import Examiner
+    from framejury.examine.worker import Examiner
 
 _VIDEO = pa.schema(
     [
@@ -265,7 +265,7 @@ _examiners: dict[str, Examiner] = {}
 def _examiner(plan: ExaminePlan, gpu: str | None) -> Examiner:
     """This worker's examiner for the plan; kept between tasks, so models load once."""
     # Imported on the executor, never before the worker forks.
-    from framejury.examiner import Examiner
+    from framejury.examine.worker import Examiner
 
     key = repr((plan, gpu))
     if key not in _examiners:

@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 from framejury import logs
 from framejury.archive.originals import Pair, Row
 from framejury.errors import MediaError
+from framejury.examine.costs import OPEN_S, READ_S_A_BYTE, pack
 from framejury.logs import say
 from framejury.media.decode_plan import SECONDS_A_BYTE
-from framejury.packing import OPEN_S, READ_S_A_BYTE, pack
 from framejury.redaction import printable
 from framejury.schemas.statuses import Modality
 from framejury.schemas.tables import MODALITIES

@@ -17,12 +17,12 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury import logs
 from framejury.clock import now
 from framejury.commits import KEEPS_CROPS, Commit, Run
+from framejury.examine.messages import ExaminePlan
 from framejury.facts import bundle_facts, versions
 from framejury.logs import say
 from framejury.metrics.drift import SCORES, ScoreHistograms, drift_of, histogram
 from framejury.metrics.run import RunCounts
 from framejury.model.manifest import Bundle
-from framejury.rows import ExaminePlan
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.settings import Settings
 from framejury.storage import Location

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from framejury.commits import Commit
-from framejury.packing import Counts, Seconds, deal_batches, estimate_costs_s
+from framejury.examine.costs import Counts, Seconds, deal_batches, estimate_costs_s
 from framejury.schemas.statuses import REASON_MEANING, Reason
 from framejury.settings import Settings
 from framejury.tables.plan import REASON

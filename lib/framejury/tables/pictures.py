@@ -36,8 +36,8 @@ def pictures_of_faces(
     """
 
     def kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from framejury.examine.kept_pictures import shown_face
         from framejury.faces.crop import encode_crop, limited
-        from framejury.pictures import shown_face
 
         scorer = scorer_of(bundle.local_dir(), 1, None, task_gpu())
         for batch in batches:

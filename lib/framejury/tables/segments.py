@@ -11,16 +11,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.commits import Run
-from framejury.rows import (
+from framejury.examine.messages import (
     ROWS,
     SEGMENT_BOX_COLUMN,
     SEGMENT_COLUMN,
     SEGMENT_TABLE_COLUMN,
     TABLE_COLUMN,
 )
+from framejury.examine.segments import SEGMENTS, merge_extractions, number_persons
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
-from framejury.segments import SEGMENTS, merge_extractions, number_persons
 from framejury.tables.extremes import extremes
 from framejury.tables.schema import spark_schema
 from framejury.tables.store import Store, spark_uri

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.commits import Commit, Run, Stored
-from framejury.rows import TABLE_COLUMN
+from framejury.examine.messages import TABLE_COLUMN
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_local, is_taken, local_path
 from framejury.tables.schema import conform, spark_schema

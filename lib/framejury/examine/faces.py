@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, shown_face
 from framejury.faces.crop import encode_crop, landmarks_in_crop, limited_together, region_of
 from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder
 from framejury.faces.tracks import People, link
 from framejury.model.runtime import Scorer
-from framejury.pictures import Flicker, PictureKeeper, ScoredFace, shown_face
 from framejury.records import CroppedFace, DetectedFace, Image, Region, SampledFrame, Size
 from framejury.settings import Settings
 

@@ -15,11 +15,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.examine.messages import (
+    ROWS,
+    SEGMENT_TABLE_COLUMN,
+    TABLE_COLUMN,
+    Segment,
+    VideoJob,
+    from_ipc,
+)
+from framejury.examine.segments import SEGMENTS
 from framejury.faces.header import crop_size
-from framejury.rows import ROWS, SEGMENT_TABLE_COLUMN, TABLE_COLUMN, Segment, VideoJob, from_ipc
 from framejury.schemas.statuses import EXTRACTION_STATUSES, PictureKind, Status
 from framejury.schemas.tables import EXTRACTIONS
-from framejury.segments import SEGMENTS
 
 _GIVEN = ("run_id", "settings_id", "bytes", "modified_at", "content_id")
 """Columns of an extraction that this side knows."""

@@ -12,15 +12,15 @@ from itertools import groupby
 from typing import Any
 
 from framejury.errors import ReconcileError
-from framejury.faces.tracks import assign_persons
-from framejury.records import Box
-from framejury.rows import (
+from framejury.examine.messages import (
     SEGMENT_BOX_COLUMN,
     SEGMENT_COLUMN,
     SEGMENT_TABLE_COLUMN,
     TABLE_COLUMN,
     Segment,
 )
+from framejury.faces.tracks import assign_persons
+from framejury.records import Box
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS
 

@@ -1,6 +1,6 @@
 """Pictures of one face each, from bytes to rows of `extractions` and `faces`.
 
-The counterpart of `framejury.examine` for face sets. No Spark, no TensorFlow.
+The counterpart of `framejury.examine.child` for face sets. No Spark, no TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 import cv2
 
 from framejury.errors import FramejuryError
+from framejury.examine.messages import VideoJob, extraction_row
 from framejury.faces.crop import decode_crop, encode_crop, limited
 from framejury.faces.detect import Detector, make_detector
 from framejury.faces.header import PICTURE_STARTS
 from framejury.faces.portrait import find_portrait, portrait_region
 from framejury.records import DetectedFace, Image, Region, Size
-from framejury.rows import VideoJob, extraction_row
 from framejury.schemas.statuses import Status
 from framejury.settings import CropSettings, Settings
 

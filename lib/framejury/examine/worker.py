@@ -1,6 +1,6 @@
 """Fetch a video, hash it, have it examined; for Spark's workers and `framejury scan`.
 
-The decoding, detection and scoring happen in a child process (`framejury.examine`), so this
+The decoding, detection and scoring happen in a child process (`framejury.examine.child`), so this
 side loads none of their libraries and survives whatever a file does to them. What the child
 answers is checked before it is believed: a file may have taken it over.
 """
@@ -15,18 +15,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from framejury.answers import DistrustError, Survey, checked, survey_of
 from framejury.errors import MediaError
-from framejury.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
+from framejury.examine.checks import DistrustError, Survey, checked, survey_of
+from framejury.examine.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
+from framejury.examine.messages import ROWS, ExaminePlan, VideoJob, extraction_row
+from framejury.examine.segments import staged
 from framejury.media.fetch import KnownContent, LocalCopy, local_copy
-from framejury.rows import ROWS, ExaminePlan, VideoJob, extraction_row
 from framejury.sandbox.lockdown import Jail
 from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
-from framejury.segments import staged
 from framejury.settings.loading import settings_from
 
-_CHILD = "framejury.examine:serve"
+_CHILD = "framejury.examine.child:serve"
 _LEAST_S = 1e-3
 
 

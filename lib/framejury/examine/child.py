@@ -1,6 +1,6 @@
 """One video from bytes to rows: decode, detect, crop, and score or keep the crops.
 
-Runs in the child process of `framejury.examiner`. No Spark, no TensorFlow.
+Runs in the child process of `framejury.examine.worker`. No Spark, no TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,17 +21,9 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.errors import MediaError, SetupError
-from framejury.faces.detect import Detector, make_detector
-from framejury.lookout import ExaminedFace, FollowedFace, Lookout
-from framejury.media.decode import VideoFile
-from framejury.media.picture import Picture
-from framejury.media.sample import Indices, draw_again
-from framejury.media.signatures import VideoSource
-from framejury.model.bundle import load_bundle
-from framejury.model.runtime import Scorer
-from framejury.packing import FRAME_S, OPEN_S, READ_S_A_BYTE
-from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
-from framejury.rows import (
+from framejury.examine.costs import FRAME_S, OPEN_S, READ_S_A_BYTE
+from framejury.examine.faces import ExaminedFace, FollowedFace, Lookout
+from framejury.examine.messages import (
     ROWS,
     TABLE_COLUMN,
     ExaminePlan,
@@ -40,8 +32,16 @@ from framejury.rows import (
     extraction_row,
     to_ipc,
 )
+from framejury.examine.segments import staged
+from framejury.faces.detect import Detector, make_detector
+from framejury.media.decode import VideoFile
+from framejury.media.picture import Picture
+from framejury.media.sample import Indices, draw_again
+from framejury.media.signatures import VideoSource
+from framejury.model.bundle import load_bundle
+from framejury.model.runtime import Scorer
+from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
 from framejury.schemas.statuses import LANDMARK_NAMES, Status
-from framejury.segments import staged
 from framejury.settings import PAIR_SIGNALS, Settings
 from framejury.settings.loading import settings_from
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
-from framejury.commits import KEEPS_CROPS
 from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.logs import say
 from framejury.tables.extract import write_examined
@@ -17,6 +16,7 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from framejury.commits import Commit
 from framejury.errors import UsageError
-from framejury.lock import read_lock
 from framejury.metrics.drift import night_of
 from framejury.schemas.statuses import FAILURE_STATUSES, Verdict
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit
+from framejury.warehouse.lock import read_lock
 
 _SHOWN_NAMES = 5
 

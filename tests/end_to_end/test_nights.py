@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from framejury.lock import read_lock
 from framejury.warehouse import Warehouse
+from framejury.warehouse.lock import read_lock
 from tests import clips
 from tests.bundles import brightness_bundle
 from tests.end_to_end.conftest import PROGRAMS, ROOT, lines_of_error, ok, run, shown

@@ -18,7 +18,6 @@ from pyspark.sql import SparkSession
 
 from framejury.archive.split_by_face import FaceDraw
 from framejury.archive.video_rows import video_id_of
-from framejury.commits import KEEPS_CROPS
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.jobs import export_faces
 from framejury.schemas.statuses import Side
@@ -26,6 +25,7 @@ from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
 from framejury.tables import export
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS
 from tests.unit.test_model_tables import Video, face_rows
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)

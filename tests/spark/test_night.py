@@ -15,7 +15,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from framejury.archive.video_rows import videos_table, with_missing
-from framejury.commits import Commit
 from framejury.errors import ReconcileError
 from framejury.examine.messages import settings_id
 from framejury.metrics.drift import SCORES
@@ -30,6 +29,7 @@ from framejury.tables.night_plan import NightPlan, make_plan
 from framejury.tables.plan import PlanRules, plan_night, plan_selected
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit
 from tests import clips
 from tests.bundles import brightness_bundle
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from framejury.commits import Commit
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
@@ -18,6 +17,7 @@ from framejury.tables.night_plan import COST, make_plan
 from framejury.tables.plan import REASON, PlanRules, plan_night, plan_selected, videos_to_extract
 from framejury.tables.schema import spark_schema
 from framejury.tables.store import SEQUENCE
+from framejury.warehouse.commits import Commit
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 RULES = PlanRules(tries=3, model_id="A", settings_id="S")

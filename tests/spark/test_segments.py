@@ -15,7 +15,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.video_rows import videos_table
-from framejury.commits import Run
 from framejury.errors import ReconcileError
 from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import load_bundle
@@ -33,6 +32,7 @@ from framejury.tables.segments import settle_segments
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Run
 from tests import clips
 from tests.bundles import brightness_bundle
 

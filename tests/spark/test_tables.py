@@ -14,7 +14,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.video_rows import videos_table
-from framejury.commits import KEEPS_CROPS, Run
 from framejury.divided import labelled_source
 from framejury.errors import ArchiveError
 from framejury.examine.messages import ExaminePlan, settings_id
@@ -38,6 +37,7 @@ from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.summary import face_counts
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS, Run
 from tests import clips
 from tests.bundles import MANIFEST, brightness_bundle, brightness_network
 

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 from framejury.cli import main
-from framejury.commits import KEEPS_CROPS
 from framejury.divided import on_side, only_side, training_source
 from framejury.faces.crop import encode_crop
 from framejury.labelled import labelled_videos
@@ -26,6 +25,7 @@ from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import calibrated
 from framejury.verdict.judge import reduced
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS
 from tests.bundles import brightness_bundle
 from tests.unit.test_labelled import pairs, split, warehouse_of
 from tests.unit.test_model_tables import Video, face_rows

@@ -17,10 +17,10 @@ from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
 from framejury.errors import CommitError, LockError, UsageError, WarehouseError
-from framejury.lock import read_lock
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, locate, read_json, write_json, write_whole
 from framejury.warehouse import Warehouse
+from framejury.warehouse.lock import read_lock
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 BUCKET = "archive-of-tests"
@@ -256,7 +256,7 @@ def test_a_first_run_that_was_killed_does_not_block_the_next(tmp_path: Path) -> 
 
 
 def test_merged_rows_are_found_and_the_old_ones_go_a_day_later(tmp_path: Path) -> None:
-    from framejury.commits import Merged
+    from framejury.warehouse.commits import Merged
 
     warehouse = Warehouse(locate(str(tmp_path / "warehouse")))
     run_ids = []

@@ -12,7 +12,6 @@ import pytest
 
 from framejury.archive.splits import split_videos
 from framejury.cli import main
-from framejury.commits import KEEPS_CROPS
 from framejury.divided import on_side, only_side, split_table, training_source
 from framejury.errors import LeakageError, SplitError, WarehouseError
 from framejury.labelled import describe_data, labelled_videos
@@ -21,6 +20,7 @@ from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS
 from tests.unit.test_model_tables import Video, face_rows
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)

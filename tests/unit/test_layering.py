@@ -57,7 +57,7 @@ def loaded_by(*modules: str) -> set[str]:
         ],
         modules_below("metrics"),
         modules_below("comparison"),
-        ["framejury.logs", "framejury.lock", "framejury.commands.runs"],
+        ["framejury.logs", "framejury.warehouse.lock", "framejury.commands.runs"],
         ["framejury.model.bundle", "framejury.model.runtime", "framejury.model.source"],
         modules_below("evaluation"),
     ],

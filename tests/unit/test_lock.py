@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from framejury.errors import LockError, WarehouseError
-from framejury.lock import LEASE_S, LockState, Owner, hold, read_lock
 from framejury.storage import Location, locate
+from framejury.warehouse.lock import LEASE_S, LockState, Owner, hold, read_lock
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 ELSEWHERE = Owner("another-machine", "its boot", 4711, 99, "nightly")
@@ -164,7 +164,7 @@ def test_a_process_that_proc_hides_is_watched_and_not_taken_for_dead(
     with subprocess.Popen(["sleep", "60"]) as other:
         owner = replace(Owner.this_process(), pid=other.pid)
         exists = Path.exists
-        monkeypatch.setattr("framejury.lock._started", lambda pid: None)
+        monkeypatch.setattr("framejury.warehouse.lock._started", lambda pid: None)
         monkeypatch.setattr(
             Path, "exists", lambda path: False if f"/{other.pid}/" in str(path) else exists(path)
         )
@@ -245,7 +245,7 @@ def test_a_beat_that_cannot_be_written_ends_the_run(
 
     with hold(place, "nightly", NOW, lease_s=0.4) as lock:
         lock.check()
-        monkeypatch.setattr("framejury.lock.write_json", full)
+        monkeypatch.setattr("framejury.warehouse.lock.write_json", full)
         time.sleep(0.7)
         with pytest.raises(LockError, match="No space left"):
             lock.check()

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, ks_2samp, kstwobign
 
-from framejury.commits import Commit
 from framejury.metrics.drift import (
     BINS,
     CHANCE,
@@ -28,6 +27,7 @@ from framejury.metrics.drift import (
     night_of,
     summed,
 )
+from framejury.warehouse.commits import Commit
 
 MODEL = "b0-1"
 RULE = {"reducer": {"name": "learned", "weights": (1.0, 2.0)}, "threshold": 0.5}

@@ -17,16 +17,16 @@ from pyarrow import parquet
 
 from framejury import cli
 from framejury.commands import runs
-from framejury.commits import Commit, Merged
 from framejury.errors import UsageError
 from framejury.history import PastRun, State, find_run, past_runs
-from framejury.lock import hold
 from framejury.metrics.drift import BATCH, SCORES, ScoreHistograms, histogram
 from framejury.metrics.run import RunCounts
 from framejury.run_details import details
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit, Merged
+from framejury.warehouse.lock import hold
 
 NOW = datetime(2024, 5, 17, 2, 0, tzinfo=UTC)
 MODEL = "b0-1"

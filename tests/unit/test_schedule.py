@@ -16,7 +16,7 @@ from kubeflow_spark_api.models import SparkV1beta2ScheduledSparkApplication
 
 from framejury.commandline import TERMINATED
 from framejury.errors import FramejuryError, UsageError
-from framejury.lock import LEASE_S
+from framejury.warehouse.lock import LEASE_S
 from tests.schedules import (
     CRONTAB,
     KUBERNETES,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from framejury.lock import LEASE_S
+from framejury.warehouse.lock import LEASE_S
 from tests.schedules import DAG, SCHEDULES, dag_call, dag_constants
 
 ROOT = SCHEDULES.parents[1]

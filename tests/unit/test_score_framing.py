@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from framejury.commits import KEEPS_CROPS
 from framejury.errors import BundleError
 from framejury.jobs.score_faces import _check_framing
 from framejury.model.bundle import write_bundle
@@ -17,6 +16,7 @@ from framejury.model.manifest import Bundle, Framing
 from framejury.settings import Signal
 from framejury.settings.loading import settings_from
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS
 from tests.bundles import MANIFEST, brightness_network
 from tests.unit.test_labelled import pairs, warehouse_of
 

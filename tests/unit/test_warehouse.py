@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from framejury.commits import Commit, Run
 from framejury.errors import CommitError, WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit, Run
 
 NOW = datetime(2024, 5, 17, 2, 30, tzinfo=UTC)
 
@@ -316,7 +316,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
 
 
 def test_a_folder_we_may_not_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framejury.warehouse.place.os.access", lambda place, mode: False)
+    monkeypatch.setattr("framejury.warehouse.marker.os.access", lambda place, mode: False)
     with pytest.raises(WarehouseError, match="cannot write below"):
         Warehouse.open_or_plan(str(tmp_path / "new"))
     assert files_below(tmp_path) == []
@@ -328,7 +328,7 @@ def test_a_disk_that_fails_is_a_warehouse_error(
     def full(place: object, content: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("framejury.warehouse.place.write_json", full)
+    monkeypatch.setattr("framejury.warehouse.marker.write_json", full)
     with pytest.raises(WarehouseError, match="No space left"):
         warehouse.begin("index", NOW)
 

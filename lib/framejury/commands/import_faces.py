@@ -25,7 +25,6 @@ from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
 from framejury.archive.video_rows import video_id_of, videos_table
 from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command
-from framejury.commits import KEEPS_CROPS, Run
 from framejury.errors import UsageError
 from framejury.examine.face_images import Picture, look_at_pictures
 from framejury.examine.messages import VideoJob
@@ -34,6 +33,7 @@ from framejury.schemas.tables import EXTRACTIONS, FACES
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS, Run
 
 _VERB_DEFAULTS = (
     "crops.margin_ratio=-0.07",

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from framejury.commits import Commit
+from framejury.warehouse.commits import Commit
 
 BINS = 20
 """Equal bins over 0..1. A score falls into bin `floor(p_fake * BINS)`, 1.0 into the last."""

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.commits import Commit
 from framejury.evaluation.inputs import (
     BEFORE_COLUMNS,
     EXTRACTION_COLUMNS,
@@ -22,6 +21,7 @@ from framejury.history import nights_before
 from framejury.metrics.drift import night_of
 from framejury.schemas.statuses import PictureKind
 from framejury.tables.store import Store
+from framejury.warehouse.commits import Commit
 
 WORK = ("faces_scored", "read_bytes", "videos_cpu_s", "videos_wall_s")
 _FACES_EACH = 3

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from framejury import logs
-from framejury.commits import Run
 from framejury.examine.costs import (
     Seconds,
     estimate_costs_s,
@@ -32,6 +31,7 @@ from framejury.tables.schema import spark_schema
 from framejury.tables.segments import settle_segments
 from framejury.tables.shipping import ShippedBundle
 from framejury.tables.store import Store
+from framejury.warehouse.commits import Run
 
 if TYPE_CHECKING:
     from framejury.examine.worker import Examiner

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from pyarrow import fs
 
-from framejury.commits import Merged, Run
 from framejury.errors import ReconcileError
 from framejury.storage import Location
 from framejury.tables.store import Store
 from framejury.warehouse import MERGED_TABLES, Warehouse
+from framejury.warehouse.commits import Merged, Run
 
 FILE_BYTES = 64 * 2**20
 """Size aimed at for a merged file."""

@@ -16,7 +16,6 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import logs
 from framejury.clock import now
-from framejury.commits import KEEPS_CROPS, Commit, Run
 from framejury.examine.messages import ExaminePlan
 from framejury.facts import bundle_facts, versions
 from framejury.logs import say
@@ -37,6 +36,7 @@ from framejury.tables.summary import count_by, sentence
 from framejury.tables.verdicts import Publisher
 from framejury.verdict.rule import Rule, rule_facts
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS, Commit, Run
 
 SECTIONS = (
     *("sampling", "detection", "crops", "limits", "scoring"),

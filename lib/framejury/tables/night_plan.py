@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from framejury.commits import Commit
 from framejury.examine.costs import Counts, Seconds, deal_batches, estimate_costs_s
 from framejury.schemas.statuses import REASON_MEANING, Reason
 from framejury.settings import Settings
 from framejury.tables.plan import REASON
 from framejury.tables.resources import slots
+from framejury.warehouse.commits import Commit
 
 COST = "cost"
 """In `Commit.facts`: `estimated_s` and `measured_s`, core seconds of a run's videos."""

@@ -10,7 +10,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.commits import Run
 from framejury.examine.messages import (
     ROWS,
     SEGMENT_BOX_COLUMN,
@@ -24,6 +23,7 @@ from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
 from framejury.tables.extremes import extremes
 from framejury.tables.schema import spark_schema
 from framejury.tables.store import Store, spark_uri
+from framejury.warehouse.commits import Run
 
 _FACE = ("video_id", "frame_index", "face_index")
 _PERSONS = pa.schema([FACE_SCORES.field(name) for name in (*_FACE, "person")])

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.commits import Commit, Run, Stored
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_local, is_taken, local_path
 from framejury.tables.schema import conform, spark_schema
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit, Run, Stored
 
 SEQUENCE = "commit_sequence"
 """Order of the commit a row comes from; a column while rows of several runs are compared."""

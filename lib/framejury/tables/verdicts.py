@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.commits import Commit
 from framejury.evaluation.inputs import BundleInfo, Context, RunInfo, RunReport
 from framejury.facts import training_history
 from framejury.settings import ReportSettings, VerdictSettings
@@ -25,6 +24,7 @@ from framejury.tables.summary import described, face_counts
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit
 
 if TYPE_CHECKING:
     from framejury.evaluation.evidence_page import About

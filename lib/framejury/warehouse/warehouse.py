@@ -32,13 +32,12 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import dataset, fs, parquet
 
-from framejury.commits import Commit, Merged, Run
 from framejury.errors import CommitError, WarehouseError
-from framejury.lock import Lock, hold
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, is_taken
-from framejury.warehouse.committed import Committed
-from framejury.warehouse.place import (
+from framejury.warehouse.commits import Commit, Merged, Run
+from framejury.warehouse.lock import Lock, hold
+from framejury.warehouse.marker import (
     check_format,
     check_may_hold,
     check_writable,
@@ -46,6 +45,7 @@ from framejury.warehouse.place import (
     mark,
     place_of,
 )
+from framejury.warehouse.reader import Committed
 
 MERGED_TABLES = ("extractions", "face_scores", "pictures", "verdicts")
 """Tables that every night adds small files to. `faces` has crops and large files by itself."""

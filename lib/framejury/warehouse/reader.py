@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import dataset, fs
 
-from framejury.commits import KEEPS_CROPS, Commit, Merged, Run, Stored, commit_of
 from framejury.errors import WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location
-from framejury.warehouse.place import read_record
+from framejury.warehouse.commits import KEEPS_CROPS, Commit, Merged, Run, Stored, commit_of
+from framejury.warehouse.marker import read_record
 
 _READ_TOGETHER = 16
 _MADE_BY = {

@@ -26,7 +26,7 @@ from benchmarks.contenders import ROOT, ContenderError
 from benchmarks.figure import Figure, document, markdown, text_table
 from benchmarks.one_core import detect, extract, frames, score
 from benchmarks.two_cores import long_video, memory, reduce, spark
-from framejury.facts import versions
+from framejury.runs.provenance import versions
 
 MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "extract": extract,

@@ -29,7 +29,6 @@ from framejury.comparison.sides import check_sides, shared_sides, sides_csv
 from framejury.comparison.table import Row, csv_table, json_table, text_table
 from framejury.errors import FramejuryError, UsageError
 from framejury.evaluation.style import picture_files
-from framejury.facts import training_history, versions
 from framejury.jobs.preparation import (
     StepError,
     check_step,
@@ -42,6 +41,7 @@ from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.redaction import redacted
+from framejury.runs.provenance import training_history, versions
 from framejury.schemas.statuses import Reason, Side
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings

@@ -17,8 +17,8 @@ import pyarrow as pa
 from framejury.archive.originals import Originals, Row, pairs_of
 from framejury.clock import now
 from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
-from framejury.facts import versions
 from framejury.logs import for_terminal, say
+from framejury.runs.provenance import versions
 from framejury.schemas.statuses import Modality
 from framejury.schemas.tables import MODALITIES
 from framejury.settings import Settings

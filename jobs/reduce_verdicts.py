@@ -14,8 +14,8 @@ from framejury.commandline import (
     say_remark,
     settings_of,
 )
-from framejury.facts import latest_bundle, versions
 from framejury.logs import say
+from framejury.runs.provenance import latest_bundle, versions
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store

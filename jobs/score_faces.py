@@ -18,10 +18,10 @@ from framejury.commandline import (
     warn_of_demo,
 )
 from framejury.errors import BundleError
-from framejury.facts import bundle_facts
 from framejury.logs import say
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Framing
+from framejury.runs.provenance import bundle_facts
 from framejury.settings import PAIR_SIGNALS
 from framejury.tables.pictures import pictures_of_faces
 from framejury.tables.score import score_faces

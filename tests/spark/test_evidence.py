@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from framejury.commands import evidence as evidence_verb
 from framejury.errors import UsageError, WarehouseError
 from framejury.faces.crop import decode_crop
-from framejury.facts import HISTORY_FILE, training_report
+from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.settings import ReportSettings
 from framejury.storage import locate
 from framejury.tables import evidence as pages

@@ -17,8 +17,8 @@ from pyspark.sql import SparkSession
 from framejury.archive.video_rows import videos_table, with_missing
 from framejury.errors import ReconcileError
 from framejury.examine.messages import settings_id
-from framejury.metrics.drift import SCORES
 from framejury.model.bundle import load_bundle
+from framejury.runs.drift import SCORES
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables import merge

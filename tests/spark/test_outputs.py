@@ -21,8 +21,8 @@ from framejury.commands import report
 from framejury.evaluation.binary import Confusion
 from framejury.evaluation.figures import confusion_face_figure
 from framejury.evaluation.style import png
-from framejury.facts import bundle_facts
 from framejury.jobs import reduce_verdicts
+from framejury.runs.provenance import bundle_facts
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from framejury.metrics.drift import Drift, RunDrift
-from framejury.metrics.prometheus import samples_of
-from framejury.metrics.run import RunCounts, RunMetrics
+from framejury.runs.drift import Drift, RunDrift
+from framejury.runs.prometheus import samples_of
+from framejury.runs.run_metrics import RunCounts, RunMetrics
 
 RULES = Path(__file__).resolve().parents[2] / "conf" / "prometheus" / "framejury_alerts.yml"
 AT = datetime(2026, 11, 20, tzinfo=UTC)

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from framejury import __version__
 from framejury.errors import UsageError
-from framejury.metrics.drift import Drift, RunDrift
-from framejury.metrics.prometheus import check_textfile, samples_of, write_textfile
-from framejury.metrics.run import RunCounts, RunMetrics
+from framejury.runs.drift import Drift, RunDrift
+from framejury.runs.prometheus import check_textfile, samples_of, write_textfile
+from framejury.runs.run_metrics import RunCounts, RunMetrics
 from framejury.schemas.statuses import FAILURE_STATUSES, VERDICT_STATUSES, Reason
 
 STARTED = datetime(2024, 5, 17, 4, 30, tzinfo=timezone(timedelta(hours=2)))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, ks_2samp, kstwobign
 
-from framejury.metrics.drift import (
+from framejury.runs.drift import (
     BINS,
     CHANCE,
     MIN_VIDEOS,

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from framejury.errors import BundleError
-from framejury.facts import bundle_facts
 from framejury.model import bundle as bundle_module
 from framejury.model.bundle import (
     Figure,
@@ -30,6 +29,7 @@ from framejury.model.bundle import (
     write_bundle,
 )
 from framejury.model.manifest import digest_of
+from framejury.runs.provenance import bundle_facts
 from framejury.schemas.statuses import Label, Side
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import NOT_CALIBRATED, Reducer, Rule, RuleFit

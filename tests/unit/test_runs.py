@@ -18,10 +18,10 @@ from pyarrow import parquet
 from framejury import cli
 from framejury.commands import runs
 from framejury.errors import UsageError
-from framejury.history import PastRun, State, find_run, past_runs
-from framejury.metrics.drift import BATCH, SCORES, ScoreHistograms, histogram
-from framejury.metrics.run import RunCounts
-from framejury.run_details import details
+from framejury.runs.details import details
+from framejury.runs.drift import BATCH, SCORES, ScoreHistograms, histogram
+from framejury.runs.history import PastRun, State, find_run, past_runs
+from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse

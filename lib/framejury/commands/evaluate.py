@@ -28,7 +28,6 @@ from framejury.divided import (
     with_frame_labels,
 )
 from framejury.errors import UsageError
-from framejury.facts import bundle_facts, training_history, versions
 from framejury.labelled import LabelledVideo, labelled_videos
 from framejury.logs import say
 from framejury.measure import judge_scored
@@ -37,6 +36,7 @@ from framejury.model.counts import count_faces
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
+from framejury.runs.provenance import bundle_facts, training_history, versions
 from framejury.schemas.statuses import Side
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import rule_in_use

@@ -19,7 +19,6 @@ from framejury.errors import UsageError
 from framejury.evaluation.protocol import ProtocolData
 from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.examine.messages import ExaminePlan
-from framejury.facts import bundle_facts, versions
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
@@ -35,6 +34,7 @@ from framejury.protocol.selection import (
     on_pinned_side,
 )
 from framejury.protocol.verdicts import Court, face_counts
+from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings

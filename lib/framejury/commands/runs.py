@@ -12,10 +12,10 @@ from framejury.columns import NONE, aligned, count, duration
 from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.commands.runs_show import show_csv, show_json, show_table
 from framejury.errors import UsageError
-from framejury.history import PastRun, State, find_run, past_runs
 from framejury.logs import say
 from framejury.redaction import printable
-from framejury.run_details import details
+from framejury.runs.details import details
+from framejury.runs.history import PastRun, State, find_run, past_runs
 from framejury.schemas.statuses import Verdict
 from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock

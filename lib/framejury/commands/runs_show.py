@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from framejury.columns import aligned, count, duration, pairs
-from framejury.history import State
 from framejury.redaction import printable
-from framejury.run_details import Details, TableFiles
+from framejury.runs.details import Details, TableFiles
+from framejury.runs.history import State
 
 _NOTES = {
     State.DROPPED: "it ended before its commit; nobody reads its files, the next run removes them",

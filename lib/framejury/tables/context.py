@@ -17,8 +17,8 @@ from framejury.evaluation.inputs import (
     NightInfo,
     ShownFace,
 )
-from framejury.history import nights_before
-from framejury.metrics.drift import night_of
+from framejury.runs.drift import night_of
+from framejury.runs.history import nights_before
 from framejury.schemas.statuses import PictureKind
 from framejury.tables.store import Store
 from framejury.warehouse.commits import Commit

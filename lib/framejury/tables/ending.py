@@ -15,8 +15,8 @@ from framejury.clock import now
 from framejury.commandline import exit_code_of
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
-from framejury.metrics.prometheus import check_textfile, write_textfile
-from framejury.metrics.run import RunCounts, RunMetrics
+from framejury.runs.prometheus import check_textfile, write_textfile
+from framejury.runs.run_metrics import RunCounts, RunMetrics
 from framejury.tables.night import Night, counts_of
 
 JUDGED_WITH_FAILURES = 3

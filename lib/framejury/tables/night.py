@@ -17,11 +17,11 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury import logs
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
-from framejury.facts import bundle_facts, versions
 from framejury.logs import say
-from framejury.metrics.drift import SCORES, ScoreHistograms, drift_of, histogram
-from framejury.metrics.run import RunCounts
 from framejury.model.manifest import Bundle
+from framejury.runs.drift import SCORES, ScoreHistograms, drift_of, histogram
+from framejury.runs.provenance import bundle_facts, versions
+from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.settings import Settings
 from framejury.storage import Location

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.evaluation.inputs import BundleInfo, Context, RunInfo, RunReport
-from framejury.facts import training_history
+from framejury.runs.provenance import training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
 from framejury.tables.context import context_of, night_commits, shown_faces

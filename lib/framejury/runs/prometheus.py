@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from framejury import __version__
 from framejury.errors import UsageError
-from framejury.metrics.drift import Drift
-from framejury.metrics.run import RunCounts, RunMetrics
 from framejury.redaction import printable, redacted
+from framejury.runs.drift import Drift
+from framejury.runs.run_metrics import RunCounts, RunMetrics
 from framejury.schemas.statuses import FAILURE_STATUSES, VERDICT_STATUSES, Reason, Verdict
 
 if TYPE_CHECKING:

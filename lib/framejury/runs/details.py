@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from pyarrow import fs
 
 from framejury.errors import SetupError, WarehouseError
-from framejury.history import PastRun
-from framejury.metrics.drift import SCORES, RunDrift, ScoreHistograms, drift_of, summed
 from framejury.redaction import redacted
+from framejury.runs.drift import SCORES, RunDrift, ScoreHistograms, drift_of, summed
+from framejury.runs.history import PastRun
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.storage import Location, is_file, read_json

@@ -1,6 +1,6 @@
 """What became of each run of a warehouse, read from what was committed. No Spark.
 
-A night may publish its work in several commits (`metrics.drift.BATCH`); here they are one run,
+A night may publish its work in several commits (`runs.drift.BATCH`); here they are one run,
 called by the first.
 """
 
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from framejury.errors import UsageError
-from framejury.metrics.drift import night_of
+from framejury.runs.drift import night_of
 from framejury.schemas.statuses import FAILURE_STATUSES, Verdict
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit

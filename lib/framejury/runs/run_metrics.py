@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from framejury.metrics.drift import RunDrift
 from framejury.redaction import redacted
+from framejury.runs.drift import RunDrift
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason, Status, Verdict
 
 FORMAT_VERSION = 1

@@ -1,0 +1,1 @@
+"""What is known of runs, past and present: history, provenance, drift, metrics."""

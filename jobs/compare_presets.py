@@ -21,8 +21,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury import __version__, logs
 from framejury.archive.fixed_splits import read_pins
 from framejury.archive.splits import Placement
+from framejury.cli.options import check_has_network, make_parser, run_command
 from framejury.clock import now
-from framejury.commandline import check_has_network, make_parser, run_command
 from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
 from framejury.comparison.page import comparison_page, drawing
 from framejury.comparison.sides import check_sides, shared_sides, sides_csv
@@ -198,7 +198,7 @@ class Contest:
     def _train(self, preset: str, uri: str, bundle: Path, options: Sequence[str]) -> None:
         """In a process of its own: TensorFlow keeps what it once took."""
         logs.start("compare-presets")
-        command = [sys.executable, "-m", "framejury.cli", "train", "--warehouse", uri]
+        command = [sys.executable, "-m", "framejury.cli.main", "train", "--warehouse", uri]
         ended = subprocess.run(
             [*command, "--output", str(bundle), *options], check=False, stdout=sys.stderr
         )

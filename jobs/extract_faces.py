@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
-from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.logs import say
 from framejury.tables.extract import write_examined

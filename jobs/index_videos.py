@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 from framejury.archive.layouts import VideoEntry
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
+from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
-from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.logs import say
 from framejury.settings import IndexSettings
 from framejury.storage import is_local

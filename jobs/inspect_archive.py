@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.archive.video_rows import videos_table
+from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
-from framejury.commandline import run_command, settings_of
 from framejury.commands.inspect import parser
 from framejury.errors import FramejuryError, UsageError
 from framejury.inspection.archive import ArchiveSummary, summary_of

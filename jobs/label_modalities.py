@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from framejury.archive.originals import Originals, Row, pairs_of
+from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
-from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.logs import for_terminal, say
 from framejury.runs.provenance import versions
 from framejury.schemas.statuses import Modality

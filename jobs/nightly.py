@@ -16,8 +16,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
-from framejury.clock import moment, now
-from framejury.commandline import (
+from framejury.cli.options import (
     add_bundle,
     add_warehouse,
     bundle_dir_of,
@@ -28,6 +27,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.clock import moment, now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say

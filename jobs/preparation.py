@@ -9,7 +9,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from framejury.commandline import INTERRUPTED, TERMINATED, TerminatedError
+from framejury.cli.options import INTERRUPTED, TERMINATED, TerminatedError
 from framejury.errors import FramejuryError
 from framejury.jobs import extract_faces, index_videos, split_dataset
 

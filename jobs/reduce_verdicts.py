@@ -6,14 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.cli.options import add_warehouse, make_parser, run_command, say_remark, settings_of
 from framejury.clock import now
-from framejury.commandline import (
-    add_warehouse,
-    make_parser,
-    run_command,
-    say_remark,
-    settings_of,
-)
 from framejury.logs import say
 from framejury.runs.provenance import latest_bundle, versions
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts

@@ -10,8 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.clock import now
-from framejury.commandline import (
+from framejury.cli.options import (
     add_bundle,
     add_warehouse,
     bundle_dir_of,
@@ -21,6 +20,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle

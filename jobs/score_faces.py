@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from framejury.clock import now
-from framejury.commandline import (
+from framejury.cli.options import (
     add_bundle,
     add_warehouse,
     bundle_dir_of,
@@ -17,6 +16,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.clock import now
 from framejury.errors import BundleError
 from framejury.logs import say
 from framejury.model.bundle import load_bundle

@@ -11,8 +11,8 @@ from framejury.archive.fixed_splits import read_pins
 from framejury.archive.labelled_video import Placement
 from framejury.archive.leakage import check_leakage
 from framejury.archive.splits import split_videos
+from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
-from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
 from framejury.divided import split_table
 from framejury.labelled import labelled_videos
 from framejury.logs import say

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from framejury import logs
 from framejury.bundling import framing_of, write_trained
-from framejury.commandline import check_has_network, make_parser, run_command, settings_of
+from framejury.cli.options import check_has_network, make_parser, run_command, settings_of
 from framejury.divided import training_source, with_frame_labels
 from framejury.errors import SetupError, UsageError
 from framejury.logs import say

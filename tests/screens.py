@@ -149,7 +149,7 @@ def _nightly(archive: Path, work: Path) -> None:
 
 
 def _framejury(*argv: str, allowed: Sequence[int] = (0,)) -> None:
-    done = subprocess.run([sys.executable, "-m", "framejury.cli", *argv], check=False)
+    done = subprocess.run([sys.executable, "-m", "framejury.cli.main", *argv], check=False)
     if done.returncode not in allowed:
         raise SystemExit(f"framejury {argv[0]} ended with {done.returncode}")
 

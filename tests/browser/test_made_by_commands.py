@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framejury.cli import main
+from framejury.cli.main import main
 from tests import clips
 from tests.browser.axe import faults
 from tests.browser.conftest import PHONE, Opener

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli import main
+from framejury.cli.main import main
 from framejury.faces.crop import decode_crop
 from framejury.warehouse import Warehouse
 from tests import clips

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from framejury.cli import main
+from framejury.cli.main import main
 from framejury.errors import BundleError
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import load_bundle, write_bundle

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli import main
+from framejury.cli.main import main
 from framejury.divided import only_side, training_source, with_frame_labels
 from framejury.model.bundle import load_bundle
 from framejury.model.counts import count_faces

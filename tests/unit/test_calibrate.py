@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.cli import main
+from framejury.cli.main import main
 from framejury.divided import on_side, only_side, training_source
 from framejury.faces.crop import encode_crop
 from framejury.labelled import labelled_videos

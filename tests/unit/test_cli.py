@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from framejury import __version__, cli
-from framejury.cli import VERBS, main
+from framejury import __version__
+from framejury.cli import main as cli
+from framejury.cli.main import VERBS, main
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.manifest import Manifest
 from framejury.tables import session
@@ -85,7 +86,7 @@ def test_help_of_every_verb(verb: str, capsys: Capture) -> None:
 @pytest.mark.parametrize("argv", [["nightly", "--help"], ["scan", "--help"], ["--help"]])
 def test_help_as_a_process(argv: list[str]) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "framejury.cli", *argv],
+        [sys.executable, "-m", "framejury.cli.main", *argv],
         capture_output=True,
         text=True,
         check=False,

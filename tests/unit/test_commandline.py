@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from framejury import commandline
-from framejury.clock import now
-from framejury.commandline import (
+from framejury.cli import options
+from framejury.cli.options import (
     add_bundle,
     add_warehouse,
     bundle_dir_of,
@@ -22,6 +21,7 @@ from framejury.commandline import (
     run_command,
     settings_of,
 )
+from framejury.clock import now
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.settings import Settings
 from framejury.settings.loading import preset_names, setting_fields
@@ -161,7 +161,7 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("verb", ["['--help']", "[]"])
 def test_a_reader_that_goes_away_is_no_error(verb: str) -> None:
     code = (
-        "import sys; from framejury.commandline import make_parser, run_command;"
+        "import sys; from framejury.cli.options import make_parser, run_command;"
         "body = lambda args: print('line\\n' * 100_000) or 0;"
         f"sys.exit(run_command(make_parser('t', 'long ' * 50_000), {verb}, body))"
     )
@@ -177,7 +177,7 @@ def test_a_reader_that_goes_away_is_no_error(verb: str) -> None:
 
 def test_nor_when_it_goes_before_a_short_answer() -> None:
     code = (
-        "import sys; from framejury.commandline import make_parser, run_command;"
+        "import sys; from framejury.cli.options import make_parser, run_command;"
         "body = lambda args: print('short', sys.stdin.readline()) or 0;"
         "sys.exit(run_command(make_parser('t', 'doc'), [], body))"
     )
@@ -206,9 +206,9 @@ def test_now_is_utc() -> None:
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A made-up checkout; returns its `models`."""
-    package = tmp_path / "lib" / "framejury"
+    package = tmp_path / "lib" / "framejury" / "cli"
     package.mkdir(parents=True)
-    monkeypatch.setattr(commandline, "__file__", str(package / "commandline.py"))
+    monkeypatch.setattr(options, "__file__", str(package / "options.py"))
     return tmp_path / "models"
 
 

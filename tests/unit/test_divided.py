@@ -16,7 +16,7 @@ import pytest
 
 from framejury.archive.split_by_face import FaceDraw
 from framejury.bundling import framing_of
-from framejury.cli import main
+from framejury.cli.main import main
 from framejury.divided import (
     labelled_source,
     on_side,

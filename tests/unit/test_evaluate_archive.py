@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from framejury.cli import main
+from framejury.cli.main import main
 from tests import clips
 from tests.bundles import brightness_bundle
 

@@ -18,7 +18,7 @@ import pytest
 import skimage.data
 
 from framejury.archive.face_sets import pictures_of, read_face_sets
-from framejury.cli import main
+from framejury.cli.main import main
 from framejury.errors import ArchiveError
 from framejury.examine.face_images import Picture, look_at
 from framejury.examine.messages import VideoJob, settings_id

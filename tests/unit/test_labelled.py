@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from framejury.archive.splits import split_videos
-from framejury.cli import main
+from framejury.cli.main import main
 from framejury.divided import on_side, only_side, split_table, training_source
 from framejury.errors import LeakageError, SplitError, WarehouseError
 from framejury.labelled import describe_data, labelled_videos

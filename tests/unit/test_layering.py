@@ -128,7 +128,7 @@ def test_only_network_code_imports_tensorflow() -> None:
 
 @pytest.mark.parametrize("room", ["media", "faces", "signals", "archive", "model"])
 def test_lower_rooms_do_not_reach_up(room: str) -> None:
-    above = ["framejury.tables", "framejury.jobs", "framejury.commands", "framejury.commandline"]
+    above = ["framejury.tables", "framejury.jobs", "framejury.commands", "framejury.cli.options"]
     offenders = [
         (path.name, name)
         for path in sorted((LIB / room).rglob("*.py"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.commandline import INTERRUPTED, TERMINATED, TerminatedError
+from framejury.cli.options import INTERRUPTED, TERMINATED, TerminatedError
 from framejury.jobs import train_head
 from framejury.jobs.preparation import StepError, check_step, settings_options
 

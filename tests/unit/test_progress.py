@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from framejury import logs
-from framejury.progress import _pause_s, describe, progress
+from framejury.cli.progress import _pause_s, describe, progress
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from framejury import cli
+from framejury.cli import main as cli
 from framejury.commands import runs
 from framejury.errors import UsageError
 from framejury.runs.details import details

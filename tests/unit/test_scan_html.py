@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli import main
+from framejury.cli.main import main
 from tests import clips
 from tests.bundles import brightness_bundle
 from tests.unit.test_evaluation_report import Page

@@ -14,7 +14,7 @@ import pytest
 from cronsim import CronSim
 from kubeflow_spark_api.models import SparkV1beta2ScheduledSparkApplication
 
-from framejury.commandline import TERMINATED
+from framejury.cli.options import TERMINATED
 from framejury.errors import FramejuryError, UsageError
 from framejury.warehouse.lock import LEASE_S
 from tests.schedules import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framejury.commandline import bundle_dir_of
+from framejury.cli.options import bundle_dir_of
 from framejury.errors import BundleError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import CARD_NAME, KERAS_NAME, Bundle

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli import VERBS
+from framejury.cli.main import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "not-to-be-printed"

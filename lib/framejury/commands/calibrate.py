@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from framejury.commandline import (
+from framejury.cli.options import (
     add_bundle,
     bundle_dir_of,
     make_parser,

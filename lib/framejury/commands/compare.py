@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from framejury.cli.options import make_parser, run_command, settings_of
+from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
-from framejury.commandline import make_parser, run_command, settings_of
-from framejury.commands.outputs import new_folder, place_of, read_or_stop
 from framejury.inspection.asking import Asker, ReadStream
 from framejury.inspection.compare import Comparison, compare_streams
 from framejury.inspection.wording import answer_line, as_values

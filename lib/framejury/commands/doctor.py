@@ -23,7 +23,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from framejury.commandline import add_bundle, bundle_dir_of, make_parser, run_command
+from framejury.cli.options import add_bundle, bundle_dir_of, make_parser, run_command
 from framejury.errors import BundleError, UsageError
 from framejury.settings import DetectionSettings
 

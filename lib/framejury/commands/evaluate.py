@@ -11,8 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from framejury.clock import now
-from framejury.commandline import (
+from framejury.cli.options import (
     add_bundle,
     bundle_dir_of,
     make_parser,
@@ -20,6 +19,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
+from framejury.clock import now
 from framejury.divided import (
     labelled_source,
     on_side,

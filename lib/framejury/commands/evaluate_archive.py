@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from framejury.archive.fixed_splits import read_pins
+from framejury.cli.options import bundle_dir_of, warn_of_demo
 from framejury.clock import now
-from framejury.commandline import bundle_dir_of, warn_of_demo
 from framejury.errors import UsageError
 from framejury.evaluation.protocol import ProtocolData
 from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report, write_files

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.clock import now
-from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.errors import UsageError
 from framejury.redaction import printable
 from framejury.settings import ReportSettings, SparkSettings

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from framejury.commandline import (
+from framejury.cli.options import (
     add_bundle,
     bundle_dir_of,
     make_parser,
@@ -25,7 +25,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
-from framejury.commands.outputs import new_folder
+from framejury.cli.outputs import new_folder
 from framejury.errors import SetupError, UsageError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner

@@ -23,8 +23,8 @@ from pyarrow import parquet
 
 from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
 from framejury.archive.video_rows import video_id_of, videos_table
+from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.clock import now
-from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.errors import UsageError
 from framejury.examine.face_images import Picture, look_at_pictures
 from framejury.examine.messages import VideoJob

@@ -20,9 +20,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from framejury.cli.options import make_parser, run_command, settings_of
+from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
-from framejury.commandline import make_parser, run_command, settings_of
-from framejury.commands.outputs import new_folder, place_of, read_or_stop
 from framejury.errors import UsageError
 from framejury.inspection.records import Inspection
 from framejury.logs import say

@@ -9,9 +9,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.outputs import new_folder
 from framejury.clock import now
-from framejury.commandline import add_warehouse, make_parser, run_command, settings_of
-from framejury.commands.outputs import new_folder
 from framejury.logs import say
 from framejury.settings import SparkSettings
 from framejury.storage import locate

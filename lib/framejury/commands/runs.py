@@ -8,8 +8,8 @@ import json
 import sys
 from collections.abc import Sequence
 
+from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.columns import NONE, aligned, count, duration
-from framejury.commandline import add_warehouse, make_parser, run_command
 from framejury.commands.runs_show import show_csv, show_json, show_table
 from framejury.errors import UsageError
 from framejury.logs import say

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from framejury.commandline import (
+from framejury.cli.options import (
     add_bundle,
     bundle_dir_of,
     make_parser,
@@ -26,7 +26,7 @@ from framejury.commandline import (
     settings_of,
     warn_of_demo,
 )
-from framejury.commands.outputs import place_of
+from framejury.cli.outputs import place_of
 from framejury.errors import SetupError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner

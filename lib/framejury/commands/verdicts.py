@@ -25,7 +25,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from framejury.commandline import add_warehouse, make_parser, run_command
+from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.errors import UsageError
 from framejury.evaluation.spreadsheet import csv_bytes
 from framejury.logs import say

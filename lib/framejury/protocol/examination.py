@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from framejury.cli.progress import progress
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face
 from framejury.model.runtime import Scorer
-from framejury.progress import progress
 from framejury.protocol.frames import Flags, in_subset
 from framejury.protocol.robustness import Condition, degraded_faces
 from framejury.protocol.selection import VideoRow

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.accumulators import AccumulatorParam
 from pyspark.sql import SparkSession
 
-from framejury.progress import progress
+from framejury.cli.progress import progress
 
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from framejury import logs
+from framejury.cli.options import exit_code_of
 from framejury.clock import now
-from framejury.commandline import exit_code_of
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
 from framejury.runs.prometheus import check_textfile, write_textfile

@@ -24,9 +24,9 @@ from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.cli.progress import progress
 from framejury.errors import FramejuryError
 from framejury.evidence import Evidence, evidence_of
-from framejury.progress import progress
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.storage import Location, write_whole
 from framejury.tables.store import Store

@@ -146,7 +146,7 @@ def bundle_dir_of(args: argparse.Namespace) -> Path:
     """
     if args.bundle is not None:
         return Path(args.bundle)
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for models in (here / "models", here.parents[1] / "models"):
         shipped = sorted(path.parent for path in models.glob("*/bundle.json"))
         if len(shipped) == 1:

@@ -1,0 +1,1 @@
+"""The command line: finding a command, the options commands share, progress, output files."""

@@ -17,9 +17,7 @@ setup(
         "framejury": [
             "py.typed",
             "faces/weights/*",
-            "evaluation/templates/*",
-            "comparison/templates/*",
-            "inspection/templates/*",
+            "pages/templates/*",
         ],
         "framejury.models": ["*/*"],
         "framejury.conf": [

@@ -28,7 +28,6 @@ from framejury.comparison.page import comparison_page, drawing
 from framejury.comparison.sides import check_sides, shared_sides, sides_csv
 from framejury.comparison.table import Row, csv_table, json_table, text_table
 from framejury.errors import FramejuryError, UsageError
-from framejury.evaluation.style import picture_files
 from framejury.jobs.preparation import (
     StepError,
     check_step,
@@ -40,6 +39,7 @@ from framejury.labelled import labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
+from framejury.pages.style import picture_files
 from framejury.redaction import redacted
 from framejury.runs.provenance import training_history, versions
 from framejury.schemas.statuses import Reason, Side

@@ -30,7 +30,7 @@ from framejury.evaluation.figures import (
     training_figures,
 )
 from framejury.evaluation.rows import video_rows
-from framejury.evaluation.style import png
+from framejury.pages.style import png
 from framejury.redaction import printable
 from framejury.schemas.statuses import Label
 from framejury.verdict.rule import Rule

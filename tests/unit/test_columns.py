@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from framejury.columns import aligned, count, duration, pairs
+from framejury.pages.terminal_table import aligned, count, duration, pairs
 
 
 def test_columns() -> None:

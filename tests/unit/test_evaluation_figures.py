@@ -21,7 +21,7 @@ from framejury.evaluation.curves import POINTS, miss_rates, precision_recall, th
 from framejury.evaluation.figures import ScoreSeries
 from framejury.evaluation.reliability import reliability
 from framejury.evaluation.since import Night
-from framejury.evaluation.style import DARK, LIGHT, chart_css, inline_svg, png, svg
+from framejury.pages.style import DARK, LIGHT, chart_css, inline_svg, png, svg
 
 CONFUSION = Confusion(tn=40, fp=10, fn=5, tp=45)
 VERDICTS = {"FAKE": VerdictCounts(40, 4, 4, 2), "REAL": VerdictCounts(6, 38, 5, 1)}

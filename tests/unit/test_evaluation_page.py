@@ -22,10 +22,10 @@ from framejury.evaluation.inputs import Context, RunReport, ShownFace
 from framejury.evaluation.page import script_policy, table_script
 from framejury.evaluation.pictures import Picture
 from framejury.evaluation.report import build_report
-from framejury.evaluation.style import sentence_figure
-from framejury.evaluation.templating import TEMPLATES
-from framejury.evaluation.thumbnails import SMALL_PX, thumbnail
 from framejury.evaluation.verdict_table import MOST_CHOICES
+from framejury.pages.style import sentence_figure
+from framejury.pages.templating import TEMPLATES
+from framejury.pages.thumbnails import SMALL_PX, thumbnail
 from tests.unit.test_evaluation_report import RUN, Page, mixed_rows, report
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table
 from tests.unit.test_evaluation_since import context as night

@@ -23,8 +23,8 @@ from framejury.evaluation.report import (
     build_report,
     write_files,
 )
-from framejury.evaluation.style import sentence_figure
 from framejury.evaluation.wording import judged_words
+from framejury.pages.style import sentence_figure
 from tests.unit.test_evaluation_rows import (
     face_table,
     realistic_run,

@@ -11,9 +11,9 @@ import pytest
 
 from framejury.evaluation.evidence_figures import MOST_POINTS, Scale, binned, timeline
 from framejury.evaluation.evidence_people import LOOKS, people_of
-from framejury.evaluation.style import LIGHT
-from framejury.evaluation.templating import style_of
 from framejury.evidence import FaceEvidence
+from framejury.pages.style import LIGHT
+from framejury.pages.templating import style_of
 
 SCALE = Scale(0.5, (0.6, 0.8))
 

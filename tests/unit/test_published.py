@@ -19,7 +19,7 @@ from framejury.evaluation.figures import (
     confusion_video_figure,
     training_figures,
 )
-from framejury.evaluation.style import png
+from framejury.pages.style import png
 from framejury.published import (
     FacePrediction,
     confusion_of,

@@ -25,8 +25,8 @@ from framejury.evaluation.page import table_script
 from framejury.evaluation.pictures import WORDS, Picture
 from framejury.evaluation.protocol import ProtocolData
 from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report
-from framejury.evaluation.style import sentence_figure
-from framejury.evaluation.templating import TEMPLATES
+from framejury.pages.style import sentence_figure
+from framejury.pages.templating import TEMPLATES
 from tests.unit.test_evaluation_page import jpeg
 from tests.unit.test_evaluation_report import Page
 from tests.unit.test_evaluation_rows import face_table, verdict_row, verdict_table

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from framejury.cli.options import add_warehouse, make_parser, run_command
-from framejury.columns import NONE, aligned, count, duration
 from framejury.commands.runs_show import show_csv, show_json, show_table
 from framejury.errors import UsageError
 from framejury.logs import say
+from framejury.pages.terminal_table import NONE, aligned, count, duration
 from framejury.redaction import printable
 from framejury.runs.details import details
 from framejury.runs.history import PastRun, State, find_run, past_runs

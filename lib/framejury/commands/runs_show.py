@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from framejury.columns import aligned, count, duration, pairs
+from framejury.pages.terminal_table import aligned, count, duration, pairs
 from framejury.redaction import printable
 from framejury.runs.details import Details, TableFiles
 from framejury.runs.history import State

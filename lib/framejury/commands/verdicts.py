@@ -27,8 +27,8 @@ from pyarrow import parquet
 
 from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.errors import UsageError
-from framejury.evaluation.spreadsheet import csv_bytes
 from framejury.logs import say
+from framejury.pages.spreadsheet import csv_bytes
 from framejury.redaction import printable
 from framejury.schemas.tables import VERDICTS
 from framejury.storage import is_local, local_path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -12,11 +11,10 @@ from matplotlib.figure import Figure as Drawing
 from framejury import __version__
 from framejury.comparison.outcome import Failure, Outcome
 from framejury.comparison.table import HEADINGS, Row, cells_of, remarks
-from framejury.evaluation.style import LIGHT, inline_svg, new_figure, style_axes, style_legend, svg
-from framejury.evaluation.templating import POLICY, environment, style_of
 from framejury.model.manifest import Figure
+from framejury.pages.style import LIGHT, inline_svg, new_figure, style_axes, style_legend, svg
+from framejury.pages.templating import POLICY, environment, style_of
 
-TEMPLATES = Path(__file__).parent / "templates"
 _FEW_VIDEOS = 100
 _SHOWN = (("auc", "AUC", -0.12, "o"), ("accuracy", "accuracy", 0.12, "s"))
 
@@ -34,7 +32,7 @@ def comparison_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
         words = "AUC and accuracy of each preset with their intervals; the table has the numbers"
         chart = Markup(inline_svg(svg(drawing(outcomes)), "comparison", words))
     return (
-        environment(TEMPLATES)
+        environment()
         .get_template("comparison.html")
         .render(
             policy=POLICY,

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from framejury.comparison.outcome import FIGURES, Failure, Outcome
-from framejury.evaluation.grid import grid
 from framejury.model.manifest import Figure
+from framejury.pages.text_table import grid
 
 Row = Outcome | Failure
 

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from framejury.evaluation.binary import Floats, RocCurve
 from framejury.evaluation.curves import PrecisionRecall, miss_rates, thinned
 from framejury.evaluation.reliability import BINS, Reliability
-from framejury.evaluation.style import (
+from framejury.pages.style import (
     LIGHT,
     Theme,
     new_figure,

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from framejury.evaluation.evidence_people import LOOKS, Look, Person
-from framejury.evaluation.style import LIGHT, inline_svg, style_axes, svg
 from framejury.evidence import FaceEvidence
+from framejury.pages.style import LIGHT, inline_svg, style_axes, svg
 
 Floats = npt.NDArray[np.float64]
 

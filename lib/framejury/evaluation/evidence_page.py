@@ -20,9 +20,9 @@ from framejury.evaluation.evidence_people import Person, people_of
 from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
 from framejury.evaluation.findings import banners_of
 from framejury.evaluation.inputs import BundleInfo
-from framejury.evaluation.templating import POLICY, environment, style_of
 from framejury.evaluation.wording import SOUND, decimal, outcome_word, status_meaning, status_word
 from framejury.evidence import Evidence, FaceEvidence, Row
+from framejury.pages.templating import POLICY, environment, style_of
 from framejury.redaction import redacted
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold

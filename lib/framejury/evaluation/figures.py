@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.since import Night
-from framejury.evaluation.style import (
+from framejury.pages.style import (
     LIGHT,
     Theme,
     new_figure,

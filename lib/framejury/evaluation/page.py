@@ -25,8 +25,6 @@ from framejury.evaluation.predictions import as_rows
 from framejury.evaluation.protocol_figures import protocol_names
 from framejury.evaluation.protocol_tables import protocol_tables
 from framejury.evaluation.summary import changes, deltas, since_words, summary_sentences
-from framejury.evaluation.templating import TEMPLATES, environment, style_of
-from framejury.evaluation.thumbnails import LARGE_PX, thumbnail
 from framejury.evaluation.verdict_table import checked_link, face_words, page_count, sheet
 from framejury.evaluation.wording import (
     auc_against,
@@ -43,6 +41,8 @@ from framejury.evaluation.wording import (
     status_word,
     took_word,
 )
+from framejury.pages.templating import TEMPLATES, environment, style_of
+from framejury.pages.thumbnails import LARGE_PX, thumbnail
 
 REPORT_HTML = "report.html"
 

@@ -16,7 +16,7 @@ from framejury.evaluation.protocol_tables import (
     UNTOUCHED,
     labelled_points,
 )
-from framejury.evaluation.style import (
+from framejury.pages.style import (
     LIGHT,
     Theme,
     new_figure,

@@ -16,9 +16,9 @@ from framejury.evaluation.page import REPORT_HTML, html_page, html_report, page_
 from framejury.evaluation.pictures import pictures
 from framejury.evaluation.predictions import json_bytes
 from framejury.evaluation.protocol_document import metrics_json
-from framejury.evaluation.spreadsheet import csv_bytes
-from framejury.evaluation.style import inline_svg, png, svg
 from framejury.evaluation.text import protocol_text, text_report
+from framejury.pages.spreadsheet import csv_bytes
+from framejury.pages.style import inline_svg, png, svg
 
 __all__ = ["BundleInfo", "RunInfo", "RunReport", "build_report", "write_files"]
 

@@ -9,7 +9,6 @@ from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.evidence_words import advice
 from framejury.evaluation.findings import Findings
-from framejury.evaluation.grid import grid, heading
 from framejury.evaluation.metrics import SliceMetrics
 from framejury.evaluation.predictions import as_rows
 from framejury.evaluation.protocol_tables import Table, protocol_tables
@@ -28,6 +27,7 @@ from framejury.evaluation.wording import (
     status_meaning,
     status_word,
 )
+from framejury.pages.text_table import grid, heading
 from framejury.redaction import printable
 from framejury.schemas.statuses import Label, Status
 

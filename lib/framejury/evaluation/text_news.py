@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from framejury.evaluation.findings import Findings
-from framejury.evaluation.grid import grid, heading
 from framejury.evaluation.mistakes import SHOWN
 from framejury.evaluation.predictions import as_rows
 from framejury.evaluation.summary import changes, since_words
 from framejury.evaluation.wording import day_word, decimal, took_word
+from framejury.pages.text_table import grid, heading
 
 
 def changed_text(f: Findings, max_rows: int) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.evaluation.inputs import Context, ShownFace
-from framejury.evaluation.thumbnails import SMALL_PX, thumbnail
 from framejury.evaluation.wording import agreement_word, decimal, outcome_word, status_word
+from framejury.pages.thumbnails import SMALL_PX, thumbnail
 
 MOST_CHOICES = 60
 """Values that a column can be narrowed to by name; the search finds the rest."""

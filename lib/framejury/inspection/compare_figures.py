@@ -5,13 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from framejury.evaluation.style import LIGHT, new_figure, style_axes, style_legend
 from framejury.faces.crop import encode_crop
 from framejury.inspection.charts import Chart, chart_of, no_chart
 from framejury.inspection.compare import Comparison
 from framejury.inspection.difference import CELL_PX, CHANGED_RATIO, Floats
 from framejury.inspection.drawing import clock, contact_sheet
 from framejury.inspection.sound_difference import SAME_WAVE
+from framejury.pages.style import LIGHT, new_figure, style_axes, style_legend
 from framejury.records import Image
 
 DIFFERENCE, SOUND = "difference", "sound"

@@ -13,7 +13,7 @@ import numpy as np
 from framejury.records import Box, Image, Size
 
 MTCNN_COLOR, HAAR_COLOR = (213, 94, 0), (0, 114, 178)
-"""As in the charts (`evaluation.style`): people with colour blindness can tell them apart."""
+"""As in the charts (`pages.style`): people with colour blindness can tell them apart."""
 
 SHEET_WIDTH_PX = 1280
 CAPTION_PX = 24

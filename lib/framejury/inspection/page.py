@@ -13,8 +13,6 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from framejury import __version__
-from framejury.evaluation.style import inline_svg
-from framejury.evaluation.templating import POLICY, data_uri, environment, style_of
 from framejury.evaluation.wording import flat
 from framejury.inspection.agreement import agreement_of
 from framejury.inspection.archive import ArchiveSummary
@@ -24,9 +22,10 @@ from framejury.inspection.difference import CHANGED_RATIO, LEAST_LEVELS
 from framejury.inspection.drawing import clock
 from framejury.inspection.records import Inspection
 from framejury.inspection.wording import agreement_rows, answer_of, facts_rows
+from framejury.pages.style import inline_svg
+from framejury.pages.templating import POLICY, data_uri, environment, style_of
 from framejury.settings import Settings
 
-TEMPLATES = Path(__file__).parent / "templates"
 _KINDS = {".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
@@ -169,14 +168,14 @@ def _page(template: str, parts: Parts, **more: Any) -> bytes:
 
 @cache
 def _environment() -> Environment:
-    templates = environment(TEMPLATES)
+    templates = environment()
     templates.filters["count"] = lambda value: f"{value:,}"
     return templates
 
 
 @cache
 def _style() -> Markup:
-    return style_of() + Markup((TEMPLATES / "inspection.css").read_text(encoding="utf-8"))
+    return style_of("inspection.css")
 
 
 def _drawn(chart: Chart) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from framejury.evaluation.style import LIGHT, new_figure, style_axes, style_legend
 from framejury.inspection.charts import Chart, chart_of, no_chart
 from framejury.inspection.records import Look
+from framejury.pages.style import LIGHT, new_figure, style_axes, style_legend
 
 SSIM, FACES = "ssim", "faces"
 _PERSONS = 4

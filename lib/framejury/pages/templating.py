@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from framejury.evaluation.style import chart_css
+from framejury.pages.style import chart_css
 from framejury.redaction import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -25,14 +25,10 @@ POLICY = (
 """Content-Security-Policy of a page without a script."""
 
 
-def environment(*folders: Path) -> Environment:
-    """Templates whose every text is escaped (autoescape) and cleared of control characters.
-
-    Args:
-        folders: of templates that come first; what is not there is the report's.
-    """
+def environment() -> Environment:
+    """Templates whose every text is escaped (autoescape) and cleared of control characters."""
     return Environment(
-        loader=FileSystemLoader([*folders, TEMPLATES]),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         finalize=_printed,
         undefined=StrictUndefined,

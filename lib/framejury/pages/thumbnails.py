@@ -6,7 +6,7 @@ import io
 
 from PIL import Image, UnidentifiedImageError
 
-from framejury.evaluation.templating import data_uri
+from framejury.pages.templating import data_uri
 
 SMALL_PX = 72
 """Longer side in the verdict table, twice what is shown: for fine screens."""

@@ -100,10 +100,10 @@ def _files(
     settings: Settings,
 ) -> dict[str, bytes]:
     """The page and everything in it, by name; `words` are the paths on the sheet, and notes."""
-    from framejury.evaluation.document import plain
     from framejury.inspection.archive_figures import archive_charts
     from framejury.inspection.charts import files_of
     from framejury.inspection.page import Parts, archive_page
+    from framejury.report.document import plain
 
     charts = archive_charts(found)
     listed, notes = words

@@ -147,7 +147,7 @@ def _warn_of_chance(bundle: Bundle) -> None:
 
 
 def _training_files(trained: TrainedNetwork) -> dict[str, bytes]:
-    from framejury.evaluation.figures import training_files
+    from framejury.report.figures import training_files
 
     history: list[dict[str, Any]] = [asdict(epoch) for epoch in trained.history]
     return {

@@ -10,9 +10,9 @@ import numpy as np
 import skimage.data
 
 from framejury.evaluation.evidence_page import About
-from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import Evidence, evidence_of
 from framejury.faces.crop import encode_crop
+from framejury.report.inputs import BundleInfo
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule

@@ -22,16 +22,16 @@ import pyarrow as pa
 
 from framejury.evaluation.binary import Confusion, binary_metrics
 from framejury.evaluation.breakdown import verdict_counts
-from framejury.evaluation.figures import (
+from framejury.evaluation.rows import video_rows
+from framejury.pages.style import png
+from framejury.redaction import printable
+from framejury.report.figures import (
     ACCURACY,
     LOSS,
     confusion_face_figure,
     confusion_video_figure,
     training_figures,
 )
-from framejury.evaluation.rows import video_rows
-from framejury.pages.style import png
-from framejury.redaction import printable
 from framejury.schemas.statuses import Label
 from framejury.verdict.rule import Rule
 
@@ -102,7 +102,7 @@ def training_outputs(
     """What a training leaves behind, by file name.
 
     Args:
-        history: as `evaluation.figures.training_figures` takes it.
+        history: as `report.figures.training_figures` takes it.
         tested: the faces of side test, in any order; may be none.
         weights: of the best epoch, as Keras saves them (`.weights.h5`).
     """

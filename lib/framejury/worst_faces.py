@@ -8,8 +8,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.evaluation.inputs import ShownFace
 from framejury.model.source import FaceSource, iter_faces
+from framejury.report.inputs import ShownFace
 
 EACH = 3
 """Faces a video, at most."""

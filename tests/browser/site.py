@@ -11,16 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.evaluation.evidence_page import evidence_html
-from framejury.evaluation.inputs import (
-    BundleInfo,
-    Context,
-    NightInfo,
-    RunInfo,
-    RunReport,
-    ShownFace,
-)
-from framejury.evaluation.report import build_report, write_files
 from framejury.evidence import Evidence, evidence_of
+from framejury.report.inputs import BundleInfo, Context, NightInfo, RunInfo, RunReport, ShownFace
+from framejury.report.report import build_report, write_files
 from framejury.schemas.tables import EXTRACTIONS
 from tests.evidence import ABOUT, extraction_row, face_picture, picture_rows, score_rows
 from tests.unit.test_evaluation_rows import face_table, verdict_row, verdict_table

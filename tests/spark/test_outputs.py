@@ -19,9 +19,9 @@ from pyspark.sql import SparkSession
 from framejury.archive.video_rows import video_id_of
 from framejury.commands import report
 from framejury.evaluation.binary import Confusion
-from framejury.evaluation.figures import confusion_face_figure
 from framejury.jobs import reduce_verdicts
 from framejury.pages.style import png
+from framejury.report.figures import confusion_face_figure
 from framejury.runs.provenance import bundle_facts
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings

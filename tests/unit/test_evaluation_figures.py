@@ -13,15 +13,15 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from framejury.evaluation import curve_figures, figures
 from framejury.evaluation.binary import Confusion, roc_points
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.curve_figures import Ranked
 from framejury.evaluation.curves import POINTS, miss_rates, precision_recall, thinned
-from framejury.evaluation.figures import ScoreSeries
 from framejury.evaluation.reliability import reliability
-from framejury.evaluation.since import Night
 from framejury.pages.style import DARK, LIGHT, chart_css, inline_svg, png, svg
+from framejury.report import curve_figures, figures
+from framejury.report.curve_figures import Ranked
+from framejury.report.figures import ScoreSeries
+from framejury.report.since import Night
 
 CONFUSION = Confusion(tn=40, fp=10, fn=5, tp=45)
 VERDICTS = {"FAKE": VerdictCounts(40, 4, 4, 2), "REAL": VerdictCounts(6, 38, 5, 1)}
@@ -279,7 +279,7 @@ def test_a_history_without_validation_still_has_its_curves():
 
 def test_drawing_needs_no_spark_no_tensorflow_and_no_pyplot():
     code = (
-        "import sys, framejury.evaluation.report as r;"
+        "import sys, framejury.report.report as r;"
         "from framejury.evaluation import figures;"
         "figures.training_figures([{'loss': 1.0, 'accuracy': 0.5}]);"
         "print([m for m in ('pyspark', 'tensorflow', 'keras', 'matplotlib.pyplot', 'cv2')"

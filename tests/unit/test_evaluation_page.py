@@ -18,14 +18,14 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from framejury.evaluation.inputs import Context, RunReport, ShownFace
-from framejury.evaluation.page import script_policy, table_script
-from framejury.evaluation.pictures import Picture
-from framejury.evaluation.report import build_report
-from framejury.evaluation.verdict_table import MOST_CHOICES
 from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
 from framejury.pages.thumbnails import SMALL_PX, thumbnail
+from framejury.report.html_page import script_policy, table_script
+from framejury.report.inputs import Context, RunReport, ShownFace
+from framejury.report.pictures import Picture
+from framejury.report.report import build_report
+from framejury.report.verdict_table import MOST_CHOICES
 from tests.unit.test_evaluation_report import RUN, Page, mixed_rows, report
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table
 from tests.unit.test_evaluation_since import context as night
@@ -39,7 +39,7 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if "real_pictures" not in request.fixturenames:
         blank = Picture(sentence_figure("Quick", "Drawn elsewhere."), "What it shows")
         monkeypatch.setattr(
-            "framejury.evaluation.report.pictures", lambda findings: {"roc": blank, "nights": blank}
+            "framejury.report.report.pictures", lambda findings: {"roc": blank, "nights": blank}
         )
 
 

@@ -18,9 +18,9 @@ from framejury.evaluation.protocol import (
     ProtocolData,
     find_protocol,
 )
-from framejury.evaluation.protocol_figures import protocol_names
-from framejury.evaluation.protocol_tables import FIGURES, protocol_tables
-from framejury.evaluation.report import BundleInfo, RunReport, build_report
+from framejury.report.protocol_figures import protocol_names
+from framejury.report.protocol_tables import FIGURES, protocol_tables
+from framejury.report.report import BundleInfo, RunReport, build_report
 from tests.unit.test_evaluation_report import RUN, Page
 from tests.unit.test_evaluation_rows import face_table, realistic_run, verdict_row, verdict_table
 

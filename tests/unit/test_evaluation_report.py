@@ -14,17 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation.findings import DEMO_BANNER, LEAK_BANNER
-from framejury.evaluation.pictures import Picture
-from framejury.evaluation.report import (
-    BundleInfo,
-    RunInfo,
-    RunReport,
-    build_report,
-    write_files,
-)
-from framejury.evaluation.wording import judged_words
 from framejury.pages.style import sentence_figure
+from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
+from framejury.report.pictures import Picture
+from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
+from framejury.report.wording import judged_words
 from tests.unit.test_evaluation_rows import (
     face_table,
     realistic_run,
@@ -114,7 +108,7 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if "real_pictures" not in request.fixturenames:
         blank = Picture(sentence_figure("Quick", "Drawn elsewhere."), "What it shows")
         monkeypatch.setattr(
-            "framejury.evaluation.report.pictures", lambda findings: dict.fromkeys(PICTURES, blank)
+            "framejury.report.report.pictures", lambda findings: dict.fromkeys(PICTURES, blank)
         )
 
 

@@ -11,15 +11,15 @@ import pyarrow as pa
 import pytest
 
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.effort import KINDS, SLOWEST, find_effort
-from framejury.evaluation.findings import find
-from framejury.evaluation.inputs import BEFORE_COLUMNS, Context, NightInfo, RunReport
-from framejury.evaluation.mistakes import find_mistakes
-from framejury.evaluation.predictions import predictions_table
-from framejury.evaluation.since import find_nights, find_since
-from framejury.evaluation.summary import deltas, summary_sentences
-from framejury.evaluation.text import text_report
-from framejury.evaluation.wording import bytes_word, delta_word, took_word
+from framejury.report.effort import KINDS, SLOWEST, find_effort
+from framejury.report.findings import find
+from framejury.report.inputs import BEFORE_COLUMNS, Context, NightInfo, RunReport
+from framejury.report.mistakes import find_mistakes
+from framejury.report.predictions import predictions_table
+from framejury.report.since import find_nights, find_since
+from framejury.report.summary import deltas, summary_sentences
+from framejury.report.text import text_report
+from framejury.report.wording import bytes_word, delta_word, took_word
 from framejury.schemas.tables import EXTRACTIONS
 from tests.unit.test_evaluation_report import RUN
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table
@@ -144,7 +144,7 @@ def test_text_and_json_tell_the_same() -> None:
     past = lines.index("2026-02-28 02:31 UTC night-1 8 1 2 3 2 1 min 0 s")
     assert lines[past - 1] == "2026-03-01 02:31 UTC run-1 (this run) 4 1 2 0 1 1.2 s"
     assert "timeout: " in text and "What to do:" in lines
-    from framejury.evaluation.document import json_report
+    from framejury.report.document import json_report
 
     document = json.loads(json_report(find(report)))
     assert document["since"]["changed"] == 3

@@ -15,10 +15,10 @@ from framejury.evaluation.evidence_figures import Scale
 from framejury.evaluation.evidence_index import IndexEntry, index_html
 from framejury.evaluation.evidence_page import MOST_ROWS, About, _scale, evidence_html
 from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
-from framejury.evaluation.findings import DEMO_BANNER, LEAK_BANNER
-from framejury.evaluation.inputs import BundleInfo
 from framejury.evidence import Evidence
 from framejury.faces.crop import decode_crop
+from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
+from framejury.report.inputs import BundleInfo
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import face_threshold

@@ -14,11 +14,6 @@ import pytest
 
 from framejury.evaluation.binary import Confusion
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.figures import (
-    confusion_face_figure,
-    confusion_video_figure,
-    training_figures,
-)
 from framejury.pages.style import png
 from framejury.published import (
     FacePrediction,
@@ -29,6 +24,7 @@ from framejury.published import (
     training_outputs,
     verdict_outputs,
 )
+from framejury.report.figures import confusion_face_figure, confusion_video_figure, training_figures
 from framejury.schemas.statuses import Label
 from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import Calibration

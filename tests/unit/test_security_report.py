@@ -19,14 +19,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation import page as page_module
-from framejury.evaluation.inputs import BEFORE_COLUMNS, Context, NightInfo, ShownFace
-from framejury.evaluation.page import table_script
-from framejury.evaluation.pictures import WORDS, Picture
 from framejury.evaluation.protocol import ProtocolData
-from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report
 from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
+from framejury.report import html_page as page_module
+from framejury.report.html_page import table_script
+from framejury.report.inputs import BEFORE_COLUMNS, Context, NightInfo, ShownFace
+from framejury.report.pictures import WORDS, Picture
+from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report
 from tests.unit.test_evaluation_page import jpeg
 from tests.unit.test_evaluation_report import Page
 from tests.unit.test_evaluation_rows import face_table, verdict_row, verdict_table
@@ -58,7 +58,7 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         name: Picture(sentence_figure("Quick", "Drawn elsewhere."), words)
         for name, words in {**WORDS, "frames_per_video": "By frames"}.items()
     }
-    monkeypatch.setattr("framejury.evaluation.report.pictures", lambda findings: drawn)
+    monkeypatch.setattr("framejury.report.report.pictures", lambda findings: drawn)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def harmless() -> Mapping[str, list[str]]:
     names = [*WORDS, "frames_per_video"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "framejury.evaluation.report.pictures", lambda findings: dict.fromkeys(names, blank)
+            "framejury.report.report.pictures", lambda findings: dict.fromkeys(names, blank)
         )
         files = built(HARMLESS)
         return {name: shape(files[name].decode()) for name in PAGES}

@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
     files = _files(found, names, _notes(found, settings))
     content = {"files": names, **values}
     files["compare.json"] = (json.dumps(content, allow_nan=False) + "\n").encode()
-    from framejury.evaluation.report import write_files
+    from framejury.report.report import write_files
 
     write_files(files, output)
     print(answer_line(found))

@@ -121,14 +121,8 @@ def _run(args: argparse.Namespace) -> int:
 
 def _evaluate_warehouse(args: argparse.Namespace) -> int:
     from framejury.evaluation.evidence_choice import whose_faces
-    from framejury.evaluation.inputs import Context
-    from framejury.evaluation.report import (
-        BundleInfo,
-        RunInfo,
-        RunReport,
-        build_report,
-        write_files,
-    )
+    from framejury.report.inputs import Context
+    from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 
     settings = settings_of(args, judging=True)
     bundle = load_bundle(bundle_dir_of(args))

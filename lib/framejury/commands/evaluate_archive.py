@@ -17,7 +17,6 @@ from framejury.cli.options import bundle_dir_of, warn_of_demo
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.evaluation.protocol import ProtocolData
-from framejury.evaluation.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
@@ -34,6 +33,7 @@ from framejury.protocol.selection import (
     on_pinned_side,
 )
 from framejury.protocol.verdicts import Court, face_counts
+from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings

@@ -91,8 +91,8 @@ def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError("where the page of a video goes is not said; give --output DIR")
     output = new_folder(args.output)
     place = place_of(args.what)
-    from framejury.evaluation.report import write_files
     from framejury.inspection.asking import Asker
+    from framejury.report.report import write_files
 
     with read_or_stop(args.what), Asker(settings, detectors=True) as asker:
         found, pictures = asker.inspect(place, "all")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.evaluation.predictions import predictions_table
+from framejury.report.predictions import predictions_table
 
 
 def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa.Table:

@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Template
 
-from framejury.evaluation.wording import decimal, outcome_word, status_word
 from framejury.pages.templating import POLICY, environment, style_of
+from framejury.report.wording import decimal, outcome_word, status_word
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from framejury.evaluation import evidence_words as words
 from framejury.evaluation.evidence_figures import MOST_POINTS, Scale, timeline
 from framejury.evaluation.evidence_people import Person, people_of
 from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
-from framejury.evaluation.findings import banners_of
-from framejury.evaluation.inputs import BundleInfo
-from framejury.evaluation.wording import SOUND, decimal, outcome_word, status_meaning, status_word
 from framejury.evidence import Evidence, FaceEvidence, Row
 from framejury.pages.templating import POLICY, environment, style_of
 from framejury.redaction import redacted
+from framejury.report.findings import banners_of
+from framejury.report.inputs import BundleInfo
+from framejury.report.wording import SOUND, decimal, outcome_word, status_meaning, status_word
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule

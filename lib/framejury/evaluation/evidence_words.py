@@ -8,8 +8,8 @@ from itertools import pairwise
 from statistics import median
 
 from framejury.evaluation.evidence_people import BRIEFLY, Person
-from framejury.evaluation.wording import SOUND
 from framejury.evidence import Evidence, Row
+from framejury.report.wording import SOUND
 from framejury.schemas.statuses import Status, Verdict
 from framejury.verdict.rule import Rule
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from framejury.evaluation.wording import status_word
 from framejury.inspection.archive import ArchiveSummary, Counts
 from framejury.inspection.charts import Chart, bars, chart_of, histogram, no_chart
 from framejury.pages.style import LIGHT, new_figure, style_axes
+from framejury.report.wording import status_word
 from framejury.schemas.statuses import Status
 
 DETECTORS = "detectors"

@@ -13,7 +13,6 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from framejury import __version__
-from framejury.evaluation.wording import flat
 from framejury.inspection.agreement import agreement_of
 from framejury.inspection.archive import ArchiveSummary
 from framejury.inspection.charts import Chart
@@ -24,6 +23,7 @@ from framejury.inspection.records import Inspection
 from framejury.inspection.wording import agreement_rows, answer_of, facts_rows
 from framejury.pages.style import inline_svg
 from framejury.pages.templating import POLICY, data_uri, environment, style_of
+from framejury.report.wording import flat
 from framejury.settings import Settings
 
 _KINDS = {".jpg": "image/jpeg", ".webp": "image/webp"}

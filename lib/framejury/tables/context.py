@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.evaluation.inputs import (
+from framejury.report.inputs import (
     BEFORE_COLUMNS,
     EXTRACTION_COLUMNS,
     Context,

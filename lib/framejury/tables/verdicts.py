@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.evaluation.inputs import BundleInfo, Context, RunInfo, RunReport
+from framejury.report.inputs import BundleInfo, Context, RunInfo, RunReport
 from framejury.runs.provenance import training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
@@ -58,7 +58,7 @@ class Publisher:
         Args:
             verdicts: rows of `latest("verdicts")`, cached: they are read several times.
         """
-        from framejury.evaluation.report import build_report, write_files
+        from framejury.report.report import build_report, write_files
 
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))

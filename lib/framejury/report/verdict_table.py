@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from framejury.evaluation.inputs import Context, ShownFace
-from framejury.evaluation.wording import agreement_word, decimal, outcome_word, status_word
 from framejury.pages.thumbnails import SMALL_PX, thumbnail
+from framejury.report.inputs import Context, ShownFace
+from framejury.report.wording import agreement_word, decimal, outcome_word, status_word
 
 MOST_CHOICES = 60
 """Values that a column can be narrowed to by name; the search finds the rest."""

@@ -12,8 +12,6 @@ import pyarrow.compute as pc
 from framejury.evaluation.binary import Integers
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
 from framejury.evaluation.curves import PrecisionRecall, precision_recall
-from framejury.evaluation.effort import Effort, find_effort
-from framejury.evaluation.inputs import DEMO, BundleInfo, Context, RunInfo, RunReport
 from framejury.evaluation.metrics import (
     FaceMetrics,
     RocCurve,
@@ -23,13 +21,15 @@ from framejury.evaluation.metrics import (
     video_metrics,
     video_roc,
 )
-from framejury.evaluation.mistakes import Mistakes, find_mistakes
-from framejury.evaluation.predictions import predictions_table
 from framejury.evaluation.protocol import ProtocolFindings, find_protocol
 from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
-from framejury.evaluation.since import Night, Since, find_nights, find_since
-from framejury.evaluation.wording import judged_words
+from framejury.report.effort import Effort, find_effort
+from framejury.report.inputs import DEMO, BundleInfo, Context, RunInfo, RunReport
+from framejury.report.mistakes import Mistakes, find_mistakes
+from framejury.report.predictions import predictions_table
+from framejury.report.since import Night, Since, find_nights, find_since
+from framejury.report.wording import judged_words
 from framejury.schemas.statuses import VERDICT_STATUSES, Status, Verdict
 
 CROSSES = "interval crosses the threshold"

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.evaluation.inputs import Context
 from framejury.evaluation.rows import outcome_column
+from framejury.report.inputs import Context
 from framejury.schemas.statuses import Label, Verdict
 
 COLUMNS = (

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from framejury.evaluation.document import json_report
-from framejury.evaluation.findings import Findings, find
-from framejury.evaluation.inputs import BundleInfo, RunInfo, RunReport
-from framejury.evaluation.page import REPORT_HTML, html_page, html_report, page_names
-from framejury.evaluation.pictures import pictures
-from framejury.evaluation.predictions import json_bytes
-from framejury.evaluation.protocol_document import metrics_json
-from framejury.evaluation.text import protocol_text, text_report
 from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.style import inline_svg, png, svg
+from framejury.report.document import json_report
+from framejury.report.findings import Findings, find
+from framejury.report.html_page import REPORT_HTML, html_page, html_report, page_names
+from framejury.report.inputs import BundleInfo, RunInfo, RunReport
+from framejury.report.pictures import pictures
+from framejury.report.predictions import json_bytes
+from framejury.report.protocol_document import metrics_json
+from framejury.report.text import protocol_text, text_report
 
 __all__ = ["BundleInfo", "RunInfo", "RunReport", "build_report", "write_files"]
 

@@ -15,7 +15,7 @@ from framejury.evaluation.protocol import (
     ProtocolSlice,
 )
 from framejury.evaluation.reliability import BINS
-from framejury.evaluation.wording import decimal, percent
+from framejury.report.wording import decimal, percent
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.since import Night
 from framejury.pages.style import (
     LIGHT,
     Theme,
@@ -29,6 +28,7 @@ from framejury.pages.style import (
     style_axes,
     style_legend,
 )
+from framejury.report.since import Night
 from framejury.schemas.statuses import Label
 
 CONFUSION_FACE = "confusion_face"

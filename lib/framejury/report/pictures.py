@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from framejury.evaluation.curve_figures import (
+from framejury.report.curve_figures import (
     CALIBRATION,
     DET,
     PRECISION_RECALL,
@@ -18,7 +18,7 @@ from framejury.evaluation.curve_figures import (
     precision_recall_figure,
     roc_figure,
 )
-from framejury.evaluation.figures import (
+from framejury.report.figures import (
     ACCURACY,
     CONFUSION_FACE,
     CONFUSION_VIDEO,
@@ -32,8 +32,8 @@ from framejury.evaluation.figures import (
     scores_figure,
     training_figures,
 )
-from framejury.evaluation.findings import Findings, why_no_roc
-from framejury.evaluation.protocol_figures import protocol_names, protocol_pictures
+from framejury.report.findings import Findings, why_no_roc
+from framejury.report.protocol_figures import protocol_names, protocol_pictures
 
 WORDS = {
     ROC: "ROC curve: fakes found against false alarms, with the operating point",

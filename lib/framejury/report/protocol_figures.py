@@ -11,11 +11,6 @@ from matplotlib.ticker import PercentFormatter
 
 from framejury.evaluation.binary import Floats
 from framejury.evaluation.protocol import Estimate, ProtocolFindings, ProtocolSlice
-from framejury.evaluation.protocol_tables import (
-    FAMILY_NAMES,
-    UNTOUCHED,
-    labelled_points,
-)
 from framejury.pages.style import (
     LIGHT,
     Theme,
@@ -24,6 +19,7 @@ from framejury.pages.style import (
     style_axes,
     style_legend,
 )
+from framejury.report.protocol_tables import FAMILY_NAMES, UNTOUCHED, labelled_points
 
 FRAMES = "frames_per_video"
 

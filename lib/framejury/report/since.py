@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
-from framejury.evaluation.inputs import Context, NightInfo, RunInfo
-from framejury.evaluation.predictions import changed
 from framejury.evaluation.rows import Texts, outcome_column
+from framejury.report.inputs import Context, NightInfo, RunInfo
+from framejury.report.predictions import changed
 from framejury.schemas.statuses import Status, Verdict
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from framejury.evaluation.binary import RocCurve
 from framejury.evaluation.curves import PrecisionRecall, thinned
-from framejury.evaluation.findings import DEMO_BANNER, Findings
-from framejury.evaluation.summary import changes, summary_sentences
+from framejury.report.findings import DEMO_BANNER, Findings
+from framejury.report.summary import changes, summary_sentences
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes away."""

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.evaluation.inputs import Context, RunInfo
+from framejury.report.inputs import Context, RunInfo
 
 SLOWEST = 10
 KINDS = 12

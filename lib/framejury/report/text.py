@@ -8,13 +8,15 @@ from framejury.evaluation.binary import Confusion
 from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.evidence_words import advice
-from framejury.evaluation.findings import Findings
 from framejury.evaluation.metrics import SliceMetrics
-from framejury.evaluation.predictions import as_rows
-from framejury.evaluation.protocol_tables import Table, protocol_tables
-from framejury.evaluation.summary import summary_sentences
-from framejury.evaluation.text_news import changed_text, mistakes_text, nights_text
-from framejury.evaluation.wording import (
+from framejury.pages.text_table import grid, heading
+from framejury.redaction import printable
+from framejury.report.findings import Findings
+from framejury.report.predictions import as_rows
+from framejury.report.protocol_tables import Table, protocol_tables
+from framejury.report.summary import summary_sentences
+from framejury.report.text_news import changed_text, mistakes_text, nights_text
+from framejury.report.wording import (
     agreement_word,
     auc_against,
     bootstrap_sentence,
@@ -27,8 +29,6 @@ from framejury.evaluation.wording import (
     status_meaning,
     status_word,
 )
-from framejury.pages.text_table import grid, heading
-from framejury.redaction import printable
 from framejury.schemas.statuses import Label, Status
 
 

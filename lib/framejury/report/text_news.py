@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from framejury.evaluation.findings import Findings
-from framejury.evaluation.mistakes import SHOWN
-from framejury.evaluation.predictions import as_rows
-from framejury.evaluation.summary import changes, since_words
-from framejury.evaluation.wording import day_word, decimal, took_word
 from framejury.pages.text_table import grid, heading
+from framejury.report.findings import Findings
+from framejury.report.mistakes import SHOWN
+from framejury.report.predictions import as_rows
+from framejury.report.summary import changes, since_words
+from framejury.report.wording import day_word, decimal, took_word
 
 
 def changed_text(f: Findings, max_rows: int) -> str:

@@ -18,15 +18,17 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from framejury.evaluation.evidence_words import advice
-from framejury.evaluation.findings import Findings, why_no_roc
-from framejury.evaluation.inputs import Context
-from framejury.evaluation.mistakes import SHOWN
-from framejury.evaluation.predictions import as_rows
-from framejury.evaluation.protocol_figures import protocol_names
-from framejury.evaluation.protocol_tables import protocol_tables
-from framejury.evaluation.summary import changes, deltas, since_words, summary_sentences
-from framejury.evaluation.verdict_table import checked_link, face_words, page_count, sheet
-from framejury.evaluation.wording import (
+from framejury.pages.templating import TEMPLATES, environment, style_of
+from framejury.pages.thumbnails import LARGE_PX, thumbnail
+from framejury.report.findings import Findings, why_no_roc
+from framejury.report.inputs import Context
+from framejury.report.mistakes import SHOWN
+from framejury.report.predictions import as_rows
+from framejury.report.protocol_figures import protocol_names
+from framejury.report.protocol_tables import protocol_tables
+from framejury.report.summary import changes, deltas, since_words, summary_sentences
+from framejury.report.verdict_table import checked_link, face_words, page_count, sheet
+from framejury.report.wording import (
     auc_against,
     bootstrap_sentence,
     bytes_word,
@@ -41,8 +43,6 @@ from framejury.evaluation.wording import (
     status_word,
     took_word,
 )
-from framejury.pages.templating import TEMPLATES, environment, style_of
-from framejury.pages.thumbnails import LARGE_PX, thumbnail
 
 REPORT_HTML = "report.html"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from framejury.evaluation.document import plain
-from framejury.evaluation.inputs import RunInfo
 from framejury.evaluation.protocol import Estimate, ProtocolFindings, ProtocolSlice
-from framejury.evaluation.protocol_tables import FIGURES
 from framejury.evaluation.reliability import BINS
+from framejury.report.document import plain
+from framejury.report.inputs import RunInfo
+from framejury.report.protocol_tables import FIGURES
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes away."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.evidence_words import counted
-from framejury.evaluation.findings import Findings
-from framejury.evaluation.wording import day_word, interval_text, percent
+from framejury.report.findings import Findings
+from framejury.report.wording import day_word, interval_text, percent
 
 
 @dataclass(frozen=True, slots=True)

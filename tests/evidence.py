@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import skimage.data
 
-from framejury.evaluation.evidence_page import About
-from framejury.evidence import Evidence, evidence_of
 from framejury.faces.crop import encode_crop
+from framejury.report.evidence.video_evidence import Evidence, evidence_of
+from framejury.report.evidence.video_page import About
 from framejury.report.inputs import BundleInfo
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import VerdictSettings

@@ -13,7 +13,6 @@ import pyarrow as pa
 from framejury.divided import only_side
 from framejury.errors import CalibrationError, WarehouseError
 from framejury.evaluation.calibration import FittedRule, candidate_table
-from framejury.evaluation.evidence_words import counted
 from framejury.labelled import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.measure import FrameLabels, cross_fitted_figures, figures_by_set, fit_rule_on
@@ -23,6 +22,7 @@ from framejury.model.manifest import Bundle, Figure, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
+from framejury.report.evidence.sentences import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.training_outputs import write_training_outputs

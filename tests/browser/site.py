@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from framejury.evaluation.evidence_page import evidence_html
-from framejury.evidence import Evidence, evidence_of
+from framejury.report.evidence.video_evidence import Evidence, evidence_of
+from framejury.report.evidence.video_page import evidence_html
 from framejury.report.inputs import BundleInfo, Context, NightInfo, RunInfo, RunReport, ShownFace
 from framejury.report.report import build_report, write_files
 from framejury.schemas.tables import EXTRACTIONS

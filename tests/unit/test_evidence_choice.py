@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation.evidence_choice import evidence_order, whose_faces
-from framejury.evidence import evidence_of
 from framejury.records import Box
+from framejury.report.evidence.choice import evidence_order, whose_faces
+from framejury.report.evidence.video_evidence import evidence_of
 from framejury.schemas.statuses import PictureKind
 from tests.unit.test_evaluation_rows import verdict_row, verdict_table
 

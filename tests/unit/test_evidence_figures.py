@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from framejury.evaluation.evidence_figures import MOST_POINTS, Scale, binned, timeline
-from framejury.evaluation.evidence_people import LOOKS, people_of
-from framejury.evidence import FaceEvidence
 from framejury.pages.style import LIGHT
 from framejury.pages.templating import style_of
+from framejury.report.evidence.timeline import MOST_POINTS, Scale, binned, timeline
+from framejury.report.evidence.track_styles import LOOKS, people_of
+from framejury.report.evidence.video_evidence import FaceEvidence
 
 SCALE = Scale(0.5, (0.6, 0.8))
 

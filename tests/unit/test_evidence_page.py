@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from framejury.evaluation import evidence_words as words
-from framejury.evaluation.evidence_figures import Scale
-from framejury.evaluation.evidence_index import IndexEntry, index_html
-from framejury.evaluation.evidence_page import MOST_ROWS, About, _scale, evidence_html
-from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
-from framejury.evidence import Evidence
 from framejury.faces.crop import decode_crop
+from framejury.report.evidence import sentences as words
+from framejury.report.evidence.page_index import IndexEntry, index_html
+from framejury.report.evidence.shown_pictures import shown_faces, shown_frame
+from framejury.report.evidence.timeline import Scale
+from framejury.report.evidence.video_evidence import Evidence
+from framejury.report.evidence.video_page import MOST_ROWS, About, _scale, evidence_html
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.report.inputs import BundleInfo
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
@@ -123,7 +123,7 @@ def test_a_score_that_mixes_people_says_so() -> None:
 
 
 def people_of(rows: list[dict[str, Any]]) -> Any:
-    from framejury.evaluation.evidence_people import people_of as found
+    from framejury.report.evidence.track_styles import people_of as found
 
     return found(evidence(rows).faces, 0)
 

@@ -120,7 +120,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _evaluate_warehouse(args: argparse.Namespace) -> int:
-    from framejury.evaluation.evidence_choice import whose_faces
+    from framejury.report.evidence.choice import whose_faces
     from framejury.report.inputs import Context
     from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 

@@ -40,7 +40,7 @@ from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Rule, rule_in_use
 
 if TYPE_CHECKING:
-    from framejury.evaluation.scan_pages import ScanPages
+    from framejury.report.evidence.scan_pages import ScanPages
 
 _SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict", "evidence"]
 
@@ -97,7 +97,7 @@ def _pages(target: str, files: int) -> ScanPages:
         UsageError: the pages cannot be written there.
     """
     try:
-        from framejury.evaluation.scan_pages import ScanPages
+        from framejury.report.evidence.scan_pages import ScanPages
     except ImportError as error:
         raise SetupError(
             f"--html needs the libraries of the report ({error}); pip install 'framejury[report]'"

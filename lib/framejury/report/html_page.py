@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from jinja2 import Template
 from markupsafe import Markup
 
-from framejury.evaluation.evidence_words import advice
 from framejury.pages.templating import TEMPLATES, environment, style_of
 from framejury.pages.thumbnails import LARGE_PX, thumbnail
+from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings, why_no_roc
 from framejury.report.inputs import Context
 from framejury.report.mistakes import SHOWN

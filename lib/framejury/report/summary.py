@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.evidence_words import counted
+from framejury.report.evidence.sentences import counted
 from framejury.report.findings import Findings
 from framejury.report.wording import day_word, interval_text, percent
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from framejury.evaluation.binary import Confusion
 from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.evidence_words import advice
 from framejury.evaluation.metrics import SliceMetrics
 from framejury.pages.text_table import grid, heading
 from framejury.redaction import printable
+from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables

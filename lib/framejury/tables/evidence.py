@@ -26,13 +26,13 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.cli.progress import progress
 from framejury.errors import FramejuryError
-from framejury.evidence import Evidence, evidence_of
+from framejury.report.evidence.video_evidence import Evidence, evidence_of
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.storage import Location, write_whole
 from framejury.tables.store import Store
 
 if TYPE_CHECKING:
-    from framejury.evaluation.evidence_page import About
+    from framejury.report.evidence.video_page import About
 
 FOLDER = "evidence"
 
@@ -85,7 +85,7 @@ def write_pages(
         root: below which `evidence/` lies.
         about: what all pages say alike.
     """
-    from framejury.evaluation.evidence_page import evidence_html
+    from framejury.report.evidence.video_page import evidence_html
 
     done = 0
     with (

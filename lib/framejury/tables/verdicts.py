@@ -27,7 +27,7 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
 
 if TYPE_CHECKING:
-    from framejury.evaluation.evidence_page import About
+    from framejury.report.evidence.video_page import About
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Publisher:
 
     def _with_evidence(self, verdicts: DataFrame, report: RunReport) -> Context:
         """The context with links to evidence pages, those made now among them, and with faces."""
-        from framejury.evaluation.evidence_choice import evidence_order, whose_faces
+        from framejury.report.evidence.choice import evidence_order, whose_faces
 
         order = evidence_order(report.verdicts, report.context.judged_now)
         there = written_pages(self._root, order)
@@ -153,7 +153,7 @@ class Publisher:
 
     def _about(self, run: RunInfo) -> About:
         """What all pages say alike, `ROOT/evidence/<run_id>/` being where they are read."""
-        from framejury.evaluation.evidence_page import About
+        from framejury.report.evidence.video_page import About
 
         place = f"reports/{self.commit.run_id}/" if self.folder is None else ""
         return About(

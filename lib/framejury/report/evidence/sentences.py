@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from framejury.evaluation.evidence_people import BRIEFLY, Person
-from framejury.evidence import Evidence, Row
+from framejury.report.evidence.track_styles import BRIEFLY, Person
+from framejury.report.evidence.video_evidence import Evidence, Row
 from framejury.report.wording import SOUND
 from framejury.schemas.statuses import Status, Verdict
 from framejury.verdict.rule import Rule

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framejury.evidence import Evidence, FaceEvidence, PictureEvidence
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.overlay import overlay
 from framejury.pages.templating import data_uri
 from framejury.records import Image
+from framejury.report.evidence.video_evidence import Evidence, FaceEvidence, PictureEvidence
 from framejury.schemas.statuses import PictureKind
 
 _JPEG = "image/jpeg"

@@ -14,13 +14,13 @@ from typing import Any
 from jinja2 import Template
 from markupsafe import Markup
 
-from framejury.evaluation import evidence_words as words
-from framejury.evaluation.evidence_figures import MOST_POINTS, Scale, timeline
-from framejury.evaluation.evidence_people import Person, people_of
-from framejury.evaluation.evidence_pictures import shown_faces, shown_frame
-from framejury.evidence import Evidence, FaceEvidence, Row
 from framejury.pages.templating import POLICY, environment, style_of
 from framejury.redaction import redacted
+from framejury.report.evidence import sentences as words
+from framejury.report.evidence.shown_pictures import shown_faces, shown_frame
+from framejury.report.evidence.timeline import MOST_POINTS, Scale, timeline
+from framejury.report.evidence.track_styles import Person, people_of
+from framejury.report.evidence.video_evidence import Evidence, FaceEvidence, Row
 from framejury.report.findings import banners_of
 from framejury.report.inputs import BundleInfo
 from framejury.report.wording import SOUND, decimal, outcome_word, status_meaning, status_word

@@ -16,9 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-from framejury.evaluation.evidence_people import LOOKS, Look, Person
-from framejury.evidence import FaceEvidence
 from framejury.pages.style import LIGHT, inline_svg, style_axes, svg
+from framejury.report.evidence.track_styles import LOOKS, Look, Person
+from framejury.report.evidence.video_evidence import FaceEvidence
 
 Floats = npt.NDArray[np.float64]
 

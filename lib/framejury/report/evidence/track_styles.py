@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from framejury.evidence import FaceEvidence
+from framejury.report.evidence.video_evidence import FaceEvidence
 
 BRIEFLY = 3
 """Whoever has fewer scored faces was seen only shortly."""

@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from framejury.clock import now
 from framejury.errors import UsageError
-from framejury.evaluation.evidence_index import IndexEntry, index_html
-from framejury.evaluation.evidence_page import About, evidence_html
-from framejury.evidence import evidence_of
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.model.manifest import Bundle
+from framejury.report.evidence.page_index import IndexEntry, index_html
+from framejury.report.evidence.video_evidence import evidence_of
+from framejury.report.evidence.video_page import About, evidence_html
 from framejury.report.inputs import BundleInfo
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule

@@ -1,0 +1,1 @@
+"""The evidence page of one video: what its verdict rests on."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from framejury.divided import only_side
 from framejury.errors import CalibrationError, WarehouseError
-from framejury.evaluation.calibration import FittedRule, candidate_table
+from framejury.evaluation.rule_fitting import FittedRule, candidate_table
 from framejury.labelled import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.measure import FrameLabels, cross_fitted_figures, figures_by_set, fit_rule_on

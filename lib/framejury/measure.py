@@ -11,15 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.archive.face_sets import PAIRED_LAYOUT
-from framejury.evaluation.calibration import (
-    FIXED_REDUCERS,
-    TARGET_FPR,
-    FittedRule,
-    fit_rule,
-)
 from framejury.evaluation.crossfit import ScoredVideo
 from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
+from framejury.evaluation.rule_fitting import FIXED_REDUCERS, TARGET_FPR, FittedRule, fit_rule
 from framejury.labelled import LabelledVideo
 from framejury.model.manifest import Bundle, Figure
 from framejury.schemas.statuses import Label, Side, Status

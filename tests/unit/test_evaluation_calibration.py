@@ -10,16 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framejury.errors import CalibrationError
-from framejury.evaluation import calibration
-from framejury.evaluation.calibration import (
-    FIXED_REDUCERS,
-    SMALL_SAMPLE_MARGIN,
-    candidate_table,
-    choose,
-    fit_rule,
-)
+from framejury.evaluation import rule_fitting
 from framejury.evaluation.crossfit import ScoredVideo
-from framejury.evaluation.fitting import (
+from framejury.evaluation.estimators import (
     Floats,
     Integers,
     Method,
@@ -27,6 +20,13 @@ from framejury.evaluation.fitting import (
     fit_learned,
     log_losses,
     real_limit,
+)
+from framejury.evaluation.rule_fitting import (
+    FIXED_REDUCERS,
+    SMALL_SAMPLE_MARGIN,
+    candidate_table,
+    choose,
+    fit_rule,
 )
 from framejury.verdict.calibration import calibrated
 from framejury.verdict.judge import reduced
@@ -144,13 +144,13 @@ def test_a_group_is_never_judged_by_its_own_labels(monkeypatch: pytest.MonkeyPat
     """Flip the labels of one group: everyone else is judged otherwise, it itself is not."""
     videos = archive(7, 12)
     seen: list[Floats] = []
-    inner = calibration.cross_fitted
+    inner = rule_fitting.cross_fitted
 
     def spy(*args: object) -> Floats:
         seen.append(inner(*args))  # type: ignore[arg-type]
         return seen[-1]
 
-    monkeypatch.setattr(calibration, "cross_fitted", spy)
+    monkeypatch.setattr(rule_fitting, "cross_fitted", spy)
     fit_rule(videos)
     before = seen[:]
     seen.clear()

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation.protocol import (
+from framejury.evaluation.protocol_numbers import (
     CALL_FIGURES,
     FACE_FIGURES,
     VERDICT_FIGURES,

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.evaluation.protocol import ProtocolData
+from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
 from framejury.report import html_page as page_module

@@ -23,7 +23,7 @@ from framejury.cli.options import (
 )
 from framejury.divided import only_side, training_source
 from framejury.errors import BundleError, UsageError
-from framejury.evaluation.calibration import TARGET_FPR, candidate_table
+from framejury.evaluation.rule_fitting import TARGET_FPR, candidate_table
 from framejury.labelled import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.measure import (

@@ -16,7 +16,7 @@ from framejury.archive.fixed_splits import read_pins
 from framejury.cli.options import bundle_dir_of, warn_of_demo
 from framejury.clock import now
 from framejury.errors import UsageError
-from framejury.evaluation.protocol import ProtocolData
+from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
 from framejury.errors import CalibrationError
-from framejury.evaluation.fitting import (
+from framejury.evaluation.estimators import (
     LEARNED_QUANTILES,
     Integers,
     fit_calibration,

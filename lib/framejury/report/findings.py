@@ -21,7 +21,7 @@ from framejury.evaluation.metrics import (
     video_metrics,
     video_roc,
 )
-from framejury.evaluation.protocol import ProtocolFindings, find_protocol
+from framejury.evaluation.protocol_numbers import ProtocolFindings, find_protocol
 from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
 from framejury.report.effort import Effort, find_effort

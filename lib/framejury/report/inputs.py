@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.evaluation.protocol import ProtocolData
+from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.redaction import redacted
 
 DEMO = "demo"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from framejury.evaluation.protocol import Estimate, ProtocolFindings, ProtocolSlice
+from framejury.evaluation.protocol_numbers import Estimate, ProtocolFindings, ProtocolSlice
 from framejury.evaluation.reliability import BINS
 from framejury.report.document import plain
 from framejury.report.inputs import RunInfo

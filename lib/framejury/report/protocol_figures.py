@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from framejury.evaluation.binary import Floats
-from framejury.evaluation.protocol import Estimate, ProtocolFindings, ProtocolSlice
+from framejury.evaluation.protocol_numbers import Estimate, ProtocolFindings, ProtocolSlice
 from framejury.pages.style import (
     LIGHT,
     Theme,

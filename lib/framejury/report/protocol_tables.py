@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from framejury.evaluation.bootstrap import Interval
-from framejury.evaluation.protocol import (
+from framejury.evaluation.protocol_numbers import (
     CALL_FIGURES,
     VERDICT_FIGURES,
     Estimate,

@@ -2,7 +2,7 @@
 it is called fake. A bundle carries the rule that was fitted for it; settings may override it.
 
 Plain frozen records without Spark or scikit-learn; `framejury.verdict.judge` applies them in NumPy,
-`tables.reduce` in SQL, `evaluation.calibration` fits them.
+`tables.reduce` in SQL, `evaluation.rule_fitting` fits them.
 """
 
 from __future__ import annotations

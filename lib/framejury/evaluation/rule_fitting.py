@@ -1,7 +1,7 @@
 """Fits the rule of a verdict on labelled videos: reducer, calibration, threshold.
 
 Every candidate is judged by cross-fitted scores: folds of whole groups, each reduced and
-calibrated by what was fitted on the others. The fits themselves are in `evaluation.fitting`.
+calibrated by what was fitted on the others. The fits themselves are in `evaluation.estimators`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from framejury.evaluation.crossfit import (
     reduced_scores,
     sample_of,
 )
-from framejury.evaluation.fitting import (
+from framejury.evaluation.estimators import (
     RealLimit,
     class_weights,
     fit_calibration,

@@ -23,9 +23,9 @@ from framejury.divided import training_source, with_frame_labels
 from framejury.errors import SetupError, UsageError
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
-from framejury.model.counts import count_hand_labels
 from framejury.model.manifest import Bundle, Figure
 from framejury.model.source import FaceSource
+from framejury.model.source_counts import count_hand_labels
 from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse

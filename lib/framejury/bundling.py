@@ -17,11 +17,11 @@ from framejury.labelled import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.measure import FrameLabels, cross_fitted_figures, figures_by_set, fit_rule_on
 from framejury.model.bundle import with_metrics, with_rule
-from framejury.model.counts import count_hand_labels
 from framejury.model.manifest import Bundle, Figure, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
+from framejury.model.source_counts import count_hand_labels
 from framejury.report.evidence.sentences import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framejury.model.counts import count_faces
 from framejury.model.source import FaceSource
+from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from tests.unit.test_model_tables import face_rows, small_videos, source_of, write_rows

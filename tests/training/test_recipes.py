@@ -14,10 +14,10 @@ from safetensors.numpy import save_file
 from framejury.errors import ConfigError, WarehouseError
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.bundle import Bundle, Framing, load_bundle
-from framejury.model.counts import count_faces, sample_faces
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
+from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.delta import delta

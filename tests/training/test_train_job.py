@@ -11,8 +11,8 @@ import pytest
 from framejury.cli.main import main
 from framejury.divided import only_side, training_source, with_frame_labels
 from framejury.model.bundle import load_bundle
-from framejury.model.counts import count_faces
 from framejury.model.manifest import CARD_NAME
+from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from tests.unit.test_divided import FACE_LEAK, archive, hand_labels, split
 

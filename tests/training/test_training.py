@@ -23,10 +23,10 @@ from framejury.errors import (
     WarehouseError,
 )
 from framejury.model.bundle import Bundle, Framing, load_bundle
-from framejury.model.counts import count_faces, sample_faces
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
+from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.model.counts import count_faces
 from framejury.model.schedule import EpochRecord
 from framejury.model.scoring import SCORED_FACES
+from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.training_outputs import write_training_outputs

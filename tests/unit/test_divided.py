@@ -27,9 +27,9 @@ from framejury.divided import (
 from framejury.errors import LeakageError, SplitError, UsageError, WarehouseError
 from framejury.labelled import labelled_videos
 from framejury.model.bundle import write_bundle
-from framejury.model.counts import count_faces, count_hand_labels
 from framejury.model.manifest import Bundle
 from framejury.model.source import FaceSource, VideoTruth, iter_faces
+from framejury.model.source_counts import count_faces, count_hand_labels
 from framejury.report.findings import LEAK_BANNER
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES

@@ -14,8 +14,8 @@ from pyarrow.fs import FileSystem, LocalFileSystem, SubTreeFileSystem
 
 from framejury.errors import SplitError, WarehouseError
 from framejury.faces.crop import decode_crop, encode_crop
-from framejury.model.counts import count_faces, sample_faces
 from framejury.model.source import FaceRow, iter_faces, shuffled
+from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from tests.unit.test_model_tables import (
     RUN,

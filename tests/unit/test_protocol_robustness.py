@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from framejury.model import degrade
+from framejury.model import perturb
 from framejury.protocol.robustness import (
     CONDITIONS,
     FAMILIES,
@@ -51,9 +51,9 @@ def test_as_many_pictures_come_back_in_order(condition: Condition) -> None:
 def test_each_family_does_what_it_is_called() -> None:
     pictures = crops()
     for family, function in (
-        ("jpeg", lambda image: degrade.jpeg(image, 50)),
-        ("scale", lambda image: degrade.rescaled(image, 0.5)),
-        ("blur", lambda image: degrade.blurred(image, 2)),
+        ("jpeg", lambda image: perturb.jpeg(image, 50)),
+        ("scale", lambda image: perturb.rescaled(image, 0.5)),
+        ("blur", lambda image: perturb.blurred(image, 2)),
     ):
         strength = {"jpeg": 50, "scale": 0.5, "blur": 2}[family]
         out = degraded(pictures, PERSONS, Condition(family, strength))

@@ -32,10 +32,10 @@ from framejury.labelled import LabelledVideo, labelled_videos
 from framejury.logs import say
 from framejury.measure import judge_scored
 from framejury.model.bundle import load_bundle
-from framejury.model.counts import count_faces
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
+from framejury.model.source_counts import count_faces
 from framejury.runs.provenance import bundle_facts, training_history, versions
 from framejury.schemas.statuses import Side
 from framejury.verdict.judge import face_threshold

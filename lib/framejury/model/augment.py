@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framejury.model import degrade
+from framejury.model import perturb
 from framejury.records import Image
 
 Points = npt.NDArray[np.float32]
@@ -177,21 +177,21 @@ def apply(image: Image, change: Augmentation, landmarks: Points | None = None) -
         picture = moved(picture, change.shift_x, change.shift_y, change.scale, change.turn_deg)
     if (change.brightness, change.contrast, change.gains) != (0.0, 1.0, (1.0, 1.0, 1.0)):
         picture = relit(picture, change.brightness, change.contrast, change.gains)
-    return _degraded(degrade.grey(picture) if change.grey else picture, change)
+    return _degraded(perturb.grey(picture) if change.grey else picture, change)
 
 
 def _degraded(picture: Image, change: Augmentation) -> Image:
     if change.small_ratio is not None:
-        picture = degrade.rescaled(picture, change.small_ratio)
+        picture = perturb.rescaled(picture, change.small_ratio)
     if change.blur_sigma_px is not None:
-        picture = degrade.blurred(picture, change.blur_sigma_px)
+        picture = perturb.blurred(picture, change.blur_sigma_px)
     if change.noise_sigma is not None:
         rng = np.random.default_rng(change.seed)
-        picture = degrade.noisy(picture, change.noise_sigma, rng)
+        picture = perturb.noisy(picture, change.noise_sigma, rng)
     if change.crf is not None:
-        (picture,) = degrade.h264([picture], change.crf)
+        (picture,) = perturb.h264([picture], change.crf)
     if change.jpeg_quality is not None:
-        picture = degrade.jpeg(picture, change.jpeg_quality)
+        picture = perturb.jpeg(picture, change.jpeg_quality)
     return picture
 
 

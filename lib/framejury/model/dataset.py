@@ -18,9 +18,9 @@ import tensorflow as tf
 
 from framejury.errors import FramejuryError
 from framejury.model.augment import apply, draw, sample_rng
-from framejury.model.counts import FaceCounts, count_faces
 from framejury.model.selfblend import draw_blend, self_blended
 from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, shuffled
+from framejury.model.source_counts import FaceCounts, count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, TrainingSettings
 from framejury.signals.inputs import picture_of

@@ -26,7 +26,6 @@ from pydantic import JsonValue
 from framejury.errors import BundleError, ParityError
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.compact import round_kernels, save_compact
-from framejury.model.counts import sample_faces
 from framejury.model.manifest import (
     KERAS_NAME,
     ONNX_NAME,
@@ -39,6 +38,7 @@ from framejury.model.manifest import (
     TrainingData,
 )
 from framejury.model.network import INPUT_NAME
+from framejury.model.source_counts import sample_faces
 from framejury.model.training import TrainedNetwork
 from framejury.schemas.statuses import Side
 from framejury.signals.inputs import picture_of

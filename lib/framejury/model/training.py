@@ -18,7 +18,6 @@ import tensorflow as tf
 
 from framejury.errors import ConfigError, FramejuryError, UsageError
 from framejury.model.checkpoint import WorkDir
-from framejury.model.counts import FaceCounts, count_faces
 from framejury.model.dataset import FaceDatasets
 from framejury.model.machine import Machine, prepare_machine
 from framejury.model.needs import require_signal
@@ -26,6 +25,7 @@ from framejury.model.network import backbone_of, build_network, freeze
 from framejury.model.optimizer import make_optimizer, settle_averages
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
+from framejury.model.source_counts import FaceCounts, count_faces
 from framejury.settings import TrainingSettings
 
 Progress = Callable[[str], None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from framejury.model import degrade
+from framejury.model import perturb
 from framejury.records import CroppedFace, Image
 
 
@@ -56,11 +56,11 @@ def degraded(crops: Sequence[Image], persons: Sequence[int], condition: Conditio
     if condition == UNTOUCHED:
         return list(crops)
     if condition.family == "jpeg":
-        return [degrade.jpeg(crop, int(strength)) for crop in crops]
+        return [perturb.jpeg(crop, int(strength)) for crop in crops]
     if condition.family == "scale":
-        return [degrade.rescaled(crop, strength) for crop in crops]
+        return [perturb.rescaled(crop, strength) for crop in crops]
     if condition.family == "blur":
-        return [degrade.blurred(crop, strength) for crop in crops]
+        return [perturb.blurred(crop, strength) for crop in crops]
     if condition.family == "h264":
         return _as_clips(crops, persons, int(strength))
     raise ValueError(f"unknown degradation {condition.family!r}; there are {', '.join(FAMILIES)}")
@@ -102,7 +102,7 @@ def _as_clips(crops: Sequence[Image], persons: Sequence[int], crf: int) -> list[
     for person in sorted(set(persons)):
         mine = [index for index, who in enumerate(persons) if who == person]
         size = _even_median([crops[index] for index in mine])
-        clip = degrade.h264([_sized(crops[index], size) for index in mine], crf)
+        clip = perturb.h264([_sized(crops[index], size) for index in mine], crf)
         found.update(zip(mine, clip, strict=True))
     return [found[index] for index in range(len(crops))]
 

@@ -35,7 +35,7 @@ from framejury.jobs.preparation import (
     settings_options,
     split,
 )
-from framejury.labelled import labelled_videos
+from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle

@@ -24,10 +24,10 @@ from pyspark.sql import DataFrame
 
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.cli.progress import progress
-from framejury.divided import labelled_source, training_source, with_frame_labels
 from framejury.errors import UsageError
 from framejury.face_files import LABELS_CSV, folder_names
-from framejury.labelled import LabelledVideo, labelled_videos
+from framejury.labelled.committed_split import labelled_source, training_source, with_frame_labels
+from framejury.labelled.videos import LabelledVideo, labelled_videos
 from framejury.logs import say
 from framejury.model.source import FaceSource
 from framejury.redaction import printable

@@ -13,8 +13,8 @@ from framejury.archive.leakage import check_leakage
 from framejury.archive.splits import split_videos
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
-from framejury.divided import split_table
-from framejury.labelled import labelled_videos
+from framejury.labelled.committed_split import split_table
+from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.schemas.statuses import Label, Side
 from framejury.warehouse import Warehouse

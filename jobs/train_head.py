@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framejury import logs
-from framejury.bundling import framing_of, write_trained
 from framejury.cli.options import check_has_network, make_parser, run_command, settings_of
-from framejury.divided import training_source, with_frame_labels
 from framejury.errors import SetupError, UsageError
+from framejury.labelled.bundling import framing_of, write_trained
+from framejury.labelled.committed_split import training_source, with_frame_labels
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
 from framejury.model.manifest import Bundle, Figure

@@ -14,11 +14,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.video_rows import videos_table
-from framejury.divided import labelled_source
 from framejury.errors import ArchiveError
 from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.faces.crop import cropped_face, decode_crop
-from framejury.labelled import labelled_videos
+from framejury.labelled.committed_split import labelled_source
+from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.runtime import Scorer
 from framejury.model.source import iter_faces

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from framejury.cli.main import main
-from framejury.divided import only_side, training_source, with_frame_labels
+from framejury.labelled.committed_split import only_side, training_source, with_frame_labels
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import CARD_NAME
 from framejury.model.source_counts import count_faces

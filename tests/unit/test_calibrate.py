@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from framejury.cli.main import main
-from framejury.divided import on_side, only_side, training_source
 from framejury.faces.crop import encode_crop
-from framejury.labelled import labelled_videos
-from framejury.measure import judge_scored
+from framejury.labelled.committed_split import on_side, only_side, training_source
+from framejury.labelled.measure import judge_scored
+from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer

@@ -15,17 +15,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from framejury.archive.split_by_face import FaceDraw
-from framejury.bundling import framing_of
 from framejury.cli.main import main
-from framejury.divided import (
+from framejury.errors import LeakageError, SplitError, UsageError, WarehouseError
+from framejury.labelled.bundling import framing_of
+from framejury.labelled.committed_split import (
     labelled_source,
     on_side,
     only_side,
     training_source,
     with_frame_labels,
 )
-from framejury.errors import LeakageError, SplitError, UsageError, WarehouseError
-from framejury.labelled import labelled_videos
+from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.source import FaceSource, VideoTruth, iter_faces

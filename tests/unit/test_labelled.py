@@ -12,9 +12,9 @@ import pytest
 
 from framejury.archive.splits import split_videos
 from framejury.cli.main import main
-from framejury.divided import on_side, only_side, split_table, training_source
 from framejury.errors import LeakageError, SplitError, WarehouseError
-from framejury.labelled import describe_data, labelled_videos
+from framejury.labelled.committed_split import on_side, only_side, split_table, training_source
+from framejury.labelled.videos import describe_data, labelled_videos
 from framejury.model.source import iter_faces
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from framejury.labelled import LabelledVideo
-from framejury.measure import figures_by_set, judge_scored
+from framejury.labelled.measure import figures_by_set, judge_scored
+from framejury.labelled.videos import LabelledVideo
 from framejury.model.scoring import SCORED_FACES
 from framejury.schemas.statuses import Side
 from framejury.settings import VerdictSettings

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from framejury.faces.crop import decode_crop
+from framejury.labelled.worst_faces import worst_faces
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.schemas.statuses import Side
-from framejury.worst_faces import worst_faces
 from tests.bundles import brightness_bundle
 from tests.unit.test_model_tables import Video, face_rows, source_of, write_rows
 

@@ -21,17 +21,17 @@ from framejury.cli.options import (
     settings_of,
     warn_of_demo,
 )
-from framejury.divided import only_side, training_source
 from framejury.errors import BundleError, UsageError
 from framejury.evaluation.rule_fitting import TARGET_FPR, candidate_table
-from framejury.labelled import LabelledVideo, describe_data, labelled_videos
-from framejury.logs import say
-from framejury.measure import (
+from framejury.labelled.committed_split import only_side, training_source
+from framejury.labelled.measure import (
     cross_fitted_figures,
     figures_for_card,
     fit_rule_on,
     judge_scored,
 )
+from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
+from framejury.logs import say
 from framejury.model.bundle import check_may_replace, load_bundle, with_rule
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer

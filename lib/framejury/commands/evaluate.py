@@ -20,17 +20,18 @@ from framejury.cli.options import (
     warn_of_demo,
 )
 from framejury.clock import now
-from framejury.divided import (
+from framejury.errors import UsageError
+from framejury.labelled.committed_split import (
     labelled_source,
     on_side,
     only_side,
     training_source,
     with_frame_labels,
 )
-from framejury.errors import UsageError
-from framejury.labelled import LabelledVideo, labelled_videos
+from framejury.labelled.measure import judge_scored
+from framejury.labelled.videos import LabelledVideo, labelled_videos
+from framejury.labelled.worst_faces import worst_faces
 from framejury.logs import say
-from framejury.measure import judge_scored
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
@@ -41,7 +42,6 @@ from framejury.schemas.statuses import Side
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
-from framejury.worst_faces import worst_faces
 
 _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "report"]
 _ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")

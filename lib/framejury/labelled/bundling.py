@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
-from framejury.divided import only_side
 from framejury.errors import CalibrationError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
-from framejury.labelled import LabelledVideo, describe_data, labelled_videos
+from framejury.labelled.committed_split import only_side
+from framejury.labelled.measure import (
+    FrameLabels,
+    cross_fitted_figures,
+    figures_by_set,
+    fit_rule_on,
+)
+from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
-from framejury.measure import FrameLabels, cross_fitted_figures, figures_by_set, fit_rule_on
 from framejury.model.bundle import with_metrics, with_rule
 from framejury.model.manifest import Bundle, Figure, Framing
 from framejury.model.runtime import Scorer

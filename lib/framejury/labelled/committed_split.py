@@ -13,7 +13,7 @@ from framejury.archive.labelled_video import Placement, keys_of
 from framejury.archive.leakage import check_leakage
 from framejury.archive.split_by_face import FaceDraw
 from framejury.errors import SplitError, WarehouseError
-from framejury.labelled import LabelledVideo, labelled_parts, labelled_videos
+from framejury.labelled.videos import LabelledVideo, labelled_parts, labelled_videos
 from framejury.model.source import FaceSource, VideoTruth, read_batches
 from framejury.schemas.statuses import Label, Side, Status
 from framejury.schemas.tables import SPLITS

@@ -15,7 +15,7 @@ from framejury.evaluation.crossfit import ScoredVideo
 from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.evaluation.rule_fitting import FIXED_REDUCERS, TARGET_FPR, FittedRule, fit_rule
-from framejury.labelled import LabelledVideo
+from framejury.labelled.videos import LabelledVideo
 from framejury.model.manifest import Bundle, Figure
 from framejury.schemas.statuses import Label, Side, Status
 from framejury.schemas.tables import VERDICTS

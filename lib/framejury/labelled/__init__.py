@@ -1,0 +1,1 @@
+"""Labelled videos of a warehouse: their splits, the bundle trained on them, how good it is."""

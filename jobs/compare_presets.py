@@ -39,6 +39,9 @@ from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
+from framejury.night.batches import make_plan
+from framejury.night.night import Night, judge, report
+from framejury.night.plan import REASON
 from framejury.pages.style import picture_files
 from framejury.redaction import redacted
 from framejury.runs.provenance import training_history, versions
@@ -47,9 +50,6 @@ from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from framejury.storage import is_local, local_path, locate, read_json, write_json, write_whole
 from framejury.tables.index import check_archive
-from framejury.tables.night import Night, judge, report
-from framejury.tables.night_plan import make_plan
-from framejury.tables.plan import REASON
 from framejury.tables.session import spark_session
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse

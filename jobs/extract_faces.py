@@ -10,8 +10,8 @@ from framejury.cli.options import add_warehouse, make_parser, run_command, setti
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.logs import say
+from framejury.night.plan import videos_to_extract
 from framejury.tables.extract import write_examined
-from framejury.tables.plan import videos_to_extract
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence

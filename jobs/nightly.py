@@ -32,11 +32,11 @@ from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
-from framejury.tables.ending import add_metrics_file, told
+from framejury.night.batches import NightPlan, make_plan
+from framejury.night.ending import add_metrics_file, told
+from framejury.night.night import SECTIONS, Night, judge, merge_small_files, report
+from framejury.night.plan import PlanRules, plan_night
 from framejury.tables.index import check_archive, check_same_archive, index_archive
-from framejury.tables.night import SECTIONS, Night, judge, merge_small_files, report
-from framejury.tables.night_plan import NightPlan, make_plan
-from framejury.tables.plan import PlanRules, plan_night
 from framejury.tables.session import spark_session
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse

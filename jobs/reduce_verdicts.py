@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from framejury.cli.options import add_warehouse, make_parser, run_command, say_remark, settings_of
 from framejury.clock import now
 from framejury.logs import say
+from framejury.night.publish import Publisher
 from framejury.runs.provenance import latest_bundle, versions
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.tables.verdicts import Publisher
 from framejury.verdict.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.warehouse import Warehouse
 

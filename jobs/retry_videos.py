@@ -24,11 +24,11 @@ from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
+from framejury.night.batches import make_plan
+from framejury.night.ending import add_metrics_file, told
+from framejury.night.night import SECTIONS, Night, judge, report
+from framejury.night.plan import plan_selected
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
-from framejury.tables.ending import add_metrics_file, told
-from framejury.tables.night import SECTIONS, Night, judge, report
-from framejury.tables.night_plan import make_plan
-from framejury.tables.plan import plan_selected
 from framejury.tables.session import spark_session
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse

@@ -16,12 +16,12 @@ from pyspark.sql import SparkSession
 from framejury.commands import evidence as evidence_verb
 from framejury.errors import UsageError, WarehouseError
 from framejury.faces.crop import decode_crop
+from framejury.night import evidence_pages as pages
+from framejury.night.night import report
+from framejury.night.publish import Publisher
 from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.settings import ReportSettings
 from framejury.storage import locate
-from framejury.tables import evidence as pages
-from framejury.tables.night import report
-from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
 from tests import clips
 from tests.bundles import brightness_bundle

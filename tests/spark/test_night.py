@@ -18,15 +18,15 @@ from framejury.archive.video_rows import videos_table, with_missing
 from framejury.errors import ReconcileError
 from framejury.examine.messages import settings_id
 from framejury.model.bundle import load_bundle
+from framejury.night.batches import NightPlan, make_plan
+from framejury.night.night import Night, counts_of, judge, merge_small_files, report
+from framejury.night.plan import PlanRules, plan_night, plan_selected
 from framejury.runs.drift import SCORES
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables import merge
 from framejury.tables.index import index_archive
 from framejury.tables.merge import merge_run
-from framejury.tables.night import Night, counts_of, judge, merge_small_files, report
-from framejury.tables.night_plan import NightPlan, make_plan
-from framejury.tables.plan import PlanRules, plan_night, plan_selected
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit

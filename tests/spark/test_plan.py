@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from framejury.night.batches import COST, make_plan
+from framejury.night.plan import REASON, PlanRules, plan_night, plan_selected, videos_to_extract
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
-from framejury.tables.night_plan import COST, make_plan
-from framejury.tables.plan import REASON, PlanRules, plan_night, plan_selected, videos_to_extract
 from framejury.tables.schema import spark_schema
 from framejury.tables.store import SEQUENCE
 from framejury.warehouse.commits import Commit

@@ -22,6 +22,7 @@ from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.runtime import Scorer
 from framejury.model.source import iter_faces
+from framejury.night.plan import videos_to_extract
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables.extract import (
@@ -31,7 +32,6 @@ from framejury.tables.extract import (
 )
 from framejury.tables.index import index_archive
 from framejury.tables.pictures import pictures_of_faces
-from framejury.tables.plan import videos_to_extract
 from framejury.tables.score import score_faces
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store

@@ -250,7 +250,7 @@ def test_the_service_is_fenced_in() -> None:
 
 
 def test_a_fault_is_tried_again_and_nothing_else() -> None:
-    from framejury.tables.ending import JUDGED_WITH_FAILURES
+    from framejury.night.ending import JUDGED_WITH_FAILURES
 
     service = unit(SERVICE)
     assert service["Service.Type"] == ["oneshot"]

@@ -1,7 +1,7 @@
 """What every command shares: options, settings, the way it ends.
 
 A job's `main(argv) -> int` is `run_command(parser, argv, body)`. Exit codes: 0 done,
-1 a fault, 2 something the user can mend, 3 done with many failures (`tables.ending`), 130 and 143
+1 a fault, 2 something the user can mend, 3 done with many failures (`night.ending`), 130 and 143
 interrupted and terminated.
 """
 

@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.clock import now
 from framejury.errors import UsageError
+from framejury.night.evidence_pages import page_place
+from framejury.night.publish import Publisher
 from framejury.redaction import printable
 from framejury.settings import ReportSettings, SparkSettings
 from framejury.storage import locate
-from framejury.tables.evidence import page_place
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
-from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
 
 

@@ -13,11 +13,11 @@ from framejury.cli.options import add_warehouse, make_parser, run_command, setti
 from framejury.cli.outputs import new_folder
 from framejury.clock import now
 from framejury.logs import say
+from framejury.night.publish import Publisher
 from framejury.settings import SparkSettings
 from framejury.storage import locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
-from framejury.tables.verdicts import Publisher
 from framejury.warehouse import Warehouse
 
 

@@ -15,9 +15,9 @@ from framejury.cli.options import exit_code_of
 from framejury.clock import now
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
+from framejury.night.night import Night, counts_of
 from framejury.runs.prometheus import check_textfile, write_textfile
 from framejury.runs.run_metrics import RunCounts, RunMetrics
-from framejury.tables.night import Night, counts_of
 
 JUDGED_WITH_FAILURES = 3
 """Exit code: all is judged and committed, and more videos failed than the settings allow."""

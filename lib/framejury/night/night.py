@@ -19,6 +19,9 @@ from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
 from framejury.model.manifest import Bundle
+from framejury.night.batches import COST, NightPlan
+from framejury.night.plan import REASON
+from framejury.night.publish import Publisher
 from framejury.runs.drift import SCORES, ScoreHistograms, drift_of, histogram
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.runs.run_metrics import RunCounts
@@ -27,13 +30,10 @@ from framejury.settings import Settings
 from framejury.storage import Location
 from framejury.tables.extract import write_examined
 from framejury.tables.merge import merge_run, merge_runs
-from framejury.tables.night_plan import COST, NightPlan
-from framejury.tables.plan import REASON
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.summary import count_by, sentence
-from framejury.tables.verdicts import Publisher
 from framejury.verdict.rule import Rule, rule_facts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS, Commit, Run

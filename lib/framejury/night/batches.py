@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from framejury.examine.costs import Counts, Seconds, deal_batches, estimate_costs_s
+from framejury.night.plan import REASON
 from framejury.schemas.statuses import REASON_MEANING, Reason
 from framejury.settings import Settings
-from framejury.tables.plan import REASON
 from framejury.tables.resources import slots
 from framejury.warehouse.commits import Commit
 
@@ -76,7 +76,7 @@ def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit])
     """Collect the planned videos (one row each) and deal them into batches.
 
     Args:
-        planned: from `tables.plan`.
+        planned: from `night.plan`.
         settings: of the night.
         commits: every committed run; what they took scales the estimate.
     """

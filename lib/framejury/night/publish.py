@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.night.context import context_of, night_commits, shown_faces
+from framejury.night.evidence_pages import page_link, write_pages, written_pages
+from framejury.night.recipe_files import write_face_frames
 from framejury.report.inputs import BundleInfo, Context, RunInfo, RunReport
 from framejury.runs.provenance import training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
-from framejury.tables.context import context_of, night_commits, shown_faces
-from framejury.tables.evidence import page_link, write_pages, written_pages
-from framejury.tables.outputs import write_face_frames
 from framejury.tables.store import Store
 from framejury.tables.summary import described, face_counts
 from framejury.verdict.judge import face_threshold

@@ -1,0 +1,1 @@
+"""A nightly run: its plan, its batches, how it ends, what it publishes."""

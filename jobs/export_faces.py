@@ -33,7 +33,7 @@ from framejury.model.source import FaceSource
 from framejury.redaction import printable
 from framejury.schemas.statuses import Side
 from framejury.storage import Location, check_no_secret, locate, write_whole
-from framejury.tables.export import (
+from framejury.tables.face_export import (
     TRUTH,
     ExportPlan,
     begun,

@@ -14,7 +14,7 @@ from framejury.night.plan import videos_to_extract
 from framejury.tables.extract import write_examined
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
-from framejury.tables.summary import count_by, sentence
+from framejury.tables.tallies import count_by, sentence
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS
 

@@ -26,7 +26,7 @@ from framejury.redaction import printable
 from framejury.settings import Settings
 from framejury.storage import Location, check_no_secret, is_local, is_taken, locate
 from framejury.tables.index import check_archive, index_archive
-from framejury.tables.inspect import inspect_videos
+from framejury.tables.inspect_videos import inspect_videos
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
 

@@ -14,7 +14,7 @@ from framejury.runs.provenance import latest_bundle, versions
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
-from framejury.tables.summary import count_by, sentence
+from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.warehouse import Warehouse
 

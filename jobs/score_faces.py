@@ -23,7 +23,7 @@ from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Framing
 from framejury.runs.provenance import bundle_facts
 from framejury.settings import PAIR_SIGNALS
-from framejury.tables.pictures import pictures_of_faces
+from framejury.tables.evidence_pictures import pictures_of_faces
 from framejury.tables.score import score_faces
 from framejury.tables.session import spark_session
 from framejury.tables.shipping import ship_bundle

@@ -23,7 +23,7 @@ from framejury.jobs import export_faces
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
-from framejury.tables import export
+from framejury.tables import face_export
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS
 from tests.unit.test_model_tables import Video, face_rows
@@ -289,12 +289,12 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, spark: SparkSession) -> No
         pa.Table.from_pylist([row | {"run_id": "r"} for row in rows], schema=TABLES["faces"])
     )
     truth = pa.Table.from_pylist(
-        [{"video_id": "v1", "fake": 1, "side": "train", "folder": "v1"}], schema=export.TRUTH
+        [{"video_id": "v1", "fake": 1, "side": "train", "folder": "v1"}], schema=face_export.TRUTH
     )
-    plan = export.ExportPlan(str(place), "frames")
+    plan = face_export.ExportPlan(str(place), "frames")
     done = spark.sparkContext.accumulator(0)
     with pytest.raises(Exception, match=r"crop of video v1, frame 20: .*no JPEG or PNG"):
-        export.write_faces(export.chosen_faces(faces, truth), plan, done).collect()
+        face_export.write_faces(face_export.chosen_faces(faces, truth), plan, done).collect()
     for path in place.rglob("*.png"):
         decode_crop(path.read_bytes())
 

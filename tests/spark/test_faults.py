@@ -11,7 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from framejury.errors import SparkFaultError
-from framejury.tables.faults import cause_in, told_in_one_line
+from framejury.tables.spark_faults import cause_in, told_in_one_line
 
 
 def test_a_worker_that_raises(spark: SparkSession) -> None:

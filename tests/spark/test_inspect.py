@@ -17,7 +17,7 @@ from framejury.archive.video_rows import videos_table
 from framejury.inspection.archive import ROWS
 from framejury.settings import Settings
 from framejury.tables.index import index_archive
-from framejury.tables.inspect import inspect_videos
+from framejury.tables.inspect_videos import inspect_videos
 from framejury.warehouse import Warehouse
 from tests.clips import face_frames, plain_frames, write_clip, write_garbage, write_text
 

@@ -15,7 +15,7 @@ from framejury.night.plan import REASON, PlanRules, plan_night, plan_selected, v
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
-from framejury.tables.schema import spark_schema
+from framejury.tables.spark_schema import spark_schema
 from framejury.tables.store import SEQUENCE
 from framejury.warehouse.commits import Commit
 

@@ -20,7 +20,7 @@ from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.tables.reduce import Court, judge_scored, reconcile, reduce_verdicts
-from framejury.tables.schema import conform, spark_schema
+from framejury.tables.spark_schema import conform, spark_schema
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Reducer, Rule

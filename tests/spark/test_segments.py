@@ -28,7 +28,7 @@ from framejury.tables.extract import (
     write_examined,
 )
 from framejury.tables.index import index_archive
-from framejury.tables.segments import settle_segments
+from framejury.tables.segment_rows import settle_segments
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse

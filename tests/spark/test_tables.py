@@ -25,17 +25,17 @@ from framejury.model.source import iter_faces
 from framejury.night.plan import videos_to_extract
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
+from framejury.tables.evidence_pictures import pictures_of_faces
 from framejury.tables.extract import (
     examine_units,
     plan_units,
     write_examined,
 )
 from framejury.tables.index import index_archive
-from framejury.tables.pictures import pictures_of_faces
 from framejury.tables.score import score_faces
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
-from framejury.tables.summary import face_counts
+from framejury.tables.tallies import face_counts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS, Run
 from tests import clips

@@ -33,7 +33,7 @@ from framejury.tables.merge import merge_run, merge_runs
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
-from framejury.tables.summary import count_by, sentence
+from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import Rule, rule_facts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS, Commit, Run

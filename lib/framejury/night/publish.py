@@ -20,7 +20,7 @@ from framejury.runs.provenance import training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
 from framejury.tables.store import Store
-from framejury.tables.summary import described, face_counts
+from framejury.tables.tallies import described, face_counts
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import Warehouse

@@ -28,7 +28,7 @@ def write_face_frames(
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
-        table: the verdicts beside what is known of their videos (`tables.summary.described`).
+        table: the verdicts beside what is known of their videos (`tables.tallies.described`).
         rule: by which the latest videos were judged.
         root: the warehouse, or another folder.
     """

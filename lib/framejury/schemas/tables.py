@@ -1,7 +1,7 @@
 """Every table of the warehouse, declared once.
 
 A table is a `pyarrow.Schema`; each field carries its sentence (and unit) as
-metadata. Parquet files, Spark's `StructType` (`framejury.tables.schema`), the
+metadata. Parquet files, Spark's `StructType` (`framejury.tables.spark_schema`), the
 tests and `docs/data_dictionary.md` all come from here.
 """
 

@@ -25,12 +25,12 @@ from framejury.examine.messages import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.schemas.statuses import FAILURE_STATUSES
 from framejury.settings import SparkSettings
 from framejury.settings.loading import settings_from
-from framejury.tables.done import COST, Done
 from framejury.tables.resources import slots, task_gpu
-from framejury.tables.schema import spark_schema
-from framejury.tables.segments import settle_segments
+from framejury.tables.segment_rows import settle_segments
 from framejury.tables.shipping import ShippedBundle
+from framejury.tables.spark_schema import spark_schema
 from framejury.tables.store import Store
+from framejury.tables.task_progress import COST, Done
 from framejury.warehouse.commits import Run
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from framejury.redaction import printable
 from framejury.schemas.statuses import Modality
 from framejury.schemas.tables import MODALITIES
 from framejury.settings import Settings
-from framejury.tables.askers import asker_of
-from framejury.tables.done import COST, Done
+from framejury.tables.inspectors import asker_of
 from framejury.tables.resources import slots
-from framejury.tables.schema import spark_schema
+from framejury.tables.spark_schema import spark_schema
+from framejury.tables.task_progress import COST, Done
 
 if TYPE_CHECKING:
     from framejury.inspection.asking import Asker, ReadStream

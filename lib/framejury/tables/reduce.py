@@ -21,7 +21,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.errors import ReconcileError
 from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import VerdictSettings
-from framejury.tables.rules import bootstrap, calibrated, reduced, student_shift
+from framejury.tables.rule_columns import bootstrap, calibrated, reduced, student_shift
 from framejury.verdict.calibration import UNITS
 from framejury.verdict.interval import UNKNOWN
 from framejury.verdict.rule import Rule

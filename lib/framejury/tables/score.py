@@ -13,8 +13,8 @@ from framejury.errors import SetupError
 from framejury.records import CroppedFace
 from framejury.schemas.tables import FACE_SCORES
 from framejury.tables.resources import task_gpu
-from framejury.tables.schema import spark_schema
 from framejury.tables.shipping import ShippedBundle
+from framejury.tables.spark_schema import spark_schema
 
 if TYPE_CHECKING:
     from framejury.model.runtime import Scorer

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from framejury.errors import SetupError
 from framejury.settings.loading import find_conf_dir
-from framejury.tables.faults import told_in_one_line
+from framejury.tables.spark_faults import told_in_one_line
 
 _DEFAULTS = {
     "spark.master": "local[*]",

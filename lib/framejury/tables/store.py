@@ -10,7 +10,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_local, is_taken, local_path
-from framejury.tables.schema import conform, spark_schema
+from framejury.tables.spark_schema import conform, spark_schema
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit, Run, Stored
 

@@ -21,7 +21,7 @@ from framejury.examine.segments import SEGMENTS, merge_extractions, number_perso
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
 from framejury.tables.extremes import extremes
-from framejury.tables.schema import spark_schema
+from framejury.tables.spark_schema import spark_schema
 from framejury.tables.store import Store, spark_uri
 from framejury.warehouse.commits import Run
 

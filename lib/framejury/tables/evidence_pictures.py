@@ -13,9 +13,9 @@ from framejury.schemas.tables import PICTURES
 from framejury.settings import EvidenceSettings
 from framejury.tables.extremes import PLACE, extremes
 from framejury.tables.resources import task_gpu
-from framejury.tables.schema import spark_schema
 from framejury.tables.score import SIGNAL_COLUMNS, cropped, scorer_of
 from framejury.tables.shipping import ShippedBundle
+from framejury.tables.spark_schema import spark_schema
 
 
 def pictures_of_faces(

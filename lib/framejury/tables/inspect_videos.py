@@ -16,10 +16,10 @@ from framejury.examine.costs import FRAME_S, Seconds, estimate_costs_s, pack
 from framejury.inspection.archive import ROWS, chosen_for_sheet, failed_row, row_of
 from framejury.inspection.names import THUMBNAIL, Pictures
 from framejury.settings import Settings
-from framejury.tables.askers import asker_of
-from framejury.tables.done import COST, Done
+from framejury.tables.inspectors import asker_of
 from framejury.tables.resources import slots
-from framejury.tables.schema import spark_schema
+from framejury.tables.spark_schema import spark_schema
+from framejury.tables.task_progress import COST, Done
 
 if TYPE_CHECKING:
     from framejury.inspection.asking import Asker

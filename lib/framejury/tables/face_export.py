@@ -27,7 +27,7 @@ from framejury.storage import (
     write_json,
     write_whole,
 )
-from framejury.tables.schema import spark_schema
+from framejury.tables.spark_schema import spark_schema
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -23,10 +23,6 @@ from framejury.archive.fixed_splits import read_pins
 from framejury.archive.splits import Placement
 from framejury.cli.options import check_has_network, make_parser, run_command
 from framejury.clock import now
-from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
-from framejury.comparison.page import comparison_page, drawing
-from framejury.comparison.sides import check_sides, shared_sides, sides_csv
-from framejury.comparison.table import Row, csv_table, json_table, text_table
 from framejury.errors import FramejuryError, UsageError
 from framejury.jobs.preparation import (
     StepError,
@@ -43,6 +39,10 @@ from framejury.night.batches import make_plan
 from framejury.night.night import Night, judge, report
 from framejury.night.plan import REASON
 from framejury.pages.style import picture_files
+from framejury.recipes.comparison_page import comparison_page, drawing
+from framejury.recipes.comparison_table import Row, csv_table, json_table, text_table
+from framejury.recipes.preset_outcome import Failure, Outcome, outcome_of, with_truth
+from framejury.recipes.shared_split import check_sides, shared_sides, sides_csv
 from framejury.redaction import redacted
 from framejury.runs.provenance import training_history, versions
 from framejury.schemas.statuses import Reason, Side

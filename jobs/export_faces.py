@@ -25,11 +25,11 @@ from pyspark.sql import DataFrame
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.cli.progress import progress
 from framejury.errors import UsageError
-from framejury.face_files import LABELS_CSV, folder_names
 from framejury.labelled.committed_split import labelled_source, training_source, with_frame_labels
 from framejury.labelled.videos import LabelledVideo, labelled_videos
 from framejury.logs import say
 from framejury.model.source import FaceSource
+from framejury.recipes.face_files import LABELS_CSV, folder_names
 from framejury.redaction import printable
 from framejury.schemas.statuses import Side
 from framejury.storage import Location, check_no_secret, locate, write_whole

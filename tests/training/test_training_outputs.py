@@ -14,9 +14,9 @@ import pytest
 from framejury.model.schedule import EpochRecord
 from framejury.model.scoring import SCORED_FACES
 from framejury.model.source_counts import count_faces
+from framejury.recipes.training_files import write_training_outputs
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
-from framejury.training_outputs import write_training_outputs
 from framejury.warehouse import Warehouse
 from tests.unit.test_model_tables import small_videos, write_source
 

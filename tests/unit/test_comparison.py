@@ -15,13 +15,13 @@ from pydantic import TypeAdapter
 
 from framejury.archive.fixed_splits import read_pins
 from framejury.archive.splits import Candidate
-from framejury.comparison.outcome import Failure, Outcome, outcome_of, with_truth
-from framejury.comparison.page import comparison_page
-from framejury.comparison.sides import check_sides, shared_sides, sides_csv
-from framejury.comparison.table import csv_table, json_table, remarks, text_table
 from framejury.errors import SplitError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Figure
+from framejury.recipes.comparison_page import comparison_page
+from framejury.recipes.comparison_table import csv_table, json_table, remarks, text_table
+from framejury.recipes.preset_outcome import Failure, Outcome, outcome_of, with_truth
+from framejury.recipes.shared_split import check_sides, shared_sides, sides_csv
 from framejury.schemas.statuses import Label, Side
 from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.settings import SplitSettings

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.face_files import (
-    LABELS_CSV,
-    folder_names,
-    frame_file,
-    is_jpeg,
-    picture_of,
-)
 from framejury.faces.crop import decode_crop, encode_crop
+from framejury.recipes.face_files import LABELS_CSV, folder_names, frame_file, is_jpeg, picture_of
 from tests.unit.test_model_tables import real_face
 
 

@@ -55,7 +55,6 @@ def loaded_by(*modules: str) -> set[str]:
             "framejury.commands.inspect",
             "framejury.commands.compare",
         ],
-        modules_below("comparison"),
         ["framejury.logs", "framejury.warehouse.lock", "framejury.commands.runs"],
         ["framejury.model.bundle", "framejury.model.runtime", "framejury.model.source"],
         modules_below("evaluation"),

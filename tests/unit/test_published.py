@@ -15,7 +15,7 @@ import pytest
 from framejury.evaluation.binary import Confusion
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.pages.style import png
-from framejury.published import (
+from framejury.recipes.published_files import (
     FacePrediction,
     confusion_of,
     mapreduce_text,

@@ -27,10 +27,10 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
+from framejury.recipes.training_files import write_training_outputs
 from framejury.report.evidence.sentences import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
-from framejury.training_outputs import write_training_outputs
 from framejury.verdict.rule import NOT_CALIBRATED
 from framejury.warehouse import Warehouse
 

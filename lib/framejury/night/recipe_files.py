@@ -17,7 +17,7 @@ from framejury.verdict.rule import Rule
 from framejury.warehouse import OUTPUTS
 
 if TYPE_CHECKING:
-    from framejury.published import FacePrediction
+    from framejury.recipes.published_files import FacePrediction
 
 
 def write_face_frames(
@@ -32,27 +32,27 @@ def write_face_frames(
         rule: by which the latest videos were judged.
         root: the warehouse, or another folder.
     """
-    from framejury import published
+    from framejury.recipes import published_files
 
     truth = verdicts.sparkSession.createDataFrame(table.select(["video_id", "path", "label"]))
     scores = store.scores_behind(verdicts).join(truth, on="video_id", how="inner")
-    called = F.col("p_fake") >= published.FACE_THRESHOLD
+    called = F.col("p_fake") >= published_files.FACE_THRESHOLD
     counts = scores.groupBy("label", called.alias("called")).count().collect()
-    confusion = published.confusion_of({(row[0], row[1]): row[2] for row in counts})
+    confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
     folder = root.child(OUTPUTS)
-    for name, content in published.verdict_outputs(table, confusion, rule).items():
+    for name, content in published_files.verdict_outputs(table, confusion, rule).items():
         write_whole(folder.child(name), content)
     # All faces of an archive: through a file, for they may not fit the driver's memory.
     with tempfile.TemporaryFile() as file:
-        file.writelines(published.predictions_json(_predictions(scores)))
+        file.writelines(published_files.predictions_json(_predictions(scores)))
         file.seek(0)
-        write_whole(folder.child(published.PREDICTIONS), file)
+        write_whole(folder.child(published_files.PREDICTIONS), file)
     say(f"  published files: {folder.uri}")
 
 
 def _predictions(scores: DataFrame) -> Iterator[FacePrediction]:
     """In order of path, frame and face; a partition at a time is on the driver."""
-    from framejury.published import FacePrediction
+    from framejury.recipes.published_files import FacePrediction
 
     columns = ("path", "frame_index", "face_index")
     rows = scores.select(*columns, F.col("p_fake").cast("double")).orderBy(*columns)

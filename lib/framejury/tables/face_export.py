@@ -33,7 +33,7 @@ from framejury.warehouse import Warehouse
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
-    from framejury.face_files import PictureFormat
+    from framejury.recipes.face_files import PictureFormat
 
 Form = Literal["folders", "frames"]
 """Class folders for Keras' directory loaders, or a folder a video and a table of names."""
@@ -176,7 +176,7 @@ def write_faces(chosen: DataFrame, plan: ExportPlan, written: Accumulator[int]) 
 
 def _write(face: Mapping[str, Any], plan: ExportPlan, output: Location) -> dict[str, Any]:
     # Imported on the executor, never before the worker forks.
-    from framejury.face_files import face_file, frame_file, is_jpeg, picture_of
+    from framejury.recipes.face_files import face_file, frame_file, is_jpeg, picture_of
 
     video_id, frame_index, face_index = face["video_id"], face["frame_index"], face["face_index"]
     try:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from framejury.comparison.outcome import FIGURES, Failure, Outcome
 from framejury.model.manifest import Figure
 from framejury.pages.text_table import grid
+from framejury.recipes.preset_outcome import FIGURES, Failure, Outcome
 
 Row = Outcome | Failure
 

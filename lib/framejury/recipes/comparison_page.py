@@ -9,11 +9,11 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from framejury import __version__
-from framejury.comparison.outcome import Failure, Outcome
-from framejury.comparison.table import HEADINGS, Row, cells_of, remarks
 from framejury.model.manifest import Figure
 from framejury.pages.style import LIGHT, inline_svg, new_figure, style_axes, style_legend, svg
 from framejury.pages.templating import POLICY, environment, style_of
+from framejury.recipes.comparison_table import HEADINGS, Row, cells_of, remarks
+from framejury.recipes.preset_outcome import Failure, Outcome
 
 _FEW_VIDEOS = 100
 _SHOWN = (("auc", "AUC", -0.12, "o"), ("accuracy", "accuracy", 0.12, "s"))

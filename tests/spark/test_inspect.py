@@ -14,7 +14,7 @@ from pyarrow import parquet
 from pyspark.sql import SparkSession
 
 from framejury.archive.video_rows import videos_table
-from framejury.inspection.archive import ROWS
+from framejury.inspection.inspected_archive import ROWS
 from framejury.settings import Settings
 from framejury.tables.index import index_archive
 from framejury.tables.inspect_videos import inspect_videos

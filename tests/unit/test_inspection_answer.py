@@ -10,7 +10,7 @@ import pytest
 from framejury.errors import MediaError
 from framejury.examine.checks import DistrustError
 from framejury.inspection.answer import failed, packed, unpacked
-from framejury.inspection.records import Facts, Look, Shots, Sound, Trace
+from framejury.inspection.inspected import Facts, Look, Shots, Sound, Trace
 from framejury.schemas.statuses import Status
 
 FACTS = {

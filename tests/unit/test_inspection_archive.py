@@ -12,11 +12,17 @@ from framejury.clock import now
 from framejury.commands.inspect import is_archive
 from framejury.errors import MediaError, UsageError
 from framejury.inspection.agreement import Agreement, agreement_of, matches
-from framejury.inspection.archive import ROWS, chosen_for_sheet, failed_row, row_of, summary_of
 from framejury.inspection.archive_figures import archive_charts
 from framejury.inspection.charts import files_of
-from framejury.inspection.page import Parts, archive_page
-from framejury.inspection.records import Face, Facts, Inspection, Look, Sound
+from framejury.inspection.inspect_page import Parts, archive_page
+from framejury.inspection.inspected import Face, Facts, Inspection, Look, Sound
+from framejury.inspection.inspected_archive import (
+    ROWS,
+    chosen_for_sheet,
+    failed_row,
+    row_of,
+    summary_of,
+)
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings

@@ -19,7 +19,7 @@ from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
 from framejury.inspection.asking import Asker, ReadStream
 from framejury.inspection.compare import Comparison, compare_streams
-from framejury.inspection.wording import answer_line, as_values
+from framejury.inspection.findings_text import answer_line, as_values
 from framejury.logs import say
 from framejury.media.fetch import local_copy
 from framejury.redaction import printable
@@ -75,7 +75,7 @@ def _files(found: Comparison, names: Sequence[str], notes: Sequence[str]) -> dic
     """The page and everything in it, by name."""
     from framejury.inspection.charts import files_of
     from framejury.inspection.compare_figures import difference_chart, heat_pictures, sound_chart
-    from framejury.inspection.page import Parts, comparison_page
+    from framejury.inspection.inspect_page import Parts, comparison_page
 
     charts = [difference_chart(found), sound_chart(found)]
     pictures = heat_pictures(found)

@@ -24,7 +24,7 @@ from framejury.cli.options import make_parser, run_command, settings_of
 from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
 from framejury.errors import UsageError
-from framejury.inspection.records import Inspection
+from framejury.inspection.inspected import Inspection
 from framejury.logs import say
 from framejury.redaction import printable
 from framejury.settings import Settings
@@ -117,7 +117,7 @@ def _files(
 ) -> dict[str, bytes]:
     """The page and everything in it, by name."""
     from framejury.inspection.charts import files_of
-    from framejury.inspection.page import Parts, video_page
+    from framejury.inspection.inspect_page import Parts, video_page
     from framejury.inspection.video_figures import faces_chart, ssim_chart
 
     charts = [ssim_chart(found.looks), faces_chart(found.looks)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from framejury.faces.detect import SAME_FACE_IOU
-from framejury.inspection.records import Face, Look
+from framejury.inspection.inspected import Face, Look
 
 
 @dataclass(frozen=True, slots=True)

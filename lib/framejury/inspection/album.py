@@ -18,6 +18,7 @@ from framejury.inspection.drawing import (
     side_by_side,
     with_boxes,
 )
+from framejury.inspection.inspected import Face, Look, Sheet
 from framejury.inspection.names import (
     BOXES,
     CONTACT_SHEET,
@@ -27,7 +28,6 @@ from framejury.inspection.names import (
     FRAME,
     VIDEO_MOVES,
 )
-from framejury.inspection.records import Face, Look, Sheet
 from framejury.records import Image, SampledFrame, Size
 from framejury.settings import Settings
 from framejury.signals.rgb import network_input

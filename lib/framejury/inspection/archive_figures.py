@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from framejury.inspection.archive import ArchiveSummary, Counts
 from framejury.inspection.charts import Chart, bars, chart_of, histogram, no_chart
+from framejury.inspection.inspected_archive import ArchiveSummary, Counts
 from framejury.pages.style import LIGHT, new_figure, style_axes
 from framejury.report.wording import status_word
 from framejury.schemas.statuses import Status

@@ -20,6 +20,7 @@ from framejury.errors import MediaError
 from framejury.examine.checks import DistrustError
 from framejury.examine.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
 from framejury.inspection.answer import unpacked
+from framejury.inspection.inspected import Facts, Inspection, Sheet, Shots, Trace
 from framejury.inspection.names import (
     CONTACT_SHEET,
     INSPECT,
@@ -33,7 +34,6 @@ from framejury.inspection.names import (
     TRACE_SIZE,
     Pictures,
 )
-from framejury.inspection.records import Facts, Inspection, Sheet, Shots, Trace
 from framejury.media.fetch import LocalCopy, local_copy
 from framejury.media.sample import Indices, Times
 from framejury.records import Size
@@ -42,7 +42,7 @@ from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 
-_CHILD = "framejury.inspection.child:serve"
+_CHILD = "framejury.inspection.inspect_child:serve"
 _LEAST_S = 1e-3
 
 Images = npt.NDArray[np.uint8]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from framejury.inspection.archive import NO_LABEL, Counts
+from framejury.inspection.inspected_archive import NO_LABEL, Counts
 from framejury.pages.style import LIGHT, new_figure, png, sentence_figure, style_axes, svg
 from framejury.redaction import printable
 from framejury.schemas.statuses import Label

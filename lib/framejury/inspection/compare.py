@@ -19,7 +19,7 @@ from framejury.inspection.difference import (
     PictureDifference,
     picture_difference,
 )
-from framejury.inspection.records import Facts
+from framejury.inspection.inspected import Facts
 from framejury.inspection.sound import Samples
 from framejury.inspection.sound_difference import SoundDifference, sound_difference
 from framejury.media.sample import Indices, Times

@@ -17,9 +17,9 @@ from framejury.faces.detect import choose_faces, make_detector, reduced_size, re
 from framejury.faces.tracks import People
 from framejury.inspection.album import Album
 from framejury.inspection.drawing import reduced_to
+from framejury.inspection.inspected import MOST_FACES, Face, Inspection, Look
 from framejury.inspection.names import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.reading import facts_of
-from framejury.inspection.records import MOST_FACES, Face, Inspection, Look
 from framejury.media.decode import VideoFile
 from framejury.media.picture import Picture
 from framejury.media.sample import Indices, Times

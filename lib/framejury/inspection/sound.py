@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from av.filter import Graph
 
-from framejury.inspection.records import Sound
+from framejury.inspection.inspected import Sound
 from framejury.media.probe import open_container
 from framejury.media.signatures import VideoSource
 from framejury.settings import LimitSettings

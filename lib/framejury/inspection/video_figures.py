@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from framejury.inspection.charts import Chart, chart_of, no_chart
-from framejury.inspection.records import Look
+from framejury.inspection.inspected import Look
 from framejury.pages.style import LIGHT, new_figure, style_axes, style_legend
 
 SSIM, FACES = "ssim", "faces"

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from framejury import logs
 from framejury.errors import MediaError
 from framejury.examine.costs import FRAME_S, Seconds, estimate_costs_s, pack
-from framejury.inspection.archive import ROWS, chosen_for_sheet, failed_row, row_of
+from framejury.inspection.inspected_archive import ROWS, chosen_for_sheet, failed_row, row_of
 from framejury.inspection.names import THUMBNAIL, Pictures
 from framejury.settings import Settings
 from framejury.tables.inspectors import asker_of

@@ -14,13 +14,13 @@ from markupsafe import Markup
 
 from framejury import __version__
 from framejury.inspection.agreement import agreement_of
-from framejury.inspection.archive import ArchiveSummary
 from framejury.inspection.charts import Chart
 from framejury.inspection.compare import Comparison
 from framejury.inspection.difference import CHANGED_RATIO, LEAST_LEVELS
 from framejury.inspection.drawing import clock
-from framejury.inspection.records import Inspection
-from framejury.inspection.wording import agreement_rows, answer_of, facts_rows
+from framejury.inspection.findings_text import agreement_rows, answer_of, facts_rows
+from framejury.inspection.inspected import Inspection
+from framejury.inspection.inspected_archive import ArchiveSummary
 from framejury.pages.style import inline_svg
 from framejury.pages.templating import POLICY, data_uri, environment, style_of
 from framejury.report.wording import flat

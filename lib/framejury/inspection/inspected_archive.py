@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from framejury.errors import MediaError
 from framejury.inspection.agreement import Agreement, agreement_of
-from framejury.inspection.records import Inspection
+from framejury.inspection.inspected import Inspection
 from framejury.schemas.statuses import Status
 
 _ASKED = [

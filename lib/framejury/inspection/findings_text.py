@@ -6,7 +6,7 @@ from typing import Any
 
 from framejury.inspection.agreement import Agreement
 from framejury.inspection.compare import Comparison, Modality
-from framejury.inspection.records import Facts
+from framejury.inspection.inspected import Facts
 
 ANSWERS: dict[Modality, str] = {
     "video": "The picture was changed, the sound was not.",

@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from framejury.demo.archive import LABELS_FILE, encode, write_archive
+from framejury.demo.demo_archive import LABELS_FILE, encode, write_archive
 from framejury.demo.scenes import FilmedFrame
 from framejury.records import Image
 from tests import clips

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.demo.archive import write_archive
+from framejury.demo.demo_archive import write_archive
 from framejury.schemas.tables import VERDICTS
 from framejury.warehouse import Warehouse
 from tests.bundles import brightness_bundle

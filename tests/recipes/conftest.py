@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.demo.archive import write_archive
+from framejury.demo.demo_archive import write_archive
 from tests.end_to_end.conftest import CORPUS
 
 REDUCED = (

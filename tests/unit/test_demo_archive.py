@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from framejury.demo.__main__ import main
-from framejury.demo.archive import LABELS_FILE, NOTE_FILE, write_archive
+from framejury.demo.demo_archive import LABELS_FILE, NOTE_FILE, write_archive
 from framejury.demo.forgery import face_mask, forge, plan_forgery
 from framejury.demo.people import Footage, load_people
 from framejury.demo.scenes import film, plan_scene

@@ -24,7 +24,7 @@ KERAS_LOADERS = {"load_model", "model_from_json", "model_from_config", "deserial
 # What is allowed, and why it may be.
 UNPICKLED_BY = {
     # Reads the weights of the `mtcnn` package, once, for a maintainer; digests first.
-    "lib/framejury/faces/export_mtcnn.py",
+    "lib/framejury/maintainer/export_mtcnn.py",
 }
 
 

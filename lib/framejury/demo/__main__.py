@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from framejury.demo.archive import write_archive
+from framejury.demo.demo_archive import write_archive
 from framejury.errors import UsageError
 
 

@@ -1,6 +1,7 @@
 """The contact sheets of docs/training.md: what a training shows a network.
 
-`python -m framejury.demo.sheet FOLDER`, or `make docs`. The faces are those of `people`.
+`python -m framejury.maintainer.contact_sheets FOLDER`, or `make docs`. The faces are those of
+`demo.people`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Tools that make files which ship: weights, contact sheets. Nothing else imports them."""

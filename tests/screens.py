@@ -23,8 +23,8 @@ import numpy as np
 from framejury.demo.demo_archive import LABELS_FILE, encode, write_archive
 from framejury.demo.scenes import FilmedFrame
 from framejury.records import Image
-from tests import clips
-from tests.chromium import NoChromiumError, chromium, opened
+from tests.builders import clips
+from tests.builders.chromium import NoChromiumError, chromium, opened
 
 DESK = {"width": 1280, "height": 880}
 TALL = DESK | {"height": 1500}

@@ -15,7 +15,7 @@ import pytest
 
 from tests.browser.axe import DESK
 from tests.browser.site import Site, write_site
-from tests.chromium import NoChromiumError, chromium
+from tests.builders.chromium import NoChromiumError, chromium
 
 PHONE = {"width": 390, "height": 844}
 

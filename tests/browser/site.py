@@ -15,8 +15,14 @@ from framejury.report.evidence.video_page import evidence_html
 from framejury.report.inputs import BundleInfo, Context, NightInfo, RunInfo, RunReport, ShownFace
 from framejury.report.report import build_report, write_files
 from framejury.schemas.tables import EXTRACTIONS
-from tests.evidence import ABOUT, extraction_row, face_picture, picture_rows, score_rows
-from tests.unit.test_evaluation_rows import face_table, verdict_row, verdict_table
+from tests.builders.evidence_rows import (
+    ABOUT,
+    extraction_row,
+    face_picture,
+    picture_rows,
+    score_rows,
+)
+from tests.unit.evaluation.test_rows import face_table, verdict_row, verdict_table
 
 HOSTILE = "clips/<script>alert(1)</script>.mp4"
 NOW = datetime(2026, 3, 1, 2, 31, tzinfo=UTC)

@@ -54,7 +54,7 @@ def test_boxes_lie_on_the_frame(site: Site, watch: Opener) -> None:
             (frame,) = boxes_on(page, ".boxed img")
             boxes = boxes_on(page, ".box")
             assert len(boxes) == site.rows[0]["persons"]
-            # As in tests/evidence.py: a quarter from the left, a quarter from the top.
+            # As in tests.builders.evidence_rows: a quarter from the left, a quarter from the top.
             assert boxes[0]["x"] - frame["x"] == pytest.approx(frame["width"] / 4, abs=2)
             assert boxes[0]["y"] - frame["y"] == pytest.approx(frame["height"] / 4, abs=2)
             assert boxes[0]["width"] == pytest.approx(frame["width"] / 8, abs=2)

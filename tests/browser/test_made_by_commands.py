@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from framejury.cli.main import main
-from tests import clips
 from tests.browser.axe import faults
 from tests.browser.conftest import PHONE, Opener
-from tests.bundles import brightness_bundle
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
 
 ATTACK = "<script>alert(1)</script>.mp4"
 """A folder, and a file in it: the path of any archive may look like this."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import brightness_bundle
+from tests.builders.bundles import brightness_bundle
 from tests.chaos.scene import SEED, Scene, done
 from tests.chaos.trial import JUDGED, Trial, measured
 from tests.cluster import nights

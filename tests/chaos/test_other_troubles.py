@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from framejury.warehouse import Warehouse
-from tests import clips
+from tests.builders import clips
 from tests.chaos.scene import REDUCED, Scene, resize
 from tests.chaos.trial import JUDGED, Night, Trial, judged_twice, moments, settle, whole_commits
 from tests.cluster import nights

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from framejury.warehouse import Warehouse
-from tests import clips
+from tests.builders import clips
 from tests.cluster.standalone import ROOT, Cluster
 
 SMALL = {

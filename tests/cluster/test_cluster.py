@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from framejury.warehouse import Warehouse
-from tests.bundles import brightness_bundle
+from tests.builders.bundles import brightness_bundle
 from tests.cluster import nights
 from tests.cluster.conftest import SECRET, ok
 from tests.cluster.keeper import marked

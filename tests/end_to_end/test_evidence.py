@@ -10,8 +10,8 @@ import pytest
 from framejury.cli.main import main
 from framejury.faces.crop import decode_crop
 from framejury.warehouse import Warehouse
-from tests import clips
-from tests.bundles import brightness_bundle
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
 
 HAAR = ["--set", "detection.detector=haar", "--set", "sampling.frames=3"]
 

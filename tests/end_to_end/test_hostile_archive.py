@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from framejury.warehouse import Warehouse
-from tests.bundles import brightness_bundle
-from tests.clips import face_frames, write_clip
+from tests.builders.bundles import brightness_bundle
+from tests.builders.clips import face_frames, write_clip
 from tests.end_to_end.conftest import run, shown
-from tests.unit.test_evaluation_report import Page
-from tests.unit.test_security_archive import ODD
+from tests.unit.archive.test_security_archive import ODD
+from tests.unit.report.test_report import Page
 
 NOT_UTF8 = b"caf\xe9.mp4"
 

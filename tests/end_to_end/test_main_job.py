@@ -14,7 +14,7 @@ import pytest
 from framejury.demo.demo_archive import write_archive
 from framejury.schemas.tables import VERDICTS
 from framejury.warehouse import Warehouse
-from tests.bundles import brightness_bundle
+from tests.builders.bundles import brightness_bundle
 from tests.end_to_end.conftest import lines_of_error, ok, run, shown, submit
 
 QUICK = [

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from framejury.warehouse import Warehouse
-from tests.clips import face_frames
+from tests.builders.clips import face_frames
+from tests.builders.talkies import voice, with_other_face, write_talkie
 from tests.end_to_end.conftest import ok, run, submit
-from tests.talkies import voice, with_other_face, write_talkie
 
 
 def test_the_verb_and_the_job_say_which_fakes_only_sound_different(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock
-from tests import clips
-from tests.bundles import brightness_bundle
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
 from tests.end_to_end.conftest import PROGRAMS, ROOT, lines_of_error, ok, run, shown
 
 QUICK = ["--set", "sampling.frames=3", "--set", "detection.detector=haar"]

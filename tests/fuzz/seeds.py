@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 
 from framejury.records import Size
-from tests import clips
+from tests.builders import clips
 
 _SIZE = Size(120, 160)
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"

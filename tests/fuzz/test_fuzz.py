@@ -22,7 +22,7 @@ from framejury.examine.worker import Examiner
 from framejury.model.manifest import Bundle
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from framejury.settings.loading import settings_from
-from tests.bundles import brightness_bundle
+from tests.builders.bundles import brightness_bundle
 from tests.fuzz import seeds
 from tests.fuzz.mutations import KINDS, mutated
 

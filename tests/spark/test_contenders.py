@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.__main__ import available_cores
 from benchmarks.contenders import Child, Contender
-from tests.bundles import brightness_bundle
-from tests.clips import face_frames, write_clip
+from tests.builders.bundles import brightness_bundle
+from tests.builders.clips import face_frames, write_clip
 
 SETTINGS = {"sampling": {"frames": 4}, "detection": {"min_face_px": 20}}
 

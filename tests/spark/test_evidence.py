@@ -23,8 +23,8 @@ from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.settings import ReportSettings
 from framejury.storage import locate
 from framejury.warehouse import Warehouse
-from tests import clips
-from tests.bundles import brightness_bundle
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
 from tests.spark.test_night import Place
 
 NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)

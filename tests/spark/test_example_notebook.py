@@ -13,8 +13,8 @@ from nbclient import NotebookClient
 from pyspark.sql import SparkSession
 
 from framejury.warehouse import Warehouse
-from tests import clips
-from tests.bundles import brightness_bundle
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
 from tests.spark.test_night import NOW, Place
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "read_the_warehouse.ipynb"

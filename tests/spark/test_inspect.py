@@ -19,7 +19,7 @@ from framejury.settings import Settings
 from framejury.tables.index import index_archive
 from framejury.tables.inspect_videos import inspect_videos
 from framejury.warehouse import Warehouse
-from tests.clips import face_frames, plain_frames, write_clip, write_garbage, write_text
+from tests.builders.clips import face_frames, plain_frames, write_clip, write_garbage, write_text
 
 PROGRAM = Path(sys.executable).parent / "framejury"
 

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 
 from framejury.jobs import index_videos, label_modalities
 from framejury.warehouse import Warehouse
-from tests.clips import face_frames, write_text
-from tests.talkies import voice, with_other_face, write_talkie
+from tests.builders.clips import face_frames, write_text
+from tests.builders.talkies import voice, with_other_face, write_talkie
 
 FRAMES = 50
 

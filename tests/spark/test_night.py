@@ -30,8 +30,8 @@ from framejury.tables.merge import merge_run
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
-from tests import clips
-from tests.bundles import brightness_bundle
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 SETTINGS = {"sampling": {"frames": 3}, "detection": {"detector": "haar"}, "run": {"merge_runs": 3}}

@@ -26,7 +26,7 @@ from framejury.runs.provenance import bundle_facts
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
-from tests.bundles import brightness_bundle
+from tests.builders.bundles import brightness_bundle
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
 FILES = {"cnn_preds_values.json", "mapreduce_res.txt", "Confusion.png", "ConfusionVideo.png"}

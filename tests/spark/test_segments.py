@@ -33,8 +33,8 @@ from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Run
-from tests import clips
-from tests.bundles import brightness_bundle
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TIMES = {"wall_s", "cpu_s", "peak_memory_bytes", "frames_decoded", "run_id"}

@@ -38,8 +38,8 @@ from framejury.tables.store import Store
 from framejury.tables.tallies import face_counts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS, Run
-from tests import clips
-from tests.bundles import MANIFEST, brightness_bundle, brightness_network
+from tests.builders import clips
+from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SETTINGS = settings_from({"sampling": {"frames": 4}})

@@ -22,8 +22,8 @@ from framejury.model.runtime import Scorer
 from framejury.records import Image
 from framejury.settings import Resize, Signal, TrainingSettings
 from framejury.signals.rgb import network_input
-from tests import clips
-from tests.bundles import MANIFEST, brightness_bundle, brightness_network
+from tests.builders import clips
+from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
 
 SIDE = 64
 CELL = 8

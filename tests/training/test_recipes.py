@@ -21,10 +21,10 @@ from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.delta import delta
-from framejury.signals.inputs import picture_of
+from framejury.signals.network_input import picture_of
 from framejury.signals.rgb import stretched
 from tests.training.test_resnet18 import torchvision_arrays
-from tests.unit.test_model_tables import (
+from tests.unit.model.test_model_tables import (
     Video,
     face_rows,
     small_videos,

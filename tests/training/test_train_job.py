@@ -14,7 +14,7 @@ from framejury.model.bundle import load_bundle
 from framejury.model.manifest import CARD_NAME
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
-from tests.unit.test_divided import FACE_LEAK, archive, hand_labels, split
+from tests.unit.labelled.test_committed_split import FACE_LEAK, archive, hand_labels, split
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")

@@ -30,7 +30,7 @@ from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
-from tests.unit.test_model_tables import (
+from tests.unit.model.test_model_tables import (
     Video,
     face_rows,
     small_videos,

@@ -36,7 +36,7 @@ from framejury.model.manifest import Bundle
 from framejury.model.overlay import overlay
 from framejury.records import CroppedFace, Image
 from framejury.settings import Settings
-from framejury.signals.inputs import picture_of
+from framejury.signals.network_input import picture_of
 from framejury.signals.rgb import network_input
 from framejury.storage import is_local, local_path
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from framejury.errors import MediaError
 from framejury.media.decode_plan import DecodePlan, move_to_cheap, plan_decode, segment_windows
+from framejury.media.packet_reader import IrregularError, PacketReader, stored_packets
 from framejury.media.picture import Picture
 from framejury.media.probe import (
     check_limits,
@@ -27,7 +28,6 @@ from framejury.media.probe import (
     read_packets,
     too_many_pixels,
 )
-from framejury.media.reader import IrregularError, PacketReader, stored_packets
 from framejury.media.sample import (
     Indices,
     choose_frames,

@@ -23,7 +23,7 @@ from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, 
 from framejury.model.source_counts import FaceCounts, count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, TrainingSettings
-from framejury.signals.inputs import picture_of
+from framejury.signals.network_input import picture_of
 from framejury.signals.rgb import input_points
 
 __all__ = ["FaceDatasets", "FaceSource", "VideoTruth", "class_weights", "count_faces"]

@@ -41,7 +41,7 @@ from framejury.model.network import INPUT_NAME
 from framejury.model.source_counts import sample_faces
 from framejury.model.training import TrainedNetwork
 from framejury.schemas.statuses import Side
-from framejury.signals.inputs import picture_of
+from framejury.signals.network_input import picture_of
 
 PARITY_TOLERANCE = 1e-4
 PARITY_FACES = 64

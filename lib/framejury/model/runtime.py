@@ -15,7 +15,7 @@ from framejury.model.heat import Floats, Head, find_head, heat_cells
 from framejury.model.manifest import ONNX_NAME, OUTPUT_NAME, Bundle
 from framejury.model.onnx_graph import with_output
 from framejury.records import CroppedFace, Image
-from framejury.signals.inputs import picture_of
+from framejury.signals.network_input import picture_of
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 BATCH_SIZES = {"cpu": 4, "cuda": 64}

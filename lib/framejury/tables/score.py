@@ -70,7 +70,7 @@ def cropped(row: dict[str, Any], scorer: Scorer) -> CroppedFace:
             video and frame.
     """
     from framejury.faces.crop import cropped_face
-    from framejury.signals.inputs import check_signal
+    from framejury.signals.network_input import check_signal
 
     try:
         face = cropped_face(row)

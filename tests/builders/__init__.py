@@ -1,0 +1,1 @@
+"""What tests build: clips, bundles, rows, pages. Nothing here is a test."""

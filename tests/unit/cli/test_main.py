@@ -1,0 +1,314 @@
+"""The console command: every verb's help, and errors before Spark starts."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framejury import __version__
+from framejury.cli import main as cli
+from framejury.cli.main import VERBS, main
+from framejury.model.bundle import load_bundle, write_bundle
+from framejury.model.manifest import Manifest
+from framejury.tables import session
+from framejury.verdict.calibration import Calibration, calibrated
+from framejury.verdict.rule import Reducer
+from tests.builders import clips
+from tests.builders.bundles import brightness_bundle
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong here must be found before a JVM is started."""
+
+    def start(*_: object, **__: object) -> Iterator[Any]:
+        raise AssertionError("Spark was started")
+
+    monkeypatch.setattr(session.SparkSession.Builder, "getOrCreate", start)
+
+
+def fails(capsys: Capture, *argv: str) -> str:
+    """The one line on stderr of a command that the user can mend."""
+    assert main([str(arg) for arg in argv]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert err.startswith("framejury")
+    return err
+
+
+# ---------------------------------------------------------------- help
+
+
+def actions_of(verb: str, monkeypatch: pytest.MonkeyPatch) -> list[argparse.Action]:
+    """The options of a verb, as its parser has them."""
+    module = importlib.import_module(VERBS[verb][0])
+    caught: list[argparse.ArgumentParser] = []
+
+    def catch(parser: argparse.ArgumentParser, *_: object) -> int:
+        caught.append(parser)
+        return 0
+
+    monkeypatch.setattr(module, "run_command", catch)
+    module.main([])
+    return caught[0]._actions
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_says_its_default(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for action in actions_of(verb, monkeypatch):
+        text = action.help or ""
+        assert text, action
+        if action.option_strings and action.dest != "help":
+            assert "(default: " in text or "(required)" in text, (verb, action.option_strings)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_every_verb(verb: str, capsys: Capture) -> None:
+    assert main([verb, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"usage: framejury {verb} ")
+    assert err == ""
+
+
+@pytest.mark.parametrize("argv", [["nightly", "--help"], ["scan", "--help"], ["--help"]])
+def test_help_as_a_process(argv: list[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "framejury.cli.main", *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("usage: framejury ")
+
+
+def test_general_help_names_every_verb(capsys: Capture) -> None:
+    for argv, code in ((["--help"], 0), (["help"], 0), (["-h"], 0), ([], 2)):
+        assert main(argv) == code
+        text = capsys.readouterr().out
+        for verb, (_, doc) in VERBS.items():
+            assert re.search(rf"^  {verb} +{re.escape(doc)}$", text, re.MULTILINE)
+
+
+def test_version(capsys: Capture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"framejury {__version__}\n"
+
+
+def test_unknown_verb(capsys: Capture) -> None:
+    assert "'judge'; there are: index, extract" in fails(capsys, "judge")
+
+
+def test_a_missing_library_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'pyspark'", name="pyspark.sql")
+
+    monkeypatch.setattr(cli.importlib, "import_module", missing)
+    assert "pip install 'framejury[spark" in fails(capsys, "nightly", "a", "--warehouse", "w")
+
+
+# ---------------------------------------------------------------- before Spark starts
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    clips.write_clip(folder / "a.mp4", clips.plain_frames(3))
+    return folder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return brightness_bundle(tmp_path / "bundle").directory
+
+
+def nothing_new(tmp_path: Path) -> bool:
+    return not (tmp_path / "w").exists() and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["index", "nightly"])
+def test_a_wrong_archive(verb: str, tmp_path: Path, bundle: Path, capsys: Capture) -> None:
+    (tmp_path / "file.mp4").write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    extra = ["--bundle", str(bundle)] if verb == "nightly" else []
+    for name, words in (
+        ("gone", "no archive at"),
+        ("file.mp4", "is a file; an archive is a folder"),
+    ):
+        argv = [verb, str(tmp_path / name), "--warehouse", str(tmp_path / "w"), *extra]
+        assert words in fails(capsys, *argv)
+    assert nothing_new(tmp_path)
+
+
+def test_an_archive_without_videos(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "empty").mkdir()
+    argv = ["index", str(tmp_path / "empty"), "--warehouse", str(tmp_path / "w")]
+    assert "no videos in the archive" in fails(capsys, *argv)
+    (tmp_path / "empty" / "notes.txt").write_text("x")
+    assert "1 files looked at" in fails(capsys, *argv)
+    assert nothing_new(tmp_path)
+
+
+@pytest.mark.parametrize("verb", ["index", "nightly"])
+def test_an_unwritable_warehouse(
+    verb: str, tmp_path: Path, archive: Path, bundle: Path, capsys: Capture
+) -> None:
+    (tmp_path / "taken").write_text("mine")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "x.jpg").write_text("mine")
+    extra = ["--bundle", str(bundle)] if verb == "nightly" else []
+    for name, words in (
+        ("taken", "taken"),
+        ("taken/below", "is a file"),
+        ("photos", "not empty and no warehouse"),
+    ):
+        argv = [verb, str(archive), "--warehouse", str(tmp_path / name), *extra]
+        assert words in fails(capsys, *argv)
+    assert (tmp_path / "taken").read_text() == "mine"
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["x.jpg"]
+
+
+@pytest.mark.parametrize("verb", ["nightly", "scan", "score", "evaluate", "calibrate"])
+def test_a_missing_or_altered_bundle(
+    verb: str, tmp_path: Path, archive: Path, bundle: Path, capsys: Capture
+) -> None:
+    place = {"nightly": [str(archive)], "scan": [str(archive / "a.mp4")]}.get(verb, [])
+    if verb != "scan":
+        place += ["--warehouse", str(tmp_path / "w")]
+    if verb == "calibrate":
+        place += ["--output", str(tmp_path / "out")]
+    assert "bundle" in fails(capsys, verb, *place, "--bundle", str(tmp_path / "lost"))
+    (bundle / "model.onnx").write_bytes(b"other bytes")
+    assert "model.onnx" in fails(capsys, verb, *place, "--bundle", str(bundle))
+    assert nothing_new(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("verb", "key"),
+    [
+        ("index", "index.layouts=auto"),
+        ("extract", "sampling.frames=0"),
+        ("split", "split.train=0.9"),
+        ("train", "training.input_px=1"),
+        ("score", "scoring.threads=none"),
+        ("reduce", "verdict.reducer=max"),
+        ("nightly", "limits.timeout_s=-1"),
+        ("scan", "verdict.threshold=2"),
+        ("evaluate", "verdict.threshold=2"),
+    ],
+)
+def test_a_bad_setting(verb: str, key: str, archive: Path, bundle: Path, capsys: Capture) -> None:
+    tmp_path = archive.parent
+    argv = {"scan": [str(archive / "a.mp4")], "index": [str(archive)], "nightly": [str(archive)]}
+    options = argv.get(verb, [])
+    if verb != "scan":
+        options = [*options, "--warehouse", str(tmp_path / "w")]
+    if verb in ("nightly", "scan", "score", "evaluate"):
+        options = [*options, "--bundle", str(bundle)]
+    if verb == "train":
+        options = [*options, "--output", str(tmp_path / "out")]
+    line = fails(capsys, verb, *options, "--set", key)
+    assert line.startswith(f"framejury {verb}: error: ")
+    assert key.partition("=")[0].partition(".")[0] in line
+    assert nothing_new(tmp_path)
+
+
+@pytest.mark.parametrize("verb", ["extract", "split", "train", "reduce", "report", "verdicts"])
+def test_no_warehouse_yet(verb: str, tmp_path: Path, capsys: Capture) -> None:
+    extra = ["--output", str(tmp_path / "out")] if verb == "train" else []
+    line = fails(capsys, verb, "--warehouse", str(tmp_path / "w"), *extra)
+    assert "no warehouse at" in line and "framejury index ARCHIVE" in line
+    assert nothing_new(tmp_path)
+
+
+def test_train_does_not_overwrite_something_else(tmp_path: Path, capsys: Capture) -> None:
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "chapter1.txt").write_text("years of work")
+    argv = ["train", "--warehouse", str(tmp_path / "w"), "--output", str(thesis)]
+    assert "thesis" in fails(capsys, *argv)
+    assert (thesis / "chapter1.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("verb", ["split", "train", "verdicts", "report", "reduce"])
+def test_after_index_alone_the_next_step_is_named(
+    verb: str, tmp_path: Path, archive: Path, capsys: Capture
+) -> None:
+    warehouse = ["--warehouse", str(tmp_path / "w")]
+    assert main(["index", str(archive), *warehouse]) == 0
+    capsys.readouterr()
+    extra = ["--output", str(tmp_path / "out")] if verb == "train" else []
+    assert "run: framejury" in fails(capsys, verb, *warehouse, *extra)
+
+
+# ---------------------------------------------------------------- verbs that need no Spark
+
+
+def test_index_a_local_archive(tmp_path: Path, archive: Path, capsys: Capture) -> None:
+    (archive / "labels.csv").write_text("file,label\na.mp4,REAL\ngone.mp4,FAKE\n")
+    warehouse = tmp_path / "my warehouse"
+    assert main(["index", str(archive), "--warehouse", str(warehouse)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "1 videos: 1 REAL; layouts: labels_csv 1" in err
+    assert "note: 1 labelled files are not in the archive: gone.mp4" in err
+    other = tmp_path / "other"
+    other.mkdir()
+    clips.write_clip(other / "b.mp4", clips.plain_frames(2))
+    argv = ["index", str(other), "--warehouse", str(warehouse)]
+    assert "holds the archive" in fails(capsys, *argv)
+
+
+def test_scan_judges_files_one_object_a_line(
+    tmp_path: Path, bundle: Path, archive: Path, capsys: Capture
+) -> None:
+    face = clips.write_clip(tmp_path / "face ü.mp4", clips.face_frames(12))
+    text = clips.write_text(tmp_path / "text.mp4")
+    files = [str(face), str(text), str(tmp_path / "gone.mp4")]
+    options = ["--bundle", str(bundle), "--set", "sampling.frames=4", "--json"]
+    assert main(["scan", *files, *options]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["uri"] for line in lines] == files
+    assert [line["status"] for line in lines] == ["scored", "not_video", "missing"]
+    assert lines[0]["faces_scored"] == 4 and 0 < lines[0]["p_fake"] < 1
+    for line in lines[1:]:
+        assert (line["p_fake"], line["faces_scored"], line["verdict"]) == (None, 0, "inconclusive")
+
+
+def test_scan_follows_the_rule_of_the_bundle(tmp_path: Path, bundle: Path, capsys: Capture) -> None:
+    """Calibrated, unless another reducer is asked for; that is said, and 0.5 is the threshold."""
+    platt = Calibration(method="platt", slope=2.0, intercept=1.5)
+    made = replace(load_bundle(bundle), reducer=Reducer(name="median"), calibration=platt)
+    body = {part.name: getattr(made, part.name) for part in fields(Manifest)}
+    calibrated_place = tmp_path / "calibrated"
+    write_bundle(calibrated_place, Manifest(**{**body, "threshold": 0.8}), made.onnx_path)
+    face = clips.write_clip(tmp_path / "face.mp4", clips.face_frames(12))
+
+    def scanned(place: Path, *more: str) -> tuple[dict[str, Any], str]:
+        options = ["--bundle", str(place), "--set", "sampling.frames=4", "--json"]
+        assert main(["scan", str(face), *options, *more]) == 0
+        out, err = capsys.readouterr()
+        return json.loads(out), err
+
+    raw, _ = scanned(bundle, "--set", "verdict.reducer=median")
+    own, said = scanned(calibrated_place)
+    assert own["p_fake"] == float(calibrated(raw["p_fake"], platt)) != raw["p_fake"]
+    assert (own["threshold"], own["reducer"], said) == (0.8, "median", "")
+    other, said = scanned(calibrated_place, "--set", "verdict.reducer=mean")
+    assert (other["threshold"], other["reducer"]) == (0.5, "mean")
+    assert "note: verdict.reducer=mean is not the bundle's (median)" in said

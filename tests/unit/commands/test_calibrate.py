@@ -1,0 +1,193 @@
+"""`framejury calibrate`: from labelled faces in warehouses to a bundle that carries its rule."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from framejury.cli.main import main
+from framejury.faces.crop import encode_crop
+from framejury.labelled.committed_split import on_side, only_side, training_source
+from framejury.labelled.measure import judge_scored
+from framejury.labelled.videos import labelled_videos
+from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle
+from framejury.model.runtime import Scorer
+from framejury.model.scoring import score_faces
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import TABLES
+from framejury.settings import VerdictSettings
+from framejury.verdict.calibration import calibrated
+from framejury.verdict.judge import reduced
+from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS
+from tests.builders.bundles import brightness_bundle
+from tests.unit.labelled.test_videos import pairs, split, warehouse_of
+from tests.unit.model.test_model_tables import Video, face_rows
+
+Capture = pytest.CaptureFixture[str]
+NOW = datetime(2026, 5, 18, 2, 30, tzinfo=UTC)
+FACES = 5
+
+
+def relit(warehouse: Warehouse, seed: int, **crops: float) -> Warehouse:
+    """Extracts anew: crops of one colour each, redder the more a network of `bundles` sees fake."""
+    rng = np.random.default_rng(seed)
+    first = warehouse.require("extractions")[-1]
+    settings = {**first.settings, "crops": {**first.settings["crops"], **crops}}
+    extractions = warehouse.read_run(first.run_id, "extractions").to_pylist()
+    labels = {
+        row["video_id"]: row["label"] for row in warehouse.read_snapshot("videos").to_pylist()
+    }
+    faces = []
+    for row in extractions:
+        centre = rng.normal(0.8 if labels[row["video_id"]] == "FAKE" else -0.8, 0.8)
+        reds = 255 / (1 + np.exp(-rng.normal(centre, 0.5, FACES)))
+        for number, (red, face) in enumerate(
+            zip(reds, face_rows(Video(row["video_id"], 0, Side.TRAIN, faces=FACES)), strict=True)
+        ):
+            crop = np.full((48, 48, 3), (round(red), 90, 90), np.uint8)
+            faces.append(face | {"pts_s": float(number), "crop": encode_crop(crop, "png")})
+    with warehouse.running("extract", NOW) as run:
+        for table, rows in (("extractions", extractions), ("faces", faces)):
+            mine = [row | {"run_id": run.run_id} for row in rows]
+            warehouse.write(run, table, pa.Table.from_pylist(mine, schema=TABLES[table]))
+        warehouse.commit(run, NOW, settings=settings, facts={KEEPS_CROPS: True})
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def warehouses(tmp_path_factory: pytest.TempPathFactory) -> list[Warehouse]:
+    """Two of 35 sources, a real and a fake video each; a fifth of them on side val."""
+    root = tmp_path_factory.mktemp("warehouses")
+    return [
+        split(relit(warehouse_of(root / name, pairs(name, 35)), seed))
+        for seed, name in enumerate(("one", "two"))
+    ]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return brightness_bundle(tmp_path / "bundle")
+
+
+def calibrate(bundle: Bundle, output: Path, *more: str | Warehouse) -> int:
+    places = [
+        f"--warehouse={one.location.uri}" if isinstance(one, Warehouse) else one for one in more
+    ]
+    return main(["calibrate", f"--bundle={bundle.directory}", f"--output={output}", *places])
+
+
+def refused(capsys: Capture, bundle: Bundle, output: Path, *more: str | Warehouse) -> str:
+    assert calibrate(bundle, output, *more) == 2
+    assert not output.exists()
+    return capsys.readouterr().err
+
+
+def test_a_bundle_gets_a_rule_that_its_verdicts_follow(
+    warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path, capsys: Capture
+) -> None:
+    output = tmp_path / "calibrated"
+    assert calibrate(bundle, output, *warehouses, "--target-fpr=0.2") == 0
+    said = capsys.readouterr()
+    assert "14 real videos of 14 groups, 14 fake of 14" in said.out
+    assert said.out.count("\n* ") == 1
+    fitted = load_bundle(output)
+    assert fitted.model_id in said.err and bundle.model_id in said.err
+    assert fitted.model_id != bundle.model_id
+    assert fitted.onnx_path.read_bytes() == bundle.onnx_path.read_bytes()
+    fit = fitted.rule_fit
+    assert fit is not None and fitted.calibration is not None
+    assert (fit.real_videos, fit.fake_videos, fit.groups) == (14, 14, 14)
+    assert (fit.target_fpr, fit.threshold_from, fit.min_faces) == (0.2, "quantile", 3)
+    assert "side val of 140 labelled videos of the archives 'one', 'two'" in fit.data
+    assert fitted.metrics["val"]["video_auc_cross_fitted"].value > 0.8
+    card = (output / "MODEL_CARD.md").read_text()
+    assert "at most 20.0%" in card and "Not calibrated" not in card
+    _check_verdicts(fitted, warehouses)
+
+
+def _check_verdicts(fitted: Bundle, warehouses: list[Warehouse]) -> None:
+    """`p_fake` is the calibrated reduced score, and few reals reach the threshold."""
+    whole = training_source(*warehouses)
+    source = only_side(whole, Side.VAL)
+    videos = on_side(labelled_videos(*warehouses), whole, Side.VAL)
+    scorer = Scorer(fitted)
+    scored = score_faces(scorer, source)
+    verdicts, _ = judge_scored(scored, scorer.bundle, videos, VerdictSettings(), run_id="run")
+    faces = score_faces(scorer, source).group_by("video_id").aggregate([("p_fake", "list")])
+    scores = {row["video_id"]: row["p_fake_list"] for row in faces.to_pylist()}
+    rows = verdicts.to_pylist()
+    for row in rows:
+        raw = reduced(scores[row["video_id"]], [0] * FACES, fitted.rule.reducer)
+        assert row["p_fake"] == float(calibrated(raw, fitted.calibration)) != raw
+        assert row["p_fake_low"] <= row["p_fake"] <= row["p_fake_high"]
+        assert (row["threshold"], row["reducer"]) == (
+            fitted.threshold,
+            fitted.rule.reducer.name,
+        )
+    reals = [row["p_fake"] for row in rows if row["label"] == "REAL"]
+    assert sum(p >= fitted.threshold for p in reals) <= 0.2 * len(reals)
+
+
+def test_calibrating_twice_gives_the_same_bundle(
+    warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path
+) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    assert calibrate(bundle, once, *warehouses) == calibrate(bundle, twice, *warehouses[::-1]) == 0
+    assert load_bundle(once).model_id == load_bundle(twice).model_id
+    again = tmp_path / "again"
+    assert calibrate(load_bundle(once), again, *warehouses) == 0
+    assert load_bundle(again).model_id == load_bundle(once).model_id
+
+
+def test_a_named_reducer_is_kept(
+    warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    assert calibrate(bundle, output, *warehouses, "--set", "verdict.reducer=median") == 0
+    assert json.loads((output / "bundle.json").read_text())["reducer"]["name"] == "median"
+
+
+def test_side_test_is_refused(
+    warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path, capsys: Capture
+) -> None:
+    said = refused(capsys, bundle, tmp_path / "out", *warehouses, "--side=test")
+    assert "would make its figures worthless" in said
+
+
+def test_too_few_videos_are_counted_and_nothing_is_written(
+    bundle: Bundle, tmp_path: Path, capsys: Capture
+) -> None:
+    small = split(relit(warehouse_of(tmp_path / "w", pairs("w", 6)), 3))
+    said = refused(capsys, bundle, tmp_path / "out", small)
+    assert "1 real videos of 1 groups have at least 3 faces" in said
+
+
+def test_faces_cut_otherwise_are_refused(bundle: Bundle, tmp_path: Path, capsys: Capture) -> None:
+    other = split(relit(warehouse_of(tmp_path / "w", pairs("w", 12)), 3, margin_ratio=0.1))
+    said = refused(capsys, bundle, tmp_path / "out", other)
+    assert "cut faces otherwise" in said and "--set crops.margin_ratio=0.3" in said
+
+
+@pytest.mark.parametrize("share", ["0", "1", "1.5"])
+def test_a_share_that_is_none(
+    warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path, capsys: Capture, share: str
+) -> None:
+    said = refused(capsys, bundle, tmp_path / "out", *warehouses, f"--target-fpr={share}")
+    assert "--target-fpr must be above 0 and below 1" in said
+
+
+def test_something_else_is_not_overwritten(
+    warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years")
+    assert calibrate(bundle, tmp_path / "thesis", *warehouses) == 2
+    assert "thesis" in capsys.readouterr().err
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years"

@@ -1,0 +1,81 @@
+"""A video that hangs, eats memory or lies costs its own process and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from framejury.errors import MediaError
+from framejury.inspection.asking import Asker
+from framejury.schemas.statuses import Status
+from framejury.settings import Settings
+from tests.builders.clips import face_frames, write_audio_only, write_clip, write_garbage
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "c.mp4", face_frames(40))
+
+
+def limited(**limits: float) -> Settings:
+    settings = Settings()
+    return settings.model_copy(update={"limits": settings.limits.model_copy(update=limits)})
+
+
+def test_the_child_is_locked_up_and_lives_on(clip: Path, tmp_path: Path) -> None:
+    bad = write_garbage(tmp_path / "bad.mp4", face_frames(8))
+    with Asker(Settings(), detectors=True) as asker:
+        if "seccomp" not in asker.jail().in_force:
+            pytest.skip(f"no jail on this machine: {asker.jail().lacking}")
+        for _ in range(2):
+            assert len(asker.inspect(str(clip), "none")[0].looks) == 11
+            with pytest.raises(MediaError) as caught:
+                asker.inspect(str(bad), "none")
+            assert caught.value.status is Status.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("limits", "status", "words"),
+    [
+        ({"timeout_s": 0.02}, Status.TIMEOUT, "limits.timeout_s"),
+        ({"bytes": 100}, Status.TOO_LARGE, "limits.bytes"),
+        ({"frames": 10}, Status.TOO_LARGE, "limits.frames"),
+        ({"frame_px": 1000}, Status.TOO_LARGE, "limits.frame_px"),
+        ({"duration_s": 0.5}, Status.TOO_LARGE, "limits.duration_s"),
+    ],
+    ids=str,
+)
+def test_limits_hold(clip: Path, limits: dict[str, float], status: Status, words: str) -> None:
+    with Asker(limited(**limits), detectors=True) as asker:
+        asker.jail()
+        with pytest.raises(MediaError, match=words) as caught:
+            asker.inspect(str(clip), "all")
+    assert caught.value.status is status
+
+
+def test_a_child_that_was_killed_is_replaced(clip: Path) -> None:
+    settings = limited(timeout_s=0.02)
+    with Asker(settings, detectors=True) as asker:
+        asker.jail()
+        for _ in range(2):
+            with pytest.raises(MediaError, match="timeout_s"):
+                asker.inspect(str(clip), "all")
+
+
+def test_a_missing_file_and_one_without_a_picture(tmp_path: Path) -> None:
+    with Asker(Settings(), detectors=True) as asker:
+        with pytest.raises(MediaError) as missing:
+            asker.inspect(str(tmp_path / "gone.mp4"), "all")
+        with pytest.raises(MediaError) as sound:
+            asker.inspect(str(write_audio_only(tmp_path / "a.m4a")), "all")
+    assert (missing.value.status, sound.value.status) == (Status.MISSING, Status.NOT_VIDEO)
+
+
+def test_a_sheet_is_made_of_what_is_a_picture(clip: Path) -> None:
+    with Asker(Settings(), detectors=True) as asker:
+        thumbnail = asker.inspect(str(clip), "thumbnail")[1]["thumbnail.jpg"]
+        sheet = asker.sheet([thumbnail, b"\xff\xd8lies", thumbnail], ["1", "2", "3"])
+        assert sheet is not None and sheet.startswith(b"\xff\xd8")
+        assert asker.sheet([b"\xff\xd8lies"], ["1"]) is None
+        assert asker.sheet([], []) is None

@@ -1,0 +1,103 @@
+"""Figures of a side and of the data sets on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from framejury.labelled.measure import figures_by_set, judge_scored
+from framejury.labelled.videos import LabelledVideo
+from framejury.model.scoring import SCORED_FACES
+from framejury.schemas.statuses import Side
+from framejury.settings import VerdictSettings
+from tests.builders.bundles import brightness_bundle
+
+
+def video(path: str, label: str, layout: str = "plain") -> LabelledVideo:
+    row = {"video_id": path, "path": path, "uri": f"/archive/{path}", "layout": layout}
+    row |= {"label": label, "method": None, "group": path}
+    return LabelledVideo(row, None)
+
+
+def faces(path: str, *scores: float) -> list[dict[str, object]]:
+    return [
+        {
+            "video_id": path,
+            "frame_index": number,
+            "pts_s": float(number),
+            "face_index": 0,
+            "person": 0,
+            "p_fake": score,
+        }
+        for number, score in enumerate(scores)
+    ]
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
+    """Set `easy` is told apart, `hard` is the wrong way round, `faces` has one picture a video."""
+    videos, scored = [], []
+    for number in range(6):
+        for name, real, fake, layout, count in (
+            ("easy", 0.1, 0.9, "plain", 4),
+            ("hard", 0.8, 0.2, "plain", 4),
+            ("faces", 0.4, 0.6, "face_set", 1),
+        ):
+            for label, score in (("REAL", real), ("FAKE", fake)):
+                path = f"{name}/{label}-{number}"
+                videos.append(video(path, label, layout))
+                scored += faces(path, *[score + number / 100] * count)
+    table = pa.Table.from_pylist(scored, schema=SCORED_FACES)
+    folder: Path = tmp_path_factory.mktemp("measure")
+    bundle = brightness_bundle(folder / "bundle")
+    made = figures_by_set(table, bundle, videos, VerdictSettings(), side=Side.TEST)
+    return {name: {k: f.value for k, f in one.items()} for name, one in made.items()}
+
+
+def test_each_set_has_its_own_figures(figures: dict[str, dict[str, float]]) -> None:
+    assert list(figures) == ["test", "test, easy", "test, faces", "test, hard"]
+    assert figures["test, easy"]["video_auc"] == 1
+    assert figures["test, hard"]["video_auc"] == 0
+    assert figures["test, faces"]["face_auc"] == 1
+
+
+def test_pictures_do_not_count_among_the_videos(figures: dict[str, dict[str, float]]) -> None:
+    # Of 36 pairs (easy and hard reals by fakes of both): easy real < any fake, easy fake > any
+    # real, hard real > hard fake: three quarters are in order.
+    assert figures["test"]["video_auc"] == pytest.approx(0.75)
+
+
+def test_hand_labels_judge_faces_and_leave_videos(tmp_path: Path) -> None:
+    """Frames 0 and 1 of a fake are real, and look so; its other two look fake."""
+    videos = [video("set/f", "FAKE"), video("set/r", "REAL")]
+    scored = pa.Table.from_pylist(
+        [*faces("set/f", 0.1, 0.2, 0.8, 0.9), *faces("set/r", 0.3, 0.3, 0.3, 0.3)],
+        schema=SCORED_FACES,
+    )
+    bundle = brightness_bundle(tmp_path / "bundle")
+    by_hand = {("set/f", 0): 0, ("set/f", 1): 0, ("set/r", 7): 1, ("elsewhere", 0): 1}
+    made = {}
+    for name, labels in (("without", None), ("with", by_hand)):
+        _, counts = judge_scored(
+            scored, bundle, videos, VerdictSettings(), run_id="r", frame_labels=labels
+        )
+        rows = counts.to_pylist()
+        made[name] = sorted((r["label"], r["p_fake"], r["faces"]) for r in rows)
+        found = figures_by_set(
+            scored, bundle, videos, VerdictSettings(), side=Side.TEST, frame_labels=labels
+        )
+        assert found["test"]["fake_videos"].value == 1
+        assert found["test"]["face_auc"].value == (1 if labels else 0.5)
+    assert made["without"] == [
+        *(("FAKE", p, 1) for p in (0.1, 0.2, 0.8, 0.9)),
+        ("REAL", 0.3, 4),
+    ]
+    assert made["with"] == [
+        ("FAKE", 0.8, 1),
+        ("FAKE", 0.9, 1),
+        ("REAL", 0.1, 1),
+        ("REAL", 0.2, 1),
+        ("REAL", 0.3, 4),
+    ]

@@ -1,0 +1,215 @@
+"""What a training reads, from one warehouse or several: sides, stills, the gate over all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from framejury.archive.splits import split_videos
+from framejury.cli.main import main
+from framejury.errors import LeakageError, SplitError, WarehouseError
+from framejury.labelled.committed_split import on_side, only_side, split_table, training_source
+from framejury.labelled.videos import describe_data, labelled_videos
+from framejury.model.source import iter_faces
+from framejury.schemas.statuses import Side
+from framejury.schemas.tables import TABLES
+from framejury.settings import Settings, SplitSettings
+from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import KEEPS_CROPS
+from tests.unit.model.test_model_tables import Video, face_rows
+
+NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
+
+
+def video(path: str, label: str | None, *keys: str, layout: str = "plain") -> dict[str, Any]:
+    return {
+        "video_id": path,
+        "path": path,
+        "uri": f"/archive/{path}",
+        "bytes": 1,
+        "layout": layout,
+        "label": label,
+        "group_keys": list(keys),
+        "group": min(keys),
+    }
+
+
+def pairs(name: str, count: int) -> list[dict[str, Any]]:
+    """`count` sources of one real and one fake each."""
+    return [
+        video(f"{name}/{kind}{n}.mp4", kind.upper(), f"{name}:{n}")
+        for n in range(count)
+        for kind in ("real", "fake")
+    ]
+
+
+def warehouse_of(
+    place: Path, videos: list[dict[str, Any]], contents: dict[str, str] | None = None, **crops: Any
+) -> Warehouse:
+    """Indexed and extracted, two faces a video; `contents` by path makes contents the same."""
+    warehouse = Warehouse.open_or_plan(str(place))
+    settings = Settings().model_dump(mode="json")
+    settings["crops"] |= crops
+
+    def write(run: Any, table: str, rows: list[dict[str, Any]]) -> None:
+        rows = [row | {"run_id": run.run_id} for row in rows]
+        warehouse.write(run, table, pa.Table.from_pylist(rows, schema=TABLES[table]))
+
+    with warehouse.running("index", NOW) as run:
+        write(run, "videos", videos)
+        warehouse.commit(run, NOW, archive=f"/archives/{place.name}", settings=settings)
+    with warehouse.running("extract", NOW + timedelta(hours=1)) as run:
+        extractions = [
+            {
+                "video_id": row["video_id"],
+                "status": "extracted",
+                "settings_id": "s",
+                "content_id": (contents or {}).get(row["path"], f"{place.name}{row['path']}"),
+                **dict.fromkeys(("frames_decoded", "frames_sampled"), 2),
+                **dict.fromkeys(("faces_found", "faces_kept"), 2),
+            }
+            for row in videos
+        ]
+        write(run, "extractions", extractions)
+        faces = [
+            face
+            for row in videos
+            for face in face_rows(
+                Video(row["video_id"], int(row["label"] == "FAKE"), Side.TRAIN, faces=2)
+            )
+        ]
+        write(run, "faces", faces)
+        warehouse.commit(run, NOW, settings=settings, facts={KEEPS_CROPS: True})
+    return warehouse
+
+
+def split(warehouse: Warehouse, seed: int = 0) -> Warehouse:
+    settings = SplitSettings(train=0.6, val=0.2, test=0.2, seed=seed, balance="none")
+    rows = split_videos([one.candidate for one in labelled_videos(warehouse)], settings)
+    with warehouse.running("split", NOW) as run:
+        warehouse.write(run, "splits", split_table(rows, run.run_id))
+        warehouse.commit(run, NOW)
+    return warehouse
+
+
+def run_split(place: Path, sides: str, *more: str) -> int:
+    file = place.with_suffix(".csv")
+    file.write_text(f"pattern,side\n{sides}", encoding="utf-8")
+    return main(["split", "--warehouse", str(place), "--sides", str(file), *more])
+
+
+def test_several_warehouses_are_read_as_one(tmp_path: Path) -> None:
+    parts = [split(warehouse_of(tmp_path / name, pairs(name, 6))) for name in ("one", "two")]
+    alone = [training_source(part) for part in parts]
+    both = training_source(*parts)
+    assert both.videos == alone[0].videos | alone[1].videos
+    assert both.files == alone[0].files + alone[1].files
+    read = Counter((face.video_id, face.label) for face in iter_faces(both, Side.TRAIN))
+    apart = [f for source in alone for f in iter_faces(source, Side.TRAIN)]
+    assert read == Counter((face.video_id, face.label) for face in apart)
+    assert {key.partition("/")[0] for key, _ in read} == {"one", "two"}
+    assert {truth.dataset for truth in both.videos.values()} == {"one", "two"}
+    assert len(labelled_videos(*parts)) == 24
+    said = describe_data(parts, labelled_videos(*parts))
+    assert said == "24 labelled videos of the archives 'one', 'two' (layouts: plain)"
+
+
+def test_stills_are_read_as_such_and_judged_by_nobody(tmp_path: Path) -> None:
+    stills = [video(f"p/{n}", "REAL", f"still:{n}", layout="still") for n in range(20)]
+    warehouse = split(warehouse_of(tmp_path / "w", [*pairs("v", 6), *stills]))
+    source = training_source(warehouse)
+    assert {k for k, truth in source.videos.items() if truth.still} == {s["path"] for s in stills}
+    assert {face.video_id for face in iter_faces(source) if face.still} == {
+        s["path"] for s in stills
+    }
+    videos = labelled_videos(warehouse)
+    for side in (Side.TRAIN, Side.VAL, Side.TEST):
+        judged = {one.row["path"] for one in on_side(videos, source, side)}
+        assert judged == set(only_side(source, side).videos)
+        assert judged
+        assert not any(path.startswith("p/") for path in judged)
+    assert describe_data([warehouse], videos).startswith("12 labelled videos and 20 stills of the")
+
+
+def test_the_dataset_of_a_file_without_a_folder_is_its_layout(tmp_path: Path) -> None:
+    warehouse = warehouse_of(tmp_path / "w", [video("a.mp4", "REAL", "k"), *pairs("set", 1)])
+    names = {one.row["path"]: one.dataset for one in labelled_videos(warehouse)}
+    assert names == {"a.mp4": "plain", "set/real0.mp4": "set", "set/fake0.mp4": "set"}
+
+
+def sides_in(warehouse: Warehouse) -> dict[str, Side]:
+    return {key: truth.side for key, truth in training_source(warehouse).videos.items()}
+
+
+@pytest.mark.parametrize("shared", ["key", "content"])
+def test_the_gate_looks_at_all_warehouses_together(tmp_path: Path, shared: str) -> None:
+    one = split(warehouse_of(tmp_path / "one", pairs("one", 6)))
+    held_out = {path: side for path, side in sides_in(one).items() if side is not Side.TRAIN}
+    path, side = min(held_out.items())
+    videos, contents = pairs("two", 6), {}
+    if shared == "key":
+        videos[0]["group_keys"].append(f"one:{path[-5]}")
+    else:
+        contents[videos[0]["path"]] = f"one{path}"
+    two = warehouse_of(tmp_path / "two", videos, contents)
+    assert run_split(tmp_path / "two", "two/real0*,train\n") == 0
+    with pytest.raises(LeakageError) as caught:
+        training_source(one, two)
+    said = str(caught.value)
+    for words in (f"one: {path} in {side.value}", "two: two/real0.mp4 in train"):
+        assert words in said
+    assert run_split(tmp_path / "two", f"two/real0*,{side.value}\n") == 0
+    assert training_source(one, two).videos
+
+
+def test_one_video_in_two_warehouses_is_refused(tmp_path: Path) -> None:
+    one = split(warehouse_of(tmp_path / "one", pairs("same", 5)))
+    two = split(warehouse_of(tmp_path / "two", pairs("same", 5)))
+    for other in (two, Warehouse.open(str(tmp_path / "one"))):
+        with pytest.raises(WarehouseError, match=r"same/real0\.mp4 is a video of .*one and of"):
+            training_source(one, other)
+
+
+def test_each_warehouse_needs_its_split(tmp_path: Path) -> None:
+    one = split(warehouse_of(tmp_path / "one", pairs("one", 5)))
+    two = warehouse_of(tmp_path / "two", pairs("two", 5))
+    with pytest.raises(WarehouseError, match="two has no splits yet"):
+        training_source(one, two)
+
+
+def test_training_wants_one_framing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    split(warehouse_of(tmp_path / "one", pairs("one", 5)))
+    split(warehouse_of(tmp_path / "two", pairs("two", 5), shift_ratio=0.07))
+    warehouses = [f"--warehouse={tmp_path / name}" for name in ("one", "two")]
+    assert main(["train", *warehouses, f"--output={tmp_path / 'bundle'}"]) == 2
+    said = capsys.readouterr().err
+    assert "crops.shift_ratio=0.0 " in said
+    assert "crops.shift_ratio=0.07 " in said
+
+
+# ---------------------------------------------------------------- split --sides
+
+
+def test_split_takes_sides_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    warehouse = warehouse_of(tmp_path / "w", pairs("v", 8))
+    assert run_split(tmp_path / "w", "v/*0.mp4,val\nv/fake1.mp4,test\nnobody*,train\n") == 0
+    assert "line 4 decides about no video: nobody*" in capsys.readouterr().err
+    sides = sides_in(warehouse)
+    assert sides["v/real0.mp4"] is sides["v/fake0.mp4"] is Side.VAL
+    assert sides["v/real1.mp4"] is sides["v/fake1.mp4"] is Side.TEST
+
+
+def test_split_refuses_wrong_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    warehouse = warehouse_of(tmp_path / "w", pairs("v", 8))
+    assert run_split(tmp_path / "w", "v/real0.mp4,val\nv/fake0.mp4,train\n") == 2
+    assert "v/fake0.mp4 to train (line 3" in capsys.readouterr().err
+    assert run_split(tmp_path / "w", "v/*,nowhere\n") == 2
+    assert "line 2: unknown side 'nowhere'" in capsys.readouterr().err
+    assert warehouse.with_table("splits") == []
+    with pytest.raises(SplitError, match="none of the 1 videos has a label"):
+        labelled_videos(warehouse_of(tmp_path / "bare", [video("a.mp4", None, "k")]))

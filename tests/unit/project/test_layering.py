@@ -1,0 +1,236 @@
+"""Which room may import which. `docs/architecture.md` shows the same picture in words."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+LIB = Path(__file__).resolve().parents[3] / "lib" / "framejury"
+SPARK, TENSORFLOW = "pyspark", "tensorflow"
+
+ROOT = {"__init__", "errors", "records", "logs", "redaction", "storage", "clock"}
+"""The modules at the root, which every room may import. There are seven, and no eighth."""
+
+MAY_IMPORT = {
+    "schemas": "",
+    "settings": "",
+    "sandbox": "",
+    "verdict": "schemas settings",
+    "media": "schemas settings",
+    "faces": "settings",
+    "signals": "settings",
+    "archive": "schemas settings",
+    "model": "archive faces schemas settings signals verdict",
+    "examine": "faces media model sandbox schemas settings signals",
+    "warehouse": "schemas",
+    "runs": "model schemas settings verdict warehouse",
+    "cli": "model settings verdict",
+    "pages": "",
+    "evaluation": "schemas verdict",
+    "report": "evaluation examine faces model pages schemas settings verdict",
+    "recipes": "archive evaluation faces model pages report schemas settings signals verdict "
+    "warehouse",
+    "labelled": "archive evaluation model recipes report schemas settings verdict warehouse",
+    "inspection": "examine faces media pages report sandbox schemas settings signals",
+    "protocol": "archive cli evaluation examine faces model schemas settings verdict",
+    "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
+    "signals verdict warehouse",
+    "night": "cli examine model recipes report runs schemas settings tables verdict warehouse",
+    "demo": "schemas",
+    "maintainer": "demo model",
+    "commands": "archive cli evaluation examine faces inspection labelled media model night pages "
+    "protocol report runs sandbox schemas settings signals tables verdict warehouse",
+}
+"""Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
+
+SPARK_ROOMS = {"tables", "night"}
+TENSORFLOW_ROOMS = {"model", "maintainer", "commands"}
+LIGHT_MODEL = {"bundle", "manifest", "runtime", "source", "heat", "overlay", "perturb"}
+"""Modules of `model` that executors and `framejury scan` load."""
+
+
+def rooms() -> list[str]:
+    return sorted(path.name for path in LIB.iterdir() if (path / "__init__.py").is_file())
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module by its full name."""
+    found = {}
+    for path in sorted(LIB.rglob("*.py")):
+        parts = ("framejury", *path.relative_to(LIB).with_suffix("").parts)
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def room_of(name: str) -> str | None:
+    """The room of a module; None for those at the root."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in MAY_IMPORT else None
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """Full names of what the file imports anywhere, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules() else node.module for name in full}
+    return frozenset(found)
+
+
+def uses(path: Path, *packages: str) -> bool:
+    return any(name.partition(".")[0] in packages for name in imports_of(path))
+
+
+def crossings(room: str) -> Iterator[tuple[str, str]]:
+    """(module, imported module of another room) of every import that leaves a room."""
+    for name, path in modules().items():
+        if room_of(name) == room:
+            for imported in sorted(imports_of(path)):
+                if imported.startswith("framejury.") and room_of(imported) not in (None, room):
+                    yield name, imported
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert rooms() == sorted(MAY_IMPORT)
+    named = {name for allowed in MAY_IMPORT.values() for name in allowed.split()}
+    assert named <= MAY_IMPORT.keys()
+
+
+def test_the_root_does_not_fill_again() -> None:
+    assert {path.stem for path in LIB.glob("*.py")} == ROOT
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_a_room_imports_what_the_table_allows(room: str) -> None:
+    allowed = set(MAY_IMPORT[room].split())
+    outside = [(name, got) for name, got in crossings(room) if room_of(got) not in allowed]
+    assert outside == []
+    # Whoever removes the last such import also shortens the table.
+    assert {room_of(imported) for _, imported in crossings(room)} == allowed
+
+
+def test_no_room_reaches_up_to_the_jobs() -> None:
+    """`commands.inspect` hands an archive to its job by name; nothing imports a job."""
+    found = [
+        (name, imported)
+        for name, path in modules().items()
+        for imported in imports_of(path)
+        if imported.startswith("framejury.jobs")
+    ]
+    assert found == []
+
+
+def test_the_table_has_no_cycle() -> None:
+    left = {room: set(allowed.split()) for room, allowed in MAY_IMPORT.items()}
+    while left:
+        free = {room for room, allowed in left.items() if not allowed & left.keys()}
+        assert free, f"these rooms import each other in a circle: {sorted(left)}"
+        left = {room: allowed for room, allowed in left.items() if room not in free}
+
+
+def test_a_base_name_occurs_once() -> None:
+    """Commands are named after themselves; every other name leads to one file."""
+    names = Counter(
+        path.stem
+        for name, path in modules().items()
+        if room_of(name) != "commands" and not path.stem.startswith("__")
+    )
+    assert {name for name, count in names.items() if count > 1} == set()
+
+
+def test_only_two_rooms_import_spark() -> None:
+    found = {room_of(name) for name, path in modules().items() if uses(path, SPARK, "py4j")}
+    # `commands.doctor` asks whether Spark can be imported.
+    assert found - {"commands"} == SPARK_ROOMS
+    spark_in_commands = {
+        path.stem
+        for name, path in modules().items()
+        if room_of(name) == "commands" and uses(path, SPARK, "py4j")
+    }
+    assert spark_in_commands <= {"doctor"}
+
+
+def test_only_network_code_imports_tensorflow() -> None:
+    found = {name for name, path in modules().items() if uses(path, TENSORFLOW, "keras")}
+    assert {room_of(name) for name in found} <= TENSORFLOW_ROOMS
+    assert not {f"framejury.model.{name}" for name in LIGHT_MODEL} & found
+    assert "framejury.model.network" in found
+
+
+def loaded_by(names: list[str]) -> set[str]:
+    """Top-level packages that are loaded after importing `names` in a fresh process."""
+    code = "; ".join([f"import {name}" for name in names])
+    code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.split())
+
+
+def all_of(*names: str) -> list[str]:
+    return [name for name in modules() if room_of(name) in names and "__main__" not in name]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        all_of("media", "faces", "signals", "sandbox", "archive"),
+        all_of("examine", "verdict", "warehouse", "runs"),
+        all_of("inspection", "protocol", "evaluation", "report", "pages"),
+        [f"framejury.model.{name}" for name in sorted(LIGHT_MODEL)],
+        [
+            f"framejury.commands.{name}"
+            for name in ("scan", "verdicts", "doctor", "runs", "inspect", "compare", "evaluate")
+        ],
+    ],
+    ids=lambda names: names[0],
+)
+def test_neither_spark_nor_tensorflow_is_loaded(names: list[str]) -> None:
+    assert not {SPARK, TENSORFLOW, "keras"} & loaded_by(names)
+
+
+def test_the_model_room_needs_no_spark() -> None:
+    loaded = loaded_by(all_of("model"))
+    assert SPARK not in loaded
+    # Or this test would not have loaded the modules that it is about.
+    assert TENSORFLOW in loaded
+
+
+def test_declarations_are_light() -> None:
+    heavy = {"cv2", "onnxruntime", "av", SPARK, TENSORFLOW, "keras", "pandas", "matplotlib"}
+    names = ("schemas.tables", "records", "errors", "settings.loading", "cli.main")
+    assert not heavy & loaded_by([f"framejury.{name}" for name in names])
+
+
+def test_no_script_state_at_module_level() -> None:
+    """No clock, random draw or argument parsing happens when a module is imported."""
+    forbidden = {"now", "time", "monotonic", "perf_counter", "parse_args", "default_rng", "seed"}
+    offenders = []
+    for path in modules().values():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.If):
+                continue
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call):
+                    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+                    if name in forbidden:
+                        offenders.append((path.name, name))
+    assert offenders == []
+
+
+def test_jobs_are_installed_beside_the_library() -> None:
+    assert importlib.util.find_spec("framejury.jobs.nightly") is not None

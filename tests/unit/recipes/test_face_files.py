@@ -1,0 +1,97 @@
+"""Names of exported pictures: safe, and unlike each other; contents: as stored, or resized."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framejury.faces.crop import decode_crop, encode_crop
+from framejury.recipes.face_files import LABELS_CSV, folder_names, frame_file, is_jpeg, picture_of
+from tests.unit.model.test_model_tables import real_face
+
+
+def test_folders_are_called_like_their_videos() -> None:
+    paths = {"1": "dfdc/aagfhgtpmv.mp4", "2": "b/Ünïcode +1.mp4", "3": "c/two.dots.mkv"}
+    assert folder_names(paths) == {"1": "aagfhgtpmv", "2": "Ünïcode_+1", "3": "two.dots"}
+
+
+def test_two_of_a_name_are_told_apart_also_but_for_case() -> None:
+    paths = {"1": "a/000_003.mp4", "2": "b/000_003.mp4", "3": "c/Clip.mp4", "4": "d/clip.avi"}
+    paths |= {"5": "e/000_003-1.mp4"}  # what the first would be called
+    names = folder_names(paths)
+    assert names == {
+        "1": "000_003-1_",
+        "2": "000_003-2",
+        "3": "Clip-3",
+        "4": "clip-4",
+        "5": "000_003-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("..mp4", "_"),
+        ("x/...mp4", "_"),
+        ("x/.hidden.mp4", "hidden"),
+        ("a\nb,c\"d'.mp4", "a_b_c_d_"),
+        ("a\\..\\b.mp4", "a_.._b"),
+        (f"{LABELS_CSV}.mp4", f"{LABELS_CSV}-id"),
+        ("Labels.CSV.mp4", "Labels.CSV-id"),
+        ("\u202egpj.mp4", "_gpj"),
+    ],
+)
+def test_hostile_names_become_plain_ones(path: str, name: str) -> None:
+    assert folder_names({"id": path}) == {"id": name}
+
+
+def test_long_names_are_cut_between_characters() -> None:
+    paths = {"1": "a" * 250 + ".mp4", "2": "a" + "ü" * 120 + ".mp4", "3": "b" * 99 + ".c.mp4"}
+    assert folder_names(paths) == {"1": "a" * 100, "2": "a" + "ü" * 49, "3": "b" * 99}
+
+
+@given(st.dictionaries(st.text("0123456789abcdef", min_size=1, max_size=20), st.text(max_size=300)))
+def test_any_names_are_safe_and_unlike_each_other(paths: dict[str, str]) -> None:
+    names = folder_names(paths)
+    assert names.keys() == paths.keys()
+    assert len({name.casefold() for name in names.values()}) == len(names)
+    for name in names.values():
+        assert name and not name.startswith(".") and not name.endswith(".")
+        assert not set(name) & set("/\\,\"'\0\r\n:*?<>|")
+        assert len(frame_file(name, 10**6, 99, "jpeg").rpartition("/")[2].encode()) < 255
+        assert name.casefold() != LABELS_CSV
+
+
+def test_frames_are_numbered_as_the_recipe_does() -> None:
+    assert frame_file("abc", 7, None, "jpeg") == "abc/abc-007.jpeg"
+    assert frame_file("abc", 1234, 2, "png") == "abc/abc-1234-2.png"
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png"])
+def test_a_crop_goes_out_as_it_is_stored(form: str) -> None:
+    crop = encode_crop(real_face(1), form)  # type: ignore[arg-type]
+    assert picture_of(crop, None, "png") == crop
+    assert is_jpeg(crop) is (form == "jpeg")
+
+
+def test_a_resized_crop_is_that_of_opencv() -> None:
+    face = real_face(1)[:50]
+    expected = cv2.resize(face, (252, 252), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(face, (20, 20), interpolation=cv2.INTER_AREA)
+    crop = encode_crop(face, "png")
+    png = picture_of(crop, 252, "png")
+    assert not is_jpeg(png) and np.array_equal(decode_crop(png), expected)
+    assert np.array_equal(decode_crop(picture_of(crop, 20, "png")), small)
+    jpeg = picture_of(crop, 252, "jpeg")
+    assert is_jpeg(jpeg)
+    assert np.abs(decode_crop(jpeg).astype(int) - expected).mean() < 3
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match="no JPEG or PNG"):
+        picture_of(b"GIF89a", None, "png")
+    with pytest.raises(ValueError, match="cut short"):
+        picture_of(encode_crop(real_face(1))[:200], 32, "png")

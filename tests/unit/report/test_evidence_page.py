@@ -1,0 +1,416 @@
+"""The evidence page: what it says of each kind of video, and that hostile names stay text."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from framejury.faces.crop import decode_crop
+from framejury.report.evidence import sentences as words
+from framejury.report.evidence.page_index import IndexEntry, index_html
+from framejury.report.evidence.shown_pictures import shown_faces, shown_frame
+from framejury.report.evidence.timeline import Scale
+from framejury.report.evidence.video_evidence import Evidence
+from framejury.report.evidence.video_page import MOST_ROWS, About, _scale, evidence_html
+from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
+from framejury.report.inputs import BundleInfo
+from framejury.schemas.statuses import VERDICT_STATUSES, Status
+from framejury.verdict.calibration import Calibration
+from framejury.verdict.judge import face_threshold
+from framejury.verdict.rule import Reducer, Rule
+from tests.builders.evidence_rows import (
+    ABOUT,
+    evidence,
+    extraction_row,
+    picture_rows,
+    score_rows,
+    times,
+    unscored,
+)
+from tests.unit.report.test_report import Page
+from tests.unit.report.test_security_report import ATTACKS
+
+_PICTURE = re.compile(r"data:image/jpeg;base64,[^\"]*")
+
+
+def page(one: Evidence, about: About = ABOUT) -> Page:
+    return Page(evidence_html(one, about))
+
+
+def test_the_verdict_comes_first_with_interval_and_threshold() -> None:
+    html = evidence_html(evidence(p_fake=0.84, p_fake_low=0.79, p_fake_high=0.89), ABOUT)
+    text = Page(html).text
+    assert "This video is called fake." in text
+    assert "p_fake is 0.840 (95% interval 0.790 to 0.890)" in text
+    assert "From 0.500 on, a video is called fake." in text
+    assert html.index("called fake") < html.index("Over time") < html.index("The file")
+
+
+def test_a_verdict_without_an_interval_names_none() -> None:
+    """As `verdict.confidence_level: null` of published recipes gives them."""
+    text = page(evidence(p_fake=0.84, p_fake_low=0.84, p_fake_high=0.84)).text
+    assert "Its score p_fake is 0.840, 0 real to 1 fake." in text
+    assert "interval of the verdict" not in text
+
+
+def test_why_a_verdict_is_inconclusive() -> None:
+    crossing = page(evidence(verdict="inconclusive", p_fake_low=0.4, p_fake_high=0.9)).text
+    assert "The interval crosses the threshold" in crossing
+    few = page(evidence(score_rows([0.9]), verdict="inconclusive", p_fake_low=0.8)).text
+    assert "Too few faces: 1 of at least 3." in few
+    assert "crosses" not in few
+    assert "crosses" not in page(evidence()).text
+
+
+def test_how_the_score_came_about() -> None:
+    rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2, 0.3, 0.1], person=1, face_index=1)
+    two = evidence(rows, persons=2, worst_person_p_fake=0.866, reducer="median", frames_scored=3)
+    text = page(two, replace(ABOUT, rule=Rule(reducer=Reducer(name="median")))).text
+    assert "rests on 6 faces of 2 people in 3 frames" in text
+    assert "the score of the video is their median." in text
+    assert "The most suspicious is person 0, with a mean of 0.866." in text
+
+
+def test_what_is_not_said() -> None:
+    looked = [0.5, 1.0, 2.0, 7.0, 9.5]
+    extraction = extraction_row(
+        frames_sampled=5, sampled_s=looked, faces_found=9, faces_kept=6, error="tail damaged"
+    )
+    rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2], person=1, face_index=1)
+    said = words.not_said(evidence(rows, extraction, frames_scored=3), people_of(rows))
+    assert said[0] == words.SOUND and said[-1] == words.NO_PROOF
+    text = " ".join(said)
+    assert "Of 5 frames looked at, 2 show no face that could be judged." in text
+    assert "Found and not judged: 3 faces" in text
+    assert "5 frames of 250 were looked at, about every 1.8 s." in text
+    assert "longest stretch between two looks is 5.0 s, from 0:02.00 to 0:07.00" in text
+    assert "Seen in fewer than 3" in text and "1 of 2 people" in text
+    assert "could not be decoded" in text
+
+
+def test_what_is_not_said_of_pairs() -> None:
+    """Times are those of the first frames; a face may be gone in the second."""
+    extraction = extraction_row(
+        frames_sampled=10, sampled_s=[0.5, 1.0, 2.0, 7.0, 9.5], faces_found=9, faces_kept=6
+    )
+    rows = score_rows([0.9, 0.8, 0.9])
+    said = words.not_said(evidence(rows, extraction, frames_scored=3), people_of(rows))
+    text = " ".join(said)
+    assert "Of 5 pairs of frames looked at, 2 show no face that could be judged." in text
+    assert "3 faces, not in both frames of a pair, too small" in text
+    assert "5 pairs of frames of 250 were looked at, about every 1.8 s." in text
+    one = words.between(extraction_row(frames_sampled=2), [4.0])
+    assert one.startswith("1 pair of frames of 250 was looked at")
+
+
+def test_a_score_that_mixes_people_says_so() -> None:
+    """The mean of a fake face and a real one is near neither."""
+    fake, real = score_rows([0.99] * 4), score_rows([0.02] * 4, person=1, face_index=1)
+    said = page(evidence(fake + real, persons=2)).text
+    assert "The people differ: the mean of person 0 is 0.990, that of person 1 0.020." in said
+    alike = score_rows([0.7] * 4, person=1, face_index=1)
+    assert "The people differ" not in page(evidence(fake + alike, persons=2)).text
+    brief = score_rows([0.02] * 2, person=1, face_index=1)
+    assert "The people differ" not in page(evidence(fake + brief, persons=2)).text
+    about = replace(ABOUT, rule=Rule(reducer=Reducer(name="worst_person")))
+    one = evidence(fake + real, persons=2, reducer="worst_person")
+    assert "The people differ" not in page(one, about).text
+
+
+def people_of(rows: list[dict[str, Any]]) -> Any:
+    from framejury.report.evidence.track_styles import people_of as found
+
+    return found(evidence(rows).faces, 0)
+
+
+def test_nothing_lies_between_where_every_frame_was_looked_at() -> None:
+    extraction = extraction_row(frames_total=11)
+    text = " ".join(words.not_said(evidence(None, extraction, frames_scored=11), ()))
+    assert "longest stretch" not in text and "show no face" not in text
+    # The beginning and the end count as well.
+    edges = words.between(extraction_row(), [4.0, 5.0])
+    assert "5.0 s, from 0:05.00 to 0:10.00" in edges
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0:00.00"), (3.236, "0:03.24"), (59.999, "1:00.00"), (3723.5, "1:02:03.50")],
+)
+def test_clock(value: float, text: str) -> None:
+    assert words.clock(value) == text
+
+
+@pytest.mark.parametrize("status", [s for s in VERDICT_STATUSES if s is not Status.SCORED])
+def test_a_video_without_a_score_says_why_and_what_to_do(status: Status) -> None:
+    text = page(
+        unscored(status.value, "moov atom not found" if status is Status.UNREADABLE else None)
+    ).text
+    assert "This video has no score" in text
+    assert f"Why: {status.value.replace('_', ' ')}" in text
+    assert "What to do:" in text
+    assert ("moov atom not found" in text) == (status is Status.UNREADABLE)
+    assert "Most suspicious" not in text
+    assert "p_fake is" not in text
+
+
+def test_the_truth_is_told_where_it_is_known() -> None:
+    assert (
+        "labels it FAKE (method swap): the verdict is right."
+        in page(evidence(label="FAKE", method="swap")).text
+    )
+    assert "the verdict is wrong." in page(evidence(label="REAL")).text
+    assert "labels it" not in page(evidence(label=None)).text
+
+
+# ---------------------------------------------------------------- threshold and interval
+
+
+def test_threshold_and_band_on_the_scale_of_faces() -> None:
+    rule = Rule(
+        reducer=Reducer(name="median"),
+        calibration=Calibration(method="platt", slope=2.0, intercept=1.5),
+        threshold=0.8,
+    )
+    row = evidence(
+        p_fake=0.9, p_fake_low=0.75, p_fake_high=0.95, threshold=0.8, reducer="median"
+    ).verdict
+    scale = _scale(row, rule)
+    assert scale.threshold == face_threshold(rule) < 0.6
+    assert scale.band is not None
+    # It crosses the threshold on both scales, and only then.
+    assert scale.band[0] < scale.threshold < scale.band[1]
+    assert _scale({**row, "p_fake_low": 0.81}, rule).band[0] > scale.threshold  # type: ignore[index]
+    assert _scale(row, None) == Scale(None, None)
+
+
+def test_a_verdict_by_another_rule_gets_no_line() -> None:
+    text = page(evidence(threshold=0.7)).text
+    assert "By which rule this verdict was made is not known any more" in text
+    other = replace(ABOUT, model_id="b0-of-today")
+    assert "By which rule" in page(evidence(), other).text
+    same = replace(ABOUT, model_id=evidence().verdict["model_id"])
+    for about in (ABOUT, same):
+        assert "By which rule" not in page(evidence(), about).text
+
+
+def test_a_calibrated_rule_is_explained() -> None:
+    calibration = Calibration(method="platt", slope=2.0, intercept=1.5)
+    about = replace(ABOUT, rule=Rule(calibration=calibration))
+    assert "put on the scale of single faces (threshold 0." in page(evidence(), about).text
+    assert "put on the scale" not in page(evidence()).text
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_faces_with_their_maps_most_and_least() -> None:
+    scores = [0.5, 0.9, 0.1, 0.7, 0.3, 0.95, 0.05]
+    most, least = shown_faces(evidence(score_rows(scores)))
+    assert [shown.face.p_fake for shown in most] == [0.95, 0.9, 0.7]
+    assert [shown.face.p_fake for shown in least] == [0.05, 0.1, 0.3]
+    assert all(shown.heated and shown.heated != shown.plain for shown in (*most, *least))
+    text = page(evidence(score_rows(scores))).text
+    assert "red the most of this face" in text and "maps of two faces do not compare" in text
+
+
+def test_a_network_without_maps_says_so() -> None:
+    rows = score_rows([0.9, 0.2])
+    pictures = [row | {"heat": None} for row in picture_rows(rows)]
+    html = evidence_html(evidence(rows, pictures=pictures), ABOUT)
+    assert "has no heat map" in html
+    assert "under its heat map" not in html
+
+
+def test_a_damaged_picture_costs_itself_only() -> None:
+    rows = score_rows([0.9, 0.2, 0.4])
+    pictures = picture_rows(rows)
+    pictures[0]["picture"] = pictures[0]["picture"][:-40] + b"x" * 40
+    pictures[-1]["picture"] = b"\xff\xd8 nothing"
+    one = evidence(rows, pictures=pictures)
+    most, least = shown_faces(one)
+    assert len(most) + len(least) == 2
+    assert shown_frame(one) is None
+    assert page(one).text
+
+
+def test_the_frame_has_boxes_where_the_faces_are() -> None:
+    rows = score_rows([0.9, 0.2]) + score_rows([0.4], person=1, face_index=1)
+    rows[1]["box"] = None
+    rows[2]["box"] = {"x": -64.0, "y": 648.0, "width": 128.0, "height": 500.0}
+    frame = shown_frame(evidence(rows))
+    assert frame is not None and frame.frame_index == 0
+    first, cut = frame.boxes
+    assert (first.left, first.top) == (25.0, 25.0)
+    assert (first.width, first.height) == pytest.approx((12.5, 100 * 200 / 720))
+    # Cut at the border: what lies beyond would be drawn over the page.
+    assert (cut.left, cut.top, cut.width, cut.height) == pytest.approx((0, 90, 5, 10))
+    html = evidence_html(evidence(rows), ABOUT)
+    assert "left: 25.0%; top: 25.0%; width: 12.5%" in html
+    assert ">0: 0.900<" in html and ">1: 0.400<" in html
+
+
+def test_without_pictures_it_is_said() -> None:
+    assert "No picture of a face was kept" in page(evidence(pictures=[])).text
+
+
+# ---------------------------------------------------------------- the table, size, time
+
+
+def test_every_face_has_its_row() -> None:
+    html = evidence_html(evidence(score_rows([0.9, 0.35, 0.8])), ABOUT)
+    rows = re.findall(r"<tr><td>(\d+:\d\d\.\d\d)<td>(\d+)<td>", html)
+    assert [frame for _, frame in rows] == ["0", "20", "40"]
+    assert html.count('title="from the threshold on"') == 2
+    assert "<details open>" in html
+
+
+def test_very_many_faces_are_bounded() -> None:
+    rng = [0.2 + 0.1 * (number % 5) for number in range(4000)]
+    rng[3999] = 0.99
+    rows = score_rows(rng)
+    extraction = extraction_row(frames_total=4000, frames_sampled=4000, sampled_s=times(4000))
+    one = evidence(rows, extraction)
+    started_s = time.process_time()
+    html = evidence_html(one, ABOUT)
+    taken_s = time.process_time() - started_s
+    assert html.count("<tr><td>") == MOST_ROWS
+    assert "the 500 highest scores of 4,000" in html and "<td>0.990<b" in html
+    assert "table face_scores of the warehouse" in html
+    assert len(_PICTURE.sub("", html)) < 250_000
+    assert taken_s < 3  # some 0.1 s; a loop over all pairs would take minutes
+
+
+def test_a_usual_page_is_small_without_its_pictures() -> None:
+    html = evidence_html(evidence(score_rows([0.5] * 11)), ABOUT)
+    assert len(_PICTURE.sub("", html)) < 70_000
+
+
+def test_the_same_evidence_gives_the_same_page() -> None:
+    assert evidence_html(evidence(), ABOUT) == evidence_html(evidence(), ABOUT)
+
+
+# ---------------------------------------------------------------- hostile texts
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_hostile_texts_stay_text(attack: str) -> None:
+    words_of = dict.fromkeys(
+        ("path", "uri", "layout", "method", "group", "model_id", "run_id"), attack
+    )
+    texts = dict.fromkeys(("error", "container", "codec", "content_id", "settings_id"), attack)
+    shapes = []
+    for text in (attack, "harmless"):
+        own, file = dict.fromkeys(words_of, text), dict.fromkeys(texts, text)
+        scored = evidence(None, extraction_row(**file), label="FAKE", **own)
+        failed = unscored("unreadable", text, **own)
+        for one in (scored, failed):
+            html = evidence_html(one, ABOUT)
+            found = Page(html)
+            names = [name for name, _ in found.attributes]
+            shapes.append((found.tags, names, found.addresses))
+            assert not [name for name in names if name.startswith("on")]
+            assert not any(ord(char) < 32 and char != "\n" for char in html)
+            assert "\u202e" not in html and "\u2028" not in html
+    # The very same elements and addresses, whatever the texts are.
+    assert shapes[:2] == shapes[2:]
+
+
+def test_a_hostile_name_on_the_index() -> None:
+    name = "<script>alert(1)</script>.mp4"
+    row = {**evidence().verdict, "path": name}
+    html = index_html([IndexEntry(row, "001-x.html")], ABOUT.created_at)
+    assert "<script" not in html
+    assert name in Page(html).text
+    assert "001-x.html" in Page(html).addresses
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["s3://key:hunter2secret@bucket/a.mp4", "https://host/a.mp4?X-Amz-Signature=hunter2secret"],
+)
+def test_no_secret_leaves(secret: str) -> None:
+    for one in (evidence(uri=secret), unscored("unreadable", f"cannot read {secret}")):
+        assert "hunter2secret" not in evidence_html(one, ABOUT)
+
+
+def test_it_asks_for_nothing() -> None:
+    found = page(evidence())
+    policy = dict(found.attributes)["content"]
+    assert policy is not None and policy.startswith("default-src 'none'")
+    assert "script" not in found.tags and "link" not in found.tags
+    outside = [a for a in found.addresses if not a.startswith(("data:image/jpeg;base64,", "#"))]
+    assert outside == ["../report.html"]
+
+
+# ---------------------------------------------------------------- about
+
+
+def test_a_demo_model_is_warned_of() -> None:
+    demo = replace(ABOUT, bundle=BundleInfo("demo", ""))
+    assert DEMO_BANNER in page(evidence(), demo).text
+    assert DEMO_BANNER not in page(evidence()).text
+
+
+def test_a_model_of_a_leaking_split_is_warned_of() -> None:
+    leaky = replace(ABOUT, bundle=BundleInfo("detector", "", leak="Split by video: <b>."))
+    found = page(evidence(), leaky)
+    assert f"{LEAK_BANNER} Split by video: <b>." in found.text
+    assert DEMO_BANNER not in found.text
+    assert LEAK_BANNER not in page(evidence()).text
+
+
+def test_a_page_of_whole_frames_speaks_of_no_face() -> None:
+    """One that judges whole frames has sought none, whatever its rows are called."""
+    whole = replace(ABOUT, bundle=BundleInfo("detector", "", judges="frame"))
+    assert "1 person" in page(evidence()).text  # where faces are judged, they are spoken of
+    for one in (
+        evidence(frames_scored=5, faces_scored=5),
+        evidence(score_rows([0.9] * 2000), frames_scored=2000),
+        evidence(pictures=[]),
+    ):
+        found = page(one, whole)
+        spoken = [value or "" for name, value in found.attributes if name in ("alt", "aria-label")]
+        text = " ".join([found.text, *spoken]).replace("evidence.faces", "")
+        assert not re.search(r"\b(?:faces?|persons?|people|boxed|detector)\b", text, re.IGNORECASE)
+        assert "whole frames" in text and "the score of each frame" in text
+
+
+def test_flicker_between_neighbours_is_seen_only_where_no_frame_is_left_out() -> None:
+    not_seen = "to the next is not seen"
+    assert not_seen in page(evidence()).text
+    all_of_them = extraction_row(frames_total=5, frames_sampled=5, sampled_s=times(5))
+    text = page(evidence(extraction=all_of_them)).text
+    assert "Flicker lowers it" in text and not_seen not in text
+    before_times = extraction_row(frames_total=5, frames_sampled=5, sampled_s=None)
+    assert not_seen in page(evidence(extraction=before_times)).text
+
+
+def test_a_page_without_a_report_leads_nowhere() -> None:
+    alone = page(evidence(), replace(ABOUT, report=None, scanned=True))
+    assert "report.html" not in alone.addresses
+    assert "run-1" not in alone.text  # there was no run
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        About(created_at=datetime(2026, 1, 1))
+
+
+def test_old_rows_without_box_confidence_and_times() -> None:
+    """Of a run before these were kept."""
+    rows = [row | {"box": None, "confidence": None, "ssim": None} for row in score_rows([0.9, 0.8])]
+    html = evidence_html(evidence(rows, extraction_row(sampled_s=None), []), ABOUT)
+    assert "Score of each face" in html and "SSIM" not in html
+    assert ">0:00.00<" in html
+
+
+def test_heat_is_drawn_over_the_very_face() -> None:
+    one = evidence(score_rows([0.9, 0.2]))
+    shown = shown_faces(one)[0][0]
+    kept = one.picture_of(shown.face)
+    assert kept is not None and (shown.height, shown.width) == decode_crop(kept.picture).shape[:2]

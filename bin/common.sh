@@ -1,4 +1,4 @@
-# Shared by the scripts beside it: sourced, never run.
+# Shared by the scripts in this folder: sourced, never executed.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,7 +11,7 @@ fail() {
     exit 2
 }
 
-# Run a command as root when that needs no password; status 126 when it would.
+# Run a command as root if that needs no password; otherwise return status 126.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -22,7 +22,7 @@ as_root() {
     fi
 }
 
-# The system's package manager that we may use: apt-get, dnf, apk or brew; nothing when none.
+# Print the package manager that we may use: apt-get, dnf, apk or brew; nothing if there is none.
 package_manager() {
     local tool
     if command -v brew >/dev/null && [ "$(id -u)" -ne 0 ]; then
@@ -38,7 +38,7 @@ package_manager() {
     done
 }
 
-# install_package NAME: with the package manager found; its output goes to stderr.
+# install_package NAME: install with the package manager found; its output goes to stderr.
 install_package() {
     say "installing $1 with $(package_manager)" >&2
     case "$(package_manager)" in

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# The main job, from a folder of videos to verdicts and a report, through spark-submit.
-# Run by `make demo`; ARCHIVE=path judges your own videos instead of the archive made here.
+# Run the main job through spark-submit, from a folder of videos to verdicts and a report. Called by
+# `make demo`; ARCHIVE=path judges your own videos instead of the generated archive.
 #
-# Every run starts afresh: what an earlier demo left in out/demo is removed first.
+# Every run starts from scratch: results of an earlier demo in out/demo are removed first.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
-# A relative ARCHIVE means relative to where make was called: the root.
+# A relative ARCHIVE is relative to where make was called: the root.
 cd "$root"
 
 out=out/demo
 archive=${ARCHIVE:-}
 if [ -n "$archive" ] && [ ! -e "$archive" ] && [[ $archive != *://* ]]; then
-    fail "ARCHIVE=$archive is not there; name a folder of videos: make demo ARCHIVE=path"
+    fail "ARCHIVE=$archive does not exist; name a folder of videos: make demo ARCHIVE=path"
 fi
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-# Remarks that say nothing to a reader go: Java's about a module that Spark needs, and
-# TensorFlow's about the processor, which it prints whatever its log level. All else stays.
+# Messages to filter out because they do not help the reader: Java's about a module that Spark needs,
+# and TensorFlow's about the processor, which it prints at any log level.
 remarks='^(WARNING: (Using incubator modules|All log messages before absl)|I0000 |E0000 .*cuInit|\{"format_version")'
 submit() {
     local job=$1
     shift
-    # spark-submit sends what a job prints on stderr to stdout, so both are one stream here.
+    # spark-submit redirects a job's stderr to stdout, so both are one stream here.
     spark-submit --properties-file conf/spark/local.conf "jobs/$job.py" "$@" 2>&1 |
         { grep --line-buffered -vE "$remarks" || true; }
 }
@@ -31,32 +31,32 @@ mkdir -p "$out"
 
 bundle=
 for manifest in models/*/bundle.json; do
-    # A demo bundle is no detector; without one a small network is trained below.
+    # A demo bundle is not a detector. If there is no detector, a small network is trained below.
     if [ -z "$bundle" ] && [ -f "$manifest" ] && ! grep -q '"purpose": "demo"' "$manifest"; then
         bundle=${manifest%/bundle.json}
     fi
 done
 
 if [ -z "$archive" ] || [ -z "$bundle" ]; then
-    step "Making a small archive: real photographs of faces as clips, some of them manipulated"
+    step "Making a small archive: clips of real photographs of faces, some of them manipulated"
     python -m framejury.demo "$out/archive"
 fi
 
 if [ -z "$bundle" ]; then
     bundle=$out/bundle
     place=(--warehouse "$out/training")
-    step "No detector in models/: training a small network on the archive made here (a minute or two)"
+    step "No detector in models/: training a small network on that archive (a minute or two)"
     submit index_videos "$out/archive" "${place[@]}"
     step "Training 1/3: finding faces"
     submit extract_faces "${place[@]}" --preset demo
-    step "Training 2/3: dividing the videos, sources kept together"
+    step "Training 2/3: splitting the videos by source"
     submit split_dataset "${place[@]}" --preset demo
-    step "Training 3/3: the network"
+    step "Training 3/3: training the network"
     submit train_head "${place[@]}" --preset demo --purpose demo --output "$bundle"
 fi
 
 step "The main job: index, extract, score, reduce, report"
-# 3: all is judged, and a larger share of the files could not be read than settings allow.
+# Exit code 3: everything was judged, but more videos failed than the settings allow.
 submit nightly "${archive:-$out/archive}" --warehouse "$out/warehouse" --bundle "$bundle" ||
     [ "$?" -eq 3 ]
 
@@ -67,8 +67,8 @@ report=$(find "$out/warehouse/reports" -name report.html | sort | tail -n 1)
 [ -n "$report" ] || fail "the main job wrote no report.html below $out/warehouse/reports"
 step "Done in $SECONDS s"
 if [ "$bundle" = "$out/bundle" ]; then
-    say "The model was trained on clips of three people made here: its verdicts show that the"
-    say "pipeline runs, and nothing about real deepfakes."
+    say "The model was trained on generated clips of three people. Its verdicts show that the"
+    say "pipeline runs; they are meaningless for real deepfakes."
 fi
 say "Report:   $root/$report"
 say "Verdicts: $venv/bin/framejury verdicts --warehouse $out/warehouse --format csv"

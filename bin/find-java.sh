@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Prints the home of a Java that Spark 4 can use (17 or newer, with the module
-# jdk.incubator.vector), looking at JAVA_HOME, PATH and the usual places; status 1 when none.
+# Print the home of a Java that Spark 4 can use (17 or newer, with the module jdk.incubator.vector).
+# Searches JAVA_HOME, PATH and the usual places; status 1 if there is none.
 set -euo pipefail
 
 usable() {
     local home=$1 modules
     [ -x "$home/bin/java" ] || return 1
-    # Java 8 does not know --list-modules and fails here.
+    # Java 8 has no --list-modules and fails here.
     modules=$("$home/bin/java" --list-modules 2>/dev/null) || return 1
     [[ $modules == *jdk.incubator.vector@* ]] || return 1
     [[ $modules =~ java\.base@([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge 17 ]
 }
 
-# The home that a `java` on PATH belongs to, through its links (macOS has no readlink -f).
+# The home of the `java` on PATH, after resolving links (macOS has no readlink -f).
 home_of_path() {
     local java link
     java=$(command -v java) || return 0

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml and requirements-{demo,bench,airflow}.in into the lock files,
-# with hashes and without a word about this machine. Pins stay unless they must change; to take
-# newer versions: bin/lock.sh --upgrade
+# Resolve pyproject.toml and requirements-{demo,bench,airflow}.in into the lock files, with hashes and
+# without anything specific to this machine. Pins stay unless they must change; to get newer versions:
+# bin/lock.sh --upgrade
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$root"
 
-# compile OUTPUT ARGUMENT...: `--unsafe-package` names what pip-compile leaves out; it then adds
-# a warning about them, which goes.
+# compile OUTPUT ARGUMENT...: `--unsafe-package` names a package that pip-compile leaves out. It then
+# adds a warning about these packages, which is removed.
 compile() {
     local output=$1
     shift
@@ -20,7 +20,7 @@ compile() {
     } >"$output.new"
     mv "$output.new" "$output"
     if grep -n -E '@ |file:|^-|://' "$output"; then
-        fail "$output names a place instead of a version (see above)"
+        fail "$output pins a location instead of a version (see above)"
     fi
 }
 

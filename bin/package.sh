@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The environment archive that `spark-submit --archives` sends to executors: the locked packages
-# of framejury's core and its Spark part, and framejury itself with jobs/, conf/ and models/.
-# No Spark (the cluster has it) and no TensorFlow. Run by `make package`; bin/submit.sh uses it.
+# Build the environment archive that `spark-submit --archives` sends to executors: the locked packages
+# of framejury's core and its Spark extra, and framejury itself with jobs/, conf/ and models/. It holds
+# no Spark (the cluster has it) and no TensorFlow. Called by `make package`; bin/submit.sh uses it.
 #
-# The archive holds links to a Python and not Python itself: the executors need the same minor
-# version at the same path. Anything else stops there with a message that says so. Made again
-# only when the lock, framejury or the Python changed; the same input gives the same bytes.
+# The archive holds links to a Python, not Python itself: the executors need the same minor version at
+# the same path. On any other machine, starting it fails with a message that explains why. It is built
+# again only if the lock, framejury or the Python changed; the same input gives the same bytes.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
@@ -13,12 +13,13 @@ usage() {
     cat <<'END'
 usage: bin/package.sh [--python PATH] [--with EXTRA]... [--output FILE] [--force]
 
-  --python PATH   Python as the executors have it, by the path it has there
-                  (default: /usr/bin/pythonX.Y where X.Y is .venv's, else what .venv was made of)
-  --with EXTRA    also the packages of this extra of framejury; `report` where the driver runs
-                  in the cluster (YARN, Kubernetes), for it writes the report
-  --output FILE   (default: dist/environment[-EXTRA]-pythonX.Y-MACHINE.tar.gz)
-  --force         make it again though nothing changed
+  --python PATH   path of Python on the executors
+                  (default: /usr/bin/pythonX.Y with the version of .venv, else the Python that
+                  .venv was made with)
+  --with EXTRA    add the packages of this extra of framejury; use `report` if the driver runs in
+                  the cluster (YARN, Kubernetes), because it writes the report
+  --output FILE   file to write (default: dist/environment[-EXTRA]-pythonX.Y-MACHINE.tar.gz)
+  --force         build it again even if nothing changed
 END
 }
 
@@ -44,7 +45,7 @@ tar --version 2>/dev/null | grep -q GNU || fail "packaging needs GNU tar"
 cd "$root"
 unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 LC_ALL=C
-# Wheels and bytecode carry no time of their making.
+# Wheels and bytecode carry no build time.
 export SOURCE_DATE_EPOCH=315532800 PYTHONHASHSEED=0
 
 minor_of() { "$1" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
@@ -56,7 +57,8 @@ if [ -z "$python" ]; then
     fi
 fi
 [ "$(minor_of "$python")" = "$version" ] || fail "$python is not Python $version; driver and" \
-    "executors must agree, and .venv has $version (FRAMEJURY_PYTHON=... make setup makes another)"
+    "executors must use the same version, and .venv has $version (FRAMEJURY_PYTHON=... make setup" \
+    "makes another .venv)"
 machine=$(uname -m)
 suffix=$(printf -- '-%s' "${extras[@]:1}")
 [ "${#extras[@]}" -gt 1 ] || suffix=
@@ -65,8 +67,8 @@ output=${output:-$root/dist/environment$suffix-python$version-$machine.tar.gz}
 mkdir -p build "$(dirname "$output")"
 scratch=$(mktemp -d build/package.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
-# pyspark comes with the cluster; a second one, of another version, would win over it. SciPy is
-# the driver's (the report has it, too), and large.
+# The cluster provides pyspark; a second one, of another version, would override it. SciPy is large and
+# needed only by the driver (the extra `report` includes it).
 without=(--without pyspark)
 [ "${#extras[@]}" -gt 1 ] || without+=(--without scipy)
 "$venv/bin/python" bin/package_lock.py requirements.lock "${extras[@]}" "${without[@]}" \
@@ -95,14 +97,14 @@ pip --python "$environment/bin/python" install --quiet --no-compile --no-deps --
     -r "$scratch/requirements.txt"
 mkdir "$scratch/source" "$scratch/wheel"
 tar xf "$scratch/source.tar" -C "$scratch/source"
-# Told only when it fails: setuptools has remarks on every folder without Python in it.
+# The log is shown only on failure: setuptools comments on every folder without Python in it.
 pip wheel --no-deps --no-build-isolation --no-index -w "$scratch/wheel" "$scratch/source" \
-    >"$scratch/wheel.log" 2>&1 || { cat "$scratch/wheel.log" >&2 && fail "no wheel of framejury"; }
-# By name, not by path: pip would note the path down.
+    >"$scratch/wheel.log" 2>&1 || { cat "$scratch/wheel.log" >&2 && fail "cannot build the wheel"; }
+# By name, not by path: pip would record the path.
 pip --python "$environment/bin/python" install --quiet --no-compile --no-deps --no-index \
     --find-links "$scratch/wheel" framejury
 
-# What executors never use: tests, headers, scripts that name the folder of their making.
+# Remove what executors never use: tests, headers, scripts that contain the build folder's path.
 site=$environment/lib/python$version/site-packages
 find "$site" -type d \( -path '*/pandas/tests' -o -path '*/pyarrow/tests' \
     -o -path '*/pyarrow/include' -o -path '*/numpy/*/tests' \) -prune -exec rm -rf {} +
@@ -123,15 +125,15 @@ rm "$environment"/bin/*
 ln -s "$python" "$environment/bin/python$version"
 cat >"$environment/bin/python" <<END
 #!/bin/sh
-# Python with framejury's packages; says what is wrong where it cannot run.
+# Python with framejury's packages; explains what is wrong if it cannot run.
 bin=\$(cd "\$(dirname "\$0")" && pwd) || exit 1
 wrong() {
-    echo "framejury's environment archive was made for Python $version on $machine," \\
-        "at $python. On \$(uname -n) (\$(uname -m)) \$1. Make one that fits, on the" \\
-        "executors' system: bin/package.sh --python PATH" >&2
+    echo "framejury's environment archive was built for Python $version on $machine," \\
+        "at $python. On \$(uname -n) (\$(uname -m)) \$1. Build a matching one on the" \\
+        "executors' operating system: bin/package.sh --python PATH" >&2
     exit 1
 }
-[ "\$(uname -m)" = "$machine" ] || wrong "the machine is another"
+[ "\$(uname -m)" = "$machine" ] || wrong "the architecture is different"
 [ -x "\$bin/python$version" ] || wrong "there is no $python"
 found=\$("\$bin/python$version" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [ "\$found" = "$version" ] || wrong "it is Python \$found"

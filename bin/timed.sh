@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# timed.sh NAME COMMAND...: runs the command in the environment of bin/env.sh and says how
-# long it took; ends with its status.
+# timed.sh NAME COMMAND...: run the command in the environment of bin/env.sh, print how long it took,
+# and end with its status.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

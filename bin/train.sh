@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The detector of models/, from the face sets and videos in DATA (../shared): import, extract,
-# split, train, calibrate, evaluate. Run by `make train`; about an hour and a half on two cores.
+# Build the detector of models/ from the face sets and videos in DATA (../shared): import, extract,
+# split, train, calibrate, evaluate. Called by `make train`; about an hour and a half on two cores.
 #
-# Interrupted, it goes on: what is committed stays, and a training resumes at its last epoch.
-# `make train FRESH=1` starts over.
+# After an interruption, run it again: committed work is kept, and training resumes after its last
+# epoch. `make train FRESH=1` starts over.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -14,7 +14,7 @@ bundle=${BUNDLE:-models/detector}
 preset=${PRESET:-detector}
 
 for needed in "$data/training/dfdc_faces" "$data/training/real_faces" "$data/corpus"; do
-    [ -d "$needed" ] || fail "$needed is not there; name the folder that holds training/ and" \
+    [ -d "$needed" ] || fail "$needed does not exist; name the folder that holds training/ and" \
         "corpus/: make train DATA=path"
 done
 if [ -n "${FRESH:-}" ]; then
@@ -23,10 +23,10 @@ fi
 mkdir -p "$out"
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-# TensorFlow prints about the processor whatever its log level.
+# TensorFlow prints messages about the processor at any log level.
 remarks='^(WARNING: (Using incubator modules|All log messages before absl)|I0000 |E0000 .*cuInit)'
 quiet() { "$@" 2>&1 | { grep --line-buffered -vE "$remarks" || true; }; }
-# once NAME COMMAND...: skipped when an earlier call ended well.
+# once NAME COMMAND...: run the command, unless an earlier call succeeded.
 once() {
     local name=$1
     shift
@@ -40,7 +40,7 @@ once() {
 faces=$out/faces
 videos=$out/videos
 train=(framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos")
-# The second round starts from the first and degrades less: fine traces after coarse ones.
+# The second round starts from the first and perturbs less: coarse traces first, then fine ones.
 second=(
     --set "training.weights=$out/first/model.keras"
     --set training.finetune_epochs=4
@@ -62,13 +62,13 @@ extract_videos() {
 once weights bin/lite0-weights.sh
 once import import_faces
 once extract extract_videos
-step "split: sources of one side stay on it"
+step "split: each source stays in one split"
 framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-dfdc-faces.csv
 framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
 once first "${train[@]}" --output "$out/first"
 once train "${train[@]}" "${second[@]}" --output "$bundle"
 
-step "evaluate: videos of people that the network has never seen"
+step "evaluate: videos of people the network was not trained on"
 framejury evaluate --bundle "$bundle" --archive "$data/corpus" \
     --sides conf/training/sides-corpus.csv --side test --output "$out/evaluation"
 step "Done in $SECONDS s"

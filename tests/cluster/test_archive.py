@@ -104,4 +104,4 @@ def test_another_kind_of_machine_is_told(bin_folder: Path, tmp_path: Path) -> No
     uname.chmod(0o755)
     result = start(bin_folder, path=f"{uname.parent}:/usr/bin:/bin")
     assert result.returncode == 1
-    assert "the machine is another" in result.stderr
+    assert "the architecture is different" in result.stderr

@@ -57,7 +57,7 @@ def heat_map(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[n
 
     Args:
         model: of `build_network`, or `load_keras`.
-        pixels: uint8 (n, input_px, input_px, 3) RGB, as `signals.network_input.picture_of` makes them.
+        pixels: uint8 (n, input_px, input_px, 3) RGB, as `network_input.picture_of` makes.
 
     Returns:
         float32 (n, input_px, input_px), 0 to 1: each picture's own highest value is 1, so maps

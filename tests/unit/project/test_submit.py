@@ -46,7 +46,7 @@ def archive(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "no verb"),
+        ([], "no command"),
         (["scan", "a.mp4"], "framejury scan"),
         (["--verbose", "nightly"], "unknown option --verbose"),
         (["--conf", "nowhere", "nightly"], "there are: gpu kubernetes local"),

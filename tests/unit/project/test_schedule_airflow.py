@@ -78,7 +78,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ),
         }
         done = subprocess.run(
-            [python, ROOT / "tests" / "airflow_probe.py", dag_file, scratch],
+            [python, ROOT / "tests" / "builders" / "airflow_probe.py", dag_file, scratch],
             capture_output=True,
             text=True,
             check=False,

@@ -276,7 +276,7 @@ def network_bytes(name: str, weights: Sequence[Array]) -> bytes:
             graph.initializers,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
-        producer_name="framejury.maintainer.export_mtcnn",
+        producer_name="framejury.faces.export_mtcnn",  # as in the files that ship
         doc_string=f"{name} of mtcnn {MTCNN_VERSION} (MIT), Copyright Iván de Paz Centeno",
     )
     model.ir_version = IR_VERSION

@@ -90,7 +90,7 @@ def test_what_is_refused_before_anything_is_judged(
 _WITHOUT = """
 import sys
 sys.modules.update({name: None for name in %r})
-from framejury.cli import main
+from framejury.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -280,7 +280,7 @@ def test_a_history_without_validation_still_has_its_curves():
 def test_drawing_needs_no_spark_no_tensorflow_and_no_pyplot():
     code = (
         "import sys, framejury.report.report as r;"
-        "from framejury.evaluation import figures;"
+        "from framejury.report import figures;"
         "figures.training_figures([{'loss': 1.0, 'accuracy': 0.5}]);"
         "print([m for m in ('pyspark', 'tensorflow', 'keras', 'matplotlib.pyplot', 'cv2')"
         " if m in sys.modules])"

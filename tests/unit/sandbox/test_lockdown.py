@@ -274,7 +274,7 @@ def test_require_is_content_where_nothing_is_lacking(here: Jail, hostile: None) 
 
 ALONE = """
 import os, sys, threading
-from framejury.media import jail, seccomp
+from framejury.sandbox import lockdown, seccomp
 """
 
 

@@ -18,8 +18,8 @@ def test_printed_file_is_up_to_date() -> None:
 
 
 def test_every_column_has_a_row_with_its_sentence() -> None:
-    tables = data_dictionary().split("\n## ")[1:]
-    by_name = {text.split("\n", 1)[0]: text for text in tables}
+    sections = data_dictionary().split("\n## ")[1:]
+    by_name = {text.split("\n", 1)[0]: text for text in sections}
     for name, schema in tables.TABLES.items():
         rows = [line for line in by_name[name].splitlines() if line.startswith("| `")]
         assert len(rows) == len(schema)

@@ -108,7 +108,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_at_once(place: Location) -> 
     code = """
 import sys, time
 from datetime import UTC, datetime
-from framejury.lock import hold
+from framejury.warehouse.lock import hold
 from framejury.storage import locate
 with hold(locate(sys.argv[1]), "nightly", datetime.now(UTC)):
     print("held", flush=True)

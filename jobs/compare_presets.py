@@ -63,29 +63,33 @@ _SECTIONS = ("sampling", "detection", "crops", "split", "training", "verdict", "
 Step = Literal["index", "extract", "split", "train", "judge"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("compare-presets", __doc__, _SECTIONS, presets=RECIPES)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("compare-presets", __doc__, _SECTIONS, presets=RECIPES)
+    options.add_argument(
         "archive", metavar="ARCHIVE", help="folder or Hadoop URI with labelled videos"
     )
-    parser.add_argument(
+    options.add_argument(
         "--output",
         metavar="DIR",
         required=True,
         help="local folder for bundles, sides and the table (required)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--warehouses",
         metavar="DIR",
         help="folder or URI that gets one warehouse a preset (default: in --output)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--sides",
         metavar="FILE",
         help="CSV pattern,side that fixes where videos stand; their groups follow "
         f"(default: divided by source, {' '.join(_SHARES)})",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -49,53 +49,57 @@ from framejury.warehouse import Warehouse
 _SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("export-faces", __doc__, ["spark"])
-    add_warehouse(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("export-faces", __doc__, ["spark"])
+    add_warehouse(options)
+    options.add_argument(
         "--output",
         metavar="DIR",
         required=True,
         help="new or empty folder or URI that every executor reaches (required)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--as",
         dest="form",
         choices=["folders", "frames"],
         default="folders",
         help="how the pictures are laid out (default: folders)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--side-names",
         metavar="TRAIN,VAL,TEST",
         default="MIX_1,MIX_2,MIX_3",
         help="folders of the three sides (default: MIX_1,MIX_2,MIX_3)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--fake-is",
         type=int,
         choices=[0, 1],
         default=1,
         help="the class that fakes are (default: 1)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--frame-labels",
         metavar="FILE",
         help="CSV video,frame,label that labels single frames by hand, as of train (default: none)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--size-px",
         metavar="N",
         type=int,
         help="resize each picture to a square of N pixels (default: as it is stored)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--format",
         choices=["png", "jpeg"],
         default="png",
         help="how resized pictures are stored (default: png, which loses nothing)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -19,17 +19,21 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser(
         "extract", __doc__, ["sampling", "detection", "crops", "limits", "scoring", "spark"]
     )
-    add_warehouse(parser)
-    parser.add_argument(
+    add_warehouse(options)
+    options.add_argument(
         "--all",
         action="store_true",
         help="extract every video again (default: new and changed ones, and retries)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

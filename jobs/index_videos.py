@@ -20,11 +20,15 @@ from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
 
 
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("index", __doc__, ["index"])
+    add_archive(options)
+    add_warehouse(options)
+    return options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("index", __doc__, ["index"])
-    add_archive(parser)
-    add_warehouse(parser)
-    return run_command(parser, argv, _run)
+    return run_command(parser(), argv, _run)
 
 
 def add_archive(parser: argparse.ArgumentParser) -> None:

@@ -38,15 +38,19 @@ _MEANING = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("modality", __doc__, ["inspect", "limits", "spark"])
-    add_warehouse(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("modality", __doc__, ["inspect", "limits", "spark"])
+    add_warehouse(options)
+    options.add_argument(
         "--all",
         action="store_true",
         help="compare every pair again (default: those that are new or have changed)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -42,39 +42,43 @@ from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("nightly", __doc__, ["index", *SECTIONS])
-    add_archive(parser)
-    add_warehouse(parser)
-    add_bundle(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("nightly", __doc__, ["index", *SECTIONS])
+    add_archive(options)
+    add_warehouse(options)
+    add_bundle(options)
+    options.add_argument(
         "--since",
         metavar="WHEN",
         type=moment,
         help="only files changed since: a date, a time, or an age such as 36h or 7d (default: all)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--rescore",
         action="store_true",
         help="also judge again what another model or other settings judged (default: leave it)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--all",
         action="store_true",
         help="judge every video again (default: new and changed ones, and retries)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--keep-crops",
         action="store_true",
         help="also keep the faces' crops, for training (default: scores and evidence)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--dry-run",
         action="store_true",
         help="print what would be done and about how long it takes; write nothing (default: do it)",
     )
-    add_metrics_file(parser)
-    return run_command(parser, argv, _run)
+    add_metrics_file(options)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

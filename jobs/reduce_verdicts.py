@@ -19,10 +19,14 @@ from framejury.verdict.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.warehouse import Warehouse
 
 
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("reduce", __doc__, ["verdict", "report", "spark"])
+    add_warehouse(options)
+    return options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("reduce", __doc__, ["verdict", "report", "spark"])
-    add_warehouse(parser)
-    return run_command(parser, argv, _run)
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -36,24 +36,28 @@ from framejury.warehouse import Warehouse
 _STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("retry", __doc__, SECTIONS)
-    add_warehouse(parser)
-    add_bundle(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("retry", __doc__, SECTIONS)
+    add_warehouse(options)
+    add_bundle(options)
+    options.add_argument(
         "--status",
         action="append",
         choices=_STATUSES,
         required=True,
         help="videos whose latest verdict has this status; may be repeated (required)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--dry-run",
         action="store_true",
         help="print what would be done; write nothing (default: do it)",
     )
-    add_metrics_file(parser)
-    return run_command(parser, argv, _run)
+    add_metrics_file(options)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -31,11 +31,15 @@ from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 
 
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("score", __doc__, ["scoring", "evidence", "spark"])
+    add_warehouse(options)
+    add_bundle(options)
+    return options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("score", __doc__, ["scoring", "evidence", "spark"])
-    add_warehouse(parser)
-    add_bundle(parser)
-    return run_command(parser, argv, _run)
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -20,16 +20,20 @@ from framejury.schemas.statuses import Label, Side
 from framejury.warehouse import Warehouse
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("split", __doc__, ["split"])
-    add_warehouse(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("split", __doc__, ["split"])
+    add_warehouse(options)
+    options.add_argument(
         "--sides",
         metavar="FILE",
         help="CSV pattern,side that fixes where videos stand; their groups follow, the others "
         "are divided as usual (default: none)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

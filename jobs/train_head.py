@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 _CHANCE_AUC = 0.6
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("train", __doc__, ["training", "scoring", "verdict", "report"])
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("train", __doc__, ["training", "scoring", "verdict", "report"])
+    options.add_argument(
         "--warehouse",
         metavar="DIR",
         action="append",
@@ -46,28 +46,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="folder or URI with faces and a split; repeated, the network learns from all of "
         "them, and figures go to the first (required)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--archive",
         metavar="DIR",
         help="first index this archive into the warehouse, extract its faces and split it, on "
         "Spark, as the settings say (default: the warehouse has faces and a split)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--frame-labels",
         metavar="FILE",
         help="CSV video,frame,label that labels single frames by hand, whatever their video is: "
         "its path in the archive, the frame's rank from 0, REAL or FAKE (default: none)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--output", metavar="DIR", required=True, help="folder of the new bundle (required)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--purpose",
         choices=["detector", "demo"],
         default="detector",
         help="demo: its verdicts mean nothing, and every report says so (default: detector)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

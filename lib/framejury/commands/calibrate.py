@@ -42,33 +42,37 @@ from framejury.verdict.judge import face_threshold
 from framejury.warehouse import Warehouse
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("calibrate", __doc__, ["scoring", "verdict"])
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("calibrate", __doc__, ["scoring", "verdict"])
+    options.add_argument(
         "--warehouse",
         metavar="DIR",
         action="append",
         required=True,
         help="folder or URI with labelled faces and a split; may be repeated (required)",
     )
-    add_bundle(parser)
-    parser.add_argument(
+    add_bundle(options)
+    options.add_argument(
         "--output", metavar="DIR", required=True, help="folder of the new bundle (required)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--side",
         choices=[side.value for side in (Side.TRAIN, Side.VAL, Side.TEST)],
         default=Side.VAL.value,
         help="side of the split to fit on; test is refused (default: val)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--target-fpr",
         metavar="SHARE",
         type=float,
         default=TARGET_FPR,
         help=f"share of real videos that may be called fake, 0 to 1 (default: {TARGET_FPR})",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -26,17 +26,21 @@ from framejury.redaction import printable
 from framejury.settings import Settings
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("compare", __doc__, ["inspect", "limits"])
-    parser.add_argument("fake", metavar="FAKE", help="a video file (path or URI)")
-    parser.add_argument("original", metavar="ORIGINAL", help="the video it was made from")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("compare", __doc__, ["inspect", "limits"])
+    options.add_argument("fake", metavar="FAKE", help="a video file (path or URI)")
+    options.add_argument("original", metavar="ORIGINAL", help="the video it was made from")
+    options.add_argument(
         "--output", metavar="DIR", required=True, help="new or empty folder (required)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--json", action="store_true", help="print compare.json as well (default: one line)"
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

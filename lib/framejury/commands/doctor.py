@@ -57,21 +57,25 @@ class Check:
     to_do: str = ""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("doctor", __doc__)
-    add_bundle(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("doctor", __doc__)
+    add_bundle(options)
+    options.add_argument(
         "--warehouse", metavar="DIR", help="also check that this can be written (default: none)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--tensorflow",
         action="store_true",
         help="also start TensorFlow and ask which GPUs it sees; takes seconds (default: no)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--json", action="store_true", help="one JSON object with all checks (default: lines)"
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -47,61 +47,65 @@ _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "ve
 _ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("evaluate", __doc__, _SECTIONS)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("evaluate", __doc__, _SECTIONS)
+    options.add_argument(
         "--archive",
         metavar="DIR",
         help="local folder with labelled videos to measure on (default: none)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--warehouse",
         metavar="DIR",
         help="folder or URI whose kept faces are scored; with --archive only the place of the "
         "report (default: none)",
     )
-    add_bundle(parser)
-    parser.add_argument(
+    add_bundle(options)
+    options.add_argument(
         "--side",
         choices=["train", "val", "test", "all"],
         help="side of the split, or of --sides; all ignores the split, or takes all but train "
         "(default: test when there is a split or --sides, else all)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--frame-labels",
         metavar="FILE",
         help="with --warehouse: CSV video,frame,label; faces of those frames are judged against "
         "these labels set by hand, videos against their own (default: none)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--sides",
         metavar="FILE",
         help="with --archive: a CSV pattern,side that says what was held out (default: none)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--layout",
         choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
         help="with --archive: how labels are read; the same as --set index.layout=... "
         "(default: auto)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--workers",
         metavar="N",
         type=int,
         help="with --archive: child processes that open videos, count (default: one a core)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--quick",
         action="store_true",
         help="with --archive: leave out the robustness curves (default: measure them)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--output",
         metavar="DIR",
         help="local folder of the report (default: below the warehouse's reports, else below "
         "out/ here)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

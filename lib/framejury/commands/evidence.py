@@ -27,21 +27,25 @@ from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("evidence", __doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("evidence", __doc__)
+    options.add_argument(
         "videos",
         metavar="VIDEO",
         nargs="+",
         help="path below the archive, as reports show it, or video_id",
     )
-    add_warehouse(parser)
-    parser.add_argument(
+    add_warehouse(options)
+    options.add_argument(
         "--output",
         metavar="DIR",
         help="folder below which evidence/ is written (default: the warehouse)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -54,23 +54,27 @@ class _Face:
     face: CroppedFace
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser(
         "explain", __doc__, ["sampling", "detection", "crops", "limits", "scoring"]
     )
-    parser.add_argument("video", metavar="VIDEO", help="a video file (path or URI)")
-    add_bundle(parser)
-    parser.add_argument(
+    options.add_argument("video", metavar="VIDEO", help="a video file (path or URI)")
+    add_bundle(options)
+    options.add_argument(
         "--output", metavar="DIR", required=True, help="new or empty folder (required)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--faces",
         metavar="COUNT",
         type=int,
         default=6,
         help="how many faces, the most suspicious first (default: 6)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

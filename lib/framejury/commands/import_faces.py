@@ -45,17 +45,21 @@ _ROW_GROUP = 512  # pictures of some 10 KB
 _SAY_EVERY = 2_000
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("import", __doc__, ["detection", "crops"])
-    parser.add_argument("folder", metavar="FOLDER", help="folder with face sets (*.parquet)")
-    add_warehouse(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("import", __doc__, ["detection", "crops"])
+    options.add_argument("folder", metavar="FOLDER", help="folder with face sets (*.parquet)")
+    add_warehouse(options)
+    options.add_argument(
         "--workers",
         metavar="COUNT",
         type=int,
         help="processes that look for faces (default: one a core)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

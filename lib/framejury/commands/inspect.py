@@ -35,28 +35,28 @@ SECTIONS = ["inspect", "detection", "sampling", "crops", "index", "limits", "spa
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `framejury inspect` and of the job."""
-    made = make_parser("inspect", __doc__, SECTIONS)
-    made.add_argument(
+    options = make_parser("inspect", __doc__, SECTIONS)
+    options.add_argument(
         "what", metavar="VIDEO|ARCHIVE", help="a video file, or a folder with videos (path or URI)"
     )
-    made.add_argument(
+    options.add_argument(
         "--output",
         metavar="DIR",
         help="where the page goes: a new or empty folder; of an archive also a URI (default: "
         "below --warehouse)",
     )
-    made.add_argument(
+    options.add_argument(
         "--warehouse",
         metavar="DIR",
         help="for an archive: write to DIR/inspections/TIME; its tables are neither read nor "
         "written (default: --output)",
     )
-    made.add_argument(
+    options.add_argument(
         "--layout",
         choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
         help="how an archive's labels are read; the same as --set index.layout=... (default: auto)",
     )
-    return made
+    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,15 +21,19 @@ from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("report", __doc__, ["report"])
-    add_warehouse(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("report", __doc__, ["report"])
+    add_warehouse(options)
+    options.add_argument(
         "--output",
         metavar="DIR",
         help="new or empty local folder for report and evidence pages (default: in the warehouse)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

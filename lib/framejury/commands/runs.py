@@ -23,30 +23,34 @@ from framejury.warehouse.lock import read_lock
 _SHOWN = 50
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("runs", __doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("runs", __doc__)
+    options.add_argument(
         "action", nargs="?", choices=["show"], help="show one run (default: list them all)"
     )
-    parser.add_argument(
+    options.add_argument(
         "run_id", nargs="?", metavar="ID", help="which run to show; its beginning is enough"
     )
-    add_warehouse(parser)
-    parser.add_argument(
+    add_warehouse(options)
+    options.add_argument(
         "--last", metavar="N", type=int, help="list the newest N only (default: all)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--all",
         action="store_true",
         help=f"in the table, show every video without a score (default: the first {_SHOWN})",
     )
-    parser.add_argument(
+    options.add_argument(
         "--format",
         choices=["table", "json", "csv"],
         default="table",
         help="table for people; json and csv with all figures (default: table)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -45,19 +45,23 @@ if TYPE_CHECKING:
 _SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict", "evidence"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("scan", __doc__, _SECTIONS)
-    parser.add_argument("files", metavar="FILE", nargs="+", help="video files (paths or URIs)")
-    add_bundle(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("scan", __doc__, _SECTIONS)
+    options.add_argument("files", metavar="FILE", nargs="+", help="video files (paths or URIs)")
+    add_bundle(options)
+    options.add_argument(
         "--json", action="store_true", help="one JSON object a line (default: words)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--html",
         metavar="PATH",
         help="write evidence pages there (default: none); needs framejury[report]",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

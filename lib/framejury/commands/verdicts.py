@@ -40,22 +40,26 @@ ENDINGS = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "json
 _SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("verdicts", _described())
-    add_warehouse(parser)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    options = make_parser("verdicts", _described())
+    add_warehouse(options)
+    options.add_argument(
         "--format",
         choices=FORMATS,
         help="table for people; csv, parquet, jsonl (one JSON object a line) and json with every "
         "column; in csv a text that a spreadsheet would run has an apostrophe before it (default: "
         "by the ending of --output, else table)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--output",
         metavar="FILE",
         help="a local file, which is replaced in one step (default: print)",
     )
-    return run_command(parser, argv, _run)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(parser(), argv, _run)
 
 
 def _described() -> str:

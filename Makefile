@@ -99,11 +99,12 @@ bench: setup $(BENCH_STAMP) ## Measure against rivals and the decoder's floor, o
 		$(if $(ONLY),--only "$(ONLY)") --markdown out/bench/table.md
 
 .PHONY: docs
-docs: setup ## Make conf/default.yaml, docs/data_dictionary.md, contact sheets and screenshots again (Debian: chromium)
+docs: setup ## Make conf/default.yaml, docs/data_dictionary.md, the README's figures, contact sheets and screenshots again (Debian: chromium)
 	@$(VENV)/bin/python -m framejury.settings.loading > conf/default.yaml.new
 	@mv conf/default.yaml.new conf/default.yaml
 	@$(VENV)/bin/python -m framejury.schemas.dictionary > docs/data_dictionary.md.new
 	@mv docs/data_dictionary.md.new docs/data_dictionary.md
+	@$(VENV)/bin/python -m framejury.maintainer.readme_figures README.md
 	@$(VENV)/bin/python -m framejury.maintainer.contact_sheets docs/images
 	@bin/timed.sh screens python -m tests.screens docs/images
 

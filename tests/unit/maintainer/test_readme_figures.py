@@ -1,0 +1,77 @@
+"""The README states the figures of the bundle that ships."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from framejury.maintainer.readme_figures import BEGIN, END, figures_of, main, with_figures
+from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle, Figure
+
+ROOT = Path(__file__).resolve().parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle(ROOT / "models" / "detector")
+
+
+def changed(bundle: Bundle, **figures: float) -> Bundle:
+    """The bundle with other test figures."""
+    test = dict(bundle.metrics["test"])
+    test |= {name: Figure(value=value) for name, value in figures.items()}
+    return replace(bundle, metrics={**bundle.metrics, "test": test})
+
+
+def test_the_readme_agrees_with_the_bundle(bundle: Bundle) -> None:
+    assert with_figures(README, figures_of(bundle)) == README, "run `make docs`"
+
+
+def test_the_first_figure_is_the_false_accusations(bundle: Bundle) -> None:
+    right = {"real_videos": 11, "fake_videos": 15, "video_fpr": 3 / 11, "video_accuracy": 20 / 26}
+    first = figures_of(changed(bundle, **right)).split(".**")[0]
+    assert "26 held-out videos" in first
+    assert first.replace("\n", " ").endswith("calls 3 of 11 real videos fake: 27%")
+    assert "finds 12 of 15 fakes" in figures_of(changed(bundle, **right)).replace("\n", " ")
+
+
+def test_every_data_set_has_a_row_and_an_unknown_one_keeps_its_name(bundle: Bundle) -> None:
+    more = {**bundle.metrics, "test, mine": bundle.metrics["test, ffpp"]}
+    text = figures_of(replace(bundle, metrics=more))
+    assert "| mine | 0 of 3 | 4 of 8 | 1.00 |" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 1 + sum(name.startswith("test, ") for name in more)
+
+
+def test_figures_of_unscored_videos_are_refused(bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match="some have no score"):
+        figures_of(changed(bundle, video_fpr=0.15))
+
+
+def test_a_bundle_without_held_out_figures_is_refused(bundle: Bundle) -> None:
+    for other in (
+        replace(bundle, metrics={}),
+        replace(bundle, purpose="demo"),
+        replace(bundle, data=replace(bundle.data, leak="A source is in two splits.")),
+    ):
+        with pytest.raises(ValueError, match="no figures on held-out videos"):
+            figures_of(other)
+
+
+def test_markers_must_be_there_once(bundle: Bundle) -> None:
+    for text in ("no markers", f"{BEGIN}{END}{BEGIN}{END}"):
+        with pytest.raises(ValueError, match="the README needs it once"):
+            with_figures(text, "")
+
+
+def test_the_script_writes_the_readme(tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n", encoding="utf-8")
+    assert main([str(readme)]) == 0
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{BEGIN}\n**On ") and text.endswith(f"|\n{END}\nafter\n")

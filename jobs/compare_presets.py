@@ -24,7 +24,7 @@ from framejury.archive.splits import Placement
 from framejury.cli.options import check_has_network, make_parser, run_command
 from framejury.clock import now
 from framejury.errors import FramejuryError, UsageError
-from framejury.jobs.preparation import (
+from framejury.labelled.preparation import (
     StepError,
     check_step,
     index_and_extract,

@@ -21,6 +21,7 @@ from framejury.cli.options import check_has_network, make_parser, run_command, s
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.bundling import framing_of, write_trained
 from framejury.labelled.committed_split import training_source, with_frame_labels
+from framejury.labelled.preparation import index_and_extract, settings_options, split
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
 from framejury.model.manifest import Bundle, Figure
@@ -120,12 +121,10 @@ def _prepare(args: argparse.Namespace) -> None:
     """Index, extract and split what `--archive` names."""
     if len(args.warehouse) != 1:
         raise UsageError("--archive fills one warehouse; name one --warehouse, and train on it")
-    from framejury.jobs import preparation
-
     (warehouse,) = args.warehouse
-    options = preparation.settings_options(args.preset, args.config, args.set)
-    preparation.index_and_extract(args.archive, warehouse, options)
-    preparation.split(warehouse, options)
+    options = settings_options(args.preset, args.config, args.set)
+    index_and_extract(args.archive, warehouse, options)
+    split(warehouse, options)
     logs.start("train")
 
 

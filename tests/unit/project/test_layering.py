@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "report": "evaluation examine faces model pages schemas settings verdict",
     "recipes": "archive evaluation faces model pages report schemas settings signals verdict "
     "warehouse",
-    "labelled": "archive evaluation model recipes report schemas settings verdict warehouse",
+    "labelled": "archive cli evaluation model recipes report schemas settings verdict warehouse",
     "inspection": "examine faces media pages report sandbox schemas settings signals",
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "

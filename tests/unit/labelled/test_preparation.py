@@ -1,4 +1,4 @@
-"""What the steps before a training pass on, and how they end."""
+"""The steps before training: the options they get, and how their failures are reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import pytest
 
 from framejury.cli.options import INTERRUPTED, TERMINATED, TerminatedError
 from framejury.jobs import train_head
-from framejury.jobs.preparation import StepError, check_step, settings_options
+from framejury.labelled.preparation import (
+    StepError,
+    check_step,
+    index_and_extract,
+    settings_options,
+)
 
 
 def test_settings_become_the_same_options() -> None:
@@ -28,6 +33,16 @@ def test_an_archive_goes_into_one_warehouse(
     assert train_head.main(["--archive", str(tmp_path), *warehouses, *output]) == 2
     assert "name one --warehouse" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())  # nothing was begun
+
+
+def test_a_step_is_the_command_of_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing, warehouse = str(tmp_path / "missing"), str(tmp_path / "w")
+    with pytest.raises(StepError) as failed:
+        index_and_extract(missing, warehouse, settings_options(None, None, []))
+    assert failed.value.step == "index"
+    assert "framejury index: error:" in capsys.readouterr().err
 
 
 def test_a_step_that_failed_says_which_and_keeps_its_code() -> None:

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if (args.action is None) != (args.run_id is None):
-        raise UsageError("name the run: framejury runs show ID")
+        raise UsageError("no run was named; run: framejury runs show ID --warehouse DIR")
     if args.last is not None and args.last < 1:
         raise UsageError(f"--last takes a count from 1 up, not {args.last}")
     warehouse = Warehouse.open(args.warehouse)

@@ -17,16 +17,16 @@ from framejury.warehouse.marker import read_record
 
 _READ_TOGETHER = 16
 _MADE_BY = {
-    "videos": "index ARCHIVE",
-    "extractions": "extract",
-    "faces": "extract",
-    "splits": "split",
-    "face_scores": "score --bundle BUNDLE",
-    "pictures": "score --bundle BUNDLE",
-    "verdicts": "reduce --bundle BUNDLE",
-    "modalities": "modality",
+    "videos": "framejury index ARCHIVE",
+    "extractions": "framejury extract",
+    "faces": "framejury extract",
+    "splits": "framejury split",
+    "face_scores": "framejury score",
+    "pictures": "framejury score",
+    "verdicts": "framejury reduce",
+    "modalities": "framejury modality",
 }
-"""Table -> the verb that makes it."""
+"""The command that writes a table."""
 
 
 class Committed:
@@ -66,7 +66,7 @@ class Committed:
         if not commits:
             raise WarehouseError(
                 f"the warehouse {self.location.uri} has no {table} yet; "
-                f"run: framejury {_MADE_BY[table]} --warehouse {self.location.uri}"
+                f"run: {_MADE_BY[table]} --warehouse {self.location.uri}"
             )
         return commits
 

@@ -469,7 +469,7 @@ def test_hostile_names_stay_on_their_line(
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["show"], "name the run"),
+        (["show"], "no run was named"),
         (["show", "x"], "no run begins with 'x'"),
         (["--last", "0"], "from 1 up"),
         (["list"], "invalid choice"),

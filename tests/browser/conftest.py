@@ -5,7 +5,7 @@ Nothing is downloaded: the browser is the one on PATH.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -15,9 +15,8 @@ import pytest
 
 from tests.browser.axe import DESK
 from tests.browser.site import Site, write_site
+from tests.browser.watched import Opener, Watched
 from tests.builders.chromium import NoChromiumError, chromium
-
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
@@ -29,40 +28,6 @@ def browser() -> Iterator[Any]:
         except NoChromiumError as error:
             pytest.skip(str(error))
         yield found
-
-
-class Watched:
-    """A page, and all that it did which it must not do."""
-
-    def __init__(self, page: Any, folder: Path) -> None:
-        self.page = page
-        self.faults: list[str] = []
-        self.requests: list[str] = []
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        page.on("dialog", self._dialog)
-        page.on("request", lambda request: self.requests.append(request.url))
-        self._below = folder.as_uri()
-
-    def open(self, address: str) -> Any:
-        self.page.goto(address)
-        return self.page
-
-    @property
-    def outside(self) -> list[str]:
-        """Requests for anything but files of the report."""
-        return [url for url in self.requests if not url.startswith((self._below, "data:"))]
-
-    def _console(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.faults.append(f"{message.type}: {message.text}")
-
-    def _dialog(self, dialog: Any) -> None:
-        self.faults.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-
-Opener = Callable[..., Any]
 
 
 @pytest.fixture

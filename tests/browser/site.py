@@ -22,7 +22,7 @@ from tests.builders.evidence_rows import (
     picture_rows,
     score_rows,
 )
-from tests.unit.evaluation.test_rows import face_table, verdict_row, verdict_table
+from tests.builders.rows import face_table, verdict_row, verdict_table
 
 HOSTILE = "clips/<script>alert(1)</script>.mp4"
 NOW = datetime(2026, 3, 1, 2, 31, tzinfo=UTC)

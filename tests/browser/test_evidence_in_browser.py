@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.browser.axe import DESK
-from tests.browser.conftest import PHONE, Opener
 from tests.browser.site import HOSTILE, Site
+from tests.browser.watched import PHONE, Opener
 
 
 def page_of(site: Site, place: int = 0) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from framejury.cli.main import main
 from tests.browser.axe import faults
-from tests.browser.conftest import PHONE, Opener
+from tests.browser.watched import PHONE, Opener
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 

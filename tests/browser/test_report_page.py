@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.browser.conftest import PHONE, Opener
 from tests.browser.site import HOSTILE, Site
+from tests.browser.watched import PHONE, Opener
 
 SIZES = (3, 81, 1000)
 MOST_BYTES = 15_000_000

@@ -385,3 +385,23 @@ def _mux_tone(
 
 def _blocks(total: int, block: int) -> Iterable[int]:
     return range(0, max(total, block), block)
+
+
+ODD_NAMES = [
+    "new\nline.mp4",
+    "\x1b[2J\x1b[31mred.mp4",
+    "<script>alert(1)</script>.mp4".replace("/", "_"),
+    "x" * 251 + ".mp4",
+    "\U0001f3a5" * 62 + ".mp4",
+    "=cmd|'calc'!A1.mp4",
+    "turned \u202egpm.exe.mp4",
+    "%2e%2e%2f.mp4",
+    "a\\..\\b.mp4",
+    " .mp4",
+    "-rf.mp4",
+    "$(id).mp4",
+    "~root.mp4",
+    "tab\tand\rreturn.mp4",
+    "\x7f\x01\x02.mp4",
+]
+"""File names that break terminals, tables, shells, spreadsheets or browsers."""

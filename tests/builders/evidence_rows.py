@@ -16,7 +16,7 @@ from framejury.report.inputs import BundleInfo
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule
-from tests.unit.evaluation.test_rows import verdict_row
+from tests.builders.rows import verdict_row
 
 DURATION_S = 10.0
 WIDTH_PX, HEIGHT_PX = 1280, 720

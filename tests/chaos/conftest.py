@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.builders.bundles import brightness_bundle
+from tests.builders.cluster import nights
+from tests.builders.cluster.standalone import Cluster
 from tests.chaos.scene import SEED, Scene, done
 from tests.chaos.trial import JUDGED, Trial, measured
-from tests.cluster import nights
-from tests.cluster.standalone import Cluster
 
 
 @pytest.fixture(scope="session")

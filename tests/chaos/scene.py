@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.builders.cluster import nights
+from tests.builders.cluster.standalone import Cluster
 from tests.chaos.trial import Night, Step, Trial
-from tests.cluster import nights
-from tests.cluster.standalone import Cluster
 
 TRIALS = int(os.environ.get("FRAMEJURY_CHAOS_TRIALS", "20"))
 SEED = os.environ.get("FRAMEJURY_CHAOS_SEED", "0")

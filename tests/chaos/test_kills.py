@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.cluster import nights
+from tests.builders.cluster.standalone import wait_until
 from tests.chaos.scene import REDUCED, TRIALS, Scene, done
 from tests.chaos.trial import (
     JUDGED,
@@ -18,8 +20,6 @@ from tests.chaos.trial import (
     strike,
     whole_commits,
 )
-from tests.cluster import nights
-from tests.cluster.standalone import wait_until
 
 VICTIMS = ("executor", "worker", "driver")
 MOST_RUNS = 3

@@ -14,10 +14,10 @@ import pytest
 
 from framejury.warehouse import Warehouse
 from tests.builders import clips
+from tests.builders.cluster import nights
+from tests.builders.cluster.standalone import Cluster
 from tests.chaos.scene import REDUCED, Scene, resize
 from tests.chaos.trial import JUDGED, Night, Trial, judged_twice, moments, settle, whole_commits
-from tests.cluster import nights
-from tests.cluster.standalone import Cluster
 
 full_run_only = pytest.mark.skipif(REDUCED, reason="left out of the reduced run")
 

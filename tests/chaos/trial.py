@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from framejury.warehouse import Warehouse
-from tests.cluster import nights
-from tests.cluster.keeper import is_dead, marked
-from tests.cluster.standalone import Cluster, kill
+from tests.builders.cluster import nights
+from tests.builders.cluster.keeper import is_dead, marked
+from tests.builders.cluster.standalone import Cluster, kill
 
 JUDGED = (0, 3)  # all judged; judged, and a share of the files was no good
 DONE = ("scored", "no_face", "not_video", "empty")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster import nights
-from tests.cluster.standalone import ROOT, Cluster
-
-SECRET = "not-a-word-that-is-printed-anywhere"
+from tests.builders.cluster import nights
+from tests.builders.cluster.standalone import ROOT, SECRET, Cluster
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +47,3 @@ def secret_file(tmp_path: Path) -> Path:
     file.touch(mode=0o600)
     file.write_text(f"{SECRET}\n")
     return file
-
-
-def ok(result: subprocess.CompletedProcess[str]) -> str:
-    """What a process printed that must have ended well."""
-    assert result.returncode == 0, nights.shown(result)
-    return result.stdout

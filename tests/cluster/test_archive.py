@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.standalone import ROOT
+from tests.builders.cluster.standalone import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import pytest
 
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import brightness_bundle
-from tests.cluster import nights
-from tests.cluster.conftest import SECRET, ok
-from tests.cluster.keeper import marked
-from tests.cluster.standalone import ROOT, Cluster, wait_until
+from tests.builders.cluster import nights
+from tests.builders.cluster.keeper import marked
+from tests.builders.cluster.nights import ok
+from tests.builders.cluster.standalone import ROOT, SECRET, Cluster, wait_until
 
 JUDGED_WITH_FAILURES = 3
 
@@ -120,7 +120,7 @@ def test_who_has_another_secret_gets_nothing(
 
 def test_a_killed_test_leaves_no_process_behind() -> None:
     starter = subprocess.Popen(
-        [sys.executable, "-m", "tests.cluster.standalone"],
+        [sys.executable, "-m", "tests.builders.cluster.standalone"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,59 +1,12 @@
-"""Jobs as users start them: `spark-submit jobs/NAME.py`, `framejury VERB`, in processes."""
+"""The corpus of real videos, where there is one."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = Path(sys.executable).parent
-CORPUS = ROOT.parent / "shared" / "corpus"
-
-
-def run(
-    program: str, *args: str | Path, cwd: Path = ROOT, timeout_s: float = 1500
-) -> subprocess.CompletedProcess[str]:
-    """Run a program with this environment activated, and keep what it prints."""
-    environment = os.environ | {"PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(
-        [str(PROGRAMS / program), *map(str, args)],
-        cwd=cwd,
-        env=environment,
-        text=True,
-        capture_output=True,
-        timeout=timeout_s,
-        check=False,
-    )
-
-
-def submit(
-    job: str, *args: str | Path, timeout_s: float = 1500
-) -> subprocess.CompletedProcess[str]:
-    """`spark-submit jobs/JOB.py ...`."""
-    properties = ["--properties-file", ROOT / "conf" / "spark" / "local.conf"]
-    return run("spark-submit", *properties, ROOT / "jobs" / f"{job}.py", *args, timeout_s=timeout_s)
-
-
-def ok(result: subprocess.CompletedProcess[str]) -> str:
-    """What a program printed that must have ended well."""
-    assert result.returncode == 0, shown(result)
-    return result.stdout
-
-
-def shown(result: subprocess.CompletedProcess[str]) -> str:
-    """Everything of a process, for a failed assertion."""
-    return f"{result.args}\nexit {result.returncode}\n{result.stdout}\n{result.stderr[-6000:]}"
-
-
-def lines_of_error(result: subprocess.CompletedProcess[str]) -> Sequence[str]:
-    """framejury's own error lines. spark-submit sends a job's stderr to its stdout."""
-    both = result.stdout.splitlines() + result.stderr.splitlines()
-    return [line for line in both if line.startswith("framejury ") and "error:" in line]
+from tests.builders.programs import CORPUS
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from framejury.archive.fixed_splits import read_pins
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
-from tests.end_to_end.conftest import ok, run, submit
+from tests.builders.programs import ok, run, submit
 
 SIDES = Path(__file__).resolve().parents[2] / "conf" / "training" / "sides-corpus.csv"
 LEAST_AUC = 0.7

@@ -10,10 +10,9 @@ import pytest
 
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import brightness_bundle
-from tests.builders.clips import face_frames, write_clip
-from tests.end_to_end.conftest import run, shown
-from tests.unit.archive.test_security_archive import ODD
-from tests.unit.report.test_report import Page
+from tests.builders.clips import ODD_NAMES, face_frames, write_clip
+from tests.builders.programs import run, shown
+from tests.builders.reports import Page
 
 NOT_UTF8 = b"caf\xe9.mp4"
 
@@ -22,7 +21,7 @@ NOT_UTF8 = b"caf\xe9.mp4"
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("archive")
     honest = write_clip(root / "honest.mp4", face_frames(6))
-    for name in ODD:
+    for name in ODD_NAMES:
         shutil.copy(honest, root / name)
     shutil.copy(honest, os.fsdecode(os.fsencode(root) + b"/" + NOT_UTF8))
     (root / "poison.mp4").write_bytes(b"garbage")
@@ -49,7 +48,7 @@ def test_every_video_gets_a_status_and_nothing_leaves_the_archive(
     verdicts = opened.read_latest("verdicts").to_pylist()
     statuses = {names[row["video_id"]]: row["status"] for row in verdicts}
     assert statuses == {
-        **dict.fromkeys((*ODD, "honest.mp4"), "scored"),
+        **dict.fromkeys((*ODD_NAMES, "honest.mp4"), "scored"),
         r"caf\xe9.mp4": "missing",  # nothing of that name can be opened
         "poison.mp4": "not_video",
     }
@@ -58,7 +57,7 @@ def test_every_video_gets_a_status_and_nothing_leaves_the_archive(
     page = Page(report.read_text())
     assert page.tags.count("script") == 1 and page.text.count("<script>") > 0
     assert "root:x:" not in report.read_text()
-    for name in ODD:
+    for name in ODD_NAMES:
         shown_name = "".join(
             char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
         )

@@ -15,7 +15,7 @@ from framejury.demo.demo_archive import write_archive
 from framejury.schemas.tables import VERDICTS
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import brightness_bundle
-from tests.end_to_end.conftest import lines_of_error, ok, run, shown, submit
+from tests.builders.programs import lines_of_error, ok, run, shown, submit
 
 QUICK = [
     *("--preset", "demo"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from framejury.warehouse import Warehouse
 from tests.builders.clips import face_frames
+from tests.builders.programs import ok, run, submit
 from tests.builders.talkies import voice, with_other_face, write_talkie
-from tests.end_to_end.conftest import ok, run, submit
 
 
 def test_the_verb_and_the_job_say_which_fakes_only_sound_different(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
-from tests.end_to_end.conftest import PROGRAMS, ROOT, lines_of_error, ok, run, shown
+from tests.builders.programs import PROGRAMS, ROOT, lines_of_error, ok, run, shown
 
 QUICK = ["--set", "sampling.frames=3", "--set", "detection.detector=haar"]
 BATCHES = ["--set", "run.commit_s=0.12"]

@@ -15,8 +15,8 @@ from framejury.archive.fixed_splits import read_pins
 from framejury.model.bundle import load_bundle
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
-from tests.end_to_end.conftest import CORPUS, ok, run, shown, submit
-from tests.recipes.conftest import REDUCED
+from tests.builders.programs import CORPUS, ok, run, shown, submit
+from tests.recipes.reduced import REDUCED
 
 NETWORKS = {
     "face_frames": ("rgb", "efficientnet_b0"),

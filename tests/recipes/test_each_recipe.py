@@ -16,8 +16,8 @@ import pytest
 
 from framejury.model.bundle import load_bundle
 from framejury.warehouse import Warehouse
-from tests.end_to_end.conftest import ok, run, submit
-from tests.recipes.conftest import REDUCED
+from tests.builders.programs import ok, run, submit
+from tests.recipes.reduced import REDUCED
 
 TRAINED = ("face_frames", "random_frames", "flow_fusion", "all_frames")
 

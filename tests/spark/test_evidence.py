@@ -25,7 +25,7 @@ from framejury.storage import locate
 from framejury.warehouse import Warehouse
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
-from tests.spark.test_night import Place
+from tests.builders.nightly import Place
 
 NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from framejury.warehouse import Warehouse
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
-from tests.spark.test_night import NOW, Place
+from tests.builders.nightly import NOW, Place
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "read_the_warehouse.ipynb"
 LABELS = """\

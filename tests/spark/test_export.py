@@ -26,7 +26,7 @@ from framejury.settings import Settings, SplitSettings
 from framejury.tables import face_export
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS
-from tests.unit.model.test_model_tables import Video, face_rows
+from tests.builders.faces import Video, face_rows
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
 FACES = 3

@@ -4,85 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.archive.video_rows import videos_table, with_missing
 from framejury.errors import ReconcileError
 from framejury.examine.messages import settings_id
-from framejury.model.bundle import load_bundle
-from framejury.night.batches import NightPlan, make_plan
-from framejury.night.night import Night, counts_of, judge, merge_small_files, report
-from framejury.night.plan import PlanRules, plan_night, plan_selected
+from framejury.night.batches import make_plan
+from framejury.night.night import counts_of, judge, merge_small_files, report
+from framejury.night.plan import plan_selected
 from framejury.runs.drift import SCORES
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables import merge
-from framejury.tables.index import index_archive
 from framejury.tables.merge import merge_run
-from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
-
-NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
-SETTINGS = {"sampling": {"frames": 3}, "detection": {"detector": "haar"}, "run": {"merge_runs": 3}}
-
-
-@dataclass
-class Place:
-    """An archive of small clips, an empty warehouse, a bundle."""
-
-    spark: SparkSession
-    archive: Path
-    warehouse: Warehouse
-    bundle_dir: Path
-
-    def night(self, **sections: Any) -> Night:
-        settings = settings_from({**SETTINGS, **sections})
-        bundle = load_bundle(self.bundle_dir)
-        rule = rule_in_use(bundle.rule, settings.verdict)
-        night = Night("nightly", str(self.archive), settings, bundle, rule, self.warehouse)
-        night.spark = self.spark
-        return night
-
-    def plan(self, night: Night, now: datetime = NOW) -> tuple[pa.Table, NightPlan]:
-        entries, _ = index_archive(self.spark, night.archive, night.settings.index)
-        known = self.warehouse.with_table("videos")
-        before = self.warehouse.read_snapshot("videos") if known else None
-        rows = with_missing(videos_table(entries, "planned"), before, now)
-        rules = PlanRules(3, night.bundle.model_id, settings_id(night.settings))
-        planned = plan_night(
-            self.spark.createDataFrame(rows),
-            night.store.history("extractions"),
-            night.store.history("verdicts"),
-            rules,
-        )
-        return rows, make_plan(planned, night.settings, [])
-
-    def run(self, now: datetime = NOW, **sections: Any) -> Night:
-        night = self.night(**sections)
-        rows, plan = self.plan(night, now)
-        judge(night, plan, rows)
-        return night
-
-    def verdicts(self) -> dict[str, dict[str, Any]]:
-        """The latest, by name of the file; checked to be one to one with `videos`."""
-        videos = Warehouse.open(self.warehouse.location.uri).read_snapshot("videos").to_pylist()
-        rows = self.warehouse.read_latest("verdicts").to_pylist()
-        assert Counter(row["video_id"] for row in rows) == Counter(v["video_id"] for v in videos)
-        names = {video["video_id"]: video["path"] for video in videos}
-        return {
-            names[row["video_id"]]: {k: v for k, v in row.items() if k != "run_id"} for row in rows
-        }
+from tests.builders.nightly import NOW, Place
 
 
 @pytest.fixture

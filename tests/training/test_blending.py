@@ -13,7 +13,7 @@ from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
-from tests.unit.model.test_model_tables import face_rows, small_videos, source_of, write_rows
+from tests.builders.faces import face_rows, small_videos, source_of, write_rows
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")

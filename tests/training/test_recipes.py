@@ -23,15 +23,8 @@ from framejury.settings import TrainingSettings
 from framejury.signals.delta import delta
 from framejury.signals.network_input import picture_of
 from framejury.signals.rgb import stretched
-from tests.training.test_resnet18 import torchvision_arrays
-from tests.unit.model.test_model_tables import (
-    Video,
-    face_rows,
-    small_videos,
-    source_of,
-    write_rows,
-    write_source,
-)
+from tests.builders.faces import Video, face_rows, small_videos, source_of, write_rows, write_source
+from tests.builders.networks import torchvision_arrays
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
@@ -44,7 +37,7 @@ from framejury.model.dataset import FaceDatasets
 from framejury.model.gradcam import heat_map, load_keras
 from framejury.model.optimizer import settle_averages
 from framejury.model.training import TrainedNetwork, train
-from tests.training.test_training import Killed, killed_at, silent, tiny_network
+from tests.builders.networks import Killed, killed_at, silent, tiny_network
 
 PX = 32
 FRAMING = Framing(margin_ratio=0.3, shape="square", margin_px=40, pair="same")

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from framejury.errors import ConfigError, SetupError
 from framejury.settings import TrainingSettings
+from tests.builders.networks import Arrays, torchvision_arrays
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
@@ -21,39 +22,6 @@ import keras
 from framejury.model import network, resnet18, weights
 
 PX = 37  # odd, so that padding on one side and on both differ in every stage
-CHANNELS = (64, 128, 256, 512)
-
-Arrays = dict[str, np.ndarray]
-
-
-def torchvision_arrays(seed: int = 0) -> Arrays:
-    """Random numbers under the names and shapes of torchvision's `resnet18().state_dict()`."""
-    rng = np.random.default_rng(seed)
-    made: Arrays = {}
-
-    def conv(name: str, out: int, channels: int, side: int) -> None:
-        deviation = np.sqrt(2 / (channels * side * side))
-        made[f"{name}.weight"] = rng.normal(0, deviation, (out, channels, side, side))
-
-    def norm(name: str, channels: int) -> None:
-        made[f"{name}.weight"] = rng.uniform(0.5, 1.0, channels)
-        made[f"{name}.bias"] = rng.normal(0, 0.2, channels)
-        made[f"{name}.running_mean"] = rng.normal(0, 0.2, channels)
-        made[f"{name}.running_var"] = rng.uniform(0.5, 1.5, channels)
-
-    conv("conv1", 64, 3, 7)
-    norm("bn1", 64)
-    for stage, channels in enumerate(CHANNELS, start=1):
-        for block in (0, 1):
-            entered = CHANNELS[max(stage - 2, 0)] if block == 0 else channels
-            for number, inside in ((1, entered), (2, channels)):
-                conv(f"layer{stage}.{block}.conv{number}", channels, inside, 3)
-                norm(f"layer{stage}.{block}.bn{number}", channels)
-            if stage > 1 and block == 0:
-                conv(f"layer{stage}.0.downsample.0", channels, entered, 1)
-                norm(f"layer{stage}.0.downsample.1", channels)
-    made["fc.weight"], made["fc.bias"] = rng.normal(size=(1000, 512)), rng.normal(size=1000)
-    return {name: array.astype(np.float32) for name, array in made.items()}
 
 
 def torchvision_features(arrays: Arrays, x: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from framejury.model.bundle import load_bundle
 from framejury.model.manifest import CARD_NAME
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
-from tests.unit.labelled.test_committed_split import FACE_LEAK, archive, hand_labels, split
+from tests.builders.warehouse import FACE_LEAK, hand_labels, scored_warehouse, split_by
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
@@ -25,7 +25,7 @@ QUICK = ("weights=none", "input_px=32", "head_units=[4]", "head_epochs=0", "fine
 def test_a_bundle_of_a_leaking_split_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    warehouse = split(archive(tmp_path / "w"), unit="face")
+    warehouse = split_by(scored_warehouse(tmp_path / "w"), unit="face")
     labels = hand_labels(
         tmp_path, ["w/real0.mp4,0,FAKE", "w/real0.mp4,10,FAKE", "w/fake1.mp4,9,REAL"]
     )
@@ -61,7 +61,7 @@ def test_a_bundle_of_a_leaking_split_says_so(
 def test_a_wrong_label_is_found_before_anything_is_learned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    split(archive(tmp_path / "w", 6), unit="group")
+    split_by(scored_warehouse(tmp_path / "w", 6), unit="group")
     labels = hand_labels(tmp_path, ["w/real0.mp4,0,fake"])
     options = [f"--warehouse={tmp_path / 'w'}", f"--frame-labels={labels}"]
     assert main(["train", *options, f"--output={tmp_path / 'made'}"]) == 2

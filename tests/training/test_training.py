@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,14 +30,8 @@ from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
-from tests.unit.model.test_model_tables import (
-    Video,
-    face_rows,
-    small_videos,
-    source_of,
-    write_rows,
-    write_source,
-)
+from tests.builders.faces import Video, face_rows, small_videos, source_of, write_rows, write_source
+from tests.builders.networks import Killed, killed_at, silent, tiny_network
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
@@ -64,28 +58,6 @@ SETTINGS = TrainingSettings(
 TINY = SETTINGS.model_copy(
     update={"head_epochs": 2, "finetune_epochs": 3, "head_learning_rate": 1e-2, "patience": 4}
 )
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the code catches it."""
-
-
-def silent(_: str) -> None:
-    """Progress that nobody reads."""
-
-
-def tiny_network(
-    settings: TrainingSettings, precision: str = "float32", *, pretrained: bool = True
-) -> keras.Model:
-    """The shape of the real network (nested backbone, batch norm, dropouts), far smaller."""
-    with network._dtype_policy(precision):
-        inner = keras.Input((settings.input_px, settings.input_px, 3))
-        x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inner)
-        x = keras.layers.BatchNormalization(momentum=0.8)(x)
-        x = keras.layers.Dropout(0.2)(x)
-        x = keras.layers.GlobalAveragePooling2D()(x)
-        backbone = keras.Model(inner, x, name=network.BACKBONE_LAYERS["efficientnet_b0"])
-        return network._with_head(backbone, settings)
 
 
 @pytest.fixture
@@ -501,14 +473,6 @@ def counted_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(FaceDatasets, "training", noting)
     return ran
-
-
-def killed_at(line_start: str) -> Callable[[str], None]:
-    def progress(line: str) -> None:
-        if line.startswith(line_start):
-            raise Killed
-
-    return progress
 
 
 @pytest.fixture(scope="module")

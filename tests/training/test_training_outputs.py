@@ -18,7 +18,7 @@ from framejury.recipes.training_files import write_training_outputs
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.warehouse import Warehouse
-from tests.unit.model.test_model_tables import small_videos, write_source
+from tests.builders.faces import small_videos, write_source
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")

@@ -22,6 +22,7 @@ from framejury.errors import ArchiveError, MediaError
 from framejury.media.fetch import local_copy
 from framejury.schemas.statuses import Status
 from framejury.settings import IndexSettings
+from tests.builders.clips import ODD_NAMES
 
 SECRET = "root:x:0:0:root:/root:/bin/bash"
 
@@ -149,26 +150,7 @@ def test_only_links_and_no_video_says_why(archive: Path, outside: Path) -> None:
 # ---------------------------------------------------------------- names and times
 
 
-ODD = [
-    "new\nline.mp4",
-    "\x1b[2J\x1b[31mred.mp4",
-    "<script>alert(1)</script>.mp4".replace("/", "_"),
-    "x" * 251 + ".mp4",
-    "\U0001f3a5" * 62 + ".mp4",
-    "=cmd|'calc'!A1.mp4",
-    "turned \u202egpm.exe.mp4",
-    "%2e%2e%2f.mp4",
-    "a\\..\\b.mp4",
-    " .mp4",
-    "-rf.mp4",
-    "$(id).mp4",
-    "~root.mp4",
-    "tab\tand\rreturn.mp4",
-    "\x7f\x01\x02.mp4",
-]
-
-
-@pytest.mark.parametrize("name", ODD, ids=ascii)
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
 def test_an_odd_name_is_listed_and_its_video_can_be_opened(name: str, archive: Path) -> None:
     (archive / name).write_bytes(b"odd")
     entries, notes = index(archive)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from framejury.cli.main import main
-from framejury.faces.crop import encode_crop
 from framejury.labelled.committed_split import on_side, only_side, training_source
 from framejury.labelled.measure import judge_scored
 from framejury.labelled.videos import labelled_videos
@@ -20,45 +16,14 @@ from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.schemas.statuses import Side
-from framejury.schemas.tables import TABLES
 from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import calibrated
 from framejury.verdict.judge import reduced
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS
 from tests.builders.bundles import brightness_bundle
-from tests.unit.labelled.test_videos import pairs, split, warehouse_of
-from tests.unit.model.test_model_tables import Video, face_rows
+from tests.builders.warehouse import FACES, pairs, relit, split, warehouse_of
 
 Capture = pytest.CaptureFixture[str]
-NOW = datetime(2026, 5, 18, 2, 30, tzinfo=UTC)
-FACES = 5
-
-
-def relit(warehouse: Warehouse, seed: int, **crops: float) -> Warehouse:
-    """Extracts anew: crops of one colour each, redder the more a network of `bundles` sees fake."""
-    rng = np.random.default_rng(seed)
-    first = warehouse.require("extractions")[-1]
-    settings = {**first.settings, "crops": {**first.settings["crops"], **crops}}
-    extractions = warehouse.read_run(first.run_id, "extractions").to_pylist()
-    labels = {
-        row["video_id"]: row["label"] for row in warehouse.read_snapshot("videos").to_pylist()
-    }
-    faces = []
-    for row in extractions:
-        centre = rng.normal(0.8 if labels[row["video_id"]] == "FAKE" else -0.8, 0.8)
-        reds = 255 / (1 + np.exp(-rng.normal(centre, 0.5, FACES)))
-        for number, (red, face) in enumerate(
-            zip(reds, face_rows(Video(row["video_id"], 0, Side.TRAIN, faces=FACES)), strict=True)
-        ):
-            crop = np.full((48, 48, 3), (round(red), 90, 90), np.uint8)
-            faces.append(face | {"pts_s": float(number), "crop": encode_crop(crop, "png")})
-    with warehouse.running("extract", NOW) as run:
-        for table, rows in (("extractions", extractions), ("faces", faces)):
-            mine = [row | {"run_id": run.run_id} for row in rows]
-            warehouse.write(run, table, pa.Table.from_pylist(mine, schema=TABLES[table]))
-        warehouse.commit(run, NOW, settings=settings, facts={KEEPS_CROPS: True})
-    return warehouse
 
 
 @pytest.fixture(scope="module")

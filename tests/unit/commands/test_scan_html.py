@@ -12,7 +12,7 @@ import pytest
 from framejury.cli.main import main
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
-from tests.unit.report.test_report import Page
+from tests.builders.reports import Page
 
 Capture = pytest.CaptureFixture[str]
 HOSTILE = "<script>alert(1)<\\script>.mp4"

@@ -14,7 +14,7 @@ from framejury.evaluation.metrics import (
     video_metrics,
     video_roc,
 )
-from tests.unit.evaluation.test_rows import face_table, realistic_run, verdict_row, verdict_table
+from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
 
 
 def small_table():

@@ -21,8 +21,8 @@ from framejury.evaluation.protocol_numbers import (
 from framejury.report.protocol_figures import protocol_names
 from framejury.report.protocol_tables import FIGURES, protocol_tables
 from framejury.report.report import BundleInfo, RunReport, build_report
-from tests.unit.evaluation.test_rows import face_table, realistic_run, verdict_row, verdict_table
-from tests.unit.report.test_report import RUN, Page
+from tests.builders.reports import RUN, Page
+from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
 
 
 def hand_rows() -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from framejury.settings.loading import settings_from
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS
 from tests.builders.bundles import MANIFEST, brightness_network
-from tests.unit.labelled.test_videos import pairs, warehouse_of
+from tests.builders.warehouse import pairs, warehouse_of
 
 NOW = datetime(2026, 5, 18, 2, 30, tzinfo=UTC)
 

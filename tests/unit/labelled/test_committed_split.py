@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,28 +34,23 @@ from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import MANIFEST, brightness_network
-from tests.unit.commands.test_calibrate import FACES, relit
-from tests.unit.labelled.test_videos import pairs, video, warehouse_of
+from tests.builders.warehouse import (
+    FACE_LEAK,
+    FACES,
+    hand_labels,
+    pairs,
+    relit,
+    scored_warehouse,
+    split_by,
+    video,
+    warehouse_of,
+)
 
 Capture = pytest.CaptureFixture[str]
 NOW = datetime(2026, 5, 19, 2, 30, tzinfo=UTC)
 SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
 DRAW = FaceDraw(5, 0.6, 0.2, 0.2)
-SHARES = ("split.train=0.6", "split.val=0.2", "split.test=0.2", "split.seed=5")
-FACE_LEAK = "Split by face: faces of the same video stand on both sides (40 videos)"
 VIDEO_LEAK = "Split by video: "
-
-
-def split(warehouse: Warehouse, *changes: str, unit: str) -> Warehouse:
-    options = [f"--set={one}" for one in (*SHARES, "split.balance=none", *changes)]
-    place = f"--warehouse={warehouse.location.uri}"
-    assert main(["split", place, f"--set=split.unit={unit}", *options]) == 0
-    return warehouse
-
-
-def archive(place: Path, count: int = 20) -> Warehouse:
-    """Videos of 5 faces each, whose red is what a network of `tests.builders.bundles` scores."""
-    return relit(warehouse_of(place, pairs(place.name, count)), 0)
 
 
 def bundle_of(place: Path, source: FaceSource) -> Bundle:
@@ -76,7 +70,7 @@ def keys(source: FaceSource, side: Side | None = None) -> list[Key]:
 
 @pytest.fixture(scope="module")
 def by_face(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    return split(archive(tmp_path_factory.mktemp("divided") / "w"), unit="face")
+    return split_by(scored_warehouse(tmp_path_factory.mktemp("divided") / "w"), unit="face")
 
 
 # ---------------------------------------------------------------- by face
@@ -126,7 +120,7 @@ def test_a_draw_goes_with_mixed_videos_only() -> None:
 
 
 def test_each_warehouse_draws_under_its_own_seed(by_face: Warehouse, tmp_path: Path) -> None:
-    other = split(archive(tmp_path / "other", 4), "split.seed=9", unit="face")
+    other = split_by(scored_warehouse(tmp_path / "other", 4), "split.seed=9", unit="face")
     both = training_source(by_face, other)
     seeds = {key.split("/")[0]: truth.draw.seed for key, truth in both.videos.items() if truth.draw}
     assert seeds == {"w": 5, "other": 9}
@@ -138,12 +132,12 @@ def test_the_split_says_what_leaks(by_face: Warehouse, tmp_path: Path, capsys: C
     rows = by_face.read_snapshot("splits").to_pylist()
     assert {(row["side"], row["unit"]) for row in rows} == {("mixed", "face")}
     assert str(training_source(by_face).leak).startswith(FACE_LEAK)
-    split(by_face, unit="face")
+    split_by(by_face, unit="face")
     said = capsys.readouterr().err
     assert f"warning: {FACE_LEAK}" in said
     assert "  mixed         20 real      20 fake videos in 20 groups" in said
     assert "  train " not in said
-    split(warehouse_of(tmp_path / "g", pairs("g", 8)), unit="group")
+    split_by(warehouse_of(tmp_path / "g", pairs("g", 8)), unit="group")
     said = capsys.readouterr().err
     assert "warning" not in said
     assert "mixed" not in said
@@ -191,7 +185,7 @@ def test_a_leak_is_said_to_whoever_calibrates(
 
 
 def test_a_split_by_video_leaks_through_sources(tmp_path: Path, capsys: Capture) -> None:
-    warehouse = split(archive(tmp_path / "w"), unit="video")
+    warehouse = split_by(scored_warehouse(tmp_path / "w"), unit="video")
     assert f"warning: {VIDEO_LEAK}" in capsys.readouterr().err
     source = training_source(warehouse)
     sides = {key: truth.side for key, truth in source.videos.items()}
@@ -249,8 +243,8 @@ def modalities(warehouse: Warehouse, **kinds: str) -> None:
 
 
 def test_fakes_of_sound_are_no_fakes_to_learn_from(tmp_path: Path, capsys: Capture) -> None:
-    warehouse = archive(tmp_path / "w", 12)
-    split(warehouse, unit="group")
+    warehouse = scored_warehouse(tmp_path / "w", 12)
+    split_by(warehouse, unit="group")
     kinds = {
         "fake0": "audio",
         "fake1": "none",
@@ -263,7 +257,7 @@ def test_fakes_of_sound_are_no_fakes_to_learn_from(tmp_path: Path, capsys: Captu
         SplitError, match=r"w/fake0\.mp4 on side .*, and only its sound was changed"
     ):
         training_source(warehouse)
-    split(warehouse, unit="group")
+    split_by(warehouse, unit="group")
     rows = {row["video_id"]: row for row in warehouse.read_snapshot("splits").to_pylist()}
     out = {key: row["reason"] for key, row in rows.items() if row["side"] == "excluded"}
     assert out == {
@@ -278,7 +272,7 @@ def test_fakes_of_sound_are_no_fakes_to_learn_from(tmp_path: Path, capsys: Captu
 
 
 def test_figures_on_all_videos_name_fakes_of_sound(tmp_path: Path) -> None:
-    warehouse = archive(tmp_path / "w", 6)
+    warehouse = scored_warehouse(tmp_path / "w", 6)
     bundle = bundle_of(tmp_path / "bundle", labelled_source(warehouse))
     options = [f"--warehouse={warehouse.location.uri}", f"--bundle={bundle.directory}"]
     for count in (0, 2):
@@ -292,16 +286,10 @@ def test_figures_on_all_videos_name_fakes_of_sound(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- hand labels
 
 
-def hand_labels(folder: Path, lines: Sequence[str]) -> Path:
-    path = folder / "frames.csv"
-    path.write_text("\n".join(["video,frame,label", *lines]) + "\n", encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def labelled(tmp_path: Path) -> tuple[Warehouse, FaceSource, FaceSource]:
     """Frames 0, 10, ... 40 have a face each; of a fake on train two are real by hand."""
-    warehouse = split(archive(tmp_path / "w", 10), unit="group")
+    warehouse = split_by(scored_warehouse(tmp_path / "w", 10), unit="group")
     plain = training_source(warehouse)
     fake = next(k for k, t in sorted(plain.videos.items()) if t.label and t.side is Side.TRAIN)
     lines = [f"{fake},0,REAL", f"{fake},30,REAL", f"{fake},40,FAKE", f"{fake},41,REAL"]
@@ -363,7 +351,9 @@ def test_faces_are_judged_against_labels_set_by_hand(
 
 
 def test_crops_cut_in_two_ways_do_not_teach_one_network(tmp_path: Path) -> None:
-    parts = [split(archive(tmp_path / name, 6), unit="group") for name in ("one", "two")]
+    parts = [
+        split_by(scored_warehouse(tmp_path / name, 6), unit="group") for name in ("one", "two")
+    ]
     assert framing_of(parts, training_source(*parts)).margin_px is None
     relit(parts[1], 0, margin_px=40)
     with pytest.raises(WarehouseError, match=r"crops\.margin_px=null .*crops\.margin_px=40 "):
@@ -382,7 +372,9 @@ def test_hand_labels_of_unknown_videos_are_refused(
 
 
 def test_hand_labels_of_several_warehouses(tmp_path: Path) -> None:
-    parts = [split(archive(tmp_path / name, 6), unit="group") for name in ("one", "two")]
+    parts = [
+        split_by(scored_warehouse(tmp_path / name, 6), unit="group") for name in ("one", "two")
+    ]
     path = hand_labels(tmp_path, ["one/real0.mp4,0,FAKE", "two/real1.mp4,10,FAKE"])
     source = with_frame_labels(training_source(*parts), parts, path)
     faces: list[Any] = [f for f in iter_faces(source) if f.label and "real" in f.video_id]
@@ -391,7 +383,7 @@ def test_hand_labels_of_several_warehouses(tmp_path: Path) -> None:
 
 def test_an_unlabelled_video_may_be_named_and_changes_nothing(tmp_path: Path) -> None:
     videos = [*pairs("w", 6), video("w/unknown.mp4", None, "w:u")]
-    warehouse = split(warehouse_of(tmp_path / "w", videos), unit="group")
+    warehouse = split_by(warehouse_of(tmp_path / "w", videos), unit="group")
     plain = training_source(warehouse)
     source = with_frame_labels(plain, [warehouse], hand_labels(tmp_path, ["w/unknown.mp4,0,FAKE"]))
     assert keys(source) == keys(plain)

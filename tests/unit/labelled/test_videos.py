@@ -3,98 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from framejury.archive.splits import split_videos
 from framejury.cli.main import main
 from framejury.errors import LeakageError, SplitError, WarehouseError
-from framejury.labelled.committed_split import on_side, only_side, split_table, training_source
+from framejury.labelled.committed_split import on_side, only_side, training_source
 from framejury.labelled.videos import describe_data, labelled_videos
 from framejury.model.source import iter_faces
 from framejury.schemas.statuses import Side
-from framejury.schemas.tables import TABLES
-from framejury.settings import Settings, SplitSettings
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS
-from tests.unit.model.test_model_tables import Video, face_rows
-
-NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
-
-
-def video(path: str, label: str | None, *keys: str, layout: str = "plain") -> dict[str, Any]:
-    return {
-        "video_id": path,
-        "path": path,
-        "uri": f"/archive/{path}",
-        "bytes": 1,
-        "layout": layout,
-        "label": label,
-        "group_keys": list(keys),
-        "group": min(keys),
-    }
-
-
-def pairs(name: str, count: int) -> list[dict[str, Any]]:
-    """`count` sources of one real and one fake each."""
-    return [
-        video(f"{name}/{kind}{n}.mp4", kind.upper(), f"{name}:{n}")
-        for n in range(count)
-        for kind in ("real", "fake")
-    ]
-
-
-def warehouse_of(
-    place: Path, videos: list[dict[str, Any]], contents: dict[str, str] | None = None, **crops: Any
-) -> Warehouse:
-    """Indexed and extracted, two faces a video; `contents` by path makes contents the same."""
-    warehouse = Warehouse.open_or_plan(str(place))
-    settings = Settings().model_dump(mode="json")
-    settings["crops"] |= crops
-
-    def write(run: Any, table: str, rows: list[dict[str, Any]]) -> None:
-        rows = [row | {"run_id": run.run_id} for row in rows]
-        warehouse.write(run, table, pa.Table.from_pylist(rows, schema=TABLES[table]))
-
-    with warehouse.running("index", NOW) as run:
-        write(run, "videos", videos)
-        warehouse.commit(run, NOW, archive=f"/archives/{place.name}", settings=settings)
-    with warehouse.running("extract", NOW + timedelta(hours=1)) as run:
-        extractions = [
-            {
-                "video_id": row["video_id"],
-                "status": "extracted",
-                "settings_id": "s",
-                "content_id": (contents or {}).get(row["path"], f"{place.name}{row['path']}"),
-                **dict.fromkeys(("frames_decoded", "frames_sampled"), 2),
-                **dict.fromkeys(("faces_found", "faces_kept"), 2),
-            }
-            for row in videos
-        ]
-        write(run, "extractions", extractions)
-        faces = [
-            face
-            for row in videos
-            for face in face_rows(
-                Video(row["video_id"], int(row["label"] == "FAKE"), Side.TRAIN, faces=2)
-            )
-        ]
-        write(run, "faces", faces)
-        warehouse.commit(run, NOW, settings=settings, facts={KEEPS_CROPS: True})
-    return warehouse
-
-
-def split(warehouse: Warehouse, seed: int = 0) -> Warehouse:
-    settings = SplitSettings(train=0.6, val=0.2, test=0.2, seed=seed, balance="none")
-    rows = split_videos([one.candidate for one in labelled_videos(warehouse)], settings)
-    with warehouse.running("split", NOW) as run:
-        warehouse.write(run, "splits", split_table(rows, run.run_id))
-        warehouse.commit(run, NOW)
-    return warehouse
+from tests.builders.warehouse import pairs, split, video, warehouse_of
 
 
 def run_split(place: Path, sides: str, *more: str) -> int:

@@ -13,7 +13,7 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.schemas.statuses import Side
 from tests.builders.bundles import brightness_bundle
-from tests.unit.model.test_model_tables import Video, face_rows, source_of, write_rows
+from tests.builders.faces import Video, face_rows, source_of, write_rows
 
 
 def test_the_worst_first_and_nobody_else(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from framejury.model import augment
 from framejury.model.augment import Augmentation, apply, draw, sample_rng
-from tests.unit.model.test_model_tables import real_face
+from tests.builders.faces import real_face
 
 NOTHING = Augmentation(False, 0.0, 0.0, 1.0, 0.0, 1.0, (1.0, 1.0, 1.0), None)
 

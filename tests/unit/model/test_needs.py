@@ -18,7 +18,7 @@ from framejury.model.source import FaceRow, FaceSource, iter_faces, shuffled
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import FACES
 from framejury.settings import Signal
-from tests.unit.model.test_model_tables import Video, face_rows, source_of, write_rows
+from tests.builders.faces import Video, face_rows, source_of, write_rows
 
 POINTS = [{"x": float(n), "y": float(n)} for n in range(5)]
 VIDEOS = [Video("a", 0, Side.TRAIN), Video("b", 1, Side.VAL), Video("c", 1, Side.EXCLUDED)]

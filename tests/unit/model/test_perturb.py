@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from framejury.model import perturb
 from framejury.records import Image
 from tests.builders import clips
-from tests.unit.model.test_model_tables import real_face
+from tests.builders.faces import real_face
 
 ALL: dict[str, Callable[[Image], Image]] = {
     "jpeg": lambda image: perturb.jpeg(image, 50),

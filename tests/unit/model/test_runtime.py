@@ -14,9 +14,8 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import SCORED_FACES, score_faces
 from framejury.schemas.statuses import Side
 from framejury.signals.rgb import network_input
-from tests.builders.bundles import brightness_network
-from tests.unit.model.test_bundle import MANIFEST
-from tests.unit.model.test_model_tables import real_face, small_videos, write_source
+from tests.builders.bundles import MANIFEST, brightness_network
+from tests.builders.faces import real_face, small_videos, write_source
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_score_faces_scores_the_row_it_stands_in(bundle: Bundle, tmp_path: Path)
     scorer = Scorer(bundle)
     table = score_faces(scorer, source)
     by_key = {(r["video_id"], r["frame_index"]): r["p_fake"] for r in table.to_pylist()}
-    # The seed of each crop is written in test_model_tables.face_rows.
+    # The seed of each crop is written in builders.faces.face_rows.
     name = "val-real-0"
     crop = real_face(100 * sum(name.encode()) + 2)
     assert by_key[name, 20] == scorer.score([crop])[0]

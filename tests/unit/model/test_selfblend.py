@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from framejury.faces.mtcnn import MtcnnDetector
 from framejury.model.selfblend import Blend, Part, Points, blend_mask, draw_blend, self_blended
 from framejury.records import Image
-from tests.unit.model.test_model_tables import real_face
+from tests.builders.faces import real_face
 
 PARTS: tuple[Part, ...] = ("face", "inner", "lower", "mouth", "eyes")
 STILL = Blend(

@@ -14,7 +14,7 @@ from framejury.errors import BundleError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import CARD_NAME, KERAS_NAME, Bundle
 from framejury.model.runtime import Scorer
-from tests.unit.model.test_model_tables import real_face
+from tests.builders.faces import real_face
 
 MOST_BYTES = 25 * 10**6
 

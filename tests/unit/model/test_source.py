@@ -17,7 +17,7 @@ from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.source import FaceRow, iter_faces, shuffled
 from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
-from tests.unit.model.test_model_tables import (
+from tests.builders.faces import (
     RUN,
     Video,
     face_rows,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.recipes.face_files import LABELS_CSV, folder_names, frame_file, is_jpeg, picture_of
-from tests.unit.model.test_model_tables import real_face
+from tests.builders.faces import real_face
 
 
 def test_folders_are_called_like_their_videos() -> None:

@@ -30,7 +30,7 @@ from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import FaceScores, judge
 from framejury.verdict.rule import Reducer, Rule
-from tests.unit.evaluation.test_rows import verdict_row, verdict_table
+from tests.builders.rows import verdict_row, verdict_table
 
 HISTORY = [
     {"epoch": n, "phase": "finetune", "loss": 1 / (n + 1), "accuracy": 0.5 + n / 10}

@@ -12,7 +12,7 @@ from framejury.records import Box
 from framejury.report.evidence.choice import evidence_order, whose_faces
 from framejury.report.evidence.video_evidence import evidence_of
 from framejury.schemas.statuses import PictureKind
-from tests.unit.evaluation.test_rows import verdict_row, verdict_table
+from tests.builders.rows import verdict_row, verdict_table
 
 
 def table(*rows: dict[str, Any]) -> pa.Table:

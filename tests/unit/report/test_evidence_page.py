@@ -32,8 +32,7 @@ from tests.builders.evidence_rows import (
     times,
     unscored,
 )
-from tests.unit.report.test_report import Page
-from tests.unit.report.test_security_report import ATTACKS
+from tests.builders.reports import ATTACKS, Page
 
 _PICTURE = re.compile(r"data:image/jpeg;base64,[^\"]*")
 

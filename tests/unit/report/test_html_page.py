@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
 
 from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
@@ -26,10 +25,9 @@ from framejury.report.inputs import Context, RunReport, ShownFace
 from framejury.report.pictures import Picture
 from framejury.report.report import build_report
 from framejury.report.verdict_table import MOST_CHOICES
-from tests.unit.evaluation.test_rows import verdict_row, verdict_table
-from tests.unit.report.test_report import RUN, Page, mixed_rows, report
-from tests.unit.report.test_since import context as night
-from tests.unit.report.test_since import extractions, now_rows
+from tests.builders.reports import RUN, Page, extractions, jpeg, mixed_rows, now_rows, report
+from tests.builders.reports import context as night
+from tests.builders.rows import verdict_row, verdict_table
 
 LIMIT_BYTES = 15_000_000
 
@@ -116,18 +114,6 @@ def html_of(one: RunReport, **options: Any) -> str:
 
 def with_night(**changes: Any) -> RunReport:
     return RunReport(verdict_table(now_rows()), None, RUN, context=night(**changes))
-
-
-def jpeg(side_px: int = 160, seed: int = 0) -> bytes:
-    """A photograph of a face, as noisy as a camera's."""
-    rng = np.random.default_rng(seed)
-    x, y = rng.integers(0, 40, 2)
-    photograph = data.astronaut()[y : y + 170, 130 + x : 300 + x].astype(np.float64)
-    noisy = photograph * rng.uniform(0.6, 1.2) + rng.normal(0, 6, photograph.shape)
-    picture = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).resize((side_px, side_px))
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=85)
-    return file.getvalue()
 
 
 # ---------------------------------------------------------------- the first screen

@@ -6,27 +6,19 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from html.parser import HTMLParser
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from framejury.pages.style import sentence_figure
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.report.pictures import Picture
-from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
+from framejury.report.report import BundleInfo, RunReport, build_report, write_files
 from framejury.report.wording import judged_words
-from tests.unit.evaluation.test_rows import (
-    face_table,
-    realistic_run,
-    verdict_row,
-    verdict_table,
-)
+from tests.builders.reports import NASTY, RUN, Page, mixed_rows, report
+from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
 
-NASTY = "<script>alert(1)</script>.mp4"
 PICTURES = (
     *("confusion_face", "confusion_video", "roc", "det", "precision_recall", "calibration"),
     "scores",
@@ -39,63 +31,6 @@ NAMES = {
     "predictions.json",
     *(f"{name}.{ending}" for name in PICTURES for ending in ("png", "svg")),
 }
-RUN = RunInfo(
-    run_id="run-1",
-    created_at=datetime(2026, 3, 1, 2, 31, tzinfo=UTC),
-    archive="/data/archive",
-    warehouse="/data/warehouse",
-    model_id="b0-000000000000",
-    bundle=BundleInfo("detector", "# Card\n\nTrained on <b>few</b> videos.", {"val": {"auc": 0.9}}),
-    settings={"verdict": {"reducer": "mean", "threshold": None}},
-    versions={"framejury": "0.1.0"},
-    seconds={"index": 1.25},
-)
-
-
-class Page(HTMLParser):
-    """What a browser would take from the page: texts, tags and addresses."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[str] = []
-        self.addresses: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.texts: list[str] = []
-        self._is_code = False
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        wanted = ("src", "srcset", "href", "action", "data", "poster")
-        self.addresses += [value or "" for name, value in attrs if name in wanted]
-        self._is_code = tag in ("script", "style")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._is_code = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._is_code:
-            self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-
-def report(rows: list[dict[str, Any]], faces: pa.Table | None = None, **run: Any) -> RunReport:
-    return RunReport(verdict_table(rows), faces, replace(RUN, **run))
-
-
-def mixed_rows() -> list[dict[str, Any]]:
-    return [
-        verdict_row(0, label="FAKE", p_fake=0.93, path=NASTY, method="swap"),
-        verdict_row(1, label="REAL", p_fake=0.12),
-        verdict_row(2, label="FAKE", p_fake=0.52, verdict="inconclusive"),
-        verdict_row(3, label="REAL", p_fake=None, status="timeout", error="ran longer than 120 s"),
-        verdict_row(4, label="REAL", p_fake=0.7, path="b.mp4"),
-    ]
 
 
 @pytest.fixture

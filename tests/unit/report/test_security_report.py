@@ -27,24 +27,9 @@ from framejury.report.html_page import table_script
 from framejury.report.inputs import BEFORE_COLUMNS, Context, NightInfo, ShownFace
 from framejury.report.pictures import WORDS, Picture
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report
-from tests.unit.evaluation.test_rows import face_table, verdict_row, verdict_table
-from tests.unit.report.test_html_page import jpeg
-from tests.unit.report.test_report import Page
-from tests.unit.report.test_since import extractions
+from tests.builders.reports import ATTACKS, Page, extractions, jpeg
+from tests.builders.rows import face_table, verdict_row, verdict_table
 
-ATTACKS = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)",
-    "</style></title></pre><script>alert(1)</script>",
-    "{{ 7*7 }}{% include 'report.css' %}",
-    "javascript:alert(1)//<a href=javascript:alert(1)>",
-    "<!--",
-    "]]><svg/onload=alert(1)>",
-    "&lt;script&gt;&#60;script&#62;",
-    "$\\frac{x$ \x1b[2J\x1b]0;t\x07\u202e\u2066\nnew line\r\x00\u2028",
-    "=cmd|'/c calc'!A1",
-]
 HARMLESS = "name"
 PAGES = ("report.html", "verdicts-0002.html")
 

@@ -4,60 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.report.effort import KINDS, SLOWEST, find_effort
 from framejury.report.findings import find
-from framejury.report.inputs import BEFORE_COLUMNS, Context, NightInfo, RunReport
+from framejury.report.inputs import Context, RunReport
 from framejury.report.mistakes import find_mistakes
 from framejury.report.predictions import predictions_table
 from framejury.report.since import find_nights, find_since
 from framejury.report.summary import deltas, summary_sentences
 from framejury.report.text import text_report
 from framejury.report.wording import bytes_word, delta_word, took_word
-from framejury.schemas.tables import EXTRACTIONS
-from tests.unit.evaluation.test_rows import verdict_row, verdict_table
-from tests.unit.report.test_report import RUN
-
-ENDED = datetime(2026, 2, 28, 2, 31, tzinfo=UTC)
-
-
-def before_table(rows: list[dict[str, Any]]) -> pa.Table:
-    return verdict_table(rows).select(BEFORE_COLUMNS)
-
-
-def now_rows() -> list[dict[str, Any]]:
-    return [
-        verdict_row(0, p_fake=0.9),  # was real
-        verdict_row(1, p_fake=0.8),  # was fake, with another score
-        verdict_row(2, p_fake=None, status="timeout"),  # was real
-        verdict_row(3, p_fake=0.2),  # was not scored
-        verdict_row(4, p_fake=0.1),  # is new
-        verdict_row(5, p_fake=None, status="crashed"),  # failed before, too, otherwise
-    ]
-
-
-def context(**changes: Any) -> Context:
-    old = [
-        verdict_row(0, p_fake=0.3),
-        verdict_row(1, p_fake=0.7),
-        verdict_row(2, p_fake=0.2),
-        verdict_row(3, p_fake=None),
-        verdict_row(5, p_fake=None, status="timeout"),
-        verdict_row(9, p_fake=0.6),  # gone
-    ]
-    night = NightInfo("night-1", ENDED, {"scored": 6, "timeout": 2}, {"fake": 1, "real": 2}, 60.0)
-    base = Context(
-        judged_now=frozenset(verdict_row(n)["video_id"] for n in (0, 2, 3, 4, 77)),
-        before=before_table(old),
-        nights=(night,),
-    )
-    return replace(base, **changes)
+from tests.builders.reports import ENDED, RUN, before_table, context, extractions, now_rows
+from tests.builders.rows import verdict_row, verdict_table
 
 
 def number(row: dict[str, Any]) -> int:
@@ -182,16 +144,6 @@ def test_mistakes_come_by_confidence_and_open_verdicts_are_none() -> None:
 
 
 # ---------------------------------------------------------------- effort
-
-
-def extractions(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {name: row.get(name) for name in EXTRACTIONS.names} | {"video_id": f"{i:020x}"}
-            for i, row in enumerate(rows)
-        ],
-        schema=pa.schema([field.with_nullable(True) for field in EXTRACTIONS]),
-    )
 
 
 def test_rates_are_of_this_run() -> None:

@@ -26,11 +26,12 @@ from typing import Any
 
 import pyspark
 
-from tests.cluster.keeper import MARK, end_all, is_dead, marked, start_keeper
+from tests.builders.cluster.keeper import MARK, end_all, is_dead, marked, start_keeper
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 START_LIMIT_S = 90.0
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+SECRET = "not-a-word-that-is-printed-anywhere"
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 from framejury.warehouse import Warehouse
 from tests.builders import clips
-from tests.cluster.standalone import ROOT, Cluster
+from tests.builders.cluster.standalone import ROOT, Cluster
 
 SMALL = {
     # A machine of two cores and a few gigabytes plays three.
@@ -131,6 +131,12 @@ def verdicts(warehouse: Path) -> dict[str, dict[str, Any]]:
         paths[video_id]: {key: value for key, value in row.items() if key != "run_id"}
         for video_id, row in rows.items()
     }
+
+
+def ok(result: subprocess.CompletedProcess[str]) -> str:
+    """Return what a process printed; fail unless it exited with 0."""
+    assert result.returncode == 0, shown(result)
+    return result.stdout
 
 
 def shown(result: subprocess.CompletedProcess[str]) -> str:

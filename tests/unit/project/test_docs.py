@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from framejury.cli.main import VERBS
+from framejury.schemas.tables import TABLES
+from framejury.settings.loading import setting_fields
 
 ROOT = Path(__file__).resolve().parents[3]
+LIB = ROOT / "lib" / "framejury"
+ROOMS = {path.name for path in LIB.iterdir() if (path / "__init__.py").is_file()}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -47,3 +53,66 @@ def test_a_link_leads_somewhere(page: str) -> None:
         if heading:
             headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.M)
             assert heading in map(anchor, headings), target
+
+
+@cache
+def names_in(file: Path) -> frozenset[str]:
+    """What a module defines, methods as `Class.method`; names that it imports count too."""
+    names: set[str] = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+            names |= {
+                f"{node.name}.{part.name}"
+                for part in getattr(node, "body", [])
+                if isinstance(part, ast.FunctionDef)
+            }
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        else:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return frozenset(names)
+
+
+def located(path: str) -> Path:
+    """A file that docs name from the project's root, or from the library's."""
+    return ROOT / path if (ROOT / path).exists() else LIB / path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_named_file_and_what_is_said_to_be_in_it_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for path, name in re.findall(r"`([\w/]+\.py)(?:::([\w.]+))?`", text):
+        if "/" in path or name:
+            file = located(path)
+            assert file.is_file(), path
+            assert not name or name in names_in(file), f"{path}::{name}"
+    own = r"`((?:lib|tests|jobs|conf/[a-z]+)/[\w./*-]+|bin/[\w-]+\.sh)`"
+    for place in re.findall(own, text):
+        assert list(ROOT.glob(place)), place
+
+
+FILE_TYPES = ("csv", "html", "json", "keras", "onnx", "png", "svg", "txt")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_dotted_name_leads_to_code_a_setting_or_a_column(page: str) -> None:
+    """`framejury.room.module.name` and `room.module.name`; rooms share names with sections."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    others = set(setting_fields())
+    others |= {f"{table}.{column}" for table, schema in TABLES.items() for column in schema.names}
+    for name in re.findall(r"`(?:framejury\.)?(\w+(?:\.\w+)+)`", text):
+        room, *parts = name.split(".")
+        if room not in ROOMS or name in others or parts[-1] in FILE_TYPES:
+            continue
+        file = LIB / room
+        while parts and (file / parts[0]).is_dir():
+            file /= parts.pop(0)
+        module = file / f"{parts[0]}.py" if parts else file
+        assert module.exists() and (len(parts) < 2 or ".".join(parts[1:]) in names_in(module)), name
+
+
+def test_architecture_says_enough() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\| (?:Where|Which|When|Why|How) .*\?", text, re.M)) >= 25

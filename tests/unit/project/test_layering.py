@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -107,6 +108,13 @@ def test_every_room_is_in_the_table() -> None:
     assert rooms() == sorted(MAY_IMPORT)
     named = {name for allowed in MAY_IMPORT.values() for name in allowed.split()}
     assert named <= MAY_IMPORT.keys()
+
+
+def test_the_architecture_page_shows_the_table() -> None:
+    page = LIB.parents[1] / "docs" / "architecture.md"
+    rows = re.findall(r"^\| `(\w+)` \| .* \|([ `\w]*)\|$", page.read_text("utf-8"), re.MULTILINE)
+    shown = {room: set(re.findall(r"`(\w+)`", allowed)) for room, allowed in rows}
+    assert shown == {room: set(allowed.split()) for room, allowed in MAY_IMPORT.items()}
 
 
 def test_the_root_does_not_fill_again() -> None:

@@ -20,6 +20,7 @@ from framejury.archive.split_by_face import FaceDraw
 from framejury.archive.video_rows import video_id_of
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.jobs import export_faces
+from framejury.recipes.export_plan import TRUTH, ExportPlan
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
@@ -150,8 +151,8 @@ def test_class_folders_hold_the_crops_of_each_side(
     err = capsys.readouterr().err
     assert "18 of 18 pictures (100 %)" in err
     assert "18 pictures of 6 videos" in err
-    assert "note: 2 videos stand on no side of the split and are left out" in err
-    assert "note: 1 fakes are left out: only its sound was changed" in err
+    assert "note: left out: 2 videos that the split excludes" in err
+    assert "note: left out: 1 fake (only the sound was changed)" in err
     counted = [line.split() for line in err.splitlines() if line.startswith("  MIX_")]
     assert counted == [[f"MIX_{n}", "3", "real", "3", "fake"] for n in (1, 2, 3)]
 
@@ -212,8 +213,8 @@ def test_frames_lie_in_a_folder_a_video_beside_their_table(
         for frame in (0, 10, 20)
     }
     err = capsys.readouterr().err
-    assert "note: 1 videos have no label and are left out" in err
-    assert "note: 1 fakes are left out: only its sound was changed" in err
+    assert "note: left out: 1 video without a label" in err
+    assert "note: left out: 1 fake (only the sound was changed)" in err
     assert "21 pictures of 7 videos" in err
 
 
@@ -263,9 +264,9 @@ def test_a_killed_export_goes_on_and_a_finished_one_is_not_touched(
     there[1].write_bytes(b"whole, as far as a next run knows")
     # In another way it is another export.
     assert exported(tmp_path / "w", out, "--fake-is", "0") == 2
-    assert "holds another export" in capsys.readouterr().err
+    assert "holds another, unfinished export" in capsys.readouterr().err
     assert exported(tmp_path / "w", out) == 0
-    assert "goes on with an export" in capsys.readouterr().err
+    assert "resuming an unfinished export" in capsys.readouterr().err
     assert not (tmp_path / ".out.export").exists()
     assert there[0].is_file() and there[1].read_bytes().startswith(b"whole")
     assert exported(tmp_path / "w", out) == 2
@@ -289,9 +290,9 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, spark: SparkSession) -> No
         pa.Table.from_pylist([row | {"run_id": "r"} for row in rows], schema=TABLES["faces"])
     )
     truth = pa.Table.from_pylist(
-        [{"video_id": "v1", "fake": 1, "side": "train", "folder": "v1"}], schema=face_export.TRUTH
+        [{"video_id": "v1", "fake": 1, "side": "train", "folder": "v1"}], schema=TRUTH
     )
-    plan = face_export.ExportPlan(str(place), "frames")
+    plan = ExportPlan(str(place), "frames")
     done = spark.sparkContext.accumulator(0)
     with pytest.raises(Exception, match=r"crop of video v1, frame 20: .*no JPEG or PNG"):
         face_export.write_faces(face_export.chosen_faces(faces, truth), plan, done).collect()

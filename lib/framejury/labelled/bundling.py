@@ -19,6 +19,7 @@ from framejury.labelled.measure import (
     figures_by_set,
     fit_rule_on,
 )
+from framejury.labelled.training_files import write_training_outputs
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
@@ -27,7 +28,6 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
-from framejury.recipes.training_files import write_training_outputs
 from framejury.report.evidence.sentences import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings

@@ -15,8 +15,8 @@ from framejury.warehouse import Warehouse
 _EXTRACTION_COLUMNS = ["video_id", "run_id", "status", "content_id"]
 
 NO_FAKE_PICTURE = {
-    Modality.AUDIO: "only its sound was changed",
-    Modality.NONE: "nothing of its pictures differs from its original",
+    Modality.AUDIO: "only the sound was changed",
+    Modality.NONE: "the pictures do not differ from the original's",
 }
 """What of a fake differs from its original -> why its faces are no fakes to learn from."""
 

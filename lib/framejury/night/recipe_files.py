@@ -17,7 +17,7 @@ from framejury.verdict.rule import Rule
 from framejury.warehouse import OUTPUTS
 
 if TYPE_CHECKING:
-    from framejury.recipes.published_files import FacePrediction
+    from framejury.report.published_files import FacePrediction
 
 
 def write_face_frames(
@@ -32,7 +32,7 @@ def write_face_frames(
         rule: by which the latest videos were judged.
         root: the warehouse, or another folder.
     """
-    from framejury.recipes import published_files
+    from framejury.report import published_files
 
     truth = verdicts.sparkSession.createDataFrame(table.select(["video_id", "path", "label"]))
     scores = store.scores_behind(verdicts).join(truth, on="video_id", how="inner")
@@ -52,7 +52,7 @@ def write_face_frames(
 
 def _predictions(scores: DataFrame) -> Iterator[FacePrediction]:
     """In order of path, frame and face; a partition at a time is on the driver."""
-    from framejury.recipes.published_files import FacePrediction
+    from framejury.report.published_files import FacePrediction
 
     columns = ("path", "frame_index", "face_index")
     rows = scores.select(*columns, F.col("p_fake").cast("double")).orderBy(*columns)

@@ -1,4 +1,4 @@
-"""The page of compared presets, one self-contained HTML file without a script, and its picture."""
+"""Page of compared presets, one self-contained HTML file without a script, and its chart."""
 
 from __future__ import annotations
 
@@ -10,26 +10,54 @@ from matplotlib.figure import Figure as Drawing
 
 from framejury import __version__
 from framejury.model.manifest import Figure
-from framejury.pages.style import LIGHT, inline_svg, new_figure, style_axes, style_legend, svg
+from framejury.pages.style import (
+    LIGHT,
+    inline_svg,
+    new_figure,
+    picture_files,
+    style_axes,
+    style_legend,
+    svg,
+)
 from framejury.pages.templating import POLICY, environment, style_of
-from framejury.recipes.comparison_table import HEADINGS, Row, cells_of, remarks
+from framejury.recipes.comparison_table import (
+    HEADINGS,
+    Row,
+    cells_of,
+    csv_table,
+    json_table,
+    remarks,
+    text_table,
+)
 from framejury.recipes.preset_outcome import Failure, Outcome
 
 _FEW_VIDEOS = 100
 _SHOWN = (("auc", "AUC", -0.12, "o"), ("accuracy", "accuracy", 0.12, "s"))
 
 
+def comparison_files(rows: Sequence[Row], facts: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return every file of a comparison by name; arguments as of `comparison_page`."""
+    outcomes = [row for row in rows if isinstance(row, Outcome)]
+    return {
+        "comparison.txt": text_table(rows).encode(),
+        "comparison.csv": csv_table(rows).encode(),
+        "comparison.json": json_table(rows, facts),
+        "comparison.html": comparison_page(rows, facts).encode(),
+        **picture_files({"comparison": drawing(outcomes)} if outcomes else {}),
+    }
+
+
 def comparison_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
-    """`comparison.html`.
+    """Render `comparison.html`.
 
     Args:
-        rows: outcomes and failures, in the order asked for.
-        facts: `archive`, `created_at`, `overrides` and `videos` by side.
+        rows: outcomes and failures, in the order of the presets.
+        facts: `archive`, `created_at`, `overrides`, and `videos` by split.
     """
     outcomes = [row for row in rows if isinstance(row, Outcome)]
     chart = Markup("")
     if outcomes:
-        words = "AUC and accuracy of each preset with their intervals; the table has the numbers"
+        words = "AUC and accuracy of each preset with their intervals; the table has the figures"
         chart = Markup(inline_svg(svg(drawing(outcomes)), "comparison", words))
     return (
         environment()
@@ -53,10 +81,10 @@ def comparison_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
 
 
 def drawing(outcomes: Sequence[Outcome]) -> Drawing:
-    """AUC and accuracy of each preset, a line each, with intervals; chance as a rule at 0.5."""
+    """Draw AUC and accuracy of each preset with intervals, and chance as a line at 0.5."""
     figure = new_figure(7.2, 1.4 + 0.5 * len(outcomes), LIGHT)
     axes = figure.subplots()
-    style_axes(axes, LIGHT, title="On the test side", x_label="0.5 is chance", y_label="")
+    style_axes(axes, LIGHT, title="On the test videos", x_label="0.5 is chance", y_label="")
     axes.axvline(0.5, color=LIGHT.faint, linewidth=1.2)
     colours = {"auc": LIGHT.real, "accuracy": LIGHT.fake}
     for name, words, offset, marker in _SHOWN:

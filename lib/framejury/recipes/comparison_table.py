@@ -1,11 +1,11 @@
-"""The table of compared presets, as text, CSV and JSON."""
+"""Table of compared presets, as text, CSV and JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -23,7 +23,7 @@ _MIB = 2**20
 
 
 def cells_of(row: Outcome) -> list[str]:
-    """What stands below `HEADINGS`."""
+    """Return the texts of a row, one per entry of `HEADINGS`."""
     peak = row.peak_memory_bytes
     return [
         row.preset,
@@ -35,7 +35,7 @@ def cells_of(row: Outcome) -> list[str]:
 
 
 def figure_text(figure: Figure | None) -> str:
-    """A figure with its interval; a dash where there is none."""
+    """Return a figure with its interval; a dash where it is undefined."""
     if figure is None:
         return "-"
     if figure.low is None or figure.high is None:
@@ -44,18 +44,18 @@ def figure_text(figure: Figure | None) -> str:
 
 
 def text_table(rows: Sequence[Row]) -> str:
-    """The table, below it what could not be measured and what to know of each preset."""
+    """Return the table, followed by failures and a remark on each preset."""
     outcomes = [row for row in rows if isinstance(row, Outcome)]
     table = [grid(HEADINGS, [cells_of(row) for row in outcomes], "llllrrr"), ""] if outcomes else []
     return "\n".join([*table, *remarks(rows)]) + "\n"
 
 
 def remarks(rows: Sequence[Row]) -> list[str]:
-    """What a reader should know of the rows, a line each."""
+    """Return one line per row: why it failed, or what the preset learned and its caveats."""
     found = []
     for row in rows:
         if isinstance(row, Failure):
-            found.append(f"{row.preset}: no figures, for {row.step} ended: {row.reason}")
+            found.append(f"{row.preset}: failed in step {row.step}: {row.reason}")
             continue
         learned = (
             f"{row.preset}: {row.backbone} on {row.signal}, {row.faces:,} faces, "
@@ -66,7 +66,7 @@ def remarks(rows: Sequence[Row]) -> list[str]:
 
 
 def csv_table(rows: Sequence[Row]) -> str:
-    """One line a measured preset; figures with their ends in columns of their own."""
+    """Return one line per measured preset; interval ends have columns of their own."""
     text = io.StringIO()
     flat = [_flat(row) for row in rows if isinstance(row, Outcome)]
     names = list(flat[0]) if flat else list(HEADINGS)
@@ -76,9 +76,10 @@ def csv_table(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def json_table(rows: Sequence[Row], facts: dict[str, Any]) -> bytes:
-    """Everything that is known, `facts` of the comparison first."""
-    content = facts | {
+def json_table(rows: Sequence[Row], facts: Mapping[str, Any]) -> bytes:
+    """Return all rows in full as JSON, after `facts` about the comparison."""
+    content = {
+        **facts,
         "presets": [asdict(row) for row in rows if isinstance(row, Outcome)],
         "failures": [asdict(row) for row in rows if isinstance(row, Failure)],
     }

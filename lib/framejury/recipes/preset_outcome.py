@@ -1,10 +1,10 @@
-"""How one preset fared: from its verdicts on the shared test side to one row of the table."""
+"""Result of one preset: from its verdicts on the shared test videos to one row of the table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,27 +23,27 @@ FIGURES: dict[str, str] = {
     "on_fakes": "recall_fake",
     "on_originals": "recall_real",
 }
-"""Fields of `Outcome` and what `evaluation.binary` calls them."""
+"""Fields of `Outcome` and their names in `evaluation.binary`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One preset on the shared test side. Figures are of scored videos, at the bundle's threshold.
+    """One preset on the shared test videos. Figures cover scored videos, at its own threshold.
 
     Attributes:
-        preset: its name.
+        preset: name.
         signal, backbone: of its network.
-        labelled, scored: videos of the test side; those with a score.
-        accuracy: share called right; with the interval over groups, as all figures.
+        labelled, scored: test videos, and those with a score, count.
+        accuracy: share of correct calls, 0 to 1; like all figures with an interval over groups.
         auc: area under the ROC curve of the videos.
-        on_fakes, on_originals: share of each class called right.
-        seconds_a_video: processor time to judge one, mean, seconds.
-        peak_memory_bytes: most that a process held that judges videos, resident.
-        faces: what it learned from, on train and val, count.
-        epochs: done.
-        train_s: of training, seconds.
-        leak: what the split that it learned from let through; None: nothing.
-        remark: what a reader should know of its rule, empty when nothing.
+        on_fakes, on_originals: share of correct calls in each class, 0 to 1.
+        seconds_a_video: mean processor time to judge one video, seconds.
+        peak_memory_bytes: most resident memory of one process that judges videos, bytes.
+        faces: in splits train and val, count.
+        epochs: of training, count.
+        train_s: duration of training, seconds.
+        leak: sentence on how its split leaks; None: it does not.
+        remark: sentence on its verdict rule; empty: nothing to mention.
     """
 
     __pydantic_config__ = _STRICT
@@ -69,17 +69,15 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A preset that gave no verdicts.
+    """A preset without figures.
 
     Attributes:
-        step: in which it ended: index, extract, split, train or judge.
-        reason: in words.
+        step: that failed: index, extract, split, train or judge.
+        reason: the error.
     """
 
-    __pydantic_config__ = _STRICT
-
     preset: str
-    step: Literal["index", "extract", "split", "train", "judge"]
+    step: str
     reason: str
 
 
@@ -92,13 +90,13 @@ def outcome_of(
     *,
     remark: str = "",
 ) -> Outcome:
-    """One row of the table.
+    """Compute one row of the table.
 
     Args:
-        preset: its name.
-        bundle: that it trained.
-        judged: verdicts on the videos of the test side, columns `rows.REPORT_COLUMNS`.
-        extractions: how opening them went, one row a video.
+        preset: name.
+        bundle: trained by the preset.
+        judged: verdicts on the test videos, columns `rows.REPORT_COLUMNS`.
+        extractions: columns `cpu_s` and `peak_memory_bytes`, one row per test video.
         history: its epochs, as `train` keeps them.
         remark: of its rule.
     """
@@ -138,11 +136,11 @@ def outcome_of(
 
 
 def with_truth(verdicts: pa.Table, videos: pa.Table) -> pa.Table:
-    """Verdicts joined to what is known of their videos: columns `rows.REPORT_COLUMNS`, by path.
+    """Join verdicts to their videos: columns `rows.REPORT_COLUMNS`, by path.
 
     Args:
-        verdicts: rows of the table `verdicts`.
-        videos: rows of the table `videos`; those without a verdict are left out.
+        verdicts: rows of table `verdicts`.
+        videos: rows of table `videos`; those without a verdict are left out.
     """
     known = [name for name in REPORT_COLUMNS if name not in verdicts.schema.names]
     joined = verdicts.join(videos.select(["video_id", *known]), "video_id", join_type="inner")

@@ -1,4 +1,4 @@
-"""The one split under which all presets are compared: by source, whatever their own does."""
+"""The split that all compared presets share: by source, whatever their own settings are."""
 
 from __future__ import annotations
 
@@ -19,32 +19,27 @@ from framejury.settings import SplitSettings
 def shared_sides(
     candidates: Sequence[Candidate], settings: SplitSettings, pins: Pins | None = None
 ) -> list[Placement]:
-    """A side for every labelled video of an archive, whole groups at a time, none dropped.
+    """Assign every labelled video of an archive to a split, whole groups at a time.
 
-    Which faces a preset finds does not count, or each would be measured on other videos.
+    Videos without usable faces count too; otherwise each preset would be measured on other videos.
 
     Args:
         candidates: labelled videos; those of identical content are one group.
-        settings: shares and seed; unit, order and balance are those of framejury's default.
-        pins: sides fixed beforehand.
+        settings: shares and seed; unit, order and balance are framejury's defaults.
+        pins: splits fixed beforehand.
 
     Raises:
-        SplitError: too few groups, or a side would lack a class.
+        SplitError: there are too few groups, or a split would lack a class.
     """
-    whole = replace_settings(settings)
+    usual = {"unit": "group", "order": "drawn", "balance": "none", "balance_over": "side"}
+    whole = settings.model_copy(update=usual)
     placements = split_videos([replace(one, usable=True) for one in candidates], whole, pins)
     check_leakage(placements)
     return placements
 
 
-def replace_settings(settings: SplitSettings) -> SplitSettings:
-    """The same shares and seed, by source and without dropping fakes."""
-    usual = {"unit": "group", "order": "drawn", "balance": "none", "balance_over": "side"}
-    return settings.model_copy(update=usual)
-
-
 def sides_csv(placements: Sequence[Placement]) -> str:
-    """A file of sides (`archive.fixed_splits`) that fixes every one of them, by path."""
+    """Return a CSV file (`archive.fixed_splits`) that fixes the split of every video by path."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["pattern", "side"])
@@ -54,28 +49,29 @@ def sides_csv(placements: Sequence[Placement]) -> str:
 
 
 def check_sides(placements: Sequence[Placement], sides: Mapping[str, str]) -> None:
-    """That a preset's own split left every video where it is for all of them, or left it out.
+    """Check that a preset's own split agrees with the shared one, or leaves videos out.
 
     Args:
-        sides: video_id -> side, as the preset's split has it.
+        placements: the shared split.
+        sides: video_id -> split, from the preset's warehouse.
 
     Raises:
-        SplitError: a video stands elsewhere, and would be learned by or measured as another's.
+        SplitError: a video is in another split, so the preset would not be comparable.
     """
     moved = [
-        f"{row.path} on {sides[row.video_id]} in place of {row.side}"
+        f"{row.path} in {sides[row.video_id]} instead of {row.side}"
         for row in placements
         if sides.get(row.video_id, row.side) not in (row.side, Side.EXCLUDED)
     ]
     if moved:
         raise SplitError(
-            f"of {len(placements)} videos {len(moved)} stand on another side than for the other "
+            f"the split of {len(moved)} of {len(placements)} videos differs from that of the other "
             f"presets: {first_of(moved)}"
         )
 
 
 def _pattern(path: str) -> str:
-    """What fits this path and nothing else; a reader of pins drops spaces at its ends, and `#`."""
+    """Return a pattern that matches only this path; readers strip outer spaces and skip `#`."""
     pattern = escape(path)
     if pattern[0] == "#" or pattern[0].isspace():
         pattern = f"[{pattern[0]}]{pattern[1:]}"

@@ -254,17 +254,17 @@ def test_fakes_of_sound_are_no_fakes_to_learn_from(tmp_path: Path, capsys: Captu
     }
     modalities(warehouse, **kinds)
     with pytest.raises(
-        SplitError, match=r"w/fake0\.mp4 on side .*, and only its sound was changed"
+        SplitError, match=r"w/fake0\.mp4 on side .*, and only the sound was changed"
     ):
         training_source(warehouse)
     split_by(warehouse, unit="group")
     rows = {row["video_id"]: row for row in warehouse.read_snapshot("splits").to_pylist()}
     out = {key: row["reason"] for key, row in rows.items() if row["side"] == "excluded"}
     assert out == {
-        "w/fake0.mp4": "only its sound was changed",
-        "w/fake1.mp4": "nothing of its pictures differs from its original",
+        "w/fake0.mp4": "only the sound was changed",
+        "w/fake1.mp4": "the pictures do not differ from the original's",
     }
-    assert "excluded 1: only its sound was changed" in capsys.readouterr().err
+    assert "excluded 1: only the sound was changed" in capsys.readouterr().err
     learned = {
         face.video_id for side in SIDES for face in iter_faces(training_source(warehouse), side)
     }

@@ -37,14 +37,14 @@ MAY_IMPORT = {
     "pages": "",
     "evaluation": "schemas verdict",
     "report": "evaluation examine faces model pages schemas settings verdict",
-    "recipes": "archive evaluation faces model pages report schemas settings signals verdict "
-    "warehouse",
-    "labelled": "archive cli evaluation model recipes report schemas settings verdict warehouse",
+    "labelled": "archive cli evaluation model report schemas settings verdict warehouse",
+    "recipes": "archive evaluation faces labelled model pages report runs schemas settings signals "
+    "verdict warehouse",
     "inspection": "examine faces media pages report sandbox schemas settings signals",
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli examine model recipes report runs schemas settings tables verdict warehouse",
+    "night": "cli examine model report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
     "maintainer": "demo model",
     "commands": "archive cli evaluation examine faces inspection labelled media model night pages "

@@ -93,7 +93,7 @@ def test_a_video_on_another_side_than_for_the_others_is_refused() -> None:
     dropped, other = reals[:2]
     check_sides(placements, sides | {dropped.video_id: "excluded"})
     check_sides(placements, {key: side for key, side in sides.items() if key != dropped.video_id})
-    with pytest.raises(SplitError, match=r"of \d+ videos 1 stand on .* on train in place of te"):
+    with pytest.raises(SplitError, match=r"of 1 of \d+ videos .* in train instead of te"):
         check_sides(placements, sides | {other.video_id: "train"})
 
 
@@ -197,7 +197,7 @@ def test_the_text_has_a_line_a_preset_and_says_what_failed(bundle: Bundle) -> No
     assert "0.800 (0.610 to 0.930)" in line
     assert "5 of 6" in line
     assert "256" in line  # MiB
-    assert "other: no figures, for train ended: it ended" in text
+    assert "other: failed in step train: it ended" in text
     assert "Split by face: x." in remarks([row])[0]
 
 
@@ -225,6 +225,6 @@ def test_the_page_escapes_names_and_tells_of_overrides(bundle: Bundle) -> None:
     page = comparison_page([row, Failure(preset="other", step="train", reason="it")], facts)
     assert "<script>" not in page
     assert "training.finetune_epochs=1" in page
-    assert "other gave no figures" in page
-    assert "6 videos are few" in page
+    assert "other has no figures" in page
+    assert "With only 6 test videos" in page
     assert "<svg" in page

@@ -34,7 +34,7 @@ def write_training_outputs(
         videos: rows of `videos`, of that side.
         frame_labels: as of `FaceSource`.
     """
-    from framejury.recipes.published_files import WEIGHTS, predictions_of, training_outputs
+    from framejury.report.published_files import WEIGHTS, predictions_of, training_outputs
 
     faces = [] if tested is None else predictions_of(tested, videos, frame_labels)
     with tempfile.TemporaryDirectory() as scratch:

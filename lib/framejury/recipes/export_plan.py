@@ -1,0 +1,196 @@
+"""Plan of an export of kept faces: which videos, which folders, and whether it can be resumed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from framejury.archive.split_by_face import FaceDraw
+from framejury.errors import UsageError
+from framejury.logs import say
+from framejury.redaction import printable
+from framejury.schemas.statuses import Side
+from framejury.storage import Location, is_file, is_local, is_taken, read_json, write_json
+
+if TYPE_CHECKING:
+    from framejury.labelled.videos import LabelledVideo
+    from framejury.model.source import FaceSource
+    from framejury.recipes.face_files import PictureFormat
+    from framejury.warehouse import Warehouse
+
+Form = Literal["folders", "frames"]
+"""Class folders for Keras' directory loaders, or one folder per video and a table of labels."""
+
+SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
+
+TRUTH = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("fake", pa.int8()),
+        ("side", pa.string()),
+        ("folder", pa.string()),
+    ]
+)
+"""One row per exported video: 1 for FAKE; its split; the name of its folder (frames)."""
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """How each face is exported.
+
+    Attributes:
+        output: path or URI that every executor reaches.
+        form: layout of the pictures.
+        fake_is: class of fakes, 1 or 0.
+        size_px: side of the square that pictures are resized to, pixels; None: as stored.
+        picture_format: of resized pictures.
+        side_folders: split -> name of its folder (folders).
+        draw: assigns the faces of videos with split `mixed`.
+        frame_labels: (video_id, frame_index) -> 1 for FAKE: labels set by hand.
+        resumes: an interrupted run has already written some complete files.
+    """
+
+    output: str
+    form: Form
+    fake_is: Literal[0, 1] = 1
+    size_px: int | None = None
+    picture_format: PictureFormat = "png"
+    side_folders: Mapping[str, str] = field(default_factory=dict)
+    draw: FaceDraw | None = None
+    frame_labels: Mapping[tuple[str, int], Literal[0, 1]] = field(default_factory=dict)
+    resumes: bool = False
+
+
+def side_folders(names: str) -> dict[str, str]:
+    """Return split -> folder from three names with commas between them.
+
+    Raises:
+        UsageError: the names are not three different plain names.
+    """
+    folders = names.split(",")
+    plain = [name for name in folders if name and name[0] != "." and not set(name) & set("/\\\0")]
+    if len(plain) != len(SIDES) or len({name.casefold() for name in plain}) != len(SIDES):
+        raise UsageError(
+            "--side-names needs three different plain names separated by commas, got "
+            f"{printable(names)}"
+        )
+    return {side.value: name for side, name in zip(SIDES, folders, strict=True)}
+
+
+def exported_videos(videos: Sequence[LabelledVideo], source: FaceSource, form: Form) -> pa.Table:
+    """Return the videos to export, rows `TRUTH`.
+
+    Args:
+        videos: labelled videos of a warehouse.
+        source: their faces and splits.
+        form: layout of the pictures.
+    """
+    from framejury.recipes.face_files import folder_names
+
+    wanted = [
+        video
+        for video in videos
+        if (truth := source.videos.get(video.row["video_id"])) is not None
+        and truth.side is not Side.EXCLUDED
+        and not truth.still
+        and video.why_not is None
+    ]
+    paths = {video.row["video_id"]: video.row["path"] for video in wanted}
+    names = folder_names(paths) if form == "frames" else {}
+    rows = [
+        {
+            "video_id": video_id,
+            "fake": source.videos[video_id].label,
+            "side": source.videos[video_id].side.value,
+            "folder": names.get(video_id),
+        }
+        for video_id in paths
+    ]
+    return pa.Table.from_pylist(rows, schema=TRUTH)
+
+
+def export_notes(
+    form: Form, warehouse: Warehouse, videos: Sequence[LabelledVideo], source: FaceSource
+) -> list[str]:
+    """Return which videos are left out and why, and how the split leaks."""
+    from framejury.report.evidence.sentences import counted
+
+    notes = [] if source.leak is None else [source.leak]
+    unlabelled = warehouse.read_snapshot("videos").num_rows - len(videos)
+    if form == "frames" and unlabelled:
+        notes.append(f"left out: {counted(unlabelled, 'video')} without a label")
+    silent = Counter(video.why_not for video in videos if video.why_not is not None)
+    notes += [f"left out: {counted(n, 'fake')} ({why})" for why, n in sorted(silent.items())]
+    if form == "folders":
+        excluded = warehouse.read_snapshot("splits")["side"].to_pylist().count(Side.EXCLUDED.value)
+        if excluded:
+            notes.append(f"left out: {counted(excluded, 'video')} that the split excludes")
+    return notes
+
+
+def record_of(plan: ExportPlan, warehouse: Warehouse, source: FaceSource) -> dict[str, Any]:
+    """Return what identifies an export; it is resumed only if all of this is unchanged."""
+    own = asdict(plan)
+    del own["resumes"]
+    own["frame_labels"] = sorted([*key, label] for key, label in source.frame_labels.items())
+    tables = ("videos", "splits", "modalities", "extractions", "faces")
+    return {
+        "schema_version": 1,
+        "warehouse": warehouse.location.uri,
+        "runs": {
+            table: commits[-1].run_id
+            for table in tables
+            if (commits := warehouse.with_table(table))
+        },
+        **own,
+    }
+
+
+def marker_of(output: Location) -> Location:
+    """Return the file beside the output that exists while the export is unfinished.
+
+    Raises:
+        UsageError: the output has no folder above it.
+    """
+    folder, _, name = output.path.rstrip("/").rpartition("/")
+    if not name or not (folder or is_local(output.uri)):
+        raise UsageError(f"--output {printable(output.uri)} is a root; give a folder below it")
+    marker = f".{name}.export"
+    uri_folder = output.uri.rstrip("/").rpartition("/")[0]
+    return Location(output.filesystem, f"{folder}/{marker}", f"{uri_folder}/{marker}")
+
+
+def begun(output: Location, plan: ExportPlan, record: dict[str, Any], name: str) -> ExportPlan:
+    """Create the output and its marker, or return the plan as one that resumes.
+
+    Args:
+        output: folder.
+        plan: how each face is exported.
+        record: from `record_of`.
+        name: of the output as the user gave it.
+
+    Raises:
+        UsageError: the folder holds something else.
+    """
+    marker = marker_of(output)
+    if is_file(marker):
+        try:
+            found = read_json(marker)
+        except ValueError:
+            found = {}
+        if found != record:
+            raise UsageError(
+                f"{printable(name)} holds another, unfinished export (see {marker.uri}); give "
+                "another --output, or remove both"
+            )
+        say("  resuming an unfinished export")
+        return replace(plan, resumes=True)
+    if is_taken(output):
+        raise UsageError(f"{printable(name)} is not an empty folder; give another --output")
+    output.filesystem.create_dir(output.path, recursive=True)
+    write_json(marker, record)
+    return plan

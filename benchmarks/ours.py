@@ -39,9 +39,10 @@ def examine(setup: Values) -> Work:
     tools = Toolbox.load(plan_of(setup))
 
     def run(request: Values) -> dict[str, Any]:
-        facts = examine_video(Path(request["clip"]), request["clip"], tools).facts
-        check_status(facts["status"], facts["error"], request["clip"])
-        return {name: facts[name] for name in ("frames_decoded", "frames_sampled", "faces_kept")}
+        outcome = examine_video(Path(request["clip"]), request["clip"], tools).outcome
+        check_status(outcome.status, outcome.error, request["clip"])
+        names = ("frames_decoded", "frames_sampled", "faces_kept")
+        return {name: getattr(outcome, name) for name in names}
 
     return run
 

@@ -11,7 +11,7 @@ import os
 import pkgutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from framejury.errors import MediaError, SetupError
 from framejury.examine.costs import FRAME_S, OPEN_S, READ_S_A_BYTE
-from framejury.examine.faces import ExaminedFace, FollowedFace, Lookout
+from framejury.examine.faces import FollowedFace, Lookout
 from framejury.examine.messages import (
+    OUT_OF_MEMORY,
     ROWS,
     TABLE_COLUMN,
     ExaminePlan,
@@ -32,6 +33,7 @@ from framejury.examine.messages import (
     extraction_row,
     to_ipc,
 )
+from framejury.examine.outcome import Examined, Outcome, face_row, score_row
 from framejury.examine.segments import staged
 from framejury.faces.detect import Detector, make_detector
 from framejury.media.decode import VideoFile
@@ -47,8 +49,6 @@ from framejury.settings.loading import settings_from
 
 _OVERHEAD_RATIO = 0.1
 """Of a segment's work, what opening the file once more for it may take."""
-_NO_MEMORY = "asks for more memory than limits.memory_bytes leaves"
-"""What is really needed, or what a damaged header makes libav ask for."""
 
 
 @dataclass
@@ -85,8 +85,25 @@ class Toolbox:
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
     def lookout(self) -> Lookout:
-        """A fresh look at a video."""
+        """Start on a new video."""
         return Lookout(self.settings, self.detector, self.scorer, keep_crops=self.keep_crops)
+
+    def rows(self, examined: Examined, extraction: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield rows of `faces` when crops are kept, of `face_scores` and `pictures` when scored.
+
+        Args:
+            examined: faces and pictures of one video.
+            extraction: its row of `extractions`.
+        """
+        ids = {name: extraction[name] for name in ("video_id", "run_id")}
+        model_id = None if self.scorer is None else self.scorer.bundle.model_id
+        for face in examined.faces:
+            if self.keep_crops:
+                yield ids | face_row(face, self.detector.name)
+            if face.p_fake is not None:
+                yield ids | score_row(face) | {"model_id": model_id}
+        for picture in examined.pictures:
+            yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}
 
 
 def load_the_rest(tools: Toolbox) -> None:
@@ -106,123 +123,126 @@ def load_the_rest(tools: Toolbox) -> None:
         look.keep_all([sampled, sampled], [followed], None)
     look.finish()
     row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
-    rows = [row, *_other_rows(Examined({}, look.faces, look.pictures()), row, tools, "")]
+    rows = [row, *tools.rows(Examined(Outcome(), look.faces, look.pictures()), row)]
     to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
-
-
-@dataclass
-class Examined:
-    """The outcome of one video: columns of `extractions`, its faces, and rows of `pictures`."""
-
-    facts: dict[str, Any]
-    faces: list[ExaminedFace]
-    pictures: list[dict[str, Any]]
 
 
 def examine_video(
     source: VideoSource, key: str, tools: Toolbox, segment: Segment | None = None
 ) -> Examined:
-    """Decode, detect, crop and score one local file, in this process.
+    """Decode one local file in this process; find, crop and score its faces.
+
+    Memory stays bounded by a few frames, whatever the length of the video.
 
     Args:
         source: the file: its path, or a descriptor of it.
-        key: what makes random sampling differ between videos (the `video_id`).
+        key: seeds random sampling per video (the `video_id`).
         tools: detector, network, settings.
-        segment: only these of the frames that the whole video's plan looks at.
+        segment: limits the sampled frames to this segment of the video.
 
     Returns:
-        status `extracted` or `no_face` and every face; or another status and no face. Memory
-        stays bounded by a few frames, whatever the video's length.
+        status `extracted` or `no_face` with every face, or another status without faces.
     """
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
-    facts: dict[str, Any] = {"frames_decoded": 0, "frames_sampled": 0, "faces_found": 0}
-    facts["sampled_s"] = []
-    examined = Examined(facts, [], [])
+    examination = _Examination(source, key, tools)
+    outcome = examination.outcome
+    examined = Examined(outcome)
     try:
-        look = _look_at(source, key, tools, segment, facts)
-        examined.faces, examined.pictures = look.faces, look.pictures()
-        facts["status"] = (Status.EXTRACTED if look.faces else Status.NO_FACE).value
+        found = examination.run(segment)
+        examined.faces, examined.pictures = found.faces, found.pictures()
+        outcome.status = Status.EXTRACTED if found.faces else Status.NO_FACE
     except MediaError as error:
-        facts |= {"status": error.status.value, "error": str(error), "faces_found": 0}
+        outcome.status, outcome.error, outcome.faces_found = error.status, str(error), 0
     except MemoryError:
-        facts |= {"status": Status.CRASHED.value, "error": _NO_MEMORY}
-    facts["faces_kept"] = len(examined.faces)
-    facts["wall_s"] = time.perf_counter() - started_s
-    facts["cpu_s"] = time.process_time() - started_cpu_s
+        outcome.status, outcome.error = Status.CRASHED, OUT_OF_MEMORY
+    outcome.faces_kept = len(examined.faces)
+    outcome.wall_s = time.perf_counter() - started_s
+    outcome.cpu_s = time.process_time() - started_cpu_s
     return examined
 
 
-def _look_at(
-    source: VideoSource, key: str, tools: Toolbox, segment: Segment | None, facts: dict[str, Any]
-) -> Lookout:
-    """Look at all that the settings choose; what is found out of the video goes into `facts`."""
-    sampling = tools.settings.sampling
-    drawn = sampling.mode == "random" and segment is None
-    with _opened(source, tools) as video:
-        size, total = video.facts.coded_size, len(video.facts.times_s)
-        facts |= {
-            "container": video.facts.container,
-            "codec": video.facts.codec,
-            "width_px": size.width,
-            "height_px": size.height,
-            "duration_s": video.facts.duration_s,
-            "frames_total": total,
-        }
-        ranks, stop = video.choose(sampling, key), total if drawn else None
-        if segment is not None:
-            ranks, stop = ranks[(ranks >= segment.first) & (ranks < segment.stop)], segment.stop
-        elif len(ranks) == 0:
-            facts["error"] = "no frame is followed by another, and sampling.pairs asks for two"
-            return tools.lookout()
-        look = _watch(video, ranks, stop, tools, facts)
-        facts["error"] = video.damage
-    if drawn and look.ranks != ranks.tolist():
-        look = _draw_again(source, key, tools, facts)
-    return look
+class _Examination:
+    """Passes over one video.
 
-
-def _draw_again(source: VideoSource, key: str, tools: Toolbox, facts: dict[str, Any]) -> Lookout:
-    """Look at frames that can be read in place of those that were drawn first.
-
-    From the start, for people are followed in order of time; three passes over a damaged file.
-
-    Raises:
-        MediaError: `unreadable` when none can be read.
+    Attributes:
+        outcome: what is known so far, also when a pass raises.
     """
-    damage = facts["error"] or "frames are not where the container says"
-    with _opened(source, tools) as video:
-        readable = video.readable()
-        facts["frames_decoded"] += video.frames_decoded
-        ranks = draw_again(len(video.facts.times_s), tools.settings.sampling, key, readable)
-    if len(ranks) == 0:
-        raise MediaError(Status.UNREADABLE, damage)
-    with _opened(source, tools) as video:
-        look = _watch(video, ranks, None, tools, facts)
-    facts["error"] = f"{damage}; others were drawn"
-    return look
 
+    def __init__(self, source: VideoSource, key: str, tools: Toolbox) -> None:
+        self.outcome = Outcome()
+        self._source = source
+        self._key = key
+        self._tools = tools
+        self._sampling = tools.settings.sampling
 
-def _opened(source: VideoSource, tools: Toolbox) -> VideoFile:
-    return VideoFile(source, tools.settings.limits, tools.settings.scoring.threads)
+    def run(self, segment: Segment | None) -> Lookout:
+        """Examine the frames that the settings choose.
 
+        Raises:
+            MediaError: the video cannot be read.
+        """
+        with self._open() as video:
+            self._note_headers(video)
+            ranks = video.choose(self._sampling, self._key)
+            if segment is not None:
+                inside = (ranks >= segment.first) & (ranks < segment.stop)
+                found = self._examine(video, ranks[inside], segment.stop)
+                self.outcome.error = video.damage
+                return found
+            if len(ranks) == 0:
+                self.outcome.error = "no frame has a successor, as sampling.pairs requires"
+                return self._tools.lookout()
+            drawn = self._sampling.mode == "random"
+            found = self._examine(video, ranks, len(video.facts.times_s) if drawn else None)
+            self.outcome.error = video.damage
+        if drawn and found.ranks != ranks.tolist():
+            return self._redraw(video.damage or "frames are not where the container says")
+        return found
 
-def _watch(
-    video: VideoFile, ranks: Indices, stop: int | None, tools: Toolbox, facts: dict[str, Any]
-) -> Lookout:
-    """One pass over a video; counts start anew in `facts`, but for frames decoded."""
-    look = tools.lookout()
-    facts |= {"frames_sampled": 0, "faces_found": 0, "sampled_s": []}
-    try:
-        for frames in video.looks(ranks, stop, pairs=tools.settings.sampling.pairs):
-            shown = frames[0].picture.size
-            facts |= {"width_px": shown.width, "height_px": shown.height}
-            facts["frames_sampled"] += len(frames)
-            facts["sampled_s"].append(frames[0].pts_s)
-            facts["faces_found"] += look.at(frames)
-        look.finish()
-    finally:
-        facts["frames_decoded"] += video.frames_decoded
-    return look
+    def _redraw(self, damage: str) -> Lookout:
+        """Sample readable frames in place of those drawn first.
+
+        Starts over, since faces are tracked in order of time: a damaged file takes three passes.
+
+        Raises:
+            MediaError: `unreadable` when no frame can be read.
+        """
+        with self._open() as video:
+            readable = video.readable()
+            self.outcome.frames_decoded += video.frames_decoded
+            ranks = draw_again(len(video.facts.times_s), self._sampling, self._key, readable)
+        if len(ranks) == 0:
+            raise MediaError(Status.UNREADABLE, damage)
+        with self._open() as video:
+            found = self._examine(video, ranks, None)
+        self.outcome.error = f"{damage}; other frames were drawn instead"
+        return found
+
+    def _open(self) -> VideoFile:
+        settings = self._tools.settings
+        return VideoFile(self._source, settings.limits, settings.scoring.threads)
+
+    def _note_headers(self, video: VideoFile) -> None:
+        facts, outcome = video.facts, self.outcome
+        outcome.container, outcome.codec = facts.container, facts.codec
+        outcome.width_px, outcome.height_px = facts.coded_size.width, facts.coded_size.height
+        outcome.duration_s, outcome.frames_total = facts.duration_s, len(facts.times_s)
+
+    def _examine(self, video: VideoFile, ranks: Indices, stop: int | None) -> Lookout:
+        """Make one pass; all counts start anew, except that of decoded frames."""
+        outcome, found = self.outcome, self._tools.lookout()
+        outcome.frames_sampled, outcome.faces_found, outcome.sampled_s = 0, 0, []
+        try:
+            for frames in video.looks(ranks, stop, pairs=self._sampling.pairs):
+                shown = frames[0].picture.size
+                outcome.width_px, outcome.height_px = shown.width, shown.height
+                outcome.frames_sampled += len(frames)
+                outcome.sampled_s.append(frames[0].pts_s)
+                outcome.faces_found += found.at(frames)
+            found.finish()
+        finally:
+            outcome.frames_decoded += video.frames_decoded
+        return found
 
 
 def serve(setup: Mapping[str, Any]) -> Any:
@@ -230,7 +250,6 @@ def serve(setup: Mapping[str, Any]) -> Any:
     plan = ExaminePlan(**setup)
     tools = Toolbox.load(plan)
     load_the_rest(tools)
-    model_id = tools.scorer.bundle.model_id if tools.scorer is not None else None
 
     def handle(request: dict[str, Any]) -> bytes:
         if request.get("survey"):
@@ -245,8 +264,8 @@ def serve(setup: Mapping[str, Any]) -> Any:
             None if modified_at is None else datetime.fromisoformat(modified_at),
         )
         row = extraction_row(job, plan.run_id, tools.settings)
-        row |= examined.facts | {"content_id": request["content_id"]}
-        rows = [row, *_other_rows(examined, row, tools, model_id)]
+        row |= examined.outcome.to_row() | {"content_id": request["content_id"]}
+        rows = [row, *tools.rows(examined, row)]
         if segment is not None:
             boxes: dict[tuple[Any, Any], Box] = {
                 (face.frame_index, face.face_index): face.face.box for face in examined.faces
@@ -288,38 +307,3 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
             for (first, stop), cost_s in segments
         ]
     }
-
-
-def _other_rows(
-    examined: Examined, extraction: Mapping[str, Any], tools: Toolbox, model_id: str | None
-) -> Iterator[dict[str, Any]]:
-    """Rows of `faces` when crops are kept, of `face_scores` and `pictures` with a network."""
-    ids = {name: extraction[name] for name in ("video_id", "run_id")}
-    for face in examined.faces:
-        common = ids | {
-            "frame_index": face.frame_index,
-            "pts_s": face.pts_s,
-            "face_index": face.face_index,
-            "person": face.person,
-            "box": asdict(face.face.box),
-            "confidence": face.face.confidence,
-        }
-        if tools.keep_crops:
-            landmarks = face.face.landmarks
-            yield common | {
-                TABLE_COLUMN: "faces",
-                "landmarks": None if landmarks is None else [asdict(p) for p in landmarks],
-                "detector": tools.detector.name,
-                "crop_region": asdict(face.region),
-                "crop": face.crop,
-                "next_crop": face.next_crop,
-            }
-        if face.p_fake is not None:
-            yield common | {
-                TABLE_COLUMN: "face_scores",
-                "model_id": model_id,
-                "p_fake": face.p_fake,
-                "ssim": face.ssim,
-            }
-    for picture in examined.pictures:
-        yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}

@@ -22,6 +22,9 @@ the box in full precision, by which persons are told apart over the whole video.
 
 _EXACT_BOX = pa.struct([(name, pa.float64()) for name in ("x", "y", "width", "height")])
 
+OUT_OF_MEMORY = "decoding needs more memory than limits.memory_bytes allows"
+"""Either the video needs it, or a damaged header makes libav ask for it."""
+
 Device = Literal["cpu", "cuda"]
 
 _EXTRACTION_SECTIONS = ("sampling", "detection", "crops")

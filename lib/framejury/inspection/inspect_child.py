@@ -11,6 +11,7 @@ import av
 import cv2
 
 from framejury.errors import MediaError
+from framejury.examine.messages import OUT_OF_MEMORY
 from framejury.inspection.album import sheet_of
 from framejury.inspection.answer import failed, packed
 from framejury.inspection.looking import Inspector
@@ -48,9 +49,7 @@ def serve(setup: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
         except MediaError as error:
             return failed(error.status.value, str(error))
         except MemoryError:
-            return failed(
-                Status.CRASHED.value, "asks for more memory than limits.memory_bytes leaves"
-            )
+            return failed(Status.CRASHED.value, OUT_OF_MEMORY)
 
     return handle
 

@@ -348,8 +348,8 @@ def test_out_of_memory_is_a_crash(
 
     monkeypatch.setattr(FaceFinder, "find", fail)
     found = examine_video(face_clip, "key", haar)
-    assert found.facts["status"] == Status.CRASHED
-    assert "limits.memory_bytes" in found.facts["error"]
+    assert found.outcome.status == Status.CRASHED
+    assert "limits.memory_bytes" in str(found.outcome.error)
     assert found.faces == []
 
 
@@ -367,7 +367,7 @@ def test_a_missing_bundle_is_a_fault_of_the_run(face_clip: Path, tmp_path: Path)
 def test_a_toolbox_without_a_bundle_scores_nothing(face_clip: Path, haar: Toolbox) -> None:
     assert haar.scorer is None
     found = examine_video(face_clip, "key", haar)
-    assert found.facts["status"] == Status.EXTRACTED
+    assert found.outcome.status == Status.EXTRACTED
     assert {face.p_fake for face in found.faces} == {None}
     assert all(face.face.landmarks is None and face.crop for face in found.faces)
 
@@ -534,11 +534,11 @@ def test_a_face_without_another_makes_no_pair(tmp_path: Path) -> None:
     found = examine_video(path, "key", Toolbox.load(plan(**values)))
     assert [face.frame_index for face in found.faces] == [0, 8]
     assert all(face.face_index == 0 and face.next_crop for face in found.faces)
-    assert (found.facts["frames_sampled"], found.facts["faces_kept"]) == (8, 2)
-    assert found.facts["faces_found"] == 4  # of the first frames
+    assert (found.outcome.frames_sampled, found.outcome.faces_kept) == (8, 2)
+    assert found.outcome.faces_found == 4  # of the first frames
     one = clips.write_clip(tmp_path / "one.mp4", faces[:1])
     alone = examine_video(one, "key", Toolbox.load(plan(**values)))
-    assert alone.facts["status"] == Status.NO_FACE and "sampling.pairs" in alone.facts["error"]
+    assert alone.outcome.status == Status.NO_FACE and "sampling.pairs" in str(alone.outcome.error)
 
 
 def sampled_frame(size: Size) -> SampledFrame:
@@ -621,9 +621,9 @@ def test_what_cannot_be_read_is_drawn_again(tmp_path: Path, pairs: bool) -> None
         found = examine_video(path, key, tools)
         expected = draw_again(48, settings, key, readable).tolist()
         assert [face.frame_index for face in found.faces] == expected and len(expected) == 7
-        assert found.facts["frames_sampled"] == 7 * (1 + pairs)
-        assert found.facts["sampled_s"] == pytest.approx([rank / 25 for rank in expected])
-        assert "others were drawn" in found.facts["error"]
+        assert found.outcome.frames_sampled == 7 * (1 + pairs)
+        assert found.outcome.sampled_s == pytest.approx([rank / 25 for rank in expected])
+        assert "other frames were drawn" in str(found.outcome.error)
         segment = examine_video(path, key, tools, Segment(0, 0, 48))
         assert len(segment.faces) < 7  # drawn again only in one piece
 
@@ -634,16 +634,16 @@ def test_where_none_can_be_read_a_drawn_video_is_unreadable(tmp_path: Path) -> N
     sampling = {"mode": "random", "frames": 5, "first_frame": 20, "last_frame": 40}
     tools = Toolbox.load(plan(sampling=sampling, detection={"detector": "frame"}))
     found = examine_video(path, "one", tools)
-    assert found.facts["status"] == Status.UNREADABLE and found.faces == []
-    assert "0 of 5 planned frames" in found.facts["error"]
+    assert found.outcome.status == Status.UNREADABLE and found.faces == []
+    assert "0 of 5 planned frames" in str(found.outcome.error)
 
 
 def test_a_sound_video_is_drawn_once(face_clip: Path) -> None:
     sampling = {"mode": "random", "frames": 5}
     tools = Toolbox.load(plan(sampling=sampling, detection={"detector": "frame"}))
     found = examine_video(face_clip, "one", tools)
-    assert found.facts["error"] is None and len(found.faces) == 5
-    assert found.facts["frames_decoded"] <= 25
+    assert found.outcome.error is None and len(found.faces) == 5
+    assert found.outcome.frames_decoded <= 25
 
 
 # ---------------------------------------------------------------- hostile files

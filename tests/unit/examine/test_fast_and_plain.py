@@ -76,7 +76,7 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> Non
         scores, boxes, frames = plain_faces(CORPUS / name, name, package, tools)
         faces_found += len(scores)
         faces_missed += abs(len(scores) - len(fast.faces))
-        assert fast.facts["status"] == (Status.EXTRACTED if fast.faces else Status.NO_FACE), name
+        assert fast.outcome.status == (Status.EXTRACTED if fast.faces else Status.NO_FACE), name
         if not scores or not fast.faces:
             assert len(scores) == len(fast.faces) == 0, name
             continue

@@ -133,9 +133,9 @@ def test_flow_fusion_is_exact_from_frame_to_picture(clip: Path) -> None:
     tools = Toolbox.load(ExaminePlan("run", settings.model_dump(mode="json"), None, True))
     found = examine_video(clip, "video", tools)
     training = settings.training
-    step = 2 + (8 if found.facts["frames_total"] <= 200 else 16)
+    step = 2 + (8 if found.outcome.frames_total <= 200 else 16)
     starts = [0, step, 2 * step, 3 * step]
-    assert found.facts["frames_sampled"] == 8
+    assert found.outcome.frames_sampled == 8
     frames = bgr_frames(clip, {rank + more for rank in starts for more in (0, 1)})
     expected = {}
     for rank in starts:

@@ -95,7 +95,7 @@ def examine_machine(args: argparse.Namespace) -> Iterator[Check]:
     yield from check_libraries()
     yield check_opencv_twice()
     yield from check_detectors()
-    yield check_jail()
+    yield check_lockdown()
     if find_spec("pyspark") is not None:
         yield check_spark()
         yield check_java(java_command(os.environ, spark_env_file()))
@@ -208,22 +208,22 @@ def check_detectors() -> Iterator[Check]:
         )
 
 
-def check_jail() -> Check:
+def check_lockdown() -> Check:
     """How far this machine can lock up the process that decodes (`limits.jail`)."""
     from framejury.sandbox.sandbox import Sandbox
 
-    box = Sandbox("framejury.sandbox.lockdown:look", {}, 2**28)
+    box = Sandbox("framejury.sandbox.lockdown:probe", {}, 2**28)
     try:
-        jail = box.jail()
+        lockdown = box.lockdown()
     except (RuntimeError, OSError) as error:
         found = str(error).strip().splitlines()[-1]
         return Check("decoder's jail", "problem", found, "run: make setup")
     finally:
         box.close()
-    found = f"in force: {', '.join(jail.in_force) or 'nothing'}"
-    if not jail.lacking:
+    found = f"in force: {', '.join(lockdown.in_force) or 'nothing'}"
+    if not lockdown.lacking:
         return Check("decoder's jail", "ok", found)
-    lacking = "; ".join(f"{name} ({why})" for name, why in jail.lacking.items())
+    lacking = "; ".join(f"{name} ({why})" for name, why in lockdown.lacking.items())
     to_do = (
         "hostile videos are held less tightly here; Linux 5.13 with Landlock, and a container "
         "that allows seccomp, hold them in full (limits.jail: require insists)"

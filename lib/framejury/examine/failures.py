@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from framejury.sandbox.sandbox import (
+from framejury.sandbox.child_process import (
     SandboxCpuTimeError,
     SandboxCrashError,
     SandboxHandlerError,

@@ -21,7 +21,7 @@ from framejury.examine.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for
 from framejury.examine.messages import ROWS, ExaminePlan, VideoJob, extraction_row
 from framejury.examine.segments import staged
 from framejury.media.fetch import KnownContent, LocalCopy, local_copy
-from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.lockdown import Lockdown
 from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
 from framejury.settings.loading import settings_from
@@ -65,12 +65,12 @@ class Examiner:
         """How many child processes were started; one, where no video has cost its own."""
         return self._sandbox.starts
 
-    def jail(self) -> Jail:
+    def lockdown(self) -> Lockdown:
         """How far the child is locked up: which layers are in force, which are lacking and why.
 
         Starts the child where there is none.
         """
-        return self._sandbox.jail()
+        return self._sandbox.lockdown()
 
     def survey(self, job: VideoJob) -> Survey | None:
         """Where the video may be cut; None when that cannot be told, whatever the reason.

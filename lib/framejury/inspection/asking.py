@@ -37,7 +37,7 @@ from framejury.inspection.names import (
 from framejury.media.fetch import LocalCopy, local_copy
 from framejury.media.sample import Indices, Times
 from framejury.records import Size
-from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.lockdown import Lockdown
 from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
@@ -80,9 +80,9 @@ class Asker:
     ) -> None:
         self.close()
 
-    def jail(self) -> Jail:
+    def lockdown(self) -> Lockdown:
         """How far the child is locked up."""
-        return self._sandbox.jail()
+        return self._sandbox.lockdown()
 
     def close(self) -> None:
         """End the child process."""

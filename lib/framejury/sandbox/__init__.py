@@ -1,1 +1,1 @@
-"""A locked-up child process for work that may crash, hang or eat memory. Knows no video."""
+"""A locked-down child process for work that may crash, hang or exhaust memory; any work."""

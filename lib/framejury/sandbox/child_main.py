@@ -1,6 +1,6 @@
-"""The child's side of `sandbox`: load what is needed, lock up, answer requests.
+"""The child's side of the sandbox: load the handler, lock down, answer requests.
 
-Run as `python -m framejury.sandbox.child_main FD`: requests come through the socket that is its
+Run as `python -m framejury.sandbox.child_main FD`: requests arrive on the socket that is its
 stdin, answers go to the pipe FD.
 """
 
@@ -18,8 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from framejury.sandbox import lockdown
-from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.lockdown import Lockdown, lock_down
 
 Handler = Callable[[dict[str, Any]], bytes]
 
@@ -28,14 +27,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def framed(message: bytes) -> bytes:
-    """As it goes through the pipe: 8 bytes length, big endian, then the message."""
+    """Return the message with its length before it: 8 bytes, big endian."""
     return len(message).to_bytes(LENGTH_BYTES, "big") + message
 
 
 def _serve(requests: socket.socket, answers: BinaryIO) -> None:
-    """The child's loop: one hello, then requests until the parent is gone."""
+    """Answer one hello, then requests until the parent is gone."""
     _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
     handler: Handler | None = None
     while True:
         request, file = _receive(requests)
@@ -43,11 +42,11 @@ def _serve(requests: socket.socket, answers: BinaryIO) -> None:
             return
         try:
             if handler is None:
-                handler, locked = _make_handler(request)
-                answer = b"+" + json.dumps(asdict(locked)).encode()
+                handler, lockdown = _make_handler(request)
+                answer = b"+" + json.dumps(asdict(lockdown)).encode()
             else:
                 answer = b"+" + handler(request if file is None else request | {"file": file})
-        except Exception:  # whatever it is, the parent hears of it in full
+        except Exception:  # the parent gets the whole traceback
             answer = b"-" + traceback.format_exc().encode()
         finally:
             if file is not None:
@@ -57,7 +56,7 @@ def _serve(requests: socket.socket, answers: BinaryIO) -> None:
 
 
 def _receive(requests: socket.socket) -> tuple[dict[str, Any] | None, int | None]:
-    """The next request and the open file that came with it; None, None when there is no next."""
+    """Return the next request and the open file that came with it; None, None at the end."""
     head, files, _, _ = socket.recv_fds(requests, LENGTH_BYTES, 1)
     if len(head) < LENGTH_BYTES:
         return None, None
@@ -70,14 +69,14 @@ def _receive(requests: socket.socket) -> tuple[dict[str, Any] | None, int | None
     return json.loads(message), files[0] if files else None
 
 
-def _make_handler(hello: Mapping[str, Any]) -> tuple[Handler, Jail]:
+def _make_handler(hello: Mapping[str, Any]) -> tuple[Handler, Lockdown]:
     module, _, name = hello["factory"].partition(":")
     handler: Handler = getattr(importlib.import_module(module), name)(hello["setup"])
-    return handler, lockdown.enter(int(hello["memory_bytes"]), opens_files=hello["opens_files"])
+    return handler, lock_down(int(hello["memory_bytes"]), opens_files=hello["opens_files"])
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to end this process when its parent is killed."""
+    """Have Linux kill this process when its parent dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -1,9 +1,9 @@
-"""What the decoding process gives up before it sees a file; nothing of it can be taken back.
+"""The rights that the decoding process gives up, irrevocably, before it sees a file.
 
-The process has loaded its models and needs nothing more but memory, the pipe to its parent and
-the open file it is handed. So it may open no file, reach no network, start no program and no
-process, look into none and signal none, and write to no file (decision 12). What the kernel
-does not offer is never passed over in silence: `enter` says what is in force and what is not.
+The process has loaded its models. From then on it needs only memory, the pipe to its parent and
+the open file it is given. So it may not open or write files, use the network, start programs or
+processes, inspect or signal other processes (decision 12). `lock_down` reports every layer that
+the kernel does not offer.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ LAYERS = {
     "core": "no core files",
     "file_size": "no file can be written",
     "open_files": "few files can be open",
-    "no_new_privs": "no more rights than now",
-    "landlock": "no file can be opened, no port, no other process signalled",
-    "seccomp": "no file can be opened, no network, no program, no other process",
+    "no_new_privs": "no rights can be gained",
+    "landlock": "no file or port can be opened, no other process signalled",
+    "seccomp": "no file, network, program or other process can be opened",
 }
-"""Every layer, and what it means."""
+"""Every layer and its meaning."""
 
 _OPEN_FILES = 64
 _PR_SET_NO_NEW_PRIVS = 38
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
 _ASK_VERSION = 1
-# Rights over files by Landlock version: 13 at first, then refer, truncate and ioctl on devices.
+# Number of file rights by Landlock version; later ones add refer, truncate, device ioctl.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _TCP_RIGHTS = 0b11  # bind, connect
 _SCOPES = 0b11  # abstract Unix sockets, signals
 
 
 @dataclass(frozen=True)
-class Jail:
-    """How far this process is locked up.
+class Lockdown:
+    """How far a process is locked down.
 
     Attributes:
         in_force: names from `LAYERS`.
-        lacking: names from `LAYERS`, and why not.
+        lacking: names from `LAYERS`, each with the reason.
     """
 
     in_force: tuple[str, ...]
     lacking: Mapping[str, str]
 
 
-def enter(memory_bytes: int, *, opens_files: bool = False) -> Jail:
-    """Lock this process up, for good. To be called when all it needs is loaded.
+def lock_down(memory_bytes: int, *, opens_files: bool = False) -> Lockdown:
+    """Lock this process down for good; call it once everything needed is loaded.
 
     Args:
-        memory_bytes: address space it may add to what it has.
-        opens_files: whether it goes on to open files and devices, as CUDA does; Landlock and
-            the limits on files are then left out, and system calls are filtered less.
+        memory_bytes: address space the process may still add.
+        opens_files: the process goes on opening files and devices, as CUDA does; Landlock and
+            the limits on files are then skipped, and fewer system calls are filtered.
 
     Returns:
-        what is in force. All of `LAYERS` but `cpu`, which the parent sees to, is in either of
-        its parts; no failure is raised.
+        every name of `LAYERS`, in force or lacking, except `cpu`, which the parent sets. A
+        layer that fails is lacking; nothing is raised.
     """
     without = "CUDA opens libraries and devices as it works" if opens_files else None
     steps: dict[str, tuple[Callable[[], object], str | None]] = {
@@ -75,8 +75,8 @@ def enter(memory_bytes: int, *, opens_files: bool = False) -> Jail:
         "open_files": (lambda: _limit(resource.RLIMIT_NOFILE, _OPEN_FILES), without),
         "no_new_privs": (_give_up_privileges, None),
         "landlock": (_enter_landlock, without),
-        "seccomp": (lambda: seccomp.install(opens_files=opens_files), None),  # the last: it
-        # refuses what the others call
+        # Last, since it forbids the calls that the other layers make.
+        "seccomp": (lambda: seccomp.install(opens_files=opens_files), None),
     }
     in_force: list[str] = []
     lacking: dict[str, str] = {}
@@ -92,19 +92,19 @@ def enter(memory_bytes: int, *, opens_files: bool = False) -> Jail:
             in_force.append(name)
     if opens_files and "seccomp" in in_force:
         in_force.remove("seccomp")
-        lacking["seccomp"] = f"in part: no network, programs or processes, but {without}"
-    return Jail(tuple(in_force), lacking)
+        lacking["seccomp"] = f"partly: no network, programs or processes, but {without}"
+    return Lockdown(tuple(in_force), lacking)
 
 
-def look(_: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
-    """A sandbox's factory that loads nothing, to see how far a process can be locked up here."""
+def probe(_: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
+    """Make a handler that loads nothing, to find out how far this machine locks down."""
     return lambda request: b""
 
 
 def _limit(kind: int, most: int) -> None:
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)  # the machine's own limit is tighter
+        most = min(most, hard)  # the machine's own limit is lower
     resource.setrlimit(kind, (most, most))
 
 
@@ -120,18 +120,18 @@ def _give_up_privileges() -> None:
 
 
 def _enter_landlock() -> None:
-    """Handle every right and grant none: what is open stays readable, and nothing else is."""
+    """Handle every right and grant none: open files stay readable, others cannot be opened."""
     _need_linux()
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 1:
         raise NotImplementedError(
-            f"Landlock holds for one thread, and {threads} run (scoring.threads above 1?)"
+            f"Landlock restricts one thread, and {threads} are running (scoring.threads above 1?)"
         )
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
     if version < 1:
         raise NotImplementedError(
-            f"the kernel has no Landlock or it is off ({os.strerror(ctypes.get_errno())})"
+            f"Landlock is missing or disabled in this kernel ({os.strerror(ctypes.get_errno())})"
         )
     rules = struct.pack("=Q", (1 << _FILE_RIGHTS.get(version, 16)) - 1)
     if version >= 4:
@@ -150,4 +150,4 @@ def _enter_landlock() -> None:
 
 def _need_linux() -> None:
     if sys.platform != "linux":
-        raise NotImplementedError(f"only Linux has it, this is {sys.platform}")
+        raise NotImplementedError(f"available on Linux only, not on {sys.platform}")

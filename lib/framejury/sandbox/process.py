@@ -1,4 +1,4 @@
-"""What a parent can tell of its child process, and limit, from outside. Linux."""
+"""What a parent can observe and limit of its child process from outside, on Linux."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pathlib import Path
 
 
 def limit_cpu(pid: int, cpu_s: float) -> None:
-    """Let the process use `cpu_s` more seconds of CPU time, all threads together; then SIGXCPU.
+    """Allow `cpu_s` more seconds of CPU time, over all threads; then SIGXCPU.
 
-    The kernel counts whole seconds, so it may be up to one more. The limit is the soft one: a
-    process could raise it again, or block the signal, were it not kept from that.
+    The kernel counts whole seconds, so it may be up to one more. This is the soft limit: the
+    process could raise it or block the signal, which the system call filter prevents.
 
     Args:
-        pid: of a process of this user.
-        cpu_s: `math.inf` takes the limit away.
+        pid: a process of this user.
+        cpu_s: `math.inf` removes the limit.
 
     Raises:
-        OSError: the process is gone, or the kernel does not let us.
+        OSError: the process is gone, or the kernel refuses.
         AttributeError: the system is not Linux.
     """
     _, hard = resource.prlimit(pid, resource.RLIMIT_CPU)
@@ -37,18 +37,18 @@ def limit_cpu(pid: int, cpu_s: float) -> None:
 
 
 def _cpu_clock(pid: int) -> int:
-    """Linux's clock of the CPU time of a process; what clock_getcpuclockid(3) gives."""
+    """Return Linux's CPU-time clock of a process, as clock_getcpuclockid(3) does."""
     return ~pid << 3 | 2
 
 
 def peak_memory_bytes(pid: int) -> int | None:
-    """Most memory that a process held so far (resident); None where the system does not tell.
+    """Return the most memory that a process has held (resident); None: unknown.
 
-    Not `getrusage`, which also counts what the process was before it became another program: a
-    child of a large parent would seem as large.
+    Not `getrusage`, which includes the time before exec: the child of a large parent would
+    seem as large.
 
     Args:
-        pid: of a living process of this user.
+        pid: a living process of this user.
     """
     try:
         status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
@@ -59,17 +59,17 @@ def peak_memory_bytes(pid: int) -> int | None:
 
 
 def forget_peak_memory(pid: int) -> None:
-    """Let `peak_memory_bytes` begin anew, where the system can.
+    """Reset `peak_memory_bytes`, where the kernel can.
 
     Args:
-        pid: of a process of this user.
+        pid: a process of this user.
     """
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Without reaping it, so that its number and its group stay its own."""
+    """Check without reaping the child, so that its pid and group are not reused."""
     return (
         child.returncode is not None
         or os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -77,7 +77,7 @@ def has_ended(child: subprocess.Popen[bytes]) -> bool:
 
 
 def exit_code(child: subprocess.Popen[bytes], timeout_s: float = 10.0) -> int | None:
-    """As `Popen.returncode`; None when it does not end."""
+    """Return the code as `Popen.returncode`; None: it did not end within `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s
     while True:
         state = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -89,22 +89,22 @@ def exit_code(child: subprocess.Popen[bytes], timeout_s: float = 10.0) -> int | 
 
 
 def how_it_ended(code: int | None) -> str:
+    """Describe an `exit_code`."""
     if code is None:
         return "the decoding process closed its pipe"
     if code >= 0:
         return f"the decoding process ended with exit code {code}"
     name = signal.Signals(-code).name
     if code == -signal.SIGSYS:
-        return f"the decoding process tried what its jail forbids ({name})"
+        return f"the decoding process made a system call that the sandbox forbids ({name})"
     if code == -signal.SIGKILL:
-        return f"the decoding process was killed ({name}), as when the machine is out of memory"
+        return f"the decoding process was killed ({name}); the machine may be out of memory"
     return f"the decoding process died of {name}"
 
 
-def last_words(heard: bytes) -> str:
-    """The last line the child wrote to its stderr, such as what it was that C++ did not catch."""
-    lines = [line.strip() for line in heard.decode(errors="replace").splitlines() if line.strip()]
+def last_line(stderr: bytes) -> str:
+    """Return ": " and the last line of stderr, such as an uncaught C++ exception; or nothing."""
+    lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     if not lines:
         return ""
-    said = "".join(letter if letter.isprintable() else "?" for letter in lines[-1])
-    return f": {said[:200]}"
+    return ": " + "".join(letter if letter.isprintable() else "?" for letter in lines[-1])[:200]

@@ -235,7 +235,7 @@ def _partition_function(
         gpu = task_gpu()
         examiner = _examiner(replace(local, device="cpu" if gpu is None else "cuda"), gpu)
         if done is not None:
-            done.add_jail(examiner.jail())
+            done.add_lockdown(examiner.lockdown())
         for batch in batches:
             for row in batch.to_pylist():
                 with logs.bound(video_id=row["video_id"]):

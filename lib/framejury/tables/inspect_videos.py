@@ -87,7 +87,7 @@ def _partition_function(
     def inspect_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("inspect")
         asker = asker_of(settings, detectors=True)
-        done.add_jail(asker.jail())
+        done.add_lockdown(asker.lockdown())
         for batch in batches:
             for video in batch.to_pylist():
                 with logs.bound(video_id=video["video_id"]):

@@ -124,7 +124,7 @@ def _partition_function(
     def compare_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("modality")
         asker = asker_of(settings, detectors=False)
-        done.add_jail(asker.jail())
+        done.add_lockdown(asker.lockdown())
         for batch in batches:
             for asked in batch.to_pylist():
                 with logs.bound(video_id=asked["video_id"]):

@@ -16,7 +16,7 @@ from framejury.cli.progress import progress
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
-    from framejury.sandbox.lockdown import Jail
+    from framejury.sandbox.lockdown import Lockdown
 
 COST = "estimated_s"
 """Column of a unit's row: its estimated seconds on one core."""
@@ -62,10 +62,12 @@ class Done:
         self.units.add(1)
         self.cost_s.add(row[COST])
 
-    def add_jail(self, jail: Jail) -> None:
-        """How far this machine can lock up what decodes."""
+    def add_lockdown(self, found: Lockdown) -> None:
+        """Note the layers that this machine's sandbox lacks."""
         host = socket.gethostname()
-        self.lacking.add(frozenset(f"{host}: {name} ({why})" for name, why in jail.lacking.items()))
+        self.lacking.add(
+            frozenset(f"{host}: {name} ({why})" for name, why in found.lacking.items())
+        )
 
     def shown(self, what: str, total: int, total_cost_s: float) -> AbstractContextManager[None]:
         """Progress on the terminal while the body runs."""

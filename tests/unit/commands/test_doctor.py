@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 from framejury.commands import doctor
 from framejury.commands.doctor import Check
-from framejury.sandbox.lockdown import Jail
+from framejury.sandbox.lockdown import Lockdown
 from framejury.sandbox.sandbox import Sandbox
 
 
@@ -216,20 +216,20 @@ def test_tensorflow_is_left_alone_unless_asked(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_jail_of_the_decoder_is_shown() -> None:
-    check = doctor.check_jail()
+    check = doctor.check_lockdown()
     assert "memory" in check.found
     assert check.state == ("warning" if "lacking" in check.found else "ok")
 
 
 def test_what_the_jail_lacks_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking = {"landlock": "the kernel has no Landlock"}
-    monkeypatch.setattr(Sandbox, "jail", lambda self: Jail(("seccomp",), lacking))
-    check = doctor.check_jail()
+    monkeypatch.setattr(Sandbox, "lockdown", lambda self: Lockdown(("seccomp",), lacking))
+    check = doctor.check_lockdown()
     assert check.state == "warning" and "limits.jail" in check.to_do
     assert "in force: seccomp; lacking: landlock (the kernel has no Landlock)" in check.found
 
 
 def test_a_decoder_that_cannot_start_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    check = doctor.check_jail()
+    check = doctor.check_lockdown()
     assert check.state == "problem" and "exit code 1" in check.found

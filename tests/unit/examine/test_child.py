@@ -39,7 +39,8 @@ from framejury.model.bundle import framed_for, write_bundle
 from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
 from framejury.records import Box, DetectedFace, Region, SampledFrame, Size
-from framejury.sandbox.sandbox import Sandbox, SandboxHandlerError
+from framejury.sandbox.child_process import SandboxHandlerError
+from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.settings import PAIR_SIGNALS, Resize, Settings, Signal
@@ -702,9 +703,9 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             (Status.CRASHED, "more memory than limits.memory_bytes leaves: MemoryError", True),
         ),
         ("crash", (Status.CRASHED, "died of SIGSEGV", True)),
-        ("connect", (Status.CRASHED, "tried what its jail forbids", True)),
-        ("exec", (Status.CRASHED, "tried what its jail forbids", True)),
-        ("fork", (Status.CRASHED, "tried what its jail forbids", True)),
+        ("connect", (Status.CRASHED, "system call that the sandbox forbids", True)),
+        ("exec", (Status.CRASHED, "system call that the sandbox forbids", True)),
+        ("fork", (Status.CRASHED, "system call that the sandbox forbids", True)),
         ("read", (Status.CRASHED, "PermissionError", False)),
         ("environ", (Status.CRASHED, "PermissionError", False)),
         ("lie", (Status.CRASHED, "no sound answer", True)),
@@ -716,7 +717,7 @@ def test_what_a_file_may_do_ends_with_its_own_status(
     status, words, fresh = ends
     timeout_s = 2 if act == "sleep" else 120
     examiner = Examiner(plan(limits={"timeout_s": timeout_s, "cpu_s": 0.5, "memory_bytes": 2**29}))
-    lacking = examiner.jail().lacking
+    lacking = examiner.lockdown().lacking
     if "seccomp" in lacking and act in ("connect", "exec", "fork", "read", "environ"):
         pytest.skip(f"no filter of system calls here: {lacking['seccomp']}")
     path = tmp_path / f"{act}.mp4"
@@ -799,7 +800,7 @@ def test_after_running_out_of_memory_the_child_is_a_fresh_one(tmp_path: Path) ->
 
 
 def test_a_random_choice_needs_nothing_that_is_not_loaded(face_clip: Path) -> None:
-    """NumPy loads its random numbers on first use, and there are no files in the jail."""
+    """NumPy loads its random numbers on first use, and there are no files in the sandbox."""
     for mode in ("random", "every_s", "keyframes", "all"):
         examiner = Examiner(plan(detection={"detector": "haar"}, sampling={"mode": mode}))
         assert rows_of(examiner, face_clip)[0]["status"] == Status.EXTRACTED
@@ -810,9 +811,9 @@ def test_the_real_child_is_locked_up_as_far_as_an_empty_one(
     bundle: Bundle, face_clip: Path
 ) -> None:
     """What libraries start or hold open when they load must not weaken it."""
-    empty = Sandbox("framejury.sandbox.lockdown:look", {}, 2**28)
+    empty = Sandbox("framejury.sandbox.lockdown:probe", {}, 2**28)
     examiner = Examiner(plan(bundle))
-    assert examiner.jail() == empty.jail()
+    assert examiner.lockdown() == empty.lockdown()
     empty.close()
     assert rows_of(examiner, face_clip)[0]["status"] == Status.EXTRACTED
     child = examiner._sandbox._child

@@ -26,8 +26,8 @@ def limited(**limits: float) -> Settings:
 def test_the_child_is_locked_up_and_lives_on(clip: Path, tmp_path: Path) -> None:
     bad = write_garbage(tmp_path / "bad.mp4", face_frames(8))
     with Asker(Settings(), detectors=True) as asker:
-        if "seccomp" not in asker.jail().in_force:
-            pytest.skip(f"no jail on this machine: {asker.jail().lacking}")
+        if "seccomp" not in asker.lockdown().in_force:
+            pytest.skip(f"no jail on this machine: {asker.lockdown().lacking}")
         for _ in range(2):
             assert len(asker.inspect(str(clip), "none")[0].looks) == 11
             with pytest.raises(MediaError) as caught:
@@ -48,7 +48,7 @@ def test_the_child_is_locked_up_and_lives_on(clip: Path, tmp_path: Path) -> None
 )
 def test_limits_hold(clip: Path, limits: dict[str, float], status: Status, words: str) -> None:
     with Asker(limited(**limits), detectors=True) as asker:
-        asker.jail()
+        asker.lockdown()
         with pytest.raises(MediaError, match=words) as caught:
             asker.inspect(str(clip), "all")
     assert caught.value.status is status
@@ -57,7 +57,7 @@ def test_limits_hold(clip: Path, limits: dict[str, float], status: Status, words
 def test_a_child_that_was_killed_is_replaced(clip: Path) -> None:
     settings = limited(timeout_s=0.02)
     with Asker(settings, detectors=True) as asker:
-        asker.jail()
+        asker.lockdown()
         for _ in range(2):
             with pytest.raises(MediaError, match="timeout_s"):
                 asker.inspect(str(clip), "all")

@@ -17,8 +17,9 @@ import pytest
 
 from framejury.errors import SetupError
 from framejury.sandbox import lockdown, seccomp
-from framejury.sandbox.lockdown import LAYERS, Jail
-from framejury.sandbox.sandbox import Sandbox, SandboxCrashError, SandboxHandlerError
+from framejury.sandbox.child_process import SandboxCrashError, SandboxHandlerError
+from framejury.sandbox.lockdown import LAYERS, Lockdown
+from framejury.sandbox.sandbox import Sandbox
 
 HOSTILE = """
 import ctypes, json, mmap, os, resource, signal, socket, subprocess, sys, threading
@@ -120,16 +121,16 @@ def box(hostile: None) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def here() -> Jail:
+def here() -> Lockdown:
     """What this machine offers."""
-    box = Sandbox("framejury.sandbox.lockdown:look", {}, 2**28)
-    found = box.jail()
+    box = Sandbox("framejury.sandbox.lockdown:probe", {}, 2**28)
+    found = box.lockdown()
     box.close()
     return found
 
 
 @pytest.fixture
-def whole(here: Jail) -> None:
+def whole(here: Lockdown) -> None:
     if "seccomp" in here.lacking:
         pytest.skip(f"no filter of system calls here: {here.lacking['seccomp']}")
 
@@ -141,7 +142,7 @@ def act(box: Sandbox, name: str, arg: object = None) -> object:
 # ---------------------------------------------------------------- through the sandbox
 
 
-def test_every_layer_is_in_force_or_said_to_be_lacking(here: Jail) -> None:
+def test_every_layer_is_in_force_or_said_to_be_lacking(here: Lockdown) -> None:
     assert set(here.in_force) | set(here.lacking) == set(LAYERS)
     assert not set(here.in_force) & set(here.lacking)
     assert all(here.lacking.values())
@@ -149,7 +150,7 @@ def test_every_layer_is_in_force_or_said_to_be_lacking(here: Jail) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
-def test_this_kernel_offers_what_it_says(here: Jail) -> None:
+def test_this_kernel_offers_what_it_says(here: Lockdown) -> None:
     """Were a layer lost to a mistake of ours, the tests below would be skipped."""
     filters = re.search(r"^Seccomp:\t(\d)", Path("/proc/self/status").read_text(), re.MULTILINE)
     if filters is None or platform.machine() not in ("x86_64", "aarch64"):
@@ -166,7 +167,7 @@ def test_this_kernel_offers_what_it_says(here: Jail) -> None:
 @pytest.mark.parametrize("name", FATAL)
 def test_what_only_an_attack_tries_ends_the_process(box: Sandbox, name: str) -> None:
     first = act(box, "status")
-    with pytest.raises(SandboxCrashError, match=r"tried what its jail forbids \(SIGSYS\)"):
+    with pytest.raises(SandboxCrashError, match=r"system call that the sandbox forbids \(SIGSYS\)"):
         act(box, name, os.getpid())
     assert act(box, "status") != first
     assert box.starts == 2
@@ -245,11 +246,11 @@ def test_limits_are_set(box: Sandbox) -> None:
 def test_a_child_that_opens_files_is_not_held_in_full(hostile: None) -> None:
     """As CUDA needs it; `require` then refuses, and names what is lacking."""
     box = Sandbox("hostile_handlers:make", {}, 2**28, opens_files=True)
-    lacking = set(box.jail().lacking)
+    lacking = set(box.lockdown().lacking)
     assert {"landlock", "seccomp", "file_size", "open_files"} <= lacking
-    assert not lacking & set(box.jail().in_force)
+    assert not lacking & set(box.lockdown().in_force)
     assert "root" in str(act(box, "read a file", "/etc/passwd"))
-    if "no network" in box.jail().lacking["seccomp"]:
+    if "no network" in box.lockdown().lacking["seccomp"]:
         for name in ("tcp socket", "fork", "signal to the parent", "io_uring"):
             with pytest.raises(SandboxHandlerError, match="PermissionError"):
                 act(box, name, os.getpid())
@@ -260,10 +261,10 @@ def test_a_child_that_opens_files_is_not_held_in_full(hostile: None) -> None:
         strict.call({"act": "thread"}, 60)
 
 
-def test_require_is_content_where_nothing_is_lacking(here: Jail, hostile: None) -> None:
+def test_require_is_content_where_nothing_is_lacking(here: Lockdown, hostile: None) -> None:
     box = Sandbox("hostile_handlers:make", {}, 2**28, policy="require")
     if here.lacking:
-        with pytest.raises(SetupError, match="locked up in full"):
+        with pytest.raises(SetupError, match="fully locked down"):
             box.call({"act": "thread"}, 60)
     else:
         assert act(box, "thread") == [7]
@@ -292,7 +293,7 @@ def run_alone(code: str, *arguments: str, files: tuple[int, ...] = ()) -> list[s
     return done.stdout.split()
 
 
-def test_landlock_alone_closes_files(here: Jail, tmp_path: Path) -> None:
+def test_landlock_alone_closes_files(here: Lockdown, tmp_path: Path) -> None:
     """The second lock, should the first have a gap."""
     if "landlock" in here.lacking:
         pytest.skip(f"no Landlock here: {here.lacking['landlock']}")
@@ -327,7 +328,7 @@ def landlock_version() -> int:
 
 
 @pytest.mark.usefixtures("whole")
-def test_the_filter_alone_holds_threads_that_run_already(here: Jail) -> None:
+def test_the_filter_alone_holds_threads_that_run_already(here: Lockdown) -> None:
     code = """
 ready, go, seen = threading.Event(), threading.Event(), []
 def work():
@@ -347,17 +348,17 @@ print(*seen)
 
 
 @pytest.mark.usefixtures("whole")
-def test_landlock_says_that_it_does_not_hold_threads_that_run(here: Jail) -> None:
+def test_landlock_says_that_it_does_not_hold_threads_that_run(here: Lockdown) -> None:
     code = """
 stop = threading.Event()
 one = threading.Thread(target=stop.wait)
 one.start()
-found = lockdown.enter(2**28)
+found = lockdown.lock_down(2**28)
 print("landlock" in found.in_force, "seccomp" in found.in_force, found.lacking["landlock"])
 stop.set()
 """
     said = " ".join(run_alone(code))
-    assert said.startswith("False True") and "2 run (scoring.threads" in said
+    assert said.startswith("False True") and "2 are running (scoring.threads" in said
 
 
 def test_another_processor_is_told_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +376,7 @@ def test_what_fails_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_limit_memory", "_limit", "_give_up_privileges", "_enter_landlock"):
         monkeypatch.setattr(lockdown, name, fail)
     monkeypatch.setattr(seccomp, "install", fail)
-    found = lockdown.enter(2**28)
+    found = lockdown.lock_down(2**28)
     assert found.in_force == ()
     assert set(found.lacking) == set(LAYERS) - {"cpu"}
     assert "not here" in found.lacking["seccomp"]

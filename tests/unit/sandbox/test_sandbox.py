@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from framejury.sandbox import sandbox as sandbox_module
-from framejury.sandbox.process import forget_peak_memory, peak_memory_bytes
-from framejury.sandbox.sandbox import (
-    Sandbox,
+from framejury.sandbox import child_process
+from framejury.sandbox.child_process import (
     SandboxCpuTimeError,
     SandboxCrashError,
     SandboxHandlerError,
     SandboxTimeoutError,
 )
+from framejury.sandbox.process import forget_peak_memory, peak_memory_bytes
+from framejury.sandbox.sandbox import Sandbox
 
 HANDLERS = """
 import ctypes, json, os, sys, time
@@ -195,8 +195,8 @@ def test_a_child_killed_between_calls_is_replaced(box: Sandbox) -> None:
 def test_a_child_that_closes_its_pipe_is_given_up(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = sandbox_module.exit_code
-    monkeypatch.setattr(sandbox_module, "exit_code", lambda child: original(child, 0.2))
+    original = child_process.exit_code
+    monkeypatch.setattr(child_process, "exit_code", lambda child: original(child, 0.2))
     with pytest.raises(SandboxCrashError, match="closed its pipe"):
         box.call({"act": "close"}, 60)
     assert works(box)
@@ -246,7 +246,7 @@ def test_no_open_file_of_the_parent_is_handed_down(handlers: None, tmp_path: Pat
 
 
 def test_close_ends_what_the_child_started_too(handlers: None) -> None:
-    """Where the kernel lets it start anything: here before it is locked up."""
+    """Where the kernel lets it start anything: here before it is locked down."""
     box = Sandbox("sandbox_handlers:look_around", {}, 2**28)
     other = json.loads(box.call({"act": "started with"}, 60))["other"]
     assert is_running(other)
@@ -313,7 +313,7 @@ def test_talk_without_end_is_no_answer(box: Sandbox, act: str) -> None:
 
 
 def test_an_answer_longer_than_there_can_be_is_not_waited_for(box: Sandbox) -> None:
-    with pytest.raises(SandboxCrashError, match="answers with 9,187,201,950,435,737,471 bytes"):
+    with pytest.raises(SandboxCrashError, match="announced 9,187,201,950,435,737,471 bytes"):
         box.call({"act": "lie"}, 60)
     assert works(box)
 
@@ -355,7 +355,7 @@ def test_a_child_that_cannot_start_is_a_fault(handlers: None, factory: str, word
 def test_a_child_that_hangs_at_its_start_is_a_fault(
     handlers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox_module, "_START_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(child_process, "_START_TIMEOUT_S", 0.5)
     with pytest.raises(RuntimeError, match=r"within 0\.5 seconds"):
         Sandbox("sandbox_handlers:slow", {}, 2**28).call({"act": "print"}, 60)
 

@@ -84,7 +84,7 @@ class DetectedFace:
     Attributes:
         box: in pixels of the picture given to the detector.
         confidence: 0 to 1.
-        landmarks: five points in the order of `schemas.LANDMARK_NAMES`; None for Haar.
+        landmarks: five points in the order of `schemas.statuses.LANDMARK_NAMES`; None for Haar.
     """
 
     box: Box
@@ -99,7 +99,7 @@ class CroppedFace:
     Attributes:
         crop: uint8 (height, width, 3) RGB.
         landmarks: float32 (5, 2), x before y, pixels of `crop`, in the order of
-            `schemas.LANDMARK_NAMES`; may lie beyond it. None: the detector gives none.
+            `schemas.statuses.LANDMARK_NAMES`; may lie beyond it. None: the detector gives none.
         next_crop: the same face in the frame that follows, uint8 (height, width, 3) RGB; None
             where frames are looked at singly.
     """

@@ -139,7 +139,7 @@ def test_without_hidden_layers_it_is_the_class_activation_map() -> None:
 
 
 def test_executors_see_the_same_map_without_tensorflow() -> None:
-    """`Scorer.heat` on the exported network, `heat_map` on the Keras one, of what ships."""
+    """`Scorer.score_and_explain` on the shipped network agrees with `heat_map` on its Keras."""
     bundle = load_bundle(Path(__file__).resolve().parents[2] / "models" / "detector")
     side = bundle.input_px
     portrait = skimage.data.astronaut()[:240, 100:340]

@@ -61,7 +61,7 @@ def fit_learned(quantiles: Floats, labels: Integers) -> Reducer:
     """Logistic regression over `LEARNED_QUANTILES`, its weights held at 0 or above.
 
     Args:
-        quantiles: float64 (v, k) of each video's scores, `verdict.quantiles_of`.
+        quantiles: float64 (v, k) of each video's scores, `verdict.judge.quantiles_of`.
         labels: (v,), 1 = FAKE; both classes present.
     """
     found = _logistic(quantiles, _targets(labels), class_weights(labels), ridge=_RIDGE)

@@ -119,7 +119,7 @@ def fit_rule(
     dozen candidates is mostly the luckiest.
 
     The threshold is the lowest `p_fake` that `target_fpr` of new real videos exceed at most
-    (`fitting.real_limit`), or SMALL_SAMPLE_MARGIN above the highest real one where there are
+    (`estimators.real_limit`), or SMALL_SAMPLE_MARGIN above the highest real one where there are
     too few. A fixed reducer was fitted on nothing, so its scores under the final calibration are
     what new ones will be; for the learned one the cross-fitted scores stand in.
 

@@ -131,7 +131,7 @@ def archive_page(
 
     Args:
         parts: of the page.
-        found: of `archive.summary_of`.
+        found: of `inspected_archive.summary_of`.
         sheet: paths of the videos on the contact sheet, in its order.
         notes: shown on top.
         settings: that were used.

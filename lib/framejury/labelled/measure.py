@@ -149,7 +149,7 @@ def figures_for_card(
 
     Args:
         verdicts, face_counts: of `judge_scored`.
-        face_threshold: a face from here on is called fake (`verdict.face_threshold` of the rule,
+        face_threshold: a face from here on is called fake (`judge.face_threshold` of the rule,
             for faces are not calibrated); the videos' threshold when None.
     """
     overall = video_metrics(verdicts).overall

@@ -109,7 +109,7 @@ class FaceRow:
         crop: bytes of a JPEG or PNG.
         repeat: from 0, which showing of the face this is within one epoch.
         landmarks: float32 (5, 2), x before y, pixels of `crop` as stored, in the order of
-            `schemas.LANDMARK_NAMES`; may lie beyond the crop. None for Haar.
+            `schemas.statuses.LANDMARK_NAMES`; may lie beyond the crop. None for Haar.
         still: as of its video.
         next_crop: the same face in the frame that follows, as `crop`; None where frames were
             looked at singly.

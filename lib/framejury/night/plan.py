@@ -13,7 +13,7 @@ from framejury.schemas.statuses import RETRYABLE_STATUSES, Reason, Status
 from framejury.tables.store import SEQUENCE
 
 REASON = "reason"
-"""A column of planned videos: one of `schemas.Reason`."""
+"""A column of planned videos: one of `schemas.statuses.Reason`."""
 
 # The same file: a changed one starts counting its tries anew.
 _SAME_FILE = ["video_id", "bytes", "modified_at"]

@@ -42,7 +42,7 @@ class BundleInfo:
     def of_facts(
         cls, facts: Mapping[str, Any], history: tuple[Mapping[str, Any], ...] = ()
     ) -> BundleInfo:
-        """From `facts.bundle_facts`, as a commit of any version keeps them."""
+        """From `provenance.bundle_facts`, as a commit of any version keeps them."""
         return cls(
             facts["purpose"],
             facts["card"],

@@ -145,7 +145,7 @@ def examine_units(
     bundle: ShippedBundle | None = None,
     done: Done | None = None,
 ) -> DataFrame:
-    """Rows of `extractions`, `faces`, `face_scores` and `pictures` (schema `rows.ROWS`).
+    """Rows of `extractions`, `faces`, `face_scores` and `pictures` (schema `messages.ROWS`).
 
     Rows of segments are addressed to the staging table; `settle_segments` makes tables of them.
 

@@ -45,8 +45,8 @@ def inspect_videos(
         settings: `sampling`, `detection`, `inspect`, `limits`, `scoring.threads`, `spark`.
 
     Returns:
-        rows `archive.ROWS` by path, and JPEG files by `video_id`. A video that cannot be read is
-        a row with its status.
+        rows `inspected_archive.ROWS` by path, and JPEG files by `video_id`. A video that cannot
+        be read is a row with its status.
     """
     asked = videos.select(_ASKED.names).cast(_ASKED)
     chosen = set(chosen_for_sheet(asked["label"].to_pylist(), settings.inspect.sheet_pictures))

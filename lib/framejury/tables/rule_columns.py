@@ -24,7 +24,7 @@ _PI = 3.141592653589793
 
 
 def reduced(reducer: Reducer, shift: Column) -> Column:
-    """The score as if every face had `shift` more; `verdict.reduced` has the formulas.
+    """The score as if every face had `shift` more; `verdict.judge.reduced` has the formulas.
 
     Reads the columns `faces`, `total`, `worst_person_p_fake`; `ordered` (sorted units) or
     `weighed` and `weights`, where the reducer needs them.
@@ -70,7 +70,7 @@ def _quantile(quantile: float) -> Column:
 
 
 def calibrated(score: Column, calibration: Calibration | None) -> Column:
-    """As `rule.calibrated`."""
+    """As `calibration.calibrated`."""
     if calibration is None:
         return score
     if calibration.method == "platt":

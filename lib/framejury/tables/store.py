@@ -139,7 +139,7 @@ class Store:
         return self._read_places(table, [Stored(place, exact=True) for place in places])
 
     def write_together(self, frame: DataFrame, run: Run) -> None:
-        """Write rows of several tables (schema `rows.ROWS`) in one pass."""
+        """Write rows of several tables (schema `examine.messages.ROWS`) in one pass."""
         self._writer(frame).partitionBy(TABLE_COLUMN).parquet(spark_uri(run.location.uri))
 
     def _writer(self, frame: DataFrame) -> DataFrameWriter:

@@ -5,7 +5,7 @@ same second share pose, light and compression and are no independent witnesses (
 bootstrap: Davison and Hinkley, Bootstrap Methods, 1997, section 3.8). `student`: Student's t
 over frames, from sums alone.
 
-Both give how far the mean's ends lie from the mean. `verdict.shifted` moves the reduced score
+Both give how far the mean's ends lie from the mean. `verdict.judge` moves the reduced score
 by that, also where the reducer is no mean: the spread is the mean's, the centre the reducer's.
 """
 

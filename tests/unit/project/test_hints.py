@@ -25,6 +25,7 @@ SUBMIT = (ROOT / "bin/submit.sh").read_text(encoding="utf-8")
 JOBS = {module.rpartition(".")[2]: verb for verb, (module, _) in VERBS.items()} | {
     "inspect_archive": "inspect"
 }
+SETTINGS = frozenset(setting_fields())
 FILLED = "PLACEHOLDER"
 """Stands for what is known only when a hint is printed, and for every metavar."""
 
@@ -285,7 +286,7 @@ def check_settings(overrides: list[str], preset: str | list[str] | None) -> None
         key, _, value = override.partition("=")
         if is_filled(key):
             continue
-        if key not in setting_fields():
+        if key not in SETTINGS:
             raise ValueError(f"no setting {key}")
         if not is_filled(value) and value.strip("."):
             load_settings(None, None, [override])
@@ -311,7 +312,7 @@ def test_every_setting_that_is_printed_exists() -> None:
         for match in re.finditer(r"--set[ =`]+(\w+\.\w+)", text)
     ]
     assert len(mentions) > 15
-    known = {*setting_fields(), "section.name"}
+    known = {*SETTINGS, "section.name"}
     assert [mention for mention in mentions if mention[1] not in known] == []
 
 

@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs: what they name and link to exists."""
+"""README, CONTRIBUTING and docs: the files, commands and links in them exist."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 
 from framejury.cli.main import VERBS
-from framejury.schemas.tables import TABLES
-from framejury.settings.loading import setting_fields
 
 ROOT = Path(__file__).resolve().parents[3]
 LIB = ROOT / "lib" / "framejury"
-ROOMS = {path.name for path in LIB.iterdir() if (path / "__init__.py").is_file()}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -91,28 +88,6 @@ def test_a_named_file_and_what_is_said_to_be_in_it_are_there(page: str) -> None:
     own = r"`((?:lib|tests|jobs|conf/[a-z]+)/[\w./*-]+|bin/[\w-]+\.sh)`"
     for place in re.findall(own, text):
         assert list(ROOT.glob(place)), place
-
-
-FILE_TYPES = ("csv", "html", "json", "keras", "onnx", "parquet", "png", "svg", "txt")
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_dotted_name_leads_to_code_a_setting_or_a_column(page: str) -> None:
-    """`framejury.room.module.name` and `room.module.name`; rooms share names with sections."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    others = set(setting_fields())
-    others |= {f"{table}.{column}" for table, schema in TABLES.items() for column in schema.names}
-    # Spark has names of its own below `spark`.
-    known = (ROOMS | {other.partition(".")[0] for other in others}) - {"spark"}
-    for name in re.findall(r"`(?:framejury\.)?(\w+(?:\.\w+)+)`", text):
-        room, *parts = name.split(".")
-        if room not in known or name in others or parts[-1] in FILE_TYPES:
-            continue
-        file = LIB / room
-        while parts and (file / parts[0]).is_dir():
-            file /= parts.pop(0)
-        module = file / f"{parts[0]}.py" if parts else file
-        assert module.exists() and (len(parts) < 2 or ".".join(parts[1:]) in names_in(module)), name
 
 
 def test_architecture_says_enough() -> None:

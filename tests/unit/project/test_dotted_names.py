@@ -28,7 +28,7 @@ SPARK = re.compile(r"spark(\.[a-zA-Z_]+){2,}|spark\.[a-z]+[A-Z]\w*|spark\.authen
 FOREIGN = {"DataFrame", "Popen", "Section", "access", "jdk", "libseccomp", "tf"}
 """Names of other programs and libraries that are written without their module."""
 SETTINGS = frozenset(setting_fields())
-EXAMPLES = {"Class.method", "framejury.room.module.name", "room.module.name"}
+EXAMPLES = {"Class.method"}
 KEYS = {"data.leak", "training.epochs_done", "counts.failures"}
 """Keys of `bundle.json` and of log events."""
 

@@ -1,8 +1,8 @@
-"""The named records that pass between rooms. Plain data, no behaviour beyond geometry.
+"""Records that pass between rooms: plain data, no behaviour beyond geometry.
 
-Coordinates are pixels of the full frame as shown (after rotation): x to the
-right, y down, from the upper left corner. Pictures are `uint8 (height, width, 3)`
-RGB everywhere; only the image codec (`faces.crop`) and the decoder know others.
+Coordinates are pixels of the full frame as shown (after rotation): x to the right, y down, from
+the upper left corner. Images are uint8 (height, width, 3) RGB everywhere except inside the image
+codec (`faces.crop`) and the decoder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
-"""A picture: uint8 (height, width, 3), RGB."""
+"""An image: uint8 (height, width, 3), RGB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A detector's box; may be fractional and may reach beyond the frame."""
+    """A detector's box, pixels; may be fractional and reach beyond the frame."""
 
     x: float
     y: float
@@ -44,18 +44,18 @@ class Box:
         return self.x + self.width / 2, self.y + self.height / 2
 
     def resized(self, source: Size, target: Size) -> Box:
-        """The box of a picture of size `source`, in pixels of the same at size `target`."""
+        """Convert from pixels of an image of size `source` to those of the image at `target`."""
         x, y = target.width / source.width, target.height / source.height
         return Box(self.x * x, self.y * y, self.width * x, self.height * y)
 
     def iou(self, other: Box) -> float:
-        """Intersection over union with `other`, 0 to 1."""
+        """Return intersection over union with `other`, 0 to 1."""
         inner = self.intersection(other)
         union = self.area + other.area - inner
         return inner / union if union > 0 else 0.0
 
     def intersection(self, other: Box) -> float:
-        """Shared area, square pixels."""
+        """Return the shared area, square pixels."""
         width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
         return max(width, 0.0) * max(height, 0.0)
@@ -79,10 +79,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class DetectedFace:
-    """What a detector says of one face in one frame.
+    """One face that a detector found in one frame.
 
     Attributes:
-        box: in pixels of the picture given to the detector.
+        box: pixels of the image given to the detector.
         confidence: 0 to 1.
         landmarks: five points in the order of `schemas.statuses.LANDMARK_NAMES`; None for Haar.
     """
@@ -94,14 +94,15 @@ class DetectedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CroppedFace:
-    """One face as signals are made of it.
+    """One face, from which signals are made.
 
     Attributes:
         crop: uint8 (height, width, 3) RGB.
         landmarks: float32 (5, 2), x before y, pixels of `crop`, in the order of
-            `schemas.statuses.LANDMARK_NAMES`; may lie beyond it. None: the detector gives none.
-        next_crop: the same face in the frame that follows, uint8 (height, width, 3) RGB; None
-            where frames are looked at singly.
+            `schemas.statuses.LANDMARK_NAMES`; may lie outside. None: the detector finds no
+            landmarks.
+        next_crop: the same face in the next frame, uint8 (height, width, 3) RGB; None unless
+            frames are sampled in pairs.
     """
 
     crop: Image
@@ -109,23 +110,23 @@ class CroppedFace:
     next_crop: Image | None = None
 
 
-class Picture(Protocol):
-    """A decoded frame that gives RGB only where and as large as it is looked at."""
+class FramePicture(Protocol):
+    """A decoded frame, converted to RGB only where and as large as needed."""
 
     @property
     def size(self) -> Size:
-        """As shown, after rotation."""
+        """Size as shown, after rotation."""
 
     def reduced(self, size: Size) -> Image:
-        """All of it, area-averaged to `size`."""
+        """Return the whole frame, area-averaged to `size`."""
 
     def part(self, region: Region) -> Image:
-        """Some of it in full resolution."""
+        """Return a part of the frame in full resolution."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampledFrame:
-    """One frame as the decoder gave it.
+    """One decoded frame.
 
     Attributes:
         frame_index: rank in presentation order, from 0.
@@ -136,5 +137,5 @@ class SampledFrame:
 
     frame_index: int
     pts_s: float
-    picture: Picture
+    picture: FramePicture
     starts_group: bool = False

@@ -26,7 +26,7 @@ from framejury.archive.video_rows import video_id_of, videos_table
 from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.clock import now
 from framejury.errors import UsageError
-from framejury.examine.face_images import Picture, look_at_pictures
+from framejury.examine.face_images import FaceImage, extract_face_images
 from framejury.examine.messages import VideoJob
 from framejury.logs import say
 from framejury.schemas.tables import EXTRACTIONS, FACES
@@ -103,7 +103,7 @@ def _extract(
     statuses: Counter[tuple[str, str]] = Counter()
     extractions: list[dict[str, Any]] = []
     with _FacesWriter(warehouse, run) as writer:
-        for done in look_at_pictures(_batches(rows), run.run_id, settings, workers):
+        for done in extract_face_images(_batches(rows), run.run_id, settings, workers):
             for outcome in done:
                 extractions.append(outcome.extraction)
                 video_id, status = outcome.extraction["video_id"], outcome.extraction["status"]
@@ -116,11 +116,11 @@ def _extract(
     return statuses
 
 
-def _batches(rows: list[FaceSetRow]) -> Iterator[list[Picture]]:
+def _batches(rows: list[FaceSetRow]) -> Iterator[list[FaceImage]]:
     """Pictures of each file in turn, with their bytes."""
     for file, of_file in groupby(rows, key=lambda row: row.file):
         pictures = (
-            Picture(_job(row), data) for row, data in zip(of_file, pictures_of(file), strict=True)
+            FaceImage(_job(row), data) for row, data in zip(of_file, pictures_of(file), strict=True)
         )
         while batch := list(islice(pictures, _AT_ONCE)):
             yield batch

@@ -1,1 +1,1 @@
-"""One video from bytes to rows: the worker's side, the child process, and the rows between them."""
+"""One video from bytes to rows: the worker, its child process, and the messages between them."""

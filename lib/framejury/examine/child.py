@@ -1,4 +1,4 @@
-"""One video from bytes to rows: decode, detect, crop, and score or keep the crops.
+"""One video from bytes to rows: decode, find faces, crop, score or keep the crops.
 
 Runs in the child process of `framejury.examine.worker`. No Spark, no TensorFlow.
 """
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from framejury.errors import MediaError, SetupError
 from framejury.examine.costs import FRAME_S, OPEN_S, READ_S_A_BYTE
-from framejury.examine.faces import FollowedFace, Lookout
+from framejury.examine.faces import FaceExaminer, FollowedFace
 from framejury.examine.messages import (
     OUT_OF_MEMORY,
     ROWS,
@@ -37,7 +37,7 @@ from framejury.examine.outcome import Examined, Outcome, face_row, score_row
 from framejury.examine.segments import staged
 from framejury.faces.detect import Detector, make_detector
 from framejury.media.decode import VideoFile
-from framejury.media.picture import Picture
+from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.sample import Indices, draw_again
 from framejury.media.signatures import VideoSource
 from framejury.model.bundle import load_bundle
@@ -48,12 +48,12 @@ from framejury.settings import PAIR_SIGNALS, Settings
 from framejury.settings.loading import settings_from
 
 _OVERHEAD_RATIO = 0.1
-"""Of a segment's work, what opening the file once more for it may take."""
+"""Largest share of a segment's work that opening the file again may take."""
 
 
 @dataclass
 class Toolbox:
-    """What examining needs, loaded once a process."""
+    """Detector, network and settings, loaded once per process."""
 
     settings: Settings
     detector: Detector
@@ -65,12 +65,12 @@ class Toolbox:
         """Load detector and network.
 
         Raises:
-            BundleError, SetupError: they are missing or altered, the GPU that the plan asks
-                for is not usable, or the network needs pairs of frames and the settings none.
+            BundleError, SetupError: a file is missing or altered, the GPU that the plan requires
+                is not usable, or the network needs pairs of frames and the settings have none.
         """
         settings = settings_from(plan.settings)
         threads = settings.scoring.threads
-        cv2.setNumThreads(threads)  # else it takes every core of the machine
+        cv2.setNumThreads(threads)  # by default OpenCV takes every core
         scorer = None
         if plan.bundle_dir is not None:
             bundle = load_bundle(plan.bundle_dir)
@@ -78,15 +78,15 @@ class Toolbox:
                 raise SetupError(f"signal {bundle.signal} needs sampling.pairs=true")
             scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
             if plan.device == "cuda":
-                # CUDA maps memory on first use; the sandbox limits what comes after loading.
+                # CUDA maps memory on first use; the sandbox limits memory after loading.
                 black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
                 points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
                 scorer.score([CroppedFace(black, points, black)] * scorer.batch_size)
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
-    def lookout(self) -> Lookout:
-        """Start on a new video."""
-        return Lookout(self.settings, self.detector, self.scorer, keep_crops=self.keep_crops)
+    def face_examiner(self) -> FaceExaminer:
+        """Return an examiner for a new video."""
+        return FaceExaminer(self.settings, self.detector, self.scorer, keep_crops=self.keep_crops)
 
     def rows(self, examined: Examined, extraction: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield rows of `faces` when crops are kept, of `face_scores` and `pictures` when scored.
@@ -107,23 +107,23 @@ class Toolbox:
 
 
 def load_the_rest(tools: Toolbox) -> None:
-    """Have the libraries load what they load on first use: after this the child opens no file."""
+    """Make libraries load what they load on first use: afterwards the child opens no file."""
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.startswith(("av.datasets", "av.__main__")):
             importlib.import_module(module.name)
     importlib.import_module("numpy.random")
     frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
-    sampled = SampledFrame(0, 0.0, Picture(frame.reformat(format="yuv420p")), True)
-    look = tools.lookout()
-    look.at([sampled])
+    sampled = SampledFrame(0, 0.0, DecodedFrame(frame.reformat(format="yuv420p")), True)
+    examiner = tools.face_examiner()
+    examiner.examine([sampled])
     points = (Point(80.0, 80.0),) * len(LANDMARK_NAMES)
-    for x in (40.0, 42.0):  # twice, so that they are compared
+    for x in (40.0, 42.0):  # two faces, so that they are compared
         face = DetectedFace(Box(x, 40.0, 90.0, 90.0), 1.0, points)
         followed = FollowedFace(face, Region(40, 40, 90, 90))
-        look.keep_all([sampled, sampled], [followed], None)
-    look.finish()
+        examiner.add([sampled, sampled], [followed], None)
+    examiner.finish()
     row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
-    rows = [row, *tools.rows(Examined(Outcome(), look.faces, look.pictures()), row)]
+    rows = [row, *tools.rows(Examined(Outcome(), examiner.faces, examiner.pictures()), row)]
     to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
 
 
@@ -175,7 +175,7 @@ class _Examination:
         self._tools = tools
         self._sampling = tools.settings.sampling
 
-    def run(self, segment: Segment | None) -> Lookout:
+    def run(self, segment: Segment | None) -> FaceExaminer:
         """Examine the frames that the settings choose.
 
         Raises:
@@ -191,7 +191,7 @@ class _Examination:
                 return found
             if len(ranks) == 0:
                 self.outcome.error = "no frame has a successor, as sampling.pairs requires"
-                return self._tools.lookout()
+                return self._tools.face_examiner()
             drawn = self._sampling.mode == "random"
             found = self._examine(video, ranks, len(video.facts.times_s) if drawn else None)
             self.outcome.error = video.damage
@@ -199,7 +199,7 @@ class _Examination:
             return self._redraw(video.damage or "frames are not where the container says")
         return found
 
-    def _redraw(self, damage: str) -> Lookout:
+    def _redraw(self, damage: str) -> FaceExaminer:
         """Sample readable frames in place of those drawn first.
 
         Starts over, since faces are tracked in order of time: a damaged file takes three passes.
@@ -228,17 +228,17 @@ class _Examination:
         outcome.width_px, outcome.height_px = facts.coded_size.width, facts.coded_size.height
         outcome.duration_s, outcome.frames_total = facts.duration_s, len(facts.times_s)
 
-    def _examine(self, video: VideoFile, ranks: Indices, stop: int | None) -> Lookout:
+    def _examine(self, video: VideoFile, ranks: Indices, stop: int | None) -> FaceExaminer:
         """Make one pass; all counts start anew, except that of decoded frames."""
-        outcome, found = self.outcome, self._tools.lookout()
+        outcome, found = self.outcome, self._tools.face_examiner()
         outcome.frames_sampled, outcome.faces_found, outcome.sampled_s = 0, 0, []
         try:
-            for frames in video.looks(ranks, stop, pairs=self._sampling.pairs):
+            for frames in video.samples(ranks, stop, pairs=self._sampling.pairs):
                 shown = frames[0].picture.size
                 outcome.width_px, outcome.height_px = shown.width, shown.height
                 outcome.frames_sampled += len(frames)
                 outcome.sampled_s.append(frames[0].pts_s)
-                outcome.faces_found += found.at(frames)
+                outcome.faces_found += found.examine(frames)
             found.finish()
         finally:
             outcome.frames_decoded += video.frames_decoded
@@ -246,7 +246,7 @@ class _Examination:
 
 
 def serve(setup: Mapping[str, Any]) -> Any:
-    """The child's handler: requests of `Examiner` in, Arrow IPC bytes out."""
+    """Make the child's handler: requests of `Examiner` in, Arrow IPC bytes out."""
     plan = ExaminePlan(**setup)
     tools = Toolbox.load(plan)
     load_the_rest(tools)
@@ -280,10 +280,10 @@ def serve(setup: Mapping[str, Any]) -> Any:
 
 
 def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
-    """What a long video would cost and where it may be cut; its headers are read, no frame.
+    """Estimate costs and possible cuts of a long video from its headers, without decoding.
 
-    Each segment reads the headers again, so in a very large file segments are longer than
-    `spark.segment_s`, and that stays a small part of their work.
+    Every segment reads the headers again, so in very large files segments are longer than
+    `spark.segment_s` to keep that a small share of their work.
 
     Args:
         file: descriptor of the file.
@@ -293,7 +293,7 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
         `segments`: a list of {`first`, `stop`, `cost_s`}, in order of time.
 
     Raises:
-        MediaError: it cannot be opened.
+        MediaError: the file cannot be opened.
     """
     sampling = tools.settings.sampling
     with VideoFile(file, tools.settings.limits) as video:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.media.decode_plan import SECONDS_A_BYTE
-from framejury.media.sample import frames_of_look
+from framejury.media.sample import frames_per_sample
 from framejury.settings import SamplingSettings
 
 FRAME_S = 0.02
@@ -54,7 +54,7 @@ def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
         float64 (n,), seconds on one core.
     """
     size = np.asarray(size_bytes, np.float64)
-    span = frames_of_look(pairs=sampling.pairs)
+    span = frames_per_sample(pairs=sampling.pairs)
     if sampling.mode == "all":
         frames, decoded = size / _BYTES_A_FRAME, size
     elif sampling.mode == "every_s":

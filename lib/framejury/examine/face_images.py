@@ -32,7 +32,7 @@ _BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class FaceImage:
     """A picture to look at: its video's id, place and size, and its bytes (None: it has none)."""
 
     job: VideoJob
@@ -40,7 +40,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureRows:
+class FaceImageRows:
     """What became of one picture: its row of `extractions`, and of `faces` where it shows one."""
 
     extraction: dict[str, Any]
@@ -51,12 +51,12 @@ class PictureRows:
 class _Batch:
     run_id: str
     settings_json: str
-    pictures: tuple[Picture, ...]
+    pictures: tuple[FaceImage, ...]
 
 
-def look_at_pictures(
-    batches: Iterable[Sequence[Picture]], run_id: str, settings: Settings, workers: int
-) -> Iterator[list[PictureRows]]:
+def extract_face_images(
+    batches: Iterable[Sequence[FaceImage]], run_id: str, settings: Settings, workers: int
+) -> Iterator[list[FaceImageRows]]:
     """Rows of every picture, batch by batch, in order; a few batches are in memory at once.
 
     Args:
@@ -72,13 +72,13 @@ def look_at_pictures(
     plain = settings.model_dump_json()
     tasks = (_Batch(run_id, plain, tuple(batch)) for batch in batches)
     if workers == 1:
-        yield from map(_look, tasks)
+        yield from map(_extract_batch, tasks)
         return
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-    waiting: deque[Future[list[PictureRows]]] = deque()
+    waiting: deque[Future[list[FaceImageRows]]] = deque()
     try:
         for task in tasks:
-            waiting.append(pool.submit(_look, task))
+            waiting.append(pool.submit(_extract_batch, task))
             if len(waiting) > workers * _BATCHES_AHEAD:
                 yield waiting.popleft().result()
         while waiting:
@@ -91,7 +91,9 @@ def look_at_pictures(
         pool.shutdown(cancel_futures=True)
 
 
-def look_at(picture: Picture, detector: Detector, settings: Settings, run_id: str) -> PictureRows:
+def extract_face_image(
+    picture: FaceImage, detector: Detector, settings: Settings, run_id: str
+) -> FaceImageRows:
     """Find the face of one picture and cut it to the framing.
 
     Returns:
@@ -110,15 +112,17 @@ def look_at(picture: Picture, detector: Detector, settings: Settings, run_id: st
         except ValueError as error:
             row |= {"status": Status.UNREADABLE.value, "error": str(error)}
         else:
-            face = _look_at_image(image, picture.data, row, detector, settings)
+            face = _find_face(image, picture.data, row, detector, settings)
     row["wall_s"] = time.perf_counter() - started_s
     row["cpu_s"] = time.process_time() - started_cpu_s
-    return PictureRows(row, face)
+    return FaceImageRows(row, face)
 
 
-def _look(batch: _Batch) -> list[PictureRows]:
+def _extract_batch(batch: _Batch) -> list[FaceImageRows]:
     settings, detector = _tools(batch.settings_json)
-    return [look_at(picture, detector, settings, batch.run_id) for picture in batch.pictures]
+    return [
+        extract_face_image(picture, detector, settings, batch.run_id) for picture in batch.pictures
+    ]
 
 
 @cache
@@ -129,7 +133,7 @@ def _tools(settings_json: str) -> tuple[Settings, Detector]:
     return settings, make_detector(settings.detection, threads=1)
 
 
-def _look_at_image(
+def _find_face(
     image: Image, data: bytes, row: dict[str, Any], detector: Detector, settings: Settings
 ) -> dict[str, Any] | None:
     """Fills in `row`; the row of `faces`, or None."""

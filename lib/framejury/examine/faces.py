@@ -1,4 +1,4 @@
-"""The faces of one video, look by look: found, cut out, scored. No Spark, no TensorFlow."""
+"""The faces of one video, sample by sample: find, crop, score. No Spark, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, 
 from framejury.faces.crop import encode_crop, landmarks_in_crop, limited_together, region_of
 from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder
-from framejury.faces.tracks import People, link
+from framejury.faces.tracks import FaceTracks, link
 from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace, DetectedFace, Image, Region, SampledFrame, Size
 from framejury.settings import Settings
@@ -18,13 +18,14 @@ from framejury.settings import Settings
 
 @dataclass(frozen=True)
 class ExaminedFace:
-    """A face without its picture.
+    """A face of a sample.
 
     Attributes:
-        person: who it is, of this video or segment.
-        crop: the stored image file, when kept.
-        next_crop: the same of the frame that follows, where frames come in pairs.
-        ssim: to the same person's face before, -1 to 1; None for the first, and without a network.
+        person: number of the face track in this video or segment.
+        crop: the stored image file; None: crops are not kept.
+        next_crop: likewise from the next frame, if frames are sampled in pairs.
+        ssim: structural similarity to the previous face of the track, -1 to 1; None for the
+            first, and without a network.
     """
 
     frame_index: int
@@ -41,25 +42,26 @@ class ExaminedFace:
 
 @dataclass(frozen=True, slots=True)
 class FollowedFace:
-    """A face of a frame, and what is cut out around it in the frame that follows, if one does."""
+    """A face of a frame, and with pairs the region to crop in the next frame."""
 
     face: DetectedFace
     next_region: Region | None = None
 
 
-class Lookout:
-    """Looks at one video; its faces are in `faces`, once it is finished.
+class FaceExaminer:
+    """Finds, crops and scores the faces of one video; complete after `finish`.
 
-    Crops wait until a call of the network is full, so that few are in memory at once.
+    Crops are scored as soon as they fill a batch, so only few are in memory at once.
 
     Args:
         settings: `detection`, `crops`, `evidence`.
-        detector: of `make_detector`.
-        scorer: None: faces are not scored.
+        detector: from `make_detector`.
+        scorer: None: do not score.
         keep_crops: whether crops are stored.
 
     Attributes:
-        ranks: of the frames that the looks started with, increasing.
+        faces: the faces so far.
+        ranks: first frame of each sample so far, increasing.
     """
 
     def __init__(
@@ -71,41 +73,41 @@ class Lookout:
         self._scorer = scorer
         self._keep_crops = keep_crops
         self._finder = FaceFinder(detector, settings.detection)
-        self._people = People()
+        self._tracks = FaceTracks()
         self._flicker = Flicker()
         self._shows = scorer is not None and settings.evidence.faces > 0
         self._keeper = PictureKeeper(settings.evidence, lambda face: shown_face(face, scorer))
         self._waiting: list[tuple[ExaminedFace, CroppedFace, Image | None]] = []
 
-    def at(self, look: Sequence[SampledFrame]) -> int:
-        """Look at a frame, or at two that follow each other.
+    def examine(self, sample: Sequence[SampledFrame]) -> int:
+        """Examine one frame, or a frame and its successor.
 
         Returns:
-            how many faces the first one shows, before the choice.
+            the number of faces in the first frame, before selection.
         """
-        first = look[0]
+        first = sample[0]
         self.ranks.append(first.frame_index)
         found = self._finder.find(first)
-        shown = self._finder.looked_at if self._shows and found.faces else None
-        if len(look) == 1:
+        shown = self._finder.searched_image if self._shows and found.faces else None
+        if len(sample) == 1:
             followed = [FollowedFace(face) for face in found.faces]
         else:
-            followed = self._followed(found, *look)
-        self.keep_all(look, followed, shown)
+            followed = self._followed(found, *sample)
+        self.add(sample, followed, shown)
         return len(found.boxes)
 
     def _followed(
         self, found: FrameDetections, first: SampledFrame, second: SampledFrame
     ) -> list[FollowedFace]:
-        """The faces of the first frame that are in the second too; the others make no pair."""
+        """Return the faces of the first frame that are also in the second."""
         size = first.picture.size
-        if not found.faces or second.picture.size != size:  # a stream may change its size
+        if not found.faces or second.picture.size != size:  # the size may change within a stream
             return []
         if self._crops.pair == "same":
             regions = [region_of(face.box, size, self._crops) for face in found.faces]
             return list(map(FollowedFace, found.faces, regions))
         boxes = self._finder.find(second).boxes
-        # All boxes of the first frame: a face that is not kept must not lose its own to another.
+        # Link all boxes of the first frame, or a kept face could take the box of one not kept.
         box_of = {known: boxes[at] for at, known in link(boxes, found.boxes).items()}
         places = [(face, box_of.get(found.boxes.index(face.box))) for face in found.faces]
         return [
@@ -114,21 +116,21 @@ class Lookout:
             if box is not None
         ]
 
-    def keep_all(
-        self, look: Sequence[SampledFrame], faces: Sequence[FollowedFace], shown: Image | None
+    def add(
+        self, sample: Sequence[SampledFrame], faces: Sequence[FollowedFace], shown: Image | None
     ) -> None:
-        """Cut out the faces of a look, and have them scored when enough of them wait.
+        """Crop the faces of a sample, and score once a batch is full.
 
         Args:
-            look: one frame, or two.
-            faces: of the first.
-            shown: the first frame as faces were looked for in it, when it may be evidence.
+            sample: one frame or two.
+            faces: of the first frame.
+            shown: the first frame at the size searched for faces, if it may become evidence.
         """
         if not faces:
             return
-        persons = self._people.at([followed.face.box for followed in faces])
+        persons = self._tracks.number([followed.face.box for followed in faces])
         for face_index, (followed, person) in enumerate(zip(faces, persons, strict=True)):
-            examined, cropped = self._cut(look, face_index, followed, person)
+            examined, cropped = self._crop(sample, face_index, followed, person)
             if self._scorer is None:
                 self.faces.append(examined)
                 continue
@@ -136,14 +138,14 @@ class Lookout:
             if len(self._waiting) == self._scorer.batch_size:
                 self.finish()
 
-    def _cut(
-        self, look: Sequence[SampledFrame], face_index: int, followed: FollowedFace, person: int
+    def _crop(
+        self, sample: Sequence[SampledFrame], face_index: int, followed: FollowedFace, person: int
     ) -> tuple[ExaminedFace, CroppedFace]:
-        first, face, settings = look[0], followed.face, self._crops
+        first, face, settings = sample[0], followed.face, self._crops
         region = region_of(face.box, first.picture.size, settings)
         parts = [first.picture.part(region)]
         if followed.next_region is not None:
-            parts.append(look[1].picture.part(followed.next_region))
+            parts.append(sample[1].picture.part(followed.next_region))
         parts = limited_together(parts, settings.max_side_px)
         crop, next_crop = parts[0], parts[1] if len(parts) > 1 else None
         landmarks = None
@@ -163,12 +165,12 @@ class Lookout:
             crop=stored[0],
             next_crop=stored[1],
             p_fake=None,
-            ssim=None if self._scorer is None else self._flicker.at(person, crop),
+            ssim=None if self._scorer is None else self._flicker.ssim(person, crop),
         )
         return examined, CroppedFace(crop, landmarks, next_crop)
 
     def finish(self) -> None:
-        """Score the crops that wait."""
+        """Score the crops that are waiting."""
         waiting, self._waiting = self._waiting, []
         if not waiting or self._scorer is None:
             return
@@ -181,5 +183,5 @@ class Lookout:
             self._keeper.offer(ScoredFace(*place, p_fake, cropped, shown, cells))
 
     def pictures(self) -> list[dict[str, Any]]:
-        """Columns of `pictures` but ids: what is kept as evidence, with heat maps."""
+        """Return the evidence kept so far: columns of `pictures` without ids."""
         return self._keeper.rows()

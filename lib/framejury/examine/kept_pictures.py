@@ -1,4 +1,4 @@
-"""Which pictures of a video are kept as evidence, while it is examined. Bounded memory."""
+"""Which pictures of a video are kept as evidence while it is examined, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from framejury.settings import EvidenceSettings
 from framejury.signals.ssim import Grey, grey_square, ssim
 
 _PEOPLE = 64
-"""Persons whose last face is remembered; who was away for longer begins anew."""
+"""Face tracks whose last face is remembered; the least recent is forgotten first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,9 +25,9 @@ class ScoredFace:
     """A face that may be kept.
 
     Attributes:
-        face: its crop, and what else the network's signal was made of.
-        frame: as faces were looked for in it, uint8 (height, width, 3) RGB.
-        heat: cells of its heat map, float32 (side, side), 0 to 1; None: there is none.
+        face: its crop and the other inputs of the network's signal.
+        frame: its frame at the size searched for faces, uint8 (height, width, 3) RGB.
+        heat: cells of its heat map, float32 (side, side), 0 to 1; None: no heat map.
     """
 
     frame_index: int
@@ -40,14 +40,15 @@ class ScoredFace:
 
 
 def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
-    """What people are shown of a scored face, under its heat map too: what the network saw.
+    """Return what people see of a scored face, also under its heat map: what the network saw.
 
-    The crop where the network saw that, which may be larger than its input; else its input: with
-    landmarks drawn, stretched, the change between two frames, or their flow.
+    The crop, possibly larger than the network's input, if the network saw the crop itself;
+    otherwise the network's input: with landmarks drawn, stretched, the change between two frames,
+    or their flow.
 
     Returns:
-        uint8 (height, width, 3) RGB. A heat map that lies over the network's square input lies
-        over it as `model.overlay` says.
+        uint8 (height, width, 3) RGB. `model.overlay` maps the heat map of the square network
+        input onto it.
     """
     if scorer is None:
         return face.crop
@@ -58,40 +59,42 @@ def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
 
 
 class PictureKeeper:
-    """Keeps the most and the least suspicious faces of a video, and the worst one's frame.
+    """Keeps the faces with the highest and lowest scores, and the frame of the highest.
 
-    Of equals the earlier is kept.
+    Ties keep the earlier face.
 
     Args:
         settings: how many, how large.
-        show: what is kept of a face.
+        show: makes the picture that is kept of a face.
     """
 
     def __init__(self, settings: EvidenceSettings, show: Callable[[CroppedFace], Image]) -> None:
         self._settings = settings
         self._show = show
-        self._most: list[ScoredFace] = []
-        self._least: list[ScoredFace] = []
-        self._worst: ScoredFace | None = None
+        self._highest: list[ScoredFace] = []
+        self._lowest: list[ScoredFace] = []
+        self._top: ScoredFace | None = None
 
     def offer(self, face: ScoredFace) -> None:
-        """Look at one more face; the caller may forget it."""
+        """Consider one more face; the caller need not keep it."""
         count = self._settings.faces
         if count == 0:
             return
-        if self._worst is None or face.p_fake > self._worst.p_fake:
-            self._worst = face
-        small = replace(face, frame=None)  # a frame is large, and one is kept
-        self._most = _first(self._most, small, count, lambda one: -one.p_fake)
-        self._least = _first(self._least, small, count, lambda one: one.p_fake)
+        if self._top is None or face.p_fake > self._top.p_fake:
+            self._top = face
+        small = replace(face, frame=None)  # frames are large; only one is kept
+        self._highest = _first(self._highest, small, count, lambda one: -one.p_fake)
+        self._lowest = _first(self._lowest, small, count, lambda one: one.p_fake)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Columns of `pictures` but ids, in order of time."""
-        kept = {(face.frame_index, face.face_index): face for face in [*self._least, *self._most]}
+        """Return columns of `pictures` without ids, in order of time."""
+        kept = {
+            (face.frame_index, face.face_index): face for face in [*self._lowest, *self._highest]
+        }
         rows = [self._row(PictureKind.FACE, face, self._show(face.face)) for face in kept.values()]
-        if self._worst is not None and self._worst.frame is not None and self._settings.frame_px:
-            worst = replace(self._worst, heat=None)
-            rows.append(self._row(PictureKind.FRAME, worst, self._worst.frame))
+        if self._top is not None and self._top.frame is not None and self._settings.frame_px:
+            top = replace(self._top, heat=None)
+            rows.append(self._row(PictureKind.FRAME, top, self._top.frame))
         return sorted(rows, key=_place)
 
     def _row(self, kind: PictureKind, face: ScoredFace, picture: Image) -> dict[str, Any]:
@@ -109,7 +112,7 @@ class PictureKeeper:
 
 
 def _place(row: dict[str, Any]) -> tuple[int, int]:
-    """By frame, the frame itself before its faces."""
+    """Sort by frame, the frame itself before its faces."""
     face_index = row["face_index"]
     return row["frame_index"], -1 if face_index is None else face_index
 
@@ -117,20 +120,20 @@ def _place(row: dict[str, Any]) -> tuple[int, int]:
 def _first(
     kept: list[ScoredFace], face: ScoredFace, count: int, key: Callable[[ScoredFace], float]
 ) -> list[ScoredFace]:
-    return sorted([*kept, face], key=key)[:count]  # stable: of equals the earlier
+    return sorted([*kept, face], key=key)[:count]  # stable: ties keep the earlier
 
 
 class Flicker:
-    """How like each face is to the same person's face before."""
+    """Compares each face with the previous face of its track."""
 
     def __init__(self) -> None:
         self._last: dict[int, Grey] = {}
 
-    def at(self, person: int, crop: Image) -> float | None:
-        """Structural similarity to the person's last face, -1 to 1; None for the first.
+    def ssim(self, person: int, crop: Image) -> float | None:
+        """Return the structural similarity to the track's previous face, -1 to 1; None: first.
 
         Args:
-            person: who it is.
+            person: number of the track.
             crop: uint8 (height, width, 3) RGB, any size.
         """
         before = self._last.pop(person, None)

@@ -1,4 +1,4 @@
-"""What a worker and its child say to each other: plans, jobs, and rows of four tables."""
+"""Messages between a worker and its child: plans, jobs, and rows of four tables."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, FACES, PICTURES
 from framejury.settings import Settings
 
 TABLE_COLUMN = "table"
-"""Names the table a row belongs to, where rows of several tables travel together."""
+"""Names the table of a row, where rows of several tables travel together."""
 
 SEGMENT_TABLE_COLUMN = "segment_table"
 SEGMENT_COLUMN = "segment"
 SEGMENT_BOX_COLUMN = "segment_box"
-"""Of rows staged by segment: the table they will belong to, the segment's number, and of faces
-the box in full precision, by which persons are told apart over the whole video."""
+"""In rows staged per segment: the table they will belong to, the number of the segment, and for
+faces the box in full precision, by which faces are tracked over the whole video."""
 
 _EXACT_BOX = pa.struct([(name, pa.float64()) for name in ("x", "y", "width", "height")])
 
@@ -45,7 +45,7 @@ def _union_schema() -> pa.Schema:
 
 ROWS = _union_schema()
 """Rows of `extractions`, `faces`, `face_scores` and `pictures` in one schema: one pass over a
-video yields them all. `TABLE_COLUMN` says which table a row is of; the rest of it is null."""
+video yields them all. `TABLE_COLUMN` names the table; columns of other tables are null."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class ExaminePlan:
     Attributes:
         run_id: written into every row.
         settings: all settings, as plain values.
-        bundle_dir: where the model bundle lies on this machine; None: do not score.
+        bundle_dir: path of the model bundle on this machine; None: do not score.
         keep_crops: whether `faces` rows are written, with their crops.
-        device: where faces are scored; filled in on the executor.
+        device: device that scores faces; set on the executor.
     """
 
     run_id: str
@@ -69,10 +69,10 @@ class ExaminePlan:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a long video that is worked on apart.
+    """A stretch of a long video that is processed separately.
 
     Attributes:
-        number: from 0 in order of time.
+        number: from 0, in order of time.
         first, stop: ranks of its frames; `stop` is exclusive.
     """
 
@@ -86,10 +86,9 @@ class VideoJob:
     """One video, or one segment of it, to examine.
 
     Attributes:
-        size_bytes, modified_at: those it was planned with.
-        segment: None for all of it.
-        content_id: when the survey has hashed the file, which then had `size_bytes`; None:
-            hash it.
+        size_bytes, modified_at: as listed when the job was planned.
+        segment: None: the whole video.
+        content_id: from a survey that hashed the file at `size_bytes`; None: hash it.
     """
 
     video_id: str
@@ -101,11 +100,12 @@ class VideoJob:
 
 
 def settings_id(settings: Settings) -> str:
-    """Digest of the settings that shape an extraction; another id means extract again."""
+    """Return the digest of the settings that shape an extraction; a new id means extract again."""
     return settings.digest(*_EXTRACTION_SECTIONS)
 
 
 def extraction_row(job: VideoJob, run_id: str, settings: Settings) -> dict[str, Any]:
+    """Return the row of `extractions` of a video that nothing is known of yet."""
     return {
         TABLE_COLUMN: "extractions",
         "video_id": job.video_id,
@@ -121,6 +121,7 @@ def extraction_row(job: VideoJob, run_id: str, settings: Settings) -> dict[str, 
 
 
 def to_ipc(batch: pa.RecordBatch) -> bytes:
+    """Encode rows as an Arrow IPC stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
@@ -129,5 +130,6 @@ def to_ipc(batch: pa.RecordBatch) -> bytes:
 
 
 def from_ipc(data: bytes) -> pa.RecordBatch:
+    """Decode the rows of `to_ipc`."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_next_batch()

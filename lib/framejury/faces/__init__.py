@@ -1,6 +1,6 @@
-"""Faces: find them in frames, cut them out, follow them over time.
+"""Faces: find them in frames, crop them, follow them over time.
 
-`follow` is the way in (`FaceFinder`); `detect` makes detectors and chooses among their faces;
-`mtcnn` and `haar` are the detectors, `crop` cuts and encodes, `person` numbers the same face
-over time. NumPy, OpenCV and ONNX Runtime only: neither Spark nor TensorFlow.
+Start at `follow.FaceFinder`. `detect` makes detectors and selects among their faces; `mtcnn` and
+`haar` are the detectors; `crop` cuts and encodes; `tracks` numbers the same face over time.
+NumPy, OpenCV and ONNX Runtime only: neither Spark nor TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""What is cut out around a face, and how it is stored. The one place that flips BGR and RGB."""
+"""Which region around a face is cropped, and how crops are stored. Only here BGR meets RGB."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framejury.settings import CropSettings
 _JPEG_END = b"\xff\xd9"
 _SEAL_HEAD = b"\xff\xfe\x00\x10crc32:"
 _SEAL_BYTES = len(_SEAL_HEAD) + 8
-"""A JPEG comment of 18 bytes with the CRC-32 of the rest; PNG has check sums of its own."""
+"""A JPEG comment of 18 bytes with the CRC-32 of the rest; PNG has its own checksums."""
 
 
 def crop_region(
@@ -30,27 +30,26 @@ def crop_region(
     *,
     margin_px: int | None = None,
 ) -> Region:
-    """The part of a frame that the crop of `box` shows.
+    """Return the part of a frame that the crop of `box` shows.
 
     Args:
         box: full-frame pixels; may be fractional, without area, and reach beyond the frame.
         size: of the frame.
-        margin_ratio: added on each side, as a share of the side (of the longer for square);
-            below 0 it is taken off.
-        shape: square grows the box around its centre to its longer side first; box does not.
-        shift_ratio: the centre is moved down by this share of the (square's) height.
-        margin_px: added on each side in place of `margin_ratio`, pixels of the frame.
+        margin_ratio: margin on each side, as a share of the side (square: of the longer side);
+            negative values shrink the box.
+        shape: square first grows the box around its centre to its longer side; box does not.
+        shift_ratio: moves the centre down by this share of the height (of the square).
+        margin_px: margin on each side in place of `margin_ratio`, pixels of the frame.
 
     Returns:
-        whole pixels inside the frame, at least 1 x 1. A square that the border of the frame
-        cuts is no longer square.
+        whole pixels inside the frame, at least 1 x 1; a square is cut at the frame's border.
 
     Raises:
         ValueError: the box is not finite, has a negative side, or does not touch the frame.
     """
     values = (box.x, box.y, box.width, box.height)
     if not all(map(math.isfinite, values)) or box.width < 0 or box.height < 0:
-        raise ValueError(f"a box needs finite numbers and sides from 0, got {box}")
+        raise ValueError(f"a box needs finite numbers and sides of at least 0, got {box}")
     if not (-box.width <= box.x <= size.width and -box.height <= box.y <= size.height):
         raise ValueError(f"{box} does not touch a frame of {size}")
     width, height = box.width, box.height
@@ -64,18 +63,18 @@ def crop_region(
 
 
 def region_of(box: Box, size: Size, crops: CropSettings) -> Region:
-    """`crop_region` with the margins, shape and shift of the settings."""
+    """Apply `crop_region` with the margins, shape and shift of the settings."""
     ratio, shift_ratio = crops.margin_ratio, crops.shift_ratio
     return crop_region(box, size, ratio, crops.shape, shift_ratio, margin_px=crops.margin_px)
 
 
 def with_margins(side: float, margin_ratio: float, margin_px: int | None) -> float:
-    """The side of a box with the margin on both ends, pixels."""
+    """Return the side of a box with the margin on both ends, pixels."""
     return side * (1 + 2 * margin_ratio) if margin_px is None else side + 2 * margin_px
 
 
 def _span(center: float, length: float, limit: int) -> tuple[int, int]:
-    """First and past the last pixel around `center`, at least one, within 0 to `limit`."""
+    """Return the first pixel and the one past the last, at least one apart, in 0 to `limit`."""
     whole = max(round(length), 1)  # rounded first, so that a square stays one
     start = math.floor(center - whole / 2 + 0.5)
     first = min(max(start, 0), limit - 1)
@@ -83,7 +82,7 @@ def _span(center: float, length: float, limit: int) -> tuple[int, int]:
 
 
 def limited(crop: Image, max_side_px: int) -> Image:
-    """A crop reduced (INTER_AREA) when its longer side is over `max_side_px`.
+    """Reduce a crop (INTER_AREA) if its longer side exceeds `max_side_px`.
 
     Args:
         crop: uint8 (height, width, 3) RGB.
@@ -96,7 +95,7 @@ def limited(crop: Image, max_side_px: int) -> Image:
 
 
 def limited_together(crops: Sequence[Image], max_side_px: int) -> list[Image]:
-    """Crops of one face, all reduced as the largest of them must be (`limited`)."""
+    """Reduce all crops of one face by the factor that the largest needs (`limited`)."""
     factor = max_side_px / max(max(crop.shape[:2]) for crop in crops)
     if factor >= 1:
         return list(crops)
@@ -110,15 +109,15 @@ def limited_together(crops: Sequence[Image], max_side_px: int) -> list[Image]:
 
 def encode_crop(
     crop: Image,
-    format: Literal["jpeg", "png"] = "jpeg",  # noqa: A002 - as the setting crops.format
+    format: Literal["jpeg", "png"] = "jpeg",  # noqa: A002 - named as the setting crops.format
     jpeg_quality: int = 98,
 ) -> bytes:
-    """A crop as an image file.
+    """Encode a crop as an image file.
 
     Args:
         crop: uint8 (height, width, 3) RGB.
-        format: jpeg keeps chroma at full resolution (4:4:4) and carries a check sum as a
-            comment, which other programs ignore; png loses nothing.
+        format: jpeg keeps chroma at full resolution (4:4:4) and carries a checksum as a
+            comment, which other programs ignore; png is lossless.
         jpeg_quality: 0 to 100; png ignores it.
 
     Raises:
@@ -144,17 +143,17 @@ def encode_crop(
 
 
 def decode_crop(data: bytes) -> Image:
-    """The picture of an image file that `encode_crop` wrote; other JPEG and PNG files work too.
+    """Decode an image file of `encode_crop`, or any other JPEG or PNG file.
 
     Returns:
         uint8 (height, width, 3) RGB.
 
     Raises:
-        ValueError: the bytes are no picture, are cut short, or were altered (which a JPEG
-            that `encode_crop` did not write cannot tell).
+        ValueError: the bytes are not an image, are cut short, or were altered; the latter is
+            only detected in files of `encode_crop`.
     """
     if not data:
-        raise ValueError("a crop of 0 bytes is no picture")
+        raise ValueError("a crop has 0 bytes")
     if data.startswith(JPEG_START):
         _check_jpeg(data)
     try:
@@ -164,24 +163,24 @@ def decode_crop(data: bytes) -> Image:
     except cv2.error as error:
         raise ValueError(f"a crop of {len(data)} bytes cannot be decoded: {error}") from error
     if picture is None:
-        raise ValueError(f"a crop of {len(data)} bytes is no picture or is damaged")
+        raise ValueError(f"a crop of {len(data)} bytes is not an image or is damaged")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def landmarks_in_crop(
     landmarks: Sequence[Point], region: Region, stored: Size
 ) -> npt.NDArray[np.float32]:
-    """Landmarks of a full frame, in pixels of the stored crop.
+    """Convert landmarks from full-frame pixels to pixels of the stored crop.
 
     Args:
         landmarks: full-frame pixels.
-        region: what part of the frame the crop shows.
-        stored: of the crop as stored; smaller than `region` where `limited` reduced it.
+        region: the part of the frame that the crop shows.
+        stored: size of the stored crop; smaller than `region` if `limited` reduced it.
 
     Returns:
-        float32 (count, 2), x before y, in the order given; may lie beyond the crop.
+        float32 (count, 2), x before y, in the given order; may lie outside the crop.
     """
-    # As precise as they are stored, so that a point falls on the same pixel before and after.
+    # In the stored precision, so that points fall on the same pixels before and after storing.
     stored_points = np.array([(point.x, point.y) for point in landmarks], np.float32)
     points = stored_points.astype(np.float64).reshape(-1, 2)
     scale = stored.width / region.width, stored.height / region.height
@@ -189,7 +188,7 @@ def landmarks_in_crop(
 
 
 def cropped_face(row: Mapping[str, Any]) -> CroppedFace:
-    """A row of `faces` as signals are made of it.
+    """Make the input of signals from a row of `faces`.
 
     Args:
         row: with `crop`, `next_crop`, `landmarks` and `crop_region`.
@@ -208,19 +207,19 @@ def cropped_face(row: Mapping[str, Any]) -> CroppedFace:
 
 
 def _sealed(jpeg: bytes) -> bytes:
-    """The same JPEG with its check sum as a comment, after the JFIF header that must be first."""
+    """Add the checksum to a JPEG as a comment, after the JFIF header, which must be first."""
     header_end = 4 + int.from_bytes(jpeg[4:6], "big")
     seal = _SEAL_HEAD + b"%08x" % zlib.crc32(jpeg)
     return jpeg[:header_end] + seal + jpeg[header_end:]
 
 
 def _check_jpeg(data: bytes) -> None:
-    """Refuse what libjpeg would accept: it fills what is missing or garbled with grey."""
+    """Refuse damage that libjpeg accepts: it fills missing or garbled parts with grey."""
     if not data.endswith(_JPEG_END):
-        raise ValueError(f"a JPEG crop of {len(data)} bytes has no end; it was cut short")
+        raise ValueError(f"a JPEG crop of {len(data)} bytes is cut short")
     at = data.find(_SEAL_HEAD, 0, 64)
     if at < 0:
         return
     stop = at + _SEAL_BYTES
     if data[at + len(_SEAL_HEAD) : stop] != b"%08x" % zlib.crc32(data[:at] + data[stop:]):
-        raise ValueError(f"a JPEG crop of {len(data)} bytes was altered: its check sum is wrong")
+        raise ValueError(f"a JPEG crop of {len(data)} bytes was altered: its checksum is wrong")

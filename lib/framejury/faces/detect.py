@@ -1,4 +1,4 @@
-"""Detectors, how far frames are reduced for them, and which of their faces are kept."""
+"""Face detectors, the size at which they search frames, and which of their faces are kept."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from framejury.records import Box, DetectedFace, Image, Point, Size
 from framejury.settings import DetectionSettings
 
 SAME_FACE_IOU = 0.35
-"""Boxes of one frame that share this much of their union show the same face."""
+"""Boxes of one frame with at least this overlap (intersection over union) show one face."""
 
 SAME_FACE_CONTAINMENT = 0.7
-"""So do boxes of which the smaller lies in the other by this share."""
+"""So do boxes of which at least this share of the smaller lies in the other."""
 
 
 MOST_FACES = 1000
-"""Of one frame, that are compared with each other; the most confident, of equals the largest."""
+"""Faces of one frame compared with each other: the most confident; ties keep the largest."""
 
 
 class Detector(Protocol):
-    """What finds faces. Loads its model when made; `detect` may be called any number of times."""
+    """A face detector. It loads its model when constructed; `detect` may be called repeatedly."""
 
     @property
     def name(self) -> str:
-        """`mtcnn`, `haar` or `frame`, as in the column `faces.detector`."""
+        """Value of the column `faces.detector`: `mtcnn`, `haar` or `frame`."""
 
     def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
-        """Faces of each image (uint8 RGB, all of one size), in pixels of that image."""
+        """Return the faces of each image (uint8 RGB, all of one size), in its pixels."""
 
 
 class FrameDetector:
-    """Looks for no face: each whole picture is one."""
+    """Reports each whole image as one face."""
 
     name = "frame"
 
     def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
-        """One face an image, of confidence 1 and without landmarks.
+        """Return one face per image, with confidence 1 and without landmarks.
 
         Args:
             images: uint8 (height, width, 3) RGB, of any sizes.
@@ -48,17 +48,17 @@ class FrameDetector:
 
 
 def whole_frame(size: Size) -> DetectedFace:
-    """A frame of `size` as one face."""
+    """Return a frame of `size` as one face."""
     return DetectedFace(Box(0.0, 0.0, float(size.width), float(size.height)), 1.0, None)
 
 
 @dataclass(frozen=True, slots=True)
 class FrameDetections:
-    """What one frame shows.
+    """The faces of one frame.
 
     Attributes:
-        faces: those kept, left to right, in full-frame pixels.
-        boxes: of all distinct faces above the threshold, before size and choice.
+        faces: faces kept, left to right, full-frame pixels.
+        boxes: of all distinct faces above the threshold, before selection by size and number.
     """
 
     faces: tuple[DetectedFace, ...]
@@ -66,11 +66,11 @@ class FrameDetections:
 
 
 def make_detector(settings: DetectionSettings, threads: int) -> Detector:
-    """The detector that `settings.detector` names.
+    """Make the detector that `settings.detector` names.
 
     Args:
-        settings: its name, threshold and `haar_*` settings.
-        threads: of MTCNN's networks, count; Haar always runs on one.
+        settings: name, threshold and `haar_*` settings.
+        threads: threads of MTCNN's networks; Haar always runs on one.
 
     Raises:
         SetupError: its model files are missing from the installation.
@@ -79,34 +79,34 @@ def make_detector(settings: DetectionSettings, threads: int) -> Detector:
         return HaarDetector(settings)
     if settings.detector == "frame":
         return FrameDetector()
-    # ONet's own threshold is 0.8; a lower one asked for must not stop there.
+    # ONet's own threshold is 0.8, which must not override a lower setting.
     return MtcnnDetector(threads, onet_threshold=min(0.8, settings.threshold))
 
 
 def detection_scale(size: Size, settings: DetectionSettings) -> float:
-    """By how much a frame is reduced for detection, 0 to 1.
+    """Return the scale at which a frame is searched, above 0 to 1.
 
-    Until a face of `min_face_px` has the 20 pixels MTCNN needs, but the shorter side not
-    below `frame_side_px`; never enlarged.
+    A face of `min_face_px` is reduced to the 20 pixels MTCNN needs, but the shorter side not
+    below `frame_side_px`. Frames are never enlarged.
     """
     shorter = min(size.height, size.width)
     return min(1.0, max(MIN_FACE_PX / settings.min_face_px, settings.frame_side_px / shorter))
 
 
 def reduced_size(size: Size, settings: DetectionSettings) -> Size:
-    """The size at which a frame of `size` is searched."""
+    """Return the size at which a frame of `size` is searched."""
     scale = detection_scale(size, settings)
     return Size(max(round(size.height * scale), 1), max(round(size.width * scale), 1))
 
 
 def choose_faces(faces: Sequence[DetectedFace], settings: DetectionSettings) -> FrameDetections:
-    """The faces of one frame that are kept.
+    """Select the faces of one frame that are kept.
 
-    In this order: `threshold`; several boxes of one face become the most confident (of
-    equals the largest); `min_face_px` (longer side of the box); `keep`; `max_faces`.
+    In this order: `threshold`; duplicate boxes of one face, keeping the most confident (ties
+    keep the largest); `min_face_px` (longer side of the box); `keep`; `max_faces`.
 
     Args:
-        faces: in full-frame pixels, as the detector ordered them.
+        faces: full-frame pixels, in the detector's order.
     """
     distinct = _distinct([face for face in faces if face.confidence >= settings.threshold])
     chosen = [
@@ -126,7 +126,7 @@ def choose_faces(faces: Sequence[DetectedFace], settings: DetectionSettings) -> 
 
 
 def _distinct(faces: Sequence[DetectedFace]) -> list[DetectedFace]:
-    """One box a face, in the order given."""
+    """Return one box per face, in the given order."""
     best_first = sorted(
         range(len(faces)), key=lambda rank: (-faces[rank].confidence, -faces[rank].box.area, rank)
     )
@@ -144,7 +144,7 @@ def _same_face(one: Box, other: Box) -> bool:
 
 
 def rescaled(face: DetectedFace, source: Size, target: Size) -> DetectedFace:
-    """The face as found in a picture of size `source`, in pixels of the same at `target`."""
+    """Convert a face from pixels of an image of size `source` to those at `target`."""
     box = face.box.resized(source, target)
     x, y = target.width / source.width, target.height / source.height
     landmarks = face.landmarks

@@ -1,10 +1,10 @@
-"""Faces over the frames of one video: a full search now and then, in between near the known ones.
+"""Find faces over the frames of one video: full searches, and in between only near known faces.
 
-Where frames lie close together a face is where it was. Between two full searches, which are
-`detection.follow_s` apart at most, only the surroundings of the faces of the frame before are
-searched, and the whole picture for large faces. When that finds fewer faces than there were,
-the frame is searched in full, so nobody known is lost; somebody new and small is seen at the next
-full search, and a small face that flickers may be missed until then.
+In frames that are close in time a face hardly moves. Between two full searches, at most
+`detection.follow_s` apart, only the surroundings of the previous frame's faces are searched, and
+the whole image for large faces. If that finds fewer faces than before, the frame is searched in
+full, so no known face is lost. A new small face is found at the next full search; a small face
+that flickers may be missed until then.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from framejury.faces.detect import (
     rescaled,
     whole_frame,
 )
-from framejury.records import Box, DetectedFace, Image, Picture, SampledFrame, Size
+from framejury.records import Box, DetectedFace, FramePicture, Image, SampledFrame, Size
 from framejury.settings import DetectionSettings
 
 
 @runtime_checkable
 class NearDetector(Protocol):
-    """A detector that can be told where faces were."""
+    """A detector that can search near known faces."""
 
     def detect_near(
         self, images: Sequence[Image], boxes: Sequence[Sequence[Box]]
     ) -> list[list[DetectedFace]]:
-        """Faces of each image, near `boxes` (in its pixels) above all."""
+        """Return the faces of each image, above all those near `boxes` (its pixels)."""
 
 
 class FaceFinder:
-    """Finds the faces of one video's frames, given in order of time; one object a video.
+    """Finds the faces in the frames of one video, given in order of time.
 
     Args:
         detector: from `make_detector`.
-        settings: how frames are reduced, which faces stay, and how long they are followed.
+        settings: how frames are reduced, which faces are kept, how long they are followed.
     """
 
     def __init__(self, detector: Detector, settings: DetectionSettings) -> None:
@@ -50,34 +50,36 @@ class FaceFinder:
         self._searched_s = float("-inf")
         self._size: Size | None = None
         self._known: list[Box] = []
-        self._looked_at: Image | None = None
-        self._whole: Picture | None = None
+        self._searched_image: Image | None = None
+        self._whole: FramePicture | None = None
 
     @property
-    def looked_at(self) -> Image:
-        """The last frame as faces were looked for in it, reduced: uint8 (height, width, 3) RGB.
+    def searched_image(self) -> Image:
+        """The last frame at the size searched for faces: uint8 (height, width, 3) RGB.
 
         Raises:
-            ValueError: none was looked at yet.
+            ValueError: no frame was searched yet.
         """
-        if self._looked_at is None:
+        if self._searched_image is None:
             if self._whole is None:
-                raise ValueError("no frame was looked at yet")
-            self._looked_at = self._whole.reduced(reduced_size(self._whole.size, self._settings))
-        return self._looked_at
+                raise ValueError("no frame was searched yet")
+            self._searched_image = self._whole.reduced(
+                reduced_size(self._whole.size, self._settings)
+            )
+        return self._searched_image
 
     def find(self, frame: SampledFrame) -> FrameDetections:
-        """The faces of the next frame; boxes and landmarks in full-frame pixels, not rounded."""
+        """Find the faces of the next frame, in full-frame pixels, not rounded."""
         full = frame.picture.size
         if isinstance(self._detector, FrameDetector):
-            self._whole, self._looked_at = frame.picture, None  # reduced when somebody asks
+            self._whole, self._searched_image = frame.picture, None  # reduced on demand
             face = whole_frame(full)
             return FrameDetections((face,), (face.box,))
         small = reduced_size(full, self._settings)
-        image = self._looked_at = frame.picture.reduced(small)
-        # Where a segment may begin nothing is known, in one piece as in several.
+        image = self._searched_image = frame.picture.reduced(small)
+        # A segment may begin here, where no face is known; a whole video must give the same.
         close = not frame.starts_group and frame.pts_s - self._searched_s < self._settings.follow_s
-        # To search around a crowd costs more than to search the picture.
+        # Searching around every face of a crowd costs more than a full search.
         few = len(self._known) <= self._settings.max_faces
         if self._near is not None and close and few and full == self._size:
             known = [box.resized(full, small) for box in self._known]

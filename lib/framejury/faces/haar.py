@@ -1,7 +1,7 @@
-"""OpenCV's Haar cascade (Viola and Jones, 2001): the second detector, as older recipes use it.
+"""OpenCV's Haar cascade (Viola and Jones, 2001), the detector of older recipes.
 
-It has no confidence and no landmarks: every hit gets confidence 1.0 and landmarks None, so
-`detection.threshold` does not filter it; `detection.haar_min_neighbors` does.
+It provides neither confidence nor landmarks. Every face gets confidence 1.0 and landmarks None,
+so `detection.threshold` has no effect; use `detection.haar_min_neighbors`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class HaarDetector:
         settings: the `haar_*` settings are used.
 
     Raises:
-        SetupError: this OpenCV carries no such cascade (5.x wheels carry none).
+        SetupError: this OpenCV lacks the cascade (5.x wheels contain no cascades).
     """
 
     name = "haar"
@@ -34,13 +34,13 @@ class HaarDetector:
         path = Path(cv2.data.haarcascades) / f"{settings.haar_cascade}.xml"
         if not path.is_file():
             raise SetupError(
-                f"OpenCV {cv2.__version__} ships no {path}; install opencv-python-headless 4.x"
+                f"OpenCV {cv2.__version__} lacks {path}; install opencv-python-headless 4.x"
             )
         self._cascade = cv2.CascadeClassifier(str(path))
         self._settings = settings
 
     def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
-        """Faces of each image in the order OpenCV gives them; boxes in whole pixels.
+        """Return the faces of each image in OpenCV's order; boxes in whole pixels.
 
         Args:
             images: uint8 (height, width, 3) RGB, of any sizes.
@@ -63,7 +63,7 @@ class HaarDetector:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """With more, OpenCV orders its hits by chance, and `detection.keep: first` with them."""
+    """Limit OpenCV to one thread: with more the order of faces, and so `keep: first`, varies."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

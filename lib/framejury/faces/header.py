@@ -1,4 +1,4 @@
-"""The size of a stored picture, from its first bytes; nothing is decoded and nothing loaded."""
+"""The size of a stored crop, read from its first bytes without decoding."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from framejury.records import Size
 JPEG_START = b"\xff\xd8"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PICTURE_STARTS = (JPEG_START, PNG_START)
-"""How the two formats of a stored crop begin."""
+"""First bytes of the two formats of a stored crop."""
 
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def crop_size(data: bytes) -> Size:
-    """The size of a JPEG or PNG crop, from its header; the picture is not decoded.
+    """Read the size of a JPEG or PNG crop from its header.
 
     Raises:
-        ValueError: the bytes are no JPEG or PNG, or end within the header.
+        ValueError: the bytes are neither JPEG nor PNG, or end within the header.
     """
     if data.startswith(PNG_START) and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
         return Size(height, width)
     if data.startswith(JPEG_START):
         return _jpeg_size(data)
-    raise ValueError(f"a crop of {len(data)} bytes is no JPEG or PNG")
+    raise ValueError(f"a crop of {len(data)} bytes is neither JPEG nor PNG")
 
 
 def _jpeg_size(data: bytes) -> Size:
-    """From the frame header (SOF), the segment that every JPEG has once before its scans."""
+    """Read the frame header (SOF), which every JPEG has once before its scans."""
     at = len(JPEG_START)
     while at + 9 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]

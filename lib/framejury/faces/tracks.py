@@ -1,7 +1,7 @@
-"""Who is who over time: the same number for the same face within one video.
+"""Face tracks: the same number for the same face over the samples of one video.
 
-By position and size alone. Two people who swap places between two samples therefore swap
-numbers too, and a person who comes back elsewhere gets a new one.
+Faces are linked by position and size alone. Two people who swap places between two samples swap
+numbers, and a person who returns elsewhere gets a new number.
 """
 
 from __future__ import annotations
@@ -12,40 +12,40 @@ from collections.abc import Sequence
 from framejury.records import Box
 
 LINK_IOU = 0.3
-"""Boxes of two samples that overlap this much are the same face, 0 to 1."""
+"""Boxes of two samples with at least this intersection over union are one face, 0 to 1."""
 
 LINK_DISTANCE = 1.5
-"""Else their centres may lie this many face sizes apart; samples may be a second apart."""
+"""Otherwise their centres may be this many face sizes apart; samples can be seconds apart."""
 
 LINK_SIZE_RATIO = 0.5
-"""And the smaller must be at least this share of the larger, 0 to 1."""
+"""In that case the smaller must have at least this share of the larger's side, 0 to 1."""
 
 
 def assign_persons(frames: Sequence[Sequence[Box]]) -> list[list[int]]:
-    """A person number for every box.
+    """Number the face track of every box.
 
-    From each frame, its boxes are linked to the most recent box of each person known so far,
-    the likeliest pair of all first (greedy); what is left over is somebody new.
+    The boxes of each frame are linked to the latest box of each known track, the likeliest pair
+    first (greedy). Boxes left over start new tracks.
 
     Args:
         frames: the boxes of each sampled frame in order of time, full-frame pixels.
 
     Returns:
         numbers in the shape of `frames`, from 0 in order of first appearance (within a frame
-        in the order given); no number twice in one frame.
+        in the given order); never twice in one frame.
     """
-    people = People()
-    return [people.at(boxes) for boxes in frames]
+    tracks = FaceTracks()
+    return [tracks.number(boxes) for boxes in frames]
 
 
-class People:
-    """`assign_persons`, one frame after the other."""
+class FaceTracks:
+    """Does the work of `assign_persons` frame by frame."""
 
     def __init__(self) -> None:
         self._latest: list[Box] = []
 
-    def at(self, boxes: Sequence[Box]) -> list[int]:
-        """The person of each box of the next frame."""
+    def number(self, boxes: Sequence[Box]) -> list[int]:
+        """Return the track number of each box of the next frame."""
         linked = link(boxes, self._latest)
         for index, box in enumerate(boxes):
             if index in linked:
@@ -57,15 +57,15 @@ class People:
 
 
 def link(boxes: Sequence[Box], known_boxes: Sequence[Box]) -> dict[int, int]:
-    """Which known box shows the same face as each box, the likeliest pair of all first.
+    """Link boxes to known boxes of the same face, the likeliest pair first.
 
     Args:
         boxes: of one frame, full-frame pixels.
-        known_boxes: of another.
+        known_boxes: of another frame.
 
     Returns:
-        index into `known_boxes` by index into `boxes`, each once at most; none of a box whose
-        face is not among the known ones.
+        index into `known_boxes` by index into `boxes`, each at most once; without the boxes
+        of new faces.
     """
     pairs = [
         (-likeness, person, index)
@@ -83,7 +83,7 @@ def link(boxes: Sequence[Box], known_boxes: Sequence[Box]) -> dict[int, int]:
 
 
 def _likeness(box: Box, known: Box) -> float | None:
-    """How likely both show one face: overlap (over 1) before nearness (to 1); None: they do not."""
+    """Rank a pair: overlapping boxes above 1, near ones 0 to 1; None: not the same face."""
     iou = box.iou(known)
     if iou >= LINK_IOU:
         return 1 + iou

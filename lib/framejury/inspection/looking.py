@@ -14,14 +14,14 @@ import numpy as np
 
 from framejury.faces.crop import crop_region, encode_crop, limited
 from framejury.faces.detect import choose_faces, make_detector, reduced_size, rescaled
-from framejury.faces.tracks import People
+from framejury.faces.tracks import FaceTracks
 from framejury.inspection.album import Album
 from framejury.inspection.drawing import reduced_to
 from framejury.inspection.inspected import MOST_FACES, Face, Inspection, Look
 from framejury.inspection.names import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.reading import facts_of
 from framejury.media.decode import VideoFile
-from framejury.media.picture import Picture
+from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.sample import Indices, Times
 from framejury.media.signatures import VideoSource
 from framejury.records import Box, DetectedFace, Image, SampledFrame, Size
@@ -120,7 +120,7 @@ class Inspector:
         for pictures in PICTURES:
             double.inspect(clip, pictures)
         frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
-        sampled = SampledFrame(0, 0.0, Picture(frame.reformat(format="yuv420p")), True)
+        sampled = SampledFrame(0, 0.0, DecodedFrame(frame.reformat(format="yuv420p")), True)
         view = _View(self._detectors, self._detection, flicker=True)
         album = Album(double._settings)
         face = Face(x=40, y=40, width=90, height=90, confidence=1, person=0)
@@ -157,7 +157,7 @@ class _View:
     flicker: bool
     looks: list[Look] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"mtcnn": 0.0, "haar": 0.0})
-    _people: People = field(default_factory=People)
+    _tracks: FaceTracks = field(default_factory=FaceTracks)
     _before: Grey | None = None
     _last: SampledFrame | None = None
     _boxes: dict[int, Box] = field(default_factory=dict)
@@ -167,7 +167,7 @@ class _View:
         small = reduced_size(full, self.detection["mtcnn"])
         image = frame.picture.reduced(small)
         found = {name: self._detected(name, image, small, full) for name in self.detectors}
-        persons = self._people.at([face.box for face in found["mtcnn"]])
+        persons = self._tracks.number([face.box for face in found["mtcnn"]])
         look = Look(
             frame_index=frame.frame_index,
             pts_s=frame.pts_s,

@@ -1,8 +1,8 @@
-"""What has to be decoded to see chosen frames, and which neighbours are cheaper to see.
+"""Which packets must be decoded for chosen frames, and which neighbours are cheaper.
 
-Pure functions of the packet index. A frame costs what it depends on: everything from a key
-frame up to it that others may depend on. So frames that lie at or near a key frame are nearly
-free, and pictures that nothing depends on are decoded only when they are wanted themselves.
+Pure functions of the packet index. The cost of a frame is that of its dependencies: every
+reference picture from the key frame on. So frames at or near a key frame are nearly free, and
+pictures that no other depends on are decoded only when sampled themselves.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from framejury.media.sample import Indices, Times
 
 SECONDS_A_PIXEL = 0.7e-9
 SECONDS_A_BYTE = 1.7e-7
-"""libav's H.264 decoder on one core of 2024; only ratios of these matter for a plan."""
+"""libav's H.264 decoder on one core of 2024; a plan uses only their ratio."""
 
 _ROUNDING_S = 1e-9
-"""Times are sums of fractions: two that are a tolerance apart may differ by a hair more."""
+"""Rounding error allowed when times are compared with a tolerance."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -32,8 +32,8 @@ class PacketIndex:
         rank: int64 (n,), place in presentation order, from 0, each once.
         bytes: int64 (n,), size of each packet.
         key: bool (n,), decoding may start here.
-        reference: bool (n,), others may depend on it (True where that is not known).
-        frame_px: of one frame, pixels.
+        reference: bool (n,), others may depend on it; True if unknown.
+        frame_px: pixels of one frame.
     """
 
     rank: Indices
@@ -43,15 +43,16 @@ class PacketIndex:
     frame_px: int
 
     def costs_s(self) -> Times:
-        """Estimated seconds to decode each packet on one core, float64 (n,)."""
+        """Estimate the seconds to decode each packet on one core: float64 (n,)."""
         seconds = SECONDS_A_PIXEL * self.frame_px + SECONDS_A_BYTE * self.bytes
         return np.asarray(seconds, np.float64)
 
     def starts(self) -> Indices:
-        """For each packet, where decoding must start to get it: int64 (n,), in decoding order.
+        """Return where decoding must start for each packet: int64 (n,), positions.
 
-        The last key frame at or before it that is not shown after it: what is shown before a
-        key frame and coded after it (an open group of pictures) depends on the group before.
+        This is the last key frame at or before the packet that is not shown after it: a picture
+        coded after a key frame and shown before it (an open group of pictures) depends on the
+        previous group.
         """
         keys = np.flatnonzero(self.key)
         if len(keys) == 0 or keys[0] != 0:
@@ -66,12 +67,12 @@ class PacketIndex:
 
 @dataclass(frozen=True)
 class DecodePlan:
-    """Which frames are looked at, and which packets that takes.
+    """Sampled frames and the packets they require.
 
     Attributes:
-        ranks: int64 (k,), frames to look at, increasing.
-        runs: packets to decode in decoding order, int64 each, increasing; each run starts
-            afresh at a key frame.
+        ranks: int64 (k,), sampled frames, increasing.
+        runs: packets to decode in decoding order, int64 each, increasing; each run starts with
+            a fresh decoder at a key frame.
         cost_s: estimated seconds of decoding on one core.
     """
 
@@ -87,18 +88,19 @@ def move_to_cheap(
     tolerance_s: float,
     within: tuple[int, int] | None = None,
 ) -> Indices:
-    """The frames to look at in place of `ideal`: each the same or a cheaper neighbour.
+    """Replace sampled frames by cheaper neighbours where that saves decoding.
 
-    The cheapest choice as a whole (shortest path over the candidates of each sample). A
-    sample stays within `tolerance_s`, and within a quarter of the way to its neighbours so
-    that samples stay spread.
+    The result is the cheapest choice overall (shortest path over the candidates of each sample).
+    A sample moves by at most `tolerance_s` and a quarter of the distance to the next one, which
+    keeps samples spread.
 
     Args:
         index: of the video.
         times_s: float64 (n,), presentation times, increasing.
         ideal: int64 (k,), ranks, increasing.
-        tolerance_s: farthest a sample moves, seconds; 0 keeps `ideal`.
-        within: (first, stop) ranks that no sample leaves, `stop` exclusive; None: all of them.
+        tolerance_s: longest move of a sample, seconds; 0 keeps `ideal`.
+        within: (first, stop) ranks that samples must not leave, `stop` exclusive; None: no
+            limit.
 
     Returns:
         int64 (k,) ranks, increasing.
@@ -109,18 +111,18 @@ def move_to_cheap(
     starts = index.starts()
     costs_s = index.costs_s()
     reached_s = np.concatenate([[0.0], np.cumsum(np.where(index.reference, costs_s, 0.0))])
-    # Moving a sample all the way must save at least one average frame.
+    # Moving a sample by the full tolerance must save at least one average frame.
     penalty_s = float(costs_s.mean()) / tolerance_s
 
     def decoding_s(previous: int, rank: int) -> float:
-        """More to decode for `rank` when `previous` (-1: nothing) was decoded last."""
+        """Return the extra cost of `rank` after `previous` was decoded (-1: nothing yet)."""
         at = int(position[rank])
         own_s = 0.0 if index.reference[at] else float(costs_s[at])
         fed = int(position[previous]) + 1 if previous >= 0 else 0
         begin = max(int(starts[at]), fed)
         return own_s + max(float(reached_s[at + 1] - reached_s[min(begin, at + 1)]), 0.0)
 
-    cheapest_s = {-1: 0.0}  # of all ways to have come as far as each candidate
+    cheapest_s = {-1: 0.0}  # cost of the cheapest path to each candidate
     trail: list[dict[int, int]] = []
     first, stop = (0, len(times_s)) if within is None else within
     candidates = _candidates(index, times_s, ideal, tolerance_s, (first, stop - 1))
@@ -149,9 +151,9 @@ def _candidates(
     tolerance_s: float,
     ends: tuple[int, int],
 ) -> list[list[int]]:
-    """For each sample the ranks worth a look, of those others depend on and of key frames.
+    """Return the ranks to which each sample may move, within `ends`.
 
-    The nearest of each, and the one that is decoded first; all within `ends`.
+    These are the nearest and the first-decoded reference picture, and likewise of key frames.
     """
     position = np.argsort(index.rank)
     references = np.sort(index.rank[index.reference])
@@ -177,7 +179,7 @@ def _candidates(
 
 
 def plan_decode(index: PacketIndex, ranks: Indices) -> DecodePlan:
-    """The packets that must be decoded to see `ranks`, and no others.
+    """Plan the packets that must be decoded for `ranks`, and no others.
 
     Args:
         index: of the video.
@@ -199,7 +201,7 @@ def plan_decode(index: PacketIndex, ranks: Indices) -> DecodePlan:
     for first, last in spans:
         between = np.arange(first, last + 1)
         needed = index.reference[between] | wanted[between]
-        if first > 0:  # what is shown before the key frame it starts with cannot be decoded
+        if first > 0:  # pictures shown before the first key frame of the run cannot be decoded
             needed &= index.rank[between] >= index.rank[first]
         runs.append(between[needed])
     cost_s = float(sum(costs_s[run].sum() for run in runs))
@@ -209,16 +211,16 @@ def plan_decode(index: PacketIndex, ranks: Indices) -> DecodePlan:
 def segment_windows(
     index: PacketIndex, ranks: Indices, most_s: float, each_s: float
 ) -> list[tuple[int, int]]:
-    """Stretches of a video of about `most_s` seconds of work, cut where decoding starts afresh.
+    """Cut a video at key frames into stretches of about `most_s` seconds of work.
 
     Args:
         index: of the video.
-        ranks: int64 (k,), frames to look at, increasing.
-        most_s: aimed at for one stretch; one group of pictures may take longer.
-        each_s: spent on each frame looked at besides decoding, seconds.
+        ranks: int64 (k,), sampled frames, increasing.
+        most_s: target for one stretch, seconds; one group of pictures may take longer.
+        each_s: work per sampled frame besides decoding, seconds.
 
     Returns:
-        (first, stop) ranks, `stop` exclusive; together they hold every one of `ranks` once.
+        (first, stop) ranks, `stop` exclusive; together they contain each of `ranks` once.
     """
     if len(ranks) == 0:
         return [(0, len(index.rank))]

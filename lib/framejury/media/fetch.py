@@ -1,9 +1,8 @@
-"""Get a video's bytes to where a decoder can read them, and hash them on the way.
+"""Bring a video's bytes to where a decoder can read them, hashing them on the way.
 
-This is done by a thread of its own, for a read from a dead server may never come back. Such a
-thread cannot be ended: it is left behind, with one descriptor and a block of memory, until the
-system gives up on the read. While that is under way inside the kernel, not even a killed process
-goes away.
+A thread does this, since a read from a dead server may never return. Such a thread cannot be
+ended: it stays behind, with one descriptor and a block of memory, until the system gives up on
+the read. A process blocked in such a read inside the kernel cannot even be killed.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from framejury.storage import is_local, local_path, locate
 
 _BLOCK_BYTES = 1 << 20
 _FAULTS_OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Of opening a file: too many are open, or there is no memory."""
+"""Errors of opening a file that are not the video's fault: too many open files, no memory."""
 
 
 class ScratchError(FramejuryError):
-    """This machine cannot take a file in: its scratch disk is full, say. No fault of the video."""
+    """This machine cannot store a file: a full scratch disk, for example. Not the video's fault."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,11 @@ class LocalCopy:
 
     Attributes:
         path: where the bytes are on this machine.
-        file: descriptor of the file, open for reading; whatever happens to the path, this
-            stays the file that was hashed.
-        size_bytes: how many.
-        content_id: SHA-256 of them, hex.
-        modified_ns: when the file was written to last, as it was opened.
+        file: descriptor open for reading; remains the file that was hashed, whatever happens
+            to the path.
+        size_bytes: size.
+        content_id: SHA-256 of the bytes, hex.
+        modified_ns: time of the last write, when the file was opened.
     """
 
     path: Path
@@ -55,14 +54,14 @@ class LocalCopy:
     modified_ns: int
 
     def has_changed(self) -> bool:
-        """Whether somebody has written to the file, or cut it, since it was opened."""
+        """Check whether the file was written to or truncated since it was opened."""
         now = os.fstat(self.file)
         return (now.st_size, now.st_mtime_ns) != (self.size_bytes, self.modified_ns)
 
 
 @dataclass(frozen=True)
 class KnownContent:
-    """What a file held when it was hashed before."""
+    """Size and hash of a file from an earlier read."""
 
     size_bytes: int
     content_id: str
@@ -75,21 +74,21 @@ def local_copy(
     known: KnownContent | None = None,
     timeout_s: float | None = None,
 ) -> Iterator[LocalCopy]:
-    """The file at `uri`, open and hashed; a remote file is spooled to scratch.
+    """Open and hash the file at `uri`; spool a remote file to scratch.
 
-    The decoder's process therefore needs neither network nor credentials.
+    The decoding process therefore needs neither network nor credentials.
 
     Args:
         uri: local path or URI.
-        limit_bytes: largest file taken.
-        known: of a file that was hashed before: a local one is not read again, only its size
-            compared; a remote one has to be spooled and is hashed on the way.
-        timeout_s: for opening and reading it, seconds; None: as long as it takes.
+        limit_bytes: largest file accepted.
+        known: of a file hashed before. A local file is then not read again, only its size is
+            compared; a remote file must be spooled and is hashed on the way.
+        timeout_s: for opening and reading the file, seconds; None: no limit.
 
     Raises:
         MediaError: with status `missing`, `empty`, `too_large`, `timeout`, or `unreadable`, also
-            when the file is not `known` any more, or changed before the end of the `with`.
-        ScratchError: this machine cannot take it in.
+            when the file differs from `known` or changes before the end of the `with`.
+        ScratchError: this machine cannot store it.
     """
     fetch = _Fetch(uri, limit_bytes, known)
     try:
@@ -115,7 +114,7 @@ class _Fetch:
         self._lock = threading.Lock()
         self._finished = False
         self._given_up = False
-        # A daemon: the worker may end although a read hangs.
+        # A daemon, so that the worker can exit while a read hangs.
         self._thread = threading.Thread(target=self._run, name="fetch", daemon=True)
         self._thread.start()
 
@@ -123,7 +122,8 @@ class _Fetch:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             raise MediaError(
-                Status.TIMEOUT, f"reading it takes longer than limits.timeout_s = {timeout_s:g} s"
+                Status.TIMEOUT,
+                f"reading the file took longer than limits.timeout_s = {timeout_s:g} s",
             )
         if self._error is not None:
             raise self._error
@@ -131,7 +131,7 @@ class _Fetch:
         return self._copy
 
     def discard(self) -> None:
-        """Close and remove what there is; the thread does when it comes back."""
+        """Close and remove the copy, now or when the thread returns."""
         with self._lock:
             self._given_up = True
             if self._finished:
@@ -140,7 +140,7 @@ class _Fetch:
     def _run(self) -> None:
         try:
             self._copy = self._fetched()
-        except BaseException as error:  # raised again by whoever asks for the result
+        except BaseException as error:  # raised again by `result`
             self._error = error
         with self._lock:
             self._finished = True
@@ -166,17 +166,17 @@ class _Fetch:
             raise MediaError(Status.EMPTY, "the file has 0 bytes")
         if self._known not in (None, KnownContent(copy.size_bytes, copy.content_id)):
             raise MediaError(
-                Status.UNREADABLE, "the file changed while segments of it were worked on"
+                Status.UNREADABLE, "the file changed while its segments were processed"
             )
         return copy
 
     def _local(self, path: Path) -> LocalCopy:
         try:
-            # Not blocking: to open a named pipe would else wait for somebody to write to it.
+            # Not blocking, or opening a named pipe would wait for a writer.
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             if error.errno in _FAULTS_OF_THE_MACHINE:
-                raise ScratchError(f"no file can be opened here: {error}") from error
+                raise ScratchError(f"this machine cannot open another file: {error}") from error
             raise
         facts = os.fstat(self._file)
         if not stat.S_ISREG(facts.st_mode):
@@ -203,7 +203,7 @@ class _Fetch:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise ScratchError(
-                f"no file can be made in {tempfile.gettempdir()}: {error}"
+                f"cannot create a file in {tempfile.gettempdir()}: {error}"
             ) from error
         return path
 
@@ -233,7 +233,7 @@ class _Fetch:
     def _check(self, size_bytes: int) -> None:
         if size_bytes > self._limit_bytes:
             raise MediaError(
-                Status.TOO_LARGE, f"more than limits.bytes = {self._limit_bytes:,} bytes"
+                Status.TOO_LARGE, f"larger than limits.bytes = {self._limit_bytes:,} bytes"
             )
         if self._given_up:
-            raise MediaError(Status.TIMEOUT, "nobody waits for it any more")
+            raise MediaError(Status.TIMEOUT, "reading was given up")

@@ -1,4 +1,4 @@
-"""The packets of a plan, read from the container: skipping what is not asked for, or jumping."""
+"""Read the packets of a plan from the container, skipping or seeking past all others."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from framejury.media.probe import Packets
 from framejury.media.sample import Indices
 
 _SEEK_BYTES = 8 * 2**20
-"""From here on the container is asked to jump; less is read faster than found."""
+"""Larger gaps are seeked over; smaller ones are faster to read."""
 _WITHOUT_INDEX = ("mpegts", "mpeg")
-"""Containers that land anywhere near the place asked for; they are read through."""
+"""Containers whose seeking is inexact; they are read from start to end."""
 
 
 class IrregularError(Exception):
-    """The packets are not what the first pass saw, or do not decode cleanly."""
+    """Packets differ from what the first pass saw, or do not decode cleanly."""
 
 
 class PacketReader:
-    """Reads the packets that are asked for, in decoding order, from a container just opened."""
+    """Reads wanted packets in decoding order from a container just opened."""
 
     def __init__(self, container: Any, stream: Any, packets: Packets) -> None:
         index = packets.index
@@ -36,11 +36,11 @@ class PacketReader:
         self._jumps = container.format.name not in _WITHOUT_INDEX
 
     def read(self, run: Indices) -> Iterator[Any]:
-        """The packets at these positions, increasing; what lies between is left out.
+        """Yield the packets at these positions, increasing, and none in between.
 
         Raises:
-            IrregularError: one of them is not where the first pass saw it, or is damaged.
-            av.error.FFmpegError: the container cannot jump.
+            IrregularError: a packet is damaged or not where the first pass saw it.
+            av.error.FFmpegError: the container cannot seek.
         """
         skipped_bytes = self._offsets[run[0]] - self._offsets[self._next]
         if self._jumps and skipped_bytes > _SEEK_BYTES:
@@ -65,7 +65,7 @@ class PacketReader:
 
 
 def stored_packets(container: Any, stream: Any) -> Iterator[Any]:
-    """Packets until the end, or until the container itself is damaged."""
+    """Yield packets until the end, or until the container itself is damaged."""
     packets = container.demux(stream)
     while True:
         try:

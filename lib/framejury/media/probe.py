@@ -1,4 +1,4 @@
-"""What a video file is, from its headers and packets, before any frame is decoded."""
+"""What the headers and packets of a video file contain, before any frame is decoded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from framejury.settings import LimitSettings
 _FORMATS_OF_SEVERAL_FILES = frozenset(
     ("concat", "dash", "hls", "image2", "imf", "mlv", "rtsp", "sap", "sdp", "vobsub")
 )
-"""libav's formats that open other files or hosts by what the file says."""
+"""libav's formats that open other files or hosts named in the file."""
 
 _DURATION_TAG = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 _DURATION_SLACK_S = 1.0
@@ -32,7 +32,7 @@ _DURATION_SLACK_S = 1.0
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What the packet headers say of a video.
+    """A video by its packet headers.
 
     Attributes:
         container: libav's name of the format, such as `mov,mp4,m4a,3gp,3g2,mj2`.
@@ -40,7 +40,7 @@ class VideoFacts:
         coded_size: before rotation, pixels.
         times_s: float64 (n,), presentation times from the first frame, increasing.
         duration_s: until the last frame ends, seconds.
-        cut_short: what the header promised and the file does not hold, in words.
+        cut_short: what the header announces and the file lacks, in words; None: nothing.
     """
 
     container: str
@@ -53,14 +53,14 @@ class VideoFacts:
 
 @dataclass(frozen=True)
 class Packets:
-    """The packets of the picture in decoding order.
+    """The packets of the picture stream in decoding order.
 
     Attributes:
         ticks: int64 (n,), presentation times in the stream's time base, increasing; frame
-            numbers where the stream has no times.
-        timed: whether a frame's own time says which one it is; else frames are counted.
-        index: which of them may be left out; None when times do not say whose is whose.
-        key_frames: int64, ranks of the frames where decoding may start, increasing.
+            numbers if the stream has no times.
+        timed: whether its time identifies a frame; otherwise frames are counted.
+        index: dependencies between packets; None: times do not identify them.
+        key_frames: int64, ranks of the key frames, increasing.
     """
 
     ticks: Indices
@@ -70,16 +70,16 @@ class Packets:
 
 
 def open_container(source: VideoSource, limits: LimitSettings) -> Any:
-    """The file, opened by libav (`av.container.InputContainer`).
+    """Open the file in libav (`av.container.InputContainer`).
 
-    An open file is read from its start; libav learns no name then, and guesses the format from
-    the bytes alone.
+    A descriptor is read from the start of the file; libav then guesses the format from the bytes
+    alone.
 
     Raises:
-        MediaError: `missing`, `not_video`, `too_large` with too many streams, or `unreadable`
-            when its header is a video's.
+        MediaError: `missing`; `not_video`; `too_large` with too many streams; `unreadable` if
+            the first bytes are those of a video.
     """
-    # Only this one file may be read: playlists must not reach other files or hosts.
+    # Only this file may be read: playlists must not reach other files or hosts.
     options = {"format_whitelist": _single_file_formats()}
     try:
         if isinstance(source, int):
@@ -89,7 +89,7 @@ def open_container(source: VideoSource, limits: LimitSettings) -> Any:
         else:
             container = av.open(str(source), options=options | {"protocol_whitelist": "file"})
     except FileNotFoundError:
-        raise MediaError(Status.MISSING, "the file is gone") from None
+        raise MediaError(Status.MISSING, "the file no longer exists") from None
     except MemoryError:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -99,13 +99,13 @@ def open_container(source: VideoSource, limits: LimitSettings) -> Any:
         if count > limits.streams:
             container.close()
             raise MediaError(
-                Status.TOO_LARGE, f"{count} streams, limits.streams is {limits.streams}"
+                Status.TOO_LARGE, f"{count} streams, more than limits.streams = {limits.streams}"
             )
         return container
     try:
         video = looks_like_video(source)
     except OSError as error:
-        raise MediaError(Status.UNREADABLE, f"cannot be read: {_reason(error)}") from None
+        raise MediaError(Status.UNREADABLE, f"cannot read the file: {_reason(error)}") from None
     if video:
         raise MediaError(Status.UNREADABLE, f"damaged or cut short: {reason}")
     raise MediaError(Status.NOT_VIDEO, f"not a media file: {reason}")
@@ -117,10 +117,10 @@ def _single_file_formats() -> str:
 
 
 def picture_stream(container: Any) -> Any:
-    """The stream of the moving picture (`av.VideoStream`): not cover art, not a still image.
+    """Return the moving picture (`av.VideoStream`): neither cover art nor a still image.
 
     Raises:
-        MediaError: `not_video` when there is none, `unreadable` without a decoder for it.
+        MediaError: `not_video` if there is none, `unreadable` without a decoder for it.
     """
     name = container.format.name
     if name.endswith("_pipe") or name == "image2":
@@ -130,18 +130,18 @@ def picture_stream(container: Any) -> Any:
         if stream.disposition & attached:
             continue
         if stream.codec_context is None:
-            raise MediaError(Status.UNREADABLE, "no decoder for the codec of the picture")
+            raise MediaError(Status.UNREADABLE, "no decoder for the codec of the video stream")
         return stream
     kinds = sorted({stream.type for stream in container.streams})
     raise MediaError(Status.NOT_VIDEO, f"no moving picture; streams: {', '.join(kinds) or 'none'}")
 
 
 def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[VideoFacts, Packets]:
-    """What the packet headers say, and the first bytes of each packet; nothing is decoded.
+    """Read packet headers and the first bytes of each packet, without decoding.
 
     Raises:
-        MediaError: `unreadable` when the stream has no packets, `too_large` when it has more
-            than `limits.frames`.
+        MediaError: `unreadable` if the stream has no packets, `too_large` if it has more than
+            `limits.frames`.
     """
     context = stream.codec_context
     found = _list_packets(container, stream, limits)
@@ -161,8 +161,8 @@ def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[Vi
         time_base = float(stream.time_base)
         times_s = (shown - shown[0]) * time_base
         end_s = float(times_s[-1]) + (found.last_duration * time_base or 1 / rate)
-        # AVI stores no presentation times; libav makes them up in decoding order, which with
-        # B-frames is another. The set of times is then right, whose is whose is not.
+        # AVI stores no presentation times; libav derives them in decoding order, which differs
+        # with B-frames: the set of times is right, but not which packet has which.
         timed = not (context.has_b_frames and len(ticks) > 1 and bool(np.all(np.diff(decoded) > 0)))
         rank = np.searchsorted(shown, decoded).astype(np.int64)
         index = None
@@ -187,7 +187,7 @@ def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[Vi
 
 @dataclass
 class _Listed:
-    """The packets of a stream one by one, and how many there were, empty ones included."""
+    """The packets of a stream, and how many there were including empty ones."""
 
     ticks: list[int | None] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
@@ -218,26 +218,26 @@ def _list_packets(container: Any, stream: Any, limits: LimitSettings) -> _Listed
     except MemoryError:
         raise
     except av.error.FFmpegError:
-        pass  # damaged here: what was listed up to now is what can be decoded
+        pass  # damaged here; the packets listed so far can be decoded
     return found
 
 
 def _missing_frames(stream: Any, listed: int, end_s: float) -> str | None:
-    """What the header promised (MP4 and AVI: frames, Matroska: a duration) and is not there."""
+    """Describe what the header announces (frames; in Matroska a duration) and the file lacks."""
     if listed < stream.frames:
-        return f"cut short: {listed} of {stream.frames} frames are there"
+        return f"cut short: {listed} of {stream.frames} frames present"
     clock = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))
     if clock is None:
         return None
     hours, minutes, seconds = (float(part) for part in clock.groups())
     promised_s = hours * 3600 + minutes * 60 + seconds
     if end_s + _DURATION_SLACK_S < promised_s:
-        return f"cut short: {end_s:.1f} of {promised_s:.1f} seconds are there"
+        return f"cut short: {end_s:.1f} of {promised_s:.1f} seconds present"
     return None
 
 
 def check_limits(facts: VideoFacts, limits: LimitSettings) -> None:
-    """Refuse what is larger or longer than `limits` allow.
+    """Refuse a video that is larger or longer than `limits` allow.
 
     Raises:
         MediaError: `too_large`.
@@ -248,15 +248,18 @@ def check_limits(facts: VideoFacts, limits: LimitSettings) -> None:
     if facts.duration_s > limits.duration_s:
         raise MediaError(
             Status.TOO_LARGE,
-            f"{facts.duration_s:.0f} s long, limits.duration_s is {limits.duration_s:g}",
+            f"{facts.duration_s:.0f} s long, more than limits.duration_s = {limits.duration_s:g}",
         )
 
 
 def too_many_pixels(size: Any, limits: LimitSettings) -> str:
-    """What to say of a frame (anything with `width`, `height`) beyond `limits.frame_px`."""
-    return f"frames of {size.width} x {size.height} pixels, limits.frame_px is {limits.frame_px:,}"
+    """Describe a frame (anything with `width`, `height`) beyond `limits.frame_px`."""
+    return (
+        f"frames of {size.width} x {size.height} pixels, more than "
+        f"limits.frame_px = {limits.frame_px:,}"
+    )
 
 
 def _reason(error: BaseException) -> str:
-    """libav's words without our path in them."""
+    """Return libav's message without the path."""
     return getattr(error, "strerror", None) or str(error)

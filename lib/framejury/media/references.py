@@ -1,9 +1,9 @@
-"""Which coded pictures others may be predicted from, read from the bitstream itself.
+"""Which coded pictures others may be predicted from, read from the bitstream.
 
-What nothing depends on need not be decoded to get at its neighbours: dropping it leaves every
-other picture the same to the last bit. Containers rarely say so; the first bytes of each coded
-picture do. Sources: ITU-T H.264 (nal_ref_idc), H.265 (nal_unit_type, TemporalId), ISO/IEC
-13818-2 (picture_coding_type) and 14496-2 (vop_coding_type).
+A picture that no other depends on can be dropped without changing a bit of the others. Containers
+rarely mark such pictures; the first bytes of each coded picture do. Sources: ITU-T H.264
+(nal_ref_idc), H.265 (nal_unit_type, TemporalId), ISO/IEC 13818-2 (picture_coding_type) and
+14496-2 (vop_coding_type).
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 LayerOf = Callable[[bytes], int]
-"""Of one packet: 0 when others may depend on it, else 1 + its temporal layer. A picture can
-only be dropped when nothing lies above its layer."""
+"""From a packet: 0 if others may depend on it, else 1 + its temporal layer. Only pictures of the
+highest layer can be dropped."""
 
 _START_CODE = b"\x00\x00\x01"
 _H264_SLICES = range(1, 6)
 _HEVC_SLICES = range(32)
-_HEVC_LAST_UNUSED = 14  # even types up to here are used by no picture of their layer
+_HEVC_LAST_UNUSED = 14  # even types up to this one are not referenced within their layer
 _MPEG2_PICTURE, _MPEG2_B = b"\x00\x00\x01\x00", 3
 _MPEG4_PICTURE, _MPEG4_B = b"\x00\x00\x01\xb6", 2
 
 
 def layer_reader(codec: str, extradata: bytes | None) -> LayerOf | None:
-    """How to read a packet of this codec; None when only its decoder knows.
+    """Return how to read a packet of this codec; None: only its decoder can tell.
 
     Args:
         codec: libav's name, such as `h264`.
-        extradata: of the stream; says whether its units carry lengths or start codes.
+        extradata: of the stream; determines whether units carry lengths or start codes.
     """
     if codec == "h264":
         return partial(_h264_layer, length_bytes=_length_bytes(extradata, at=4))
@@ -42,14 +42,14 @@ def layer_reader(codec: str, extradata: bytes | None) -> LayerOf | None:
 
 
 def _length_bytes(extradata: bytes | None, at: int) -> int:
-    """Bytes of the length before each unit; 0 when start codes divide them (Annex B)."""
+    """Return the size of the length before each unit; 0: start codes instead (Annex B)."""
     if not extradata or extradata[0] != 1 or len(extradata) <= at:
         return 0
     return (extradata[at] & 3) + 1
 
 
 def _units(data: bytes, length_bytes: int) -> Iterator[int]:
-    """Where each unit of a packet starts, for as long as two bytes of it are there."""
+    """Yield where each unit of a packet starts, while at least two bytes of it follow."""
     if length_bytes:
         at = length_bytes
         while at + 1 < len(data):
@@ -93,7 +93,7 @@ def _mpeg4_layer(data: bytes) -> int:
 
 
 def _all_pictures(data: bytes, start: bytes, unused: Callable[[int], bool]) -> int:
-    """1 when every picture of the packet is one of those nothing depends on."""
+    """Return 1 if no picture of the packet is referenced, else 0."""
     at, found = data.find(start), False
     while 0 <= at < len(data) - 5:
         if not unused(at + 4):

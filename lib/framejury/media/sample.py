@@ -1,7 +1,7 @@
-"""Which frames of a video are looked at. Pure functions of presentation times.
+"""Which frames of a video are sampled. Pure functions of presentation times.
 
-A look is one frame, or with `sampling.pairs` a frame and the one after it; no two looks share a
-frame. What is chosen are the frames that looks start with.
+A sample is one frame, or with `sampling.pairs` a frame and its successor; samples never share a
+frame. The functions choose the first frame of each sample.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ Times = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-def frames_of_look(*, pairs: bool) -> int:
-    """How many frames that follow each other are looked at together."""
+def frames_per_sample(*, pairs: bool) -> int:
+    """Return how many consecutive frames form one sample."""
     return 2 if pairs else 1
 
 
 def frame_range(total: int, settings: SamplingSettings) -> tuple[int, int]:
-    """(first, stop) ranks of the frames that may be looked at, `stop` exclusive.
+    """Return the (first, stop) ranks of the frames that may be sampled, `stop` exclusive.
 
     Args:
-        total: frames of the video, count.
-        settings: `first_frame`, `last_frame`; a video that has no look from `first_frame` on may
-            be looked at everywhere.
+        total: number of frames in the video.
+        settings: `first_frame`, `last_frame`. A video without a sample from `first_frame` on is
+            sampled as a whole.
     """
-    if settings.first_frame + frames_of_look(pairs=settings.pairs) > total:
+    if settings.first_frame + frames_per_sample(pairs=settings.pairs) > total:
         return 0, total
     last = settings.last_frame
     return settings.first_frame, total if last is None else min(last + 1, total)
@@ -39,24 +39,24 @@ def frame_range(total: int, settings: SamplingSettings) -> tuple[int, int]:
 def choose_frames(
     times_s: Times, end_s: float, settings: SamplingSettings, key: str, key_frames: Indices
 ) -> Indices:
-    """The frames that looks start with, before any is exchanged for a cheaper neighbour.
+    """Choose the first frame of each sample, before frames move to cheaper neighbours.
 
-    Of the n looks that `frame_range` holds (with pairs: frames 0 and 1 of it, 2 and 3, and so
-    on) `uniform` and `random` give `min(settings.frames, n)` distinct ones; `every_s` the nearest
-    to the middle of each stretch of `settings.every_s` seconds; `all` every one. `keyframes`
-    gives at most `settings.frames` looks that start with one of `key_frames`, `strided` at most
-    as many, `skip_frames` (`skip_frames_short`) apart.
+    `frame_range` holds n samples (with pairs: its frames 0 and 1, 2 and 3, and so on). `uniform`
+    and `random` choose `min(settings.frames, n)` of them; `every_s` the one nearest to the middle
+    of each interval of `settings.every_s` seconds; `all` every one. `keyframes` chooses at most
+    `settings.frames` samples that start with one of `key_frames`, `strided` at most as many,
+    `skip_frames` (`skip_frames_short`) apart.
 
     Args:
         times_s: float64 (n,), presentation times in seconds, strictly increasing.
-        end_s: when the last frame ends, seconds.
+        end_s: end of the last frame, seconds.
         settings: mode, count, range, interval and seed.
-        key: what makes mode `random` differ between videos, such as the `video_id`.
-        key_frames: int64, indices of the frames where decoding may start, increasing; the
-            first frame of the range stands in when it holds none.
+        key: seeds mode `random` per video, such as the `video_id`.
+        key_frames: int64, ranks of the key frames, increasing. The first frame of the range
+            replaces them if the range has none.
 
     Returns:
-        int64 (k,) indices into `times_s`, strictly increasing; none of a single frame with pairs.
+        int64 (k,) indices into `times_s`, strictly increasing; empty for one frame with pairs.
     """
     total = len(times_s)
     first, stop = frame_range(total, settings)
@@ -75,18 +75,18 @@ def choose_frames(
 
 
 def draw_again(total: int, settings: SamplingSettings, key: str, readable: Indices) -> Indices:
-    """What mode `random` looks at where not every frame can be read.
+    """Draw again for mode `random` when some frames cannot be decoded.
 
-    The first readable ones of one drawn order, of which `choose_frames` gives the beginning: as
-    if each frame that cannot be read were drawn again.
+    One order is drawn, which starts with the choice of `choose_frames`; its first readable
+    samples are taken, as if each unreadable frame were drawn again.
 
     Args:
-        total: frames of the video, count.
+        total: number of frames in the video.
         settings, key: as in `choose_frames`.
-        readable: int64, ranks of the frames that can be decoded whole, increasing.
+        readable: int64, ranks of the frames that decode intact, increasing.
 
     Returns:
-        int64 (k,) ranks, strictly increasing; fewer than `settings.frames` when no more is left.
+        int64 (k,) ranks, strictly increasing; fewer than `settings.frames` if there are no more.
     """
     first, stop = frame_range(total, settings)
     order = first + _starts(stop - first, pairs=settings.pairs)
@@ -101,25 +101,25 @@ def draw_again(total: int, settings: SamplingSettings, key: str, readable: Indic
     return np.sort(order[whole][: settings.frames])
 
 
-def looked_at(starts: Indices, *, pairs: bool) -> Indices:
-    """Every frame of the looks that start with these: int64, increasing."""
+def sampled_ranks(starts: Indices, *, pairs: bool) -> Indices:
+    """Return every frame of the samples with these first frames: int64, increasing."""
     return np.union1d(starts, starts + 1) if pairs else starts
 
 
 def _starts(total: int, *, pairs: bool) -> Indices:
-    span = frames_of_look(pairs=pairs)
+    span = frames_per_sample(pairs=pairs)
     return np.arange(0, total - span + 1, span, dtype=np.int64)
 
 
 def _strided(total: int, of_video: int, settings: SamplingSettings) -> Indices:
     short = of_video <= settings.short_frames
-    span = frames_of_look(pairs=settings.pairs)
+    span = frames_per_sample(pairs=settings.pairs)
     step = span + (settings.skip_frames_short if short else settings.skip_frames)
     return np.arange(0, total - span + 1, step, dtype=np.int64)[: settings.frames]
 
 
 def _key_starts(keys: Indices, total: int, *, pairs: bool) -> Indices:
-    """Key frames that looks start with, with pairs every other one of those in a row."""
+    """Return the key frames that start a sample; with pairs, every other one of a row."""
     if pairs:
         place = np.arange(len(keys))
         row_begins = np.maximum.accumulate(np.where(np.diff(keys, prepend=-2) > 1, place, 0))
@@ -128,7 +128,7 @@ def _key_starts(keys: Indices, total: int, *, pairs: bool) -> Indices:
 
 
 def _choose(times_s: Times, end_s: float, settings: SamplingSettings, key: str) -> Indices:
-    """Which of the looks that start at these times: int64, increasing."""
+    """Choose among samples that start at these times: int64 indices, increasing."""
     total = len(times_s)
     if total and settings.mode == "every_s":
         span_s = end_s - times_s[0]
@@ -144,11 +144,11 @@ def _choose(times_s: Times, end_s: float, settings: SamplingSettings, key: str) 
 
 
 def _uniform(times_s: Times, end_s: float, count: int) -> Indices:
-    """The frames nearest to the middles of `count` equal stretches of time.
+    """Choose the frames nearest to the middles of `count` equal intervals.
 
-    Middles rather than ends: first and last frames are often black or titles. Where
-    the frame rate varies two middles can share a frame; the free frame that is
-    farthest from all chosen ones then takes the second place.
+    Middles rather than ends, since first and last frames are often black or titles. With a
+    variable frame rate two middles can share a frame; the free frame farthest from all chosen
+    ones then fills the gap.
     """
     span_s = end_s - times_s[0]
     ideal_s = times_s[0] + (np.arange(count) + 0.5) * span_s / count
@@ -164,7 +164,7 @@ def _uniform(times_s: Times, end_s: float, count: int) -> Indices:
 
 
 def _nearest(times_s: Times, wanted_s: Times) -> Indices:
-    """Index of the time nearest to each wanted one; the earlier of two equally near."""
+    """Return the index of the time nearest to each wanted one; ties take the earlier."""
     right = np.clip(np.searchsorted(times_s, wanted_s), 0, len(times_s) - 1)
     left = np.maximum(right - 1, 0)
     closer_left = wanted_s - times_s[left] <= times_s[right] - wanted_s

@@ -1,4 +1,4 @@
-"""Tell a damaged video from a file that never was one, by its first bytes."""
+"""Tell a damaged video from a file that never was one by its first bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 VideoSource = Path | int
-"""A video to open: its path, or the descriptor of the open file."""
+"""A video: its path, or the descriptor of the open file."""
 
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof")
 _PREFIXES = (
@@ -24,7 +24,7 @@ _HEAD_BYTES = 4 * _TS_PACKET_BYTES
 
 
 def looks_like_video(source: VideoSource) -> bool:
-    """Whether the first bytes are those of a video container.
+    """Check whether the first bytes are those of a video container.
 
     Raises:
         OSError: the file cannot be read.
@@ -37,7 +37,7 @@ def looks_like_video(source: VideoSource) -> bool:
     if head.startswith(_PREFIXES):
         return True
     if head[4:8] in _MP4_ATOMS:
-        # A length in front, not text: "The free ..." is no box of 1.4 GB.
+        # The length comes first; a text such as "The free ..." is not a box of 1.4 GB.
         return not all(0x20 <= byte < 0x7F for byte in head[:4])
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
         return True

@@ -20,7 +20,7 @@ import skimage.data
 from framejury.archive.face_sets import pictures_of, read_face_sets
 from framejury.cli.main import main
 from framejury.errors import ArchiveError
-from framejury.examine.face_images import Picture, look_at
+from framejury.examine.face_images import FaceImage, extract_face_image
 from framejury.examine.messages import VideoJob, settings_id
 from framejury.faces.crop import crop_region, decode_crop, encode_crop
 from framejury.faces.detect import Detector, make_detector
@@ -253,7 +253,7 @@ def test_a_tight_picture_stays_whole_and_a_loose_one_is_cut() -> None:
 def examined(data: bytes | None, **crops: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
     settings = Settings(detection=DETECTION, crops=FRAMING.model_copy(update=crops))
     job = VideoJob("id", "uri#row=0", size_bytes=len(data or b""))
-    rows = look_at(Picture(job, data), detector(), settings, "run")
+    rows = extract_face_image(FaceImage(job, data), detector(), settings, "run")
     return rows.extraction, rows.face
 
 
@@ -400,7 +400,7 @@ def test_faces_of_the_challenge(tmp_path: Path) -> None:
     assert all(labels[str(entry.original)] is Label.REAL for entry in fakes)
     settings = Settings(detection=DETECTION, crops=FRAMING)
     done = [
-        look_at(Picture(VideoJob("id", ""), data), detector(), settings, "run")
+        extract_face_image(FaceImage(VideoJob("id", ""), data), detector(), settings, "run")
         for data in islice(pictures_of(rows[0].file), 40)
     ]
     found = [rows.face for rows in done if rows.face is not None]

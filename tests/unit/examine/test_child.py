@@ -33,7 +33,7 @@ from framejury.faces.crop import cropped_face, decode_crop
 from framejury.faces.follow import FaceFinder
 from framejury.media import fetch
 from framejury.media.decode import VideoFile
-from framejury.media.picture import Picture
+from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.sample import draw_again
 from framejury.model.bundle import framed_for, write_bundle
 from framejury.model.manifest import Bundle, PixelContract
@@ -544,7 +544,7 @@ def test_a_face_without_another_makes_no_pair(tmp_path: Path) -> None:
 
 def sampled_frame(size: Size) -> SampledFrame:
     image = np.zeros((size.height, size.width, 3), np.uint8)
-    return SampledFrame(0, 0.0, Picture(av.VideoFrame.from_ndarray(image, format="rgb24")))
+    return SampledFrame(0, 0.0, DecodedFrame(av.VideoFrame.from_ndarray(image, format="rgb24")))
 
 
 def test_both_crops_of_a_pair_are_reduced_alike() -> None:
@@ -555,9 +555,9 @@ def test_both_crops_of_a_pair_are_reduced_alike() -> None:
             crops={"max_side_px": 100, "margin_ratio": 0.0, "format": "png"},
         )
     )
-    look, frame = tools.lookout(), sampled_frame(SIZE)
+    look, frame = tools.face_examiner(), sampled_frame(SIZE)
     face = DetectedFace(Box(20, 20, 60, 60), 1.0, None)
-    look.keep_all([frame, frame], [FollowedFace(face, Region(10, 10, 120, 80))], None)
+    look.add([frame, frame], [FollowedFace(face, Region(10, 10, 120, 80))], None)
     (kept,) = look.faces
     assert kept.crop is not None and kept.next_crop is not None
     assert decode_crop(kept.crop).shape == (50, 50, 3)
@@ -566,10 +566,10 @@ def test_both_crops_of_a_pair_are_reduced_alike() -> None:
 
 def test_a_stream_that_changes_its_size_makes_no_pair_there() -> None:
     tools = Toolbox.load(plan(detection={"detector": "frame"}))
-    look = tools.lookout()
-    assert look.at([sampled_frame(SIZE), sampled_frame(Size(120, 160))]) == 1
+    look = tools.face_examiner()
+    assert look.examine([sampled_frame(SIZE), sampled_frame(Size(120, 160))]) == 1
     assert look.faces == []
-    assert look.at([sampled_frame(SIZE), sampled_frame(SIZE)]) == 1
+    assert look.examine([sampled_frame(SIZE), sampled_frame(SIZE)]) == 1
     assert len(look.faces) == 1
 
 
@@ -754,7 +754,7 @@ def test_a_file_that_never_comes_is_a_timeout(
     (row,) = rows_of(examiner, face_clip, size_bytes=9)
     release.set()
     assert row["status"] == Status.TIMEOUT and row["bytes"] == 9
-    assert "reading it takes longer than limits.timeout_s = 0.2 s" in row["error"]
+    assert "reading the file took longer than limits.timeout_s = 0.2 s" in row["error"]
     assert examiner.starts == 0
 
 

@@ -24,7 +24,7 @@ from framejury.faces.crop import crop_region, limited
 from framejury.faces.detect import choose_faces, reduced_size, rescaled
 from framejury.faces.tracks import assign_persons
 from framejury.media.decode import VideoFile
-from framejury.media.picture import Picture
+from framejury.media.decoded_frame import DecodedFrame
 from framejury.records import Box, DetectedFace, Image, Point
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
@@ -113,7 +113,7 @@ def plain_faces(
         for rank, frame in enumerate(container.decode(video=0)):
             if rank not in wanted:
                 continue
-            picture = Picture(frame)
+            picture = DecodedFrame(frame)
             assert frame.rotation == 0
             whole = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
             small = reduced_size(picture.size, SETTINGS.detection)

@@ -93,20 +93,20 @@ def test_flicker_compares_each_person_with_their_own_last_face() -> None:
     rng = np.random.default_rng(0)
     one, two = (rng.integers(0, 256, (64, 64, 3)).astype(np.uint8) for _ in range(2))
     flicker = Flicker()
-    assert flicker.at(0, one) is None and flicker.at(1, two) is None
-    assert flicker.at(0, one) == pytest.approx(1) and flicker.at(1, two) == pytest.approx(1)
-    other = flicker.at(0, two)
+    assert flicker.ssim(0, one) is None and flicker.ssim(1, two) is None
+    assert flicker.ssim(0, one) == pytest.approx(1) and flicker.ssim(1, two) == pytest.approx(1)
+    other = flicker.ssim(0, two)
     assert other is not None and other < 0.2
-    assert flicker.at(0, two) == pytest.approx(1)
+    assert flicker.ssim(0, two) == pytest.approx(1)
 
 
 def test_flicker_forgets_who_was_away_for_long() -> None:
     flicker = Flicker()
-    flicker.at(0, crop())
+    flicker.ssim(0, crop())
     for person in itertools.islice(itertools.count(1), 64):
-        flicker.at(person, crop())
-    assert flicker.at(0, crop()) is None
-    assert flicker.at(64, crop()) is not None
+        flicker.ssim(person, crop())
+    assert flicker.ssim(0, crop()) is None
+    assert flicker.ssim(64, crop()) is not None
 
 
 def test_what_is_shown_of_a_face_is_what_the_network_saw(tmp_path: Path) -> None:

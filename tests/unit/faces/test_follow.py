@@ -13,7 +13,7 @@ import skimage.data
 from framejury.faces.detect import make_detector, reduced_size
 from framejury.faces.follow import FaceFinder
 from framejury.faces.mtcnn import MtcnnDetector
-from framejury.media.picture import Picture
+from framejury.media.decoded_frame import DecodedFrame
 from framejury.records import Box, DetectedFace, Image, SampledFrame, Size
 from framejury.settings import DetectionSettings
 
@@ -56,7 +56,7 @@ def scene(x: float, y: float, *, side_px: int = 400, width: int = 640, height: i
 
 
 def frame(pts_s: float, image: Image, *, starts_group: bool = False) -> SampledFrame:
-    picture = Picture(av.VideoFrame.from_ndarray(image, format="rgb24"))
+    picture = DecodedFrame(av.VideoFrame.from_ndarray(image, format="rgb24"))
     return SampledFrame(round(pts_s * 25), pts_s, picture, starts_group)
 
 
@@ -159,12 +159,12 @@ def test_whole_frames_are_not_searched() -> None:
     )
     finder = FaceFinder(make_detector(settings, 1), settings)
     with pytest.raises(ValueError, match="no frame"):
-        _ = finder.looked_at
+        _ = finder.searched_image
     for pts_s, shown in ((0.0, scene(0, 0)), (0.04, scene(50, 0, width=320))):
         found = finder.find(frame(pts_s, shown))
         height, width = shown.shape[:2]
         assert found.boxes == (Box(0, 0, width, height),)
         assert [(face.confidence, face.landmarks) for face in found.faces] == [(1.0, None)]
-        small, size = finder.looked_at, reduced_size(Size(height, width), settings)
+        small, size = finder.searched_image, reduced_size(Size(height, width), settings)
         assert small.shape[:2] == (size.height, size.width)
         assert abs(float(small.mean()) - float(shown.mean())) < 2

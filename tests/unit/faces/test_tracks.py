@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.faces.tracks import People, assign_persons
+from framejury.faces.tracks import FaceTracks, assign_persons
 from framejury.records import Box
 
 
@@ -123,8 +123,8 @@ def test_one_frame_after_the_other_gives_the_same_numbers() -> None:
         [Box(*rng.uniform(0, 300, 2), *rng.uniform(20, 80, 2)) for _ in range(rng.integers(0, 4))]
         for _ in range(30)
     ]
-    people = People()
-    assert [people.at(boxes) for boxes in frames] == assign_persons(frames)
+    people = FaceTracks()
+    assert [people.number(boxes) for boxes in frames] == assign_persons(frames)
     # A frame without a face changes nothing: the examination leaves them out.
     without = [boxes for boxes in frames if boxes]
     assert [one for one in assign_persons(frames) if one] == assign_persons(without)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framejury.media.decode import VideoFile
-from framejury.media.picture import Picture
+from framejury.media.decoded_frame import DecodedFrame
 from framejury.records import Image, Region, Size
 from framejury.settings import LimitSettings
 from tests.builders import clips
@@ -47,7 +47,7 @@ def test_a_part_is_what_the_whole_shows_there(layout: str, region: Region) -> No
     frame = frame_of(layout, width=150)
     whole = frame.to_ndarray(format="rgb24")
     shown = whole[region.y : region.y + region.height, region.x : region.x + region.width]
-    part = Picture(frame).part(region)
+    part = DecodedFrame(frame).part(region)
     assert part.dtype == np.uint8 and part.flags.c_contiguous
     assert np.array_equal(part, shown)
 
@@ -57,7 +57,7 @@ def test_odd_sides(size: tuple[int, int]) -> None:
     frame = frame_of("yuv420p", *size)
     whole = frame.to_ndarray(format="rgb24")
     region = Region(61, 43, size[0] - 61, size[1] - 43)
-    assert np.array_equal(Picture(frame).part(region), whole[43:, 61:])
+    assert np.array_equal(DecodedFrame(frame).part(region), whole[43:, 61:])
 
 
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
@@ -81,14 +81,16 @@ def test_regions_are_of_the_picture_as_shown(tmp_path: Path, rotation_deg: int) 
 def test_reducing_averages_areas() -> None:
     frame = frame_of("yuv420p", 480, 400)
     whole = frame.to_ndarray(format="rgb24")
-    small = Picture(frame).reduced(Size(150, 180))
+    small = DecodedFrame(frame).reduced(Size(150, 180))
     assert small.dtype == np.uint8 and small.flags.c_contiguous
     assert mean_difference(small, area_averaged(whole, (150, 180, 3))) < 1.5
 
 
 def test_its_own_size_is_the_picture_itself() -> None:
     frame = frame_of("yuv420p", 150, 118)
-    assert np.array_equal(Picture(frame).reduced(Size(118, 150)), frame.to_ndarray(format="rgb24"))
+    assert np.array_equal(
+        DecodedFrame(frame).reduced(Size(118, 150)), frame.to_ndarray(format="rgb24")
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_its_own_size_is_the_picture_itself() -> None:
 )
 def test_a_region_outside_is_refused(region: Region) -> None:
     with pytest.raises(ValueError, match="outside"):
-        Picture(frame_of("yuv420p")).part(region)
+        DecodedFrame(frame_of("yuv420p")).part(region)
 
 
 def area_averaged(image: Image, shape: tuple[int, ...]) -> Image:

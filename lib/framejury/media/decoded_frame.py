@@ -1,4 +1,4 @@
-"""A decoded frame, converted to RGB only where and as large as it is looked at."""
+"""A decoded frame, converted to RGB only where and as large as needed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 from framejury.records import Image, Region, Size
 
 
-class Picture:
-    """One frame as libav holds it, mostly YCbCr; everything it gives is as shown (rotated).
+class DecodedFrame:
+    """One frame in libav's memory, mostly YCbCr; its results are rotated as shown.
 
     Args:
-        frame: kept, not copied; its memory is the decoder's until this object is gone.
+        frame: kept, not copied; occupies the decoder's memory as long as this object lives.
     """
 
     def __init__(self, frame: av.VideoFrame) -> None:
@@ -25,27 +25,27 @@ class Picture:
 
     @property
     def size(self) -> Size:
-        """As shown."""
+        """Size after rotation."""
         size = Size(self._frame.height, self._frame.width)
         return Size(size.width, size.height) if self._turns % 2 else size
 
     def reduced(self, size: Size) -> Image:
-        """The whole picture, area-averaged in libav to `size` (as shown); its own size is exact."""
+        """Return the frame area-averaged by libav to `size` (as shown); exact at its own size."""
         height, width = (size.width, size.height) if self._turns % 2 else (size.height, size.width)
         small = self._frame.reformat(width, height, "rgb24", interpolation="AREA", threads=1)
         return self._upright(_pixels(small))
 
     def part(self, region: Region) -> Image:
-        """The pixels of `region` (as shown) in full resolution, uint8 (height, width, 3) RGB.
+        """Return `region` (as shown) in full resolution, uint8 (height, width, 3) RGB.
 
         Raises:
-            ValueError: the region is empty or reaches beyond the picture.
+            ValueError: the region is empty or reaches beyond the frame.
         """
         size = self.size
         right, bottom = region.x + region.width, region.y + region.height
         if not (0 <= region.x < right <= size.width and 0 <= region.y < bottom <= size.height):
-            raise ValueError(f"{region} is empty or outside a picture of {size}")
-        for _ in range(self._turns):  # from as shown to as coded
+            raise ValueError(f"{region} is empty or outside a frame of {size}")
+        for _ in range(self._turns):  # from shown to coded orientation
             left = size.height - region.y - region.height
             region = Region(left, region.x, region.height, region.width)
             size = Size(size.width, size.height)
@@ -56,7 +56,7 @@ class Picture:
 
 
 def _converted(frame: av.VideoFrame, region: Region) -> Image:
-    """A part of a frame as coded in RGB: the same pixels that converting all of it gives."""
+    """Return a part of a coded frame in RGB, identical to that part of the whole in RGB."""
     window = _window(frame, region)
     if window is None:
         whole = _pixels(frame)
@@ -70,12 +70,12 @@ def _pixels(frame: av.VideoFrame) -> Image:
 
 
 _ALIGN = 16
-"""The window starts at a multiple of these pixels, for whole chroma samples and the same phase
-of dithering, and as far beyond the region, for libav interpolates chroma in some formats."""
+"""Windows start at a multiple of this, pixels, to keep chroma samples whole and the dithering in
+phase, and reach as far beyond the region, since libav interpolates chroma in some formats."""
 
 
 def _window(frame: av.VideoFrame, region: Region) -> tuple[av.VideoFrame, int, int] | None:
-    """A small frame that holds the region, and where in it; None where planes cannot be cut."""
+    """Return a small frame around the region, and its place there; None: planes cannot be cut."""
     layout = frame.format
     if not _can_be_cut(layout):
         return None
@@ -99,10 +99,10 @@ def _window(frame: av.VideoFrame, region: Region) -> tuple[av.VideoFrame, int, i
 
 
 def _can_be_cut(layout: Any) -> bool:
-    """One component a plane, whole bytes, chroma at full or half resolution and no remainder.
+    """Accept one component per plane, whole bytes, chroma at exactly full or half resolution.
 
-    So yuv420p, yuvj422p, yuv420p10le and their like; elsewhere a small frame is scaled
-    a little otherwise than the whole one.
+    Examples are yuv420p, yuvj422p and yuv420p10le. In other formats libav scales a small frame
+    slightly differently from the whole one.
     """
     components = layout.components
     return (
@@ -120,5 +120,5 @@ def _can_be_cut(layout: Any) -> bool:
 
 
 def _rows(plane: Any) -> npt.NDArray[np.uint8]:
-    """A plane's memory, uint8 (height, line_size)."""
+    """Return a plane's memory, uint8 (height, line_size)."""
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]

@@ -81,14 +81,14 @@ def _sheet(
     rows: pa.Table, pictures: Mapping[str, bytes], settings: Settings
 ) -> tuple[dict[str, bytes], list[str]]:
     """The contact sheet, and the paths of the videos on it."""
-    from framejury.inspection.asking import Asker
+    from framejury.inspection.inspect_client import InspectClient
 
     shown = [row for row in rows.to_pylist() if row["video_id"] in pictures]
     if not shown:
         return {}, []
     captions = [f"{at}  {row['label'] or '-'}" for at, row in enumerate(shown, start=1)]
-    with Asker(settings, detectors=False) as asker:
-        sheet = asker.sheet([pictures[row["video_id"]] for row in shown], captions)
+    with InspectClient(settings, detectors=False) as client:
+        sheet = client.sheet([pictures[row["video_id"]] for row in shown], captions)
     return ({} if sheet is None else {CONTACT_SHEET: sheet}), [row["path"] for row in shown]
 
 

@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from framejury.cli.options import make_parser, run_command, settings_of
 from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
-from framejury.inspection.asking import Asker, ReadStream
 from framejury.inspection.compare import Comparison, compare_streams
 from framejury.inspection.findings_text import answer_line, as_values
+from framejury.inspection.inspect_client import InspectClient, ReadStream
 from framejury.logs import say
 from framejury.media.fetch import local_copy
 from framejury.redaction import printable
@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     output = new_folder(args.output)
     settings = settings_of(args)
-    with Asker(settings, detectors=False) as asker, ExitStack() as stack:
+    with InspectClient(settings, detectors=False) as client, ExitStack() as stack:
         fake, original = (
-            _read(name, asker, stack, settings) for name in (args.fake, args.original)
+            _read(name, client, stack, settings) for name in (args.fake, args.original)
         )
         with read_or_stop(args.fake):
             found = compare_streams(fake, original, settings.inspect.pairs)
@@ -68,11 +68,11 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(name: str, asker: Asker, stack: ExitStack, settings: Settings) -> ReadStream:
+def _read(name: str, client: InspectClient, stack: ExitStack, settings: Settings) -> ReadStream:
     limits = settings.limits
     with read_or_stop(name):
         copy = stack.enter_context(local_copy(place_of(name), limits.bytes, None, limits.timeout_s))
-        return asker.read(copy)
+        return client.read(copy)
 
 
 def _files(found: Comparison, names: Sequence[str], notes: Sequence[str]) -> dict[str, bytes]:

@@ -91,11 +91,11 @@ def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError("where the page of a video goes is not said; give --output DIR")
     output = new_folder(args.output)
     place = place_of(args.what)
-    from framejury.inspection.asking import Asker
+    from framejury.inspection.inspect_client import InspectClient
     from framejury.report.report import write_files
 
-    with read_or_stop(args.what), Asker(settings, detectors=True) as asker:
-        found, pictures = asker.inspect(place, "all")
+    with read_or_stop(args.what), InspectClient(settings, detectors=True) as client:
+        found, pictures = client.inspect(place, "all")
     if not found.looks:
         raise UsageError(
             f"{printable(args.what)} has no frame from inspect.from_s = "

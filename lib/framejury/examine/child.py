@@ -5,10 +5,8 @@ Runs in the child process of `framejury.examine.worker`. No Spark, no TensorFlow
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -38,6 +36,7 @@ from framejury.examine.segments import staged
 from framejury.faces.detect import Detector, make_detector
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
+from framejury.media.probe import import_lazy_modules
 from framejury.media.sample import Indices, draw_again
 from framejury.media.signatures import VideoSource
 from framejury.model.bundle import load_bundle
@@ -108,10 +107,7 @@ class Toolbox:
 
 def load_the_rest(tools: Toolbox) -> None:
     """Make libraries load what they load on first use: afterwards the child opens no file."""
-    for module in pkgutil.walk_packages(av.__path__, "av."):
-        if not module.name.startswith(("av.datasets", "av.__main__")):
-            importlib.import_module(module.name)
-    importlib.import_module("numpy.random")
+    import_lazy_modules()
     frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
     sampled = SampledFrame(0, 0.0, DecodedFrame(frame.reformat(format="yuv420p")), True)
     examiner = tools.face_examiner()

@@ -1,7 +1,6 @@
-"""Units of work put together into tasks, by an estimate of what each will cost.
+"""Estimate what units of work will cost, and pack them into tasks.
 
-Only ratios of these estimates matter. What they get wrong is evened out by handing out small
-tasks last.
+Only ratios of the estimates matter. Small tasks come last, which evens out errors.
 """
 
 from __future__ import annotations
@@ -20,35 +19,35 @@ OPEN_S = 0.05
 """Estimated seconds on one core to open a file and send back its rows."""
 
 READ_S_A_BYTE = 2e-9
-"""Estimated seconds to read a byte once, to hash it or to pass over it."""
+"""Estimated seconds to read one byte, to hash it or to skip it."""
 
 _GROUP_BYTES = 2 * 2**20
 _KEY_FRAME_BYTES = 2**18
-# A phone's 1080p; used only where the length of a video decides and only its size is known.
+# A phone's 1080p; used where the length of a video matters and only its size is known.
 _BYTES_A_SECOND = 600_000
 _BYTES_A_FRAME = 24_000
 
 _SURVEYED_FRAMES = 100
-"""Fewer samples cost much the same whatever the length of the video."""
+"""With fewer samples the cost hardly depends on the length of the video."""
 
-_SHARE = 3  # a task is at most this part of what is left for one slot
-_LEAST_TASK_S = 0.5  # a task costs Spark some tenths of that
+_SHARE = 3  # a task is at most 1/3 of the remaining work per slot
+_LEAST_TASK_S = 0.5  # the overhead of a Spark task is some tenths of that
 
 Seconds = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 
 def grows_with_length(sampling: SamplingSettings) -> bool:
-    """Whether a longer video has more to look at, so that cutting it up gains something."""
+    """Check whether a longer video has more samples, so that cutting it up pays."""
     return sampling.mode in ("all", "every_s") or sampling.frames >= _SURVEYED_FRAMES
 
 
 def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
-    """What videos will cost, from their size alone: nobody has opened them yet.
+    """Estimate what videos will cost from their size alone, before they are opened.
 
     Args:
         size_bytes: int64 (n,).
-        sampling: which frames are looked at.
+        sampling: which frames are sampled.
 
     Returns:
         float64 (n,), seconds on one core.
@@ -59,7 +58,7 @@ def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
         frames, decoded = size / _BYTES_A_FRAME, size
     elif sampling.mode == "every_s":
         frames, decoded = span * size / _BYTES_A_SECOND / sampling.every_s, size
-    elif sampling.mode == "strided":  # from the start on, one frame after the other
+    elif sampling.mode == "strided":  # from the start on
         step = span + sampling.skip_frames
         frames = span * np.minimum(sampling.frames, size / _BYTES_A_FRAME / step)
         decoded = np.minimum(size, float(sampling.frames * step * _BYTES_A_FRAME))
@@ -67,27 +66,27 @@ def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
         group_bytes = _KEY_FRAME_BYTES if sampling.mode == "keyframes" else _GROUP_BYTES
         frames = np.minimum(span * sampling.frames, size / _BYTES_A_FRAME)
         decoded = np.minimum(size, float(sampling.frames * group_bytes))
-    # Once to hash the file, twice over its packet headers.
+    # One pass to hash the file, two over its packet headers.
     read_s = 3 * READ_S_A_BYTE * size
     return np.asarray(OPEN_S + read_s + SECONDS_A_BYTE * decoded + FRAME_S * frames, np.float64)
 
 
 def estimate_survey_costs_s(size_bytes: Counts) -> Seconds:
-    """What it costs to hash files of these sizes (int64) and read their packet headers."""
+    """Estimate the cost of hashing files of these sizes (int64) and reading packet headers."""
     return np.asarray(OPEN_S + 2 * READ_S_A_BYTE * np.asarray(size_bytes, np.float64), np.float64)
 
 
 def deal_batches(costs_s: Seconds, slots: int, commit_s: float) -> Counts:
-    """Which batch each video belongs to; a night commits after each batch.
+    """Divide videos into batches; a nightly run commits after each batch.
 
     Args:
-        costs_s: float64 (n,), estimated seconds on one core of each video, positive.
+        costs_s: float64 (n,), estimated seconds on one core per video, positive.
         slots: tasks that run at the same time, count.
-        commit_s: aimed at for one batch, estimated seconds on all slots.
+        commit_s: target for one batch, estimated seconds on all slots.
 
     Returns:
-        int64 (n,) batch numbers from 0 without gaps, not decreasing: a batch is a stretch of
-        the list, so a killed night has judged whole folders first.
+        int64 (n,) batch numbers from 0 without gaps, not decreasing: batches are contiguous, so
+        a killed run has finished whole folders first.
     """
     reached_s = np.cumsum(costs_s)
     middles_s = reached_s - costs_s / 2
@@ -96,20 +95,20 @@ def deal_batches(costs_s: Seconds, slots: int, commit_s: float) -> Counts:
 
 
 def pack(costs_s: Seconds, slots: int, task_s: float, max_tasks: int) -> Counts:
-    """Which task each unit of work belongs to.
+    """Divide units of work into tasks.
 
     Spark starts tasks in the order of their numbers, so the heaviest comes first (longest
     processing time first) and small ones fill the gaps at the end.
 
     Args:
-        costs_s: float64 (n,), estimated seconds of each unit, positive.
+        costs_s: float64 (n,), estimated seconds per unit, positive.
         slots: tasks that run at the same time, count.
-        task_s: aimed at for one task, seconds, while there is much to do; less towards the end.
+        task_s: target for one task, seconds; tasks shrink towards the end.
         max_tasks: count.
 
     Returns:
-        int64 (n,) task numbers from 0 without gaps, task 0 the heaviest. A unit is never
-        divided, so one that costs more than `task_s` is a task of its own.
+        int64 (n,) task numbers from 0 without gaps, task 0 the heaviest. Units are not divided,
+        so one that costs more than `task_s` is a task of its own.
     """
     if len(costs_s) == 0:
         return np.zeros(0, np.int64)
@@ -133,10 +132,10 @@ def pack(costs_s: Seconds, slots: int, task_s: float, max_tasks: int) -> Counts:
 
 
 def _ends(total_s: float, slots: int, least_s: float, most_s: float) -> Seconds:
-    """Where chunks of work end that shrink with what is left (guided self-scheduling).
+    """Return the ends of chunks that shrink with the remaining work (guided self-scheduling).
 
     Returns:
-        float64, increasing, in seconds of work; what lies past the last one is one more chunk.
+        float64, increasing, in seconds of work; the rest after the last end is one more chunk.
     """
     shrinking_from_s = _SHARE * slots * most_s
     even = int(max(total_s - shrinking_from_s, 0.0) / most_s)

@@ -35,9 +35,9 @@ class ExaminedFace:
     face: DetectedFace
     region: Region
     crop: bytes | None
-    next_crop: bytes | None
-    p_fake: float | None
-    ssim: float | None
+    next_crop: bytes | None = None
+    p_fake: float | None = None
+    ssim: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,6 @@ class FaceExaminer:
             region=region,
             crop=stored[0],
             next_crop=stored[1],
-            p_fake=None,
             ssim=None if self._scorer is None else self._flicker.ssim(person, crop),
         )
         return examined, CroppedFace(crop, landmarks, next_crop)

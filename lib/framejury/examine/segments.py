@@ -1,7 +1,7 @@
-"""Long videos worked on in segments: how one outcome comes of the parts.
+"""Merge the segments of a long video into one outcome.
 
-Rows of a segment are staged beside the tables (`SEGMENTS`), for persons are numbered over the
-whole video and a video has one extraction. Pure functions; no Spark.
+Rows of segments are staged beside the tables (`SEGMENTS`), since face tracks are numbered over
+the whole video and a video has one extraction. Pure functions; no Spark.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS
 
 SEGMENTS = "segments"
-"""The staging table: rows of all these tables, before they are put together."""
+"""The staging table: rows of all tables, before they are merged."""
 
 _SUMMED = ("frames_decoded", "frames_sampled", "faces_found", "faces_kept", "wall_s", "cpu_s")
 _WELL = (Status.EXTRACTED.value, Status.NO_FACE.value)
@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 
 
 def staged(row: Row, segment: Segment, box: Box | None = None) -> dict[str, Any]:
-    """A row of a segment, addressed to the staging table; `box` is that of its face."""
+    """Address a row of a segment to the staging table; `box` is that of its face."""
     return dict(row) | {
         TABLE_COLUMN: SEGMENTS,
         SEGMENT_TABLE_COLUMN: row[TABLE_COLUMN],
@@ -44,25 +44,25 @@ def staged(row: Row, segment: Segment, box: Box | None = None) -> dict[str, Any]
 
 
 def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[str, Any]:
-    """The one row of `extractions` of a video whose segments have one each.
+    """Merge the rows of `extractions` of all segments into the row of the video.
 
-    A video of which a segment failed has failed: the first failure is its status, and none of
-    its faces count. Counts and times are sums; of memory the most counts.
+    If a segment failed, the video failed: the first failure is its status, and its faces do not
+    count. Counts and times are summed; peak memory is the maximum.
 
     Args:
         video_id: the video.
         parts: its staged rows of `extractions`, in any order.
-        count: of its segments.
+        count: number of segments.
 
     Raises:
-        ReconcileError: a segment is missing or there twice.
+        ReconcileError: a segment is missing or occurs twice.
     """
     parts = sorted(parts, key=lambda part: int(part[SEGMENT_COLUMN]))
     if [part[SEGMENT_COLUMN] for part in parts] != list(range(count)):
         numbers = ", ".join(str(part[SEGMENT_COLUMN]) for part in parts) or "none"
         raise ReconcileError(
-            f"video {video_id} was cut into segments 0 to {count - 1}, and there are rows of "
-            f"{numbers}"
+            f"video {video_id} was cut into segments 0 to {count - 1}, but the rows are of "
+            f"segments {numbers}"
         )
     whole = {name: _last(parts, name) for name in EXTRACTIONS.names}
     whole |= {name: _sum(parts, name) for name in _SUMMED}
@@ -72,7 +72,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
     if failed:
         whole |= {"status": failed[0]["status"], "error": _named(failed[:1], count)}
     elif whole["frames_sampled"] == 0:
-        # Damage that leaves one segment without a frame is a note; without any, a failure.
+        # One segment without a frame is noted as damage; a video without a frame has failed.
         whole |= {"status": Status.UNREADABLE.value, "error": _named(parts, count)}
     else:
         status = Status.EXTRACTED if whole["faces_kept"] else Status.NO_FACE
@@ -83,7 +83,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
 
 
 def number_persons(faces: Sequence[Row]) -> list[int]:
-    """The person of each face of one video, as `examine` numbers those of a whole one.
+    """Number the face tracks of one video, as `examine` numbers those of a whole video.
 
     Args:
         faces: rows with `frame_index` and `segment_box`, by frame and face index.
@@ -96,7 +96,7 @@ def number_persons(faces: Sequence[Row]) -> list[int]:
 
 
 def _last(parts: Sequence[Row], name: str) -> Any:
-    """Of a fact that all segments share: what the last one that knows it says."""
+    """Return a value that all segments share, from the last segment that has it."""
     return next((part[name] for part in reversed(parts) if part[name] is not None), None)
 
 
@@ -110,10 +110,10 @@ def _sum(parts: Sequence[Row], name: str) -> Any:
 
 
 def _named(parts: Sequence[Row], count: int) -> str | None:
-    """What went wrong and in which segments; None when nothing did."""
-    told = [part for part in parts if part["error"] is not None]
-    texts = {part["error"] for part in told}
-    if len(told) == count and len(texts) == 1:
-        return str(told[0]["error"])  # of the file as a whole, such as being cut short
-    lines = [f"segment {part[SEGMENT_COLUMN] + 1} of {count}: {part['error']}" for part in told]
+    """Return what went wrong in which segments; None: nothing."""
+    noted = [part for part in parts if part["error"] is not None]
+    texts = {part["error"] for part in noted}
+    if len(noted) == count and len(texts) == 1:
+        return str(noted[0]["error"])  # about the file as a whole, such as being cut short
+    lines = [f"segment {part[SEGMENT_COLUMN] + 1} of {count}: {part['error']}" for part in noted]
     return "; ".join(lines) or None

@@ -153,7 +153,7 @@ def decode_crop(data: bytes) -> Image:
             only detected in files of `encode_crop`.
     """
     if not data:
-        raise ValueError("a crop has 0 bytes")
+        raise ValueError("a crop of 0 bytes is not an image")
     if data.startswith(JPEG_START):
         _check_jpeg(data)
     try:

@@ -1,6 +1,6 @@
-"""How a record and files travel from the decoding process: JSON first, then the bytes.
+"""How a record and files travel from the decoding process.
 
-`{"record": ..., "files": {name: length, ...}}`, a line feed, the files one after the other.
+JSON `{"record": ..., "files": {name: length, ...}}`, a line feed, then the files in that order.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from framejury.errors import MediaError
@@ -23,13 +24,13 @@ _FAILURES = {status.value for status in EXTRACTION_STATUSES} - {
     Status.NO_FACE.value,
 }
 _MAGIC = {".jpg": (b"\xff\xd8",), ".webp": (b"RIFF",)}
-"""How files of these names begin; others are arrays."""
+"""First bytes of files with these endings; other files are arrays."""
 
 Record = TypeVar("Record", bound=BaseModel)
 
 
 def packed(record: BaseModel, files: Mapping[str, bytes]) -> bytes:
-    """The answer as bytes."""
+    """Encode a record and files."""
     head = {
         "record": record.model_dump(mode="json"),
         "files": {name: len(content) for name, content in files.items()},
@@ -38,23 +39,24 @@ def packed(record: BaseModel, files: Mapping[str, bytes]) -> bytes:
 
 
 def failed(status: str, message: str) -> bytes:
-    """The answer when the video cannot be read."""
+    """Encode the answer for a video that cannot be read."""
     return json.dumps({"status": status, "error": message}).encode() + b"\n"
 
 
 def unpacked(
-    answer: bytes, kind: type[Record], names: tuple[str, ...]
+    answer: bytes, kind: type[Record], names: tuple[str, ...], *, all_required: bool = False
 ) -> tuple[Record, dict[str, bytes]]:
-    """The record and files of an answer.
+    """Decode the record and files of an answer.
 
     Args:
-        answer: of `packed`, or of a process that was taken over.
-        kind: the record that was asked for.
-        names: of files that may be there.
+        answer: from `packed`, `failed`, or a hostile process.
+        kind: the record expected.
+        names: of the files allowed.
+        all_required: whether all of them must be present.
 
     Raises:
         MediaError: the video could not be read.
-        DistrustError: it is none.
+        DistrustError: the answer is invalid.
     """
     end = answer.find(b"\n", 0, _LONGEST_HEAD)
     try:
@@ -67,22 +69,36 @@ def unpacked(
         first = error.errors(include_input=False, include_url=False)[0]
         raise DistrustError(f"{first['msg']} in {'.'.join(map(str, first['loc']))}") from None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise DistrustError(f"no record: {type(error).__name__}") from None
+        raise DistrustError(f"invalid record: {type(error).__name__}") from None
     if not set(lengths) <= set(names) or min(lengths.values(), default=0) < 0:
-        raise DistrustError("files that nobody asked for")
+        raise DistrustError(f"unexpected files: {', '.join(sorted(lengths))}"[:200])
+    if all_required and lengths.keys() != set(names):
+        raise DistrustError(f"missing files: {', '.join(sorted(set(names) - lengths.keys()))}")
     if end + 1 + sum(lengths.values()) != len(answer):
-        raise DistrustError("files of another length")
+        raise DistrustError("lengths of files that do not add up")
     files, at = {}, end + 1
     for name, length in lengths.items():
         files[name] = answer[at : at + length]
         at += length
         if not files[name].startswith(_MAGIC.get(f".{name.rpartition('.')[2]}", (b"",))):
-            raise DistrustError(f"{name} is no such picture")
+            raise DistrustError(f"{name} has another format")
     return record, files
+
+
+def array_of(content: bytes, kind: type[Any], shape: tuple[int, ...]) -> Any:
+    """Decode an array of an answer.
+
+    Raises:
+        DistrustError: the bytes do not have this shape.
+    """
+    try:
+        return np.frombuffer(content, kind).reshape(shape)
+    except ValueError:
+        raise DistrustError(f"{len(content)} bytes for an array of shape {shape}") from None
 
 
 def _failure(head: Mapping[str, Any]) -> MediaError:
     message = str(head["error"])
     if head["status"] not in _FAILURES or len(message) > _LONGEST_TEXT:
-        raise DistrustError("a failure that is none")
+        raise DistrustError(f"invalid failure {head['status']!r}"[:200])
     return MediaError(Status(head["status"]), printable(message))

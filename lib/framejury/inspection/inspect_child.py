@@ -1,13 +1,10 @@
-"""The handler in the decoding process for `inspect` and `compare`."""
+"""The decoding process's side of `inspect` and `compare`: the handler of requests."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import av
 import cv2
 
 from framejury.errors import MediaError
@@ -18,6 +15,7 @@ from framejury.inspection.looking import Inspector
 from framejury.inspection.names import INSPECT, SHEET, SHOTS, TRACE
 from framejury.inspection.reading import shots, trace
 from framejury.inspection.rehearsal import small_clip
+from framejury.media.probe import import_lazy_modules
 from framejury.records import Size
 from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, Settings
@@ -25,11 +23,11 @@ from framejury.settings.loading import settings_from
 
 
 def serve(setup: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
-    """The handler of requests.
+    """Make the handler of requests.
 
     Args:
-        setup: `settings`, all of them as plain values; `detectors`, whether faces are looked
-            for (`INSPECT`).
+        setup: `settings`, all of them as plain values; `detectors`, whether face detectors are
+            loaded (for `INSPECT`).
 
     A request has `file`, a descriptor, and `what`:
 
@@ -65,18 +63,14 @@ def _answer(request: dict[str, Any], settings: Settings, inspector: Inspector | 
     if request["what"] == SHEET:
         return packed(*sheet_of(request["file"], request["lengths"], request["captions"]))
     if request["what"] != INSPECT or inspector is None:
-        raise ValueError(f"no request of this process: {request['what']}")
+        raise ValueError(f"unknown request: {request['what']}")
     return packed(*inspector.inspect(request["file"], request["pictures"], request["key"]))
 
 
 def _load_the_rest(settings: Settings, inspector: Inspector | None) -> None:
-    """What libraries load on first use: after this the process opens no file."""
-    for module in pkgutil.walk_packages(av.__path__, "av."):
-        if not module.name.startswith(("av.datasets", "av.__main__")):
-            importlib.import_module(module.name)
-    for name in ("numpy.random", "numpy.ma"):
-        importlib.import_module(name)
-    free = settings.model_copy(update={"limits": LimitSettings()})  # they are not the clip's
+    """Make libraries load what they load on first use: afterwards the process opens no file."""
+    import_lazy_modules()
+    free = settings.model_copy(update={"limits": LimitSettings()})  # limits are for videos
     with small_clip() as clip:
         trace(clip, free)
         shots(clip, free, [0, 2], Size(64, 64))

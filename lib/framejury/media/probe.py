@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -258,6 +260,14 @@ def too_many_pixels(size: Any, limits: LimitSettings) -> str:
         f"frames of {size.width} x {size.height} pixels, more than "
         f"limits.frame_px = {limits.frame_px:,}"
     )
+
+
+def import_lazy_modules() -> None:
+    """Import what PyAV and NumPy import on first use, for processes that lose access to files."""
+    modules = {module.name for module in pkgutil.walk_packages(av.__path__, "av.")}
+    used = {name for name in modules if not name.startswith(("av.datasets", "av.__main__"))}
+    for name in sorted(used | {"numpy.random", "numpy.ma"}):
+        importlib.import_module(name)
 
 
 def _reason(error: BaseException) -> str:

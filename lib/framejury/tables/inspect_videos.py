@@ -16,13 +16,13 @@ from framejury.examine.costs import FRAME_S, Seconds, estimate_costs_s, pack
 from framejury.inspection.inspected_archive import ROWS, chosen_for_sheet, failed_row, row_of
 from framejury.inspection.names import THUMBNAIL, Pictures
 from framejury.settings import Settings
-from framejury.tables.inspectors import asker_of
+from framejury.tables.inspectors import client_for
 from framejury.tables.resources import slots
 from framejury.tables.spark_schema import spark_schema
 from framejury.tables.task_progress import COST, Done
 
 if TYPE_CHECKING:
-    from framejury.inspection.asking import Asker
+    from framejury.inspection.inspect_client import InspectClient
 
 _THUMBNAIL, _ON_SHEET, _TASK = "thumbnail", "on_sheet", "task"
 _ASKED = pa.schema(list(ROWS)[: ROWS.get_field_index("bytes") + 1])
@@ -86,25 +86,25 @@ def _partition_function(
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def inspect_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("inspect")
-        asker = asker_of(settings, detectors=True)
-        done.add_lockdown(asker.lockdown())
+        client = client_for(settings, detectors=True)
+        done.add_lockdown(client.lockdown())
         for batch in batches:
             for video in batch.to_pylist():
                 with logs.bound(video_id=video["video_id"]):
-                    row = _inspected(asker, video)
+                    row = _inspected(client, video)
                 yield pa.RecordBatch.from_pylist([row], schema=_FOUND)
                 done.add(video)
 
     return inspect_partition
 
 
-def _inspected(asker: Asker, video: Mapping[str, Any]) -> dict[str, Any]:
+def _inspected(client: InspectClient, video: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a video, whatever it does."""
     started_s = time.perf_counter()
     pictures: dict[str, bytes] = {}
     try:
         kind: Pictures = "thumbnail" if video[_ON_SHEET] else "none"
-        found, pictures = asker.inspect(video["uri"], kind, video["video_id"])
+        found, pictures = client.inspect(video["uri"], kind, video["video_id"])
         row = row_of(video, found, time.perf_counter() - started_s)
     except MediaError as error:
         row = failed_row(video, error, time.perf_counter() - started_s)

@@ -1,4 +1,4 @@
-"""The process that looks at videos for a Spark worker; kept between tasks."""
+"""The client of the decoding process that a Spark worker keeps for `inspect` and `modality`."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 from framejury.settings import Settings
 
 if TYPE_CHECKING:
-    from framejury.inspection.asking import Asker
+    from framejury.inspection.inspect_client import InspectClient
 
-_askers: dict[tuple[str, bool], Asker] = {}
+_clients: dict[tuple[str, bool], InspectClient] = {}
 
 
-def asker_of(settings: Settings, *, detectors: bool) -> Asker:
-    """This worker's process for these settings, so that models load once.
+def client_for(settings: Settings, *, detectors: bool) -> InspectClient:
+    """Return this worker's client for these settings, so that models load once.
 
     Args:
         settings: all of them.
-        detectors: whether it is to find faces.
+        detectors: whether its process loads face detectors.
     """
     # Imported on the executor, never before the worker forks.
-    from framejury.inspection.asking import Asker
+    from framejury.inspection.inspect_client import InspectClient
 
     key = settings.digest(), detectors
-    if key not in _askers:
-        for old in _askers.values():
-            old.close()
-        _askers.clear()
-        _askers[key] = Asker(settings, detectors=detectors)
-    return _askers[key]
+    if key not in _clients:
+        for other in _clients.values():
+            other.close()
+        _clients.clear()
+        _clients[key] = InspectClient(settings, detectors=detectors)
+    return _clients[key]

@@ -21,13 +21,13 @@ from framejury.redaction import printable
 from framejury.schemas.statuses import Modality
 from framejury.schemas.tables import MODALITIES
 from framejury.settings import Settings
-from framejury.tables.inspectors import asker_of
+from framejury.tables.inspectors import client_for
 from framejury.tables.resources import slots
 from framejury.tables.spark_schema import spark_schema
 from framejury.tables.task_progress import COST, Done
 
 if TYPE_CHECKING:
-    from framejury.inspection.asking import Asker, ReadStream
+    from framejury.inspection.inspect_client import InspectClient, ReadStream
 
 _TASK = "task"
 _ASKED = pa.schema(
@@ -123,28 +123,30 @@ def _partition_function(
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def compare_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("modality")
-        asker = asker_of(settings, detectors=False)
-        done.add_lockdown(asker.lockdown())
+        client = client_for(settings, detectors=False)
+        done.add_lockdown(client.lockdown())
         for batch in batches:
             for asked in batch.to_pylist():
                 with logs.bound(video_id=asked["video_id"]):
-                    row = _compared(asker, asked, settings) | {"run_id": run_id}
+                    row = _compared(client, asked, settings) | {"run_id": run_id}
                 yield pa.RecordBatch.from_pylist([row], schema=MODALITIES)
                 done.add(asked)
 
     return compare_partition
 
 
-def _compared(asker: Asker, asked: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _compared(
+    client: InspectClient, asked: Mapping[str, Any], settings: Settings
+) -> dict[str, Any]:
     """The row of a pair, whatever its files do."""
     from framejury.inspection.compare import compare_streams
 
     whose = "fake"
     try:
         with ExitStack() as stack:
-            fake = _read(asker, stack, asked["uri"], settings)
+            fake = _read(client, stack, asked["uri"], settings)
             whose = "original"
-            original = _read(asker, stack, asked["original_uri"], settings)
+            original = _read(client, stack, asked["original_uri"], settings)
             whose = "pair"
             found = compare_streams(fake, original, settings.inspect.pairs)
         modality, reason = Modality(found.modality), "; ".join(found.why)
@@ -160,9 +162,9 @@ def _compared(asker: Asker, asked: Mapping[str, Any], settings: Settings) -> dic
     }
 
 
-def _read(asker: Asker, stack: ExitStack, uri: str, settings: Settings) -> ReadStream:
+def _read(client: InspectClient, stack: ExitStack, uri: str, settings: Settings) -> ReadStream:
     # Imported on the executor, never before the worker forks.
     from framejury.media.fetch import local_copy
 
     limits = settings.limits
-    return asker.read(stack.enter_context(local_copy(uri, limits.bytes, None, limits.timeout_s)))
+    return client.read(stack.enter_context(local_copy(uri, limits.bytes, None, limits.timeout_s)))

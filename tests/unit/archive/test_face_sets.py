@@ -301,10 +301,10 @@ def test_other_formats_are_stored_as_the_table_wants_them() -> None:
 @pytest.mark.parametrize(
     ("data", "status", "said"),
     [
-        (None, "empty", "no picture"),
-        (b"", "empty", "no picture"),
+        (None, "empty", "no bytes"),
+        (b"", "empty", "no bytes"),
         (jpeg(tight())[:900], "unreadable", "cut short"),
-        (b"\x89PNG nothing", "unreadable", "no picture"),
+        (b"\x89PNG nothing", "unreadable", "not an image"),
     ],
 )
 def test_damaged_pictures_end_with_a_status(data: bytes | None, status: str, said: str) -> None:

@@ -71,7 +71,7 @@ def test_rows_of_a_segment() -> None:
         checked(packed(EXTRACTION, SCORE), GIVEN, job)
     with pytest.raises(DistrustError):
         checked(packed(*rows), GIVEN, JOB)
-    with pytest.raises(DistrustError, match="for the tables themselves"):
+    with pytest.raises(DistrustError, match="to the tables themselves"):
         checked(packed(rows[0], rows[1] | {TABLE_COLUMN: "verdicts"}), GIVEN, job)
 
 

@@ -700,7 +700,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("sleep", (Status.TIMEOUT, "longer than limits.timeout_s = 2 seconds", True)),
         (
             "allocate",
-            (Status.CRASHED, "more memory than limits.memory_bytes leaves: MemoryError", True),
+            (Status.CRASHED, "more memory than limits.memory_bytes allows: MemoryError", True),
         ),
         ("crash", (Status.CRASHED, "died of SIGSEGV", True)),
         ("connect", (Status.CRASHED, "system call that the sandbox forbids", True)),
@@ -708,7 +708,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("fork", (Status.CRASHED, "system call that the sandbox forbids", True)),
         ("read", (Status.CRASHED, "PermissionError", False)),
         ("environ", (Status.CRASHED, "PermissionError", False)),
-        ("lie", (Status.CRASHED, "no sound answer", True)),
+        ("lie", (Status.CRASHED, "an invalid answer", True)),
     ],
 )
 def test_what_a_file_may_do_ends_with_its_own_status(

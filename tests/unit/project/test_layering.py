@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "labelled": "archive cli evaluation model report schemas settings verdict warehouse",
     "recipes": "archive evaluation faces labelled model pages report runs schemas settings signals "
     "verdict warehouse",
-    "inspection": "examine faces media pages report sandbox schemas settings signals",
+    "inspection": "examine faces media pages report schemas settings signals",
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",

@@ -16,7 +16,8 @@ from framejury.tables.session import spark_session
 def spark() -> Iterator[SparkSession]:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
-        "--master local[2] --driver-memory 2g "
+        # A task may fail once, as on a cluster.
+        "--master local[2,2] --driver-memory 2g "
         # Test tables are tiny; 200 shuffle partitions would cost more than the work.
         "--conf spark.sql.shuffle.partitions=2 --conf spark.default.parallelism=2 pyspark-shell"
     )

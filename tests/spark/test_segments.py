@@ -150,7 +150,10 @@ def test_segments_give_the_rows_of_whole_videos(world: World, keep_crops: bool) 
     late = [row for row in cut["face_scores"] if row["frame_index"] > 60]
     assert late and {row["person"] for row in late} == {1}
     assert sum(row["faces_kept"] for row in cut["extractions"]) == len(cut["face_scores"])
-    assert not Path(run.location.path, "table=segments").exists()
+    assert not Path(run.staging_location().path).exists()
+    assert {path.parent.name for path in Path(run.location.path).rglob("*.parquet")} == {
+        f"table={table}" for table in TABLES_WRITTEN if keep_crops or table != "faces"
+    }
 
 
 def test_a_long_video_becomes_segments_with_their_own_costs(world: World) -> None:
@@ -204,8 +207,8 @@ def test_a_file_that_changes_under_way_is_tried_again(
     units = plan_units(videos, made)
     assert units.segments["long"] >= 2
     change(path)
-    world.store.write_together(examine_units(spark, units, made), run)
-    settle_segments(spark, world.store, run, units.segments, keep_crops=False, pictures=3)
+    world.store.stage(examine_units(spark, units, made), run)
+    settle_segments(spark, world.store, run, units.segments, 3)
     (found,) = world.store.of_run(run, "extractions").collect()
     assert found["status"] in ("unreadable", "missing")
     assert found["error"].startswith("segment 1 of ") or "no file" in found["error"]
@@ -224,8 +227,8 @@ def test_a_video_of_which_one_segment_failed_has_no_faces(world: World) -> None:
     changed = Units(
         pa.Table.from_pylist(rows, schema=units.rows.schema), units.costs_s, units.segments
     )
-    world.store.write_together(examine_units(world.spark, changed, made, world.shipped), run)
-    settle_segments(world.spark, world.store, run, units.segments, keep_crops=False, pictures=3)
+    world.store.stage(examine_units(world.spark, changed, made, world.shipped), run)
+    settle_segments(world.spark, world.store, run, units.segments, 3)
     (found,) = world.store.of_run(run, "extractions").where(F.col("video_id") == two).collect()
     assert (found["status"], found["faces_kept"]) == ("unreadable", 0)
     assert found["error"].startswith(f"segment 2 of {units.segments[two]}: the file changed")
@@ -240,9 +243,9 @@ def test_a_lost_segment_is_a_fault_that_names_the_video(world: World) -> None:
     lost = units.rows.num_rows - 1
     assert units.rows["segment"][lost].as_py() is not None
     fewer = Units(units.rows.slice(0, lost), units.costs_s[:lost], units.segments)
-    world.store.write_together(examine_units(world.spark, fewer, made), run)
+    world.store.stage(examine_units(world.spark, fewer, made), run)
     with pytest.raises(ReconcileError, match=units.rows["video_id"][lost].as_py()):
-        settle_segments(world.spark, world.store, run, units.segments, keep_crops=False, pictures=3)
+        settle_segments(world.spark, world.store, run, units.segments, 3)
 
 
 def test_each_task_is_a_partition_with_the_work_meant_for_it(world: World) -> None:

@@ -40,6 +40,7 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import KEEPS_CROPS, Run
 from tests.builders import clips
 from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
+from tests.builders.parquet_files import assert_files_hold_their_tables_columns
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SETTINGS = settings_from({"sampling": {"frames": 4}})
@@ -112,6 +113,10 @@ def _extract(spark: SparkSession, world: World, settings: Settings) -> int:
             facts = {KEEPS_CROPS: True}
             world.warehouse.commit(run, NOW, settings=settings.model_dump(mode="json"), facts=facts)
     return count
+
+
+def test_files_of_an_extract_run_hold_their_tables_columns(world: World) -> None:
+    assert_files_hold_their_tables_columns(world.warehouse, ("videos", "extractions", "faces"))
 
 
 def test_every_file_ends_with_its_status(world: World) -> None:

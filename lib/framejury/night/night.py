@@ -29,7 +29,7 @@ from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.settings import Settings
 from framejury.storage import Location
 from framejury.tables.extract import write_examined
-from framejury.tables.merge import merge_run, merge_runs
+from framejury.tables.merge import merge_runs
 from framejury.tables.reduce import Court, reconcile, reduce_verdicts
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
@@ -230,7 +230,6 @@ def _work(
             lacking = write_examined(store, run, there, work, shipped)
             for line in lacking:
                 say(f"  warning: the jail of the decoder lacks, on {line}", level=logging.WARNING)
-            merge_run(store, night.warehouse, run)
     with night.phase("reduce"):
         court = Court(run.run_id, bundle.model_id, night.rule, night.settings.verdict)
         extractions = store.of_run(run, "extractions")

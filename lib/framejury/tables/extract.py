@@ -29,6 +29,7 @@ from framejury.tables.resources import slots, task_gpu
 from framejury.tables.segment_rows import settle_segments
 from framejury.tables.shipping import ShippedBundle
 from framejury.tables.spark_schema import spark_schema
+from framejury.tables.staging import write_staged
 from framejury.tables.store import Store
 from framejury.tables.task_progress import COST, Done
 from framejury.warehouse.commits import Run
@@ -91,16 +92,12 @@ def write_examined(
     rows = examine_units(videos.sparkSession, units, plan, bundle, done)
     noun = "videos and segments" if units.segments else "videos"
     with done.shown(noun, units.rows.num_rows, float(units.costs_s.sum())):
-        store.write_together(rows, run)
+        store.stage(rows, run)
+    write_staged(store, run)
     if units.segments:
-        settle_segments(
-            videos.sparkSession,
-            store,
-            run,
-            units.segments,
-            keep_crops=plan.keep_crops,
-            pictures=settings_from(plan.settings).evidence.faces,
-        )
+        pictures = settings_from(plan.settings).evidence.faces
+        settle_segments(videos.sparkSession, store, run, units.segments, pictures)
+    run.location.filesystem.delete_dir(run.staging_location().path)
     return sorted(done.lacking.value)
 
 

@@ -1,7 +1,7 @@
-"""Small files of a run, or of many runs, merged into few.
+"""Small files of many runs merged into few.
 
-One task of a night writes one file a table, and each night adds its own: after a year that is
-many thousand files of some kilobytes, which readers and object stores pay for one by one.
+Each nightly run adds its own files to every table. After a year these are thousands of files of
+some kilobytes, and readers and object stores pay for each of them.
 """
 
 from __future__ import annotations
@@ -16,42 +16,26 @@ from framejury.storage import Location
 from framejury.tables.store import Store
 from framejury.warehouse import MERGED_TABLES, Warehouse
 from framejury.warehouse.commits import Merged, Run
+from framejury.warehouse.reader import count_rows
 
 FILE_BYTES = 64 * 2**20
-"""Size aimed at for a merged file."""
-
-_FEW = 4
-
-
-def merge_run(store: Store, warehouse: Warehouse, run: Run) -> None:
-    """Merge what a run under way has written so far, table by table.
-
-    Raises:
-        ReconcileError: the merged rows are not as many as before.
-    """
-    for table in MERGED_TABLES:
-        place = warehouse.table_location(run.run_id, table)
-        sizes = file_sizes([place])
-        if len(sizes) <= _FEW or files_aimed_at(sizes) > len(sizes) / 2:
-            continue
-        run.merged[table] = _merge(store, warehouse, run, table, {place: [run.run_id]})
-        place.filesystem.delete_dir(place.path)
+"""Target size of a file, bytes."""
 
 
 def merge_runs(store: Store, warehouse: Warehouse, run: Run, least_runs: int) -> dict[str, int]:
-    """Merge small files of earlier runs into this run's folder; nothing is deleted yet.
+    """Merge small files of earlier runs into this run's folder; the old files stay for now.
 
     Args:
         store: of the warehouse.
-        warehouse: where.
-        run: under way; its commit makes readers find the merged rows.
-        least_runs: a table is merged when so many places have small files.
+        warehouse: the warehouse.
+        run: the run under way; its commit leads readers to the merged rows.
+        least_runs: a table is merged once this many folders hold small files.
 
     Returns:
-        By table, how many places became one.
+        How many folders became one, by table.
 
     Raises:
-        ReconcileError: the merged rows are not as many as before.
+        ReconcileError: the row count changed.
     """
     done: dict[str, int] = {}
     for table in MERGED_TABLES:
@@ -68,12 +52,12 @@ def merge_runs(store: Store, warehouse: Warehouse, run: Run, least_runs: int) ->
 
 
 def files_aimed_at(sizes: Sequence[int]) -> int:
-    """How many files of `FILE_BYTES` hold files of these sizes (bytes)."""
+    """Return how many files of `FILE_BYTES` files of these sizes (bytes) fit into."""
     return max(1, math.ceil(sum(sizes) / FILE_BYTES))
 
 
 def file_sizes(places: Sequence[Location]) -> list[int]:
-    """Bytes of every Parquet file directly in these folders."""
+    """Return the size in bytes of every Parquet file directly in these folders."""
     return [
         info.size
         for place in places
@@ -87,12 +71,12 @@ def file_sizes(places: Sequence[Location]) -> list[int]:
 def _merge(
     store: Store, warehouse: Warehouse, run: Run, table: str, runs: Mapping[Location, list[str]]
 ) -> Merged:
-    """Write all rows of `table` in these folders, each with its runs, to one of `run`'s own."""
+    """Write all rows of `table` in these folders (each with its runs) to one folder of `run`."""
     target = run.location.child("merged", f"table={table}")
     sources = list(runs)
     rows = store.at(table, sources)
     store.write_to(rows.coalesce(files_aimed_at(file_sizes(sources))), table, target)
-    before, after = rows.count(), store.at(table, [target]).count()
+    before, after = sum(map(count_rows, sources)), count_rows(target)
     if before != after:
         raise ReconcileError(f"merging {table}: {before:,} rows became {after:,}")
     root = warehouse.location.path.rstrip("/") + "/"

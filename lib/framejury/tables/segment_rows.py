@@ -1,4 +1,4 @@
-"""Rows of segments put together to rows of videos, after the pass that staged them."""
+"""Rows of segments joined into rows of whole videos, after the pass that staged them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.examine.messages import (
-    ROWS,
     SEGMENT_BOX_COLUMN,
     SEGMENT_COLUMN,
     SEGMENT_TABLE_COLUMN,
-    TABLE_COLUMN,
 )
 from framejury.examine.segments import SEGMENTS, merge_extractions, number_persons
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
 from framejury.tables.extremes import extremes
 from framejury.tables.spark_schema import spark_schema
-from framejury.tables.store import Store, spark_uri
+from framejury.tables.store import Store
 from framejury.warehouse.commits import Run
 
 _FACE = ("video_id", "frame_index", "face_index")
@@ -37,53 +35,42 @@ def settle_segments(
     store: Store,
     run: Run,
     counts: Mapping[str, int],
-    *,
-    keep_crops: bool,
     pictures: int,
 ) -> None:
-    """Turn the run's staged rows into rows of `extractions`, `faces`, `face_scores`, `pictures`.
+    """Turn the run's staged rows of segments into rows of whole videos.
 
-    They are then those of videos that were worked on whole, but for the time it took.
+    Except for the times, they are the rows that the same videos give in one piece.
 
     Args:
         spark: the session.
         store: of the warehouse.
-        run: under way; its staging table is removed.
-        counts: segments of each video that was cut.
-        keep_crops: whether there are rows of `faces`.
-        pictures: faces kept as evidence at each end, count; each segment has so many.
+        run: the run under way, with rows in its staging table `SEGMENTS`.
+        counts: number of segments of each video that was cut.
+        pictures: faces to keep as evidence at each end, count; each segment kept as many.
 
     Raises:
-        ReconcileError: a segment of a video is missing, or there twice.
+        ReconcileError: a segment of a video is missing or occurs twice.
     """
-    staged = _staged(spark, run)
+    staged = store.staged(run, SEGMENTS)
     extractions = _merged(staged, counts)
     rows = pa.Table.from_pylist(extractions, schema=EXTRACTIONS)
     store.write(spark.createDataFrame(rows).coalesce(1), run, "extractions")
     found = [row for row in extractions if row["status"] == Status.EXTRACTED.value]
     if found:
-        # Of a video that failed in one segment no face counts: it has no persons to join.
+        # When one segment of a video failed, none of its faces count: they join no track.
         ids = spark.createDataFrame(pa.table({"video_id": [row["video_id"] for row in found]}))
-        table = "faces" if keep_crops else "face_scores"
+        tables = {row[0] for row in staged.select(SEGMENT_TABLE_COLUMN).distinct().collect()}
+        table = "faces" if "faces" in tables else "face_scores"
         boxes = _of_table(staged, table).select(*_FACE, SEGMENT_BOX_COLUMN)
         persons = _persons(boxes.join(ids, on="video_id", how="left_semi")).persist()
         few = sum(row["faces_kept"] for row in found) <= _MOST_BROADCAST
         numbers = F.broadcast(persons) if few else persons
-        is_face = F.col(SEGMENT_TABLE_COLUMN).isin("faces", "face_scores")
-        faces = staged.where(is_face).drop("person")
-        numbered = faces.join(numbers, on=list(_FACE), how="inner")
-        addressed = numbered.withColumnRenamed(SEGMENT_TABLE_COLUMN, TABLE_COLUMN)
-        store.write_together(addressed.drop(SEGMENT_COLUMN, SEGMENT_BOX_COLUMN), run)
+        for table in sorted(tables & {"faces", "face_scores"}):
+            faces = _of_table(staged, table).drop("person")
+            store.write(faces.join(numbers, on=list(_FACE), how="inner"), run, table)
         persons.unpersist()
         kept = _of_table(staged, "pictures").join(F.broadcast(ids), "video_id", "left_semi")
         store.write(extremes(kept, pictures).coalesce(1), run, "pictures")
-    place = run.location.child(f"{TABLE_COLUMN}={SEGMENTS}")
-    place.filesystem.delete_dir(place.path)
-
-
-def _staged(spark: SparkSession, run: Run) -> DataFrame:
-    schema = spark_schema(ROWS.remove(ROWS.get_field_index(TABLE_COLUMN)))
-    return spark.read.schema(schema).parquet(spark_uri(run.table_location(SEGMENTS).uri))
 
 
 def _of_table(staged: DataFrame, table: str) -> DataFrame:

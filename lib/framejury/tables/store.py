@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from framejury.examine.messages import TABLE_COLUMN
+from framejury.examine.messages import ROWS, TABLE_COLUMN
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_local, is_taken, local_path
 from framejury.tables.spark_schema import conform, spark_schema
@@ -138,9 +138,16 @@ class Store:
         """All rows of `table` in these folders."""
         return self._read_places(table, [Stored(place, exact=True) for place in places])
 
-    def write_together(self, frame: DataFrame, run: Run) -> None:
-        """Write rows of several tables (schema `examine.messages.ROWS`) in one pass."""
-        self._writer(frame).partitionBy(TABLE_COLUMN).parquet(spark_uri(run.location.uri))
+    def stage(self, frame: DataFrame, run: Run) -> None:
+        """Write rows of several tables (schema `ROWS`) side by side, in one pass."""
+        place = spark_uri(run.staging_location().uri)
+        self._writer(frame).partitionBy(TABLE_COLUMN).parquet(place)
+
+    def staged(self, run: Run, table: str) -> DataFrame:
+        """Read the staged rows addressed to `table`, with the columns of every table."""
+        schema = spark_schema(ROWS.remove(ROWS.get_field_index(TABLE_COLUMN)))
+        place = run.staging_location(table)
+        return self._spark.read.schema(schema).parquet(spark_uri(place.uri))
 
     def _writer(self, frame: DataFrame) -> DataFrameWriter:
         return frame.write.mode("append").option("parquet.block.size", self._row_group_bytes)

@@ -92,6 +92,11 @@ class Run:
         """Where this run's rows of `table` go."""
         return self.location.child(f"table={table}")
 
+    def staging_location(self, table: str | None = None) -> Location:
+        """Where rows of several tables are staged; with `table`, those addressed to it."""
+        staging = self.location.child("staging")
+        return staging if table is None else staging.child(f"table={table}")
+
 
 def commit_of(record: Mapping[str, Any]) -> Commit:
     """A commit from its JSON record.

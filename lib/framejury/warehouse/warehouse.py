@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import dataset, fs, parquet
+from pyarrow import fs, parquet
 
 from framejury.errors import CommitError, WarehouseError
 from framejury.schemas.tables import TABLES
@@ -45,7 +45,7 @@ from framejury.warehouse.marker import (
     mark,
     place_of,
 )
-from framejury.warehouse.reader import Committed
+from framejury.warehouse.reader import Committed, count_rows
 
 MERGED_TABLES = ("extractions", "face_scores", "pictures", "verdicts")
 """Tables that every night adds small files to. `faces` has crops and large files by itself."""
@@ -247,10 +247,7 @@ class Warehouse(Committed):
             place = stored.place
             info = place.filesystem.get_file_info(place.path)
             if info.type == fs.FileType.Directory:
-                rows = dataset.dataset(
-                    place.path, filesystem=place.filesystem, format="parquet"
-                ).count_rows()
-                counts[table] = rows
+                counts[table] = count_rows(place)
         return counts
 
     def _superseded(self, now: datetime) -> list[Location]:

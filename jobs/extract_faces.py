@@ -16,7 +16,7 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS
+from framejury.warehouse.commits import CommitFacts
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
             plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, keep_crops=True)
             write_examined(store, run, planned, plan)
             statuses = count_by(store.of_run(run, "extractions"), "status")
-            facts = {KEEPS_CROPS: True, "statuses": statuses}
+            facts = CommitFacts(keeps_crops=True, statuses=statuses)
             warehouse.commit(run, now(), settings=settings.model_dump(mode="json"), facts=facts)
     say(f"  {sentence(statuses)}; run {run.run_id} committed")
     return 0

@@ -25,9 +25,7 @@ from framejury.settings import Settings
 from framejury.tables.modalities import compare_pairs, unchanged
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-
-VIDEOS_RUN = "videos_run"
-"""In a commit's facts: the run whose `videos` it went by."""
+from framejury.warehouse.commits import CommitFacts
 
 _MEANING = {
     Modality.VIDEO: "the picture was changed, the sound was not",
@@ -77,7 +75,10 @@ def _kept(warehouse: Warehouse, found: Originals) -> list[Row]:
     if not runs:
         return []
     before = warehouse.read_run(runs[-1].run_id, "modalities")
-    videos_before = warehouse.read_run(runs[-1].facts[VIDEOS_RUN], "videos")
+    videos_run = runs[-1].facts.videos_run
+    if videos_run is None:
+        return []
+    videos_before = warehouse.read_run(videos_run, "videos")
     return unchanged(found.pairs, before, videos_before)
 
 
@@ -105,7 +106,7 @@ def _written(
             run,
             now(),
             settings=settings.model_dump(mode="json"),
-            facts={VIDEOS_RUN: videos_run, "compared": len(todo), "versions": versions()},
+            facts=CommitFacts(videos_run=videos_run, compared=len(todo), versions=versions()),
         )
     say(f"  {len(todo):,} fakes compared with their originals; run {run.run_id} committed")
     return rows

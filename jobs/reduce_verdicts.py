@@ -17,6 +17,7 @@ from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import CommitFacts
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,12 +53,9 @@ def _run(args: argparse.Namespace) -> int:
                 now(),
                 model_id=bundle["model_id"],
                 settings=settings.model_dump(mode="json"),
-                facts={
-                    "bundle": bundle,
-                    "rule": rule_facts(rule),
-                    "statuses": statuses,
-                    "versions": versions(),
-                },
+                facts=CommitFacts(
+                    bundle=bundle, rule=rule_facts(rule), statuses=statuses, versions=versions()
+                ),
             )
         publisher = Publisher(store, warehouse, commit, videos, settings.report, now())
         folder = publisher.publish(store.latest("verdicts").cache())

@@ -29,6 +29,7 @@ from framejury.tables.session import spark_session
 from framejury.tables.shipping import ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import CommitFacts
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
                 now(),
                 model_id=bundle.model_id,
                 settings=settings.model_dump(mode="json"),
-                facts={"bundle": bundle_facts(bundle)},
+                facts=CommitFacts(bundle=bundle_facts(bundle)),
             )
     count = commit.tables.get("face_scores", 0)
     say(f"  {count:,} faces scored by {bundle.model_id}; run {run.run_id} committed")

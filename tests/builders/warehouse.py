@@ -19,7 +19,7 @@ from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS
+from framejury.warehouse.commits import CommitFacts
 from tests.builders.faces import Video, face_rows
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
@@ -91,7 +91,7 @@ def warehouse_of(
             )
         ]
         write(run, "faces", faces)
-        warehouse.commit(run, NOW, settings=settings, facts={KEEPS_CROPS: True})
+        warehouse.commit(run, NOW, settings=settings, facts=CommitFacts(keeps_crops=True))
     return warehouse
 
 
@@ -131,7 +131,7 @@ def relit(warehouse: Warehouse, seed: int, **crops: float) -> Warehouse:
         for table, rows in (("extractions", extractions), ("faces", faces)):
             mine = [row | {"run_id": run.run_id} for row in rows]
             warehouse.write(run, table, pa.Table.from_pylist(mine, schema=TABLES[table]))
-        warehouse.commit(run, later, settings=settings, facts={KEEPS_CROPS: True})
+        warehouse.commit(run, later, settings=settings, facts=CommitFacts(keeps_crops=True))
     return warehouse
 
 

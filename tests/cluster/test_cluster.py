@@ -75,7 +75,7 @@ def test_a_night_equals_that_of_one_machine(
     }
     # It ran on both workers, in pieces, and nobody could read the secret.
     (commit,) = Warehouse.open(str(tmp_path / "there")).with_table("verdicts")
-    assert commit.facts["statuses"]["scored"] == 5
+    assert commit.facts.counted("statuses")["scored"] == 5
     folders = {path.parent.parent.parent.name for path in cluster.folder.glob("worker*/work/*/*")}
     assert folders == {"worker0", "worker1"}
     assert SECRET not in seen

@@ -26,7 +26,7 @@ from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
 from framejury.tables import face_export
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS
+from framejury.warehouse.commits import CommitFacts
 from tests.builders.faces import Video, face_rows
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
@@ -94,7 +94,7 @@ def warehouse_of(
                 for face in faces:
                     face["crop"] = encode_crop(decode_crop(face["crop"]))  # type: ignore[arg-type]
             write(run, "faces", faces)
-            facts = {KEEPS_CROPS: True}
+            facts = CommitFacts(keeps_crops=True)
             warehouse.commit(run, NOW, settings=settings.model_dump(mode="json"), facts=facts)
     with warehouse.running("modality", NOW) as run:
         row = {"video_id": ids["f/silent.mp4"], "original_id": ids["a/r0.mp4"]}

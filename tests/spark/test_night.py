@@ -16,12 +16,11 @@ from framejury.examine.messages import settings_id
 from framejury.night.batches import make_plan
 from framejury.night.night import counts_of, judge, merge_small_files, report
 from framejury.night.plan import plan_selected
-from framejury.runs.drift import SCORES
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables import merge
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import Commit
+from framejury.warehouse.commits import BatchFacts, Commit
 from framejury.warehouse.reader import count_rows
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
@@ -58,8 +57,8 @@ def test_a_night_in_batches_is_a_night(place: Place, tmp_path: Path) -> None:
     night = place.run(**in_batches(place, 5))
     assert len(night.commits) == 5
     assert [commit_rows(commit) for commit in night.commits] == [(5, 1), *[(0, 1)] * 4]
-    assert [commit.facts["batch"] for commit in night.commits] == [
-        {"number": number, "of": 5, "night": night.commits[0].run_id} for number in range(1, 6)
+    assert [commit.facts.batch for commit in night.commits] == [
+        BatchFacts(night=night.commits[0].run_id, number=number, of=5) for number in range(1, 6)
     ]
     assert place.verdicts() == whole
     judged = ("videos", "extractions", "face_scores", "pictures", "verdicts")
@@ -70,9 +69,9 @@ def test_a_night_in_batches_is_a_night(place: Place, tmp_path: Path) -> None:
     assert dict(counts.statuses) == {"scored": 4, "unreadable": 1}
     assert counts.faces_scored == 12
     assert counts.failure_share == pytest.approx(0.2)
-    scores = [commit.facts[SCORES] for commit in night.commits]
-    assert sum(sum(one["videos"]) for one in scores) == 4
-    assert sum(sum(one["faces"]) for one in scores) == 12
+    scores = [commit.facts.scores for commit in night.commits]
+    assert sum(sum(one.videos) for one in scores if one is not None) == 4
+    assert sum(sum(one.faces) for one in scores if one is not None) == 12
     folder = report(night, place.spark.createDataFrame(place.warehouse.read_snapshot("videos")))
     assert folder.filesystem.get_file_info(folder.child("report.html").path).size > 1000
 

@@ -26,6 +26,7 @@ from framejury.runs.provenance import bundle_facts
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import CommitFacts
 from tests.builders.bundles import brightness_bundle
 
 NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
@@ -97,7 +98,7 @@ def warehouse_of(place: Path, faces: pd.DataFrame, *, labelled: bool = True) -> 
             for row in faces.itertuples()
         ]
         write(run, "face_scores", scores)
-        facts = {"bundle": bundle_facts(bundle)}
+        facts = CommitFacts(bundle=bundle_facts(bundle))
         warehouse.commit(run, NOW, model_id=bundle.model_id, settings=settings, facts=facts)
     return warehouse
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from framejury.night.batches import COST, make_plan
+from framejury.night.batches import make_plan
 from framejury.night.plan import REASON, PlanRules, plan_night, plan_selected, videos_to_extract
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
 from framejury.tables.spark_schema import spark_schema
 from framejury.tables.store import SEQUENCE
-from framejury.warehouse.commits import Commit
+from framejury.warehouse.commits import Commit, CommitFacts, CostFacts
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 RULES = PlanRules(tries=3, model_id="A", settings_id="S")
@@ -237,7 +237,9 @@ def test_the_plan_in_batches_and_words(spark: SparkSession) -> None:
     assert np.unique(dealt.batches).tolist() == [0, 1, 2, 3]
     assert (np.diff(dealt.batches) >= 0).all()
     # Earlier runs took twice as long as estimated: so will this one, and batches hold half.
-    past = Commit(1, "r", "nightly", "", {}, facts={COST: {"estimated_s": 50, "measured_s": 100}})
+    past = Commit(
+        1, "r", "nightly", "", {}, facts=CommitFacts(cost=CostFacts(estimated_s=50, measured_s=100))
+    )
     slower = make_plan(planned, finer, [past])
     assert slower.core_s == pytest.approx(2 * dealt.core_s)
     assert np.unique(slower.batches).tolist() == list(range(8))

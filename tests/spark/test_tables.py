@@ -37,7 +37,7 @@ from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.tallies import face_counts
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS, Run
+from framejury.warehouse.commits import CommitFacts, Run
 from tests.builders import clips
 from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
 from tests.builders.parquet_files import assert_files_hold_their_tables_columns
@@ -110,7 +110,7 @@ def _extract(spark: SparkSession, world: World, settings: Settings) -> int:
         with world.warehouse.running("extract", NOW) as run:
             plan = ExaminePlan(run.run_id, settings.model_dump(mode="json"), None, True)
             write_examined(world.store, run, planned, plan)
-            facts = {KEEPS_CROPS: True}
+            facts = CommitFacts(keeps_crops=True)
             world.warehouse.commit(run, NOW, settings=settings.model_dump(mode="json"), facts=facts)
     return count
 
@@ -220,7 +220,7 @@ def test_a_night_without_crops_hides_no_kept_face(spark: SparkSession, world: Wo
     with world.warehouse.running("nightly", NOW) as run:
         plan = ExaminePlan(run.run_id, SETTINGS.model_dump(mode="json"), None, keep_crops=False)
         write_examined(world.store, run, world.store.snapshot("videos"), plan)
-        world.warehouse.commit(run, NOW, facts={KEEPS_CROPS: False})
+        world.warehouse.commit(run, NOW, facts=CommitFacts(keeps_crops=False))
     assert world.store.faces().count() == before > 0
     labelled = {video.row["path"]: video for video in labelled_videos(world.warehouse)}
     extraction = labelled["RealAda.mp4"].extraction

@@ -33,7 +33,7 @@ from framejury.schemas.tables import EXTRACTIONS, FACES
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS, Run
+from framejury.warehouse.commits import CommitFacts, Run
 
 _VERB_DEFAULTS = (
     "crops.margin_ratio=-0.07",
@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
             now(),
             archive=str(folder),
             settings=settings.model_dump(mode="json"),
-            facts={KEEPS_CROPS: True, "statuses": dict(sorted(totals.items()))},
+            facts=CommitFacts(keeps_crops=True, statuses=dict(sorted(totals.items()))),
         )
     for (layout, status), count in sorted(statuses.items()):
         say(f"  {layout:<9}{count:>7,} {status}")

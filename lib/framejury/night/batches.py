@@ -17,11 +17,8 @@ from framejury.settings import Settings
 from framejury.tables.resources import slots
 from framejury.warehouse.commits import Commit
 
-COST = "cost"
-"""In `Commit.facts`: `estimated_s` and `measured_s`, core seconds of a run's videos."""
-
-_TOLD_BY = 7
-"""Runs whose cost scales the estimate, count."""
+_MEASURED_RUNS = 7
+"""Latest runs whose measured cost scales the estimate, count."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +88,9 @@ def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit])
 
 def _measured_scale(commits: Sequence[Commit]) -> float | None:
     """Measured over estimated core seconds of the latest runs; None when none tells."""
-    costs = [commit.facts[COST] for commit in commits if COST in commit.facts][-_TOLD_BY:]
-    estimated_s = sum(cost["estimated_s"] for cost in costs)
-    measured_s = sum(cost["measured_s"] for cost in costs)
+    costs = [commit.facts.cost for commit in commits if commit.facts.cost is not None]
+    estimated_s = sum(cost.estimated_s for cost in costs[-_MEASURED_RUNS:])
+    measured_s = sum(cost.measured_s for cost in costs[-_MEASURED_RUNS:])
     return measured_s / estimated_s if estimated_s > 0 and measured_s > 0 else None
 
 

@@ -107,8 +107,8 @@ def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[Nigh
 
 def _work(night: Sequence[Commit]) -> dict[str, float]:
     """Sums over the batches of a night; empty for a job that kept no counts."""
-    counts = [commit.facts["counts"] for commit in night if "counts" in commit.facts]
+    counts = [commit.facts.counts for commit in night if commit.facts.counts is not None]
     if not counts:
         return {}
-    videos = sum(sum(one["statuses"].values()) for one in counts)
-    return {"videos": videos} | {name: sum(one[name] for one in counts) for name in WORK}
+    videos = sum(sum(one.statuses.values()) for one in counts)
+    return {"videos": videos} | {name: sum(getattr(one, name) for one in counts) for name in WORK}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,10 +19,10 @@ from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
 from framejury.model.manifest import Bundle
-from framejury.night.batches import COST, NightPlan
+from framejury.night.batches import NightPlan
 from framejury.night.plan import REASON
 from framejury.night.publish import Publisher
-from framejury.runs.drift import SCORES, ScoreHistograms, drift_of, histogram
+from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
@@ -36,7 +36,14 @@ from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import Rule, rule_facts
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS, Commit, Run
+from framejury.warehouse.commits import (
+    BatchFacts,
+    Commit,
+    CommitFacts,
+    CostFacts,
+    CountFacts,
+    Run,
+)
 
 SECTIONS = (
     *("sampling", "detection", "crops", "limits", "scoring"),
@@ -116,15 +123,16 @@ def judge(night: Night, plan: NightPlan, snapshot: pa.Table | None = None) -> No
             night.began = run.run_id
             if snapshot is not None and number == 0:
                 night.warehouse.write(run, "videos", stamped(snapshot, run))
-            counts, facts = _work(night, run, batch, shipped, snapshot)
-            facts["batch"] = {"number": number + 1, "of": count, "night": _first(night, run)}
+            facts = _work(night, run, batch, shipped, snapshot)
+            first = night.commits[0].run_id if night.commits else run.run_id
+            place = BatchFacts(night=first, number=number + 1, of=count)
             commit = night.warehouse.commit(
                 run,
                 now(),
                 archive=night.archive,
                 model_id=night.bundle.model_id,
                 settings=night.settings.model_dump(mode="json"),
-                facts=facts | {"counts": counts.to_plain()},
+                facts=facts.model_copy(update={"batch": place}),
             )
             night.commits.append(commit)
             logs.event("committed", sequence=commit.sequence, tables=commit.tables)
@@ -143,11 +151,11 @@ def report(night: Night, videos: DataFrame) -> Location:
     with logs.bound(run_id=night.commits[-1].run_id), night.phase("report"):
         verdicts = night.store.latest("verdicts").cache()
         last = night.commits[-1]
-        facts = last.facts | {"seconds": night.seconds, "statuses": dict(statuses(night))}
+        whole = {"seconds": night.seconds, "statuses": dict(statuses(night))}
         folder = Publisher(
             night.store,
             night.warehouse,
-            replace(last, facts=facts),
+            replace(last, facts=last.facts.model_copy(update=whole)),
             videos,
             night.settings.report,
             now(),
@@ -160,34 +168,34 @@ def report(night: Night, videos: DataFrame) -> Location:
 
 def statuses(night: Night) -> Counter[str]:
     """How the night's videos ended."""
-    return sum((Counter(commit.facts["statuses"]) for commit in night.commits), Counter())
+    return sum((Counter(commit.facts.statuses) for commit in night.commits), Counter())
 
 
 def counts_of(night: Night, in_archive: int | None) -> RunCounts:
     """What the night did, over all its batches."""
-    rows: list[dict[str, Any]] = [commit.facts["counts"] for commit in night.commits]
-    scores = [commit.facts[SCORES] for commit in night.commits]
+    rows = [commit.facts.counts for commit in night.commits if commit.facts.counts is not None]
+    scores = [ScoreHistograms.of_commit(commit) for commit in night.commits]
     drift = drift_of(
-        ScoreHistograms(*(_summed(scores, name) for name in ("videos", "faces"))),
+        summed([one for one in scores if one is not None]),
         [c for c in night.warehouse.commits() if c.sequence < night.commits[0].sequence],
         night.bundle.model_id,
         rule_facts(night.rule),
     )
 
-    def added(name: str) -> dict[str, int]:
-        return dict(sum((Counter(row[name]) for row in rows), Counter()))
+    def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+        return dict(sum(map(Counter, counts), Counter()))
 
     return RunCounts(
         videos_in_archive=in_archive,
-        planned=added("planned"),
-        statuses=added("statuses"),
-        failed_again=sum(row["failed_again"] for row in rows),
-        verdicts=added("verdicts"),
-        faces_found=sum(row["faces_found"] for row in rows),
-        faces_scored=sum(row["faces_scored"] for row in rows),
-        videos_cpu_s=sum(row["videos_cpu_s"] for row in rows),
-        videos_wall_s=sum(row["videos_wall_s"] for row in rows),
-        read_bytes=sum(row["read_bytes"] for row in rows),
+        planned=added(row.planned for row in rows),
+        statuses=added(row.statuses for row in rows),
+        failed_again=sum(row.failed_again for row in rows),
+        verdicts=added(row.verdicts for row in rows),
+        faces_found=sum(row.faces_found for row in rows),
+        faces_scored=sum(row.faces_scored for row in rows),
+        videos_cpu_s=sum(row.videos_cpu_s for row in rows),
+        videos_wall_s=sum(row.videos_wall_s for row in rows),
+        read_bytes=sum(row.read_bytes for row in rows),
         drift=drift,
     )
 
@@ -203,7 +211,7 @@ def merge_small_files(night: Night) -> None:
             run.location.filesystem.delete_dir(run.location.path)
             return
         with night.phase("merge"):
-            night.warehouse.commit(run, now(), facts={"merged": done})
+            night.warehouse.commit(run, now(), facts=CommitFacts(merged=done))
     say(f"  small files merged: {sentence(done)}")
 
 
@@ -213,8 +221,8 @@ def _work(
     plan: NightPlan,
     shipped: ShippedBundle | None,
     snapshot: pa.Table | None,
-) -> tuple[RunCounts, dict[str, Any]]:
-    """Examine and reduce one batch; what its commit says of it."""
+) -> CommitFacts:
+    """Examine and reduce one batch; return the facts for its commit."""
     store, bundle = night.store, night.bundle
     planned = night.spark.createDataFrame(plan.videos).cache()
     lacking: list[str] = []
@@ -253,20 +261,18 @@ def _work(
         histograms = ScoreHistograms(histogram(p_fake.to_numpy()), _face_histogram(scores))
     planned.unpersist()
     written.unpersist()
-    return counts, {
-        KEEPS_CROPS: night.keep_crops,
-        "bundle": bundle_facts(bundle),
-        "rule": rule_facts(night.rule),
-        "statuses": outcome,
-        "seconds": dict(night.seconds),
-        "versions": versions(),
-        "jail_lacking": lacking,
-        SCORES: histograms.to_plain(),
-        COST: {
-            "estimated_s": float(plan.costs_s.sum()),
-            "measured_s": spent["videos_wall_s"],
-        },
-    }
+    return CommitFacts(
+        keeps_crops=night.keep_crops,
+        bundle=bundle_facts(bundle),
+        rule=rule_facts(night.rule),
+        statuses=outcome,
+        seconds=dict(night.seconds),
+        versions=versions(),
+        jail_lacking=tuple(lacking),
+        scores=histograms.to_facts(),
+        cost=CostFacts(estimated_s=float(plan.costs_s.sum()), measured_s=spent["videos_wall_s"]),
+        counts=CountFacts(**counts.to_plain()),
+    )
 
 
 def _spent(extractions: DataFrame) -> dict[str, Any]:
@@ -296,11 +302,3 @@ def _face_histogram(scores: DataFrame) -> tuple[int, ...]:
     place = F.least(F.floor(F.col("p_fake").cast("double") * bins), F.lit(bins - 1))
     counts = {row[0]: row[1] for row in scores.groupBy(place).count().collect()}
     return tuple(counts.get(number, 0) for number in range(bins))
-
-
-def _summed(histograms: list[dict[str, list[int]]], name: str) -> tuple[int, ...]:
-    return tuple(sum(column) for column in zip(*(one[name] for one in histograms), strict=True))
-
-
-def _first(night: Night, run: Run) -> str:
-    return night.commits[0].run_id if night.commits else run.run_id

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +16,7 @@ from framejury.night.context import context_of, night_commits, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
 from framejury.night.recipe_files import write_face_frames
 from framejury.report.inputs import BundleInfo, Context, RunInfo, RunReport
-from framejury.runs.provenance import training_history
+from framejury.runs.provenance import bundle_of, training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path
 from framejury.tables.store import Store
@@ -107,12 +107,11 @@ class Publisher:
 
     def _rule(self) -> Rule:
         """That was in use; runs before rules were known have the bundle's threshold."""
-        facts = self._judged.facts
-        return rule_of_facts({**facts["bundle"], **{k: facts[k] for k in ("rule",) if k in facts}})
+        judged, rule = self._judged, self._judged.facts.rule
+        return rule_of_facts(bundle_of(judged) | ({} if rule is None else {"rule": rule}))
 
     def _info(self) -> RunInfo:
         facts = self.commit.facts
-        bundle: Mapping[str, Any] = self._judged.facts["bundle"]
         model_id = str(self._judged.model_id)
         history = training_history(self.warehouse, model_id)
         return RunInfo(
@@ -121,11 +120,11 @@ class Publisher:
             archive=self.warehouse.archive or "",
             warehouse=self.warehouse.location.uri,
             model_id=model_id,
-            bundle=BundleInfo.of_facts(bundle, history),
+            bundle=BundleInfo.of_facts(bundle_of(self._judged), history),
             settings=self.commit.settings,
-            versions=facts.get("versions", {}),
-            seconds=facts.get("seconds", {}),
-            statuses=facts.get("statuses"),
+            versions=facts.versions,
+            seconds=facts.seconds,
+            statuses=facts.statuses,
         )
 
     def _with_evidence(self, verdicts: DataFrame, report: RunReport) -> Context:

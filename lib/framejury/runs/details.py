@@ -12,12 +12,13 @@ from pyarrow import fs
 
 from framejury.errors import SetupError, WarehouseError
 from framejury.redaction import redacted
-from framejury.runs.drift import SCORES, RunDrift, ScoreHistograms, drift_of, summed
+from framejury.runs.drift import RunDrift, ScoreHistograms, drift_of, summed
 from framejury.runs.history import PastRun
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 from framejury.storage import Location, is_file, read_json
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import CommitFacts
 
 _JUDGED = [Status.SCORED.value, Status.EXTRACTED.value, Status.NO_FACE.value]
 
@@ -112,11 +113,11 @@ class Details:
 def details(run: PastRun, warehouse: Warehouse) -> Details:
     """Everything about a run."""
     told = metrics_of(run, warehouse) or {}
-    facts = run.commits[-1].facts if run.commits else {}
+    facts = run.commits[-1].facts if run.commits else CommitFacts()
     return Details(
         run=run,
         settings=changed_settings(run),
-        phase_s=told.get("phase_s", facts.get("seconds", {})),
+        phase_s=told.get("phase_s", facts.seconds),
         planned=run.counted("planned"),
         statuses=run.counted("statuses"),
         drift=_drift(run, warehouse, told),
@@ -124,7 +125,7 @@ def details(run: PastRun, warehouse: Warehouse) -> Details:
         places=written_beside(run, warehouse),
         unjudged=unjudged(run, warehouse),
         exit_code=told.get("exit_code"),
-        versions=facts.get("versions", {}),
+        versions=facts.versions,
     )
 
 
@@ -143,12 +144,12 @@ def run_drift(run: PastRun, warehouse: Warehouse) -> RunDrift | None:
     Raises:
         SetupError: SciPy is not installed.
     """
-    stored = [commit.facts[SCORES] for commit in run.commits if SCORES in commit.facts]
-    if not stored or run.model_id is None:
+    found = [ScoreHistograms.of_commit(commit) for commit in run.commits]
+    scores = [one for one in found if one is not None]
+    if not scores or run.model_id is None:
         return None
-    scores = [ScoreHistograms(tuple(one["videos"]), tuple(one["faces"])) for one in stored]
     before = [c for c in warehouse.commits() if c.sequence < run.commits[0].sequence]
-    rule = run.commits[0].facts.get("rule")
+    rule = run.commits[0].facts.rule
     try:
         return drift_of(summed(scores), before, run.model_id, rule)
     except ModuleNotFoundError as error:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from framejury.warehouse.commits import Commit
+from framejury.warehouse.commits import Commit, ScoreFacts
 
 BINS = 20
 """Equal bins over 0..1. A score falls into bin `floor(p_fake * BINS)`, 1.0 into the last."""
@@ -43,13 +43,6 @@ SMOOTHING = 0.5
 
 CHANCE = 0.001
 """How often chance alone exceeds `psi_chance` or `ks_chance`: once in a thousand nights."""
-
-SCORES = "scores"
-"""In `Commit.facts`: `ScoreHistograms.to_plain()`."""
-
-BATCH = "batch"
-"""In `Commit.facts`: `night`, the first run of the night whose batch was committed; its `number`
-`of` how many."""
 
 Counts = tuple[int, ...]
 
@@ -71,9 +64,17 @@ class ScoreHistograms:
             if len(counts) != BINS or min(counts) < 0:
                 raise ValueError(f"a score histogram has {BINS} counts from 0 up, not {counts!r}")
 
-    def to_plain(self) -> dict[str, list[int]]:
-        """For `Commit.facts[SCORES]`."""
-        return {"videos": list(self.videos), "faces": list(self.faces)}
+    @classmethod
+    def of_commit(cls, commit: Commit) -> ScoreHistograms | None:
+        """Return those in a commit; None when it has none, or other bins of another framejury."""
+        scores = commit.facts.scores
+        if scores is None or len(scores.videos) != BINS:
+            return None
+        return cls(scores.videos, scores.faces)
+
+    def to_facts(self) -> ScoreFacts:
+        """Return the histograms as a commit keeps them."""
+        return ScoreFacts(videos=self.videos, faces=self.faces)
 
 
 @dataclass(frozen=True)
@@ -227,9 +228,8 @@ def compare(
 
 def night_of(commit: Commit) -> str:
     """The first run of the night that a commit belongs to; its own where it stands alone."""
-    batch: dict[str, Any] = commit.facts.get(BATCH, {})
-    first: str = batch.get("night", commit.run_id)
-    return first
+    batch = commit.facts.batch
+    return commit.run_id if batch is None else batch.night
 
 
 def _before(
@@ -239,15 +239,13 @@ def _before(
     wanted = json.loads(json.dumps(rule))  # as a commit record keeps it: lists, no tuples
     nights: dict[str, list[ScoreHistograms]] = {}
     for commit in commits:
-        stored = commit.facts.get(SCORES)
+        scores = ScoreHistograms.of_commit(commit)
         if (
-            commit.model_id == model_id
-            and stored is not None
-            and len(stored["videos"]) == BINS  # another framejury may have cut finer
-            and (rule is None or commit.facts.get("rule") == wanted)
-            and sum(stored["videos"])
+            scores is not None
+            and any(scores.videos)
+            and commit.model_id == model_id
+            and (rule is None or commit.facts.rule == wanted)
         ):
-            scores = ScoreHistograms(tuple(stored["videos"]), tuple(stored["faces"]))
             nights.setdefault(night_of(commit), []).append(scores)
     return [summed(batches) for batches in list(nights.values())[-REFERENCE_RUNS:]]
 

@@ -1,6 +1,6 @@
 """What became of each run of a warehouse, read from what was committed. No Spark.
 
-A night may publish its work in several commits (`runs.drift.BATCH`); here they are one run,
+A night may publish its work in several commits (`commits.BatchFacts`); here they are one run,
 called by the first.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from framejury.errors import UsageError
 from framejury.runs.drift import night_of
@@ -92,18 +92,20 @@ class PastRun:
     @property
     def failures(self) -> dict[str, int] | None:
         """Failures by status, without deleted files; None for jobs that judge no videos."""
-        if any("counts" in commit.facts for commit in self.commits):
+        if any(commit.facts.counts is not None for commit in self.commits):
             return self.counted("failures")
         statuses = self.counted("statuses")
         if not statuses:
             return None
         return {s.value: statuses[s.value] for s in FAILURE_STATUSES if statuses.get(s.value)}
 
-    def counted(self, name: str) -> dict[str, int]:
-        """Counts of all commits by name, such as `statuses`, `verdicts` or `planned`."""
+    def counted(
+        self, what: Literal["planned", "statuses", "verdicts", "failures"]
+    ) -> dict[str, int]:
+        """Return videos by name, summed over all commits."""
         total: Counter[str] = Counter()
         for commit in self.commits:
-            total.update(commit.facts.get("counts", {}).get(name, commit.facts.get(name, {})))
+            total.update(commit.facts.counted(what))
         return dict(total)
 
     def to_plain(self) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[Pas
     """
     nights: dict[str, list[Commit]] = {}
     for commit in commits:
-        if commit.sequence < first and "counts" in commit.facts:
+        if commit.sequence < first and commit.facts.counts is not None:
             nights.setdefault(night_of(commit), []).append(commit)
     return [
         PastRun(tuple(one.run_id for one in night), State.COMMITTED, tuple(night))

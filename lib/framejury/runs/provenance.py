@@ -16,6 +16,7 @@ from framejury.model.manifest import CARD_NAME, Bundle
 from framejury.storage import is_file
 from framejury.verdict.rule import rule_facts
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit
 
 HISTORY_FILE = "history.json"
 """One object an epoch, beside the curves of a training."""
@@ -46,8 +47,20 @@ def latest_bundle(warehouse: Warehouse) -> dict[str, Any]:
     Raises:
         WarehouseError: nothing was scored yet.
     """
-    facts: dict[str, Any] = warehouse.require("face_scores")[-1].facts["bundle"]
-    return facts
+    return bundle_of(warehouse.require("face_scores")[-1])
+
+
+def bundle_of(commit: Commit) -> dict[str, Any]:
+    """Return the `bundle_facts` of the bundle that a run scored with.
+
+    Raises:
+        WarehouseError: its commit does not name one.
+    """
+    if commit.facts.bundle is None:
+        raise WarehouseError(
+            f"the commit of run {commit.run_id} names no bundle; score again with framejury score"
+        )
+    return commit.facts.bundle
 
 
 def training_report(model_id: str) -> str:

@@ -87,7 +87,7 @@ class RunCounts:
         return min(self.planned.get("missing", 0), ended)
 
     def to_plain(self) -> dict[str, Any]:
-        """For the commit's facts and the JSON line: attributes, and failures with their share."""
+        """Return the counts as JSON takes them, with `failures` and `failure_share`."""
         plain = asdict(self) | {"drift": self.drift.to_plain()}
         return plain | {"failures": self.failures, "failure_share": self.failure_share}
 

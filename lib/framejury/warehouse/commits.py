@@ -1,25 +1,154 @@
-"""What a run is and what its commit record says. Plain values; `framejury.warehouse` reads them."""
+"""Runs and their commit records, as plain values; `framejury.warehouse` reads and writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from framejury.storage import Location
 
-KEEPS_CROPS = "keeps_crops"
-"""In `Commit.facts`: whether the run's faces were kept with their crops."""
+
+class _Record(BaseModel):
+    """Part of a commit record: immutable, and keeps keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class BatchFacts(_Record):
+    """Which batch of which nightly run a commit publishes.
+
+    Attributes:
+        night: id of the nightly run's first run.
+        number: rank of the batch, from 1.
+        of: number of batches.
+    """
+
+    night: str
+    number: int
+    of: int
+
+
+class CostFacts(_Record):
+    """Core seconds of a run's videos.
+
+    Attributes:
+        estimated_s: estimated from file sizes before the work.
+        measured_s: wall-clock time that the workers spent.
+    """
+
+    estimated_s: float
+    measured_s: float
+
+
+class ScoreFacts(_Record):
+    """Histograms of scores, lowest bin first; see `runs.drift.ScoreHistograms`.
+
+    Attributes:
+        videos: count of scored videos per bin of `p_fake`.
+        faces: count of scored faces per bin of `p_fake`.
+    """
+
+    videos: tuple[int, ...]
+    faces: tuple[int, ...]
+
+
+class CountFacts(_Record):
+    """Counts of one batch: `runs.run_metrics.RunCounts` in plain form.
+
+    Attributes:
+        videos_in_archive: videos listed; None when the batch did not publish the listing.
+        planned: videos by reason.
+        statuses: videos by status.
+        failed_again: videos planned as `retried` that failed once more.
+        verdicts: videos by verdict.
+        failures: failed videos by status, without deleted ones.
+        failure_share: failures among the videos opened, 0 to 1; None when none was opened.
+        faces_found: faces above the detector's threshold.
+        faces_scored: faces behind the verdicts.
+        videos_cpu_s: processor time of the videos, summed, seconds.
+        videos_wall_s: wall-clock time of the videos, summed, seconds.
+        read_bytes: bytes of the files opened.
+        drift: drift of the scores, as `runs.drift.RunDrift.to_plain` gives it.
+    """
+
+    videos_in_archive: int | None = None
+    planned: dict[str, int] = Field(default_factory=dict)
+    statuses: dict[str, int] = Field(default_factory=dict)
+    failed_again: int = 0
+    verdicts: dict[str, int] = Field(default_factory=dict)
+    failures: dict[str, int] = Field(default_factory=dict)
+    failure_share: float | None = None
+    faces_found: int = 0
+    faces_scored: int = 0
+    videos_cpu_s: float = 0.0
+    videos_wall_s: float = 0.0
+    read_bytes: int = 0
+    drift: dict[str, Any] | None = None
+
+
+class CommitFacts(_Record):
+    """What a commit record tells about its run beside rows and settings. No job sets all of it.
+
+    Keys on disk are the names here. A key that an older framejury did not write has its default;
+    one that a newer framejury added is kept and not used.
+
+    Attributes:
+        keeps_crops: whether the run kept the crops of its faces.
+        bundle: the bundle that scored, as `runs.provenance.bundle_facts` gives it.
+        rule: the verdict rule in use, as `verdict.rule.rule_facts` gives it.
+        statuses: videos by status; None for a job that examines no videos.
+        seconds: duration of each phase, seconds.
+        versions: versions of framejury and of the libraries it uses.
+        jail_lacking: parts of the sandbox that were not in force, by machine, in words.
+        scores: histograms of the run's scores.
+        cost: estimated and measured core seconds.
+        batch: which batch of a nightly run this is.
+        counts: counts of the batch.
+        merged: how many folders of small files became one, by table.
+        videos_run: the run whose `videos` were used to pair fakes and originals.
+        compared: pairs of a fake and its original that were compared.
+    """
+
+    keeps_crops: bool = False
+    bundle: dict[str, Any] | None = None
+    rule: dict[str, Any] | None = None
+    statuses: dict[str, int] | None = None
+    seconds: dict[str, float] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    jail_lacking: tuple[str, ...] = ()
+    scores: ScoreFacts | None = None
+    cost: CostFacts | None = None
+    batch: BatchFacts | None = None
+    counts: CountFacts | None = None
+    merged: dict[str, int] = Field(default_factory=dict)
+    videos_run: str | None = None
+    compared: int | None = None
+
+    def counted(
+        self, what: Literal["planned", "statuses", "verdicts", "failures"]
+    ) -> Mapping[str, int]:
+        """Return videos by name; empty when the run did not count them."""
+        if self.counts is not None:
+            counts: dict[str, int] = getattr(self.counts, what)
+            return counts
+        return (self.statuses or {}) if what == "statuses" else {}
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the facts as JSON values, without keys that were never set."""
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Rows of several runs, or of one, in fewer files than they were written in.
+    """Rows of one or several runs, rewritten into fewer files.
 
     Attributes:
         place: folder below the warehouse, such as `runs/<run_id>/merged/table=verdicts`.
-        runs: whose rows of that table they are; all of them, and no others.
+        runs: the runs whose rows of the table lie there: all of theirs, and no others.
     """
 
     place: str
@@ -32,7 +161,7 @@ class Stored:
 
     Attributes:
         place: the folder.
-        exact: whether all its rows are of the runs asked for; else choose by `run_id`.
+        exact: whether it holds rows of the requested runs only; otherwise filter by `run_id`.
     """
 
     place: Location
@@ -48,12 +177,12 @@ class Commit:
         run_id: the run.
         job: which job ran, such as `extract`.
         created_at: when it was committed, ISO 8601, UTC.
-        tables: rows written, by table.
-        archive: the archive it worked on, where it did.
-        model_id: the bundle it scored with, where it did.
+        tables: number of rows written, by table.
+        archive: the archive the run worked on, if any.
+        model_id: the bundle it scored with, if any.
         settings: every setting of the run.
-        facts: more about the run: seconds by phase, videos by status, versions.
-        merged: by table, where rows lie that were merged by this run.
+        facts: more about the run, such as seconds by phase and videos by status.
+        merged: by table, the folder of the rows that this run merged.
     """
 
     sequence: int
@@ -64,20 +193,42 @@ class Commit:
     archive: str | None = None
     model_id: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: CommitFacts = field(default_factory=CommitFacts)
     merged: dict[str, Merged] = field(default_factory=dict)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the commit as its JSON record."""
+        return asdict(self) | {"facts": self.facts.to_plain()}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Commit:
+        """Return the commit of a JSON record.
+
+        Raises:
+            ValueError: it is not a commit record.
+        """
+        content = dict(record)
+        try:
+            facts = CommitFacts.model_validate(content.pop("facts", {}))
+            merged = {
+                table: Merged(one["place"], tuple(one["runs"]))
+                for table, one in content.pop("merged", {}).items()
+            }
+            return cls(**content, facts=facts, merged=merged)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(str(error)) from error
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is under way. Nothing of it is seen before `Warehouse.commit`.
+    """A run under way. Readers see nothing of it before `Warehouse.commit`.
 
     Attributes:
-        run_id: names it.
+        run_id: its id.
         job: which job it is.
         started_at: when it began.
         location: its folder.
-        after: sequence of the last commit when it began; its own is the next, or none.
+        after: sequence of the last commit when it began; it may only commit as the next one.
         merged: by table, what this run has merged so far.
     """
 
@@ -89,25 +240,10 @@ class Run:
     merged: dict[str, Merged] = field(default_factory=dict)
 
     def table_location(self, table: str) -> Location:
-        """Where this run's rows of `table` go."""
+        """Return the folder of this run's rows of `table`."""
         return self.location.child(f"table={table}")
 
     def staging_location(self, table: str | None = None) -> Location:
-        """Where rows of several tables are staged; with `table`, those addressed to it."""
+        """Return the folder of rows of several tables; with `table`, of those addressed to it."""
         staging = self.location.child("staging")
         return staging if table is None else staging.child(f"table={table}")
-
-
-def commit_of(record: Mapping[str, Any]) -> Commit:
-    """A commit from its JSON record.
-
-    Raises:
-        ValueError: it is none.
-    """
-    content = dict(record)
-    try:
-        merged = content.pop("merged", {})
-        places = {table: Merged(one["place"], tuple(one["runs"])) for table, one in merged.items()}
-        return Commit(**content, merged=places)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(str(error)) from error

@@ -12,7 +12,7 @@ from pyarrow import dataset, fs
 from framejury.errors import WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location
-from framejury.warehouse.commits import KEEPS_CROPS, Commit, Merged, Run, Stored, commit_of
+from framejury.warehouse.commits import Commit, Merged, Run, Stored
 from framejury.warehouse.marker import read_record
 
 _READ_TOGETHER = 16
@@ -77,7 +77,7 @@ class Committed:
 
     def with_crops(self) -> list[Commit]:
         """Committed runs that extracted and kept all crops; a plain night keeps a few pictures."""
-        return [c for c in self.with_table("extractions") if c.facts.get(KEEPS_CROPS, False)]
+        return [c for c in self.with_table("extractions") if c.facts.keeps_crops]
 
     def table_location(self, run_id: str, table: str) -> Location:
         """Where a run writes its rows of `table`; `stored` says where they lie now."""
@@ -193,6 +193,6 @@ def count_rows(place: Location) -> int:
 
 def _commit_at(place: Location) -> Commit:
     try:
-        return commit_of(read_record(place))
+        return Commit.of_record(read_record(place))
     except ValueError as error:
         raise WarehouseError(f"{place.uri} is no commit record: {error}") from error

@@ -24,7 +24,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from pyarrow import fs, parquet
 from framejury.errors import CommitError, WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, is_taken
-from framejury.warehouse.commits import Commit, Merged, Run
+from framejury.warehouse.commits import Commit, CommitFacts, Merged, Run
 from framejury.warehouse.lock import Lock, hold
 from framejury.warehouse.marker import (
     check_format,
@@ -143,7 +142,7 @@ class Warehouse(Committed):
         archive: str | None = None,
         model_id: str | None = None,
         settings: Mapping[str, Any] | None = None,
-        facts: Mapping[str, Any] | None = None,
+        facts: CommitFacts | None = None,
     ) -> Commit:
         """Publish everything the run wrote, in one step.
 
@@ -165,13 +164,12 @@ class Warehouse(Committed):
             archive=archive,
             model_id=model_id,
             settings=dict(settings or {}),
-            facts=dict(facts or {}),
+            facts=facts or CommitFacts(),
             merged=run.merged,
         )
         try:
-            create_json(
-                self.location.child("commits", f"{record.sequence:08d}.json"), asdict(record)
-            )
+            place = self.location.child("commits", f"{record.sequence:08d}.json")
+            create_json(place, record.to_record())
         except FileExistsError:
             raise CommitError(
                 f"another run was committed to {self.location.uri} while {run.run_id} ran; "

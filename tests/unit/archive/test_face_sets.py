@@ -336,7 +336,7 @@ def test_import_makes_a_warehouse(
     (commit,) = warehouse.commits()
     assert (commit.job, commit.archive) == ("import", str(folder))
     assert commit.tables == {"videos": 6, "extractions": 6, "faces": 5}
-    assert commit.facts["statuses"] == {"extracted": 5, "unreadable": 1}
+    assert commit.facts.statuses == {"extracted": 5, "unreadable": 1}
     settings = Settings.model_validate(commit.settings)
     assert (settings.crops, settings.detection.threshold) == (FRAMING, 0.8)
     videos = {row["path"]: row for row in warehouse.read_snapshot("videos").to_pylist()}

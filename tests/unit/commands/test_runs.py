@@ -19,13 +19,13 @@ from framejury.cli import main as cli
 from framejury.commands import runs
 from framejury.errors import UsageError
 from framejury.runs.details import details
-from framejury.runs.drift import BATCH, SCORES, ScoreHistograms, histogram
+from framejury.runs.drift import ScoreHistograms, histogram
 from framejury.runs.history import PastRun, State, find_run, past_runs
 from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import Commit, Merged
+from framejury.warehouse.commits import Commit, CommitFacts, Merged
 from framejury.warehouse.lock import hold
 
 NOW = datetime(2024, 5, 17, 2, 0, tzinfo=UTC)
@@ -88,7 +88,7 @@ def publish(
             archive=archive if job == "nightly" else None,
             model_id=MODEL if job == "nightly" else None,
             settings=(settings or Settings()).model_dump(mode="json"),
-            facts=facts,
+            facts=CommitFacts.model_validate(facts),
         )
 
 
@@ -198,7 +198,7 @@ def test_batches_of_a_night_are_one_run(warehouse: Warehouse) -> None:
     lone = night(warehouse, 0, FIRST[:1])
     first = night(warehouse, 1, FIRST[:3], took_s=60)
     batch = {"night": first.run_id, "number": 2, "of": 2}
-    second = night(warehouse, 1, FIRST[3:], took_s=600, **{BATCH: batch})
+    second = night(warehouse, 1, FIRST[3:], took_s=600, batch=batch)
     found = past_runs(warehouse)
     assert [run.run_ids for run in found] == [(lone.run_id,), (first.run_id, second.run_id)]
     both = found[1]
@@ -351,7 +351,7 @@ def test_everything_about_a_run(warehouse: Warehouse, capsys: pytest.CaptureFixt
 def test_metrics_and_log_of_a_night(warehouse: Warehouse) -> None:
     first = night(warehouse, 0, FIRST)
     batch = {"night": first.run_id, "number": 2, "of": 2}
-    second = night(warehouse, 0, FIRST, seconds={"index": 1}, **{BATCH: batch})
+    second = night(warehouse, 0, FIRST, seconds={"index": 1}, batch=batch)
     said = {
         "exit_code": 3,
         "phase_s": {"index": 1, "report": 2},
@@ -376,8 +376,8 @@ def test_drift_of_a_run_without_metrics(warehouse: Warehouse) -> None:
     rule = {"reducer": {"name": "mean"}}
     low, high = histogram([0.1] * 60), histogram([0.9] * 60)
     for number, counts in enumerate((low, low, high)):
-        scores = ScoreHistograms(counts, counts).to_plain()
-        night(warehouse, number, FIRST, rule=rule, **{SCORES: scores})
+        scores = ScoreHistograms(counts, counts).to_facts()
+        night(warehouse, number, FIRST, rule=rule, scores=scores)
     first, second, third = (details(run, warehouse).drift for run in past_runs(warehouse))
     assert first == {"videos": None, "faces": None}
     assert second is not None and not second["videos"]["is_beyond_chance"]

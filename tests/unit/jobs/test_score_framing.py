@@ -16,7 +16,7 @@ from framejury.model.manifest import Bundle, Framing
 from framejury.settings import Signal
 from framejury.settings.loading import settings_from
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import KEEPS_CROPS
+from framejury.warehouse.commits import CommitFacts
 from tests.builders.bundles import MANIFEST, brightness_network
 from tests.builders.warehouse import pairs, warehouse_of
 
@@ -31,7 +31,7 @@ def extracted(place: Path, **sections: Any) -> Warehouse:
             first = warehouse.require("extractions")[-1]
             warehouse.write(run, table, warehouse.read_run(first.run_id, table))
         settings = settings_from(sections).model_dump(mode="json")
-        warehouse.commit(run, NOW, settings=settings, facts={KEEPS_CROPS: True})
+        warehouse.commit(run, NOW, settings=settings, facts=CommitFacts(keeps_crops=True))
     return warehouse
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from framejury.runs.drift import (
     CHANCE,
     MIN_VIDEOS,
     REFERENCE_RUNS,
-    SCORES,
     SMOOTHING,
     Counts,
     Drift,
@@ -27,7 +27,7 @@ from framejury.runs.drift import (
     night_of,
     summed,
 )
-from framejury.warehouse.commits import Commit
+from framejury.warehouse.commits import Commit, CommitFacts, ScoreFacts
 
 MODEL = "b0-1"
 RULE = {"reducer": {"name": "learned", "weights": (1.0, 2.0)}, "threshold": 0.5}
@@ -48,11 +48,10 @@ def commit(
     model_id: str = MODEL,
     **facts: object,
 ) -> Commit:
-    scores = ScoreHistograms(videos, videos if faces is None else faces).to_plain()
-    record = Commit(
-        sequence, f"r{sequence}", "nightly", "", {}, None, model_id, {}, {SCORES: scores, **facts}
-    )
-    return Commit(**json.loads(json.dumps(record.__dict__)))  # as it is read back
+    scores = ScoreHistograms(videos, videos if faces is None else faces).to_facts()
+    made = CommitFacts.model_validate({"scores": scores, **facts})
+    record = Commit(sequence, f"r{sequence}", "nightly", "", {}, None, model_id, {}, made)
+    return Commit.of_record(json.loads(json.dumps(record.to_record())))  # as it is read back
 
 
 def found(drift: Drift | None) -> Drift:
@@ -264,7 +263,7 @@ def test_videos_are_compared_under_one_rule_only() -> None:
 
 def test_a_histogram_of_other_bins_is_passed_over() -> None:
     record = commit(1, counts(b0=100))
-    finer = {"videos": [1] * 40, "faces": [1] * 40}
-    odd = Commit(**{**record.__dict__, "facts": {SCORES: finer}})
+    finer = ScoreFacts(videos=(1,) * 40, faces=(1,) * 40)
+    odd = replace(record, facts=CommitFacts(scores=finer))
     now = ScoreHistograms(counts(b0=60), counts(b0=60))
     assert drift_of(now, [odd], MODEL).videos is None

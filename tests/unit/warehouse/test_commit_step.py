@@ -20,6 +20,7 @@ from framejury.errors import CommitError, LockError, UsageError, WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, locate, read_json, write_json, write_whole
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import CommitFacts, Merged
 from framejury.warehouse.lock import read_lock
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -185,12 +186,12 @@ def test_runs_on_any_file_system(place: Location) -> None:
                 pass
             write_verdict(warehouse, run, video)
             assert video not in seen(warehouse)
-            warehouse.commit(run, NOW, facts={"video": video})
+            warehouse.commit(run, NOW, facts=CommitFacts(videos_run=video))
         assert video in seen(warehouse)
     state = read_lock(warehouse.location)
     assert state is not None
     assert (state.number, state.released) == (2, True)
-    assert [commit.facts["video"] for commit in warehouse.commits()] == ["a", "b"]
+    assert [commit.facts.videos_run for commit in warehouse.commits()] == ["a", "b"]
 
 
 def seen(warehouse: Warehouse) -> set[str]:
@@ -256,8 +257,6 @@ def test_a_first_run_that_was_killed_does_not_block_the_next(tmp_path: Path) -> 
 
 
 def test_merged_rows_are_found_and_the_old_ones_go_a_day_later(tmp_path: Path) -> None:
-    from framejury.warehouse.commits import Merged
-
     warehouse = Warehouse(locate(str(tmp_path / "warehouse")))
     run_ids = []
     for video in ("a", "b", "c"):

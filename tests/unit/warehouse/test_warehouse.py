@@ -16,7 +16,7 @@ import pytest
 from framejury.errors import CommitError, WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import Commit, Run
+from framejury.warehouse.commits import Commit, CommitFacts, Run
 
 NOW = datetime(2024, 5, 17, 2, 30, tzinfo=UTC)
 
@@ -90,7 +90,7 @@ def test_a_commit_is_read_back_as_it_was_made(warehouse: Warehouse) -> None:
             archive="/data/ü x",
             model_id="m",
             settings={"index": {"extensions": ["mp4"]}},
-            facts={"seconds": {"index": 1.5}},
+            facts=CommitFacts(seconds={"index": 1.5}),
         )
     assert warehouse.commits() == [made]
     assert (made.sequence, made.job, made.tables) == (1, "nightly", {"splits": 3})
@@ -187,13 +187,15 @@ import sys
 from datetime import UTC, datetime
 from framejury.errors import CommitError
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import CommitFacts
 warehouse = Warehouse.open_or_plan(sys.argv[1])
 sys.stdin.readline()
 done = 0
 while done < 10:
     run = warehouse.begin("race", datetime.now(UTC))
     try:
-        warehouse.commit(run, datetime.now(UTC), facts={"by": sys.argv[2], "number": done})
+        facts = CommitFacts(videos_run=sys.argv[2], compared=done)
+        warehouse.commit(run, datetime.now(UTC), facts=facts)
         done += 1
     except CommitError:
         pass
@@ -214,7 +216,8 @@ while done < 10:
     commits = warehouse.commits()
     assert [commit.sequence for commit in commits] == list(range(1, 21))
     for name in "ab":
-        assert [c.facts["number"] for c in commits if c.facts["by"] == name] == list(range(10))
+        done = [c.facts.compared for c in commits if c.facts.videos_run == name]
+        assert done == list(range(10))
 
 
 # ---------------------------------------------------------------- reading

@@ -206,11 +206,11 @@ def _session(out_dir: Path) -> Iterator[SparkSession]:
 
 
 def _judged(spark: SparkSession, folder: Path, settings: VerdictSettings) -> DataFrame:
-    from framejury.tables.reduce import Court, judge_scored
+    from framejury.tables.reduce import VerdictRules, judge_scored
     from framejury.tables.spark_schema import spark_schema
 
     scores = spark.read.schema(spark_schema(FACE_SCORES)).parquet(folder.as_uri())
-    return judge_scored(scores, Court("bench", "bench", Rule(threshold=THRESHOLD), settings))
+    return judge_scored(scores, VerdictRules("bench", "bench", Rule(threshold=THRESHOLD), settings))
 
 
 def _compute(frame: DataFrame) -> None:

@@ -17,13 +17,14 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import logs
 from framejury.archive.fixed_splits import read_pins
+from framejury.cli.judging_options import Judging
 from framejury.cli.options import check_has_network, make_parser, run_command
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.night.batches import make_plan
-from framejury.night.night import Night, judge, report
+from framejury.night.night import NightlyRun, judge, report
 from framejury.night.plan import REASON
 from framejury.recipes.comparison_table import text_table
 from framejury.recipes.preset_comparison import COMMAND, PresetComparison
@@ -35,7 +36,6 @@ from framejury.settings.loading import load_settings
 from framejury.storage import is_local, local_path
 from framejury.tables.index import check_archive
 from framejury.tables.session import spark_session
-from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
 
@@ -116,9 +116,7 @@ def _judge(
     archive: str, bundle: Bundle, settings: Settings, warehouse: Warehouse, video_ids: Sequence[str]
 ) -> Sequence[Commit]:
     """Judge these videos, and report on them, as a nightly run would."""
-    night = Night(
-        COMMAND, archive, settings, bundle, rule_in_use(bundle.rule, settings.verdict), warehouse
-    )
+    night = NightlyRun(COMMAND, archive, Judging.of(bundle, settings), warehouse)
     with warehouse.locked(COMMAND, now(), say), spark_session(COMMAND) as night.spark:
         chosen = night.store.snapshot("videos").where(F.col("video_id").isin(list(video_ids)))
         planned = chosen.withColumn(REASON, F.lit(Reason.SELECTED.value))

@@ -16,29 +16,23 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
+from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
     add_bundle,
     add_warehouse,
-    bundle_dir_of,
-    check_has_network,
     make_parser,
     run_command,
-    say_remark,
-    settings_of,
-    warn_of_demo,
 )
 from framejury.clock import moment, now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle
 from framejury.night.batches import NightPlan, make_plan
-from framejury.night.ending import add_metrics_file, told
-from framejury.night.night import SECTIONS, Night, judge, merge_small_files, report
+from framejury.night.ending import add_metrics_file, recorded
+from framejury.night.night import SECTIONS, NightlyRun, judge, merge_small_files, report
 from framejury.night.plan import PlanRules, plan_night
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
-from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 
 
@@ -82,21 +76,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    check_has_network(args.preset)
+    judging = Judging.from_args(args)
     archive = check_archive(args.archive)
-    bundle = load_bundle(bundle_dir_of(args))
-    warn_of_demo(bundle)
-    settings = framed_for(bundle, settings_of(args, judging=True))
-    rule = rule_in_use(bundle.rule, settings.verdict)
-    say_remark(rule)
     warehouse = Warehouse.open_or_plan(args.warehouse)
     check_same_archive(warehouse, archive, moved=args.moved)
-    night = Night("nightly", archive, settings, bundle, rule, warehouse, args.keep_crops)
+    night = NightlyRun("nightly", archive, judging, warehouse, args.keep_crops)
     if args.dry_run:
         with spark_session("nightly") as night.spark:
             _plan(args, night)
         return 0
-    with told(night, args) as ending, warehouse.locked("nightly", now(), say):
+    with recorded(night, args) as ending, warehouse.locked("nightly", now(), say):
         with spark_session("nightly") as night.spark:
             videos, plan = _plan(args, night)
             judge(night, plan, videos)
@@ -105,9 +94,9 @@ def _run(args: argparse.Namespace) -> int:
         return ending.code(videos.num_rows)
 
 
-def _plan(args: argparse.Namespace, night: Night) -> tuple[pa.Table, NightPlan]:
+def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightPlan]:
     """The archive as it is now, and what to do about it."""
-    warehouse, store, settings = night.warehouse, night.store, night.settings
+    warehouse, store, settings = night.warehouse, night.store, night.judging.settings
     with night.phase("index"):
         entries, notes = index_archive(night.spark, night.archive, index_settings(args))
         describe(entries, notes)
@@ -116,7 +105,7 @@ def _plan(args: argparse.Namespace, night: Night) -> tuple[pa.Table, NightPlan]:
         check_share_missing(rows, before, settings.index.missing_ratio)
     rules = PlanRules(
         tries=settings.limits.tries,
-        model_id=night.bundle.model_id,
+        model_id=night.judging.bundle.model_id,
         settings_id=settings_id(settings),
         rescore=args.rescore,
         everything=args.all,

@@ -11,7 +11,7 @@ from framejury.clock import now
 from framejury.logs import say
 from framejury.night.publish import Publisher
 from framejury.runs.provenance import latest_bundle, versions
-from framejury.tables.reduce import Court, reconcile, reduce_verdicts
+from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
@@ -42,8 +42,8 @@ def _run(args: argparse.Namespace) -> int:
         videos = store.snapshot("videos")
         scores = store.face_scores(bundle["model_id"])
         with warehouse.running("reduce", now(), say) as run:
-            court = Court(run.run_id, bundle["model_id"], rule, settings.verdict)
-            verdicts = reduce_verdicts(videos, store.latest("extractions"), scores, court)
+            rules = VerdictRules(run.run_id, bundle["model_id"], rule, settings.verdict)
+            verdicts = reduce_verdicts(videos, store.latest("extractions"), scores, rules)
             store.write(verdicts, run, "verdicts")
             written = store.of_run(run, "verdicts")
             reconcile(videos, written)

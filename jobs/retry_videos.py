@@ -10,27 +10,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
     add_bundle,
     add_warehouse,
-    bundle_dir_of,
     make_parser,
     run_command,
-    say_remark,
-    settings_of,
-    warn_of_demo,
 )
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle
 from framejury.night.batches import make_plan
-from framejury.night.ending import add_metrics_file, told
-from framejury.night.night import SECTIONS, Night, judge, report
+from framejury.night.ending import add_metrics_file, recorded
+from framejury.night.night import SECTIONS, NightlyRun, judge, report
 from framejury.night.plan import plan_selected
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.tables.session import spark_session
-from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 
 _STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
@@ -61,22 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    bundle = load_bundle(bundle_dir_of(args))
-    warn_of_demo(bundle)
-    settings = framed_for(bundle, settings_of(args, judging=True))
-    rule = rule_in_use(bundle.rule, settings.verdict)
-    say_remark(rule)
+    judging = Judging.from_args(args)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("verdicts")
     if warehouse.archive is None:
         raise UsageError(f"{args.warehouse} was not indexed from an archive")
-    night = Night("retry", warehouse.archive, settings, bundle, rule, warehouse)
+    night = NightlyRun("retry", warehouse.archive, judging, warehouse)
     if args.dry_run:
         with spark_session("retry") as night.spark:
             _retry(night, args.status, dry_run=True)
         return 0
     with (
-        told(night, args) as ending,
+        recorded(night, args) as ending,
         warehouse.locked("retry", now(), say),
         spark_session("retry") as night.spark,
     ):
@@ -85,11 +76,11 @@ def _run(args: argparse.Namespace) -> int:
         return ending.code(None)
 
 
-def _retry(night: Night, statuses: Sequence[str], *, dry_run: bool) -> bool:
+def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool:
     """Whether there was anything to do, and it was done."""
     videos = night.store.snapshot("videos")
     planned = plan_selected(videos, night.store.latest("verdicts"), statuses)
-    plan = make_plan(planned, night.settings, night.warehouse.commits())
+    plan = make_plan(planned, night.judging.settings, night.warehouse.commits())
     for line in plan.lines(videos.count()):
         say(line)
     if dry_run or not plan.videos.num_rows:

@@ -7,19 +7,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from framejury.cli.judging_options import load_bundle_of
 from framejury.cli.options import (
     add_bundle,
     add_warehouse,
-    bundle_dir_of,
     make_parser,
     run_command,
     settings_of,
-    warn_of_demo,
 )
 from framejury.clock import now
 from framejury.errors import BundleError
 from framejury.logs import say
-from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Framing
 from framejury.runs.provenance import bundle_facts
 from framejury.settings import PAIR_SIGNALS
@@ -45,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args, judging=True)
-    bundle = load_bundle(bundle_dir_of(args))
-    warn_of_demo(bundle)
+    bundle = load_bundle_of(args)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("extractions")
     _check_framing(warehouse, bundle)

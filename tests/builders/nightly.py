@@ -12,14 +12,14 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from framejury.archive.video_rows import videos_table, with_missing
+from framejury.cli.judging_options import Judging
 from framejury.examine.messages import settings_id
 from framejury.model.bundle import load_bundle
 from framejury.night.batches import NightPlan, make_plan
-from framejury.night.night import Night, judge
+from framejury.night.night import NightlyRun, judge
 from framejury.night.plan import PlanRules, plan_night
 from framejury.settings.loading import settings_from
 from framejury.tables.index import index_archive
-from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -35,29 +35,28 @@ class Place:
     warehouse: Warehouse
     bundle_dir: Path
 
-    def night(self, **sections: Any) -> Night:
+    def night(self, **sections: Any) -> NightlyRun:
         settings = settings_from({**SETTINGS, **sections})
-        bundle = load_bundle(self.bundle_dir)
-        rule = rule_in_use(bundle.rule, settings.verdict)
-        night = Night("nightly", str(self.archive), settings, bundle, rule, self.warehouse)
+        judging = Judging.of(load_bundle(self.bundle_dir), settings)
+        night = NightlyRun("nightly", str(self.archive), judging, self.warehouse)
         night.spark = self.spark
         return night
 
-    def plan(self, night: Night, now: datetime = NOW) -> tuple[pa.Table, NightPlan]:
-        entries, _ = index_archive(self.spark, night.archive, night.settings.index)
+    def plan(self, night: NightlyRun, now: datetime = NOW) -> tuple[pa.Table, NightPlan]:
+        entries, _ = index_archive(self.spark, night.archive, night.judging.settings.index)
         known = self.warehouse.with_table("videos")
         before = self.warehouse.read_snapshot("videos") if known else None
         rows = with_missing(videos_table(entries, "planned"), before, now)
-        rules = PlanRules(3, night.bundle.model_id, settings_id(night.settings))
+        rules = PlanRules(3, night.judging.bundle.model_id, settings_id(night.judging.settings))
         planned = plan_night(
             self.spark.createDataFrame(rows),
             night.store.history("extractions"),
             night.store.history("verdicts"),
             rules,
         )
-        return rows, make_plan(planned, night.settings, [])
+        return rows, make_plan(planned, night.judging.settings, [])
 
-    def run(self, now: datetime = NOW, **sections: Any) -> Night:
+    def run(self, now: datetime = NOW, **sections: Any) -> NightlyRun:
         night = self.night(**sections)
         rows, plan = self.plan(night, now)
         judge(night, plan, rows)

@@ -11,14 +11,14 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from framejury.errors import SparkFaultError
-from framejury.tables.spark_faults import cause_in, told_in_one_line
+from framejury.tables.spark_faults import cause_in, one_line_faults
 
 
 def test_a_worker_that_raises(spark: SparkSession) -> None:
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         raise OSError(28, "No space left on device", "/scratch/spool")
 
-    with pytest.raises(SparkFaultError) as told, told_in_one_line():
+    with pytest.raises(SparkFaultError) as told, one_line_faults():
         spark.range(3).mapInArrow(work, "id long").collect()
     text = str(told.value)
     assert "OSError: [Errno 28] No space left on device: '/scratch/spool'" in text
@@ -28,14 +28,14 @@ def test_a_worker_that_raises(spark: SparkSession) -> None:
 
 def test_a_place_that_cannot_be_written(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SparkFaultError) as told, told_in_one_line():
+    with pytest.raises(SparkFaultError) as told, one_line_faults():
         spark.range(3).write.parquet(f"file://{tmp_path}/file/table")
     assert "Parent path is not a directory" in str(told.value)
     assert str(tmp_path / "file") in str(told.value)
 
 
 def test_a_mistake_in_the_code_keeps_its_place(spark: SparkSession) -> None:
-    with pytest.raises(AnalysisException), told_in_one_line():
+    with pytest.raises(AnalysisException), one_line_faults():
         spark.range(3).select("no such column").collect()
 
 

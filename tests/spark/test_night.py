@@ -147,7 +147,7 @@ def test_retry_by_status_counts_no_tries(place: Place) -> None:
     videos = night.store.snapshot("videos")
     plan = plan_selected(videos, night.store.latest("verdicts"), ["unreadable"])
     shutil.copy(place.archive / "v0.mp4", place.archive / "cut.mp4")  # somebody mended it
-    judge(night, make_plan(plan, night.settings, []))
+    judge(night, make_plan(plan, night.judging.settings, []))
     assert place.verdicts()["cut.mp4"]["status"] == "scored"
     assert commit_rows(night.commits[0]) == (0, 1)
 
@@ -170,14 +170,16 @@ def test_small_files_of_many_nights_are_merged(
             assert place.warehouse.commits()[-1].job == "nightly"  # two are not three
     before = place.verdicts()
     history = night.store.history("verdicts").count()
-    scores = night.store.face_scores(night.bundle.model_id).count()
+    scores = night.store.face_scores(night.judging.bundle.model_id).count()
     merge_small_files(night)
     last = place.warehouse.commits()[-1]
     assert (last.job, last.tables) == ("merge", {})
     assert len(place.warehouse.parquet_files("verdicts")) == 1
     assert place.verdicts() == before
     assert night.store.history("verdicts").count() == history == len(names)
-    assert night.store.face_scores(night.bundle.model_id).count() == scores == 3 * len(names)
+    assert (
+        night.store.face_scores(night.judging.bundle.model_id).count() == scores == 3 * len(names)
+    )
     commits = len(place.warehouse.commits())
     merge_small_files(night)
     assert len(place.warehouse.commits()) == commits

@@ -19,7 +19,7 @@ from framejury.errors import ReconcileError
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, VERDICTS
 from framejury.settings import VerdictSettings
-from framejury.tables.reduce import Court, judge_scored, reconcile, reduce_verdicts
+from framejury.tables.reduce import VerdictRules, judge_scored, reconcile, reduce_verdicts
 from framejury.tables.spark_schema import conform, spark_schema
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import FaceScores, judge, unscored
@@ -100,10 +100,10 @@ def test_sql_equals_reference(
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
     videos = there(spark, ids)
-    court = Court("run", MODEL, rule, settings)
+    rules = VerdictRules("run", MODEL, rule, settings)
     found = {
         row["video_id"]: row
-        for row in reduce_verdicts(videos, _extracted(spark, ids), scores, court)
+        for row in reduce_verdicts(videos, _extracted(spark, ids), scores, rules)
         .toArrow()
         .to_pylist()
     }
@@ -151,8 +151,8 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
             schema=FACE_SCORES,
         )
     )
-    court = Court("run", MODEL, Rule(), VerdictSettings())
-    verdicts = conform(reduce_verdicts(videos, extractions, scores, court), "verdicts")
+    rules = VerdictRules("run", MODEL, Rule(), VerdictSettings())
+    verdicts = conform(reduce_verdicts(videos, extractions, scores, rules), "verdicts")
     assert verdicts.columns == VERDICTS.names
     rows = {row["video_id"]: row for row in verdicts.toArrow().to_pylist()}
     assert reconcile(videos, verdicts) == 6
@@ -190,9 +190,9 @@ def test_result_does_not_depend_on_partitions(spark: SparkSession, reducer: Redu
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
     videos = there(spark, ids)
-    court = Court("run", MODEL, Rule(reducer=reducer, calibration=PLATT), VerdictSettings())
+    rules = VerdictRules("run", MODEL, Rule(reducer=reducer, calibration=PLATT), VerdictSettings())
     tables = [
-        reduce_verdicts(videos, _extracted(spark, ids), scores.repartition(parts), court)
+        reduce_verdicts(videos, _extracted(spark, ids), scores.repartition(parts), rules)
         .orderBy("video_id")
         .toArrow()
         for parts in (1, 7)
@@ -212,8 +212,8 @@ def test_only_sums_are_shuffled(
     pq.write_table(table, tmp_path / "part-0.parquet")
     scores = spark.read.schema(spark_schema(FACE_SCORES)).parquet(str(tmp_path))
     rule = Rule(reducer=Reducer(name=reducer))
-    court = Court("run", MODEL, rule, VerdictSettings(interval=interval))
-    plan = _plan(judge_scored(scores, court))
+    rules = VerdictRules("run", MODEL, rule, VerdictSettings(interval=interval))
+    plan = _plan(judge_scored(scores, rules))
     exchanges = [at for at, node in enumerate(plan) if node.startswith("Exchange")]
     assert [plan[at].split("(")[1].split(", 2")[0] for at in exchanges] == [
         "video_id",
@@ -238,9 +238,9 @@ def test_the_join_with_videos_shuffles_no_scores_again(
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
     ids = sorted({str(row["video_id"]) for row in rows})
     videos = there(spark, ids)
-    court = Court("run", MODEL, Rule(), VerdictSettings(interval=interval))
+    rules = VerdictRules("run", MODEL, Rule(), VerdictSettings(interval=interval))
     verdicts = reduce_verdicts(
-        videos.hint("merge"), _extracted(spark, ids).hint("merge"), scores.hint("merge"), court
+        videos.hint("merge"), _extracted(spark, ids).hint("merge"), scores.hint("merge"), rules
     )
     exchanges = [node for node in _plan(verdicts) if node.startswith("Exchange")]
     # Two of the sums, one of videos, one of extractions. Python forgets how rows were placed, so
@@ -264,9 +264,9 @@ def test_a_deleted_video_is_missing_whatever_was_found_before(spark: SparkSessio
     videos = there(spark, ids[1:]).union(
         spark.createDataFrame([(ids[0], gone)], "video_id string, missing_since timestamp")
     )
-    court = Court("run", MODEL, Rule(), VerdictSettings())
+    rules = VerdictRules("run", MODEL, Rule(), VerdictSettings())
     scores = scores.where(F.col("video_id").isin(ids))
-    verdicts = conform(reduce_verdicts(videos, _extracted(spark, ids), scores, court), "verdicts")
+    verdicts = conform(reduce_verdicts(videos, _extracted(spark, ids), scores, rules), "verdicts")
     found = {row["video_id"]: row for row in verdicts.toArrow().to_pylist()}
     assert {found[video_id]["status"] for video_id in ids[1:]} == {"scored"}
     row = found[ids[0]]

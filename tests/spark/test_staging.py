@@ -93,7 +93,7 @@ def test_every_row_once_in_one_file_per_table(
     assert_files_hold_their_tables_columns(warehouse, commit.tables)
     ids = warehouse.read_run(run.run_id, "extractions")["video_id"].to_pylist()
     assert sorted(ids) == [f"{number:03d}" for number in range(VIDEOS)]
-    scores = warehouse.read_run(run.run_id, "face_scores")
+    scores = warehouse.read_run(run.run_id, "face_scores", ["video_id", "face_index"])
     faces = zip(scores["video_id"].to_pylist(), scores["face_index"].to_pylist(), strict=True)
     assert len(set(faces)) == scores.num_rows
 

@@ -17,13 +17,11 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
     add_bundle,
-    bundle_dir_of,
     make_parser,
     run_command,
-    settings_of,
-    warn_of_demo,
 )
 from framejury.cli.outputs import new_folder
 from framejury.errors import SetupError, UsageError
@@ -31,7 +29,6 @@ from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face, encode_crop
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.overlay import overlay
 from framejury.records import CroppedFace, Image
@@ -81,9 +78,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.faces < 1:
         raise UsageError(f"--faces must be at least 1, got {args.faces}")
     output = new_folder(args.output)
-    bundle = load_bundle(bundle_dir_of(args))
-    settings = framed_for(bundle, settings_of(args, judging=True))
-    warn_of_demo(bundle)
+    judging = Judging.from_args(args)
+    bundle = judging.bundle
     # TensorFlow prints a page of hints about the machine otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -94,7 +90,7 @@ def _run(args: argparse.Namespace) -> int:
         ) from error
     model = load_keras(bundle)
     place = str(local_path(args.video)) if is_local(args.video) else args.video
-    faces = _most_suspicious(_examined(place, bundle, settings), args.faces)
+    faces = _most_suspicious(_examined(place, bundle, judging.settings), args.faces)
     signal, input_px, resize = bundle.signal, bundle.input_px, bundle.pixels.resize
     pixels = np.stack([picture_of(face.face, signal, input_px, resize) for face in faces])
     heats = heat_map(model, pixels)

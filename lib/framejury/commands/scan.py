@@ -17,27 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
     add_bundle,
-    bundle_dir_of,
     make_parser,
     run_command,
-    say_remark,
-    settings_of,
-    warn_of_demo,
 )
 from framejury.cli.outputs import place_of
 from framejury.errors import SetupError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.redaction import printable
 from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, judge, unscored
-from framejury.verdict.rule import Rule, rule_in_use
+from framejury.verdict.rule import Rule
 
 if TYPE_CHECKING:
     from framejury.report.evidence.scan_pages import ScanPages
@@ -66,9 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     places = [place_of(name) for name in args.files]
-    bundle = load_bundle(bundle_dir_of(args))
-    settings = framed_for(bundle, settings_of(args, judging=True))
-    warn_of_demo(bundle)
+    judging = Judging.from_args(args)
+    bundle, settings, rule = judging.bundle, judging.settings, judging.rule
     pages = None if args.html is None else _pages(args.html, len(args.files))
     if pages is None:  # nobody will look at pictures
         evidence = settings.evidence.model_copy(update={"faces": 0})
@@ -76,8 +71,6 @@ def _run(args: argparse.Namespace) -> int:
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )
-    rule = rule_in_use(bundle.rule, settings.verdict)
-    say_remark(rule)
     examiner = Examiner(plan)
     try:
         for place in places:

@@ -15,7 +15,7 @@ from framejury.cli.options import exit_code_of
 from framejury.clock import now
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
-from framejury.night.night import Night, counts_of
+from framejury.night.night import NightlyRun, counts_of
 from framejury.runs.prometheus import check_textfile, write_textfile
 from framejury.runs.run_metrics import RunCounts, RunMetrics
 
@@ -41,7 +41,7 @@ def add_metrics_file(parser: argparse.ArgumentParser) -> None:
 class Ending:
     """What a night's ending is told with."""
 
-    night: Night
+    night: NightlyRun
     metrics_file: Path | None
     started_at: datetime
 
@@ -52,7 +52,7 @@ class Ending:
             in_archive: videos known, count; None where the archive was not listed.
         """
         counts = counts_of(self.night, in_archive)
-        share, most = counts.failure_share, self.night.settings.run.failures_ratio
+        share, most = counts.failure_share, self.night.judging.settings.run.failures_ratio
         failed = share is not None and share > most
         code = JUDGED_WITH_FAILURES if failed else 0
         with logs.bound(run_id=self.night.commits[-1].run_id):
@@ -88,7 +88,7 @@ class Ending:
             warehouse=night.warehouse.location.uri,
             archive=night.archive,
             run_ids=tuple(commit.run_id for commit in night.commits),
-            model_id=night.bundle.model_id,
+            model_id=night.judging.bundle.model_id,
             phase_s=night.seconds,
             counts=counts,
         )
@@ -99,7 +99,7 @@ class Ending:
 
 
 @contextmanager
-def told(night: Night, args: argparse.Namespace) -> Iterator[Ending]:
+def recorded(night: NightlyRun, args: argparse.Namespace) -> Iterator[Ending]:
     """A night that is accounted for, however it ends: metrics file, and a log in the warehouse.
 
     Raises:

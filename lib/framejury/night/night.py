@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import logs
+from framejury.cli.judging_options import Judging
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
-from framejury.model.manifest import Bundle
 from framejury.night.batches import NightPlan
 from framejury.night.plan import REASON
 from framejury.night.publish import Publisher
@@ -26,15 +26,14 @@ from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
-from framejury.settings import Settings
 from framejury.storage import Location
 from framejury.tables.extract import write_examined
 from framejury.tables.merge import merge_runs
-from framejury.tables.reduce import Court, reconcile, reduce_verdicts
+from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
 from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
-from framejury.verdict.rule import Rule, rule_facts
+from framejury.verdict.rule import rule_facts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import (
     BatchFacts,
@@ -53,7 +52,7 @@ SECTIONS = (
 
 
 @dataclass
-class Night:
+class NightlyRun:
     """What one night works with, and what it has done so far.
 
     Attributes:
@@ -67,9 +66,7 @@ class Night:
 
     job: str
     archive: str
-    settings: Settings
-    bundle: Bundle
-    rule: Rule
+    judging: Judging
     warehouse: Warehouse
     keep_crops: bool = False
     spark: SparkSession = field(init=False)
@@ -80,7 +77,7 @@ class Night:
     @property
     def store(self) -> Store:
         """Reads and writes the warehouse's tables."""
-        return Store(self.spark, self.warehouse, self.settings.spark.row_group_bytes)
+        return Store(self.spark, self.warehouse, self.judging.settings.spark.row_group_bytes)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -94,7 +91,7 @@ class Night:
         self.seconds[name] = round(self.seconds.get(name, 0.0) + took_s, 3)
 
 
-def judge(night: Night, plan: NightPlan, snapshot: pa.Table | None = None) -> None:
+def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) -> None:
     """Extract, score and reduce what is planned; each batch is published by one commit.
 
     Args:
@@ -105,7 +102,9 @@ def judge(night: Night, plan: NightPlan, snapshot: pa.Table | None = None) -> No
     count = max(int(plan.batches.max()) + 1 if len(plan.batches) else 0, int(snapshot is not None))
     shipped = None
     if plan.videos.num_rows:
-        shipped = ship_bundle(night.spark, night.bundle.directory, night.bundle.model_id)
+        shipped = ship_bundle(
+            night.spark, night.judging.bundle.directory, night.judging.bundle.model_id
+        )
     for number in range(count):
         chosen = plan.batches == number
         batch = replace(
@@ -130,8 +129,8 @@ def judge(night: Night, plan: NightPlan, snapshot: pa.Table | None = None) -> No
                 run,
                 now(),
                 archive=night.archive,
-                model_id=night.bundle.model_id,
-                settings=night.settings.model_dump(mode="json"),
+                model_id=night.judging.bundle.model_id,
+                settings=night.judging.settings.model_dump(mode="json"),
                 facts=facts.model_copy(update={"batch": place}),
             )
             night.commits.append(commit)
@@ -146,7 +145,7 @@ def stamped(videos: pa.Table, run: Run) -> pa.Table:
     return videos.set_column(place, videos.schema.field(place), run_ids)
 
 
-def report(night: Night, videos: DataFrame) -> Location:
+def report(night: NightlyRun, videos: DataFrame) -> Location:
     """Report on every video of the archive, not only on those judged this night."""
     with logs.bound(run_id=night.commits[-1].run_id), night.phase("report"):
         verdicts = night.store.latest("verdicts").cache()
@@ -157,7 +156,7 @@ def report(night: Night, videos: DataFrame) -> Location:
             night.warehouse,
             replace(last, facts=last.facts.model_copy(update=whole)),
             videos,
-            night.settings.report,
+            night.judging.settings.report,
             now(),
         ).publish(verdicts)
         counts = count_by(verdicts.join(videos, on="video_id", how="left_semi"), "verdict")
@@ -166,20 +165,20 @@ def report(night: Night, videos: DataFrame) -> Location:
     return folder
 
 
-def statuses(night: Night) -> Counter[str]:
+def statuses(night: NightlyRun) -> Counter[str]:
     """How the night's videos ended."""
     return sum((Counter(commit.facts.statuses) for commit in night.commits), Counter())
 
 
-def counts_of(night: Night, in_archive: int | None) -> RunCounts:
+def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
     """What the night did, over all its batches."""
     rows = [commit.facts.counts for commit in night.commits if commit.facts.counts is not None]
     scores = [ScoreHistograms.of_commit(commit) for commit in night.commits]
     drift = drift_of(
         summed([one for one in scores if one is not None]),
         [c for c in night.warehouse.commits() if c.sequence < night.commits[0].sequence],
-        night.bundle.model_id,
-        rule_facts(night.rule),
+        night.judging.bundle.model_id,
+        rule_facts(night.judging.rule),
     )
 
     def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -200,9 +199,9 @@ def counts_of(night: Night, in_archive: int | None) -> RunCounts:
     )
 
 
-def merge_small_files(night: Night) -> None:
+def merge_small_files(night: NightlyRun) -> None:
     """Merge the small files of many nights, when there are enough of them."""
-    least = night.settings.run.merge_runs
+    least = night.judging.settings.run.merge_runs
     if len(night.warehouse.with_table("verdicts")) < least:
         return
     with night.warehouse.running("merge", now()) as run:
@@ -216,14 +215,14 @@ def merge_small_files(night: Night) -> None:
 
 
 def _work(
-    night: Night,
+    night: NightlyRun,
     run: Run,
     plan: NightPlan,
     shipped: ShippedBundle | None,
     snapshot: pa.Table | None,
 ) -> CommitFacts:
     """Examine and reduce one batch; return the facts for its commit."""
-    store, bundle = night.store, night.bundle
+    store, bundle = night.store, night.judging.bundle
     planned = night.spark.createDataFrame(plan.videos).cache()
     lacking: list[str] = []
     there = planned.where(F.col(REASON) != Reason.MISSING.value)
@@ -231,7 +230,7 @@ def _work(
         with night.phase("extract and score"):
             work = ExaminePlan(
                 run.run_id,
-                night.settings.model_dump(mode="json"),
+                night.judging.settings.model_dump(mode="json"),
                 None,
                 keep_crops=night.keep_crops,
             )
@@ -239,10 +238,12 @@ def _work(
             for line in lacking:
                 say(f"  warning: the jail of the decoder lacks, on {line}", level=logging.WARNING)
     with night.phase("reduce"):
-        court = Court(run.run_id, bundle.model_id, night.rule, night.settings.verdict)
+        rules = VerdictRules(
+            run.run_id, bundle.model_id, night.judging.rule, night.judging.settings.verdict
+        )
         extractions = store.of_run(run, "extractions")
         scores = store.of_run(run, "face_scores")
-        store.write(reduce_verdicts(planned, extractions, scores, court), run, "verdicts")
+        store.write(reduce_verdicts(planned, extractions, scores, rules), run, "verdicts")
         written = store.of_run(run, "verdicts").cache()
         reconcile(planned, written)
         outcome = count_by(written, "status")
@@ -264,7 +265,7 @@ def _work(
     return CommitFacts(
         keeps_crops=night.keep_crops,
         bundle=bundle_facts(bundle),
-        rule=rule_facts(night.rule),
+        rule=rule_facts(night.judging.rule),
         statuses=outcome,
         seconds=dict(night.seconds),
         versions=versions(),

@@ -31,7 +31,7 @@ PERSONS_MAX = 2**23
 
 
 @dataclass(frozen=True)
-class Court:
+class VerdictRules:
     """Under which rules verdicts are given.
 
     Attributes:
@@ -48,31 +48,31 @@ class Court:
 
 
 def reduce_verdicts(
-    videos: DataFrame, extractions: DataFrame, scores: DataFrame, court: Court
+    videos: DataFrame, extractions: DataFrame, scores: DataFrame, rules: VerdictRules
 ) -> DataFrame:
     """Exactly one row of `verdicts` for each row of `videos`.
 
     Args:
         videos: rows with `video_id` and `missing_since`.
         extractions: at most one row a video, with `video_id`, `status`, `error`.
-        scores: rows of `face_scores`, all by `court.model_id`.
-        court: the rules.
+        scores: rows of `face_scores`, all by `rules.model_id`.
+        rules: the rules.
     """
     outcome = extractions.select("video_id", F.col("status").alias("extracted"), "error")
     rows = (
         videos.select("video_id", "missing_since")
         .join(outcome, on="video_id", how="left")
-        .join(judge_scored(scores, court), on="video_id", how="left")
+        .join(judge_scored(scores, rules), on="video_id", how="left")
     )
     return (
         rows.transform(_missing_last)
         .transform(_with_status)
         .withColumns(
             {
-                "run_id": F.lit(court.run_id),
-                "model_id": F.lit(court.model_id),
-                "threshold": F.lit(court.rule.threshold),
-                "reducer": F.lit(court.rule.reducer.name),
+                "run_id": F.lit(rules.run_id),
+                "model_id": F.lit(rules.model_id),
+                "threshold": F.lit(rules.rule.threshold),
+                "reducer": F.lit(rules.rule.reducer.name),
                 "verdict": F.coalesce(F.col("verdict"), F.lit(Verdict.INCONCLUSIVE.value)),
                 **{
                     name: F.coalesce(F.col(name), F.lit(0))
@@ -83,14 +83,14 @@ def reduce_verdicts(
     )
 
 
-def judge_scored(scores: DataFrame, court: Court) -> DataFrame:
+def judge_scored(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     """One row for each video that has scores, placed by `video_id`.
 
     Args:
-        scores: rows of `face_scores`, all by `court.model_id`; of its columns only
+        scores: rows of `face_scores`, all by `rules.model_id`; of its columns only
             `video_id`, `person`, `face_index` and `p_fake` are read, and `pts_s` for the
             bootstrap.
-        court: the rules.
+        rules: the rules.
 
     Returns:
         `video_id`; `faces_scored`, `frames_scored`, `persons`, `worst_person`: int;
@@ -99,10 +99,10 @@ def judge_scored(scores: DataFrame, court: Court) -> DataFrame:
         `verdict`: string.
     """
     return (
-        _sum_scores(scores, court)
-        .transform(_with_shifts, court)
-        .transform(_with_scores, court)
-        .transform(_with_verdict, court)
+        _sum_scores(scores, rules)
+        .transform(_with_shifts, rules)
+        .transform(_with_scores, rules)
+        .transform(_with_verdict, rules)
         .drop("clusters", "ordered", "faces", "weighed", "weights", "low_shift", "high_shift")
     )
 
@@ -126,13 +126,13 @@ def reconcile(videos: DataFrame, verdicts: DataFrame) -> int:
     return both.count()
 
 
-def _sum_scores(scores: DataFrame, court: Court) -> DataFrame:
+def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     """One row a scored video: sums in units, persons, and what reducer and interval need.
 
     `clusters` (bootstrap): array of (person, second, total, count); `ordered`: sorted units;
     `weighed`, `weights`: long, sums for confidence_weighted.
     """
-    persons = _sum_persons(scores, court)
+    persons = _sum_persons(scores, rules)
     # The highest mean wins, of equals the lowest number: both in one integer, for Spark sorts
     # where a maximum is of anything else.
     mean = F.expr(f"(total * {UNITS}) div faces")
@@ -161,11 +161,11 @@ def _sum_scores(scores: DataFrame, court: Court) -> DataFrame:
     )
 
 
-def _sum_persons(scores: DataFrame, court: Court) -> DataFrame:
+def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     """One row a video and person, placed by `video_id`."""
     units = F.floor(F.col("p_fake").cast("double") * UNITS + 0.5)
     keys, columns = ["video_id", "person"], ["video_id", "person", "face_index"]
-    by_second = _is_bootstrap(court.settings)
+    by_second = _is_bootstrap(rules.settings)
     if by_second:
         keys = [*keys, "second"]
     faces = scores.select(
@@ -175,7 +175,7 @@ def _sum_persons(scores: DataFrame, court: Court) -> DataFrame:
     )
     unit = F.col("units")
     weight = F.expr(f"abs(2 * units - {UNITS}) div 1000 + 100")
-    weighed = court.rule.reducer.name == "confidence_weighted"
+    weighed = rules.rule.reducer.name == "confidence_weighted"
     sums = faces.groupBy(*keys).agg(
         F.count("*").alias("faces"),
         # Every frame with faces has one of rank 0; telling frames apart would cost a set.
@@ -183,7 +183,7 @@ def _sum_persons(scores: DataFrame, court: Court) -> DataFrame:
         F.sum("units").alias("total"),
         F.sum(unit * unit).alias("squares"),
         *([F.sum(weight * unit).alias("weighed"), F.sum(weight).alias("weights")] * weighed),
-        *([F.collect_list(unit.cast("int")).alias("all_units")] * court.rule.reducer.ordered),
+        *([F.collect_list(unit.cast("int")).alias("all_units")] * rules.rule.reducer.ordered),
     )
     # Placed by hand: Spark would first sum again, and few videos have persons to sum.
     placed = sums.repartition("video_id")
@@ -194,7 +194,7 @@ def _sum_persons(scores: DataFrame, court: Court) -> DataFrame:
     return placed.groupBy("video_id", "person").agg(
         *[F.sum(name).alias(name) for name in plain],
         F.collect_list(cluster).alias("clusters"),
-        *([F.flatten(F.collect_list("all_units")).alias("all_units")] * court.rule.reducer.ordered),
+        *([F.flatten(F.collect_list("all_units")).alias("all_units")] * rules.rule.reducer.ordered),
     )
 
 
@@ -202,16 +202,16 @@ def _is_bootstrap(settings: VerdictSettings) -> bool:
     return settings.confidence_level is not None and settings.interval == "bootstrap"
 
 
-def _with_shifts(rows: DataFrame, court: Court) -> DataFrame:
+def _with_shifts(rows: DataFrame, rules: VerdictRules) -> DataFrame:
     """`low_shift` and `high_shift`: how far the interval's ends lie from the score."""
-    level = court.settings.confidence_level
+    level = rules.settings.confidence_level
     if level is None:
         return rows.withColumns({"low_shift": F.lit(0.0), "high_shift": F.lit(0.0)})
-    if not _is_bootstrap(court.settings):
+    if not _is_bootstrap(rules.settings):
         half = student_shift(level)
         return rows.withColumn("high_shift", half).withColumn("low_shift", -F.col("high_shift"))
     clusters = F.col("clusters")
-    if court.rule.reducer.name == "worst_person":
+    if rules.rule.reducer.name == "worst_person":
         clusters = F.filter(clusters, lambda one: one["person"] == F.col("worst_person"))
     ends = rows.withColumn("shifts", bootstrap(level)(clusters))
     return ends.withColumns(
@@ -219,9 +219,9 @@ def _with_shifts(rows: DataFrame, court: Court) -> DataFrame:
     ).drop("shifts")
 
 
-def _with_scores(rows: DataFrame, court: Court) -> DataFrame:
+def _with_scores(rows: DataFrame, rules: VerdictRules) -> DataFrame:
     """`p_fake` and the ends of its interval, reduced and calibrated."""
-    rule = court.rule
+    rule = rules.rule
     ends = {"p_fake": F.lit(0.0), "p_fake_low": F.col("low_shift")}
     ends["p_fake_high"] = F.col("high_shift")
     rows = rows.withColumns({name: reduced(rule.reducer, by) for name, by in ends.items()})
@@ -262,10 +262,10 @@ def _with_status(rows: DataFrame) -> DataFrame:
     return rows.withColumn("status", status)
 
 
-def _with_verdict(rows: DataFrame, court: Court) -> DataFrame:
-    score, threshold = F.col("p_fake"), F.lit(court.rule.threshold)
-    undecided = F.col("faces_scored") < court.settings.min_faces
-    if court.settings.confidence_level is not None:
+def _with_verdict(rows: DataFrame, rules: VerdictRules) -> DataFrame:
+    score, threshold = F.col("p_fake"), F.lit(rules.rule.threshold)
+    undecided = F.col("faces_scored") < rules.settings.min_faces
+    if rules.settings.confidence_level is not None:
         crosses = (F.col("p_fake_low") < threshold) & (threshold <= F.col("p_fake_high"))
         undecided = undecided | crosses
     verdict = (

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from framejury.errors import SetupError
 from framejury.settings.loading import find_conf_dir
-from framejury.tables.spark_faults import told_in_one_line
+from framejury.tables.spark_faults import one_line_faults
 
 _DEFAULTS = {
     "spark.master": "local[*]",
@@ -59,7 +59,7 @@ def spark_session(app: str) -> Iterator[SparkSession]:
         raise SetupError(f"Spark did not start: {error}; framejury doctor says more") from error
     spark.sparkContext.setLogLevel(os.environ.get("FRAMEJURY_SPARK_LOG_LEVEL", "ERROR"))
     try:
-        with told_in_one_line():
+        with one_line_faults():
             yield spark
     finally:
         # Of a JVM that is gone, what went wrong before is told. And a signal in the middle of a

@@ -17,7 +17,7 @@ _LONGEST = 500
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
+def one_line_faults() -> Iterator[None]:
     """Turn a failure of Spark's work into one line; its own log has the rest.
 
     Raises:

@@ -227,7 +227,7 @@ def test_what_cannot_be_read_ends_with_its_status(
         (["{clip}", "--output", "out", "--set", "inspect.sheet_px=1"], "inspect.sheet_px"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_one_line_faults(
     arguments: list[str], words: str, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [one.format(clip=clip, folder=clip.parent) for one in arguments]

@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli examine model report runs schemas settings tables verdict warehouse",
+    "night": "cli examine report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
     "maintainer": "demo model",
     "commands": "archive cli evaluation examine faces inspection labelled media model night pages "

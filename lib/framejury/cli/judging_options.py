@@ -1,0 +1,69 @@
+"""What a command that judges videos works with, from its options: bundle, settings and rule."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from framejury.cli.options import (
+    bundle_dir_of,
+    check_has_network,
+    say_remark,
+    settings_of,
+    warn_of_demo,
+)
+from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.manifest import Bundle
+from framejury.settings import Settings
+from framejury.verdict.rule import Rule, rule_in_use
+
+
+@dataclass(frozen=True)
+class Judging:
+    """Bundle, settings and rule that belong together.
+
+    Attributes:
+        bundle: the bundle that scores.
+        settings: the settings, with the crop geometry that the bundle needs.
+        rule: aggregation, calibration and threshold in use.
+    """
+
+    bundle: Bundle
+    settings: Settings
+    rule: Rule
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace) -> Judging:
+        """Read `--bundle`, `--preset`, `--config` and `--set`, and print what to be wary of.
+
+        Raises:
+            UsageError: the preset has no network.
+            BundleError: there is no such bundle, or it is damaged.
+            ConfigError: an unknown key, a value out of range, or a setting that this bundle
+                cannot be used with.
+        """
+        check_has_network(args.preset)
+        judging = cls.of(load_bundle_of(args), settings_of(args, judging=True))
+        say_remark(judging.rule)
+        return judging
+
+    @classmethod
+    def of(cls, bundle: Bundle, settings: Settings) -> Judging:
+        """Fit settings to a bundle: its crop geometry, and its rule where they set none.
+
+        Raises:
+            ConfigError: a setting that this bundle cannot be used with.
+        """
+        settings = framed_for(bundle, settings)
+        return cls(bundle, settings, rule_in_use(bundle.rule, settings.verdict))
+
+
+def load_bundle_of(args: argparse.Namespace) -> Bundle:
+    """Load the bundle of `--bundle`; warn when it is a demo or was trained on a leaking split.
+
+    Raises:
+        BundleError: there is no such bundle, or it is damaged.
+    """
+    bundle = load_bundle(bundle_dir_of(args))
+    warn_of_demo(bundle)
+    return bundle

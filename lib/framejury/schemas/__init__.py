@@ -1,1 +1,1 @@
-"""What every table holds: closed sets of statuses and labels, the tables, the data dictionary."""
+"""Schemas: closed sets of statuses and labels, the tables and their data dictionary."""

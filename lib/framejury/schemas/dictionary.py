@@ -1,7 +1,7 @@
 """The data dictionary: every table and column in words, printed from `framejury.schemas`.
 
-`python -m framejury.schemas.dictionary > docs/data_dictionary.md` (`make docs`); a test
-checks that the file is what this prints.
+`python -m framejury.schemas.dictionary > docs/data_dictionary.md` (`make docs`) writes the file;
+a test compares it with this output.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from framejury.schemas.tables import TABLE_MEANING, TABLES
 _HEAD = """\
 # Data dictionary
 
-Every table of the warehouse, printed from `lib/framejury/schemas/` by `make docs`; do not
-edit. A table is a set of Parquet files below `runs/<run_id>/table=<name>/`; which runs count
-is told in [architecture.md](architecture.md). "Always" means never null.
+Every table of the warehouse. `make docs` prints this page from `lib/framejury/schemas/`; do not
+edit it. A table is a set of Parquet files below `runs/<run_id>/table=<name>/`;
+[architecture.md](architecture.md) explains which runs count. "Always" means never null.
 """
 
 VERDICT_MEANING = {
-    Verdict.FAKE: "`p_fake` is at or above `threshold`, and so is its whole interval",
-    Verdict.REAL: "`p_fake` is below `threshold`, and so is its whole interval",
+    Verdict.FAKE: "`p_fake` and its whole interval are at or above `threshold`",
+    Verdict.REAL: "`p_fake` and its whole interval are below `threshold`",
     Verdict.INCONCLUSIVE: "not scored, fewer faces than `verdict.min_faces`, or an interval "
     "that crosses the threshold",
 }
 SIDE_MEANING = {
     Side.TRAIN: "the network learns from it",
-    Side.VAL: "the best checkpoint, the threshold and the calibration are chosen by it",
-    Side.TEST: "held out; only measured",
-    Side.EXCLUDED: "not used; `reason` says why",
-    Side.MIXED: "each of its faces stands on one of the first three, drawn under `split.seed`; "
-    "such a split leaks, and reports say so",
+    Side.VAL: "the best checkpoint, the threshold and the calibration are chosen on it",
+    Side.TEST: "held out, for measuring only",
+    Side.EXCLUDED: "not used; `reason` gives the cause",
+    Side.MIXED: "each face is in one of the first three, drawn with `split.seed`; such a split "
+    "leaks, and reports warn about it",
 }
 
 _PLAIN = (
@@ -50,7 +50,7 @@ _PLAIN = (
 
 
 def in_words(kind: pa.DataType) -> str:
-    """A column's type in plain words.
+    """Return a column's type in plain words.
 
     Raises:
         ValueError: a type that no table had so far; add it to `_PLAIN`.
@@ -61,7 +61,7 @@ def in_words(kind: pa.DataType) -> str:
     if kinds.is_list(kind):
         return f"list of {in_words(kind.value_type)}"
     if kinds.is_struct(kind):
-        # Parts of one type are named together: (x, y, width, height: number, 32 bit).
+        # Name parts of one type together: (x, y, width, height: number, 32 bit).
         grouped: dict[str, list[str]] = {}
         for part in kind.fields:
             grouped.setdefault(in_words(part.type), []).append(part.name)
@@ -71,19 +71,27 @@ def in_words(kind: pa.DataType) -> str:
 
 
 def data_dictionary() -> str:
-    """The text of `docs/data_dictionary.md`, Markdown."""
+    """Return the text of `docs/data_dictionary.md`, Markdown."""
     parts = [_HEAD, _contents()]
     parts += [_table(name, schema) for name, schema in TABLES.items()]
-    parts.append(_values("Status", "How a video ended: `extractions`, `verdicts`.", STATUS_MEANING))
-    parts.append(_values("Verdict", "What framejury says: `verdicts`.", VERDICT_MEANING))
-    parts.append(_values("Side", "Where a split puts a video: `splits`.", SIDE_MEANING))
+    parts.append(
+        _values(
+            "Status", "The outcome of a video, in `extractions` and `verdicts`.", STATUS_MEANING
+        )
+    )
+    parts.append(_values("Verdict", "The verdict on a video, in `verdicts`.", VERDICT_MEANING))
+    parts.append(
+        _values(
+            "Side", "The part of a split that a video is assigned to, in `splits`.", SIDE_MEANING
+        )
+    )
     parts.append(_retries())
     return "\n".join(parts)
 
 
 def _contents() -> str:
     rows = [f"| [`{name}`](#{name}) | {meaning} |" for name, meaning in TABLE_MEANING.items()]
-    return "\n".join(["| table | one row |", "|---|---|", *rows]) + "\n"
+    return "\n".join(["| table | rows |", "|---|---|", *rows]) + "\n"
 
 
 def _table(name: str, schema: pa.Schema) -> str:
@@ -109,7 +117,7 @@ def _values(
 
 def _retries() -> str:
     names = ", ".join(f"`{status}`" for status in statuses.RETRYABLE_STATUSES)
-    return f"Videos that ended as {names} are tried again by later runs, up to `limits.tries`.\n"
+    return f"Later runs try videos that ended as {names} again, `limits.tries` times in all.\n"
 
 
 def _cell(text: str) -> str:

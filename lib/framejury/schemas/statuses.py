@@ -1,4 +1,4 @@
-"""The closed sets: statuses, reasons, verdicts, labels, sides of a split, modalities."""
+"""The closed sets: statuses, reasons, verdicts, labels, parts of a split, modalities."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How one video ended. The set is closed; every video ends with exactly one."""
+    """The outcome of one video. The set is closed; every video has exactly one."""
 
     EXTRACTED = "extracted"
     SCORED = "scored"
@@ -24,26 +24,26 @@ class Status(StrEnum):
 STATUS_MEANING = {
     Status.EXTRACTED: "faces were found and kept (`extractions` only)",
     Status.SCORED: "faces were found and scored (`verdicts` only)",
-    Status.NO_FACE: "the video decoded, and no sampled frame shows a face",
-    Status.EMPTY: "the file has no bytes",
-    Status.NOT_VIDEO: "the file is not media, or has no moving picture (audio only)",
-    Status.UNREADABLE: "a video by its header, and no frame of it could be decoded",
-    Status.TOO_LARGE: "beyond a limit of `limits.*`",
+    Status.NO_FACE: "the video was decoded; no sampled frame shows a face",
+    Status.EMPTY: "the file is empty",
+    Status.NOT_VIDEO: "the file is not media, or has no video stream (audio only)",
+    Status.UNREADABLE: "the header is that of a video, but no frame could be decoded",
+    Status.TOO_LARGE: "the video exceeds a limit of `limits.*`",
     Status.TIMEOUT: "fetching and decoding took longer than `limits.timeout_s`, or more processor "
     "time than `limits.cpu_s`",
-    Status.CRASHED: "the decoder's process died (a crash or the memory limit) or failed on it",
-    Status.MISSING: "no longer in the archive, or gone when it was opened",
-    Status.NOT_SCORED: "in `videos`, and not yet extracted or scored by this model",
+    Status.CRASHED: "the decoding process died (a crash or the memory limit) or failed",
+    Status.MISSING: "the file is no longer in the archive, or was gone when it was opened",
+    Status.NOT_SCORED: "listed in `videos`, but not yet extracted or scored by this model",
 }
-"""What each status means, for people; the data dictionary prints it."""
+"""What each status means; printed in the data dictionary."""
 
 EXTRACTION_STATUSES = tuple(s for s in Status if s not in (Status.SCORED, Status.NOT_SCORED))
 VERDICT_STATUSES = tuple(s for s in Status if s is not Status.EXTRACTED)
 RETRYABLE_STATUSES = (Status.TIMEOUT, Status.CRASHED, Status.UNREADABLE)
-"""Worth another try on the same file, `limits.tries` in all. One that was missing is tried as soon
-as it is listed again."""
+"""Outcomes worth another try on the same file, `limits.tries` in all. A missing file is tried as
+soon as it is listed again."""
 FAILURE_STATUSES = (*RETRYABLE_STATUSES, Status.MISSING)
-"""What counts as a failure of a run, where the file was listed."""
+"""Outcomes that count as failures of a run, for files that were listed."""
 
 
 class Reason(StrEnum):
@@ -59,19 +59,19 @@ class Reason(StrEnum):
 
 
 REASON_MEANING = {
-    Reason.NEW: "never judged",
-    Reason.CHANGED: "judged, and the file has another size or time now",
-    Reason.RETURNED: "was missing, and is there again",
-    Reason.RETRIED: "failed before, and has tries left",
+    Reason.NEW: "never judged before",
+    Reason.CHANGED: "the file has a different size or time than when it was judged",
+    Reason.RETURNED: "was missing and is back",
+    Reason.RETRIED: "failed before and has tries left",
     Reason.RESCORED: "judged by another model or with other settings (`--rescore`)",
-    Reason.MISSING: "judged, and no longer in the archive",
-    Reason.SELECTED: "asked for (`--all`, `framejury retry`)",
+    Reason.MISSING: "judged, but no longer in the archive",
+    Reason.SELECTED: "requested (`--all`, `framejury retry`)",
 }
-"""What each reason means, for people."""
+"""What each reason means."""
 
 
 class Verdict(StrEnum):
-    """What framejury says of one video."""
+    """The verdict on one video."""
 
     FAKE = "fake"
     REAL = "real"
@@ -79,21 +79,21 @@ class Verdict(StrEnum):
 
 
 class PictureKind(StrEnum):
-    """What a kept picture shows."""
+    """What a picture kept as evidence shows."""
 
     FACE = "face"
     FRAME = "frame"
 
 
 class Label(StrEnum):
-    """The truth about a video, as its data set gives it."""
+    """The true label of a video, as its data set gives it."""
 
     FAKE = "FAKE"
     REAL = "REAL"
 
 
 class Side(StrEnum):
-    """Where a split puts a video."""
+    """The part of a split that a video is assigned to."""
 
     TRAIN = "train"
     VAL = "val"
@@ -103,7 +103,7 @@ class Side(StrEnum):
 
 
 class Modality(StrEnum):
-    """What of a fake differs from its original. The set is closed."""
+    """What differs between a fake and its original. The set is closed."""
 
     VIDEO = "video"
     AUDIO = "audio"
@@ -113,4 +113,4 @@ class Modality(StrEnum):
 
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
-"""Order of the five points in `faces.landmarks`. Left is left in the picture."""
+"""Order of the five points in `faces.landmarks`; left is left in the picture."""

@@ -1,8 +1,8 @@
 """Every table of the warehouse, declared once.
 
-A table is a `pyarrow.Schema`; each field carries its sentence (and unit) as
-metadata. Parquet files, Spark's `StructType` (`framejury.tables.spark_schema`), the
-tests and `docs/data_dictionary.md` all come from here.
+A table is a `pyarrow.Schema`; the metadata of each field holds one sentence about it, with its
+unit. Parquet files, Spark's `StructType` (`framejury.tables.spark_schema`), the tests and
+`docs/data_dictionary.md` are all made from these schemas.
 """
 
 from __future__ import annotations
@@ -19,28 +19,33 @@ def _field(name: str, kind: pa.DataType, doc: str, *, required: bool = False) ->
 _VIDEO_ID = _field(
     "video_id",
     pa.string(),
-    "Stable id of the video: first 20 hex digits of SHA-256 of its archive-relative path.",
+    "Stable id of the video: the first 20 hex digits of the SHA-256 of its path in the archive.",
     required=True,
 )
 _RUN_ID = _field("run_id", pa.string(), "The run that wrote this row.", required=True)
-_MODEL_ID = _field("model_id", pa.string(), "`model_id` of the bundle that scored.", required=True)
+_MODEL_ID = _field(
+    "model_id", pa.string(), "`model_id` of the bundle that gave the score.", required=True
+)
 _FRAME_INDEX = _field(
     "frame_index", pa.int32(), "Rank of the frame in presentation order, from 0.", required=True
 )
 _PTS_S = _field(
-    "pts_s", pa.float64(), "Presentation time of the frame, seconds from the first.", required=True
+    "pts_s",
+    pa.float64(),
+    "Presentation time of the frame, seconds after the first frame.",
+    required=True,
 )
 _FACE_INDEX = _field(
     "face_index",
     pa.int16(),
-    "Rank of the face among those kept of its frame, left to right, from 0: each frame with "
+    "Rank of the face among the kept faces of its frame, left to right, from 0; every frame with "
     "faces has one of rank 0.",
     required=True,
 )
 _PERSON = _field(
     "person",
     pa.int32(),
-    "The same number for the same face over time within one video, from 0.",
+    "Number of the face track, from 0: the same face over time within one video has one number.",
     required=True,
 )
 
@@ -68,38 +73,38 @@ VIDEOS = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field("path", pa.string(), "Path below the archive, with `/`.", required=True),
-        _field("uri", pa.string(), "Where the file is: a local path or a URI.", required=True),
-        _field("bytes", pa.int64(), "Size of the file in bytes.", required=True),
-        _field("modified_at", pa.timestamp("us", tz="UTC"), "Last change of the file, UTC."),
+        _field("path", pa.string(), "Path of the file below the archive, with `/`.", required=True),
+        _field("uri", pa.string(), "Location of the file: a local path or a URI.", required=True),
+        _field("bytes", pa.int64(), "Size of the file, bytes.", required=True),
+        _field("modified_at", pa.timestamp("us", tz="UTC"), "Time of the file's last change, UTC."),
         _field(
             "missing_since",
             pa.timestamp("us", tz="UTC"),
-            "When the file was first found gone from the archive, UTC; null while it is there.",
+            "When the file was first found missing from the archive, UTC; null while it is there.",
         ),
         _field(
             "layout",
             pa.string(),
-            "Which rule named it: dfdc, ffpp, celebdf, labels_csv, plain; of imported pictures "
-            "face_set or still.",
+            "Archive layout that gave the labels: dfdc, ffpp, celebdf, labels_csv or plain; for "
+            "imported pictures face_set or still.",
             required=True,
         ),
         _field("label", pa.string(), "REAL or FAKE; null when unknown."),
-        _field("original", pa.string(), "For a fake: name of the video it was made from."),
-        _field("donor", pa.string(), "For a fake: whose face was put in."),
-        _field("method", pa.string(), "How it was manipulated, where the data set says so."),
-        _field("subject", pa.string(), "Who is seen, where the data set says so."),
+        _field("original", pa.string(), "For a fake, the name of the video it was made from."),
+        _field("donor", pa.string(), "For a fake, the person whose face was inserted."),
+        _field("method", pa.string(), "Manipulation method, if the data set names it."),
+        _field("subject", pa.string(), "Person shown, if the data set names one."),
         _field(
             "group_keys",
             pa.list_(pa.field("element", pa.string(), nullable=False)),
-            "Sources this video shares with others; one shared key binds two videos.",
+            "Sources that this video may share with others; one shared key joins two videos.",
             required=True,
         ),
         _field(
             "group",
             pa.string(),
-            "Videos with the same group stay on one side of any split: the connected "
-            "component over `group_keys`, named by its smallest key.",
+            "Connected component over `group_keys`, named by its smallest key; a group stays in "
+            "one part of a split.",
             required=True,
         ),
     ]
@@ -109,41 +114,67 @@ EXTRACTIONS = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field("status", pa.string(), "How the video ended.", required=True),
-        _field("error", pa.string(), "What went wrong, in words; null when nothing did."),
+        _field("status", pa.string(), "Outcome of the video; see Status.", required=True),
+        _field("error", pa.string(), "What went wrong, in words; null if nothing did."),
         _field(
             "settings_id",
             pa.string(),
             "Digest of the sampling, detection and crop settings used.",
             required=True,
         ),
-        _field("bytes", pa.int64(), "Bytes read; a changed size or time means a changed file."),
-        _field("modified_at", pa.timestamp("us", tz="UTC"), "As in `videos` when planned, UTC."),
-        _field("content_id", pa.string(), "SHA-256 of the bytes, hex; same content, same id."),
+        _field(
+            "bytes", pa.int64(), "Bytes read. A different size or time means that the file changed."
+        ),
+        _field(
+            "modified_at",
+            pa.timestamp("us", tz="UTC"),
+            "`modified_at` of `videos` when the run was planned, UTC.",
+        ),
+        _field(
+            "content_id",
+            pa.string(),
+            "SHA-256 of the file, hex; files with the same content have the same id.",
+        ),
         _field("container", pa.string(), "libav's name of the container format."),
         _field("codec", pa.string(), "libav's name of the video codec."),
-        _field("width_px", pa.int32(), "Width as shown (after rotation), pixels."),
-        _field("height_px", pa.int32(), "Height as shown (after rotation), pixels."),
-        _field("duration_s", pa.float64(), "From the first to past the last frame, seconds."),
-        _field("frames_total", pa.int32(), "Frames of the video stream, by its packets."),
-        _field("frames_decoded", pa.int32(), "Frames the decoder gave.", required=True),
-        _field("frames_sampled", pa.int32(), "Frames looked at for faces.", required=True),
+        _field("width_px", pa.int32(), "Displayed width (after rotation), pixels."),
+        _field("height_px", pa.int32(), "Displayed height (after rotation), pixels."),
+        _field(
+            "duration_s",
+            pa.float64(),
+            "Duration from the start of the first to the end of the last frame, seconds.",
+        ),
+        _field("frames_total", pa.int32(), "Frames in the video stream, counted from its packets."),
+        _field("frames_decoded", pa.int32(), "Frames that were decoded, count.", required=True),
+        _field(
+            "frames_sampled",
+            pa.int32(),
+            "Frames that were searched for faces, count.",
+            required=True,
+        ),
         _field(
             "sampled_s",
             pa.list_(pa.field("element", pa.float64(), nullable=False)),
-            "Presentation times of those frames, with pairs (`sampling.pairs`) of the first of "
-            "each, seconds from the first of the video; null in runs of before they were kept.",
+            "Presentation times of the sampled frames, seconds after the first frame; with "
+            "`sampling.pairs`, of the first frame of each pair. Null in runs written before this "
+            "column existed.",
         ),
-        _field("faces_found", pa.int32(), "Faces above the threshold.", required=True),
-        _field("faces_kept", pa.int32(), "Faces that also pass size and choice.", required=True),
+        _field(
+            "faces_found", pa.int32(), "Faces above the detection threshold, count.", required=True
+        ),
+        _field(
+            "faces_kept",
+            pa.int32(),
+            "Faces that also passed the size limit and the selection, count.",
+            required=True,
+        ),
         _field("wall_s", pa.float64(), "Wall-clock time spent on the video, seconds."),
         _field("cpu_s", pa.float64(), "Processor time spent on the video, seconds."),
         _field(
             "peak_memory_bytes",
             pa.int64(),
-            "Most memory that the process which examined the video held meanwhile, detectors and "
-            "network included (resident), bytes; null where it died, and where the kernel does "
-            "not tell.",
+            "Peak resident memory of the process that examined the video, with detectors and "
+            "network, bytes; null when it died or the kernel does not report it.",
         ),
     ]
 )
@@ -168,24 +199,28 @@ FACES = pa.schema(
             pa.list_(pa.field("element", POINT, nullable=False)),
             "Five points in full-frame pixels: " + ", ".join(LANDMARK_NAMES) + "; null for Haar.",
         ),
-        _field("detector", pa.string(), "mtcnn, haar, or frame: all of it.", required=True),
+        _field(
+            "detector",
+            pa.string(),
+            "mtcnn or haar; frame when the crop is the whole frame.",
+            required=True,
+        ),
         _field(
             "crop_region",
             REGION,
-            "What part of the frame the crop shows (box and margin, clipped), pixels.",
+            "Part of the frame that the crop shows (box and margin, clipped to the frame), pixels.",
             required=True,
         ),
         _field(
             "crop",
             pa.binary(),
-            "The crop as an image file: JPEG 4:4:4 or PNG; an imported picture that needed no "
-            "cut as it came.",
+            "The crop as an image file: JPEG 4:4:4 or PNG. An imported picture that needed no "
+            "cropping is kept as it was.",
         ),
         _field(
             "next_crop",
             pa.binary(),
-            "The same face in the frame that follows; null where frames are looked at singly "
-            "(`sampling.pairs`).",
+            "Crop of the same face in the next frame; null without `sampling.pairs`.",
         ),
     ]
 )
@@ -204,14 +239,18 @@ FACE_SCORES = pa.schema(
             "box",
             BOX,
             "The detector's box in full-frame pixels: x, y of the upper left corner; null in runs "
-            "of before it was kept.",
+            "written before this column existed.",
         ),
-        _field("confidence", pa.float32(), "The detector's confidence, 0 to 1; null as `box`."),
+        _field(
+            "confidence",
+            pa.float32(),
+            "The detector's confidence, 0 to 1; null where `box` is null.",
+        ),
         _field(
             "ssim",
             pa.float32(),
-            "Structural similarity to the same person's face before, -1 to 1; null for the first "
-            "of a person (in a long video: of a segment), and where crops were not at hand.",
+            "Structural similarity to the previous face of the same track, -1 to 1; null for the "
+            "first face of a track (in a long video, of each segment) and without crops.",
         ),
     ]
 )
@@ -221,22 +260,24 @@ PICTURES = pa.schema(
         _VIDEO_ID,
         _RUN_ID,
         _MODEL_ID,
-        _field("kind", pa.string(), "face, or frame: a whole frame, reduced.", required=True),
+        _field(
+            "kind", pa.string(), "face, or frame for a whole frame at reduced size.", required=True
+        ),
         _FRAME_INDEX,
         _PTS_S,
         _field("face_index", pa.int16(), "As in `face_scores`; null for a frame."),
         _field(
             "p_fake",
             pa.float32(),
-            "The face's score, of a frame that of its most suspicious face, 0 to 1.",
+            "Score of the face, 0 to 1; for a frame, the score of its most suspicious face.",
             required=True,
         ),
         _field("picture", pa.binary(), "The picture as a JPEG file.", required=True),
         _field(
             "heat",
             pa.list_(pa.field("element", pa.float32(), nullable=False)),
-            "Where the network sees manipulation (Grad-CAM), 0 to 1, a square of cells over the "
-            "network's input, row by row; null for frames, and where the network has no such map.",
+            "Heat map of what made the network suspect the face (Grad-CAM), 0 to 1: a square grid "
+            "over the network's input, row by row; null for frames and for networks without one.",
         ),
     ]
 )
@@ -246,33 +287,47 @@ VERDICTS = pa.schema(
         _VIDEO_ID,
         _RUN_ID,
         _field("model_id", pa.string(), "`model_id` of the bundle.", required=True),
-        _field("status", pa.string(), "How the video ended.", required=True),
-        _field("error", pa.string(), "What went wrong, in words; null when nothing did."),
+        _field("status", pa.string(), "Outcome of the video; see Status.", required=True),
+        _field("error", pa.string(), "What went wrong, in words; null if nothing did."),
         _field("verdict", pa.string(), "fake, real or inconclusive.", required=True),
         _field(
             "p_fake",
             pa.float64(),
-            "Score of the video, 0 to 1, calibrated where the bundle says so and the settings did "
-            "not name another reducer; null when not scored.",
+            "Score of the video, 0 to 1; calibrated if the bundle has a calibration and the "
+            "settings keep its aggregation; null when not scored.",
         ),
-        _field("p_fake_low", pa.float64(), "Lower end of its interval, on the same scale."),
-        _field("p_fake_high", pa.float64(), "Upper end of its interval, on the same scale."),
-        _field("faces_scored", pa.int32(), "Faces behind the score.", required=True),
-        _field("frames_scored", pa.int32(), "Frames those faces come from.", required=True),
-        _field("persons", pa.int32(), "Different persons among those faces.", required=True),
+        _field(
+            "p_fake_low", pa.float64(), "Lower end of the interval of `p_fake`, on the same scale."
+        ),
+        _field(
+            "p_fake_high", pa.float64(), "Upper end of the interval of `p_fake`, on the same scale."
+        ),
+        _field(
+            "faces_scored", pa.int32(), "Faces that the score is based on, count.", required=True
+        ),
+        _field("frames_scored", pa.int32(), "Frames that show these faces, count.", required=True),
+        _field("persons", pa.int32(), "Face tracks among these faces, count.", required=True),
         _field(
             "worst_person",
             pa.int32(),
-            "The person with the highest mean score, of equals the lowest number.",
+            "Number of the face track with the highest mean score; ties take the lowest number.",
         ),
         _field(
             "worst_person_p_fake",
             pa.float64(),
-            "That person's mean score, 0 to 1, cut to 12 digits; never calibrated.",
+            "Mean score of that track, 0 to 1, cut to 12 digits; never calibrated.",
         ),
-        _field("threshold", pa.float64(), "`p_fake` from here on means fake.", required=True),
         _field(
-            "reducer", pa.string(), "How faces became one score: `verdict.reducer`.", required=True
+            "threshold",
+            pa.float64(),
+            "Scores (`p_fake`) of this value and above count as fake.",
+            required=True,
+        ),
+        _field(
+            "reducer",
+            pa.string(),
+            "Aggregation of face scores to the video's score: `verdict.reducer`.",
+            required=True,
         ),
     ]
 )
@@ -281,21 +336,26 @@ SPLITS = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field("group", pa.string(), "As in `videos`, joined by identical content.", required=True),
+        _field(
+            "group",
+            pa.string(),
+            "Group as in `videos`; groups with identical files are joined.",
+            required=True,
+        ),
         _field("label", pa.string(), "REAL or FAKE.", required=True),
         _field(
             "side",
             pa.string(),
-            "train, val, test or excluded; mixed: each of its faces has a side of its own, drawn "
-            "under `split.seed` (`split.unit` face).",
+            "train, val, test or excluded; mixed when each face is assigned on its own, drawn with "
+            "`split.seed` (`split.unit` face).",
             required=True,
         ),
-        _field("reason", pa.string(), "Why excluded; null otherwise."),
+        _field("reason", pa.string(), "Why the video is excluded; null otherwise."),
         _field(
             "unit",
             pa.string(),
-            "What went to one side as a whole: group, video or face; null, which means group, in "
-            "runs of before there was a choice.",
+            "What is assigned as a whole: group, video or face. Null in runs written before this "
+            "column existed, which assigned groups.",
         ),
     ]
 )
@@ -307,16 +367,20 @@ MODALITIES = pa.schema(
         _field(
             "original_id",
             pa.string(),
-            "`video_id` of the original it was laid over.",
+            "`video_id` of the original that the fake was compared with.",
             required=True,
         ),
         _field(
             "modality",
             pa.string(),
-            "What differs: video, audio, both, none, or unknown: they could not be compared.",
+            "What differs: video, audio, both or none; unknown when they could not be compared.",
             required=True,
         ),
-        _field("reason", pa.string(), "How that was seen, or why it could not be, in words."),
+        _field(
+            "reason",
+            pa.string(),
+            "What the finding rests on, or why the two could not be compared.",
+        ),
     ]
 )
 
@@ -332,13 +396,13 @@ TABLES: dict[str, pa.Schema] = {
 }
 
 TABLE_MEANING = {
-    "videos": "One row a file of the archive.",
-    "extractions": "One row the outcome of opening one video in one run.",
-    "faces": "One row one face in one frame.",
-    "face_scores": "One row one face scored by one model.",
-    "pictures": "One row one picture kept as evidence: of each video the most and least suspicious "
-    "faces, and the frame of the most suspicious (`evidence.*`).",
-    "verdicts": "One row one video in one run: always one, whatever happened.",
-    "splits": "One row one labelled video and the side a split puts it on.",
-    "modalities": "One row one fake whose original is in the archive, and what of it differs.",
+    "videos": "One row per file of the archive.",
+    "extractions": "One row per video opened in a run: the outcome.",
+    "faces": "One row per face in a frame.",
+    "face_scores": "One row per face scored by a model.",
+    "pictures": "One row per picture kept as evidence: the most and least suspicious faces of a "
+    "video, and the frame of the most suspicious one (`evidence.*`).",
+    "verdicts": "One row per video judged in a run: exactly one, whatever the outcome.",
+    "splits": "One row per labelled video: the part of the split it is assigned to.",
+    "modalities": "One row per fake whose original is in the archive: what differs between them.",
 }

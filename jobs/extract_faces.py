@@ -1,4 +1,4 @@
-"""extract: open each indexed video once, find its faces and keep their crops."""
+"""extract: open each indexed video once, detect its faces and keep their crops."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _run(args: argparse.Namespace) -> int:
         ).cache()
         count = planned.count()
         if count == 0:
-            say("  nothing new to extract")
+            say("  no new or changed videos to extract")
             return 0
         say(f"  extracting {count:,} of {videos.count():,} videos")
         with warehouse.running("extract", now(), say) as run:

@@ -1,4 +1,4 @@
-"""index: list an archive's videos with their labels and sources, as the table `videos`."""
+"""index: list the videos of an archive with their labels and sources, as table `videos`."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def add_archive(parser: argparse.ArgumentParser) -> None:
-    """The options that name an archive."""
+    """Add the options that name an archive."""
     parser.add_argument("archive", metavar="ARCHIVE", help="folder or Hadoop URI with videos")
     parser.add_argument(
         "--layout",
         choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
-        help="how labels are read; the same as --set index.layout=... (default: auto)",
+        help="how labels are read; same as --set index.layout=... (default: auto)",
     )
     parser.add_argument(
         "--moved",
         action="store_true",
-        help="the warehouse's archive now lies here (default: refuse another archive)",
+        help="the warehouse's archive has moved here (default: refuse another archive)",
     )
 
 
@@ -52,7 +52,7 @@ def index_settings(args: argparse.Namespace) -> IndexSettings:
 
 
 def describe(entries: list[VideoEntry], notes: list[str]) -> None:
-    """Tell the user what the archive holds."""
+    """Print what the archive holds."""
     labels = Counter(entry.label.value if entry.label else "no label" for entry in entries)
     layouts = Counter(entry.layout for entry in entries)
     say(
@@ -72,7 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     check_same_archive(warehouse, archive, moved=args.moved)
     with ExitStack() as stack:
         stack.enter_context(warehouse.locked("index", now(), say))
-        # Only a Hadoop URI needs the JVM to be listed.
+        # Only listing a Hadoop URI needs the JVM.
         spark = None if is_local(archive) else stack.enter_context(spark_session("index"))
         entries, notes = index_archive(spark, archive, settings)
         describe(entries, notes)

@@ -1,4 +1,4 @@
-"""inspect, of an archive: what is in it, as a Spark job; `framejury inspect` calls it."""
+"""inspect an archive as a Spark job; called by `framejury inspect`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Inspect the archive `args.what`.
 
     Raises:
-        UsageError: archive, settings or the place to write to cannot be used.
+        UsageError: archive, settings or output cannot be used.
     """
     settings = settings_of(args)
     archive = check_archive(args.what)
@@ -58,21 +58,21 @@ def run(args: argparse.Namespace) -> int:
     sheet, listed = _sheet(rows, pictures, settings)
     files = _files(archive, found, sheet, (listed, notes), settings)
     _write(target, files, rows)
-    say(f"  {found.videos:,} videos, {found.failed:,} of them could not be read")
+    say(f"  {found.videos:,} videos, of which {found.failed:,} could not be read")
     say(f"  page: {target.uri}/inspect.html")
     return 0
 
 
 def _target(args: argparse.Namespace) -> Location:
-    """Where the files go: a folder that holds nothing yet."""
+    """Return the folder to write to, which is empty."""
     if (args.output is None) == (args.warehouse is None):
-        raise UsageError("of an archive give either --warehouse DIR or --output DIR")
+        raise UsageError("to inspect an archive, give either --warehouse DIR or --output DIR")
     if args.output is not None:
         target = locate(check_no_secret(args.output))
         if is_taken(target):
             raise UsageError(f"{printable(args.output)} is not empty; give another --output")
         return target
-    # Beside the tables: it takes no lock and commits nothing, so no night waits for it.
+    # Beside the tables: without lock and commit, so no nightly run waits for it.
     place = Warehouse.open_or_plan(args.warehouse).location
     return place.child("inspections", f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}")
 
@@ -80,7 +80,7 @@ def _target(args: argparse.Namespace) -> Location:
 def _sheet(
     rows: pa.Table, pictures: Mapping[str, bytes], settings: Settings
 ) -> tuple[dict[str, bytes], list[str]]:
-    """The contact sheet, and the paths of the videos on it."""
+    """Return the contact sheet and the paths of the videos on it."""
     from framejury.inspection.inspect_client import InspectClient
 
     shown = [row for row in rows.to_pylist() if row["video_id"] in pictures]
@@ -99,7 +99,7 @@ def _files(
     words: tuple[Sequence[str], Sequence[str]],
     settings: Settings,
 ) -> dict[str, bytes]:
-    """The page and everything in it, by name; `words` are the paths on the sheet, and notes."""
+    """Return page and figures by file name; `words` are the paths on the sheet, and notes."""
     from framejury.inspection.archive_figures import archive_charts
     from framejury.inspection.charts import files_of
     from framejury.inspection.inspect_page import Parts, archive_page
@@ -118,7 +118,7 @@ def _files(
 
 
 def _write(target: Location, files: Mapping[str, bytes], rows: pa.Table) -> None:
-    """The files, the rows as `videos.parquet`, and the page last: where it is, all is."""
+    """Write the files, the rows as `videos.parquet`, and the page last, once all else is there."""
     from pyarrow import parquet
 
     ordered = sorted(files, key=lambda name: name == "inspect.html")

@@ -1,10 +1,10 @@
-"""nightly: index an archive, then extract, score and judge what is new, and report.
+"""nightly: index an archive, judge its new and changed videos, and write a report.
 
-A video is opened once and decoded once; only scores and a few pictures leave the executors.
-Running it again judges new and changed files, and tries failed ones again; a deleted file's
-verdict becomes `missing`. Killed at any moment, run it again. Exit codes: 0 all judged; 3 judged,
-with more failures than run.failures_ratio; 2 something to mend (a path, a setting, a bundle);
-1 a fault, run it again.
+Each video is opened and decoded once; only scores and a few pictures leave the executors. A later
+run judges new and changed files and retries failed ones; the verdict on a deleted file becomes
+`missing`. A run that was killed can simply be repeated. Exit codes: 0 all judged; 3 all judged, but
+more failures than run.failures_ratio; 2 wrong input (a path, a setting, a bundle); 1 an internal
+error, run it again.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def parser() -> argparse.ArgumentParser:
         "--since",
         metavar="WHEN",
         type=moment,
-        help="only files changed since: a date, a time, or an age such as 36h or 7d (default: all)",
+        help="only files changed since a date, a time, or an age such as 36h or 7d (default: all)",
     )
     options.add_argument(
         "--rescore",
         action="store_true",
-        help="also judge again what another model or other settings judged (default: leave it)",
+        help="also judge videos again that another model or other settings judged (default: no)",
     )
     options.add_argument(
         "--all",
@@ -60,12 +60,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--keep-crops",
         action="store_true",
-        help="also keep the faces' crops, for training (default: scores and evidence)",
+        help="also keep crops of the faces, for training (default: scores and evidence only)",
     )
     options.add_argument(
         "--dry-run",
         action="store_true",
-        help="print what would be done and about how long it takes; write nothing (default: do it)",
+        help="print the plan and the estimated time, and write nothing (default: run)",
     )
     add_metrics_file(options)
     return options
@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightPlan]:
-    """The archive as it is now, and what to do about it."""
+    """List the archive and plan the run."""
     warehouse, store, settings = night.warehouse, night.store, night.judging.settings
     with night.phase("index"):
         entries, notes = index_archive(night.spark, night.archive, index_settings(args))

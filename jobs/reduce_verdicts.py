@@ -1,4 +1,4 @@
-"""reduce: the face scores of each video to one verdict by the bundle's rule, and the report."""
+"""reduce: aggregate face scores to one verdict per video by the bundle's rule, and report."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""retry: judge again the videos of a warehouse that ended with certain statuses.
+"""retry: judge videos again whose latest verdict has a given status.
 
-The archive is not listed again, and tries are not counted: mend what was wrong, give them more
-time (--set limits.timeout_s=1800) or memory, and ask.
+The archive is not listed again, and earlier tries do not count. Fix the cause first, or allow more
+time (--set limits.timeout_s=1800) or memory.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         choices=_STATUSES,
         required=True,
-        help="videos whose latest verdict has this status; may be repeated (required)",
+        help="judge videos whose latest verdict has this status; may be repeated (required)",
     )
     options.add_argument(
         "--dry-run",
         action="store_true",
-        help="print what would be done; write nothing (default: do it)",
+        help="print the plan and write nothing (default: run)",
     )
     add_metrics_file(options)
     return options
@@ -60,7 +60,9 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("verdicts")
     if warehouse.archive is None:
-        raise UsageError(f"{args.warehouse} was not indexed from an archive")
+        raise UsageError(
+            f"{args.warehouse} was not made from an archive, so there is nothing to open again"
+        )
     night = NightlyRun("retry", warehouse.archive, judging, warehouse)
     if args.dry_run:
         with spark_session("retry") as night.spark:
@@ -77,7 +79,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool:
-    """Whether there was anything to do, and it was done."""
+    """Judge the videos; return whether any were judged."""
     videos = night.store.snapshot("videos")
     planned = plan_selected(videos, night.store.latest("verdicts"), statuses)
     plan = make_plan(planned, night.judging.settings, night.warehouse.commits())

@@ -1,4 +1,4 @@
-"""score: score the kept faces with a model bundle, in the executors."""
+"""score: score kept face crops with a model bundle, on the executors."""
 
 from __future__ import annotations
 
@@ -72,26 +72,30 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
-    """A network sees a face as it was trained to; other margins make its scores worthless."""
+    """Check that crops were cut as the network was trained: other margins invalidate its scores.
+
+    Raises:
+        BundleError: crops, frames or detector of a run do not suit the bundle.
+    """
     for commit in warehouse.with_table("faces"):
         found = Framing.of_settings(commit.settings)
         if found != bundle.framing:
             has = ", ".join(f"{name} {value}" for name, value in asdict(found).items())
             needs = " ".join(f"--set {text}" for text in bundle.framing.overrides())
             raise BundleError(
-                f"run {commit.run_id} cut faces with {has}; {bundle.model_id} needs other ones: "
+                f"run {commit.run_id} cut crops with {has}; {bundle.model_id} needs other values: "
                 f"extract again with --all {needs}"
             )
         pairs = commit.settings["sampling"].get("pairs", False)
         if bundle.signal in PAIR_SIGNALS and not pairs:
             raise BundleError(
-                f"run {commit.run_id} looked at single frames; {bundle.model_id} sees two that "
-                "follow each other: extract again with --all --set sampling.pairs=true"
+                f"run {commit.run_id} sampled single frames; {bundle.model_id} needs pairs of "
+                "frames: extract again with --all --set sampling.pairs=true"
             )
         detector = commit.settings["detection"]["detector"]
         if bundle.signal == "marked" and detector != "mtcnn":
             raise BundleError(
-                f"run {commit.run_id} found faces with {detector}; {bundle.model_id} sees "
+                f"run {commit.run_id} found faces with {detector}; {bundle.model_id} needs "
                 "landmarks: extract again with --all --set detection.detector=mtcnn"
             )
 

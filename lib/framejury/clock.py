@@ -1,4 +1,4 @@
-"""The time: the one clock of the commands, and times as people write them."""
+"""The clock of the commands, and times as people write them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
 def now() -> datetime:
-    """The time, UTC. The one clock of the commands."""
+    """Return the current time, UTC. All commands use this clock."""
     return datetime.now(UTC)
 
 
 def moment(text: str, at: datetime | None = None) -> datetime:
-    """A point in time, UTC, for argparse.
+    """Parse a point in time for argparse; the result is in UTC.
 
     Args:
         text: a date (`2026-11-20`, midnight UTC), an ISO 8601 time (UTC unless it says
             otherwise), or an age: `36h`, `7d`, `2w`.
-        at: what ages count from; the present when None.
+        at: the time that ages count back from; None: now.
 
     Raises:
-        ArgumentTypeError: it is none of these.
+        ArgumentTypeError: the text is none of these.
     """
     age = _AGE.match(text)
     if age is not None:
@@ -32,11 +32,11 @@ def moment(text: str, at: datetime | None = None) -> datetime:
         try:
             return start - timedelta(hours=float(age["count"]) * _HOURS[age["unit"]])
         except OverflowError:
-            raise ArgumentTypeError(f"{text} is longer ago than the calendar goes") from None
+            raise ArgumentTypeError(f"{text} is further back than the calendar goes") from None
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(
-            f"{text!r} is no time; write 2026-11-20, 2026-11-20T02:00, 36h or 7d"
+            f"{text!r} is not a time; write 2026-11-20, 2026-11-20T02:00, 36h or 7d"
         ) from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

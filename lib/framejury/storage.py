@@ -1,8 +1,7 @@
-"""Paths and URIs: which file system one is on, and how to reach the bytes.
+"""Paths and URIs: the file system of each, and reading and writing small files there.
 
-A URI is a plain local path, `file:` or any scheme that `pyarrow.fs` knows
-(s3 and s3a, gs, abfs, hdfs where libhdfs is installed). Paths inside URIs are
-taken as they are, not percent-decoded, which is how Hadoop prints them.
+A URI is a plain local path, `file:` or any scheme that `pyarrow.fs` knows (s3 and s3a, gs, abfs,
+hdfs where libhdfs is installed). Paths inside URIs are not percent-decoded: Hadoop prints them so.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Location:
 
     Attributes:
         filesystem: the pyarrow file system.
-        path: the path as that file system wants it.
-        uri: how the user and Spark name it; an absolute path when local.
+        path: the path in the form that this file system expects.
+        uri: the name that users and Spark use; an absolute path when local.
     """
 
     filesystem: fs.FileSystem = field(compare=False)
@@ -47,7 +46,7 @@ class Location:
     uri: str
 
     def child(self, *names: str) -> Location:
-        """The place `names` below this one."""
+        """Return the place `names` below this one."""
         tail = "/".join(names)
         return Location(
             self.filesystem, f"{self.path.rstrip('/')}/{tail}", f"{self.uri.rstrip('/')}/{tail}"
@@ -55,22 +54,22 @@ class Location:
 
 
 def is_local(uri: str) -> bool:
-    """Whether the URI is a plain path or `file:`."""
+    """Return whether the URI is a plain path or `file:`."""
     match = _URI.match(uri)
     return match is None or match["scheme"].lower() == "file"
 
 
 def local_path(uri: str) -> Path:
-    """The absolute path of a local URI; symbolic links stay as they are."""
+    """Return the absolute path of a local URI; symbolic links are not resolved."""
     match = _URI.match(uri)
     if match is not None:
         return Path("/" + match["rest"].lstrip("/"))
-    # A file may be named `~clip.mp4`; only the user's own home is meant.
+    # A file may be named `~clip.mp4`, so only the user's own home is expanded.
     return (Path(uri).expanduser() if uri == "~" or uri.startswith("~/") else Path(uri)).absolute()
 
 
 def locate(uri: str) -> Location:
-    """The file system and path of a URI.
+    """Return the file system and path of a URI.
 
     Raises:
         UsageError: the scheme is unknown, or its file system cannot be reached.
@@ -87,32 +86,32 @@ def locate(uri: str) -> Location:
     except (OSError, ValueError, NotImplementedError) as error:
         raise UsageError(
             f"cannot reach {scheme}://{authority}/ ({error}); for hdfs install the Hadoop "
-            "client (libhdfs, CLASSPATH), for s3, gs and abfs set its credentials"
+            "client (libhdfs, CLASSPATH), for s3, gs and abfs set the credentials"
         ) from error
     return Location(filesystem, f"{root.rstrip('/')}/{path}" if path else root, uri)
 
 
 def check_no_secret(uri: str) -> str:
-    """The URI, when it holds no password: tables, commits and reports keep it, and are read.
+    """Return the URI if it holds no secret: it is stored in tables, commits and reports.
 
     Raises:
-        UsageError: it holds one.
+        UsageError: it holds a secret.
     """
     if redacted(uri, {}) != uri:
         raise UsageError(
             f"{redacted(uri, {})} holds a secret, which would be stored with every row; put it "
-            "into the environment (AWS_ACCESS_KEY_ID and the like) or Spark's configuration"
+            "into the environment (such as AWS_ACCESS_KEY_ID) or into Spark's configuration"
         )
     return uri
 
 
 def is_file(place: Location) -> bool:
-    """Whether there is a file."""
+    """Return whether the place is a file."""
     return bool(place.filesystem.get_file_info(place.path).type == fs.FileType.File)
 
 
 def is_taken(place: Location) -> bool:
-    """Whether there is a file, or a folder with anything in it."""
+    """Return whether the place is a file or a folder that is not empty."""
     if is_file(place):
         return True
     selector = fs.FileSelector(place.path, allow_not_found=True)
@@ -120,11 +119,11 @@ def is_taken(place: Location) -> bool:
 
 
 def read_json(place: Location) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no JSON object.
+        ValueError: it is not a JSON object.
     """
     if not is_local(place.uri) and _scheme(place.uri) in _HADOOP and not is_file(place):
         place = place.child(_record_in(place))
@@ -136,7 +135,7 @@ def read_json(place: Location) -> dict[str, Any]:
 
 
 def write_json(place: Location, content: Mapping[str, Any]) -> None:
-    """Write a JSON object; what was there is replaced, locally in one step."""
+    """Write a JSON object over what was there; on a local disk in one step."""
     if is_local(place.uri):
         draft = _draft(Path(place.path), content)
         draft.replace(place.path)
@@ -148,13 +147,13 @@ def write_json(place: Location, content: Mapping[str, Any]) -> None:
 
 
 def write_whole(place: Location, content: bytes | BinaryIO) -> None:
-    """Write a file that nobody sees before it is complete; what was there is replaced.
+    """Write a file over what was there; no reader sees it before it is complete.
 
-    An object store does so by itself; elsewhere a draft is renamed.
+    Object stores guarantee this; elsewhere a draft is renamed.
 
     Args:
-        place: of the file; folders above it are made.
-        content: all of it, or a file that holds it and is read from where it stands.
+        place: the file; folders above it are made.
+        content: the content, or an open file that is read from its current position.
     """
     source = io.BytesIO(content) if isinstance(content, bytes) else content
     filesystem = place.filesystem
@@ -176,20 +175,19 @@ def write_whole(place: Location, content: bytes | BinaryIO) -> None:
 
 
 def create_json(place: Location, content: Mapping[str, Any]) -> None:
-    """Create a file with all of its content, or fail when the name is taken. Atomic.
+    """Create a file with its whole content in one atomic step, or fail if the name is taken.
 
-    Of any number of writers one wins, and no reader sees half a record:
+    One of any number of writers succeeds, and no reader sees half a record:
 
-    * on a local disk (and NFS) by `link(2)` of a finished draft, which fails when the name is
-      taken;
-    * on an object store by one conditional put (S3 and Azure: `If-None-Match: *`; Google:
-      `ifGenerationMatch=0`), which the store itself decides;
-    * on HDFS by renaming a finished folder, which the name node decides (`_create_by_rename`).
+    * on a local disk (and NFS), `link(2)` of a finished draft fails if the name is taken;
+    * on an object store, one conditional put (S3 and Azure: `If-None-Match: *`; Google:
+      `ifGenerationMatch=0`) is decided by the store;
+    * on HDFS, renaming a finished folder is decided by the name node (`_create_by_rename`).
 
     Raises:
-        FileExistsError: the name is taken by another writer.
-        OSError: it cannot be written.
-        UsageError: the file system has no such step, or its library is not installed.
+        FileExistsError: another writer took the name.
+        OSError: the file cannot be written.
+        UsageError: the file system has no such operation, or its library is not installed.
     """
     if is_local(place.uri):
         target = Path(place.path)
@@ -204,13 +202,13 @@ def create_json(place: Location, content: Mapping[str, Any]) -> None:
         _create_by_rename(place, content)
     else:
         raise UsageError(
-            f"{place.uri}: no atomic way to create a file is known for this file system; keep "
+            f"{place.uri}: framejury cannot create files atomically on this file system; keep "
             "the warehouse on a local disk, HDFS, S3, Google Cloud Storage or Azure"
         )
 
 
 def _record_in(place: Location) -> str:
-    """Name of the one file in a folder that `_create_by_rename` made."""
+    """Return the name of the one file in a folder that `_create_by_rename` made."""
     infos = place.filesystem.get_file_info(fs.FileSelector(place.path))
     names = [info.base_name for info in infos if info.type == fs.FileType.File]
     if len(names) != 1:
@@ -228,15 +226,15 @@ def _create_by_put(place: Location, content: Mapping[str, Any]) -> None:
             f"a warehouse at {place.uri} needs obstore: pip install 'framejury[cloud]'"
         ) from None
     folder, _, name = place.uri.rpartition("/")
-    # A server on the own network may speak plain HTTP; its address then says so.
+    # A server in the local network may use plain HTTP.
     plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
     try:
-        # Quoted, for a URL is expected; our paths are taken as they are.
+        # A URL is expected, and our paths are not percent-encoded.
         store = from_url(quote(folder, safe=":/"), client_options={"allow_http": plain})
         obstore.put(store, name, _as_json(content), mode="create")
     except AlreadyExistsError:
-        # A put whose answer was lost is tried again, and then finds its own record.
-        if read_json(place) != content:
+        # A put that is retried because its answer was lost finds its own record.
+        if read_json(place) != json.loads(_as_json(content)):
             raise FileExistsError(place.uri) from None
     except (BaseError, OSError, ValueError) as error:
         reason = str(error).partition("\n\nDebug source:")[0]
@@ -244,10 +242,10 @@ def _create_by_put(place: Location, content: Mapping[str, Any]) -> None:
 
 
 def _create_by_rename(place: Location, content: Mapping[str, Any]) -> None:
-    """HDFS's rename never replaces: onto a taken folder, it moves into it, where we see it.
+    """Create a record by a rename: on HDFS it never replaces a folder but moves into it.
 
-    The record is a folder with one file named by its writer, for a rename of files is done by
-    pyarrow as delete and rename when the name is taken.
+    The record is a folder with one file named by its writer. A plain file would not do: pyarrow
+    deletes a file of that name before it renames.
     """
     token = secrets.token_hex(8)
     draft = Location(place.filesystem, f"{place.path}.{token}", f"{place.uri}.{token}")
@@ -268,7 +266,7 @@ def _create_by_rename(place: Location, content: Mapping[str, Any]) -> None:
 
 
 def _draft(target: Path, content: Mapping[str, Any]) -> Path:
-    """The content in a file beside its place, safely on the disk."""
+    """Write the content to a file beside its target and flush it to the disk."""
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with draft.open("wb") as stream:

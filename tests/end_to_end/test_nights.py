@@ -71,7 +71,7 @@ def metrics_of(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_a_dry_run_writes_nothing(week: Week) -> None:
     result = week.nightly("--dry-run")
     assert ok(result) == ""
-    assert "12 of 12 videos to work on" in result.stderr
+    assert "12 of 12 videos to process" in result.stderr
     assert "12 new" in result.stderr
     assert "on one core" in result.stderr
     assert not week.warehouse.exists()
@@ -108,8 +108,8 @@ def test_killed_in_the_middle_and_run_again(week: Week, tmp_path: Path) -> None:
     assert 0 < committed < 12
     result = week.nightly(*BATCHES)
     ok(result)
-    assert "is gone; taking over" in result.stderr
-    assert f"{12 - committed} of 12 videos to work on" in result.stderr
+    assert "that process is gone" in result.stderr
+    assert f"{12 - committed} of 12 videos to process" in result.stderr
     assert week.verdicts() == other.verdicts()
     warehouse = Warehouse.open(str(week.warehouse))
     written = sum(commit.tables.get("extractions", 0) for commit in warehouse.commits())

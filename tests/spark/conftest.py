@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 from pyspark.sql import SparkSession
@@ -16,10 +17,13 @@ from framejury.tables.session import spark_session
 def spark() -> Iterator[SparkSession]:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
-        # A task may fail once, as on a cluster.
-        "--master local[2,2] --driver-memory 2g "
+        "--driver-memory 2g "
         # Test tables are tiny; 200 shuffle partitions would cost more than the work.
         "--conf spark.sql.shuffle.partitions=2 --conf spark.default.parallelism=2 pyspark-shell"
     )
-    with spark_session("tests") as session:
+    # Two tasks at a time, and each may fail once, as on a cluster.
+    with (
+        patch.dict("framejury.tables.session._DEFAULTS", {"spark.master": "local[2,2]"}),
+        spark_session("tests") as session,
+    ):
         yield session

@@ -1,4 +1,4 @@
-"""What a night will do, in which batches, and about how long it takes."""
+"""The plan of a nightly run: its videos, batches and estimated time."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _MEASURED_RUNS = 7
 
 @dataclass(frozen=True)
 class NightPlan:
-    """What a night will do.
+    """The videos of a nightly run, in batches.
 
     Attributes:
         videos: rows of `videos` with `REASON`, in the order of the work.
-        costs_s: float64 (n,), estimated seconds on one core; 0 where nothing is opened.
-        batches: int64 (n,), which batch each belongs to.
+        costs_s: float64 (n,), estimated seconds on one core; 0 for videos that are not opened.
+        batches: int64 (n,), batch of each video.
         slots: tasks that run at the same time, count.
-        scale: what earlier runs took, as a multiple of the estimate; None: no run tells.
+        scale: measured time of earlier runs as a multiple of the estimate; None without any.
     """
 
     videos: pa.Table
@@ -41,21 +41,21 @@ class NightPlan:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Videos by `Reason`, without those that do not occur."""
+        """Videos by `Reason`; reasons that do not occur are left out."""
         return dict(Counter(self.videos[REASON].to_pylist()))
 
     @property
     def core_s(self) -> float:
-        """Estimated seconds on one core."""
+        """Estimated time on one core, seconds."""
         return float(self.costs_s.sum()) * (1.0 if self.scale is None else self.scale)
 
     def lines(self, known: int) -> list[str]:
-        """The plan in words; `known` is how many videos the archive has."""
+        """Return the plan in words; `known` is the number of videos in the archive."""
         opened = self.videos.filter(pc.not_equal(self.videos[REASON], Reason.MISSING.value))
         size_bytes = pc.sum(opened["bytes"]).as_py() or 0
         count = int(self.batches.max()) + 1 if len(self.batches) else 0
-        told = "" if self.scale is not None else "; no earlier run to measure by"
-        lines = [f"  {self.videos.num_rows:,} of {known:,} videos to work on"]
+        unsure = "" if self.scale is not None else " (a rough estimate: no earlier run)"
+        lines = [f"  {self.videos.num_rows:,} of {known:,} videos to process"]
         lines += [
             f"    {self.reasons[reason]:>9,} {reason:<9} {REASON_MEANING[reason]}"
             for reason in Reason
@@ -65,17 +65,17 @@ class NightPlan:
             *lines,
             f"  {size_bytes / 1e9:,.2f} GB to read, about {_hours(self.core_s)} on one core, "
             f"{_hours(self.core_s / self.slots)} on {self.slots} at once, "
-            f"{count} commit{'s' * (count != 1)}{told}",
+            f"{count} commit{'s' * (count != 1)}{unsure}",
         ]
 
 
 def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit]) -> NightPlan:
-    """Collect the planned videos (one row each) and deal them into batches.
+    """Collect the planned videos (one row each) and divide them into batches.
 
     Args:
         planned: from `night.plan`.
-        settings: of the night.
-        commits: every committed run; what they took scales the estimate.
+        settings: settings of the run.
+        commits: every committed run; their measured times scale the estimate.
     """
     videos = planned.orderBy("path").toArrow()
     costs_s = estimate_costs_s(videos["bytes"].to_numpy(), settings.sampling)
@@ -87,7 +87,7 @@ def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit])
 
 
 def _measured_scale(commits: Sequence[Commit]) -> float | None:
-    """Measured over estimated core seconds of the latest runs; None when none tells."""
+    """Return measured over estimated core seconds of the latest runs; None without any."""
     costs = [commit.facts.cost for commit in commits if commit.facts.cost is not None]
     estimated_s = sum(cost.estimated_s for cost in costs[-_MEASURED_RUNS:])
     measured_s = sum(cost.measured_s for cost in costs[-_MEASURED_RUNS:])

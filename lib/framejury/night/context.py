@@ -1,4 +1,4 @@
-"""What a report knows beside the verdicts: nights before, evidence, what the videos were."""
+"""Context of a report: earlier nightly runs, evidence, details of the videos."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FACES_EACH = 3
 
 
 def night_commits(commits: Sequence[Commit], commit: Commit) -> list[Commit]:
-    """All commits of the night that `commit` belongs to, oldest first."""
+    """Return all commits of the nightly run that `commit` belongs to, oldest first."""
     name = night_of(commit)
     return [one for one in commits if night_of(one) == name]
 
@@ -41,14 +41,14 @@ def context_of(
     *,
     nights: int,
 ) -> Context:
-    """All but evidence and faces, which come when their pages are written.
+    """Return the context without evidence and faces, which are added when pages are written.
 
     Args:
         store: of the warehouse.
-        commits: all of it.
-        night: those of the run that reports.
-        verdicts: the latest of every video; columns `video_id`, `run_id`.
-        nights: earlier nights to tell of, at most.
+        commits: every commit.
+        night: commits of the run that reports.
+        verdicts: the latest verdict of every video; columns `video_id`, `run_id`.
+        nights: earlier nightly runs to show, at most.
     """
     first = night[0].sequence
     run_ids = pa.array([commit.run_id for commit in night])
@@ -69,11 +69,11 @@ def context_of(
 
 
 def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ShownFace, ...]]:
-    """Kept faces of some videos, the most suspicious first.
+    """Return kept faces of some videos, the most suspicious first.
 
     Args:
-        pictures: rows of `pictures`, of the runs behind the verdicts.
-        ids: of the videos.
+        pictures: rows of `pictures` behind the verdicts.
+        ids: ids of the videos.
     """
     wanted = pictures.sparkSession.createDataFrame(pa.table({"video_id": ids}))
     rows = (
@@ -106,7 +106,7 @@ def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[Nigh
 
 
 def _work(night: Sequence[Commit]) -> dict[str, float]:
-    """Sums over the batches of a night; empty for a job that kept no counts."""
+    """Add up the work of a nightly run's batches; empty for a job that kept no counts."""
     counts = [commit.facts.counts for commit in night if commit.facts.counts is not None]
     if not counts:
         return {}

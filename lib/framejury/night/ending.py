@@ -1,4 +1,4 @@
-"""How a night ends: its exit code, its metrics, and what a person is told."""
+"""The end of a nightly run: exit code, metrics, stored log, warnings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from framejury.runs.prometheus import check_textfile, write_textfile
 from framejury.runs.run_metrics import RunCounts, RunMetrics
 
 JUDGED_WITH_FAILURES = 3
-"""Exit code: all is judged and committed, and more videos failed than the settings allow."""
+"""Exit code: everything is judged and committed, but more videos failed than the settings allow."""
 
 METRICS_FILE = "metrics.json"
-"""Beside the night's report."""
+"""File beside the report."""
 
 
 def add_metrics_file(parser: argparse.ArgumentParser) -> None:
@@ -32,24 +32,24 @@ def add_metrics_file(parser: argparse.ArgumentParser) -> None:
         "--metrics-file",
         metavar="FILE",
         type=Path,
-        help="also write the run's metrics here, for Prometheus' textfile collector; its name "
-        "ends in .prom (default: only as one JSON line to stdout and beside the report)",
+        help="also write the run's metrics to this file, for Prometheus' textfile collector; the "
+        "name must end in .prom (default: only one JSON line on stdout and beside the report)",
     )
 
 
 @dataclass
 class Ending:
-    """What a night's ending is told with."""
+    """Reports the end of a nightly run."""
 
     night: NightlyRun
     metrics_file: Path | None
     started_at: datetime
 
     def code(self, in_archive: int | None) -> int:
-        """Tell how a night went that was committed, and return its exit code.
+        """Report on a nightly run that was committed, and return its exit code.
 
         Args:
-            in_archive: videos known, count; None where the archive was not listed.
+            in_archive: videos in the archive, count; None if it was not listed.
         """
         counts = counts_of(self.night, in_archive)
         share, most = counts.failure_share, self.night.judging.settings.run.failures_ratio
@@ -66,19 +66,19 @@ class Ending:
             self._write(metrics)
         if counts.drift.videos is not None and counts.drift.videos.is_beyond_chance:
             say(
-                "warning: tonight's scores differ from those of earlier nights by more than chance "
-                f"(PSI {counts.drift.videos.psi:.3f}); look at what changed in the archive"
+                "warning: scores of this run differ from earlier runs by more than chance explains "
+                f"(PSI {counts.drift.videos.psi:.3f}); check what changed in the archive"
             )
         if failed:
             say(
-                f"warning: {share:.1%} of the videos failed that had not before, more than "
-                f"run.failures_ratio = {most:.1%}; they are listed by: framejury runs show "
+                f"warning: {share:.1%} of the videos opened failed (without retries), more than "
+                f"run.failures_ratio = {most:.1%}; list them with: framejury runs show "
                 f"{self.night.commits[-1].run_id} --warehouse {self.night.warehouse.location.uri}"
             )
         return code
 
     def metrics(self, code: int, counts: RunCounts | None = None) -> RunMetrics:
-        """Figures of the night, as far as it went."""
+        """Return the metrics of the run, as far as it got."""
         night = self.night
         return RunMetrics(
             job=night.job,
@@ -100,10 +100,10 @@ class Ending:
 
 @contextmanager
 def recorded(night: NightlyRun, args: argparse.Namespace) -> Iterator[Ending]:
-    """A night that is accounted for, however it ends: metrics file, and a log in the warehouse.
+    """Record how a nightly run ends, also if it fails: metrics file, and log in the warehouse.
 
     Raises:
-        UsageError: the metrics file cannot be written; before any work.
+        UsageError: the metrics file cannot be written; raised before any work.
     """
     if args.metrics_file is not None:
         check_textfile(args.metrics_file)
@@ -114,8 +114,8 @@ def recorded(night: NightlyRun, args: argparse.Namespace) -> Iterator[Ending]:
         except BaseException as error:
             code = exit_code_of(error)
             logs.fault("run_ended", error)
-            # The first fault is the one to tell. A run that was refused leaves the figures of the
-            # one that works.
+            # Report the first error. A run that was refused the lock must not replace the metrics
+            # of the run that holds it.
             with suppress(OSError, FramejuryError):
                 if not isinstance(error, LockError) or night.began is not None:
                     ending._write(ending.metrics(code))
@@ -128,7 +128,7 @@ def recorded(night: NightlyRun, args: argparse.Namespace) -> Iterator[Ending]:
 
 @contextmanager
 def _or_a_warning(what: str) -> Iterator[None]:
-    """The night is committed: what is only told about it must not make it fail."""
+    """Turn errors into warnings: the run is committed, and reporting must not make it fail."""
     try:
         yield
     except (OSError, FramejuryError) as error:
@@ -136,7 +136,7 @@ def _or_a_warning(what: str) -> Iterator[None]:
 
 
 def _keep(log: Path, ending: Ending) -> None:
-    """Store the log of a night that began; one that was refused has nothing to tell."""
+    """Store the log of a run that began; a run that was refused the lock has none."""
     night = ending.night
     if night.began is not None:
         night.warehouse.write_log(night.commits[-1].run_id if night.commits else night.began, log)

@@ -1,10 +1,10 @@
-"""Evidence pages of a warehouse: gathered from its tables, rendered, written.
+"""Evidence pages of a warehouse: read from its tables, rendered, written.
 
 ```
 ROOT/evidence/<run_id>/<video_id>.html     ROOT: the warehouse, or another folder
 ```
 
-A page is about one verdict: `run_id` is the run that gave it. Once written it stays.
+A page is about one verdict; `run_id` is the run that gave it. A page is written once.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ FOLDER = "evidence"
 
 _VIDEOS_AT_ONCE = 100
 _FACES_AT_ONCE = 200_000
-"""Whose rows are on the driver at the same time, counts."""
+"""Most videos and faces whose rows are on the driver at the same time, counts."""
 _FEW = 24
-"""Pages that are not worth starting other processes for, count."""
+"""Up to this many pages are rendered without starting other processes, count."""
 _MOST_PROCESSES = 8
 
 
 def page_place(root: Location, run_id: str, video_id: str) -> Location:
-    """Where the page on one verdict lies."""
+    """Return the place of the page on one verdict."""
     return root.child(FOLDER, run_id, f"{video_id}.html")
 
 
 def page_link(run_id: str, video_id: str) -> str:
-    """The same, relative to the root."""
+    """Return the same place relative to the root."""
     return f"{FOLDER}/{run_id}/{video_id}.html"
 
 
 def written_pages(root: Location, verdicts: pa.Table) -> set[str]:
-    """Ids of those videos whose verdict has its page.
+    """Return the ids of videos whose verdict has its page.
 
     Args:
-        root: where.
+        root: the folder above `evidence/`.
         verdicts: columns `video_id`, `run_id`.
     """
     wanted = set(zip(verdicts["run_id"].to_pylist(), verdicts["video_id"].to_pylist(), strict=True))
@@ -81,9 +81,9 @@ def write_pages(
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
-        chosen: those wanted, in order, with columns `rows.REPORT_COLUMNS`.
-        root: below which `evidence/` lies.
-        about: what all pages say alike.
+        chosen: the verdicts to write pages on, in order, with columns `rows.REPORT_COLUMNS`.
+        root: the folder above `evidence/`.
+        about: what all pages share.
     """
     from framejury.report.evidence.video_page import evidence_html
 
@@ -97,13 +97,13 @@ def write_pages(
             for evidence, page in zip(some, made, strict=True):
                 row = evidence.verdict
                 place = page_place(root, row["run_id"], row["video_id"])
-                # A page that is there is taken for whole.
+                # A page that exists counts as complete.
                 write_whole(place, page.encode("utf-8", errors="backslashreplace"))
                 done += 1
 
 
 def gathered(store: Store, verdicts: DataFrame, chosen: pa.Table) -> Iterator[list[Evidence]]:
-    """The evidence of some verdicts, a few videos at a time. Arguments as of `write_pages`."""
+    """Yield the evidence of verdicts, a few videos at a time. Arguments as for `write_pages`."""
     extractions = store.latest("extractions").select(EXTRACTIONS.names)
     scores, pictures = store.scores_behind(verdicts), store.pictures_behind(verdicts)
     spark = verdicts.sparkSession
@@ -133,7 +133,7 @@ def _by_video(rows: DataFrame) -> dict[str, list[dict[str, Any]]]:
 
 
 def _portions(chosen: pa.Table) -> Iterator[list[dict[str, Any]]]:
-    """Rows in portions whose faces fit the driver."""
+    """Yield rows in portions whose faces fit into the driver's memory."""
     portion: list[dict[str, Any]] = []
     held = 0
     for row in chosen.to_pylist():
@@ -149,7 +149,7 @@ def _portions(chosen: pa.Table) -> Iterator[list[dict[str, Any]]]:
 
 @contextmanager
 def _mapping(count: int) -> Iterator[Any]:
-    """`map`, in several processes where it is worth it; started anew, for Spark's threads."""
+    """Yield `map`, in several processes if worthwhile; spawned, because Spark has threads."""
     processes = min(_MOST_PROCESSES, os.cpu_count() or 1)
     if count <= _FEW or processes == 1:
         yield map
@@ -164,6 +164,6 @@ def _mapping(count: int) -> Iterator[Any]:
             yield mapped
         except BrokenProcessPool as error:
             raise FramejuryError(
-                "a process that makes evidence pages died, most likely for lack of memory; all "
-                "verdicts are committed, and framejury report makes the pages that are lacking"
+                "a process that renders evidence pages died, most likely out of memory; all "
+                "verdicts are committed, and framejury report writes the missing pages"
             ) from error

@@ -1,4 +1,4 @@
-"""A night: work in batches, publish each by one commit, report. What nightly and retry share."""
+"""A nightly run: work in batches, publish each by one commit, report. Shared with `retry`."""
 
 from __future__ import annotations
 
@@ -48,20 +48,23 @@ SECTIONS = (
     *("sampling", "detection", "crops", "limits", "scoring"),
     *("verdict", "evidence", "report", "run", "spark"),
 )
-"""Sections of the settings that a night goes by."""
+"""Sections of the settings that a nightly run uses."""
 
 
 @dataclass
 class NightlyRun:
-    """What one night works with, and what it has done so far.
+    """Inputs of one nightly run, and its progress so far.
 
     Attributes:
-        job: `nightly` or `retry`.
-        archive: where the videos are.
-        spark: the session; set once it is there.
-        seconds: by phase, summed over the batches.
-        commits: those of this night, in order.
-        began: id of the run that was begun last; None before the first.
+        job: such as `nightly` or `retry`.
+        archive: the archive of the videos.
+        judging: bundle, settings and rule.
+        warehouse: the warehouse.
+        keep_crops: whether crops of faces are kept.
+        spark: the session; set when it has started.
+        seconds: seconds by phase, summed over the batches.
+        commits: commits of this nightly run, in order.
+        began: id of the run begun last; None before the first.
     """
 
     job: str
@@ -81,7 +84,7 @@ class NightlyRun:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time a phase; of several of one name the sum."""
+        """Time a phase; phases of the same name are added up."""
         started_s = time.monotonic()
         logs.event("phase_started", phase=name)
         say(f"[{name}]")
@@ -92,10 +95,10 @@ class NightlyRun:
 
 
 def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) -> None:
-    """Extract, score and reduce what is planned; each batch is published by one commit.
+    """Extract, score and reduce the planned videos; publish each batch by one commit.
 
     Args:
-        night: whose `commits` and `seconds` grow.
+        night: the nightly run; its `commits` and `seconds` grow.
         plan: from `make_plan`.
         snapshot: rows of `videos` that the first commit publishes; None: they are committed.
     """
@@ -139,14 +142,14 @@ def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) 
 
 
 def stamped(videos: pa.Table, run: Run) -> pa.Table:
-    """Rows of `videos` as this run's."""
+    """Return rows of `videos` with this run's id."""
     place = videos.schema.get_field_index("run_id")
     run_ids = pa.array([run.run_id] * videos.num_rows, pa.string())
     return videos.set_column(place, videos.schema.field(place), run_ids)
 
 
 def report(night: NightlyRun, videos: DataFrame) -> Location:
-    """Report on every video of the archive, not only on those judged this night."""
+    """Report on every video of the archive, not only on those judged in this nightly run."""
     with logs.bound(run_id=night.commits[-1].run_id), night.phase("report"):
         verdicts = night.store.latest("verdicts").cache()
         last = night.commits[-1]
@@ -166,12 +169,12 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
 
 
 def statuses(night: NightlyRun) -> Counter[str]:
-    """How the night's videos ended."""
+    """Return videos by status."""
     return sum((Counter(commit.facts.statuses) for commit in night.commits), Counter())
 
 
 def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
-    """What the night did, over all its batches."""
+    """Add up the counts of all batches, and compute the drift."""
     rows = [commit.facts.counts for commit in night.commits if commit.facts.counts is not None]
     scores = [ScoreHistograms.of_commit(commit) for commit in night.commits]
     drift = drift_of(
@@ -200,7 +203,7 @@ def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
 
 
 def merge_small_files(night: NightlyRun) -> None:
-    """Merge the small files of many nights, when there are enough of them."""
+    """Merge the small files of many nightly runs, once there are enough of them."""
     least = night.judging.settings.run.merge_runs
     if len(night.warehouse.with_table("verdicts")) < least:
         return
@@ -236,7 +239,8 @@ def _work(
             )
             lacking = write_examined(store, run, there, work, shipped)
             for line in lacking:
-                say(f"  warning: the jail of the decoder lacks, on {line}", level=logging.WARNING)
+                text = f"  warning: the sandbox of the decoder is incomplete on {line}"
+                say(text, level=logging.WARNING)
     with night.phase("reduce"):
         rules = VerdictRules(
             run.run_id, bundle.model_id, night.judging.rule, night.judging.settings.verdict
@@ -292,13 +296,13 @@ def _failed_again(planned: DataFrame, verdicts: DataFrame) -> int:
 
 
 def _total(rows: DataFrame, column: str) -> Any:
-    """The sum of a column; 0 of no rows."""
+    """Return the sum of a column; 0 without rows."""
     (row,) = rows.agg(F.coalesce(F.sum(column), F.lit(0))).collect()
     return row[0]
 
 
 def _face_histogram(scores: DataFrame) -> tuple[int, ...]:
-    """`histogram` of the faces' scores, counted where they lie."""
+    """Compute `histogram` of the faces' scores on the executors."""
     bins = len(histogram([]))
     place = F.least(F.floor(F.col("p_fake").cast("double") * bins), F.lit(bins - 1))
     counts = {row[0]: row[1] for row in scores.groupBy(place).count().collect()}

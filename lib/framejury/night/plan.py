@@ -1,4 +1,4 @@
-"""Which videos a run works on, and why: pure transforms of `videos` and what was judged before."""
+"""Which videos a run works on, and why: transforms of `videos` and earlier outcomes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from framejury.tables.store import SEQUENCE
 REASON = "reason"
 """A column of planned videos: one of `schemas.statuses.Reason`."""
 
-# The same file: a changed one starts counting its tries anew.
+# The same file; tries of a changed file are counted from the start.
 _SAME_FILE = ["video_id", "bytes", "modified_at"]
 
 
 @dataclass(frozen=True)
 class PlanRules:
-    """What a night works on.
+    """Which videos a nightly run works on.
 
     Attributes:
-        tries: how often a retryable status is tried in all.
-        model_id, settings_id: of this night's bundle and of its settings that shape an
-            extraction.
-        rescore: also what another model judged, or other settings.
-        everything: every video that is there.
+        tries: how often a video with a retryable status is tried in all.
+        model_id: the bundle of this run.
+        settings_id: digest of the settings that shape an extraction.
+        rescore: also judge videos that another model or other settings judged.
+        everything: judge every video that is there.
         since: only videos changed at this time or later; None: all.
     """
 
@@ -43,13 +43,13 @@ class PlanRules:
 def plan_night(
     videos: DataFrame, extractions: DataFrame, verdicts: DataFrame, rules: PlanRules
 ) -> DataFrame:
-    """Rows of `videos` without a committed verdict on the file as it is now, with `REASON`.
+    """Return rows of `videos` without a committed verdict on the current file, with `REASON`.
 
     Args:
         videos: the current snapshot.
         extractions: every committed row of `extractions`, with `SEQUENCE`.
         verdicts: every committed row of `verdicts`, with `SEQUENCE`.
-        rules: this night's.
+        rules: rules of this run.
     """
     judged = (
         verdicts.where(F.col("status") != Status.NOT_SCORED.value)
@@ -60,7 +60,7 @@ def plan_night(
             F.max_by("model_id", SEQUENCE).alias("_model_id"),
         )
     )
-    # A verdict answers for the extractions that were committed with it or before it.
+    # A verdict covers extractions that were committed with it or before it.
     done = extractions.join(judged, on="video_id", how="inner").where(
         F.col(SEQUENCE) <= F.col("_judged_in")
     )
@@ -77,12 +77,12 @@ def plan_night(
 
 
 def plan_selected(videos: DataFrame, verdicts: DataFrame, statuses: Sequence[str]) -> DataFrame:
-    """Rows of `videos` whose latest verdict has one of these statuses, with `REASON`.
+    """Return rows of `videos` whose latest verdict has one of these statuses, with `REASON`.
 
     Args:
         videos: the current snapshot.
         verdicts: the latest verdict of each video.
-        statuses: those asked for.
+        statuses: the requested statuses.
     """
     asked = verdicts.where(F.col("status").isin(list(statuses))).select("video_id")
     there = videos.where(F.col("missing_since").isNull())
@@ -99,14 +99,14 @@ def videos_to_extract(
     *,
     everything: bool = False,
 ) -> DataFrame:
-    """Rows of `videos` without a committed extraction under these settings.
+    """Return rows of `videos` without a committed extraction under these settings.
 
     Args:
         videos: the current snapshot.
         history: committed rows of `extractions` that kept crops, with `SEQUENCE`.
-        settings_id: of the settings that shape an extraction.
-        tries: how often a retryable status is tried in all.
-        everything: plan them all that are there.
+        settings_id: digest of the settings that shape an extraction.
+        tries: how often a video with a retryable status is tried in all.
+        everything: plan every video that is there.
     """
     there = videos.where(F.col("missing_since").isNull())
     if everything:
@@ -120,7 +120,7 @@ def videos_to_extract(
 
 
 def _failures(done: DataFrame) -> DataFrame:
-    """`_failures`: how often each file ended with a status that is worth another try."""
+    """Return `_failures`: how often each file ended with a retryable status."""
     failed = done.where(F.col("status").isin([status.value for status in RETRYABLE_STATUSES]))
     return failed.groupBy(*_SAME_FILE).agg(F.count("*").alias("_failures"))
 
@@ -131,15 +131,15 @@ def _worth_a_try(status: str, tries: int) -> Column:
 
 
 def _reason(rules: PlanRules) -> Column:
-    """Null for a video that needs nothing."""
+    """Return the reason; null for a video that needs no work."""
     gone = F.col("missing_since").isNotNull()
     was_missing = F.col("_verdict") == Status.MISSING.value
     same_file = F.col("bytes").eqNullSafe(F.col("_file.bytes")) & F.col("modified_at").eqNullSafe(
         F.col("_file.modified_at")
     )
-    told_so = was_missing & F.col("_file").isNull()
+    known_missing = was_missing & F.col("_file").isNull()
     there = F.when(F.lit(rules.everything), Reason.SELECTED.value).when(
-        F.col("_verdict").isNull() | (F.col("_file").isNull() & ~told_so), Reason.NEW.value
+        F.col("_verdict").isNull() | (F.col("_file").isNull() & ~known_missing), Reason.NEW.value
     )
     there = there.when(was_missing, Reason.RETURNED.value)
     there = there.when(~same_file, Reason.CHANGED.value)

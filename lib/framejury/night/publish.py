@@ -1,4 +1,4 @@
-"""From verdicts in Spark to report and evidence on disk: what reduce, nightly, report share."""
+"""Writing report and evidence pages from verdicts; shared by reduce, nightly and report."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Publisher:
-    """Writes the report on the verdicts as they stand after a commit, and evidence pages.
+    """Writes the report on the verdicts after a commit, and evidence pages.
 
     Attributes:
         store: of the warehouse.
         warehouse: where the tables are.
-        commit: the run that reports; its facts may know more than what was committed.
+        commit: the run that reports; its facts may hold more than was committed.
         videos: the snapshot.
-        settings: how much is shown.
+        settings: how much to show.
         now: when the report is made, UTC.
-        folder: where to write; None: the warehouse's own `reports/<run_id>` and `evidence`.
+        folder: where to write; None: `reports/<run_id>` and `evidence` of the warehouse.
     """
 
     store: Store
@@ -53,10 +53,10 @@ class Publisher:
     folder: Location | None = None
 
     def publish(self, verdicts: DataFrame) -> Location:
-        """Write everything and return the report's folder.
+        """Write report and evidence pages, and return the report's folder.
 
         Args:
-            verdicts: rows of `latest("verdicts")`, cached: they are read several times.
+            verdicts: rows of `latest("verdicts")`; cache them, they are read several times.
         """
         from framejury.report.report import build_report, write_files
 
@@ -71,10 +71,10 @@ class Publisher:
         return self.folder
 
     def write_evidence(self, verdicts: DataFrame, ids: Sequence[str]) -> pa.Table:
-        """Write the evidence pages of these videos, also where they are there.
+        """Write the evidence pages of these videos, replacing pages that exist.
 
         Returns:
-            their verdicts, one row a page; `run_id` is a part of its address.
+            their verdicts, one row per page; `run_id` is part of its path.
         """
         wanted = verdicts.where(F.col("video_id").isin(list(ids)))
         chosen = described(wanted, self.videos)
@@ -82,7 +82,7 @@ class Publisher:
         return chosen
 
     def report(self, verdicts: DataFrame) -> RunReport:
-        """The report without evidence."""
+        """Return the report without evidence."""
         table: pa.Table = described(verdicts, self.videos)
         commits = self.warehouse.commits()
         night = night_commits(commits, self.commit)
@@ -97,16 +97,16 @@ class Publisher:
 
     @property
     def _root(self) -> Location:
-        """Below which `evidence/` lies."""
+        """The folder above `evidence/`."""
         return self.warehouse.location if self.folder is None else self.folder
 
     @property
     def _judged(self) -> Commit:
-        """The last run that judged: a night that found nothing new judged nothing."""
+        """The last run that judged a video; a nightly run without new videos judges none."""
         return self.warehouse.require("verdicts")[-1]
 
     def _rule(self) -> Rule:
-        """That was in use; runs before rules were known have the bundle's threshold."""
+        """Return the rule in use; for runs written before rules existed, the bundle's threshold."""
         judged, rule = self._judged, self._judged.facts.rule
         return rule_of_facts(bundle_of(judged) | ({} if rule is None else {"rule": rule}))
 
@@ -128,7 +128,7 @@ class Publisher:
         )
 
     def _with_evidence(self, verdicts: DataFrame, report: RunReport) -> Context:
-        """The context with links to evidence pages, those made now among them, and with faces."""
+        """Write missing evidence pages; return the context with links to pages, and with faces."""
         from framejury.report.evidence.choice import evidence_order, whose_faces
 
         order = evidence_order(report.verdicts, report.context.judged_now)
@@ -151,7 +151,7 @@ class Publisher:
         return replace(report.context, evidence=links, faces=faces)
 
     def _about(self, run: RunInfo) -> About:
-        """What all pages say alike, `ROOT/evidence/<run_id>/` being where they are read."""
+        """Return what all pages share; they lie in `ROOT/evidence/<run_id>/`."""
         from framejury.report.evidence.video_page import About
 
         place = f"reports/{self.commit.run_id}/" if self.folder is None else ""
@@ -169,6 +169,6 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
     if not warehouse.with_table("splits"):
         return ()
     return (
-        "Videos of this archive were split for training here, so a bundle trained on them may "
-        "know some of these videos. Held-out figures: framejury evaluate --side test.",
+        "Videos of this archive were split for training here, so the bundle may have been trained "
+        "on some of them. For figures on held-out videos: framejury evaluate --side test.",
     )

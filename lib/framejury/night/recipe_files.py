@@ -1,4 +1,4 @@
-"""The files of `report.outputs` on verdicts, gathered from the tables and written."""
+"""Files of `report.outputs` on verdicts."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 def write_face_frames(
     store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, root: Location
 ) -> None:
-    """Write what recipe face_frames publishes of verdicts below `root`.
+    """Write the files that recipe face_frames publishes on verdicts, below `root`.
 
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
-        table: the verdicts beside what is known of their videos (`tables.tallies.described`).
-        rule: by which the latest videos were judged.
+        table: the verdicts joined with their videos (`tables.tallies.described`).
+        rule: the rule of the latest verdicts.
         root: the warehouse, or another folder.
     """
     from framejury.report import published_files
@@ -42,7 +42,7 @@ def write_face_frames(
     folder = root.child(OUTPUTS)
     for name, content in published_files.verdict_outputs(table, confusion, rule).items():
         write_whole(folder.child(name), content)
-    # All faces of an archive: through a file, for they may not fit the driver's memory.
+    # All faces of an archive may not fit into the driver's memory, so they go through a file.
     with tempfile.TemporaryFile() as file:
         file.writelines(published_files.predictions_json(_predictions(scores)))
         file.seek(0)
@@ -51,7 +51,7 @@ def write_face_frames(
 
 
 def _predictions(scores: DataFrame) -> Iterator[FacePrediction]:
-    """In order of path, frame and face; a partition at a time is on the driver."""
+    """Yield predictions by path, frame and face; the driver holds one partition at a time."""
     from framejury.report.published_files import FacePrediction
 
     columns = ("path", "frame_index", "face_index")

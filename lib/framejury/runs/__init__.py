@@ -1,1 +1,1 @@
-"""What is known of runs, past and present: history, provenance, drift, metrics."""
+"""Past and present runs: history, details, provenance, drift, metrics."""

@@ -1,4 +1,4 @@
-"""Everything that can be said of one past run. No Spark."""
+"""All details of one past run. No Spark."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Unjudged:
     """A video without a score.
 
     Attributes:
-        path: below the archive; its id where the archive never listed it.
-        status: how it ended.
-        error: in words; None when there is nothing to say.
+        path: path below the archive; the id if no listing has it.
+        status: outcome.
+        error: what went wrong, in words; None if nothing did.
         video_id: its id.
     """
 
@@ -42,13 +42,13 @@ class Unjudged:
 
 @dataclass(frozen=True)
 class TableFiles:
-    """What a run wrote of one table.
+    """Rows that a run wrote to one table.
 
     Attributes:
-        rows: count.
-        files: that they lie in now, count.
-        size_bytes: of those files.
-        is_shared: whether rows of other runs lie in them too.
+        rows: number of rows.
+        files: number of files that hold them now.
+        size_bytes: size of those files.
+        is_shared: whether the files also hold rows of other runs.
     """
 
     rows: int
@@ -59,19 +59,19 @@ class TableFiles:
 
 @dataclass(frozen=True)
 class Details:
-    """Everything about one run, read from its warehouse.
+    """All details of one run, read from its warehouse.
 
     Attributes:
         run: the run.
-        settings: those that differ from the defaults, by dotted key.
+        settings: settings that differ from the defaults, by dotted key.
         phase_s: seconds by phase.
-        planned, statuses: videos by reason, and by how they ended.
-        drift: as `RunDrift.to_plain` gives it; None for a run that kept no scores.
-        tables: what it wrote.
-        places: of its report, metrics and log, of those that there are.
+        planned, statuses: videos by reason and by status.
+        drift: as `RunDrift.to_plain` gives it; None for a run without scores.
+        tables: rows and files by table.
+        places: URIs of its report, metrics and log, if they exist.
         unjudged: videos without a score, by path.
-        exit_code: what it ended with; None when that is not known.
-        versions: of framejury and what it stands on.
+        exit_code: its exit code; None if unknown.
+        versions: versions of framejury and of the libraries it uses.
     """
 
     run: PastRun
@@ -88,12 +88,12 @@ class Details:
 
     @property
     def archive(self) -> str | None:
-        """What it worked on, without secrets."""
+        """The archive it worked on, without secrets."""
         archive = self.run.commits[-1].archive if self.run.commits else None
         return None if archive is None else redacted(archive)
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return the details as JSON values."""
         return {
             **self.run.to_plain(),
             "exit_code": self.exit_code,
@@ -111,26 +111,26 @@ class Details:
 
 
 def details(run: PastRun, warehouse: Warehouse) -> Details:
-    """Everything about a run."""
-    told = metrics_of(run, warehouse) or {}
+    """Read all details of a run."""
+    metrics = metrics_of(run, warehouse) or {}
     facts = run.commits[-1].facts if run.commits else CommitFacts()
     return Details(
         run=run,
         settings=changed_settings(run),
-        phase_s=told.get("phase_s", facts.seconds),
+        phase_s=metrics.get("phase_s", facts.seconds),
         planned=run.counted("planned"),
         statuses=run.counted("statuses"),
-        drift=_drift(run, warehouse, told),
+        drift=_drift(run, warehouse, metrics),
         tables=table_files(run, warehouse),
         places=written_beside(run, warehouse),
         unjudged=unjudged(run, warehouse),
-        exit_code=told.get("exit_code"),
+        exit_code=metrics.get("exit_code"),
         versions=facts.versions,
     )
 
 
 def changed_settings(run: PastRun) -> dict[str, Any]:
-    """Settings that are not the defaults of this framejury, by dotted key."""
+    """Return the settings that differ from the defaults of this framejury, by dotted key."""
     if not run.commits:
         return {}
     defaults = _flat(Settings().model_dump(mode="json"))
@@ -139,7 +139,7 @@ def changed_settings(run: PastRun) -> dict[str, Any]:
 
 
 def run_drift(run: PastRun, warehouse: Warehouse) -> RunDrift | None:
-    """Drift of its scores against the nights before it; None for a run that kept no scores.
+    """Compute the drift of a run's scores against earlier runs; None for a run without scores.
 
     Raises:
         SetupError: SciPy is not installed.
@@ -157,9 +157,9 @@ def run_drift(run: PastRun, warehouse: Warehouse) -> RunDrift | None:
 
 
 def unjudged(run: PastRun, warehouse: Warehouse) -> list[Unjudged]:
-    """Its videos that were opened and have no face or score for it, by path.
+    """Return the run's videos that were opened but neither scored nor extracted, by path.
 
-    Those whose faces were looked for and not found are judged; deleted files were not opened.
+    Videos without a face count as judged; deleted files were not opened.
 
     Raises:
         WarehouseError: its rows cannot be read.
@@ -186,7 +186,7 @@ def unjudged(run: PastRun, warehouse: Warehouse) -> list[Unjudged]:
 
 
 def table_files(run: PastRun, warehouse: Warehouse) -> dict[str, TableFiles]:
-    """Rows it wrote and the files they lie in now, by table."""
+    """Return the rows a run wrote and the files that hold them now, by table."""
     found = {}
     for table in dict.fromkeys(name for commit in run.commits for name in commit.tables):
         wrote = [commit for commit in run.commits if table in commit.tables]
@@ -202,7 +202,7 @@ def table_files(run: PastRun, warehouse: Warehouse) -> dict[str, TableFiles]:
 
 
 def written_beside(run: PastRun, warehouse: Warehouse) -> dict[str, str]:
-    """Where its `report`, `metrics` and `log` lie, of those that there are."""
+    """Return the URIs of its `report`, `metrics` and `log`, of those that exist."""
     found = {}
     for run_id in run.run_ids:
         report = warehouse.location.child("reports", run_id)
@@ -217,10 +217,10 @@ def written_beside(run: PastRun, warehouse: Warehouse) -> dict[str, str]:
 
 
 def metrics_of(run: PastRun, warehouse: Warehouse) -> dict[str, Any] | None:
-    """What it said of itself at its end; None when it did not come so far.
+    """Read the metrics a run wrote at its end; None if it did not get that far.
 
     Raises:
-        WarehouseError: that cannot be read.
+        WarehouseError: the file cannot be read.
     """
     for run_id in reversed(run.run_ids):
         place = warehouse.location.child("reports", run_id, "metrics.json")
@@ -232,9 +232,9 @@ def metrics_of(run: PastRun, warehouse: Warehouse) -> dict[str, Any] | None:
     return None
 
 
-def _drift(run: PastRun, warehouse: Warehouse, told: Mapping[str, Any]) -> dict[str, Any] | None:
-    """As the run told it; else reckoned from the commits."""
-    if (counts := told.get("counts")) is not None:
+def _drift(run: PastRun, warehouse: Warehouse, metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the drift from the run's metrics; without metrics compute it from the commits."""
+    if (counts := metrics.get("counts")) is not None:
         drift: dict[str, Any] = counts["drift"]
         return drift
     found = run_drift(run, warehouse)
@@ -242,7 +242,7 @@ def _drift(run: PastRun, warehouse: Warehouse, told: Mapping[str, Any]) -> dict[
 
 
 def _known(run: PastRun, warehouse: Warehouse, video_ids: pa.Array) -> dict[str, dict[str, Any]]:
-    """`path` and `missing_since` of these videos, as the archive was listed by then."""
+    """Return `path` and `missing_since` of these videos, from the listing of that time."""
     last = run.commits[-1].sequence
     listings = [c for c in warehouse.with_table("videos") if c.sequence <= last]
     if not listings:
@@ -260,7 +260,7 @@ def _file_sizes(place: Location) -> list[int]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
+    """Return nested settings by dotted key."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         inner = isinstance(value, Mapping)

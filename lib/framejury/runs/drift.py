@@ -1,19 +1,19 @@
-"""Whether a run's scores are spread as those of the runs before it.
+"""Drift: whether a run's scores are distributed like those of earlier runs.
 
 A histogram of each run's scores is stored in its commit. The newest is compared with the sum of
-those before it by two figures, each beside what chance alone brings at these sizes:
+earlier ones by two statistics, each beside the value that chance alone reaches at these sizes:
 
-* population stability index, `sum((a - b) * ln(a / b))` over the bins' shares `a` and `b`, each
-  share taken of its count plus `SMOOTHING`. Without drift it is about `(1/n + 1/m)` times a
-  chi-square of `bins - 1` degrees (Yurdakul and Naranjo, Statistical properties of the population
-  stability index, Journal of Risk Model Validation 14(4), 2020). The usual marks, 0.1 and 0.25
-  (Siddiqi, Credit Risk Scorecards, 2006), know nothing of `n`: at 100 videos against 100, chance
-  alone reaches 0.38 on average.
-* Kolmogorov-Smirnov distance, the largest difference of the two distribution functions at the
-  bins' edges; by chance below `K * sqrt(1/n + 1/m)` with Kolmogorov's K (Smirnov, 1948). Looking
-  at edges only makes it smaller, never larger.
+* Population stability index: `sum((a - b) * ln(a / b))` over the bins' shares `a` and `b`, where
+  each count has `SMOOTHING` added. Without drift it is distributed like `(1/n + 1/m)` times a
+  chi-square with `bins - 1` degrees of freedom (Yurdakul and Naranjo, Statistical properties of the
+  population stability index, Journal of Risk Model Validation 14(4), 2020). The usual limits, 0.1
+  and 0.25 (Siddiqi, Credit Risk Scorecards, 2006), ignore `n`: with 100 videos against 100, chance
+  alone gives 0.38 on average.
+* Kolmogorov-Smirnov distance: the largest difference of the two distribution functions at the bin
+  edges; by chance below `K * sqrt(1/n + 1/m)` with Kolmogorov's K (Smirnov, 1948). Using only the
+  edges makes it smaller, never larger.
 
-Faces of one video are no independent witnesses, so chance is always reckoned by videos.
+Faces of one video are not independent, so chance is always computed from the number of videos.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ import numpy.typing as npt
 from framejury.warehouse.commits import Commit, ScoreFacts
 
 BINS = 20
-"""Equal bins over 0..1. A score falls into bin `floor(p_fake * BINS)`, 1.0 into the last."""
+"""Number of equal bins over 0..1; a score is in bin `floor(p_fake * BINS)`, 1.0 in the last."""
 
 REFERENCE_RUNS = 14
-"""Nights looked back at, the latest with the same model."""
+"""Number of nightly runs to compare with: the latest with the same model."""
 
 MIN_VIDEOS = 50
-"""Fewer scored videos on either side give no drift."""
+"""With fewer scored videos in either sample, no drift is computed."""
 
 SMOOTHING = 0.5
-"""Added to each bin's count (Jeffreys), so that an empty one has a logarithm."""
+"""Added to each bin's count (Jeffreys), so that an empty bin has a logarithm."""
 
 CHANCE = 0.001
-"""How often chance alone exceeds `psi_chance` or `ks_chance`: once in a thousand nights."""
+"""Probability that chance alone exceeds `psi_chance` or `ks_chance`: once in 1,000 runs."""
 
 Counts = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class ScoreHistograms:
-    """How many scores of a run fell into each bin, lowest first; `BINS` counts each.
+    """Histograms of a run's scores: `BINS` counts each, lowest bin first.
 
     Attributes:
-        videos: of `p_fake` of its scored videos.
-        faces: of `p_fake` of their faces.
+        videos: histogram of `p_fake` of the scored videos.
+        faces: histogram of `p_fake` of their faces.
     """
 
     videos: Counts
@@ -66,7 +66,7 @@ class ScoreHistograms:
 
     @classmethod
     def of_commit(cls, commit: Commit) -> ScoreHistograms | None:
-        """Return those in a commit; None when it has none, or other bins of another framejury."""
+        """Return the histograms in a commit; None if it has none, or another number of bins."""
         scores = commit.facts.scores
         if scores is None or len(scores.videos) != BINS:
             return None
@@ -79,17 +79,17 @@ class ScoreHistograms:
 
 @dataclass(frozen=True)
 class Drift:
-    """One histogram against those before it.
+    """One histogram compared with earlier ones.
 
     Attributes:
-        runs: earlier nights compared with.
-        videos: scored videos of the run.
-        reference_videos: scored videos of the earlier runs.
-        psi: population stability index, from 0 up.
-        psi_expected: its mean without any drift, at these sizes.
-        psi_chance: what it exceeds without any drift once in a thousand runs (`CHANCE`).
-        ks: Kolmogorov-Smirnov distance at the bins' edges, 0 to 1.
-        ks_chance: as `psi_chance`, of `ks`.
+        runs: earlier nightly runs compared with, count.
+        videos: scored videos of the run, count.
+        reference_videos: scored videos of the earlier runs, count.
+        psi: population stability index, 0 or more.
+        psi_expected: mean of `psi` without drift, at these sizes.
+        psi_chance: value that `psi` exceeds without drift once in 1,000 runs (`CHANCE`).
+        ks: Kolmogorov-Smirnov distance at the bin edges, 0 to 1.
+        ks_chance: value that `ks` exceeds without drift once in 1,000 runs.
     """
 
     runs: int
@@ -103,28 +103,28 @@ class Drift:
 
     @property
     def is_beyond_chance(self) -> bool:
-        """Whether either figure is larger than chance explains."""
+        """Whether `psi` or `ks` is larger than chance explains."""
         return self.psi > self.psi_chance or self.ks > self.ks_chance
 
     def to_plain(self) -> dict[str, Any]:
-        """Attributes and `is_beyond_chance`, as JSON takes them."""
+        """Return the attributes and `is_beyond_chance` as JSON values."""
         return asdict(self) | {"is_beyond_chance": self.is_beyond_chance}
 
 
 @dataclass(frozen=True)
 class RunDrift:
-    """Drift of a run's scores; None where there are too few videos to tell.
+    """Drift of a run's scores; None where there are too few videos.
 
     Attributes:
-        videos: of the videos' `p_fake`.
-        faces: of their faces' `p_fake`.
+        videos: drift of the videos' `p_fake`.
+        faces: drift of the faces' `p_fake`.
     """
 
     videos: Drift | None = None
     faces: Drift | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return the drift as JSON values."""
         return {
             name: None if found is None else found.to_plain()
             for name, found in (("videos", self.videos), ("faces", self.faces))
@@ -132,13 +132,13 @@ class RunDrift:
 
 
 def histogram(p_fake: npt.ArrayLike) -> Counts:
-    """Counts of scores in `BINS` bins.
+    """Count scores in `BINS` bins.
 
     Args:
         p_fake: float (n,), 0 to 1.
 
     Raises:
-        ValueError: a score is outside 0..1, or not a number.
+        ValueError: a score is outside 0..1 or not a number.
     """
     scores = np.asarray(p_fake, np.float64)
     if not np.all((scores >= 0) & (scores <= 1)):
@@ -148,7 +148,7 @@ def histogram(p_fake: npt.ArrayLike) -> Counts:
 
 
 def summed(parts: Sequence[ScoreHistograms]) -> ScoreHistograms:
-    """Histograms of the batches of one night as one."""
+    """Add up the histograms of the batches of one nightly run."""
     zero = (0,) * BINS
     return ScoreHistograms(
         videos=tuple(map(sum, zip(zero, *(part.videos for part in parts), strict=True))),
@@ -162,14 +162,14 @@ def drift_of(
     model_id: str,
     rule: dict[str, Any] | None = None,
 ) -> RunDrift:
-    """Drift of a run that is about to be committed, against the runs before it.
+    """Compute the drift of a run's scores against earlier runs.
 
     Args:
-        scores: of the run.
-        commits: every committed run, oldest first.
-        model_id: only runs that scored with this model are compared with.
-        rule: `rule_facts` of the run; videos are compared with runs of the same rule, for
-            another reducer or calibration is another scale. None: with all.
+        scores: histograms of the run.
+        commits: the earlier commits, oldest first.
+        model_id: compare only with runs that scored with this model.
+        rule: `rule_facts` of the run. Videos are compared only with runs of the same rule, because
+            another aggregation or calibration gives another scale. None: with all runs.
     """
     faces = _before(commits, model_id)
     videos = _before(commits, model_id, rule)
@@ -192,23 +192,23 @@ def drift_of(
 def compare(
     counts: Counts, before: Sequence[Counts], *, videos: int, reference_videos: int
 ) -> Drift | None:
-    """A run's histogram against the sum of others; None below `MIN_VIDEOS` on either side.
+    """Compare a run's histogram with the sum of others; None below `MIN_VIDEOS` in either sample.
 
     Args:
-        counts: of the run.
-        before: of each run that it is compared with.
-        videos: independent scores behind `counts`: videos, also where `counts` are of faces.
-        reference_videos: the same of all of `before`.
+        counts: histogram of the run.
+        before: histograms of the earlier runs.
+        videos: independent scores behind `counts`: videos, even if `counts` is of faces.
+        reference_videos: independent scores behind `before`.
     """
     if min(videos, reference_videos) < MIN_VIDEOS:
         return None
     pair = np.array([counts, np.sum(before, axis=0)], np.float64)
     if not pair.any(axis=1).all():
         return None
-    # Imported here: a machine that only scans, or lists runs, has no need of it.
+    # Imported here: a machine that only scans or lists runs does not need SciPy.
     from scipy.special import chdtri, kolmogi
 
-    pair = pair[:, pair.any(axis=0)]  # a bin that neither has says nothing
+    pair = pair[:, pair.any(axis=0)]  # bins that are empty in both
     size = 1 / videos + 1 / reference_videos
     freedom = pair.shape[1] - 1
     smooth = pair + SMOOTHING
@@ -227,7 +227,7 @@ def compare(
 
 
 def night_of(commit: Commit) -> str:
-    """The first run of the night that a commit belongs to; its own where it stands alone."""
+    """Return the first run of the nightly run that a commit belongs to; else its own run."""
     batch = commit.facts.batch
     return commit.run_id if batch is None else batch.night
 
@@ -235,8 +235,8 @@ def night_of(commit: Commit) -> str:
 def _before(
     commits: Sequence[Commit], model_id: str, rule: dict[str, Any] | None = None
 ) -> list[ScoreHistograms]:
-    """Histograms of the latest `REFERENCE_RUNS` nights that scored with the model."""
-    wanted = json.loads(json.dumps(rule))  # as a commit record keeps it: lists, no tuples
+    """Return histograms of the latest `REFERENCE_RUNS` nightly runs with the model."""
+    wanted = json.loads(json.dumps(rule))  # lists in place of tuples, as in a record
     nights: dict[str, list[ScoreHistograms]] = {}
     for commit in commits:
         scores = ScoreHistograms.of_commit(commit)

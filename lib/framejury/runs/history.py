@@ -1,7 +1,7 @@
-"""What became of each run of a warehouse, read from what was committed. No Spark.
+"""The runs of a warehouse and their outcomes, read from its commits. No Spark.
 
-A night may publish its work in several commits (`commits.BatchFacts`); here they are one run,
-called by the first.
+A nightly run may publish its work in several commits (`commits.BatchFacts`); here they are one run
+with the id of the first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SHOWN_NAMES = 5
 
 
 class State(StrEnum):
-    """How a run stands."""
+    """State of a run."""
 
     COMMITTED = "committed"
     UNDER_WAY = "under way"
@@ -33,13 +33,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class PastRun:
-    """One run: a night with all its batches, or one of another job.
+    """One run: a nightly run with all its batches, or a run of another job.
 
     Attributes:
-        run_ids: of its commits, in order; of its folder where it has none.
-        state: committed; under way, as the lock says; or dropped: it ended before its commit, and
-            the next run removes its files.
-        commits: in order.
+        run_ids: ids of its commits, in order; of its folder if it has none.
+        state: committed; under way, according to the lock; or dropped: it ended before its commit,
+            and the next run removes its files.
+        commits: its commits, in order.
     """
 
     run_ids: tuple[str, ...]
@@ -48,22 +48,22 @@ class PastRun:
 
     @property
     def run_id(self) -> str:
-        """Of its first commit."""
+        """Id of the first commit."""
         return self.run_ids[0]
 
     @property
     def job(self) -> str | None:
-        """Which job; None when nothing was committed to tell."""
+        """Which job it was; None without a commit."""
         return self.commits[-1].job if self.commits else None
 
     @property
     def model_id(self) -> str | None:
-        """The bundle that scored, where one did."""
+        """The bundle that scored, if one did."""
         return self.commits[-1].model_id if self.commits else None
 
     @property
     def started_at(self) -> datetime | None:
-        """UTC, from its id, to the second; None when that is none of ours."""
+        """When it started, UTC, to the second, from its id; None if the id has no time."""
         try:
             started = datetime.strptime(self.run_id.partition("-")[0], "%Y%m%dT%H%M%SZ")
         except ValueError:
@@ -72,26 +72,26 @@ class PastRun:
 
     @property
     def ended_at(self) -> datetime | None:
-        """When its last commit was made, UTC; None when there is none."""
+        """When its last commit was made, UTC; None without a commit."""
         return datetime.fromisoformat(self.commits[-1].created_at) if self.commits else None
 
     @property
     def wall_s(self) -> float | None:
-        """From start to last commit, seconds; 0 where the clock was set back."""
+        """Time from start to last commit, seconds; 0 if the clock was set back."""
         if self.started_at is None or self.ended_at is None:
             return None
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
 
     @property
     def videos(self) -> int | None:
-        """Videos with an outcome, else those listed; None for jobs that do neither."""
+        """Videos with an outcome, or else listed, count; None for jobs that do neither."""
         if statuses := self.counted("statuses"):
             return sum(statuses.values())
         return self.commits[-1].tables.get("videos") if self.commits else None
 
     @property
     def failures(self) -> dict[str, int] | None:
-        """Failures by status, without deleted files; None for jobs that judge no videos."""
+        """Failed videos by status, without deleted files; None for jobs that judge no videos."""
         if any(commit.facts.counts is not None for commit in self.commits):
             return self.counted("failures")
         statuses = self.counted("statuses")
@@ -109,7 +109,7 @@ class PastRun:
         return dict(total)
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON takes it; null is what is not known."""
+        """Return the run as JSON values; null if unknown."""
         failures, verdicts = self.failures, self.counted("verdicts")
         return {
             "run_id": self.run_id,
@@ -127,7 +127,7 @@ class PastRun:
 
 
 def past_runs(warehouse: Warehouse) -> list[PastRun]:
-    """Every run, the newest commit last, and after them those without a commit.
+    """Return every run, the newest commit last, followed by runs without a commit.
 
     Raises:
         WarehouseError: a record cannot be read.
@@ -143,12 +143,12 @@ def past_runs(warehouse: Warehouse) -> list[PastRun]:
 
 
 def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[PastRun]:
-    """The last nights that judged videos before a commit, the latest last.
+    """Return the last nightly runs that judged videos before a commit, the latest last.
 
     Args:
-        commits: of the warehouse.
+        commits: every commit of the warehouse.
         first: sequence of that commit.
-        count: at most so many.
+        count: return at most this many.
     """
     nights: dict[str, list[Commit]] = {}
     for commit in commits:
@@ -161,10 +161,10 @@ def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[Pas
 
 
 def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
-    """The run one of whose ids begins so.
+    """Return the run with an id that begins with `beginning`.
 
     Raises:
-        UsageError: none does, or those of several runs do.
+        UsageError: no run has one, or several runs have.
     """
     found = [run for run in runs if any(run_id.startswith(beginning) for run_id in run.run_ids)]
     if len(found) == 1:
@@ -178,7 +178,7 @@ def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
 
 
 def _uncommitted(warehouse: Warehouse) -> list[PastRun]:
-    """Runs without a commit; the lock's owner works on those that began after it took the lock."""
+    """Return runs without a commit; those begun while the lock was held are under way."""
     lock = read_lock(warehouse.location)
     since = datetime.fromisoformat(lock.taken_at) if lock is not None and lock.is_held else None
     found = []

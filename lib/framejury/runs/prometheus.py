@@ -1,10 +1,10 @@
-"""A run as a file for node_exporter's textfile collector.
+"""Metrics of a run as a file for node_exporter's textfile collector.
 
-One file a warehouse and job, replaced by each run: gauges of the last run. Names follow
+One file per warehouse and job holds gauges of the last run; each run replaces it. Names follow
 https://prometheus.io/docs/practices/naming/ : base units, `_ratio` for shares. Every series has
-the labels `warehouse` and `verb` (`job` is Prometheus's own), so that files of several
-warehouses lie in one folder. Statuses, reasons and verdicts that did not occur are 0, for a rule
-over a series that comes and goes does not fire.
+the labels `warehouse` and `verb` (Prometheus reserves `job`), so files of several warehouses can
+share a folder. Statuses, reasons and verdicts that did not occur are 0: a rule on a series that
+comes and goes does not fire.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Sample:
     """One gauge.
 
     Attributes:
-        name: without the prefix `framejury_`.
-        help: its sentence.
-        values: by label value, or one under "" when it has no label.
-        label: the label's name; empty when it has none.
+        name: name without the prefix `framejury_`.
+        help: its help text.
+        values: values by label value; under "" if it has no label.
+        label: name of the label; empty if it has none.
     """
 
     name: str
@@ -46,19 +46,21 @@ class Sample:
 
 
 def check_textfile(path: Path) -> None:
-    """Make sure, before the work, that the file can be written and will be read.
+    """Check before the work that the file can be written and that node_exporter will read it.
 
     Raises:
-        UsageError: its name does not end in `.prom`, or its folder is not there or not writable.
+        UsageError: its name does not end in `.prom`, or its folder does not exist or is read-only.
     """
     if path.suffix != _SUFFIX:
         raise UsageError(f"{path} must end in {_SUFFIX}, or node_exporter does not read it")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot write {path}: {path.parent} is no folder that we may write to")
+        raise UsageError(
+            f"cannot write {path}: {path.parent} is not a folder that framejury may write to"
+        )
 
 
 def write_textfile(metrics: RunMetrics, path: Path) -> None:
-    """Replace the file by one rename within its folder, so that no scrape sees half of it.
+    """Write the file by a rename within its folder, so that no scrape sees half of it.
 
     Raises:
         OSError: it cannot be written; the old one is still there.
@@ -70,11 +72,11 @@ def write_textfile(metrics: RunMetrics, path: Path) -> None:
 
 
 def registry_of(metrics: RunMetrics) -> CollectorRegistry:
-    """The run's gauges, in a registry of their own."""
+    """Return the run's gauges in a registry of their own."""
     from prometheus_client import CollectorRegistry, Gauge
 
     registry = CollectorRegistry()
-    # No escape of a hostile path, and nothing that UTF-8 cannot hold.
+    # A hostile path must neither break out of the label nor contain what UTF-8 cannot hold.
     common = {"warehouse": printable(redacted(metrics.warehouse)), "verb": metrics.job}
     for sample in samples_of(metrics):
         names = [*common, *([sample.label] if sample.label else [])]
@@ -84,7 +86,7 @@ def registry_of(metrics: RunMetrics) -> CollectorRegistry:
             gauge.labels(**labels).set(number)
     about = Gauge(
         "framejury_run_info",
-        "The last run: 1, with what it was in its labels.",
+        "Always 1; the labels identify the last run.",
         [*common, "run_id", "model_id", "version"],
         registry=registry,
     )
@@ -95,7 +97,7 @@ def registry_of(metrics: RunMetrics) -> CollectorRegistry:
 
 
 def samples_of(metrics: RunMetrics) -> Iterator[Sample]:
-    """Every gauge but `run_info`; what is not known is left out."""
+    """Yield every gauge but `run_info`; unknown values are left out."""
     yield from _of_time(metrics)
     if metrics.counts is not None:
         yield from _of_counts(metrics.counts)
@@ -114,11 +116,17 @@ def _of_time(metrics: RunMetrics) -> Iterator[Sample]:
         "When the last run ended, seconds since 1970.",
         metrics.ended_at.timestamp(),
     )
-    yield _one("run_wall_seconds", "How long the last run took.", metrics.wall_s)
-    yield Sample("run_phase_seconds", "Of that, by phase.", metrics.phase_s, "phase")
+    yield _one("run_wall_seconds", "Duration of the last run.", metrics.wall_s)
+    yield Sample(
+        "run_phase_seconds", "Duration of the last run by phase.", metrics.phase_s, "phase"
+    )
     for name, help_text, value in (
-        ("run_videos_per_second", "Videos with an outcome a second of it.", metrics.videos_per_s),
-        ("run_faces_per_second", "Faces scored a second of it.", metrics.faces_per_s),
+        (
+            "run_videos_per_second",
+            "Videos with an outcome per second of the last run.",
+            metrics.videos_per_s,
+        ),
+        ("run_faces_per_second", "Faces scored per second of the last run.", metrics.faces_per_s),
     ):
         if value is not None:
             yield _one(name, help_text, value)
@@ -129,31 +137,31 @@ def _of_counts(counts: RunCounts) -> Iterator[Sample]:
         yield _one("archive_videos", "Videos in the archive.", counts.videos_in_archive)
     yield Sample(
         "run_planned_videos",
-        "Videos that the last run worked on, by why.",
+        "Videos that the last run worked on, by reason.",
         {reason.value: counts.planned.get(reason, 0) for reason in Reason},
         "reason",
     )
     yield Sample(
         "run_videos",
-        "Videos of the last run, by how they ended.",
+        "Videos of the last run, by status.",
         {status.value: counts.statuses.get(status.value, 0) for status in VERDICT_STATUSES},
         "status",
     )
     yield Sample(
         "run_failed_videos",
-        "Videos of the last run that could not be judged, by how they ended, without deleted ones.",
+        "Failed videos of the last run by status, without deleted files.",
         {status.value: counts.failures.get(status.value, 0) for status in FAILURE_STATUSES},
         "status",
     )
     if counts.failure_share is not None:
         yield _one(
             "run_failed_ratio",
-            "Their share of the videos opened, without retried ones.",
+            "Failed videos among the videos opened, without retried ones, 0 to 1.",
             counts.failure_share,
         )
     yield Sample(
         "run_verdicts",
-        "Verdicts of the last run.",
+        "Videos of the last run, by verdict.",
         {verdict.value: counts.verdicts.get(verdict.value, 0) for verdict in Verdict},
         "verdict",
     )
@@ -167,7 +175,7 @@ def _of_counts(counts: RunCounts) -> Iterator[Sample]:
 
 
 def _of_drift(counts: RunCounts) -> Iterator[Sample]:
-    """Nothing where there are too few videos: then there is no series to alert on."""
+    """Yield nothing if there are too few videos: then no alert can fire."""
     drifts: dict[str, Drift] = {
         of: found
         for of, found in (("videos", counts.drift.videos), ("faces", counts.drift.faces))
@@ -177,9 +185,9 @@ def _of_drift(counts: RunCounts) -> Iterator[Sample]:
         return
     for field, help_text in (
         ("psi", "Population stability index of the scores against earlier runs of the model."),
-        ("psi_chance", "What that exceeds by chance alone once in 1,000 runs of this size."),
+        ("psi_chance", "Value that chance alone exceeds once in 1,000 runs of this size."),
         ("ks", "Kolmogorov-Smirnov distance of the scores to those of earlier runs."),
-        ("ks_chance", "What that exceeds by chance alone once in 1,000 runs of this size."),
+        ("ks_chance", "Value that chance alone exceeds once in 1,000 runs of this size."),
     ):
         values = {of: getattr(found, field) for of, found in drifts.items()}
         yield Sample(f"score_drift_{field}", help_text, values, "of")

@@ -1,4 +1,4 @@
-"""What runs and reports say of themselves: bundle and versions. Plain values."""
+"""Bundle and versions behind a run or report, as plain values."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
 
 HISTORY_FILE = "history.json"
-"""One object an epoch, beside the curves of a training."""
+"""One object per epoch, stored beside the training curves."""
 
 _LIBRARIES = ("pyspark", "av", "onnxruntime", "opencv-python-headless", "numpy", "pyarrow")
 
 
 def bundle_facts(bundle: Bundle) -> dict[str, Any]:
-    """What later runs and reports need to know of a bundle, as plain values."""
+    """Return what later runs and reports need from a bundle, as plain values."""
     return {
         "model_id": bundle.model_id,
         "purpose": bundle.purpose,
@@ -42,7 +42,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
 
 
 def latest_bundle(warehouse: Warehouse) -> dict[str, Any]:
-    """`bundle_facts` of the latest run that scored.
+    """Return the `bundle_facts` of the latest run that scored.
 
     Raises:
         WarehouseError: nothing was scored yet.
@@ -64,15 +64,15 @@ def bundle_of(commit: Commit) -> dict[str, Any]:
 
 
 def training_report(model_id: str) -> str:
-    """Name of the folder below `reports` with the curves of a training."""
+    """Return the name of the folder below `reports` with the training curves."""
     return f"train-{model_id}"
 
 
 def training_history(warehouse: Warehouse, model_id: str) -> tuple[dict[str, Any], ...]:
-    """The epochs of a bundle that was trained from this warehouse; else nothing.
+    """Read the epochs of a bundle trained from this warehouse; empty for other bundles.
 
     Raises:
-        WarehouseError: they are there and cannot be read.
+        WarehouseError: the history is there but cannot be read.
     """
     place = warehouse.location.child("reports", training_report(model_id), HISTORY_FILE)
     if not is_file(place):
@@ -85,10 +85,10 @@ def training_history(warehouse: Warehouse, model_id: str) -> tuple[dict[str, Any
 
 
 def versions() -> dict[str, str]:
-    """Versions of framejury and what it stands on."""
+    """Return the versions of framejury and of the libraries it uses."""
     found = {"framejury": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:
-        # A scanning machine has no Spark; its reports then do not name one.
+        # A machine that only scans has no Spark.
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -1,4 +1,4 @@
-"""The figures of one run."""
+"""Metrics of one run."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Numbers = Mapping[str, int]
 
 @dataclass(frozen=True)
 class RunCounts:
-    """What a run did, known when it is committed. Counts of videos unless named otherwise.
+    """Counts of a run, known when it is committed; of videos unless named otherwise.
 
     Attributes:
-        videos_in_archive: listed; None when the run did not list it.
+        videos_in_archive: videos listed; None if the run did not list the archive.
         planned: videos that the run worked on, by `Reason`.
-        statuses: their outcomes, by `Status`.
-        failed_again: of those planned as `retried` the ones that failed once more.
-        verdicts: the scored and unscored among them, by `Verdict`.
-        faces_found: faces above the detector's threshold, count.
-        faces_scored: faces behind the verdicts, count.
+        statuses: videos by `Status`.
+        failed_again: videos planned as `retried` that failed once more.
+        verdicts: videos by `Verdict`.
+        faces_found: faces above the detector's threshold.
+        faces_scored: faces behind the verdicts.
         videos_cpu_s: processor time of the videos, summed, seconds.
-        videos_wall_s: time spent on them by the workers, summed, seconds.
-        read_bytes: bytes of the files that were opened.
-        drift: of the scores, against earlier runs with the same model.
+        videos_wall_s: wall-clock time that workers spent on them, summed, seconds.
+        read_bytes: bytes of the files opened.
+        drift: drift of the scores against earlier runs with the same model.
     """
 
     videos_in_archive: int | None = None
@@ -55,15 +55,15 @@ class RunCounts:
 
     @property
     def videos(self) -> int:
-        """Videos with an outcome."""
+        """Videos with an outcome, count."""
         return sum(self.statuses.values())
 
     @property
     def failures(self) -> dict[str, int]:
-        """Videos that failed, by status, without those that do not occur.
+        """Failed videos by status; statuses that do not occur are left out.
 
-        A file that was deleted on purpose is planned as `missing` and no failure; one that was
-        listed tonight and is gone when it is opened is: the archive may have been unmounted.
+        A deleted file is planned as `missing` and is not a failure. A file that this run listed and
+        did not find when it opened it is one: the archive may have been unmounted.
         """
         found = {status.value: self.statuses.get(status.value, 0) for status in FAILURE_STATUSES}
         found[Status.MISSING.value] -= self._deleted
@@ -71,10 +71,10 @@ class RunCounts:
 
     @property
     def failure_share(self) -> float | None:
-        """Failures among the videos opened, 0 to 1; None when there were none.
+        """Failures among the videos opened, 0 to 1; None if none was opened.
 
-        Those that were tried again are left out: that one fails again is no news, and a quiet
-        night may have no others.
+        Retried videos are left out: that they fail again is expected, and a quiet nightly run may
+        open no others.
         """
         opened = self.videos - self._deleted - self.planned.get(Reason.RETRIED.value, 0)
         failed = sum(self.failures.values()) - self.failed_again
@@ -82,7 +82,7 @@ class RunCounts:
 
     @property
     def _deleted(self) -> int:
-        """Planned as `missing`, and so they ended."""
+        """Videos planned as `missing` that ended so, count."""
         ended = self.statuses.get(Status.MISSING.value, 0)
         return min(self.planned.get("missing", 0), ended)
 
@@ -94,17 +94,17 @@ class RunCounts:
 
 @dataclass(frozen=True)
 class RunMetrics:
-    """One run, ended well or not.
+    """Metrics of one run, whether or not it succeeded.
 
     Attributes:
-        job: which, such as `nightly`.
-        exit_code: what it ended with.
-        started_at, ended_at: by the driver's clock.
-        warehouse, archive: where; secrets in them are not told on.
-        run_ids: what it committed or began, in order; none when it failed before.
+        job: the job, such as `nightly`.
+        exit_code: its exit code.
+        started_at, ended_at: times by the driver's clock.
+        warehouse, archive: URIs; secrets in them are not printed.
+        run_ids: runs it committed or began, in order; empty if it failed before.
         model_id: the bundle that scored.
         phase_s: seconds of each phase, in order.
-        counts: what was done; None when it failed before that was known.
+        counts: its counts; None if it failed before they were known.
     """
 
     job: str
@@ -120,21 +120,21 @@ class RunMetrics:
 
     @property
     def wall_s(self) -> float:
-        """From start to end, seconds; 0 where the clock was set back."""
+        """Time from start to end, seconds; 0 if the clock was set back."""
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
 
     @property
     def videos_per_s(self) -> float | None:
-        """Videos with an outcome a second of the whole run."""
+        """Videos with an outcome per second of the whole run."""
         return None if self.counts is None else _rate(self.counts.videos, self.wall_s)
 
     @property
     def faces_per_s(self) -> float | None:
-        """Faces scored a second of the whole run."""
+        """Faces scored per second of the whole run."""
         return None if self.counts is None else _rate(self.counts.faces_scored, self.wall_s)
 
     def to_plain(self) -> dict[str, Any]:
-        """Everything as JSON takes it; null is what is not known."""
+        """Return everything as JSON values; null if unknown."""
         counts = None if self.counts is None else self.counts.to_plain()
         return {
             "format_version": FORMAT_VERSION,
@@ -154,10 +154,10 @@ class RunMetrics:
         }
 
     def to_json_line(self) -> str:
-        """One line of ASCII, without its end.
+        """Return one line of ASCII JSON, without a line end.
 
         Raises:
-            ValueError: a figure is infinite or not a number.
+            ValueError: a value is infinite or not a number.
         """
         return json.dumps(self.to_plain(), allow_nan=False)
 
@@ -166,7 +166,7 @@ def _check_names(what: str, counts: Numbers, allowed: Any) -> None:
     unknown = set(counts) - {str(name) for name in allowed}
     if unknown or any(count < 0 for count in counts.values()):
         raise ValueError(
-            f"{what} takes counts from 0 up of {', '.join(map(str, allowed))}; not {dict(counts)}"
+            f"{what} must count {', '.join(map(str, allowed))} from 0 up, got {dict(counts)}"
         )
 
 

@@ -1,1 +1,1 @@
-"""The only Spark code: the session, the store of runs, and one transform a job."""
+"""Spark code: the session, reading and writing tables, and one transform per job."""

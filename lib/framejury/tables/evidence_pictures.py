@@ -1,4 +1,4 @@
-"""Pictures kept as evidence, of faces that are in the warehouse with their crops."""
+"""Evidence pictures of faces whose crops are in the warehouse."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def pictures_of_faces(
     run_id: str,
     settings: EvidenceSettings,
 ) -> DataFrame:
-    """Rows of `pictures` of faces that are in the warehouse; their frames are not.
+    """Return rows of `pictures` with `kind` face; the whole frames are not in the warehouse.
 
     Args:
         faces: rows of `faces`.
-        scores: `face_scores` of them all.
-        bundle: that scored, for heat maps.
-        run_id: of the run under way.
-        settings: how many, how large.
+        scores: `face_scores` of all these faces.
+        bundle: the bundle that scored, for heat maps.
+        run_id: the run under way.
+        settings: how many pictures, how large.
     """
 
     def kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

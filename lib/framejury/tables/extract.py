@@ -1,4 +1,4 @@
-"""Videos fanned out to executors: one pass over each, rows of four tables back."""
+"""Examine videos on executors: one pass over each gives rows of four tables."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ _TASK = "task"
 
 @dataclass(frozen=True)
 class Units:
-    """What a stage works on: videos, and segments of those that were cut.
+    """Units of work of a stage: whole videos, and segments of videos that were cut.
 
     Attributes:
-        rows: columns of `_UNIT`, one row a video or a segment.
-        costs_s: float64 (n,), estimated seconds on one core of each.
-        segments: how many each video was cut into, of those that were.
+        rows: one row per unit, columns of `_UNIT`.
+        costs_s: float64 (n,), estimated seconds of each unit on one core.
+        segments: number of segments by `video_id`, for videos that were cut.
     """
 
     rows: pa.Table
@@ -79,13 +79,13 @@ def write_examined(
 
     Args:
         store: of the warehouse.
-        run: under way.
+        run: the run under way.
         videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
-        plan: what to do with each; its `bundle_dir` and `device` are filled in on the executor.
-        bundle: scores faces with it; None only extracts.
+        plan: what to do with each; `bundle_dir` and `device` are filled in on the executor.
+        bundle: the bundle to score with; None: only extract.
 
     Returns:
-        what the jail of the decoding processes lacked, by machine, in words; best nothing.
+        parts of the decoders' sandbox that were not in force, by machine, in words.
     """
     units = plan_units(videos, plan, bundle)
     done = Done.of(videos.sparkSession)
@@ -102,10 +102,10 @@ def write_examined(
 
 
 def plan_units(videos: DataFrame, plan: ExaminePlan, bundle: ShippedBundle | None = None) -> Units:
-    """Videos as units of work; long ones are opened, in a stage of their own, and cut.
+    """Turn videos into units of work; open long videos in a stage of their own and cut them.
 
-    Only where a longer video has more to look at. One whose survey fails stays whole: the
-    pass over it will say what is wrong with it.
+    Videos are cut only if longer ones have more frames to sample. A video whose survey fails stays
+    whole; the pass over it finds its status.
 
     Args:
         videos, plan, bundle: as in `write_examined`.
@@ -142,15 +142,15 @@ def examine_units(
     bundle: ShippedBundle | None = None,
     done: Done | None = None,
 ) -> DataFrame:
-    """Rows of `extractions`, `faces`, `face_scores` and `pictures` (schema `messages.ROWS`).
+    """Return rows of `extractions`, `faces`, `face_scores`, `pictures` (schema `messages.ROWS`).
 
-    Rows of segments are addressed to the staging table; `settle_segments` makes tables of them.
+    Rows of segments are addressed to the staging table `SEGMENTS`; see `settle_segments`.
 
     Args:
         spark: the session.
         units: from `plan_units`.
         plan, bundle: as in `write_examined`.
-        done: is told of finished units, for progress.
+        done: counts finished units, for progress.
     """
 
     def examine(examiner: Examiner, row: dict[str, Any]) -> pa.RecordBatch:
@@ -166,7 +166,7 @@ def examine_units(
 def _survey(
     spark: SparkSession, videos: pa.Table, plan: ExaminePlan, bundle: ShippedBundle | None
 ) -> pa.Table:
-    """Rows of `_SURVEYED`, one a segment; none of a video that cannot be surveyed."""
+    """Return rows of `_SURVEYED`, one per segment; no row for a video whose survey failed."""
 
     def survey(examiner: Examiner, row: dict[str, Any]) -> pa.RecordBatch:
         found = examiner.survey(_job(row))
@@ -187,7 +187,7 @@ def _survey(
     done = Done.of(spark)
     costs_s = estimate_survey_costs_s(videos["bytes"].to_numpy())
     dealt = _dealt(spark, videos, costs_s, settings_from(plan.settings).spark)
-    # The plan of the main pass, bundle included: its children are then loaded already.
+    # Use the plan of the main pass, with the bundle: its child processes are then already loaded.
     work = _partition_function(survey, plan, bundle, done)
     with done.shown("long videos surveyed", videos.num_rows, float(costs_s.sum())):
         return dealt.mapInArrow(work, spark_schema(_SURVEYED)).toArrow().cast(_SURVEYED)
@@ -196,7 +196,7 @@ def _survey(
 def _dealt(
     spark: SparkSession, rows: pa.Table, costs_s: Seconds, settings: SparkSettings
 ) -> DataFrame:
-    """Rows of units, each in the partition that is its task."""
+    """Distribute units to partitions, one per task."""
     tasks = pack(costs_s, slots(spark), settings.task_s, settings.max_tasks)
     numbered = rows.append_column(_TASK, pa.array(tasks, pa.int32()))
     numbered = numbered.append_column(COST, pa.array(costs_s, pa.float64()))
@@ -205,7 +205,7 @@ def _dealt(
 
 
 def _with_nulls(videos: pa.Table) -> pa.Table:
-    """Whole videos as rows of `_UNIT`."""
+    """Return whole videos as rows of `_UNIT`."""
     for field in list(_UNIT)[len(_VIDEO) :]:
         videos = videos.append_column(field, pa.nulls(videos.num_rows, field.type))
     return videos
@@ -245,7 +245,7 @@ def _partition_function(
 
 
 def _log_outcome(row: Mapping[str, Any], rows: pa.RecordBatch) -> None:
-    """One line for each video or segment, so that its fate is found by its id."""
+    """Log one line per video or segment, so that its outcome can be found by its id."""
     place = pc.index(rows["status"].is_valid(), pa.scalar(True)).as_py()
     outcome = rows.slice(place, 1).select(["status", "error", "wall_s"]).to_pylist()[0]
     failed = outcome["status"] in FAILURE_STATUSES
@@ -260,7 +260,7 @@ _examiners: dict[str, Examiner] = {}
 
 
 def _examiner(plan: ExaminePlan, gpu: str | None) -> Examiner:
-    """This worker's examiner for the plan; kept between tasks, so models load once."""
+    """Return this worker's examiner for the plan; it is kept between tasks, so models load once."""
     # Imported on the executor, never before the worker forks.
     from framejury.examine.worker import Examiner
 

@@ -1,4 +1,4 @@
-"""Which pictures of a video are evidence, where more were kept."""
+"""Choice of the evidence pictures of a video."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ PLACE = ("video_id", "frame_index", "face_index")
 
 
 def extremes(pictures: DataFrame, count: int) -> DataFrame:
-    """Of each video the most and least suspicious faces and the worst frame.
+    """Keep each video's most and least suspicious faces and its most suspicious frame.
 
-    Of equals the earlier. Only ids and scores are sorted; pictures stay where they are.
+    Ties keep the earlier picture. Only ids and scores are shuffled, not the pictures.
 
     Args:
-        pictures: rows of `pictures`, of segments for example; only `kind`, `PLACE` and `p_fake`
-            are looked at.
-        count: faces at each end.
+        pictures: rows with `kind`, `PLACE` and `p_fake`, such as rows of `pictures`.
+        count: faces to keep at each end.
     """
     each = Window.partitionBy("video_id", "kind")
     place = [F.col(name).asc() for name in PLACE[1:]]

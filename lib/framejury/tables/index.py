@@ -1,4 +1,4 @@
-"""The files of any archive, described: what becomes the table `videos`."""
+"""List and describe the files of an archive: the content of the table `videos`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SIDE_FILE_BYTES = 256 * 2**20
 
 
 def check_archive(uri: str) -> str:
-    """The archive's URI in its one canonical form; local ones are checked at once.
+    """Return the archive's URI in canonical form, after checking that a local one is a folder.
 
     Raises:
-        ArchiveError: a local archive that is missing or no folder.
-        UsageError: a URI that holds a password.
+        ArchiveError: a local archive does not exist or is not a folder.
+        UsageError: the URI holds a secret.
     """
     if not is_local(uri):
         return check_no_secret(uri).rstrip("/")
@@ -33,22 +33,24 @@ def check_archive(uri: str) -> str:
     if not path.exists():
         raise ArchiveError(f"no archive at {uri}")
     if not path.is_dir():
-        raise ArchiveError(f"{uri} is a file; an archive is a folder (for files: framejury scan)")
+        raise ArchiveError(
+            f"{uri} is a file; an archive is a folder (for files: framejury scan FILE)"
+        )
     return str(path.resolve())
 
 
 def index_archive(
     spark: SparkSession | None, archive: str, settings: IndexSettings
 ) -> tuple[list[VideoEntry], list[str]]:
-    """Every video of the archive, described, and notes for the user.
+    """List and describe every video of the archive; also return notes for the user.
 
     Args:
-        spark: needed for an archive that is not local.
+        spark: the session; needed if the archive is not local.
         archive: from `check_archive`.
-        settings: what counts as a video, and how names are read.
+        settings: which files count as videos, and how names are read.
 
     Raises:
-        ArchiveError: it cannot be listed, holds no video, or its label files are wrong.
+        ArchiveError: it cannot be listed, holds no video, or has wrong label files.
     """
     if is_local(archive):
         files = list_local(local_path(archive), follow_out=settings.links == "anywhere")
@@ -60,12 +62,12 @@ def index_archive(
 
 
 def _list_hadoop(spark: SparkSession, archive: str) -> Iterator[ArchiveFile]:
-    """Files below any Hadoop URI, listed through the JVM on the driver."""
+    """Yield the files below any Hadoop URI, listed through the JVM on the driver."""
     jvm: Any = spark.sparkContext._jvm
     try:
         root = jvm.org.apache.hadoop.fs.Path(archive)
         system = root.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
-        # A mount table (viewfs) names a place on another system; workers want that one.
+        # Resolve a mount table (viewfs): workers need the underlying file system.
         root = system.resolvePath(root)
         system = root.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
         prefix = root.toString().rstrip("/") + "/"
@@ -86,7 +88,7 @@ def _list_hadoop(spark: SparkSession, archive: str) -> Iterator[ArchiveFile]:
 
 def _read_hadoop(spark: SparkSession, file: ArchiveFile) -> str:
     if file.size_bytes > _SIDE_FILE_BYTES:
-        raise ArchiveError(f"{file.path} has {file.size_bytes:,} bytes; too large for a label file")
+        raise ArchiveError(f"{file.path} has {file.size_bytes:,} bytes, too many for a label file")
     jvm: Any = spark.sparkContext._jvm
     path = jvm.org.apache.hadoop.fs.Path(file.uri)
     system = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
@@ -99,14 +101,14 @@ def _read_hadoop(spark: SparkSession, file: ArchiveFile) -> str:
 
 
 def check_same_archive(warehouse: Warehouse, archive: str, *, moved: bool) -> None:
-    """A warehouse holds one archive: the same path in another would be taken for known.
+    """Check that the warehouse is of this archive: paths of another would count as known videos.
 
     Raises:
-        ArchiveError: the warehouse was filled from another place, and `moved` is not set.
+        ArchiveError: the warehouse holds another archive, and `moved` is not set.
     """
     before = warehouse.archive
     if before is not None and before != archive and not moved:
         raise ArchiveError(
-            f"{warehouse.location.uri} holds the archive {before}, not {archive}; give another "
-            "--warehouse, or --moved when it is the same archive in a new place"
+            f"{warehouse.location.uri} holds the archive {before}, not {archive}; name another "
+            "--warehouse, or add --moved if this is the same archive in a new place"
         )

@@ -1,4 +1,4 @@
-"""An archive inspected by executors: each opens its videos, one row a video comes back."""
+"""Inspect an archive on executors, which return one row per video."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _THUMBNAIL, _ON_SHEET, _TASK = "thumbnail", "on_sheet", "task"
 _ASKED = pa.schema(list(ROWS)[: ROWS.get_field_index("bytes") + 1])
 _FOUND = pa.schema([*ROWS, (_THUMBNAIL, pa.binary())])
 _HAAR_COSTS = 5.0
-"""Both detectors take so many times what one frame of a night takes."""
+"""Cost of both detectors on a frame, as a multiple of a nightly run's cost per frame."""
 
 
 def inspect_videos(
     spark: SparkSession, videos: pa.Table, settings: Settings
 ) -> tuple[pa.Table, dict[str, bytes]]:
-    """Look at frames spread over each video with both detectors.
+    """Run both detectors on frames spread over each video.
 
-    The driver gets one bounded row a video, and a small picture of at most
-    `inspect.sheet_pictures` of them.
+    The driver gets one bounded row per video, and small pictures of at most
+    `inspect.sheet_pictures` videos.
 
     Args:
         spark: the session.
@@ -45,8 +45,8 @@ def inspect_videos(
         settings: `sampling`, `detection`, `inspect`, `limits`, `scoring.threads`, `spark`.
 
     Returns:
-        rows `inspected_archive.ROWS` by path, and JPEG files by `video_id`. A video that cannot
-        be read is a row with its status.
+        rows `inspected_archive.ROWS` by path, and JPEG files by `video_id`. A video that cannot be
+        read has a row with its status.
     """
     asked = videos.select(_ASKED.names).cast(_ASKED)
     chosen = set(chosen_for_sheet(asked["label"].to_pylist(), settings.inspect.sheet_pictures))
@@ -99,7 +99,7 @@ def _partition_function(
 
 
 def _inspected(client: InspectClient, video: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a video, whatever it does."""
+    """Return the row of a video, also if it cannot be read."""
     started_s = time.perf_counter()
     pictures: dict[str, bytes] = {}
     try:

@@ -1,4 +1,4 @@
-"""Fakes laid over their originals by executors: one row of `modalities` a pair comes back."""
+"""Compare fakes with their originals on executors, which return one row per pair."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ _ASKED = pa.schema(
     ]
 )
 _READ_TIMES = 3
-"""A file is hashed, its packets are listed, and some of it is decoded again for the pictures."""
+"""How often a file is read: to hash it, to list its packets, and to decode frames."""
 
 
 def compare_pairs(
     spark: SparkSession, pairs: Sequence[Pair], settings: Settings, run_id: str
 ) -> pa.Table:
-    """Lay each fake over its original, with progress on the terminal.
+    """Compare each fake with its original, with progress on the terminal.
 
     Args:
         spark: the session.
-        pairs: of `archive.originals.pairs_of`.
+        pairs: from `archive.originals.pairs_of`.
         settings: `inspect.pairs`, `inspect.compare_s`, `limits`, `spark`.
         run_id: written into the rows.
 
     Returns:
-        rows of `modalities`, one a pair, by `video_id`; a pair that cannot be read or compared
+        rows of `modalities`, one per pair, by `video_id`; a pair that cannot be read or compared
         is `unknown`, with the reason.
     """
     if not pairs:
@@ -72,24 +72,24 @@ def compare_pairs(
         work = _partition_function(settings, run_id, done)
         found = frame.mapInArrow(work, spark_schema(MODALITIES)).toArrow()
     for line in sorted(done.lacking.value):
-        say(f"  warning: the jail of the decoder lacks, on {line}", level=logging.WARNING)
+        say(f"  warning: the sandbox of the decoder is incomplete on {line}", level=logging.WARNING)
     return found.cast(MODALITIES).sort_by("video_id")
 
 
 def unchanged(pairs: Sequence[Pair], before: pa.Table, videos_before: pa.Table) -> list[Row]:
-    """Rows of `modalities` that hold for these pairs still: neither file has changed since.
+    """Return rows of `modalities` that still hold: neither file of the pair has changed since.
 
     Args:
-        pairs: as they are now.
+        pairs: the pairs of today.
         before: rows of `modalities` of an earlier run.
-        videos_before: rows of `videos` that it went by.
+        videos_before: rows of `videos` that the earlier run used.
     """
     was = {row["video_id"]: row for row in videos_before.to_pylist()}
     known = {row["video_id"]: row for row in before.to_pylist()}
 
     def same(video: Row) -> bool:
         old = was.get(video["video_id"])
-        return old is not None and all(old[name] == video[name] for name in _TELLS_A_CHANGE)
+        return old is not None and all(old[name] == video[name] for name in _FILE_IDENTITY)
 
     kept = []
     for pair in pairs:
@@ -101,7 +101,7 @@ def unchanged(pairs: Sequence[Pair], before: pa.Table, videos_before: pa.Table) 
     return kept
 
 
-_TELLS_A_CHANGE = ("bytes", "modified_at", "missing_since")
+_FILE_IDENTITY = ("bytes", "modified_at", "missing_since")
 
 
 def _asked(pair: Pair) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _partition_function(
 def _compared(
     client: InspectClient, asked: Mapping[str, Any], settings: Settings
 ) -> dict[str, Any]:
-    """The row of a pair, whatever its files do."""
+    """Return the row of a pair, also if a file cannot be read."""
     from framejury.inspection.compare import compare_streams
 
     whose = "fake"

@@ -1,14 +1,14 @@
-"""The MapReduce step: face scores to one verdict a video, as DataFrame aggregation.
+"""The MapReduce step: aggregate face scores to one verdict per video, with DataFrames.
 
-The same rules as `framejury.verdict.judge`, in SQL. Scores are summed as whole millionths: exact,
-so a rerun with other partitions gives the same bits.
+It follows the same rules as `framejury.verdict.judge`, in SQL. Scores are summed as whole
+millionths, which is exact: a rerun with other partitions gives the same bits.
 
-No face row is ever shuffled: each task first sums what it read by video, person and, for the
-bootstrap, second, and only those sums travel. They do so twice, by all of these and then by
-video, because Spark cannot sum before an exchange by fewer columns than it sums by. Reducers
-that need every score (median, trimmed_mean, top_share, learned) send them along as arrays; the
-others send none. The bootstrap itself is the reference's NumPy function, called with the sums
-of a batch of videos; Student's interval needs no Python at all.
+No face row is shuffled. Each task first sums its rows by video, track and, for the bootstrap,
+second; only these sums are shuffled. There are two exchanges, by all of these columns and then by
+video, because Spark cannot pre-aggregate by more columns than it exchanges by. Aggregations that
+need every score (median, trimmed_mean, top_share, learned) carry them along as arrays. The
+bootstrap is the reference's NumPy function, called with the sums of a batch of videos; Student's
+interval needs no Python at all.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from framejury.verdict.interval import UNKNOWN
 from framejury.verdict.rule import Rule
 
 PERSONS_MAX = 2**23
-"""Numbers of persons lie below; a mean in units of 1e-12 (40 bits) beside one fills a long."""
+"""Upper bound of track numbers; with a mean in units of 1e-12 (40 bits), one fills a long."""
 
 
 @dataclass(frozen=True)
 class VerdictRules:
-    """Under which rules verdicts are given.
+    """Rules for the verdicts of a run.
 
     Attributes:
         run_id: written into every row.
-        model_id: whose scores these are.
-        rule: reducer, calibration and threshold in use (`rule_in_use`).
-        settings: least number of faces, kind and level of the interval.
+        model_id: the bundle that scored.
+        rule: aggregation, calibration and threshold in use (`rule_in_use`).
+        settings: minimum number of faces, kind and level of the interval.
     """
 
     run_id: str
@@ -50,11 +50,11 @@ class VerdictRules:
 def reduce_verdicts(
     videos: DataFrame, extractions: DataFrame, scores: DataFrame, rules: VerdictRules
 ) -> DataFrame:
-    """Exactly one row of `verdicts` for each row of `videos`.
+    """Return exactly one row of `verdicts` per row of `videos`.
 
     Args:
         videos: rows with `video_id` and `missing_since`.
-        extractions: at most one row a video, with `video_id`, `status`, `error`.
+        extractions: at most one row per video, with `video_id`, `status`, `error`.
         scores: rows of `face_scores`, all by `rules.model_id`.
         rules: the rules.
     """
@@ -84,12 +84,11 @@ def reduce_verdicts(
 
 
 def judge_scored(scores: DataFrame, rules: VerdictRules) -> DataFrame:
-    """One row for each video that has scores, placed by `video_id`.
+    """Return one row per video that has scores, partitioned by `video_id`.
 
     Args:
-        scores: rows of `face_scores`, all by `rules.model_id`; of its columns only
-            `video_id`, `person`, `face_index` and `p_fake` are read, and `pts_s` for the
-            bootstrap.
+        scores: rows of `face_scores`, all by `rules.model_id`. Only the columns `video_id`,
+            `person`, `face_index` and `p_fake` are read, and `pts_s` for the bootstrap.
         rules: the rules.
 
     Returns:
@@ -108,10 +107,10 @@ def judge_scored(scores: DataFrame, rules: VerdictRules) -> DataFrame:
 
 
 def reconcile(videos: DataFrame, verdicts: DataFrame) -> int:
-    """Check that verdicts and videos are one to one; returns how many.
+    """Check that verdicts and videos are one to one; return their number.
 
     Raises:
-        ReconcileError: they are not; the message names up to ten ids.
+        ReconcileError: they are not one to one; the message names up to ten ids.
     """
     expected = videos.groupBy("video_id").agg(F.count("*").alias("planned"))
     judged = verdicts.groupBy("video_id").agg(F.count("*").alias("judged"))
@@ -127,14 +126,14 @@ def reconcile(videos: DataFrame, verdicts: DataFrame) -> int:
 
 
 def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
-    """One row a scored video: sums in units, persons, and what reducer and interval need.
+    """Sum scores by video, in units: with tracks, and what aggregation and interval need.
 
     `clusters` (bootstrap): array of (person, second, total, count); `ordered`: sorted units;
     `weighed`, `weights`: long, sums for confidence_weighted.
     """
     persons = _sum_persons(scores, rules)
-    # The highest mean wins, of equals the lowest number: both in one integer, for Spark sorts
-    # where a maximum is of anything else.
+    # The highest mean wins, and ties take the lowest number: both are in one integer, because
+    # Spark sorts to find the maximum of anything else.
     mean = F.expr(f"(total * {UNITS}) div faces")
     ranked = mean * F.lit(PERSONS_MAX) + (PERSONS_MAX - 1 - F.col("person"))
     extra = [name for name in ("clusters", "all_units") if name in persons.columns]
@@ -162,7 +161,7 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
 
 
 def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
-    """One row a video and person, placed by `video_id`."""
+    """Sum scores by video and track; partitioned by `video_id`."""
     units = F.floor(F.col("p_fake").cast("double") * UNITS + 0.5)
     keys, columns = ["video_id", "person"], ["video_id", "person", "face_index"]
     by_second = _is_bootstrap(rules.settings)
@@ -178,14 +177,14 @@ def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     weighed = rules.rule.reducer.name == "confidence_weighted"
     sums = faces.groupBy(*keys).agg(
         F.count("*").alias("faces"),
-        # Every frame with faces has one of rank 0; telling frames apart would cost a set.
+        # Every frame with faces has one of rank 0; counting distinct frames would need a set.
         F.count_if(F.col("face_index") == 0).alias("frames"),
         F.sum("units").alias("total"),
         F.sum(unit * unit).alias("squares"),
         *([F.sum(weight * unit).alias("weighed"), F.sum(weight).alias("weights")] * weighed),
         *([F.collect_list(unit.cast("int")).alias("all_units")] * rules.rule.reducer.ordered),
     )
-    # Placed by hand: Spark would first sum again, and few videos have persons to sum.
+    # Repartitioned by hand: Spark would first sum again, and few videos have several tracks.
     placed = sums.repartition("video_id")
     if not by_second:
         return placed
@@ -203,7 +202,7 @@ def _is_bootstrap(settings: VerdictSettings) -> bool:
 
 
 def _with_shifts(rows: DataFrame, rules: VerdictRules) -> DataFrame:
-    """`low_shift` and `high_shift`: how far the interval's ends lie from the score."""
+    """Add `low_shift` and `high_shift`: distances of the interval's ends from the score."""
     level = rules.settings.confidence_level
     if level is None:
         return rows.withColumns({"low_shift": F.lit(0.0), "high_shift": F.lit(0.0)})
@@ -220,7 +219,7 @@ def _with_shifts(rows: DataFrame, rules: VerdictRules) -> DataFrame:
 
 
 def _with_scores(rows: DataFrame, rules: VerdictRules) -> DataFrame:
-    """`p_fake` and the ends of its interval, reduced and calibrated."""
+    """Add `p_fake` and the ends of its interval, aggregated and calibrated."""
     rule = rules.rule
     ends = {"p_fake": F.lit(0.0), "p_fake_low": F.col("low_shift")}
     ends["p_fake_high"] = F.col("high_shift")
@@ -236,7 +235,7 @@ def _with_scores(rows: DataFrame, rules: VerdictRules) -> DataFrame:
 
 
 def _missing_last(rows: DataFrame) -> DataFrame:
-    """Of a file that is gone there is nothing to say any more, whatever was found before."""
+    """Clear everything found before of files that are gone, and give them status `missing`."""
     gone = F.col("missing_since").isNotNull()
     found = [name for name in rows.columns if name not in ("video_id", "missing_since")]
     since = F.date_format("missing_since", "yyyy-MM-dd HH:mm")
@@ -252,7 +251,7 @@ def _missing_last(rows: DataFrame) -> DataFrame:
 
 
 def _with_status(rows: DataFrame) -> DataFrame:
-    """`scored` with scores; `not_scored` when faces wait for it; else as extraction ended."""
+    """Add `status`: `scored` with scores, `not_scored` before scoring, else as extraction ended."""
     waiting = F.col("extracted").isNull() | (F.col("extracted") == Status.EXTRACTED.value)
     status = (
         F.when(F.col("p_fake").isNotNull(), Status.SCORED.value)

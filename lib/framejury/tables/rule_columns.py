@@ -1,6 +1,6 @@
-"""A verdict rule as Spark columns: reducers, calibrations, ends of the interval.
+"""A verdict rule as Spark columns: aggregations, calibrations, ends of the interval.
 
-Each function says which one of `framejury.verdict.judge`, `rule` or `interval` it repeats.
+Each function names its counterpart in `framejury.verdict`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _PI = 3.141592653589793
 
 
 def reduced(reducer: Reducer, shift: Column) -> Column:
-    """The score as if every face had `shift` more; `verdict.judge.reduced` has the formulas.
+    """Return the score as if every face had `shift` more, as `verdict.judge.reduced`.
 
-    Reads the columns `faces`, `total`, `worst_person_p_fake`; `ordered` (sorted units) or
-    `weighed` and `weights`, where the reducer needs them.
+    Reads the columns `faces`, `total`, `worst_person_p_fake`, and `ordered` (sorted units) or
+    `weighed` and `weights` if the aggregation needs them.
     """
     if reducer.name == "learned":
         z = F.lit(reducer.intercept)
@@ -61,7 +61,7 @@ def _plain(reducer: Reducer) -> Column:
 
 
 def _quantile(quantile: float) -> Column:
-    """Of the sorted units, with a straight line between neighbours, 0 to 1."""
+    """Return a quantile of the sorted units, interpolated linearly, 0 to 1."""
     place = F.lit(quantile) * (F.col("faces") - 1)
     first = F.floor(place)
     below = F.element_at("ordered", (first + 1).cast("int"))
@@ -70,7 +70,7 @@ def _quantile(quantile: float) -> Column:
 
 
 def calibrated(score: Column, calibration: Calibration | None) -> Column:
-    """As `calibration.calibrated`."""
+    """Calibrate a score, as `verdict.calibration.calibrated`."""
     if calibration is None:
         return score
     if calibration.method == "platt":
@@ -94,9 +94,10 @@ def _in_steps(score: Column) -> Column:
 
 
 def bootstrap(level: float) -> Callable[[Column], Column]:
-    """`interval.bootstrap_shifts` of a column of arrays of (second, total, count), not empty.
+    """Return `interval.bootstrap_shifts` as a function of columns.
 
-    Gives a struct of `low` and `high`.
+    Its argument is a column of non-empty arrays of (second, total, count); its result a struct of
+    `low` and `high`.
     """
 
     def shifts(clusters: pa.Array) -> pa.Array:
@@ -110,13 +111,13 @@ def bootstrap(level: float) -> Callable[[Column], Column]:
         ends = [pa.array(found[:, side], pa.float64()) for side in (0, 1)]
         return pa.StructArray.from_arrays(ends, names=["low", "high"])
 
-    # Told by the hints that this is array to array; its overloads ask for a number besides.
+    # The type hints make this array to array; the overloads also expect a number.
     udf: Callable[[Column], Column] = arrow_udf(shifts, "low double, high double")  # type: ignore[call-overload]
     return udf
 
 
 def student_shift(level: float) -> Column:
-    """As `interval.student_shift`, of `faces_scored`, `frames_scored`, `total`, `squares`."""
+    """As `verdict.interval.student_shift`; reads counts and sums of the row."""
     faces, frames = F.col("faces_scored"), F.col("frames_scored")
     total, squares = F.col("total").cast("double"), F.col("squares").cast("double")
     variance = F.greatest(squares - total * total / faces, F.lit(0.0))
@@ -126,7 +127,7 @@ def student_shift(level: float) -> Column:
 
 
 def _student_t(level: float, freedom: Column) -> Column:
-    """As `interval.student_t`."""
+    """As `verdict.interval.student_t`."""
     p = (1 + level) / 2
     z = NormalDist().inv_cdf(p)
     terms = (

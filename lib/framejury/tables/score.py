@@ -1,4 +1,4 @@
-"""Crops to scores: ONNX Runtime in the executors."""
+"""Scoring of crops with ONNX Runtime on executors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from framejury.model.runtime import Scorer
 
 SIGNAL_COLUMNS = ("crop", "next_crop", "landmarks", "crop_region")
-"""Columns of `faces` that signals are made of."""
+"""Columns of `faces` that signals are computed from."""
 
 _COLUMNS = (
     *("video_id", "frame_index", "pts_s", "face_index", "person", "box", "confidence"),
@@ -35,11 +35,11 @@ def score_faces(
     threads: int,
     batch_size: int | None,
 ) -> DataFrame:
-    """Rows of `face_scores`, one for each row of `faces`; on a GPU where Spark assigns one.
+    """Return rows of `face_scores`, one per row of `faces`; score on a GPU if Spark assigns one.
 
     Raises (in a task, which fails the job):
-        ValueError: a stored crop is damaged, or the face lacks what the bundle's signal needs; the
-            message names video and frame.
+        ValueError: a stored crop is damaged, or lacks what the bundle's signal needs; the message
+            names video and frame.
         SetupError: the GPU that Spark assigned is not usable.
     """
 
@@ -53,7 +53,7 @@ def score_faces(
                 "run_id": pa.repeat(run_id, count),
                 "model_id": pa.repeat(scorer.bundle.model_id, count),
                 "p_fake": pa.array(scores, pa.float32()),
-                "ssim": pa.nulls(count, pa.float32()),  # faces come in any order here
+                "ssim": pa.nulls(count, pa.float32()),  # faces are not in order here
             }
             yield pa.RecordBatch.from_pydict(
                 {name: columns[name] for name in FACE_SCORES.names}, schema=FACE_SCORES
@@ -63,11 +63,11 @@ def score_faces(
 
 
 def cropped(row: dict[str, Any], scorer: Scorer) -> CroppedFace:
-    """The face of a row of `faces`, with all that the network's signal is made of.
+    """Return the face of a row of `faces` with everything that the network's signal needs.
 
     Raises:
-        ValueError: a crop is damaged, or what the signal needs was not kept; the message names
-            video and frame.
+        ValueError: a crop is damaged, or a part that the signal needs was not kept; the message
+            names video and frame.
     """
     from framejury.faces.crop import cropped_face
     from framejury.signals.network_input import check_signal
@@ -86,7 +86,7 @@ _scorers: dict[tuple[str, int, int | None, str | None], Scorer] = {}
 
 
 def scorer_of(bundle_dir: str, threads: int, batch_size: int | None, gpu: str | None) -> Scorer:
-    """This worker's network; kept between tasks."""
+    """Return this worker's network; it is kept between tasks."""
     from framejury.model.bundle import load_bundle
     from framejury.model.runtime import Scorer
 
@@ -101,11 +101,11 @@ def scorer_of(bundle_dir: str, threads: int, batch_size: int | None, gpu: str | 
 
 
 def _claim(gpu: str) -> None:
-    """Let this process see one GPU only. CUDA looks once, so it cannot change its mind."""
+    """Restrict this process to one GPU. CUDA reads the variable once, so it cannot change later."""
     claimed = next((key[-1] for key in _scorers if key[-1] is not None), gpu)
     if claimed != gpu:
         raise SetupError(
-            f"this Python worker scores on GPU {claimed} and was now given GPU {gpu}; let each "
-            "executor have one GPU: spark.executor.resource.gpu.amount=1"
+            f"this Python worker scores on GPU {claimed} and was then assigned GPU {gpu}; give "
+            "each executor one GPU: spark.executor.resource.gpu.amount=1"
         )
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu

@@ -26,8 +26,8 @@ from framejury.warehouse.commits import Run
 _FACE = ("video_id", "frame_index", "face_index")
 _PERSONS = pa.schema([FACE_SCORES.field(name) for name in (*_FACE, "person")])
 _MOST_BROADCAST = 2_000_000
-"""Faces whose persons are sent to every executor, count: some 100 MB. Beyond, crops are
-shuffled to them."""
+"""Up to this many faces, their track numbers are broadcast (some 100 MB); beyond, crops are
+shuffled."""
 
 
 def settle_segments(
@@ -88,7 +88,7 @@ def _merged(staged: DataFrame, counts: Mapping[str, int]) -> list[dict[str, Any]
 
 
 def _persons(boxes: DataFrame) -> DataFrame:
-    """The person of each face over its whole video; crops stay where they are."""
+    """Number the face tracks over each whole video, without moving crops."""
 
     def number(video: pa.Table) -> pa.Table:
         video = video.sort_by([("frame_index", "ascending"), ("face_index", "ascending")])

@@ -1,4 +1,4 @@
-"""The Spark session of a job: what `spark-submit` says, and defaults where it is silent."""
+"""The Spark session of a job: settings of `spark-submit`, and defaults for the rest."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _DEFAULTS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",  # the jobs print their own
     "spark.sql.session.timeZone": "UTC",
-    # Rows carry crops, and maxRecordsPerBatch counts rows, not bytes.
+    # Rows hold crops, and maxRecordsPerBatch counts rows, not bytes.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
-    # Rows of four tables leave one pass; write them side by side instead of sorting crops.
+    # One pass yields rows of four tables; write them side by side instead of sorting crops.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.adaptive.enabled": "true",
@@ -34,21 +34,23 @@ _DEFAULTS = {
 
 @contextmanager
 def spark_session(app: str) -> Iterator[SparkSession]:
-    """A session named `app`; settings of spark-submit and spark-defaults win over ours.
+    """Start a session named `app`; settings of spark-submit and spark-defaults override ours.
 
     Raises:
-        SetupError: there is no Java, or it cannot start.
-        SparkFaultError: the body's work in Spark failed.
+        SetupError: Java is missing or cannot start.
+        SparkFaultError: work in Spark failed in the body.
     """
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        raise SetupError("no Java found; Spark needs Java 17 or newer (framejury doctor says how)")
+        raise SetupError(
+            "no Java found; Spark needs Java 17 or newer (framejury doctor explains how)"
+        )
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if "PYSPARK_GATEWAY_PORT" in os.environ:
-        # spark-submit's JVM runs already; before we are connected, SparkConf knows nothing of it.
+        # spark-submit's JVM is running already; SparkConf sees its settings once connected.
         SparkContext._ensure_initialized()
     given = SparkConf()
     builder = SparkSession.builder.appName(app)
-    # Heeded only where this process starts the JVM; under spark-submit it runs already.
+    # Only effective if this process starts the JVM; under spark-submit it is running already.
     quiet = f"-Dlog4j2.configurationFile=file:{find_conf_dir() / 'spark' / 'log4j2.properties'}"
     for key, value in {**_DEFAULTS, "spark.driver.extraJavaOptions": quiet}.items():
         if not given.contains(key):
@@ -56,13 +58,15 @@ def spark_session(app: str) -> Iterator[SparkSession]:
     try:
         spark = builder.getOrCreate()
     except PySparkRuntimeError as error:
-        raise SetupError(f"Spark did not start: {error}; framejury doctor says more") from error
+        raise SetupError(
+            f"Spark did not start: {error}; framejury doctor checks the installation"
+        ) from error
     spark.sparkContext.setLogLevel(os.environ.get("FRAMEJURY_SPARK_LOG_LEVEL", "ERROR"))
     try:
         with one_line_faults():
             yield spark
     finally:
-        # Of a JVM that is gone, what went wrong before is told. And a signal in the middle of a
-        # call leaves half an answer in the connection, of which py4j makes a KeyError, or anything.
+        # If the JVM is gone, the earlier error matters. And a signal in the middle of a call leaves
+        # half an answer in the connection, which py4j turns into a KeyError or any other error.
         with suppress(Exception):
             spark.stop()

@@ -1,4 +1,4 @@
-"""A model bundle sent to the executors."""
+"""Sending a model bundle to the executors."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class ShippedBundle:
     """A bundle that every executor can reach.
 
     Attributes:
-        name: of the folder below `SparkFiles`' root on each machine.
+        name: name of its folder below the root of `SparkFiles` on each machine.
     """
 
     name: str
 
     def local_dir(self) -> str:
-        """Where it lies on this machine; ask on an executor."""
+        """Return its folder on this machine; call on an executor."""
         return SparkFiles.get(self.name)
 
 
 def ship_bundle(spark: SparkSession, directory: Path, model_id: str) -> ShippedBundle:
-    """Send the bundle to the executors with the job (once a machine, unpacked there)."""
+    """Send the bundle to the executors; each machine unpacks it once."""
     name = f"bundle-{model_id}"
-    # Executors that come later fetch it from here, so it stays until this process ends.
+    # Keep the file until this process ends: executors that start later fetch it.
     folder = tempfile.mkdtemp(prefix="framejury-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     packed = shutil.make_archive(str(Path(folder) / name), "zip", str(directory))

@@ -1,4 +1,4 @@
-"""What went wrong in Spark, in one line instead of two hundred."""
+"""Errors of Spark in one line instead of two hundred."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _LONGEST = 500
 
 @contextmanager
 def one_line_faults() -> Iterator[None]:
-    """Turn a failure of Spark's work into one line; its own log has the rest.
+    """Turn a failure in Spark into an error of one line; Spark's log has the rest.
 
     Raises:
-        SparkFaultError: tasks failed too often, a write failed, the cluster is gone.
+        SparkFaultError: tasks failed too often, a write failed, or the cluster is gone.
     """
     try:
         yield
     except (AnalysisException, ParseException):
-        raise  # a mistake of ours: the place in our code is what helps
+        raise  # a bug in framejury, which needs its traceback
     except (Py4JError, PySparkException) as error:
         raise SparkFaultError(
-            f"Spark gave up: {cause_in(str(error))} (its log above has the whole story; nothing "
-            "of this run was lost that had been committed: mend it and run again)"
+            f"Spark failed: {cause_in(str(error))} (Spark's log above has the details; what was "
+            "committed is kept: fix the cause and run this again)"
         ) from error
 
 
 def cause_in(text: str) -> str:
-    """The innermost reason in the text of Spark's exception, Java's or Python's.
+    """Return the innermost cause in the text of a Spark exception, from Java or Python.
 
     Args:
-        text: with Java's stack, and in it the traceback of a Python worker.
+        text: Java's stack trace, which may contain the traceback of a Python worker.
     """
-    # A worker's traceback ends with what it raised; what Java says around it comes before.
+    # A worker's traceback ends with the exception; Java's text around it comes before.
     found = _RAISED.findall(text) if "Traceback (most recent call last)" in text else []
     found = found or _CAUSED_BY.findall(text) or _RAISED.findall(text)
     what = found[-1] if found else next((line for line in text.splitlines() if line.strip()), "")

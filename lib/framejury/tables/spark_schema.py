@@ -12,15 +12,15 @@ from framejury.schemas.tables import TABLES
 
 
 def spark_schema(schema: pa.Schema) -> StructType:
-    """The same columns as a Spark `StructType`."""
+    """Return the same columns as a Spark `StructType`."""
     return from_arrow_schema(schema)
 
 
 def conform(frame: DataFrame, table: str) -> DataFrame:
-    """The table's columns in the table's order and types: the output contract of a job.
+    """Return the table's columns in the table's order and types.
 
     Raises:
-        ValueError: a column is missing; the message names those it got.
+        ValueError: a column is missing.
     """
     wanted = spark_schema(TABLES[table])
     missing = [field.name for field in wanted if field.name not in frame.columns]
@@ -32,7 +32,7 @@ def conform(frame: DataFrame, table: str) -> DataFrame:
 
 
 def _loose(kind: DataType) -> DataType:
-    """The same type with nulls allowed inside: rows read from Parquet have them declared so."""
+    """Return the type with nulls allowed inside, as rows read from Parquet declare it."""
     if isinstance(kind, ArrayType):
         return ArrayType(_loose(kind.elementType), containsNull=True)
     if isinstance(kind, StructType):

@@ -1,4 +1,4 @@
-"""Tables of a warehouse as DataFrames. Which rows count is `framejury.warehouse`'s rule."""
+"""Tables of a warehouse as DataFrames; `framejury.warehouse` decides which rows count."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit, Run, Stored
 
 SEQUENCE = "commit_sequence"
-"""Order of the commit a row comes from; a column while rows of several runs are compared."""
+"""Sequence of a row's commit; a column while rows of several runs are compared."""
 
 
 def spark_uri(uri: str) -> str:
-    """The URI as Spark wants it; a bare path would go to the cluster's default file system."""
+    """Return the URI for Spark; a bare path would mean the cluster's default file system."""
     return f"file://{local_path(uri)}" if is_local(uri) else uri
 
 
 class Store:
-    """Reads committed tables of a warehouse, and writes a run's own."""
+    """Reads committed tables of a warehouse and writes those of a run."""
 
     def __init__(self, spark: SparkSession, warehouse: Warehouse, row_group_bytes: int) -> None:
         self._spark = spark
@@ -32,7 +32,7 @@ class Store:
         self._row_group_bytes = row_group_bytes
 
     def snapshot(self, table: str) -> DataFrame:
-        """`videos` or `splits`, as the latest run wrote it.
+        """Return `videos` or `splits`, as the latest run wrote it.
 
         Raises:
             WarehouseError: no run wrote it.
@@ -42,14 +42,14 @@ class Store:
     def latest(
         self, table: str, keys: Sequence[str] = ("video_id",), before: int | None = None
     ) -> DataFrame:
-        """Rows of `table`, for each key those of the latest run that has any.
+        """Return, for each key, the rows of the latest run that has any, with `SEQUENCE`.
 
-        The rows also carry `SEQUENCE`. Empty when no run wrote the table.
+        The result is empty if no run wrote the table.
 
         Args:
-            table: which.
-            keys: what a row is about.
-            before: only commits of before this one count, as things stood then.
+            table: the table.
+            keys: columns of the key.
+            before: count only commits before this sequence.
         """
         rows = self.history(table)
         if before is not None:
@@ -58,11 +58,11 @@ class Store:
         return rows.join(newest, on=[*keys, SEQUENCE], how="left_semi")
 
     def history(self, table: str) -> DataFrame:
-        """All committed rows of `table`, with `SEQUENCE`."""
+        """Return all committed rows of `table`, with `SEQUENCE`."""
         return self._of_commits(table, self._warehouse.with_table(table))
 
     def extractions_with_crops(self) -> DataFrame:
-        """All committed rows of `extractions` whose faces were kept, with `SEQUENCE`."""
+        """Return all committed rows of `extractions` whose crops were kept, with `SEQUENCE`."""
         return self._of_commits("extractions", self._warehouse.with_crops())
 
     def _of_commits(self, table: str, commits: Sequence[Commit]) -> DataFrame:
@@ -74,23 +74,23 @@ class Store:
         return rows.join(F.broadcast(order), on="run_id", how="inner")
 
     def of_run(self, run: Run, table: str) -> DataFrame:
-        """What a run under way has written to `table` so far."""
+        """Return the rows that a run under way has written to `table` so far."""
         (stored,) = self._warehouse.stored(table, [run.run_id], run)
         return self._read_places(table, [stored] if is_taken(stored.place) else [])
 
     def of_runs(self, run_ids: Sequence[str], table: str) -> DataFrame:
-        """Committed rows of `table` of these runs."""
+        """Return the committed rows of `table` of these runs."""
         wrote = {commit.run_id for commit in self._warehouse.with_table(table)}
         return self._read(table, [run_id for run_id in run_ids if run_id in wrote])
 
     def faces(self) -> DataFrame:
-        """`faces` of each video's latest extraction that kept them."""
+        """Return `faces` of each video's latest extraction that kept crops."""
         extracted = self.extractions_with_crops()
         current = extracted.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
         return self.history("faces").join(current, on=["video_id", SEQUENCE], how="left_semi")
 
     def face_scores(self, model_id: str) -> DataFrame:
-        """`face_scores` by one model that are not older than the video's latest extraction."""
+        """Return one model's `face_scores` not older than the video's latest extraction."""
         scores = self.history("face_scores").where(F.col("model_id") == model_id)
         newest = scores.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
         extracted = self.latest("extractions").select(
@@ -104,16 +104,16 @@ class Store:
         return scores.join(current, on=["video_id", SEQUENCE], how="left_semi")
 
     def scores_behind(self, verdicts: DataFrame) -> DataFrame:
-        """`face_scores` that these rows of `latest("verdicts")` were reduced from."""
+        """Return the `face_scores` behind these rows of `latest("verdicts")`."""
         return self._behind(verdicts, "face_scores")
 
     def pictures_behind(self, verdicts: DataFrame) -> DataFrame:
-        """`pictures` of the same runs as `scores_behind` the verdicts, where they kept any."""
+        """Return the `pictures` of the runs that `scores_behind` reads."""
         return self._behind(verdicts, "pictures")
 
     def _behind(self, verdicts: DataFrame, table: str) -> DataFrame:
         scores = self.history("face_scores")
-        # A missing video's verdict rests on no score, though it may have had one before.
+        # The verdict on a missing video is based on no score, though it may have had one before.
         scored = verdicts.where(F.col("faces_scored") > 0)
         judged = scored.select("video_id", "model_id", F.col(SEQUENCE).alias("judged_in"))
         used = (
@@ -135,7 +135,7 @@ class Store:
         self._writer(conform(frame, table)).parquet(spark_uri(place.uri))
 
     def at(self, table: str, places: Sequence[Location]) -> DataFrame:
-        """All rows of `table` in these folders."""
+        """Return all rows of `table` in these folders."""
         return self._read_places(table, [Stored(place, exact=True) for place in places])
 
     def stage(self, frame: DataFrame, run: Run) -> None:
@@ -154,7 +154,7 @@ class Store:
 
     def _read(self, table: str, run_ids: Sequence[str]) -> DataFrame:
         rows = self._read_places(table, self._warehouse.stored(table, run_ids))
-        # Where rows of several runs were merged, others may lie beside those asked for.
+        # Merged files may also hold rows of other runs.
         return rows.where(F.col("run_id").isin(list(run_ids))) if run_ids else rows
 
     def _read_places(self, table: str, places: Sequence[Stored]) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Counts that jobs print and that reports are made of."""
+"""Counts for terminal output and reports."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pyspark.sql import functions as F  # noqa: N812
 
 
 def count_by(rows: DataFrame, column: str) -> dict[str, int]:
-    """How many rows each value of a column has."""
+    """Count rows by the value of a column."""
     return {row[0]: row[1] for row in rows.groupBy(column).count().orderBy(column).collect()}
 
 
 def sentence(counts: Mapping[str, int]) -> str:
-    """Counts as words: `3 extracted, 1 no_face`."""
+    """Return counts in words: `3 extracted, 1 no_face`."""
     return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "nothing"
 
 
 def face_counts(scores: DataFrame, videos: DataFrame) -> pa.Table:
-    """Face scores as a histogram that fits the driver, whatever the archive's size.
+    """Return a histogram of face scores that fits into the driver's memory for any archive.
 
     Returns:
-        columns label (null when unknown), method, layout, p_fake (rounded to 4 decimals),
-        faces; at most ten thousand rows for each label, method and layout.
+        columns label (null when unknown), method, layout, p_fake (rounded to 4 decimals), faces;
+        at most 10,000 rows per label, method and layout.
     """
     truth = videos.select("video_id", "label", "method", "layout")
     counted = (
@@ -37,6 +37,6 @@ def face_counts(scores: DataFrame, videos: DataFrame) -> pa.Table:
 
 
 def described(verdicts: DataFrame, videos: DataFrame) -> pa.Table:
-    """Verdicts beside what is known of their videos, on the driver: what a report shows."""
+    """Return verdicts joined with their videos, as reports show them, on the driver."""
     known = videos.select("video_id", "path", "uri", "layout", "label", "method", "group")
     return verdicts.join(known, on="video_id", how="inner").orderBy("path").toArrow()

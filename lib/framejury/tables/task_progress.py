@@ -1,4 +1,4 @@
-"""What tasks have finished so far, told by accumulators: progress, and what their jails lack."""
+"""Progress of tasks, and parts of the sandbox that were not in force, by accumulators."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framejury.sandbox.lockdown import Lockdown
 
 COST = "estimated_s"
-"""Column of a unit's row: its estimated seconds on one core."""
+"""Column with the estimated seconds of a unit on one core."""
 
 
 class _Union(AccumulatorParam[frozenset[str]]):
@@ -34,12 +34,12 @@ class _Union(AccumulatorParam[frozenset[str]]):
 
 @dataclass(frozen=True)
 class Done:
-    """What the tasks of a stage have finished so far, counted on the driver.
+    """Work that the tasks of a stage have finished so far, counted on the driver.
 
     Attributes:
         units: videos and segments, count.
         cost_s: their estimated seconds on one core.
-        lacking: what the jail of the decoding processes lacks, by machine, in words.
+        lacking: parts of the decoders' sandbox that were not in force, by machine, in words.
     """
 
     units: Accumulator[int]
@@ -48,7 +48,7 @@ class Done:
 
     @classmethod
     def of(cls, spark: SparkSession) -> Done:
-        """Nothing yet."""
+        """Start counting from zero."""
         context = spark.sparkContext
         nothing: frozenset[str] = frozenset()
         return cls(
@@ -58,7 +58,7 @@ class Done:
         )
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """One unit is finished."""
+        """Count one finished unit."""
         self.units.add(1)
         self.cost_s.add(row[COST])
 
@@ -70,7 +70,7 @@ class Done:
         )
 
     def shown(self, what: str, total: int, total_cost_s: float) -> AbstractContextManager[None]:
-        """Progress on the terminal while the body runs."""
+        """Show progress on the terminal while the body runs."""
         return progress(
             what,
             total,

@@ -1,4 +1,4 @@
-"""Where runs keep their tables: what is committed, and how a run commits."""
+"""The warehouse: tables of committed runs, and how a run commits."""
 
 from framejury.warehouse.warehouse import MERGED_TABLES, OUTPUTS, Warehouse
 

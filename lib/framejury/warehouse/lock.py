@@ -1,18 +1,17 @@
 """One run at a time in a warehouse: a lock with an owner and a lease. No Spark.
 
 ```
-lock/00000007.json     who holds it: job, host, process, since when, a beat that counts up
+lock/00000007.json     the owner: job, host, process, since when, a beat that counts up
 ```
 
-Taking the lock is creating the next file, which only one of several can
-(`storage.create_json`). The owner writes its own file again and again with a higher beat; when
-it ends, with `released`. A lock whose owner is dead is taken over by creating the file after it.
+To take the lock, a process creates the next file, which only one of several can do
+(`storage.create_json`). The owner rewrites its file with a higher beat, and with `released` when it
+ends. A process takes over the lock of a dead owner by creating the next file.
 
-Dead is an owner whose process is gone from this machine, or, on another machine, whose beat
-stands still for a whole lease while we watch. Clocks are never compared: those of two machines
-differ. An owner that only slept finds out at its next `check`; and were it to commit in between,
-the commit's number would be taken (`Warehouse.commit`), so the lock saves work and the commit
-keeps order.
+An owner is dead if its process is gone from this machine, or, on another machine, if its beat does
+not change for a whole lease while we watch. Clocks are never compared: those of two machines
+differ. An owner that was suspended finds out at its next `check`; if it commits before, the number
+of its commit is taken (`Warehouse.commit`). So the lock saves work, and the commit keeps order.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ from framejury.errors import LockError, WarehouseError
 from framejury.storage import Location, create_json, read_json, write_json
 
 LEASE_S = 60.0
-"""Seconds after which an owner on another machine that shows no beat is taken for dead."""
+"""Time without a beat after which an owner on another machine counts as dead, seconds."""
 
 _BEATS_A_LEASE = 4
 _KEPT = 20
-"""Old files that stay, so that a writer who slept cannot create one of their names again."""
+"""Old files to keep, so that a suspended process cannot create one of their names again."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,11 @@ class Owner:
     """A process that may hold the lock.
 
     Attributes:
-        host: name of its machine.
-        boot_id: tells one start of that machine, and one container on it, from another.
-        pid: its number there.
-        started: when the process started, in the kernel's ticks; numbers are used again.
-        user: who started it.
+        host: name of the machine.
+        boot_id: identifies one boot of the machine and one container on it.
+        pid: number of the process.
+        started: when the process started, in the kernel's ticks; process numbers are reused.
+        user: the user who started it.
     """
 
     host: str
@@ -63,32 +62,33 @@ class Owner:
 
     @classmethod
     def this_process(cls) -> Owner:
-        """Who we are."""
+        """Return the owner that is this process."""
         pid = os.getpid()
         return cls(socket.gethostname(), _boot_id(), pid, _started(pid) or 0, _user())
 
     def is_dead(self) -> bool | None:
-        """Whether the process is gone; None when that cannot be told, as from another machine."""
+        """Return whether the process is gone; None if unknown, as on another machine."""
         if (self.host, self.boot_id) != (socket.gethostname(), _boot_id()):
             return None
         started = _started(self.pid)
         if started is None and _is_hidden(self.pid):
-            return None  # /proc may be mounted so that others' processes are not seen
+            return None  # /proc may hide processes of other users
         return started != self.started
 
 
 @dataclass(frozen=True)
 class LockState:
-    """What the newest file of the lock says.
+    """Content of the newest lock file.
 
     Attributes:
-        number: of the file.
-        owner: who wrote it.
-        job: which job, such as `nightly`.
-        taken_at: ISO 8601, UTC, by the owner's clock; for people.
+        number: number of the file.
+        owner: the process that wrote it.
+        job: the job, such as `nightly`.
+        taken_at: when the lock was taken by the owner's clock, ISO 8601, UTC; for display.
         beat: counts up while the owner lives.
-        released: whether the owner is done.
-        lease_s: how long its beat may stand still, seconds.
+        released: whether the owner has finished.
+        lease_s: how long the beat may stay the same, seconds.
+        token: random, so that two states never compare equal by chance.
     """
 
     number: int
@@ -102,11 +102,11 @@ class LockState:
 
     @property
     def is_held(self) -> bool:
-        """False when it was released, or its owner is known to be dead."""
+        """False if the lock was released or its owner is known to be dead."""
         return not self.released and self.owner.is_dead() is not True
 
     def described(self) -> str:
-        """The owner, in words."""
+        """Return the owner in words."""
         owner = self.owner
         return (
             f"framejury {self.job} of {owner.user} on {owner.host} (process {owner.pid}), "
@@ -115,7 +115,7 @@ class LockState:
 
 
 def read_lock(warehouse: Location) -> LockState | None:
-    """The newest state of a warehouse's lock; None when there never was one.
+    """Read the newest state of a warehouse's lock; None if there never was one.
 
     Raises:
         WarehouseError: it cannot be read.
@@ -126,21 +126,21 @@ def read_lock(warehouse: Location) -> LockState | None:
         try:
             return _state_of(read_json(_place(folder, numbers[-1])))
         except FileNotFoundError:
-            numbers.pop()  # removed by its owner's successor
+            numbers.pop()  # removed by a later owner
         except (OSError, ValueError, TypeError, KeyError) as error:
-            # On HDFS a file that is written again is empty for a moment.
+            # On HDFS a file is empty for a moment while it is rewritten.
             time.sleep(0.2)
             with suppress(OSError, ValueError, TypeError, KeyError):
                 return _state_of(read_json(_place(folder, numbers[-1])))
             raise WarehouseError(
                 f"cannot read {_place(folder, numbers[-1]).uri}: {error}; if no framejury job "
-                "runs on this warehouse, remove that file"
+                "is running on this warehouse, remove that file"
             ) from error
     return None
 
 
 class Lock:
-    """The lock of a warehouse, held by this process; from `hold`."""
+    """The lock of a warehouse, held by this process; made by `hold`."""
 
     def __init__(self, folder: Location, state: LockState) -> None:
         self._folder = folder
@@ -151,16 +151,16 @@ class Lock:
         self._beating = threading.Thread(target=self._beat, name="framejury-lock", daemon=True)
 
     def check(self) -> None:
-        """Make sure that the lock is still ours.
+        """Check that this process still holds the lock.
 
         Raises:
-            LockError: another run has taken it, or our beat could not be written for a lease.
+            LockError: another run took it, or the beat could not be written for a whole lease.
         """
         newest = (_numbers(self._folder) or [self._state.number])[-1]
         if newest > self._state.number:
             raise LockError(
-                "another run has taken this warehouse over, for this one showed no sign of life "
-                f"for {self._state.lease_s:g} seconds; nothing more is committed"
+                f"another run took over this warehouse because this run's lock was not renewed "
+                f"for {self._state.lease_s:g} seconds; nothing more is committed, run it again"
             )
         if time.monotonic() - self._written_s > self._state.lease_s and self._fault is not None:
             raise LockError(f"the lock could not be renewed: {self._fault}")
@@ -173,7 +173,7 @@ class Lock:
         try:
             write_json(_place(self._folder, state.number), asdict(state))
         except OSError as error:
-            self._fault = str(error)  # told by `check`; the next beat tries again
+            self._fault = str(error)  # reported by `check`; the next beat tries again
         else:
             self._state = state
             self._written_s, self._fault = time.monotonic(), None
@@ -199,11 +199,11 @@ def hold(
     """Hold the lock of a warehouse while the body runs.
 
     Args:
-        warehouse: its root; made when it is not there.
-        job: who asks, such as `nightly`.
-        now: for people who ask since when.
-        lease_s: how long others wait for a sign of life before they take over, seconds.
-        say: told when another's lock has to be watched, which takes up to its lease.
+        warehouse: its root; made if it is not there.
+        job: the job that takes the lock, such as `nightly`.
+        now: time of taking it, for display.
+        lease_s: how long others wait for a beat before they take over, seconds.
+        say: reports that another owner's lock is being watched, which takes up to its lease.
 
     Raises:
         LockError: another run holds it.
@@ -249,26 +249,26 @@ def _take(
 
 
 def _is_alive(warehouse: Location, held: LockState, say: Callable[[str], None]) -> bool:
-    """Whether the owner lives; of one on another machine, its beat is watched for a lease."""
+    """Return whether the owner lives; on another machine, watch its beat for a lease."""
     dead = held.owner.is_dead()
     if dead is not None:
         if dead:
-            say(f"  note: {held.described()}, is gone; taking over")
+            say(f"  note: taking over the lock of {held.described()}: that process is gone")
         return not dead
-    say(f"  {held.described()}, holds this warehouse; watching for a sign of life")
+    say(f"  {held.described()}, holds the lock; waiting {held.lease_s:g} s for its next beat")
     until_s = time.monotonic() + held.lease_s
     while time.monotonic() < until_s:
         time.sleep(held.lease_s / (4 * _BEATS_A_LEASE))
         if read_lock(warehouse) != held:
             return True
-    say("  note: it shows none; taking over")
+    say("  note: taking over the lock: it was not renewed")
     return False
 
 
 def _refusal(warehouse: Location, held: LockState) -> LockError:
     return LockError(
-        f"{warehouse.uri} is in use by {held.described()}; wait until it ends, or end it, "
-        "and run this again"
+        f"{warehouse.uri} is in use by {held.described()}; wait until it ends or stop it, "
+        "then run this again"
     )
 
 
@@ -294,16 +294,16 @@ def _state_of(content: dict[str, Any]) -> LockState:
 
 
 def _boot_id() -> str:
-    """One start of this machine, and of the process numbers in it (a container has its own)."""
+    """Return an id of this boot and process namespace (a container has its own)."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return f"unknown-{secrets.token_hex(8)}"  # equal to no other: watch instead
+        return f"unknown-{secrets.token_hex(8)}"  # equals no other, so the beat is watched
 
 
 def _started(pid: int) -> int | None:
-    """When a process started, in ticks since boot; None when there is none (or a zombie)."""
+    """Return when a process started, in ticks since boot; None if there is none or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
     except OSError:
@@ -313,7 +313,7 @@ def _started(pid: int) -> int | None:
 
 
 def _is_hidden(pid: int) -> bool:
-    """Whether there is such a process, of which /proc says nothing."""
+    """Return whether the process exists but /proc does not show it."""
     if Path(f"/proc/{pid}/stat").exists():
         return False
     try:

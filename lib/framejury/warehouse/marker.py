@@ -1,4 +1,4 @@
-"""Which folder is a warehouse, and where one may be made: by the marker `framejury.json`."""
+"""The marker `framejury.json`: which folder is a warehouse, and where one can be made."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FORMAT_VERSION = 1
 
 _MARKER = "framejury.json"
 _OURS = ("lock", "commits", "runs", "inspections")
-"""What a run that was killed at its beginning may have left, and `framejury inspect`."""
+"""Folders that a run killed at its start, or `framejury inspect`, may have left."""
 
 
 def place_of(uri: str) -> Location:
-    """Where a warehouse is, or may be made.
+    """Return the place of a warehouse that is there or can be made.
 
     Raises:
-        WarehouseError: no such place can be, or its address holds a secret.
+        WarehouseError: the file system cannot be reached, or the URI holds a secret.
     """
     try:
         return locate(check_no_secret(uri))
@@ -40,12 +40,12 @@ def place_of(uri: str) -> Location:
 
 
 def is_warehouse(place: Location) -> bool:
-    """Whether the marker is there."""
+    """Return whether the marker is there."""
     return is_file(place.child(_MARKER))
 
 
 def mark(place: Location) -> None:
-    """Make the folder, which exists, a warehouse.
+    """Mark an existing folder as a warehouse.
 
     Raises:
         OSError: it cannot be written.
@@ -55,7 +55,7 @@ def mark(place: Location) -> None:
 
 
 def check_format(place: Location) -> None:
-    """That this framejury can read the warehouse.
+    """Check that this framejury can read the warehouse.
 
     Raises:
         WarehouseError: it has another format, or its marker cannot be read.
@@ -69,23 +69,23 @@ def check_format(place: Location) -> None:
 
 
 def check_may_hold(place: Location) -> None:
-    """That a warehouse is there, or nothing is that is not ours.
+    """Check that the place holds a warehouse, or nothing that is not framejury's.
 
     Raises:
-        WarehouseError: the place is taken by something else, or the format is another.
+        WarehouseError: the place holds something else, or a warehouse of another format.
     """
-    # Another first run may make it between the two looks.
+    # Another first run may make it between the two checks.
     others = not is_warehouse(place) and _holds_others(place)
     if is_warehouse(place):
         check_format(place)
     elif others:
         raise WarehouseError(
-            f"{place.uri} is not empty and no warehouse; give a new or empty folder"
+            f"{place.uri} is neither empty nor a warehouse; name a new or empty folder"
         )
 
 
 def check_writable(place: Location) -> None:
-    """That a local folder can be made and written; an object store tells only when written to.
+    """Check that a local folder can be made and written; others fail when written to.
 
     Raises:
         WarehouseError: it cannot.
@@ -102,10 +102,10 @@ def check_writable(place: Location) -> None:
 
 
 def read_record(place: Location) -> dict[str, Any]:
-    """A JSON object of the warehouse.
+    """Read a JSON object of the warehouse.
 
     Raises:
-        WarehouseError: it cannot be read or is none.
+        WarehouseError: it cannot be read, or is not a JSON object.
     """
     try:
         return read_json(place)

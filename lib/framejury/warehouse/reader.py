@@ -1,4 +1,4 @@
-"""What committed runs have left: their records, and which of their rows count. Only reads."""
+"""Reading committed runs: their records, and which of their rows count."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Committed:
         self._known: dict[str, Commit] = {}
 
     def commits(self) -> list[Commit]:
-        """Every committed run, oldest first.
+        """Return every committed run, oldest first.
 
         Raises:
             WarehouseError: a commit record is damaged.
@@ -46,21 +46,21 @@ class Committed:
         infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
         names = sorted(info.base_name for info in infos if info.extension == "json")
         unknown = [name for name in names if name not in self._known]  # a record never changes
-        # An object store takes its time for each, and years have thousands.
+        # Read in parallel: an object store takes a while for each, and there may be thousands.
         with ThreadPoolExecutor(_READ_TOGETHER) as pool:
             places = [folder.child(name) for name in unknown]
             self._known |= dict(zip(unknown, pool.map(_commit_at, places), strict=True))
         return [self._known[name] for name in names]
 
     def with_table(self, table: str) -> list[Commit]:
-        """Committed runs that wrote rows of `table`, oldest first."""
+        """Return the committed runs that wrote rows of `table`, oldest first."""
         return [commit for commit in self.commits() if commit.tables.get(table, 0) > 0]
 
     def require(self, table: str) -> list[Commit]:
-        """Committed runs that wrote rows of `table`, oldest first, at least one.
+        """Return the committed runs that wrote rows of `table`, oldest first, at least one.
 
         Raises:
-            WarehouseError: there is none; the message says which command makes one.
+            WarehouseError: there is none; the message names the command that makes the table.
         """
         commits = self.with_table(table)
         if not commits:
@@ -72,24 +72,24 @@ class Committed:
 
     @property
     def archive(self) -> str | None:
-        """The archive that was indexed last; None before that."""
+        """The archive that was indexed last; None before the first."""
         return next((c.archive for c in reversed(self.commits()) if c.archive), None)
 
     def with_crops(self) -> list[Commit]:
-        """Committed runs that extracted and kept all crops; a plain night keeps a few pictures."""
+        """Return the committed runs that extracted faces and kept their crops."""
         return [c for c in self.with_table("extractions") if c.facts.keeps_crops]
 
     def table_location(self, run_id: str, table: str) -> Location:
-        """Where a run writes its rows of `table`; `stored` says where they lie now."""
+        """Return where a run writes its rows of `table`; `stored` returns where they are now."""
         return self.location.child("runs", run_id, f"table={table}")
 
     def stored(self, table: str, run_ids: Sequence[str], run: Run | None = None) -> list[Stored]:
-        """Where rows of `table` of these runs lie now, in their order, each place once.
+        """Return the folders that hold rows of `table` of these runs now, in order, each once.
 
         Args:
-            table: which.
-            run_ids: of committed runs that wrote the table, and of `run`.
-            run: under way, when its rows are wanted too.
+            table: the table.
+            run_ids: ids of committed runs that wrote the table, and of `run`.
+            run: a run under way, to include its rows.
         """
         places: dict[str, Merged] = {}
         merges = [commit.merged for commit in self.commits()]
@@ -113,11 +113,11 @@ class Committed:
         table: str,
         columns: list[str] | None = None,
     ) -> pa.Table:
-        """One run's rows of `table`, with the columns of `schemas.TABLES[table]`."""
+        """Read one run's rows of `table`, with the columns of `schemas.tables.TABLES[table]`."""
         return self._read(table, [run_id], columns)
 
     def read_snapshot(self, table: str) -> pa.Table:
-        """`videos`, `splits`, `modalities`: the rows of the latest run that wrote the table.
+        """Read `videos`, `splits` or `modalities`: the rows of the latest run that wrote it.
 
         Raises:
             WarehouseError: no committed run wrote it.
@@ -130,11 +130,11 @@ class Committed:
         columns: list[str] | None = None,
         commits: list[Commit] | None = None,
     ) -> pa.Table:
-        """`extractions` or `verdicts`: for each video the row of the latest run that has one.
+        """Read `extractions` or `verdicts`: each video's row of the latest run that has one.
 
         Args:
-            table: which.
-            columns: those wanted beside `video_id`; all when None.
+            table: the table.
+            columns: columns to read beside `video_id`; all when None.
             commits: only these runs, oldest first, at least one; all when None.
 
         Raises:
@@ -162,7 +162,7 @@ class Committed:
         return rows.select(names).take(kept["row"].sort())
 
     def parquet_files(self, table: str) -> list[Location]:
-        """Every Parquet file of committed rows of `table`, oldest run first."""
+        """Return every Parquet file of committed rows of `table`, oldest run first."""
         files: list[Location] = []
         for stored in self.stored(table, [commit.run_id for commit in self.with_table(table)]):
             place = stored.place
@@ -195,4 +195,4 @@ def _commit_at(place: Location) -> Commit:
     try:
         return Commit.of_record(read_record(place))
     except ValueError as error:
-        raise WarehouseError(f"{place.uri} is no commit record: {error}") from error
+        raise WarehouseError(f"{place.uri} is not a commit record: {error}") from error

@@ -1,22 +1,21 @@
-"""Runs and commits: where tables lie, and which rows count. No Spark.
+"""Runs and commits: where tables are stored, and which rows count. No Spark.
 
 ```
 WAREHOUSE/
-  framejury.json                     what this folder is, and its format
-  commits/00000007.json              one record a committed run; exists or does not
-  lock/00000007.json                 who works on it
+  framejury.json                     marks the folder as a warehouse, with its format
+  commits/00000007.json              one record per committed run
+  lock/00000007.json                 which process holds the lock
   runs/<run_id>/table=<name>/*.parquet
   reports/<run_id>/report.html ...
   outputs/Confusion.png ...          a published recipe's files, of the latest run
-  inspections/<time>/inspect.html    what `framejury inspect` saw; no run reads it
-  evidence/<run_id>/<video_id>.html  what a verdict rests on
-  logs/<run_id>.jsonl                what happened, a line each
+  inspections/<time>/inspect.html    pages of `framejury inspect`; no run reads them
+  evidence/<run_id>/<video_id>.html  the evidence behind a verdict
+  logs/<run_id>.jsonl                the log, one event per line
 ```
 
-A run writes below its own `runs/<run_id>` and publishes everything by creating the
-next commit record. On a local disk that is one `link(2)`, which fails when the name
-is taken; on other file systems one put of a small file. Readers start from the commit
-records, so a run killed half way leaves files that nobody reads.
+A run writes below its own `runs/<run_id>` and publishes everything by creating the next commit
+record, in one atomic step (`storage.create_json`). Readers start from the commit records, so a run
+that is killed leaves files that nobody reads.
 """
 
 from __future__ import annotations
@@ -47,10 +46,10 @@ from framejury.warehouse.marker import (
 from framejury.warehouse.reader import Committed, count_rows
 
 MERGED_TABLES = ("extractions", "face_scores", "pictures", "verdicts")
-"""Tables that every night adds small files to. `faces` has crops and large files by itself."""
+"""Tables to which every nightly run adds small files. Files of `faces` hold crops and are large."""
 
 OUTPUTS = "outputs"
-"""Folder of the files of `report.outputs`; each is that of the latest run."""
+"""Folder of the files of `report.outputs`, written by the latest run."""
 
 _READERS_DONE = timedelta(days=1)
 
@@ -64,7 +63,7 @@ class Warehouse(Committed):
 
     @classmethod
     def open(cls, uri: str) -> Warehouse:
-        """An existing warehouse.
+        """Open an existing warehouse.
 
         Raises:
             WarehouseError: there is none at `uri`.
@@ -72,17 +71,17 @@ class Warehouse(Committed):
         place = place_of(uri)
         if not is_warehouse(place):
             raise WarehouseError(
-                f"no warehouse at {uri}; `framejury index ARCHIVE --warehouse {uri}` makes one"
+                f"no warehouse at {uri}; make one with: framejury index ARCHIVE --warehouse {uri}"
             )
         check_format(place)
         return cls(place)
 
     @classmethod
     def open_or_plan(cls, uri: str) -> Warehouse:
-        """An existing warehouse, or a place where one may be made. Writes nothing.
+        """Open an existing warehouse, or a place where one can be made. Write nothing.
 
         Raises:
-            WarehouseError: the place is taken by something else, or cannot be written.
+            WarehouseError: the place holds something else, or cannot be written.
         """
         place = place_of(uri)
         check_may_hold(place)
@@ -93,9 +92,9 @@ class Warehouse(Committed):
     def locked(
         self, job: str, now: datetime, say: Callable[[str], None] = lambda message: None
     ) -> Iterator[None]:
-        """Hold the warehouse's lock while the body runs; what dead runs left is removed.
+        """Hold the warehouse's lock while the body runs, and remove what dead runs left behind.
 
-        Inside, `running` needs no lock of its own, so several runs can follow each other.
+        `running` inside the body uses this lock, so several runs can follow each other.
 
         Raises:
             LockError: another run holds it.
@@ -116,7 +115,7 @@ class Warehouse(Committed):
                 self._lock = None
 
     def begin(self, job: str, now: datetime) -> Run:
-        """Start a run; makes the warehouse when this is its first.
+        """Start a run; its first run also makes the warehouse.
 
         Raises:
             WarehouseError: it cannot be written.
@@ -146,8 +145,8 @@ class Warehouse(Committed):
     ) -> Commit:
         """Publish everything the run wrote, in one step.
 
-        The record's number follows the last commit that the run has seen at its beginning, so a
-        run that another has overtaken meanwhile cannot commit, whatever became of its lock.
+        The record's number follows the last commit when the run began. So a run that was overtaken
+        by another cannot commit, even if it lost the lock without noticing.
 
         Raises:
             CommitError: another run committed first, or the record cannot be written.
@@ -183,7 +182,7 @@ class Warehouse(Committed):
     def running(
         self, job: str, now: datetime, say: Callable[[str], None] = lambda message: None
     ) -> Iterator[Run]:
-        """A run, under the lock, whose files are removed when the body raises before its commit.
+        """Start a run under the lock; remove its files if the body raises before its commit.
 
         Raises:
             LockError: another run holds the warehouse.
@@ -194,14 +193,14 @@ class Warehouse(Committed):
             try:
                 yield run
             except BaseException:
-                # What went wrong first is what is told; files left behind are never read.
+                # Report the first error; files left behind are never read.
                 with suppress(OSError, WarehouseError):
                     if all(commit.run_id != run.run_id for commit in self.commits()):
                         run.location.filesystem.delete_dir(run.location.path)
                 raise
 
     def abandoned(self) -> list[Location]:
-        """Folders of runs that no commit names: killed, or still under way elsewhere."""
+        """Return the folders of runs without a commit: killed, or under way in another process."""
         folder = self.location.child("runs")
         infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
         committed = {commit.run_id for commit in self.commits()}
@@ -209,7 +208,7 @@ class Warehouse(Committed):
         return [folder.child(name) for name in names if name not in committed]
 
     def write(self, run: Run, table: str, rows: pa.Table) -> None:
-        """Write a run's rows of a table that fits in memory."""
+        """Write a run's rows of a table that fits into memory."""
         place = self.table_location(run.run_id, table)
         place.filesystem.create_dir(place.path, recursive=True)
         parquet.write_table(
@@ -220,7 +219,7 @@ class Warehouse(Committed):
         )
 
     def write_report(self, run_id: str, files: Mapping[str, bytes]) -> Location:
-        """Write report files below `reports/<run_id>` and return that place."""
+        """Write report files below `reports/<run_id>` and return that folder."""
         folder = self.location.child("reports", run_id)
         folder.filesystem.create_dir(folder.path, recursive=True)
         for name, data in files.items():
@@ -238,7 +237,7 @@ class Warehouse(Committed):
         return place
 
     def rows_written(self, run: Run) -> dict[str, int]:
-        """Rows by table, from the Parquet footers."""
+        """Return the number of rows by table, from the Parquet footers."""
         counts: dict[str, int] = {}
         for table in TABLES:
             (stored,) = self.stored(table, [run.run_id], run)
@@ -249,7 +248,7 @@ class Warehouse(Committed):
         return counts
 
     def _superseded(self, now: datetime) -> list[Location]:
-        """Folders whose rows were merged into others long enough ago that no reader is left."""
+        """Return folders whose rows were merged so long ago that no reader still uses them."""
         old: dict[str, Location] = {}
         earlier: dict[str, list[Merged]] = {}
         for commit in self.commits():
@@ -266,7 +265,7 @@ class Warehouse(Committed):
 
     @contextmanager
     def _tidied(self) -> Iterator[None]:
-        """A first run that fails before it begins leaves no folder with nothing but a lock."""
+        """Remove the folder if a first run fails before it begins and only a lock is there."""
         new = not is_warehouse(self.location)
         try:
             yield
@@ -277,6 +276,6 @@ class Warehouse(Committed):
                     self._delete(self.location)
 
     def _delete(self, place: Location) -> None:
-        """Remove a folder that nobody reads; one that stays is tried again next time."""
+        """Remove a folder that nobody reads; the next run tries again if this fails."""
         with suppress(OSError):
             place.filesystem.delete_dir(place.path)

@@ -175,7 +175,7 @@ def test_an_unwritable_warehouse(
     for name, words in (
         ("taken", "taken"),
         ("taken/below", "is a file"),
-        ("photos", "not empty and no warehouse"),
+        ("photos", "neither empty nor a warehouse"),
     ):
         argv = [verb, str(archive), "--warehouse", str(tmp_path / name), *extra]
         assert words in fails(capsys, *argv)

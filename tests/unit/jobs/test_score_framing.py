@@ -59,7 +59,7 @@ def test_other_framing_is_refused_in_settings_that_exist(tmp_path: Path) -> None
     """What the message says to set can be set."""
     framing = Framing(margin_ratio=0.3, shape="box", margin_px=40, pair="same", judges="frame")
     wanted = bundle(tmp_path / "b", framing=framing)
-    with pytest.raises(BundleError, match="needs other ones") as caught:
+    with pytest.raises(BundleError, match="needs other values") as caught:
         _check_framing(extracted(tmp_path / "w"), wanted)
     said = str(caught.value).partition("--all ")[2].split("--set ")[1:]
     values: dict[str, dict[str, Any]] = {}

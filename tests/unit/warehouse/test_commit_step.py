@@ -146,7 +146,7 @@ def test_a_put_whose_answer_was_lost_is_not_a_lost_race(s3: str) -> None:
 
 def test_an_unknown_file_system_is_refused(tmp_path: Path) -> None:
     place = Location(fs.LocalFileSystem(), str(tmp_path / "x"), "ftp://host/x")
-    with pytest.raises(UsageError, match="no atomic way"):
+    with pytest.raises(UsageError, match="cannot create files atomically"):
         create_json(place, {})
     assert not (tmp_path / "x").exists()
 
@@ -218,7 +218,7 @@ def test_a_run_that_was_overtaken_cannot_commit(place: Location) -> None:
 def test_a_run_whose_lock_was_taken_over_commits_nothing(place: Location) -> None:
     """Before the one that took it has committed anything."""
     warehouse = Warehouse(place.child("warehouse"))
-    with pytest.raises(LockError, match="taken this warehouse over"):  # noqa: SIM117
+    with pytest.raises(LockError, match="took over this warehouse"):  # noqa: SIM117
         with warehouse.running("nightly", NOW) as run:
             write_verdict(warehouse, run, "a")
             create_json(warehouse.location.child("lock", "00000002.json"), {"by": "another"})
@@ -252,7 +252,7 @@ def test_a_first_run_that_was_killed_does_not_block_the_next(tmp_path: Path) -> 
     with Warehouse.open_or_plan(uri).running("nightly", NOW):
         pass
     (tmp_path / "other" / "photos").mkdir(parents=True)
-    with pytest.raises(WarehouseError, match="not empty and no warehouse"):
+    with pytest.raises(WarehouseError, match="neither empty nor a warehouse"):
         Warehouse.open_or_plan(str(tmp_path / "other"))
 
 

@@ -302,7 +302,7 @@ def test_planning_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(WarehouseError, match="not empty and no warehouse"):
+    with pytest.raises(WarehouseError, match="neither empty nor a warehouse"):
         Warehouse.open_or_plan(str(tmp_path))
     assert files_below(tmp_path) == ["thesis.txt"]
 
@@ -382,5 +382,5 @@ def test_a_warehouse_that_another_run_is_making_is_no_strangers_folder(tmp_path:
     (tmp_path / ".framejury.json.0a1b2c3d").write_text("{}")
     Warehouse.open_or_plan(str(tmp_path))
     (tmp_path / ".framejury.jsonx").write_text("{}")
-    with pytest.raises(WarehouseError, match="not empty"):
+    with pytest.raises(WarehouseError, match="neither empty"):
         Warehouse.open_or_plan(str(tmp_path))

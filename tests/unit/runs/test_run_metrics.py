@@ -322,11 +322,11 @@ def test_where_it_cannot_go_is_said_before_the_work(tmp_path: Path) -> None:
     assert names_in(tmp_path) == []
     with pytest.raises(UsageError, match=r"must end in \.prom"):
         check_textfile(tmp_path / "framejury.txt")
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="not a folder"):
         check_textfile(tmp_path / "nosuch" / "framejury.prom")
     (tmp_path / "file").write_text("")
     (tmp_path / "file").chmod(0o755)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="not a folder"):
         check_textfile(tmp_path / "file" / "framejury.prom")
 
 

@@ -7,8 +7,17 @@ SHELL := bash
 VENV := .venv
 STAMP := $(VENV)/.framejury-setup
 BENCH_STAMP := $(VENV)/.framejury-bench
+# SET chooses the tests of a part: quick (make test), long (make test-long), or both when empty.
+SET :=
+MARK_quick := -m "not long"
+MARK_long := -m long
+RESULTS := out/test/results
 # The slowest are named: what takes long is where minutes can be saved.
-PYTEST := $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5
+PYTEST = $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5 $(MARK_$(SET)) \
+	--junit-xml=$(RESULTS)/$(SET)/$@.xml
+# The longest first, so that two cores end at the same time.
+QUICK_PARTS := test-unit test-spark test-training test-cluster test-e2e test-browser types lint
+LONG_PARTS := test-recipes test-e2e test-cluster test-spark test-training test-browser test-unit
 
 .PHONY: help
 help: ## List the targets
@@ -40,8 +49,25 @@ train: setup ## Train, calibrate and evaluate the detector of models/: make trai
 package: setup ## The archive of Python packages for executors: dist/ (PYTHON=path, WITH=report)
 	@bin/package.sh $(if $(PYTHON),--python "$(PYTHON)") $(foreach extra,$(WITH),--with $(extra))
 
+# Two parts at a time, each printed when it ends; a part that fails does not keep the others from
+# running. The totals of all parts are the last line.
+define parts
+	@rm -rf $(RESULTS)/$(1)
+	@status=0; $(MAKE) --no-print-directory -j2 -k -O SET=$(1) $(2) || status=$$?; \
+		$(3) $(VENV)/bin/python bin/test-totals.py $(RESULTS)/$(1); exit $$status
+endef
+
 .PHONY: test
-test: lint types test-unit test-training test-spark test-browser test-e2e test-recipes test-cluster ## All checks, those below but chaos
+test: setup ## All that matters, in at most 15 minutes on two cores: every part below, without its long tests
+	$(call parts,quick,$(QUICK_PARTS))
+
+.PHONY: test-long
+test-long: setup ## The long tests that make test leaves out, and the chaos tests in a reduced form
+	$(call parts,long,$(LONG_PARTS),$(MAKE) --no-print-directory SET=long REDUCED=1 test-chaos || status=$$?;)
+
+.PHONY: test-all
+test-all: ## make test, then make test-long
+	@status=0; for set in test test-long; do $(MAKE) --no-print-directory $$set || status=$$?; done; exit $$status
 
 .PHONY: lint
 lint: setup ## Style: ruff check and ruff format
@@ -52,12 +78,11 @@ types: setup ## Types: mypy --strict
 	@bin/timed.sh types mypy
 
 .PHONY: test-unit
-test-unit: setup ## Unit tests, without a JVM and without training
-	@bin/timed.sh test-unit $(PYTEST) -n 2 --dist loadscope tests/unit
-	@bin/timed.sh test-fuzz $(PYTEST) -n 2 tests/fuzz
+test-unit: setup ## Unit tests, without a JVM and without training; a few damaged files
+	@bin/timed.sh test-unit $(PYTEST) $(if $(SET),,-n 2 --dist loadscope) tests/unit tests/fuzz
 
 .PHONY: test-training
-test-training: setup ## Training a network and exporting it, with TensorFlow
+test-training: setup ## Train networks and export them, with TensorFlow
 	@bin/timed.sh test-training $(PYTEST) tests/training
 
 .PHONY: test-spark
@@ -73,8 +98,8 @@ test-e2e: setup ## End to end, through spark-submit
 	@bin/timed.sh test-e2e $(PYTEST) tests/end_to_end
 
 .PHONY: test-recipes
-test-recipes: setup ## The published recipes, each through its verbs, and compared
-	@bin/timed.sh test-recipes $(PYTEST) -n 2 --dist loadfile tests/recipes
+test-recipes: setup ## The published recipes, each through its commands, and compared
+	@bin/timed.sh test-recipes $(PYTEST) tests/recipes
 
 .PHONY: test-cluster
 test-cluster: setup ## Jobs on a standalone Spark cluster started here; executors have nothing but our archive

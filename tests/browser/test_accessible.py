@@ -14,7 +14,7 @@ from tests.browser.site import Site
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("videos", [3, 81, 1000])
+@pytest.mark.parametrize("videos", [3, 81, pytest.param(1000, marks=pytest.mark.long)])
 def test_reports(browser: Any, axe: str, sites: dict[int, Site], videos: int, scheme: str) -> None:
     assert faults(browser, axe, sites[videos].report, scheme) == []
 

@@ -15,13 +15,15 @@ from tests.browser.watched import PHONE, Opener
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 
+pytestmark = pytest.mark.long
+
 ATTACK = "<script>alert(1)</script>.mp4"
 """A folder, and a file in it: the path of any archive may look like this."""
 
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What `scan --html`, `inspect` and `compare` wrote, by verb."""
+    """Return the pages of `scan --html`, `inspect` and `compare` by command."""
     folder = tmp_path_factory.mktemp("commands")
     frames = clips.face_frames(12)
     video = folder / ATTACK

@@ -1,4 +1,4 @@
-"""The report in a browser: order, search, choice, links, and nothing that leaves the folder."""
+"""The report in a browser: sorting, searching, choosing, links; no request leaves the folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.browser.site import HOSTILE, Site
 from tests.browser.watched import PHONE, Opener
 
-SIZES = (3, 81, 1000)
+SIZES = (3, 81, pytest.param(1000, marks=pytest.mark.long))
 MOST_BYTES = 15_000_000
 
 
@@ -101,6 +101,7 @@ def test_sorting_by_score_keeps_the_missing_last(sites: dict[int, Site], watch: 
             assert numbers == sorted(scores, reverse=falls)
 
 
+@pytest.mark.long
 def test_searching(sites: dict[int, Site], watch: Opener) -> None:
     site = sites[1000]
     with watch(site.folder) as one:

@@ -1,4 +1,4 @@
-"""The pictures of the docs: taken of made pages here, of two real nights by `make docs`."""
+"""Screenshots: of made pages here, of two real nightly runs by `make docs` for the docs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ NAMES = {
 }
 
 
+@pytest.mark.long
 def test_every_picture_is_taken(browser: Any, sites: dict[int, Site], tmp_path: Path) -> None:
     site = sites[81]
     paths = list(shoot_report(browser, site.folder / "report.html", tmp_path, "clips/0002.mp4"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+
+from framejury.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -35,6 +39,20 @@ def submit(
     """Run `spark-submit jobs/JOB.py ...` on this machine."""
     properties = ["--properties-file", ROOT / "conf" / "spark" / "local.conf"]
     return run("spark-submit", *properties, ROOT / "jobs" / f"{job}.py", *args, timeout_s=timeout_s)
+
+
+def here(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `framejury ARGS` in this process, where one JVM serves all calls.
+
+    For commands of which the test needs the result, not the process: a JVM takes some 15 seconds.
+    """
+    words = [*map(str, args)]
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main(words)
+    return subprocess.CompletedProcess(
+        ["framejury", *words], status, out.getvalue(), err.getvalue()
+    )
 
 
 def ok(result: subprocess.CompletedProcess[str]) -> str:

@@ -21,6 +21,8 @@ from tests.chaos.trial import (
     whole_commits,
 )
 
+pytestmark = pytest.mark.long
+
 VICTIMS = ("executor", "worker", "driver")
 MOST_RUNS = 3
 MOST_REPEATS = 5

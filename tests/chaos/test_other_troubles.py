@@ -19,6 +19,8 @@ from tests.builders.cluster.standalone import Cluster
 from tests.chaos.scene import REDUCED, Scene, resize
 from tests.chaos.trial import JUDGED, Night, Trial, judged_twice, moments, settle, whole_commits
 
+pytestmark = pytest.mark.long
+
 full_run_only = pytest.mark.skipif(REDUCED, reason="left out of the reduced run")
 
 

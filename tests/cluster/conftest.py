@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,21 +15,21 @@ from tests.builders.cluster.standalone import ROOT, SECRET, Cluster
 
 @pytest.fixture(scope="session")
 def environment() -> Path:
-    """The environment archive, made when something changed since."""
+    """Return the environment archive; make it when something changed."""
     if os.uname().sysname != "Linux":
         pytest.skip("archive and cluster are made for Linux here")
     return nights.package()
 
 
 def daemon_settings() -> dict[str, str]:
-    """conf/spark/standalone-daemons.conf, as an operator would append it."""
+    """Read conf/spark/standalone-daemons.conf, as an operator would append it."""
     lines = (ROOT / "conf" / "spark" / "standalone-daemons.conf").read_text().splitlines()
     return dict(line.split(None, 1) for line in lines if line and not line.startswith("#"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Two workers that ask for the secret; each says that it has GPU number 5."""
+    """Start two workers that ask for the secret; each reports GPU number 5."""
     script = tmp_path_factory.mktemp("gpu") / "find.sh"
     script.write_text("""#!/bin/sh\necho '{"name": "gpu", "addresses": ["5"]}'\n""")
     script.chmod(0o755)
@@ -47,3 +48,13 @@ def secret_file(tmp_path: Path) -> Path:
     file.touch(mode=0o600)
     file.write_text(f"{SECRET}\n")
     return file
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_left_on_the_workers(request: pytest.FixtureRequest) -> None:
+    """Wait until no executor of an earlier test runs: each worker has one core."""
+    if "cluster" in request.fixturenames:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        deadline_s = time.monotonic() + 30
+        while cluster.executors() and time.monotonic() < deadline_s:
+            time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The main job on the 81 real videos, where they are beside the checkout."""
+"""The main job on the corpus of 81 real videos, where it lies beside the checkout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from sklearn.metrics import roc_auc_score
 from framejury.archive.fixed_splits import read_pins
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
-from tests.builders.programs import ok, run, submit
+from tests.builders.programs import here, ok, submit
+
+pytestmark = pytest.mark.long
 
 SIDES = Path(__file__).resolve().parents[2] / "conf" / "training" / "sides-corpus.csv"
 LEAST_AUC = 0.7
@@ -22,7 +24,7 @@ NO_FACE = "other/wild/MichaelSalSail__no_face.mp4"
 
 @pytest.fixture(scope="module")
 def night(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse after one night with the bundle that ships, crops kept."""
+    """Return a warehouse after one nightly run with the shipped bundle, crops kept."""
     place = tmp_path_factory.mktemp("corpus") / "warehouse"
     ok(submit("nightly", corpus, "--warehouse", place, "--keep-crops"))
     return place
@@ -53,7 +55,7 @@ def test_one_verdict_for_each_video(night: Path, truth: dict[str, dict[str, str]
 def test_the_bundle_that_ships_judges_people_it_has_never_seen(
     night: Path, truth: dict[str, dict[str, str]]
 ) -> None:
-    """A floor that a broken detector falls through; the model card has the figures."""
+    """Hold a floor that a broken detector does not reach; the model card has the figures."""
     pins = read_pins(SIDES)
     warehouse = Warehouse.open(str(night))
     paths = {row["video_id"]: row["path"] for row in warehouse.read_snapshot("videos").to_pylist()}
@@ -81,15 +83,15 @@ def test_contents_are_those_of_the_truth(night: Path, truth: dict[str, dict[str,
         assert f"{row['width_px']}x{row['height_px']}" == known["resolution"]
 
 
-def test_the_console_command_finds_nothing_new(night: Path, corpus: Path) -> None:
-    ok(run("framejury", "nightly", corpus, "--warehouse", night))
-    printed = json.loads(ok(run("framejury", "verdicts", "--warehouse", night, "--format", "json")))
+def test_a_second_night_finds_nothing_new(night: Path, corpus: Path) -> None:
+    ok(here("nightly", corpus, "--warehouse", night))
+    printed = json.loads(ok(here("verdicts", "--warehouse", night, "--format", "json")))
     assert len(printed) == 81
     assert len({row["run_id"] for row in printed}) == 1
 
 
 def test_split_keeps_groups_together(night: Path, truth: dict[str, dict[str, str]]) -> None:
-    ok(run("framejury", "split", "--warehouse", night, "--set", "split.balance=none"))
+    ok(here("split", "--warehouse", night, "--set", "split.balance=none"))
     warehouse = Warehouse.open(str(night))
     paths = {row["video_id"]: row["path"] for row in warehouse.read_snapshot("videos").to_pylist()}
     sides = defaultdict(set)
@@ -109,12 +111,9 @@ def test_train_and_evaluate(night: Path) -> None:
     quick = ["weights=none", "input_px=32", "head_epochs=0", "finetune_epochs=1"]
     options = [text for setting in quick for text in ("--set", f"training.{setting}")]
     ok(submit("train_head", "--warehouse", night, "--output", output, *options))
-    text = ok(run("framejury", "evaluate", "--warehouse", night, "--bundle", output))
+    text = ok(here("evaluate", "--warehouse", night, "--bundle", output))
     assert "Held out" in text
-    everything = run(
-        "framejury", "evaluate", "--warehouse", night, "--bundle", output, "--side", "all"
-    )
-    ok(everything)
+    ok(here("evaluate", "--warehouse", night, "--bundle", output, "--side", "all"))
     (place,) = night.glob("reports/evaluate-*-all")
     predictions = json.loads((place / "predictions.json").read_text())
     assert len(predictions) == 80  # the video without a label is not measured

@@ -13,6 +13,8 @@ from framejury.warehouse import Warehouse
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 
+pytestmark = pytest.mark.long
+
 HAAR = ["--set", "detection.detector=haar", "--set", "sampling.frames=3"]
 
 

@@ -14,6 +14,8 @@ from tests.builders.clips import ODD_NAMES, face_frames, write_clip
 from tests.builders.programs import run, shown
 from tests.builders.reports import Page
 
+pytestmark = pytest.mark.long
+
 NOT_UTF8 = b"caf\xe9.mp4"
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from framejury.warehouse import Warehouse
 from tests.builders.clips import face_frames
 from tests.builders.programs import ok, run, submit
 from tests.builders.talkies import voice, with_other_face, write_talkie
+
+pytestmark = pytest.mark.long
 
 
 def test_the_verb_and_the_job_say_which_fakes_only_sound_different(tmp_path: Path) -> None:

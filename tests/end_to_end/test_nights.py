@@ -1,4 +1,7 @@
-"""A week of nights through real processes: exit codes, a kill, a second run, what changed."""
+"""A week of nightly runs: exit codes, a kill, a second run, what changed.
+
+Runs that are killed or terminated are processes; the others share this process and its JVM.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
-from tests.builders.programs import PROGRAMS, ROOT, lines_of_error, ok, run, shown
+from tests.builders.programs import PROGRAMS, ROOT, here, lines_of_error, ok, shown
+
+pytestmark = pytest.mark.long
 
 QUICK = ["--set", "sampling.frames=3", "--set", "detection.detector=haar"]
 BATCHES = ["--set", "run.commit_s=0.12"]
@@ -26,21 +31,21 @@ BATCHES = ["--set", "run.commit_s=0.12"]
 
 @dataclass
 class Week:
-    """An archive of small clips, its warehouse, a bundle."""
+    """An archive of small clips, its warehouse and a bundle."""
 
     archive: Path
     warehouse: Path
     bundle: Path
 
     def nightly(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
-        return run("framejury", *self.command(), *args)
+        return here(*self.command(), *args)
 
     def command(self) -> list[str]:
         place = ["nightly", str(self.archive), "--warehouse", str(self.warehouse)]
         return [*place, "--bundle", str(self.bundle), *QUICK]
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
-        """The latest, by file name; one to one with `videos`."""
+        """Return the latest verdicts by file name; check that each video has one."""
         warehouse = Warehouse.open(str(self.warehouse))
         videos = warehouse.read_snapshot("videos").to_pylist()
         rows = warehouse.read_latest("verdicts").to_pylist()
@@ -62,7 +67,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
 
 
 def metrics_of(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """The JSON line, which is the only thing on stdout."""
+    """Return the JSON line, which is the only thing on stdout."""
     (line,) = result.stdout.splitlines()
     found: dict[str, Any] = json.loads(line)
     return found
@@ -78,7 +83,7 @@ def test_a_dry_run_writes_nothing(week: Week) -> None:
 
 
 def test_killed_in_the_middle_and_run_again(week: Week, tmp_path: Path) -> None:
-    """SIGKILL after some batches are committed; meanwhile another run is refused."""
+    """SIGKILL after some batches are committed; before it, another run is refused."""
     other = Week(week.archive, tmp_path / "undisturbed", week.bundle)
     ok(other.nightly())
     environment = os.environ | {"PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
@@ -96,7 +101,7 @@ def test_killed_in_the_middle_and_run_again(week: Week, tmp_path: Path) -> None:
         while len(list(commits.glob("*.json"))) < 2 and time.monotonic() < until_s:
             assert night.poll() is None, "the night ended before it could be killed"
             time.sleep(0.1)
-        refused = run("framejury", "index", week.archive, "--warehouse", week.warehouse)
+        refused = here("index", week.archive, "--warehouse", week.warehouse)
         assert refused.returncode == 1, shown(refused)
         (line,) = lines_of_error(refused)
         assert "is in use by framejury nightly" in line
@@ -182,22 +187,20 @@ def test_a_log_and_a_list_of_runs(week: Week) -> None:
     }
     committed = next(one for one in events if one["event"] == "committed")
     assert (committed["run_id"], committed["job"]) == (last, "nightly")
-    listed = json.loads(
-        ok(run("framejury", "runs", "--warehouse", week.warehouse, "--format", "json"))
-    )
+    listed = json.loads(ok(here("runs", "--warehouse", week.warehouse, "--format", "json")))
     assert last in json.dumps(listed[-1])
-    text = ok(run("framejury", "runs", "show", last, "--warehouse", week.warehouse))
+    text = ok(here("runs", "show", last, "--warehouse", week.warehouse))
     assert "v05.mp4" in text
     assert "unreadable" in text
 
 
 def test_retry_what_failed(week: Week) -> None:
     place = ["--warehouse", week.warehouse, "--bundle", week.bundle, *QUICK]
-    nothing = run("framejury", "retry", "--status", "timeout", *place)
+    nothing = here("retry", "--status", "timeout", *place)
     assert ok(nothing) == ""
     assert "0 of 13 videos" in nothing.stderr
     shutil.copy(week.archive / "v00.mp4", week.archive / "v05.mp4")
-    result = run("framejury", "retry", "--status", "unreadable", *place)
+    result = here("retry", "--status", "unreadable", *place)
     ok(result)
     assert metrics_of(result)["counts"]["planned"] == {"selected": 1}
     assert week.verdicts()["v05.mp4"]["status"] == "scored"
@@ -224,11 +227,11 @@ def test_an_archive_that_is_not_mounted_is_refused(week: Week) -> None:
 def test_another_model_judges_again_when_asked(week: Week) -> None:
     other = brightness_bundle(week.bundle.with_name("other bundle"), 0.5 / 255).directory
     args = ["nightly", week.archive, "--warehouse", week.warehouse, *QUICK, "--model", other]
-    plain = run("framejury", *args, "--dry-run")
+    plain = here(*args, "--dry-run")
     assert "rescored" not in plain.stderr, shown(plain)
-    asked = run("framejury", *args, "--rescore")
+    asked = here(*args, "--rescore")
     ok(asked)
     models = {row["model_id"] for row in week.verdicts().values() if row["status"] == "scored"}
     assert len(models) == 1
-    again = run("framejury", *args, "--rescore", "--dry-run")
+    again = here(*args, "--rescore", "--dry-run")
     assert "0 of 13 videos" in again.stderr, shown(again)

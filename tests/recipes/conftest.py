@@ -1,7 +1,8 @@
-"""The published recipes as users run them: on the corpus, in reduced epochs and at reduced size."""
+"""A small archive for the recipes: a few short videos of the corpus, or the demo's."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,19 +10,25 @@ import pytest
 from framejury.demo.demo_archive import write_archive
 from tests.builders.programs import CORPUS
 
+SHORT = (
+    *("other/wild/RealObama.mp4", "other/wild/FakeObama.mp4"),
+    *("other/wild/RealPutin.mp4", "other/wild/FakePutin.mp4"),
+    *("other/wild/RealClinton.mp4", "other/wild/FakeClinton.mp4"),
+    *("celebdf/Celeb-real/id16_0012.mp4", "celebdf/Celeb-synthesis/id16_id6_0012.mp4"),
+    *("celebdf/Celeb-real/id26_0006.mp4", "celebdf/Celeb-synthesis/id26_id25_0006.mp4"),
+    *("other/hdtf/WDA_EdMarkey0_000.mp4", "other/uadfv/0017_fake.mp4"),
+)
+"""Six real and six fake videos of 49 to 308 frames; five pairs of one person."""
+
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The corpus, or where it is not beside the checkout the archive that the demo makes."""
+    """Copy twelve videos of the corpus; without it, write the demo archive."""
+    place = tmp_path_factory.mktemp("recipes") / "archive"
     if (CORPUS / "CORPUS.csv").is_file():
-        return CORPUS
-    place = tmp_path_factory.mktemp("made") / "archive"
-    write_archive(place)
+        for name in SHORT:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CORPUS / name, place / name)
+    else:
+        write_archive(place, seconds=1.5)
     return place
-
-
-@pytest.fixture(scope="session")
-def small_archive(archive: Path) -> Path:
-    """A part of it with a dozen labelled videos of both classes."""
-    part = archive / "celebdf"
-    return part if part.is_dir() else archive

@@ -1,4 +1,4 @@
-"""Each recipe through the verbs that people use: train, nightly, and what it leaves behind."""
+"""Each recipe through the commands that people use: train, nightly, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ import pytest
 
 from framejury.model.bundle import load_bundle
 from framejury.warehouse import Warehouse
-from tests.builders.programs import ok, run, submit
+from tests.builders.programs import here, ok, submit
 from tests.recipes.reduced import REDUCED
+
+pytestmark = pytest.mark.long
 
 TRAINED = ("face_frames", "random_frames", "flow_fusion", "all_frames")
 
 
 @dataclass(frozen=True)
 class Done:
-    """A recipe that was trained and judged by."""
+    """A recipe that was trained and then judged the archive."""
 
     preset: str
     place: Path
@@ -51,7 +53,7 @@ class Done:
 
 
 @pytest.fixture(scope="module")
-def done(small_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
+def done(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
     kept: dict[str, Done] = {}
 
     def of(preset: str) -> Done:
@@ -60,12 +62,12 @@ def done(small_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
             where = ["--warehouse", place / "warehouse", "--preset", preset]
             training = submit(
                 "train_head",
-                *("--archive", small_archive, "--output", place / "bundle"),
+                *("--archive", archive, "--output", place / "bundle"),
                 *where,
                 *REDUCED,
             )
             ok(training)
-            night = submit("nightly", small_archive, *where, "--bundle", place / "bundle", *REDUCED)
+            night = submit("nightly", archive, *where, "--bundle", place / "bundle", *REDUCED)
             ok(night)
             texts = [one.stdout + one.stderr for one in (training, night)]
             kept[preset] = Done(preset, place, *texts)
@@ -89,7 +91,7 @@ def test_it_trains_and_judges_every_video(done: Callable[[str], Done], preset: s
 
 @pytest.mark.parametrize("preset", TRAINED)
 def test_a_leaky_split_is_told_everywhere(done: Callable[[str], Done], preset: str) -> None:
-    """All four recipes divide by video or by face; this archive's people are in several videos."""
+    """All four recipes split by video or by face; each person is in several videos here."""
     recipe = done(preset)
     leak = load_bundle(recipe.place / "bundle").data.leak
     assert leak is not None
@@ -126,7 +128,7 @@ def test_random_frames_gives_folders_of_images(done: Callable[[str], Done], tmp_
     sides = {row["side"] for row in recipe.warehouse.read_snapshot("splits").to_pylist()}
     assert "mixed" in sides
     where = ["--warehouse", recipe.place / "warehouse", "--output", tmp_path / "MIXED"]
-    ok(run("framejury", "export-faces", *where, "--as", "folders", "--size-px", "252"))
+    ok(here("export-faces", *where, "--as", "folders", "--size-px", "252"))
     pictures = [file for file in (tmp_path / "MIXED").rglob("*") if file.is_file()]
     folders = {str(file.parent.relative_to(tmp_path / "MIXED")) for file in pictures}
     assert folders >= {"MIX_1/0", "MIX_1/1"}
@@ -136,19 +138,19 @@ def test_random_frames_gives_folders_of_images(done: Callable[[str], Done], tmp_
 
 def test_flow_fusion_looks_at_the_published_pairs(done: Callable[[str], Done]) -> None:
     recipe = done("flow_fusion")
-    learned = recipe.faces("frame_index", "next_crop")
+    learned = recipe.faces("video_id", "frame_index", "next_crop")
     assert learned["next_crop"].null_count == 0
     lengths = {
         row["video_id"]: row["frames_total"]
         for row in recipe.warehouse.read_latest("extractions").to_pylist()
     }
-    long = min(lengths.values()) > 200
-    if long:
-        assert set(learned["frame_index"].to_pylist()) <= {18 * step for step in range(10)}
+    long = {video_id for video_id, frames in lengths.items() if frames > 200}
+    frames = {row["frame_index"] for row in learned.to_pylist() if row["video_id"] in long}
+    assert frames <= {18 * step for step in range(10)}
     scores = [file.path for file in recipe.warehouse.parquet_files("face_scores")]
     judged = pa.concat_tables(pa.parquet.read_table(file) for file in scores)
-    if long:
-        assert set(judged["frame_index"].to_pylist()) <= {6 * step for step in range(30)}
+    frames = {row["frame_index"] for row in judged.to_pylist() if row["video_id"] in long}
+    assert frames <= {6 * step for step in range(30)}
     assert max(row["faces_scored"] for row in recipe.verdicts()) <= 30
 
 
@@ -162,7 +164,7 @@ def test_all_frames_judges_every_frame(done: Callable[[str], Done], tmp_path: Pa
             assert row["faces_scored"] == extractions[row["video_id"]]["frames_total"]
             assert row["reducer"] == "top_share"
     where = ["--warehouse", recipe.place / "warehouse", "--output", tmp_path / "frames"]
-    ok(run("framejury", "export-faces", *where, "--as", "frames"))
+    ok(here("export-faces", *where, "--as", "frames"))
     lines = (tmp_path / "frames" / "labels.csv").read_text().splitlines()
     assert lines[0] == "name,label"
     names, labels = zip(*(line.rsplit(",", 1) for line in lines[1:]), strict=True)
@@ -183,8 +185,8 @@ def test_hand_labels_enter_training(done: Callable[[str], Done], tmp_path: Path)
     labels = tmp_path / "labels.csv"
     other = "REAL" if video["label"] == "FAKE" else "FAKE"
     labels.write_text(f"video,frame,label\n{video['path']},{frame},{other}\n")
-    trained = run(
-        *("framejury", "train", "--warehouse", recipe.place / "warehouse"),
+    trained = here(
+        *("train", "--warehouse", recipe.place / "warehouse"),
         *("--output", tmp_path / "bundle", "--preset", "face_frames", *REDUCED),
         *("--frame-labels", labels),
     )
@@ -193,25 +195,25 @@ def test_hand_labels_enter_training(done: Callable[[str], Done], tmp_path: Path)
     after = load_bundle(tmp_path / "bundle").data
     assert after.fingerprint != before.fingerprint
     measuring = [
-        *("framejury", "evaluate", "--warehouse", recipe.place / "warehouse", "--side", "train"),
+        *("evaluate", "--warehouse", recipe.place / "warehouse", "--side", "train"),
         *("--bundle", tmp_path / "bundle", "--preset", "face_frames"),
     ]
-    assert "trained on these very videos" in ok(run(*measuring, "--frame-labels", labels))
-    assert "trained on other data" in ok(run(*measuring))
+    assert "trained on these very videos" in ok(here(*measuring, "--frame-labels", labels))
+    assert "trained on other data" in ok(here(*measuring))
 
 
 def test_inspect_looks_as_the_recipe_does(archive: Path, tmp_path: Path) -> None:
     ok(
-        run(
-            *("framejury", "inspect", archive, "--preset", "inspect"),
+        here(
+            *("inspect", archive, "--preset", "inspect"),
             *("--output", tmp_path / "archive"),
         )
     )
     assert (tmp_path / "archive" / "labels.png").is_file()
     video = sorted(archive.rglob("*.mp4"))[0]
     ok(
-        run(
-            *("framejury", "inspect", video, "--preset", "inspect"),
+        here(
+            *("inspect", video, "--preset", "inspect"),
             *("--output", tmp_path / "video"),
         )
     )

@@ -12,6 +12,8 @@ from benchmarks.contenders import Child, Contender
 from tests.builders.bundles import brightness_bundle
 from tests.builders.clips import face_frames, write_clip
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {"sampling": {"frames": 4}, "detection": {"min_face_px": 20}}
 
 

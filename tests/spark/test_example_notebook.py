@@ -17,6 +17,8 @@ from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 from tests.builders.nightly import NOW, Place
 
+pytestmark = pytest.mark.long
+
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "read_the_warehouse.ipynb"
 LABELS = """\
 file,label,method

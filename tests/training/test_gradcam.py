@@ -107,7 +107,9 @@ def test_heat_is_in_proportion_to_the_cue() -> None:
     assert heat[52:60, 52:60] == pytest.approx(63 / 255, abs=1e-3)
 
 
-@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "efficientnet_b0"])
+@pytest.mark.parametrize(
+    "backbone", ["efficientnet_lite0", pytest.param("efficientnet_b0", marks=pytest.mark.long)]
+)
 def test_real_networks_give_a_map_in_range(backbone: str) -> None:
     model = random_network(backbone, 8)
     faces = skimage.data.astronaut()[None, 60:124, 180:244].repeat(2, axis=0)

@@ -210,6 +210,7 @@ def test_levels_of_augmentation(pairs: FaceSource) -> None:
 # ---------------------------------------------------------------- backbones and outputs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backbone", "output"), [("efficientnet_lite0", "softmax"), ("efficientnet_b4", "sigmoid")]
 )

@@ -166,6 +166,7 @@ def test_bundle_says_what_was_trained(bundle: Bundle, source: FaceSource) -> Non
     assert "`training.finetune_epochs`: 6" in card
 
 
+@pytest.mark.long
 def test_keras_model_reloads_in_a_fresh_process_without_spark(
     bundle: Bundle, outcome: Outcome, source: FaceSource, tmp_path: Path
 ) -> None:
@@ -625,6 +626,7 @@ def test_mixed_precision_trains_and_comes_back_in_float32(
     assert trained.model.get_layer("head_dense_1").compute_dtype == "float32"
 
 
+@pytest.mark.long
 def test_xla_compiles_or_says_that_it_cannot(
     tiny: None, small_source: FaceSource, tmp_path: Path
 ) -> None:

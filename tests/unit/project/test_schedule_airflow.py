@@ -64,7 +64,7 @@ def airflow_python() -> str:
 
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """`probe(dag file)` gives what tests/builders/airflow_probe.py says of it."""
+    """Return a function from a DAG file to the answer of tests/builders/airflow_probe.py."""
     python = airflow_python()
 
     def ask(dag_file: Path) -> dict[str, Any]:
@@ -99,6 +99,7 @@ def answer(probe: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_airflow_reads_it(answer: dict[str, Any]) -> None:
     assert answer["errors"] == []
     assert answer["dag"] == {
@@ -112,12 +113,14 @@ def test_airflow_reads_it(answer: dict[str, Any]) -> None:
     assert answer["task"]["retry_delay_s"] > LEASE_S
 
 
+@pytest.mark.long
 def test_airflow_would_refuse_an_invented_option(probe: Any, tmp_path: Path) -> None:
     broken = tmp_path / "dag.py"
     broken.write_text(DAG.read_text().replace("retries=2", "retrys=2"))
     assert any("retrys" in error for error in probe(broken)["errors"])
 
 
+@pytest.mark.long
 def test_only_a_fault_is_tried_again(answer: dict[str, Any]) -> None:
     """AirflowFailException ends a task at once, any other exception is retried."""
     raised = {code: end["raised"] for code, end in answer["ends"].items()}
@@ -130,6 +133,7 @@ def test_only_a_fault_is_tried_again(answer: dict[str, Any]) -> None:
     }
 
 
+@pytest.mark.long
 def test_spark_submit_is_called_as_the_dag_says(answer: dict[str, Any]) -> None:
     argv, task = answer["ends"]["0"]["argv"], dag_call("NightlyOperator")
     at = argv.index(task["application"])

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
 from framejury.report.evidence.video_page import evidence_html
-from framejury.report.inputs import BundleInfo, Context, NightInfo, RunInfo, RunReport, ShownFace
+from framejury.report.inputs import BundleInfo, Context, EarlierRun, ReportFace, RunInfo, RunReport
 from framejury.report.report import build_report, write_files
 from framejury.schemas.tables import EXTRACTIONS
 from tests.builders.evidence_rows import (
@@ -146,8 +146,8 @@ def _context(rows: list[dict[str, Any]], links: dict[str, str]) -> Context:
         before=pa.Table.from_pylist(
             before, pa.schema([verdict_table(rows).schema.field(name) for name in before[0]])
         ),
-        nights=tuple(
-            NightInfo(
+        earlier=tuple(
+            EarlierRun(
                 run_id=f"run-0{number}",
                 ended_at=NOW - timedelta(days=5 - number),
                 statuses={"scored": 10 + number, "no_face": 1},
@@ -160,7 +160,7 @@ def _context(rows: list[dict[str, Any]], links: dict[str, str]) -> Context:
         evidence=links,
         faces={
             row["video_id"]: tuple(
-                ShownFace(face_picture(), row["p_fake"], float(at)) for at in range(3)
+                ReportFace(face_picture(), row["p_fake"], float(at)) for at in range(3)
             )
             for row in scored
         },

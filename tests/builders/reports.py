@@ -13,7 +13,7 @@ import pyarrow as pa
 from PIL import Image
 from skimage import data
 
-from framejury.report.inputs import BEFORE_COLUMNS, Context, NightInfo, RunReport
+from framejury.report.inputs import BEFORE_COLUMNS, Context, EarlierRun, RunReport
 from framejury.report.report import BundleInfo, RunInfo
 from framejury.schemas.tables import EXTRACTIONS
 from tests.builders.rows import verdict_row, verdict_table
@@ -108,11 +108,11 @@ def context(**changes: Any) -> Context:
         verdict_row(5, p_fake=None, status="timeout"),
         verdict_row(9, p_fake=0.6),  # gone
     ]
-    night = NightInfo("night-1", ENDED, {"scored": 6, "timeout": 2}, {"fake": 1, "real": 2}, 60.0)
+    night = EarlierRun("night-1", ENDED, {"scored": 6, "timeout": 2}, {"fake": 1, "real": 2}, 60.0)
     base = Context(
         judged_now=frozenset(verdict_row(n)["video_id"] for n in (0, 2, 3, 4, 77)),
         before=before_table(old),
-        nights=(night,),
+        earlier=(night,),
     )
     return replace(base, **changes)
 

@@ -12,8 +12,7 @@ from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.commands.runs_show import show_csv, show_json, show_table
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.pages.terminal_table import NONE, aligned, count, duration
-from framejury.redaction import printable
+from framejury.pages.text_table import UNKNOWN, columns, count, duration
 from framejury.runs.details import details
 from framejury.runs.history import PastRun, State, find_run, past_runs
 from framejury.schemas.statuses import Verdict
@@ -97,17 +96,17 @@ def _list_table(runs: Sequence[PastRun]) -> None:
         rows.append(
             (
                 run.run_id,
-                run.job or NONE,
-                f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else NONE,
+                run.job or UNKNOWN,
+                f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else UNKNOWN,
                 duration(run.wall_s),
                 count(len(run.commits)),
                 *(count(row[name]) for name in ("videos", "failures", *Verdict)),
-                run.model_id or NONE,
+                run.model_id or UNKNOWN,
                 run.state.value,
             )
         )
-    for line in aligned(rows, right=range(3, 7 + len(Verdict))):
-        print(printable(line))
+    for line in columns(rows, "lll" + "r" * (4 + len(Verdict))):
+        print(line)
 
 
 _LIST = {"table": _list_table, "json": _list_json, "csv": _list_csv}

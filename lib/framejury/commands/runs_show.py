@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from framejury.pages.terminal_table import aligned, count, duration, pairs
+from framejury.pages.text_table import columns, count, duration, pairs
 from framejury.redaction import printable
 from framejury.runs.details import Details, TableFiles
 from framejury.runs.history import State
@@ -73,7 +73,7 @@ def _sections(found: Details, most: int | None) -> Iterator[tuple[str, list[str]
     yield "files", pairs(found.places)
     shown = found.unjudged[:most]
     rows = [(one.path, one.status, one.error or "") for one in shown]
-    lines = [f"  {line}" for line in aligned([tuple(map(printable, row)) for row in rows])]
+    lines = [f"  {line}" for line in columns(rows)]
     if len(shown) < len(found.unjudged):
         lines.append(f"  and {len(found.unjudged) - len(shown):,} more; --all shows them")
     yield f"without a score ({len(found.unjudged):,})", lines
@@ -132,4 +132,4 @@ def _table_lines(tables: dict[str, TableFiles]) -> list[str]:
         )
         for name, one in tables.items()
     ]
-    return [f"  {line}" for line in aligned(rows, right=(1, 2, 3))]
+    return [f"  {line}" for line in columns(rows, "lrrr")]

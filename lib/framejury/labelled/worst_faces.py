@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.model.source import FaceSource, iter_faces
-from framejury.report.inputs import ShownFace
+from framejury.report.inputs import ReportFace
 
 EACH = 3
 """Faces a video, at most."""
@@ -17,7 +17,7 @@ EACH = 3
 
 def worst_faces(
     source: FaceSource, scored: pa.Table, video_ids: pa.Array
-) -> dict[str, tuple[ShownFace, ...]]:
+) -> dict[str, tuple[ReportFace, ...]]:
     """Faces of some videos, the most suspicious first, of equals the earlier.
 
     Args:
@@ -36,12 +36,12 @@ def worst_faces(
         if len(mine) < EACH:
             mine[row["frame_index"], row["face_index"]] = row["p_fake"]
     some = {name: truth for name, truth in source.videos.items() if name in wanted}
-    found: dict[str, dict[tuple[int, int], ShownFace]] = defaultdict(dict)
+    found: dict[str, dict[tuple[int, int], ReportFace]] = defaultdict(dict)
     for face in iter_faces(replace(source, videos=some)) if some else ():
         place = face.frame_index, face.face_index
         if place in wanted[face.video_id]:
             p_fake = wanted[face.video_id][place]
-            found[face.video_id][place] = ShownFace(face.crop, p_fake, face.pts_s)
+            found[face.video_id][place] = ReportFace(face.crop, p_fake, face.pts_s)
     return {
         video_id: tuple(found[video_id][place] for place in places if place in found[video_id])
         for video_id, places in wanted.items()

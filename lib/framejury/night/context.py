@@ -14,8 +14,8 @@ from framejury.report.inputs import (
     BEFORE_COLUMNS,
     EXTRACTION_COLUMNS,
     Context,
-    NightInfo,
-    ShownFace,
+    EarlierRun,
+    ReportFace,
 )
 from framejury.runs.drift import night_of
 from framejury.runs.history import nights_before
@@ -60,7 +60,7 @@ def context_of(
     return Context(
         judged_now=frozenset(judged["video_id"].to_pylist()),
         before=before,
-        nights=tuple(_night_infos(commits, first, nights)),
+        earlier=tuple(_night_infos(commits, first, nights)),
         extractions=extractions.filter(
             pc.is_in(extractions["video_id"], verdicts["video_id"].combine_chunks())
         ),
@@ -68,7 +68,7 @@ def context_of(
     )
 
 
-def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ShownFace, ...]]:
+def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ReportFace, ...]]:
     """Return kept faces of some videos, the most suspicious first.
 
     Args:
@@ -82,18 +82,18 @@ def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ShownFace
         .select("video_id", "p_fake", "pts_s", "picture")
         .toArrow()
     )
-    found: dict[str, list[ShownFace]] = defaultdict(list)
+    found: dict[str, list[ReportFace]] = defaultdict(list)
     falling = [("p_fake", "descending"), ("pts_s", "ascending")]
     for row in rows.take(pc.sort_indices(rows, sort_keys=falling)).to_pylist():
         if len(found[row["video_id"]]) < _FACES_EACH:
-            face = ShownFace(row["picture"], row["p_fake"], row["pts_s"])
+            face = ReportFace(row["picture"], row["p_fake"], row["pts_s"])
             found[row["video_id"]].append(face)
     return {video_id: tuple(faces) for video_id, faces in found.items()}
 
 
-def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[NightInfo]:
+def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[EarlierRun]:
     return [
-        NightInfo(
+        EarlierRun(
             run_id=past.run_ids[-1],
             ended_at=past.ended_at,
             statuses=past.counted("statuses"),

@@ -1,1 +1,1 @@
-"""What all pages and text reports share: style, templates, tables of text, spreadsheets."""
+"""Shared by all pages and text reports: style, templates, text tables, thumbnails, CSV."""

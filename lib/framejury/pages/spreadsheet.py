@@ -1,4 +1,4 @@
-"""A table as CSV that a spreadsheet may open: no text in it is run as a formula."""
+"""CSV that is safe to open in a spreadsheet: no text in it runs as a formula."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-# A spreadsheet runs a cell that begins so, even in quotes (OWASP, "CSV Injection").
+# Spreadsheets run cells that begin like this, even quoted ones (OWASP, "CSV Injection").
 _FORMULA = "^([\\s\\pZ\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n])"
 
 
 def csv_bytes(table: pa.Table) -> bytes:
-    """CSV, UTF-8, header, quoted texts, empty for null.
+    """Return UTF-8 CSV with a header, texts quoted, null as empty.
 
-    A text that a spreadsheet would run as a formula gets a leading apostrophe; the JSON beside
-    it has it unchanged.
+    Texts that a spreadsheet would run as a formula get a leading apostrophe.
     """
     for index, field in enumerate(table.schema):
         if pa.types.is_string(field.type):

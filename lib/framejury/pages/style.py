@@ -1,9 +1,9 @@
-"""One look for every picture: colours, fonts, and bytes out.
+"""One style for every figure: colours, fonts, PNG and SVG.
 
-Matplotlib's object interface with the Agg canvas; no pyplot, no global state. A figure is drawn
-once, in the theme `LIGHT`; within a page `inline_svg` makes its colours those of the reader.
-Colours are Okabe and Ito's, which people with colour blindness can tell apart
-(Color Universal Design, 2008); a class is told by words or line shape as well.
+Matplotlib's object interface with the Agg canvas: no pyplot, no global state. A figure is drawn
+once, in the theme `LIGHT`; on a page, `inline_svg` switches its colours with the reader's theme.
+The colours are Okabe and Ito's, distinguishable with colour blindness (Color Universal Design,
+2008); classes also differ in words or line shape.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DOTS_PER_INCH = 160
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours of a picture, `#rrggbb`."""
+    """Colours of a figure, `#rrggbb`."""
 
     paper: str
     ink: str
@@ -55,7 +55,7 @@ DARK = Theme(
 
 
 def new_figure(width_in: float, height_in: float, theme: Theme) -> Figure:
-    """An empty figure of that size in inches, on the theme's paper."""
+    """Return an empty figure of this size in inches, on the theme's paper."""
     figure = Figure(
         figsize=(width_in, height_in),
         dpi=DOTS_PER_INCH,
@@ -67,7 +67,7 @@ def new_figure(width_in: float, height_in: float, theme: Theme) -> Figure:
 
 
 def style_axes(axes: Axes, theme: Theme, *, title: str, x_label: str, y_label: str) -> None:
-    """Title to the left, two thin spines, quiet grid behind the data."""
+    """Set the title at the left, two thin spines and a faint grid behind the data."""
     axes.set_facecolor(theme.paper)
     axes.set_title(title, loc="left", fontsize=11, color=theme.ink, pad=10)
     axes.set_xlabel(x_label, fontsize=9.5, color=theme.ink)
@@ -81,7 +81,7 @@ def style_axes(axes: Axes, theme: Theme, *, title: str, x_label: str, y_label: s
 
 
 def style_legend(axes: Axes, theme: Theme, **place: Any) -> None:
-    """A frameless legend in the theme's ink, where there is something to name."""
+    """Add a frameless legend in the theme's ink, if anything has a label."""
     if axes.get_legend_handles_labels()[0]:
         legend = axes.legend(frameon=False, fontsize=9, **place)
         for text in legend.get_texts():
@@ -89,7 +89,7 @@ def style_legend(axes: Axes, theme: Theme, **place: Any) -> None:
 
 
 def sentence_figure(title: str, sentence: str, theme: Theme = LIGHT) -> Figure:
-    """A picture that says why there is nothing to draw, so that the file is always there."""
+    """Return a figure of one sentence: why there is nothing to draw."""
     figure = new_figure(5.6, 1.5, theme)
     figure.text(0.04, 0.68, title, fontsize=11, color=theme.ink, weight="bold")
     figure.text(0.04, 0.36, sentence, fontsize=9.5, color=theme.ink)
@@ -97,7 +97,7 @@ def sentence_figure(title: str, sentence: str, theme: Theme = LIGHT) -> Figure:
 
 
 def picture_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
-    """`NAME.png` and `NAME.svg` of each figure, by file name."""
+    """Return `NAME.png` and `NAME.svg` of each figure, by file name."""
     files = {}
     for name, figure in figures.items():
         files[f"{name}.png"] = png(figure)
@@ -106,14 +106,14 @@ def picture_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG file; the same figure gives the same bytes."""
+    """Return a PNG file; equal figures give equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def svg(figure: Figure) -> bytes:
-    """The figure as an SVG file, its words as text; the same figure gives the same bytes."""
+    """Return an SVG file with its words as text; equal figures give equal bytes."""
     buffer = io.BytesIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "framejury"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -121,16 +121,14 @@ def svg(figure: Figure) -> bytes:
 
 
 def inline_svg(drawn: bytes, name: str, label: str) -> str:
-    """An SVG file of `svg` to stand within a page, in the colours of whoever reads it.
+    """Return an `svg` element for a page.
+
+    Its colours are CSS variables, which `chart_css` sets for light and dark.
 
     Args:
-        drawn: the file, drawn in the theme `LIGHT`.
-        name: letters, digits and `-`; unlike that of any other figure of the page.
-        label: what the picture shows, for who does not see it.
-
-    Returns:
-        an `svg` element. Its colours are variables that `chart_css` sets for light and dark,
-        its ids begin with `name`.
+        drawn: a file of `svg`, drawn in the theme `LIGHT`.
+        name: prefix of all its ids: letters, digits and `-`, unique on the page.
+        label: the text alternative.
     """
     text = drawn.decode("utf-8")
     text = _METADATA.sub("", text[text.index("<svg") :])
@@ -143,7 +141,7 @@ def inline_svg(drawn: bytes, name: str, label: str) -> str:
 
 
 def chart_css() -> str:
-    """The colours of `inline_svg`, for light and dark."""
+    """Return the style sheet that `inline_svg` needs, for light and dark."""
 
     def of(theme: Theme) -> str:
         return " ".join(f"--chart-{role}: {value};" for role, value in asdict(theme).items())

@@ -1,12 +1,13 @@
-"""The ground of pages: names escaped and printable, no network, one look.
+"""Templates and style sheets of all pages.
 
-A page forbids itself every outside source (`POLICY`), so even a mistake in a template could
-load nothing.
+Every text is escaped and printable. The Content-Security-Policy (`POLICY`) forbids all external
+sources, so that even a faulty template could load nothing.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ POLICY = (
 """Content-Security-Policy of a page without a script."""
 
 
-def environment() -> Environment:
-    """Templates whose every text is escaped (autoescape) and cleared of control characters."""
-    return Environment(
+def environment(**filters: Callable[..., Any]) -> Environment:
+    """Return an environment that escapes every text and makes control characters visible."""
+    found = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         finalize=_printed,
@@ -35,22 +36,24 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters.update(filters)
+    return found
 
 
 @cache
 def style_of(*names: str) -> Markup:
-    """The sheets `base.css` and those named, and the colours of charts, for a `style` element."""
+    """Return `base.css`, the named style sheets and the colours of figures, for a `style` tag."""
     texts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("base.css", *names)]
     return Markup("".join((*texts, chart_css())))
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """A picture within the page; `kind` as in `image/jpeg`."""
+    """Return a `data:` address of a file; `kind` is its media type, such as `image/jpeg`."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _printed(value: Any) -> Any:
-    """A text as it may stand in one line; what is markup already (a macro, our style) stays."""
+    """Make a text printable; leave markup (macros, style sheets) as it is."""
     if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
         return value
     return printable(value)

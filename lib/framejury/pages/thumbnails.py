@@ -1,4 +1,4 @@
-"""Faces made small enough for a table of a thousand."""
+"""Faces reduced for a table of up to a thousand rows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from PIL import Image, UnidentifiedImageError
 from framejury.pages.templating import data_uri
 
 SMALL_PX = 72
-"""Longer side in the verdict table, twice what is shown: for fine screens."""
+"""Longer side in the verdict table: twice the displayed size, for high-density screens."""
 LARGE_PX = 160
-"""Longer side beside a mistake."""
+"""Longer side in the list of mistakes."""
 
 _SIDE_LIMIT_PX = 8192
 _QUALITY = 72
 
 
 def thumbnail(picture: bytes, side_px: int) -> str | None:
-    """A JPEG file as a `data:` address, its longer side `side_px` at most.
+    """Return a JPEG file as a `data:` address, its longer side reduced to `side_px`.
 
-    Returns:
-        None where the file is no JPEG, is cut short, or claims an absurd size.
+    Returns None for a file that is not a JPEG, is truncated or larger than 8192 pixels.
     """
     try:
         with Image.open(io.BytesIO(picture), formats=("JPEG",)) as opened:

@@ -1,1 +1,1 @@
-"""The report of a run and what it shows."""
+"""The report of a run: findings, text, pages, figures."""

@@ -1,7 +1,7 @@
-"""Pictures over every threshold: ROC, DET, precision and recall; and of the calibration.
+"""Figures over all thresholds (ROC, DET, precision and recall) and of the calibration.
 
-Each marks the operating point: where the threshold in use stands. Names are those of the files,
-without their ending, and never change.
+Each curve marks the operating point, which is the threshold in use. Names are file names without
+suffix and never change.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _DET_LIMITS = (0.004, 0.85)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """What one line of each picture is drawn from.
+    """The data of one line in each figure.
 
     Attributes:
         name: what is ranked, plural ("videos").
         count: how many.
         auc, average_precision: 0 to 1.
-        fpr, tpr, precision: the operating point, 0 to 1; no precision where nothing is called
-            fake.
+        fpr, tpr, precision: the operating point, 0 to 1; precision is None where nothing is
+            called fake.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Ranked:
 
 
 def roc_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) -> Figure:
-    """ROC curves; `why_none` is shown when there is none."""
+    """Draw ROC curves; `why_none` is shown without any."""
     if not series:
         return sentence_figure("ROC curve", why_none, theme)
     figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
@@ -75,10 +75,10 @@ def roc_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) ->
         y_label="Fakes called fake (true positive rate), %",
     )
     axes.plot([0, 1], [0, 1], color=theme.undecided, linewidth=1, linestyle=":", label="chance")
-    for one, look in _looks(series, theme):
+    for one, style in _styled(series, theme):
         x, y = thinned(one.roc.fpr, one.roc.tpr)
-        axes.plot(x, y, **look.line, label=f"{one.count:,} {one.name}, AUC {one.auc:.3f}")
-        _point(axes, one, (one.fpr, one.tpr), look)
+        axes.plot(x, y, **style.line, label=f"{one.count:,} {one.name}, AUC {one.auc:.3f}")
+        _point(axes, one, (one.fpr, one.tpr), style)
     axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
     _percent_axes(axes)
     style_legend(axes, theme, loc="lower right")
@@ -86,7 +86,7 @@ def roc_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) ->
 
 
 def det_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) -> Figure:
-    """Missed fakes against false alarms on normal-deviate axes (Martin et al., 1997)."""
+    """Draw missed fakes against false alarms on normal-deviate axes (Martin et al., 1997)."""
     if not series:
         return sentence_figure("DET curve", why_none, theme)
     figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
@@ -100,13 +100,13 @@ def det_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) ->
     )
     low, high = _deviates(_DET_LIMITS)
     axes.plot([low, high], [low, high], color=theme.undecided, lw=1, ls=":", label="equal errors")
-    for one, look in _looks(series, theme):
+    for one, style in _styled(series, theme):
         fpr, misses = miss_rates(one.roc)
         x, y = thinned(_deviates(fpr), _deviates(misses))
         # The curve falls: fewer misses at each further false alarm.
-        axes.plot(x, y, **look.line, label=one.name, drawstyle="steps-post")
+        axes.plot(x, y, **style.line, label=one.name, drawstyle="steps-post")
         seen = np.clip(_deviates([one.fpr, 1 - one.tpr]), low, high)
-        _point(axes, one, (float(seen[0]), float(seen[1])), look)
+        _point(axes, one, (float(seen[0]), float(seen[1])), style)
     ticks = _deviates(_DET_TICKS)
     words = [f"{100 * tick:g}" for tick in _DET_TICKS]
     axes.set_xticks(ticks, words)
@@ -119,7 +119,7 @@ def det_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) ->
 def precision_recall_figure(
     series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT
 ) -> Figure:
-    """How many of those called fake are fake, against how many fakes are found."""
+    """Draw precision against recall of fakes."""
     if not series:
         return sentence_figure("Precision and recall", why_none, theme)
     figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
@@ -129,16 +129,16 @@ def precision_recall_figure(
         theme,
         title="Precision and recall of fakes",
         x_label="Fakes called fake (recall), %",
-        y_label="Fake among those called fake (precision), %",
+        y_label="Videos called fake that are fake (precision), %",
     )
-    for one, look in _looks(series, theme):
+    for one, style in _styled(series, theme):
         x, y = thinned(one.pr.recall, one.pr.precision)
         name = f"{one.count:,} {one.name}, AP {one.average_precision:.3f}"
-        axes.plot(x, y, **look.line, label=name, drawstyle="steps-post")
+        axes.plot(x, y, **style.line, label=name, drawstyle="steps-post")
         chance = f"share of fakes among {one.name}"
-        axes.axhline(one.pr.share_fake, color=look.color, lw=1, ls=":", label=chance)
+        axes.axhline(one.pr.share_fake, color=style.color, lw=1, ls=":", label=chance)
         if one.precision is not None:
-            _point(axes, one, (one.tpr, one.precision), look)
+            _point(axes, one, (one.tpr, one.precision), style)
     axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
     _percent_axes(axes)
     style_legend(axes, theme, loc="lower left")
@@ -148,11 +148,11 @@ def precision_recall_figure(
 def calibration_figure(
     diagram: Reliability | None, error: float | None, theme: Theme = LIGHT
 ) -> Figure:
-    """Share of fakes against the score, and below it how many videos each bin holds.
+    """Draw the share of fakes against the score, and below it the videos per bin.
 
     Args:
         diagram: of the labelled, scored videos.
-        error: the expected calibration error, 0 to 1; None where a class is missing.
+        error: the expected calibration error, 0 to 1; None if a class is missing.
     """
     if diagram is None or not diagram.counts.sum():
         return sentence_figure("Calibration", "No labelled video was scored.", theme)
@@ -168,7 +168,7 @@ def calibration_figure(
     )
     filled = diagram.counts > 0
     x, y = diagram.mean_score[filled], diagram.fake_share[filled]
-    above.plot([0, 1], [0, 1], color=theme.undecided, lw=1, ls=":", label="calibrated")
+    above.plot([0, 1], [0, 1], color=theme.undecided, lw=1, ls=":", label="perfect")
     above.plot(x, y, color=theme.real, marker="o", ms=5, lw=1.6, label="videos")
     above.set(xlim=(0, 1), ylim=(-0.02, 1.02))
     above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
@@ -182,7 +182,7 @@ def calibration_figure(
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _LineStyle:
     color: str
     dash: str
     marker: str
@@ -193,23 +193,23 @@ class _Look:
         return {"color": self.color, "linestyle": self.dash, "linewidth": 2}
 
 
-def _looks(series: Sequence[Ranked], theme: Theme) -> Iterator[tuple[Ranked, _Look]]:
-    looks = (
-        _Look(theme.real, "-", "o", theme.paper),
-        _Look(theme.fake, "--", "s", theme.paper),
+def _styled(series: Sequence[Ranked], theme: Theme) -> Iterator[tuple[Ranked, _LineStyle]]:
+    styles = (
+        _LineStyle(theme.real, "-", "o", theme.paper),
+        _LineStyle(theme.fake, "--", "s", theme.paper),
     )
-    return zip(series, looks, strict=False)
+    return zip(series, styles, strict=False)
 
 
-def _point(axes: Axes, one: Ranked, place: tuple[float, float], look: _Look) -> None:
+def _point(axes: Axes, one: Ranked, at: tuple[float, float], style: _LineStyle) -> None:
     axes.plot(
-        [place[0]],
-        [place[1]],
-        marker=look.marker,
+        [at[0]],
+        [at[1]],
+        marker=style.marker,
         markersize=9,
         linestyle="none",
-        color=look.color,
-        markeredgecolor=look.paper,
+        color=style.color,
+        markeredgecolor=style.paper,
         label=f"{one.name} at the threshold",
         zorder=4,
         clip_on=False,
@@ -222,6 +222,6 @@ def _percent_axes(axes: Axes) -> None:
 
 
 def _deviates(shares: Sequence[float] | Floats) -> Floats:
-    """Quantiles of the standard normal; 0 and 1 as far out as no axis reaches."""
+    """Return quantiles of the standard normal; 0 and 1 lie beyond all axes."""
     quantile = NormalDist().inv_cdf
     return np.array([quantile(min(max(float(one), 1e-6), 1 - 1e-6)) for one in shares])

@@ -1,4 +1,4 @@
-"""`report.json`: everything the report knows, for machines. Null where undefined."""
+"""`report.json`: all findings for machines, null where undefined."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from framejury.report.findings import DEMO_BANNER, Findings
 from framejury.report.summary import changes, summary_sentences
 
 SCHEMA_VERSION = 1
-"""Raised when a key changes its meaning or goes away."""
+"""Raised when a key is removed or changes its meaning."""
 
 ROC_POINTS = 500
 CHANGES = 10_000
-"""Changed verdicts in `report.json`, at most; `predictions.json` has all."""
+"""Most changed verdicts in `report.json`; `predictions.json` has all."""
 
 
 def json_report(findings: Findings) -> bytes:
-    """UTF-8 JSON with `schema_version`; the rows of the videos are in `predictions.json`."""
+    """Return UTF-8 JSON with `schema_version`; `predictions.json` has the rows of the videos."""
     f = findings
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -56,7 +56,7 @@ def json_report(findings: Findings) -> bytes:
         },
         "judged_now": f.judged_now,
         "since": _since(f),
-        "nights": f.nights,
+        "nights": f.runs,
         "effort": f.effort,
         "predictions": "predictions.json",
     }
@@ -78,7 +78,7 @@ def _since(f: Findings) -> dict[str, Any] | None:
 
 
 def plain(value: Any) -> Any:
-    """Values that JSON knows: records as objects, times as ISO 8601, NaN and infinity as null."""
+    """Return JSON values: records as objects, times as ISO 8601, NaN and infinity as null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -95,7 +95,7 @@ def plain(value: Any) -> Any:
 
 
 def _pr(curve: PrecisionRecall | None) -> dict[str, Any] | None:
-    """At most `curves.POINTS` corners, both ends kept."""
+    """Return at most `curves.POINTS` corners, both ends kept."""
     if curve is None:
         return None
     recall, precision = thinned(curve.recall, curve.precision)
@@ -103,7 +103,7 @@ def _pr(curve: PrecisionRecall | None) -> dict[str, Any] | None:
 
 
 def _roc(curve: RocCurve | None) -> dict[str, Any] | None:
-    """At most `ROC_POINTS` corners, both ends kept."""
+    """Return at most `ROC_POINTS` corners, both ends kept."""
     if curve is None:
         return None
     count = len(curve.fpr)

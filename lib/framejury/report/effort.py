@@ -1,4 +1,4 @@
-"""How fast the run was, where its time went, and what the videos were. Pure."""
+"""Speed of the run, time per phase, and formats of the videos. Pure."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the run took.
+    """Time and formats of a run.
 
     Attributes:
-        rates: name of a figure -> its value, units in the name; only those that are known.
-        slowest: rows with path, video_id and columns of `inputs.EXTRACTION_COLUMNS`, the slowest
+        rates: name with unit -> value; only those that are known.
+        slowest: rows with path, video_id and columns of `inputs.EXTRACTION_COLUMNS`, slowest
             first.
-        kinds: what is counted (codec, container, resolution) -> value -> videos, most first.
-        unlisted: what is counted -> videos of values that are not listed.
+        kinds: property (codec, container, resolution) -> value -> videos, most frequent first.
+        unlisted: property -> videos whose value is not listed.
     """
 
     phases: tuple[Phase, ...]
@@ -45,7 +45,7 @@ class Effort:
 
 
 def find_effort(predictions: pa.Table, context: Context, run: RunInfo) -> Effort:
-    """From what the run tells of itself and the rows of `extractions`."""
+    """Compute it from the run and the rows of `extractions`."""
     total_s = sum(run.seconds.values())
     phases = tuple(
         Phase(name, seconds, seconds / total_s if total_s else 0.0)

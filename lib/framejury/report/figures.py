@@ -1,7 +1,7 @@
-"""Pictures of counts: confusion matrices, histograms, nights, training curves.
+"""Figures of counts: confusion matrices, histograms, nightly runs, training curves.
 
-Every function takes numbers that are already counted; where there is nothing to draw, the
-picture says so in a sentence. Names are those of the files, without their ending, and never change.
+Every function takes finished numbers; without data, its figure is a sentence on why. Names are
+file names without suffix and never change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from framejury.pages.style import (
     style_axes,
     style_legend,
 )
-from framejury.report.since import Night
+from framejury.report.since import JudgedRun
 from framejury.schemas.statuses import Label
 
 CONFUSION_FACE = "confusion_face"
@@ -46,10 +46,10 @@ class ScoreSeries:
     """Scores for one panel of the histogram.
 
     Attributes:
-        name: what has the scores, plural; the label of the count axis.
-        scores: float64 (n,), 0 to 1; weights: integer (n,), how many each stands for.
+        name: what is scored, plural; labels the count axis.
+        scores: float64 (n,), 0 to 1; weights: integer (n,), how many each represents.
         labels: object (n,): FAKE, REAL or None.
-        threshold: 0 to 1, or None when rows had different ones.
+        threshold: 0 to 1; None if rows have different ones.
     """
 
     name: str
@@ -62,7 +62,7 @@ class ScoreSeries:
 def confusion_face_figure(
     confusion: Confusion | None, threshold: float, theme: Theme = LIGHT
 ) -> Figure:
-    """Faces: truth (of their video) against the call at the threshold, 0 to 1."""
+    """Draw faces: the label of their video against the call at the threshold, 0 to 1."""
     if confusion is None or not confusion.total:
         return sentence_figure("Faces", "No face of a labelled video was scored.", theme)
     figure = new_figure(4.6, 3.6, theme)
@@ -74,10 +74,10 @@ def confusion_face_figure(
 def confusion_video_figure(
     confusion: Confusion, verdicts: Mapping[str, VerdictCounts], theme: Theme = LIGHT
 ) -> Figure:
-    """Videos: left the call at the threshold, right the verdict with its ways of not deciding."""
+    """Draw videos: on the left the call at the threshold, on the right the verdict."""
     total = sum(counts.total for counts in verdicts.values())
     if not total:
-        return sentence_figure("Videos", "No video has a label, so there is no truth.", theme)
+        return sentence_figure("Videos", "No video is labelled.", theme)
     figure = new_figure(9.6, 3.6, theme)
     left, right = figure.subplots(1, 2, width_ratios=(2, 4))
     title = f"Call at the threshold ({confusion.total:,} scored)"
@@ -93,7 +93,7 @@ def confusion_video_figure(
 
 
 def scores_figure(series: Sequence[ScoreSeries], theme: Theme = LIGHT) -> Figure:
-    """Histograms of `p_fake` by truth, one panel a series, with the threshold."""
+    """Draw histograms of `p_fake` by label, one panel per series, with the threshold."""
     series = [one for one in series if one.scores.size]
     if not series:
         return sentence_figure("Scores", "Nothing was scored.", theme)
@@ -117,64 +117,63 @@ def scores_figure(series: Sequence[ScoreSeries], theme: Theme = LIGHT) -> Figure
     return figure
 
 
-def nights_figure(nights: Sequence[Night], theme: Theme = LIGHT) -> Figure:
-    """Videos judged in each night by outcome, one bar a night, the latest to the right."""
-    if not nights:
-        return sentence_figure("Nights", "There was no night before.", theme)
-    figure = new_figure(max(5.2, 1.6 + 0.42 * len(nights)), 3.4, theme)
+def runs_figure(runs: Sequence[JudgedRun], theme: Theme = LIGHT) -> Figure:
+    """Draw the videos judged per nightly run by outcome, one bar each, latest on the right."""
+    if not runs:
+        return sentence_figure("Nightly runs", "There was no earlier run.", theme)
+    figure = new_figure(max(5.2, 1.6 + 0.42 * len(runs)), 3.4, theme)
     axes = figure.add_subplot()
-    style_axes(axes, theme, title="Videos judged, by night", x_label="", y_label="videos, count")
-    looks = (
+    style_axes(axes, theme, title="Videos judged per run", x_label="", y_label="videos, count")
+    styles = (
         ("fake", theme.fake, 0.9, ""),
         ("real", theme.real, 0.9, ""),
         ("inconclusive", theme.undecided, 0.45, ""),
         ("not scored", theme.ink, 0.0, "////"),
     )
-    places = np.arange(len(nights))
-    base = np.zeros(len(nights))
-    for name, color, alpha, hatch in looks:
-        heights = np.array([getattr(n.outcomes, name.replace(" ", "_")) for n in nights])
+    places = np.arange(len(runs))
+    base = np.zeros(len(runs))
+    for name, color, alpha, hatch in styles:
+        heights = np.array([getattr(one.outcomes, name.replace(" ", "_")) for one in runs])
         face = to_rgba(color, alpha)
         axes.bar(places, heights, 0.7, base, color=face, edgecolor=color, hatch=hatch, label=name)
         base += heights
-    words = [_night_word(night, nights) for night in nights]
+    words = [_run_word(one, runs) for one in runs]
     axes.set_xticks(places, words, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.6, max(len(nights), 4) - 0.4)
+    axes.set_xlim(-0.6, max(len(runs), 4) - 0.4)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(False, axis="x")
     style_legend(axes, theme, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
-def _night_word(night: Night, nights: Sequence[Night]) -> str:
-    """The day; with the hour where several runs ended on a day."""
-    days = [one.ended_at.date() for one in nights]
-    once = days.count(night.ended_at.date()) == 1
-    word = f"{night.ended_at:%Y-%m-%d}" if once else f"{night.ended_at:%Y-%m-%d %H:%M}"
-    return f"{word} (this)" if night.is_this else word
+def _run_word(run: JudgedRun, runs: Sequence[JudgedRun]) -> str:
+    """Return the day, and the time where several runs ended on that day."""
+    days = [one.ended_at.date() for one in runs]
+    once = days.count(run.ended_at.date()) == 1
+    word = f"{run.ended_at:%Y-%m-%d}" if once else f"{run.ended_at:%Y-%m-%d %H:%M}"
+    return f"{word} (this)" if run.is_this else word
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
-    """The figures `loss` and `accuracy` of a training.
+    """Draw the figures `loss` and `accuracy` of a training.
 
     Args:
-        history: one mapping an epoch, in order, with epoch, phase, loss, accuracy,
-            val_loss, val_accuracy; a value that was not measured is None or absent.
-            Accuracies are 0 to 1.
+        history: one mapping per epoch, in order, with epoch, phase, loss, accuracy, val_loss,
+            val_accuracy; unmeasured values are None or absent. Accuracies are 0 to 1.
     """
     return {
         LOSS: _curve(history, "loss", "Loss (binary cross-entropy)", LIGHT),
-        ACCURACY: _curve(history, "accuracy", "Accuracy of single faces, %", LIGHT),
+        ACCURACY: _curve(history, "accuracy", "Accuracy on single faces, %", LIGHT),
     }
 
 
 def training_files(history: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """The same as files, PNG and SVG, by name."""
+    """Return the same as files, PNG and SVG, by name."""
     return picture_files(training_figures(history))
 
 
 def _calls(confusion: Confusion) -> list[tuple[int, ...]]:
-    """Rows FAKE, REAL; columns called fake, called real."""
+    """Return rows FAKE, REAL with columns called fake, called real."""
     return [(confusion.tp, confusion.fn), (confusion.fp, confusion.tn)]
 
 
@@ -185,23 +184,23 @@ def _matrix(
     title: str,
     theme: Theme,
 ) -> None:
-    """Truth FAKE, REAL down, calls across; counts with the share of their row.
+    """Draw labels FAKE, REAL as rows, calls as columns, counts with their share of the row.
 
-    Blue is right, orange is wrong, grey is undecided; the stronger, the larger the share.
+    Blue is right, orange is wrong, grey is undecided; larger shares are stronger.
     """
     for y, row in enumerate(rows):
         total = sum(row)
         for x, count in enumerate(row):
             hue = theme.undecided if x > 1 else theme.real if x == y else theme.fake
             share = count / total if total else 0.0
-            # Rectangles rather than an image: an SVG file stays free of pixels.
-            place = (x - 0.49, y - 0.485)
+            # Rectangles, not an image, keep the SVG file free of pixels.
+            corner = (x - 0.49, y - 0.485)
             axes.add_patch(
-                Rectangle(place, 0.98, 0.97, facecolor=hue, alpha=0.08 + 0.62 * share, linewidth=0)
+                Rectangle(corner, 0.98, 0.97, facecolor=hue, alpha=0.08 + 0.62 * share, linewidth=0)
             )
             text = f"{count:,}\n{share:.1%}" if total else "0\n–"  # noqa: RUF001
             axes.text(x, y, text, ha="center", va="center", fontsize=11, color=theme.ink)
-    style_axes(axes, theme, title=title, x_label="Called", y_label="Truth")
+    style_axes(axes, theme, title=title, x_label="Called", y_label="Label")
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(1.5, -0.5))
     axes.grid(False)
     axes.tick_params(length=0)
@@ -217,12 +216,12 @@ def _truths(rows: Sequence[tuple[int, ...]]) -> list[tuple[str, tuple[int, ...]]
 
 def _score_bars(axes: Axes, one: ScoreSeries, theme: Theme) -> None:
     edges = np.linspace(0, 1, SCORE_BINS + 1)
-    looks = (
-        (None, "truth unknown", theme.undecided, 0.3),
-        (Label.REAL.value, "truth REAL", theme.real, 0.35),
-        (Label.FAKE.value, "truth FAKE", theme.fake, 0.0),
+    styles = (
+        (None, "no label", theme.undecided, 0.3),
+        (Label.REAL.value, "label REAL", theme.real, 0.35),
+        (Label.FAKE.value, "label FAKE", theme.fake, 0.0),
     )
-    for label, name, color, fill in looks:
+    for label, name, color, fill in styles:
         mine = np.array([value == label for value in one.labels], bool)
         count = int(one.weights[mine].sum())
         if count:
@@ -255,7 +254,7 @@ def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str, theme:
         return sentence_figure(y_label, "No epoch was recorded.", theme)
     figure = new_figure(6.4, 3.8, theme)
     axes = figure.add_subplot()
-    style_axes(axes, theme, title="", x_label="Epoch (over all phases)", y_label=y_label)
+    style_axes(axes, theme, title="", x_label="Epoch, all phases", y_label=y_label)
     percent = name == "accuracy"
     for key, label, color, dash, marker in kinds:
         points = [(i, e[key]) for i, e in enumerate(history, 1) if e.get(key) is not None]
@@ -274,7 +273,7 @@ def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str, theme:
 
 
 def _mark_phases(axes: Axes, phases: Sequence[str], theme: Theme) -> None:
-    """Name each phase above its first epoch, with a line where it begins."""
+    """Name each phase above its first epoch and draw a line where it begins."""
     for index, phase in enumerate(phases):
         if index and phase == phases[index - 1]:
             continue

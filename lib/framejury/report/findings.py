@@ -1,4 +1,4 @@
-"""All numbers of one report, computed once; text, JSON, HTML and pictures show the same."""
+"""All numbers of one report, computed once for text, JSON, HTML and figures."""
 
 from __future__ import annotations
 
@@ -28,25 +28,22 @@ from framejury.report.effort import Effort, find_effort
 from framejury.report.inputs import DEMO, BundleInfo, Context, RunInfo, RunReport
 from framejury.report.mistakes import Mistakes, find_mistakes
 from framejury.report.predictions import predictions_table
-from framejury.report.since import Night, Since, find_nights, find_since
-from framejury.report.wording import judged_words
+from framejury.report.since import JudgedRun, Since, find_runs, find_since
+from framejury.report.wording import CROSSES, TOO_FEW, judged_words
 from framejury.schemas.statuses import VERDICT_STATUSES, Status, Verdict
 
-CROSSES = "interval crosses the threshold"
-TOO_FEW = "too few faces"
-
 DEMO_BANNER = (
-    "DEMO MODEL: these verdicts mean nothing. This bundle was trained to show that the system "
-    "runs, not to tell fake from real. Judge no video by it."
+    "DEMO MODEL: these verdicts mean nothing. The bundle was trained to show that the system runs, "
+    "not to tell fake from real. Do not judge any video by it."
 )
 LEAK_BANNER = (
-    "LEAKING SPLIT: the split that this model learned by measures it on sources it knows, so "
-    "figures on that split do not hold for new videos."
+    "LEAKING SPLIT: this model was tested on sources that it was also trained on, so its test "
+    "figures do not hold for new videos."
 )
 
 
 def banners_of(bundle: BundleInfo | None) -> tuple[str, ...]:
-    """What must be read before anything that this model says, most important first."""
+    """Return the warnings that stand above all verdicts of a model, most important first."""
     if bundle is None:
         return ()
     leak = None if bundle.leak is None else f"{LEAK_BANNER} {bundle.leak}"
@@ -59,22 +56,22 @@ class Findings:
     """The content of a report.
 
     Attributes:
-        banners: what must be read before anything else, in large letters.
-        judged: what was judged and what was not, in words.
-        predictions: one row a video, most suspicious first.
+        banners: warnings above everything else.
+        judged: a sentence on what was judged and what was not.
+        predictions: one row per video, highest score first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
-        inconclusive: why scored videos were not decided.
-        threshold: the one in use; None when rows differ or there are none.
+        inconclusive: reason -> scored videos without a verdict.
+        threshold: None when rows differ or there are none.
         face_threshold: the same for single faces.
         face: None when no face counts were given or there is no threshold.
-        notes: what a reader must know before believing a number.
-        why_no_accuracy: a sentence when there is no truth to compare with, else None.
+        notes: caveats to the numbers.
+        why_no_accuracy: a sentence where accuracy cannot be measured, else None.
         protocol: None when the evaluation protocol was not followed.
         video_pr, face_pr: None where there is no ROC curve either.
         calibration: of the labelled, scored videos; None without one.
-        judged_now: how many of the videos this run judged; None where that is not known.
-        since: against the verdicts before this run; None when there were none.
-        nights: earlier nights and this one; empty when there were none.
+        judged_now: videos that this run judged; None where unknown.
+        since: comparison with the verdicts before this run; None when there were none.
+        runs: earlier nightly runs and this one; empty without earlier ones.
     """
 
     title: str
@@ -104,7 +101,7 @@ class Findings:
     mistakes: Mistakes
     judged_now: int | None
     since: Since | None
-    nights: tuple[Night, ...]
+    runs: tuple[JudgedRun, ...]
     effort: Effort
     context: Context
 
@@ -114,7 +111,7 @@ class Findings:
 
 
 def find(report: RunReport) -> Findings:
-    """Compute everything.
+    """Compute all numbers of a report.
 
     Raises:
         ValueError: the tables break the contract of `rows.video_rows` or `rows.face_rows`.
@@ -125,7 +122,7 @@ def find(report: RunReport) -> Findings:
     statuses = Counter(table["status"].to_pylist())
     thresholds = np.unique(rows.thresholds)
     threshold = float(thresholds[0]) if len(thresholds) == 1 else None
-    # Different thresholds of videos leave none for faces, whatever the caller says.
+    # Without one threshold for all videos there is none for faces.
     face_threshold = threshold if report.face_threshold is None else report.face_threshold
     face_threshold = None if threshold is None else face_threshold
     counts = report.face_counts if threshold is not None else None
@@ -167,19 +164,19 @@ def find(report: RunReport) -> Findings:
         mistakes=find_mistakes(predictions),
         judged_now=None if judged is None else pc.sum(predictions["judged_now"]).as_py() or 0,
         since=find_since(predictions, report.context),
-        nights=find_nights(predictions, report.context, report.run),
+        runs=find_runs(predictions, report.context, report.run),
         effort=find_effort(predictions, report.context, report.run),
         context=report.context,
     )
 
 
 def why_no_roc(findings: Findings) -> str:
-    """The sentence for a missing ROC curve."""
+    """Return why there is no ROC curve."""
     scored = findings.video.overall.scored
     if not scored.total:
         return "No labelled video was scored."
     only = "FAKE" if scored.fakes else "REAL"
-    return f"All labelled and scored videos are {only}: there is nothing to tell apart."
+    return f"All labelled and scored videos are {only}; the curve needs both classes."
 
 
 def _precision_recall(rows: VideoRows | FaceRows, weights: Integers) -> PrecisionRecall | None:
@@ -189,7 +186,7 @@ def _precision_recall(rows: VideoRows | FaceRows, weights: Integers) -> Precisio
 
 
 def _why_inconclusive(table: pa.Table) -> dict[str, int]:
-    """Reasons of scored videos that were not decided, as `verdict.judge.decide` has them."""
+    """Count the reasons of `verdict.judge.decide` for scored videos without a verdict."""
     undecided = pc.and_(
         pc.equal(table["verdict"], Verdict.INCONCLUSIVE.value),
         pc.equal(table["status"], Status.SCORED.value),
@@ -206,35 +203,34 @@ def _why_inconclusive(table: pa.Table) -> dict[str, int]:
 
 def _why_no_accuracy(video: VideoMetrics) -> str | None:
     if not video.videos:
-        return "There is no video, so there is nothing to be right or wrong about."
+        return "There are no videos, so accuracy cannot be measured."
     if video.unlabelled == video.videos:
-        return "No video has a label, so nobody can say here how many verdicts are right."
+        return "No video here is labelled, so accuracy cannot be measured."
     if not video.overall.scored.total:
-        return "No labelled video was scored, so there is no accuracy."
+        return "No labelled video was scored, so accuracy cannot be measured."
     return None
 
 
 def _own_notes(report: RunReport, video: VideoMetrics, threshold: float | None) -> list[str]:
-    """What the tables themselves give cause to say."""
+    """Return the caveats that follow from the tables."""
     notes = []
     table = report.verdicts
     models = sorted(set(table["model_id"].to_pylist()))
     if len(models) > 1:
-        notes.append(f"Verdicts of {len(models)} models are mixed: {', '.join(models)}.")
+        notes.append(f"Verdicts from {len(models)} models are mixed: {', '.join(models)}.")
     if threshold is None and table.num_rows:
-        notes.append("Verdicts were made with different thresholds; faces are not judged here.")
+        notes.append("Verdicts use different thresholds, so single faces are not evaluated.")
     reducers = sorted(set(table["reducer"].to_pylist()))
     if len(reducers) > 1:
-        notes.append(f"Scores were reduced in different ways: {', '.join(reducers)}.")
+        notes.append(f"Scores were aggregated in different ways: {', '.join(reducers)}.")
     if 0 < video.unlabelled < video.videos:
+        has, left = ("has", "is") if video.unlabelled == 1 else ("have", "are")
         notes.append(
-            f"{video.unlabelled:,} of {video.videos:,} videos have no label; "
-            "accuracy and the like are about the others."
+            f"{video.unlabelled:,} of {video.videos:,} videos {has} no label and {left} left out "
+            "of all accuracy figures."
         )
     scored = video.overall.scored
     if scored.total and not (scored.reals and scored.fakes):
         only = "FAKE" if scored.fakes else "REAL"
-        notes.append(
-            f"All labelled and scored videos are {only}: no AUC, no false-alarm trade-off."
-        )
+        notes.append(f"All labelled and scored videos are {only}, so AUC cannot be measured.")
     return notes

@@ -1,7 +1,7 @@
 """`report.html` and the further pages of its table: self-contained, one script, no network.
 
-A page forbids itself every outside source and every script but ours, by its digest
-(Content-Security-Policy), so even a mistake in a template could load or run nothing.
+The Content-Security-Policy forbids all external sources and every script but ours, by its digest,
+so that even a faulty template could load or run nothing.
 """
 
 from __future__ import annotations
@@ -26,16 +26,22 @@ from framejury.report.mistakes import SHOWN
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_figures import protocol_names
 from framejury.report.protocol_tables import protocol_tables
-from framejury.report.summary import changes, deltas, since_words, summary_sentences
-from framejury.report.verdict_table import checked_link, face_words, page_count, sheet
+from framejury.report.summary import (
+    accuracy_sentences,
+    changes,
+    deltas,
+    since_words,
+    summary_sentences,
+    undecided_sentence,
+)
+from framejury.report.verdict_table import checked_link, face_words, page_count, table_page
 from framejury.report.wording import (
-    auc_against,
+    FILTERS,
     bootstrap_sentence,
     bytes_word,
-    day_word,
     decimal,
-    delta_word,
     flat,
+    inconclusive_words,
     interval_text,
     metric_lines,
     percent,
@@ -48,35 +54,35 @@ REPORT_HTML = "report.html"
 
 _CHANGES = 20
 _FAILURES = 50
-"""Rows shown of changed verdicts, and of the videos of one status that were not scored."""
+"""Rows shown of changed verdicts, and of unscored videos per status."""
 _FACES = 3
 _RATES = {
     "wall_s": ("wall-clock time", took_word),
-    "videos_per_minute": ("videos a minute", lambda value: f"{value:,.1f}"),
-    "faces_per_s": ("faces scored a second", lambda value: f"{value:,.1f}"),
-    "read_bytes": ("read", bytes_word),
-    "wall_s_per_video": ("a video, on its worker", took_word),
-    "cpu_s_per_video": ("processor time a video", took_word),
+    "videos_per_minute": ("videos per minute", lambda value: f"{value:,.1f}"),
+    "faces_per_s": ("faces scored per second", lambda value: f"{value:,.1f}"),
+    "read_bytes": ("data read", bytes_word),
+    "wall_s_per_video": ("wall-clock time per video, on its worker", took_word),
+    "cpu_s_per_video": ("processor time per video", took_word),
 }
 
 
 def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int) -> str:
-    """`report.html` as text.
+    """Return `report.html` as text.
 
     Args:
-        charts: `svg` elements by the name of the picture, from `style.inline_svg`.
+        charts: name of a figure -> `svg` element of `style.inline_svg`.
         page_rows: videos in its table; the page links to the others.
 
     Raises:
-        ValueError: a link to evidence leads elsewhere than beside the report.
+        ValueError: a link to evidence leads out of the report's folder.
     """
     f = findings
     return _template(REPORT_HTML).render(
         **_common(f),
-        sheet=sheet(f.predictions, f.context, 1, page_rows),
-        sound=f.judged,
+        sheet=table_page(f.predictions, f.context, 1, page_rows),
         charts={name: Markup(chart) for name, chart in charts.items()},
         sentences=summary_sentences(f),
+        accuracy=[*accuracy_sentences(f), undecided_sentence(f)],
         deltas=deltas(f),
         since=since_words(f),
         changes=changes(f, _CHANGES),
@@ -99,32 +105,32 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
 
 
 def html_page(findings: Findings, number: int, *, page_rows: int) -> str:
-    """A further page of the table, from 2, as text."""
+    """Return a further page of the table, from 2, as text."""
     f = findings
-    found = sheet(f.predictions, f.context, number, page_rows)
+    found = table_page(f.predictions, f.context, number, page_rows)
     return _template("verdicts.html").render(**_common(f), sheet=found)
 
 
 def page_name(number: int) -> str:
-    """The file of a page of the table, from 1: the first is the report itself."""
+    """Return the file name of a page of the table, from 1; the first is the report itself."""
     return REPORT_HTML if number == 1 else f"verdicts-{number:04d}.html"
 
 
 def page_names(findings: Findings, page_rows: int) -> dict[str, int]:
-    """The files of the further pages, and their numbers from 2."""
+    """Return the file names of the further pages and their numbers, from 2."""
     pages = page_count(findings.predictions, page_rows)
     return {page_name(number): number for number in range(2, pages + 1)}
 
 
 @cache
 def table_script() -> str:
-    """The one script that a page runs."""
+    """Return the only script of a page."""
     return (TEMPLATES / "table.js").read_text(encoding="utf-8")
 
 
 @cache
 def script_policy() -> str:
-    """Content-Security-Policy of a page that runs `table_script` and nothing else.
+    """Return the Content-Security-Policy that allows `table_script` and nothing else.
 
     Trusted types without a policy refuse every string that would become markup or code.
     """
@@ -149,17 +155,7 @@ def _common(f: Findings) -> dict[str, Any]:
 
 @cache
 def _template(name: str) -> Template:
-    found = environment()
-    found.filters.update(
-        percent=percent,
-        decimal=decimal,
-        count=lambda value: f"{value:,}",
-        delta=delta_word,
-        day=day_word,
-        took=took_word,
-        status_word=status_word,
-        auc_against=auc_against,
-    )
+    found = environment(**FILTERS)
     found.globals.update(
         metric_lines=metric_lines,
         bootstrap_sentence=bootstrap_sentence,
@@ -175,7 +171,7 @@ def _checked(links: Mapping[str, str]) -> dict[str, str]:
 
 
 def _mistakes(f: Findings) -> Iterator[dict[str, Any]]:
-    """Both kinds, an accusation before a fake that got through, with some of their faces."""
+    """Yield both kinds of mistakes with some of their faces, false accusations first."""
     for title, table in (
         ("Real videos called fake", f.mistakes.accused),
         ("Fake videos called real", f.mistakes.missed),
@@ -199,7 +195,7 @@ def _mistake(row: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _failures(f: Findings) -> Iterator[dict[str, Any]]:
-    """Videos that were not scored, by status, the commonest first."""
+    """Yield unscored videos by status, most frequent first."""
     failed: pa.Table = f.predictions.slice(f.predictions.num_rows - f.outcomes.not_scored)
     counts = {name: count for name, count in f.statuses.items() if name != "scored"}
     for name, total in sorted(counts.items(), key=lambda one: -one[1]):
@@ -221,10 +217,10 @@ def _by_status(counts: Mapping[str, int]) -> list[tuple[str, str]]:
 
 
 def _outcomes(f: Findings) -> list[dict[str, Any]]:
-    """The tiles and the bar of the first screen."""
+    """Return the tiles and the bar of the first screen."""
     o = f.outcomes
     why = {
-        "inconclusive": [f"{count:,} {reason}" for reason, count in f.inconclusive.items()],
+        "inconclusive": inconclusive_words(f.inconclusive),
         "not scored": [
             f"{count:,} {status_word(status)}"
             for status, count in f.statuses.items()

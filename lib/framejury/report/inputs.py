@@ -1,4 +1,4 @@
-"""What a report is made from. Plain facts that the caller has gathered."""
+"""The input of a report: plain records, gathered by the caller."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ DEMO = "demo"
 
 @dataclass(frozen=True, slots=True)
 class BundleInfo:
-    """What the report says of the model bundle.
+    """What a report needs to know about the model bundle.
 
     Attributes:
-        purpose: "detector", or "demo": then the report warns in large letters.
-        card: text of `MODEL_CARD.md`; empty when there is none.
-        metrics: what training measured, nested as in `bundle.json`; None when nothing was.
-        history: one mapping an epoch, as `figures.training_figures` takes; may be empty.
-        leak: what the split leaked that it learned from, a sentence: then the report warns in
-            large letters, too; None when nothing did.
-        judges: face or frame: what it gives a score to.
+        purpose: "detector", or "demo", which the report warns of.
+        card: text of `MODEL_CARD.md`; may be empty.
+        metrics: of training, nested as in `bundle.json`; None without any.
+        history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
+        leak: a sentence on what its split leaked, which the report warns of; None if nothing.
+        judges: face or frame: what the model scores.
     """
 
     purpose: str
@@ -42,7 +41,7 @@ class BundleInfo:
     def of_facts(
         cls, facts: Mapping[str, Any], history: tuple[Mapping[str, Any], ...] = ()
     ) -> BundleInfo:
-        """From `provenance.bundle_facts`, as a commit of any version keeps them."""
+        """Read the facts of `provenance.bundle_facts` from a commit of any version."""
         return cls(
             facts["purpose"],
             facts["card"],
@@ -60,12 +59,12 @@ class RunInfo:
     Attributes:
         created_at: when the report was made, with time zone.
         archive, warehouse: path or URI.
-        bundle: None when the bundle is not at hand.
-        settings: section -> name -> value; may hold further plain values.
+        bundle: None when it is not available.
+        settings: section -> name -> value, or other plain values.
         versions: library -> version.
         seconds: phase -> wall-clock seconds, in the order of the work.
-        statuses: status -> videos that *this run* worked on; None when it is the same as in
-            the verdict table. A nightly run judges what is new, the table holds everything.
+        statuses: status -> videos that *this run* processed; None if these are all videos of
+            the verdict table.
     """
 
     run_id: str
@@ -85,13 +84,13 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class NightInfo:
-    """An earlier night, as its commits tell it.
+class EarlierRun:
+    """An earlier nightly run, from its commits.
 
     Attributes:
         ended_at: when its last commit was made, with time zone.
-        statuses, verdicts: of the videos that it worked on, count.
-        wall_s: from its start to its last commit, seconds; None where that is not known.
+        statuses, verdicts: name -> videos that it processed.
+        wall_s: from its start to its last commit, seconds; None where unknown.
     """
 
     run_id: str
@@ -102,8 +101,8 @@ class NightInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownFace:
-    """A face shown beside a verdict.
+class ReportFace:
+    """A face shown next to a verdict.
 
     Attributes:
         picture: a JPEG file.
@@ -117,26 +116,26 @@ class ShownFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """What a report knows beside the verdicts; each part may be missing.
+    """What a report knows besides the verdicts; each part may be missing.
 
     Attributes:
-        judged_now: ids of the videos that this run judged; None: not known.
-        before: the verdicts as they stood before this run, columns `BEFORE_COLUMNS`; None when
-            there was no run before.
-        nights: earlier nights, the latest last.
-        extractions: one row a video, columns of `extractions` (`EXTRACTION_COLUMNS`).
+        judged_now: ids of the videos that this run judged; None: unknown.
+        before: the verdicts before this run, columns `BEFORE_COLUMNS`; None without
+            a previous run.
+        earlier: earlier nightly runs, latest last.
+        extractions: one row per video, columns of `extractions` (`EXTRACTION_COLUMNS`).
         evidence: video_id -> link to its evidence page, relative to the report.
-        faces: video_id -> some of its faces, the most suspicious first.
-        work: name -> figure of this run: videos, faces_scored, read_bytes, videos_cpu_s,
+        faces: video_id -> some of its faces, highest score first.
+        work: name -> number of this run: videos, faces_scored, read_bytes, videos_cpu_s,
             videos_wall_s.
     """
 
     judged_now: frozenset[str] | None = None
     before: pa.Table | None = None
-    nights: tuple[NightInfo, ...] = ()
+    earlier: tuple[EarlierRun, ...] = ()
     extractions: pa.Table | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
-    faces: Mapping[str, tuple[ShownFace, ...]] = field(default_factory=dict)
+    faces: Mapping[str, tuple[ReportFace, ...]] = field(default_factory=dict)
     work: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -149,17 +148,17 @@ EXTRACTION_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunReport:
-    """Everything `report.build_report` needs.
+    """Everything that `report.build_report` needs.
 
     Attributes:
-        verdicts: one row a video, columns `rows.REPORT_COLUMNS`; label and method may be null.
+        verdicts: one row per video, columns `rows.REPORT_COLUMNS`; label and method may be null.
         face_counts: histogram of face scores, columns `rows.FACE_COUNT_COLUMNS`, or None.
         title: heading; None is "Verdicts on ARCHIVE".
-        notes: sentences that a reader must know, e.g. that videos were trained on.
-        face_threshold: a single face from here on is called fake, 0 to 1, where faces have
-            another scale than the calibrated verdicts; None is the verdicts' threshold.
-        protocol: the same videos measured by the evaluation protocol; None: they were not.
-        context: nights before, evidence, and what the videos were.
+        notes: caveats as sentences, e.g. that the model was trained on these videos.
+        face_threshold: of single faces, 0 to 1, where their scale differs from that of the
+            calibrated verdicts; None: the verdicts' threshold.
+        protocol: the same videos measured by the evaluation protocol; None: not measured.
+        context: earlier runs, evidence, properties of the videos.
     """
 
     verdicts: pa.Table
@@ -172,7 +171,7 @@ class RunReport:
     context: Context = field(default_factory=Context)
 
     def redacted(self) -> RunReport:
-        """The same without passwords, keys and signatures: a report is sent around."""
+        """Return a copy without passwords, keys and signatures, since reports are sent around."""
         table = self.verdicts
         for name, suspect in _SUSPECT.items():
             if name in table.column_names:
@@ -190,11 +189,11 @@ class RunReport:
 
 
 _SUSPECT = {"uri": "[@?]", "error": "[@?=:]"}
-"""Columns that may hold a secret, and what no secret in them comes without."""
+"""Columns that may hold a secret -> the characters of which any secret in them has one."""
 
 
 def _redact_column(texts: pa.ChunkedArray, suspect: str) -> pa.ChunkedArray:
-    """Only suspects pass through Python: a million addresses without one cost nothing."""
+    """Redact suspicious texts in Python and leave the others in Arrow, which is fast."""
     chunks = []
     for chunk in texts.chunks:
         mask = pc.fill_null(pc.match_substring_regex(chunk, pattern=suspect), False)

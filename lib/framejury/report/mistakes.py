@@ -1,4 +1,4 @@
-"""Verdicts that are wrong, the most confident first. Pure."""
+"""Verdicts that contradict the label, most confident first. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import pyarrow.compute as pc
 from framejury.schemas.statuses import Label
 
 SHOWN = 12
-"""Mistakes of a kind that are shown with their faces."""
+"""Mistakes per kind that are shown with their faces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mistakes:
-    """Wrong verdicts of labelled videos: rows of the predictions.
+    """Wrong verdicts of labelled videos, as rows of the predictions.
 
-    A verdict is only given where its interval lies on one side of the threshold, so each of these
-    was confident; what was left open is no mistake.
+    Inconclusive videos are not among them.
 
     Attributes:
-        accused: reals called fake, the highest score first. They come first: each is an accusation.
-        missed: fakes called real, the lowest score first.
+        accused: reals called fake, highest score first; each is a false accusation.
+        missed: fakes called real, lowest score first.
     """
 
     accused: pa.Table
@@ -34,7 +33,7 @@ class Mistakes:
 
 
 def find_mistakes(predictions: pa.Table) -> Mistakes:
-    """From the predictions, most suspicious first."""
+    """Return the wrong verdicts of the predictions."""
     wrong = predictions.filter(pc.fill_null(pc.invert(predictions["correct"]), False))
     accused = wrong.filter(pc.equal(wrong["label"], Label.REAL.value))
     missed = wrong.filter(pc.equal(wrong["label"], Label.FAKE.value))

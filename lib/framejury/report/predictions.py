@@ -1,4 +1,4 @@
-"""Prediction against truth, one row a video: the table, as CSV and as JSON."""
+"""The predictions: one row per video, with its label and the verdict before this run."""
 
 from __future__ import annotations
 
@@ -41,18 +41,14 @@ COLUMNS = (
     "before",
     "p_fake_before",
 )
-"""Columns as in `verdicts` and `videos`, and some of their own: `called` is FAKE or REAL by
-the threshold alone, null when not scored; `correct` is whether a verdict of fake or real is
-the label, null without a label or without such a verdict; `judged_now` is whether this run judged
-it, null where that is not known; `before` is the outcome before this run (one of `rows.OUTCOMES`)
-and `p_fake_before` its score, null where there was none."""
+"""Columns of `verdicts` and `videos`, and these: `called`, FAKE or REAL by the threshold alone,
+null when not scored; `correct`, whether a verdict of fake or real equals the label, null without
+either; `judged_now`, whether this run judged the video, null where unknown; `before`, the outcome
+before this run (one of `rows.OUTCOMES`), and `p_fake_before`, its score, null without one."""
 
 
 def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.Table:
-    """The verdict table with `COLUMNS`, most suspicious first.
-
-    By `p_fake` falling; videos without a score come last, by status and path.
-    """
+    """Return `COLUMNS` by falling `p_fake`; videos without a score last, by status and path."""
     called = pc.if_else(
         pc.greater_equal(verdicts["p_fake"], verdicts["threshold"]),
         Label.FAKE.value,
@@ -73,12 +69,12 @@ def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.
 
 
 def changed(predictions: pa.Table) -> pa.ChunkedArray:
-    """bool (n,): there was an outcome before, and it is another now."""
+    """Return bool (n,): whether there was an outcome before, and it was different."""
     return pc.fill_null(pc.not_equal(predictions["before"], outcome_column(predictions)), False)
 
 
 def _since(ids: pa.ChunkedArray, context: Context) -> dict[str, pa.Array | pa.ChunkedArray]:
-    """What is known of each video from before this run, null where nothing is."""
+    """Return the columns about the time before this run, null where unknown."""
     judged: pa.Array | pa.ChunkedArray = pa.nulls(len(ids), pa.bool_())
     if context.judged_now is not None:
         judged = pc.is_in(ids, pa.array(sorted(context.judged_now), pa.string()))
@@ -91,7 +87,7 @@ def _since(ids: pa.ChunkedArray, context: Context) -> dict[str, pa.Array | pa.Ch
 
 
 def json_bytes(predictions: pa.Table) -> bytes:
-    """A JSON list, one object a line, the columns as keys."""
+    """Return a JSON list, one object per line, the columns as keys."""
     lines = (
         json.dumps(row, ensure_ascii=False, allow_nan=False) for row in predictions.to_pylist()
     )
@@ -99,6 +95,6 @@ def json_bytes(predictions: pa.Table) -> bytes:
 
 
 def as_rows(predictions: pa.Table, limit: int) -> list[dict[str, Any]]:
-    """The first `limit` rows as mappings."""
+    """Return the first `limit` rows as mappings."""
     rows: list[dict[str, Any]] = predictions.slice(0, limit).to_pylist()
     return rows

@@ -1,7 +1,4 @@
-"""From verdicts to the files that people and programs read.
-
-Pure: tables and facts in, bytes out. The caller decides where the files go.
-"""
+"""All files of a report, from verdicts. Pure: records in, bytes out."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ from framejury.report.document import json_report
 from framejury.report.findings import Findings, find
 from framejury.report.html_page import REPORT_HTML, html_page, html_report, page_names
 from framejury.report.inputs import BundleInfo, RunInfo, RunReport
-from framejury.report.pictures import pictures
 from framejury.report.predictions import json_bytes
 from framejury.report.protocol_document import metrics_json
+from framejury.report.report_figures import report_figures
 from framejury.report.text import protocol_text, text_report
 
 __all__ = ["BundleInfo", "RunInfo", "RunReport", "build_report", "write_files"]
@@ -34,9 +31,9 @@ TEXT_ROWS = 500
 
 
 class ReportFiles(Mapping[str, bytes]):
-    """Files by name; further pages of the table are made when they are asked for, and not kept.
+    """Files by name; further pages of the table are made on access and not kept.
 
-    So a hundred thousand videos need the memory of one page.
+    A hundred thousand videos thus need the memory of one page.
     """
 
     def __init__(
@@ -57,25 +54,25 @@ class ReportFiles(Mapping[str, bytes]):
 
 
 def build_report(report: RunReport, *, page_rows: int = PAGE_ROWS) -> ReportFiles:
-    """All files of a report by name.
+    """Return all files of a report by name.
 
     Returns:
-        `report.txt`, `report.json`, `report.html` and, of larger archives, `verdicts-0002.html`
-        and so on; `predictions.csv`, `predictions.json`; and pictures, each as PNG and SVG:
+        `report.txt`, `report.json`, `report.html` and, for larger archives, `verdicts-0002.html`
+        and so on; `predictions.csv`, `predictions.json`; and figures, each as PNG and SVG:
         `confusion_face`, `confusion_video`, `roc`, `det`, `precision_recall`, `calibration`,
-        `scores`; `nights` after a first night; `loss` and `accuracy` where the bundle tells its
-        training history. The names are the same every run; a picture that cannot be drawn says
-        why instead. With a protocol also `metrics.json`, `protocol.txt`, `frames_per_video`, and a
-        `robustness_*` for each kind of degradation.
+        `scores`; `nights` from the second nightly run on; `loss` and `accuracy` if the bundle has
+        a training history. The names never change; a figure without data is a sentence on why.
+        With a protocol also `metrics.json`, `protocol.txt`, `frames_per_video`, and a
+        `robustness_*` per kind of perturbation.
 
     Args:
-        report: the facts. Passwords inside URIs are taken out first.
-        page_rows: videos in the table of one page. The text shows 500 at most; the two
+        report: its input; secrets in URIs are removed first.
+        page_rows: videos in the table of one page. The text shows at most 500; the two
             prediction files always hold every video.
 
     Raises:
         ValueError: the tables break their contract (`rows.video_rows`, `rows.face_rows`), or a
-            link to evidence leads elsewhere than beside the report.
+            link to evidence leads out of the report's folder.
     """
     findings = find(report)
     drawn, charts = _drawn(findings)
@@ -101,10 +98,10 @@ def build_report(report: RunReport, *, page_rows: int = PAGE_ROWS) -> ReportFile
 
 
 def write_files(files: Mapping[str, bytes], directory: Path) -> None:
-    """Write the files into a local directory, made when missing; same names are replaced.
+    """Write the files into a local directory, created if missing; existing names are replaced.
 
     Raises:
-        ValueError: a name that is not a plain file name.
+        ValueError: a name is not a plain file name.
         OSError: the directory cannot be written.
     """
     for name in files:
@@ -116,13 +113,13 @@ def write_files(files: Mapping[str, bytes], directory: Path) -> None:
 
 
 def _drawn(findings: Findings) -> tuple[dict[str, bytes], dict[str, str]]:
-    """The files of the pictures, and those that the page shows as `svg` elements."""
+    """Return the files of the figures, and `svg` elements for the page by name."""
     files, charts = {}, {}
-    for name, picture in pictures(findings).items():
-        drawing = svg(picture.figure)
-        files[f"{name}.png"], files[f"{name}.svg"] = png(picture.figure), drawing
-        if picture.words is not None:
-            charts[name] = inline_svg(drawing, name.replace("_", "-"), picture.words)
+    for name, one in report_figures(findings).items():
+        drawing = svg(one.figure)
+        files[f"{name}.png"], files[f"{name}.svg"] = png(one.figure), drawing
+        if one.label is not None:
+            charts[name] = inline_svg(drawing, name.replace("_", "-"), one.label)
     return files, charts
 
 
@@ -131,5 +128,5 @@ def _page(findings: Findings, number: int, page_rows: int) -> bytes:
 
 
 def _utf8(text: str) -> bytes:
-    """A path that is not valid text (surrogate escapes) is shown with backslashes."""
+    """Encode as UTF-8; bytes of paths that are not valid text become backslash escapes."""
     return text.encode("utf-8", errors="backslashreplace")

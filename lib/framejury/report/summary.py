@@ -1,18 +1,24 @@
-"""The few sentences that whoever reads nothing else reads."""
+"""The sentences at the top of a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.report.evidence.sentences import counted
 from framejury.report.findings import Findings
-from framejury.report.wording import day_word, interval_text, percent
+from framejury.report.wording import (
+    counted,
+    day_word,
+    interval_text,
+    outcome_word,
+    percent,
+    status_word,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A verdict that is another than before this run."""
+    """A verdict that differs from the one before this run."""
 
     video_id: str
     path: str
@@ -23,12 +29,13 @@ class Change:
 
 
 def summary_sentences(f: Findings) -> list[str]:
-    """What there is, what is new, and how right it is; one sentence each, where it is known."""
-    return [_what(f.videos, f.outcomes), *_news(f), *_rightness(f)]
+    """Return the outcomes, the news and the accuracy, as far as they are known."""
+    sentences = [_what(f.videos, f.outcomes), *_news(f), " ".join(accuracy_sentences(f))]
+    return [one for one in sentences if one]
 
 
 def deltas(f: Findings) -> dict[str, int] | None:
-    """Outcome in words, and `videos` -> how many more than before; None without a before."""
+    """Return how many more videos than before each outcome has; None if nothing was before."""
     if f.since is None:
         return None
     now, before = f.outcomes, f.since.before
@@ -42,21 +49,21 @@ def deltas(f: Findings) -> dict[str, int] | None:
 
 
 def since_words(f: Findings) -> str:
-    """`since 2026-02-28 02:31 UTC`, or without a day."""
+    """Return `since 2026-02-28 02:31 UTC`, or `since the previous run` if its time is unknown."""
     day = None if f.since is None else f.since.ended_at
-    return "since the run before" if day is None else f"since {day_word(day)}"
+    return "since the previous run" if day is None else f"since {day_word(day)}"
 
 
 def changes(f: Findings, limit: int) -> list[Change]:
-    """The first changed verdicts, most suspicious first."""
+    """Return the first changed verdicts, highest score first."""
     if f.since is None:
         return []
     return [
         Change(
             video_id=row["video_id"],
             path=row["path"],
-            before=row["before"].replace("_", " "),
-            now="not scored" if row["p_fake"] is None else row["verdict"],
+            before=status_word(row["before"]),
+            now=outcome_word(row),
             p_before=row["p_fake_before"],
             p_now=row["p_fake"],
         )
@@ -72,30 +79,51 @@ def _what(videos: int, o: VerdictCounts) -> str:
 
 
 def _news(f: Findings) -> list[str]:
-    said = []
+    news = []
     if f.judged_now is not None:
-        was = "was" if f.judged_now == 1 else "were"
-        said.append(f"{f.judged_now:,} {was} judged in this run")
+        news.append(f"{counted(f.judged_now, 'video was', 'videos were')} judged in this run")
     if f.since is not None:
-        number = f.since.changed.num_rows
-        said.append(f"{counted(number, 'verdict')} changed {since_words(f)}")
+        news.append(f"{counted(f.since.changed.num_rows, 'verdict')} changed {since_words(f)}")
         if f.since.new:
-            said.append(f"{counted(f.since.new, 'video is', 'videos are')} new")
+            news.append(f"{counted(f.since.new, 'video is', 'videos are')} new")
         if f.since.gone:
-            said.append(f"{counted(f.since.gone, 'verdict is', 'verdicts are')} gone")
-    return [f"{'; '.join(said)}."] if said else []
+            news.append(f"{counted(f.since.gone, 'video is', 'videos are')} gone")
+    return [f"{'; '.join(news)}."] if news else []
 
 
-def _rightness(f: Findings) -> list[str]:
-    c = f.video.overall.coverage
-    if not c.labelled or not c.decided:
+def accuracy_sentences(f: Findings) -> list[str]:
+    """Return how many labelled verdicts are right; empty where none can be."""
+    c, wrong = f.video.overall.coverage, f.mistakes
+    if f.why_no_accuracy:
         return []
-    interval = interval_text(c.accuracy_decided_interval, percent)
-    level, wrong = f.video.overall.bootstrap.level, f.mistakes
-    return [
-        f"Of {counted(c.labelled, 'video')} whose truth is known {c.decided:,} got a verdict of "
-        f"fake or real, and {percent(c.accuracy_decided)} of those are right"
-        + (f" ({level:.0%} interval {interval})" if interval else "")
-        + f"; {counted(wrong.accused.num_rows, 'real is', 'reals are')} called fake, "
-        f"{counted(wrong.missed.num_rows, 'fake is', 'fakes are')} called real."
-    ]
+    labelled = f"{counted(c.labelled, 'video is', 'videos are')} labelled."
+    if not c.decided:
+        return [f"{labelled} framejury decided none of them."]
+    which = f"{c.decided:,} of them"
+    if c.decided == c.labelled:
+        which = "it" if c.decided == 1 else "all of them"
+    right = c.decided - wrong.count
+    if not wrong.count:
+        got = "it right" if c.decided == 1 else f"all {right:,} right"
+    else:
+        got = "it wrong" if c.decided == 1 else f"{right:,} right ({_share(f)})"
+    sentences = [f"{labelled} framejury decided {which} and got {got}."]
+    if wrong.count:
+        sentences.append(
+            f"{counted(wrong.accused.num_rows, 'real video was', 'real videos were')} called fake; "
+            f"{counted(wrong.missed.num_rows, 'fake video was', 'fake videos were')} called real."
+        )
+    return sentences
+
+
+def _share(f: Findings) -> str:
+    overall = f.video.overall
+    interval = interval_text(overall.coverage.accuracy_decided_interval, percent)
+    share = percent(overall.coverage.accuracy_decided)
+    return f"{share}, {overall.bootstrap.level:.0%} interval {interval}" if interval else share
+
+
+def undecided_sentence(f: Findings) -> str:
+    """Return the accuracy with undecided videos counted as misses."""
+    share = percent(f.video.overall.coverage.correct_share)
+    return f"Counting undecided videos as misses: {share}."

@@ -1,4 +1,4 @@
-"""`report.txt`: the report for terminals, mails and logs."""
+"""`report.txt`: the report for terminals, mail and logs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
-from framejury.report.summary import summary_sentences
-from framejury.report.text_news import changed_text, mistakes_text, nights_text
+from framejury.report.summary import (
+    accuracy_sentences,
+    summary_sentences,
+    undecided_sentence,
+)
+from framejury.report.text_news import changed_text, mistakes_text, runs_text
 from framejury.report.wording import (
-    agreement_word,
     auc_against,
     bootstrap_sentence,
+    correct_word,
+    counted,
     decimal,
     flat,
+    inconclusive_words,
     interval_text,
     metric_lines,
     outcome_word,
@@ -33,11 +39,10 @@ from framejury.schemas.statuses import Label, Status
 
 
 def text_report(findings: Findings, *, max_rows: int) -> str:
-    """The whole report as plain text, lines of any length, tables aligned.
+    """Return the whole report as plain text with aligned tables, lines of any length.
 
     Args:
-        max_rows: rows shown of the prediction table and of the failures; the rest is in
-            `predictions.csv`, and the text says so.
+        max_rows: most rows of a table; the text refers to `predictions.csv` for the rest.
     """
     blocks = [
         _head(findings),
@@ -50,19 +55,19 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
         _methods(findings),
         _predictions(findings, max_rows),
         _failures(findings, max_rows),
-        nights_text(findings),
+        runs_text(findings),
         _run(findings),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def protocol_text(findings: Findings) -> str:
-    """The head of the report and the tables of the evaluation protocol, for the terminal."""
+    """Return the head of the report and the tables of the evaluation protocol."""
     return "\n\n".join([_head(findings), _protocol(findings)]) + "\n"
 
 
 def _protocol(f: Findings) -> str:
-    """Empty when the protocol was not followed."""
+    """Return nothing if the protocol was not followed."""
     if f.protocol is None:
         return ""
     tables = [_protocol_table(table) for table in protocol_tables(f.protocol)]
@@ -92,12 +97,12 @@ def _head(f: Findings) -> str:
 def _counts(f: Findings) -> str:
     o = f.outcomes
     threshold = "several thresholds" if f.threshold is None else f"threshold {f.threshold:.3f}"
-    reducers = printable(", ".join(f.reducers)) or "none"
+    reducers = printable(", ".join(f.reducers)) or "-"
     lines = [
-        heading(f"{f.video.videos:,} videos"),
+        heading(counted(f.video.videos, "video")),
         f"{o.fake:,} fake, {o.real:,} real, {o.inconclusive:,} inconclusive, "
-        f"{o.not_scored:,} not scored ({threshold}, video score: {reducers})",
-        *(f"inconclusive: {count:,} {why}" for why, count in f.inconclusive.items()),
+        f"{o.not_scored:,} not scored ({threshold}, aggregation {reducers})",
+        *(f"inconclusive: {why}" for why in inconclusive_words(f.inconclusive)),
         "",
         grid(
             ("status", "videos", "meaning"),
@@ -111,7 +116,8 @@ def _counts(f: Findings) -> str:
 def _accuracy(f: Findings) -> str:
     if f.why_no_accuracy:
         return f"{heading('Accuracy')}\n{f.why_no_accuracy}"
-    blocks = [heading("Accuracy"), _slice(f.video.overall)]
+    sentences = [*accuracy_sentences(f), undecided_sentence(f)]
+    blocks = [heading("Accuracy"), " ".join(sentences), "", _slice(f.video.overall)]
     if len(f.video.layouts) > 1:
         rows = [
             (
@@ -132,8 +138,8 @@ def _accuracy(f: Findings) -> str:
         lines = [(line.label, line.value, line.meaning) for line in metric_lines(m, None)]
         blocks += [
             "",
-            f"Faces: {m.total:,} of labelled videos, each against the label of its video",
-            grid(("number", "value", "meaning"), lines, "lr"),
+            f"{counted(m.total, 'face')} of labelled videos, each against the label of its video",
+            grid(("metric", "value", "meaning"), lines, "lr"),
         ]
     return "\n".join(blocks)
 
@@ -144,17 +150,13 @@ def _slice(one: SliceMetrics) -> str:
         (line.label, line.value, line.interval, line.meaning)
         for line in metric_lines(one.scored, one.bootstrap)
     ]
-    decided = percent(c.accuracy_decided)
-    interval = interval_text(c.accuracy_decided_interval, percent)
     return "\n".join(
         [
-            f"Videos: {c.labelled:,} labelled, {c.scored:,} scored ({percent(c.scored_share)}), "
-            f"{c.decided:,} decided ({percent(c.decided_share)})",
-            f"Of the decided, right: {decided}" + (f" ({interval})" if interval else ""),
-            f"Of all labelled, right: {percent(c.correct_share)} (no answer is not right)",
+            f"{c.scored:,} of {counted(c.labelled, 'labelled video')} scored "
+            f"({percent(c.scored_share)}), {c.decided:,} decided ({percent(c.decided_share)}).",
             "",
-            "At the threshold, over all scored videos, decided or not:",
-            grid(("number", "value", "interval", "meaning"), lines, "lr"),
+            "All scored videos at the threshold, decided or not:",
+            grid(("metric", "value", "interval", "meaning"), lines, "lr"),
             bootstrap_sentence(one.bootstrap),
         ]
     )
@@ -165,20 +167,20 @@ def _confusions(f: Findings) -> str:
         return ""
     blocks = [
         heading("Confusion matrices"),
-        "Videos, call at the threshold",
+        "Videos by score alone, at the threshold",
         _matrix(f.video.overall.scored.confusion),
         "",
-        "Videos, verdict",
+        "Videos by verdict",
         _verdict_matrix(f.video.overall.verdicts),
     ]
     if f.face is not None:
-        blocks += ["", "Faces, call at the threshold", _matrix(f.face.labelled.confusion)]
+        blocks += ["", "Faces by score alone, at the threshold", _matrix(f.face.labelled.confusion)]
     return "\n".join(blocks)
 
 
 def _matrix(c: Confusion) -> str:
     rows = [("FAKE", c.tp, c.fn), ("REAL", c.fp, c.tn)]
-    return grid(("truth", "called fake", "called real"), [_shares(row) for row in rows], "lrr")
+    return grid(("label", "called fake", "called real"), [_shares(row) for row in rows], "lrr")
 
 
 def _verdict_matrix(verdicts: dict[str, VerdictCounts]) -> str:
@@ -186,7 +188,7 @@ def _verdict_matrix(verdicts: dict[str, VerdictCounts]) -> str:
     for label in (Label.FAKE.value, Label.REAL.value):
         v = verdicts[label]
         rows.append(_shares((label, v.fake, v.real, v.inconclusive, v.not_scored)))
-    return grid(("truth", "fake", "real", "inconclusive", "not scored"), rows, "lrrrr")
+    return grid(("label", "fake", "real", "inconclusive", "not scored"), rows, "lrrrr")
 
 
 def _shares(row: tuple[str, *tuple[int, ...]]) -> tuple[str, ...]:
@@ -217,17 +219,8 @@ def _methods(f: Findings) -> str:
                 )
                 for row in rows
             ]
-            header = (
-                "layout",
-                "truth",
-                "method",
-                "scored",
-                "right",
-                "mean p_fake",
-                "AUC",
-                "against",
-            )
-            blocks.append(f"{name} by method\n{grid(header, table, 'lllrrrrl')}")
+            header = ("layout", "label", "method", "scored", "correct", "mean p_fake", "AUC")
+            blocks.append(f"{name} by method\n{grid((*header, 'against'), table, 'lllrrrrl')}")
     return "\n\n".join([heading("By method"), *blocks]) if blocks else ""
 
 
@@ -242,19 +235,19 @@ def _predictions(f: Findings, max_rows: int) -> str:
             decimal(row["p_fake"]) if row["p_fake"] is not None else "",
             outcome_word(row),
             row["label"] or "",
-            agreement_word(row),
+            correct_word(row),
             row["faces_scored"],
             row["path"],
         )
         for row in as_rows(f.predictions, max_rows)
     ]
     lines = [
-        heading("Prediction against truth"),
-        "Most suspicious first; p_fake is the score of the video, 0 real to 1 fake.",
+        heading("Verdicts"),
+        "Highest score first; p_fake is the score of the video, from 0 (real) to 1 (fake).",
     ]
     if total > max_rows:
-        lines.append(f"The first {max_rows:,} of {total:,} videos; all are in predictions.csv.")
-    header = ("p_fake", "verdict", "truth", "", "faces", "video")
+        lines.append(f"First {max_rows:,} of {total:,} videos; predictions.csv has all.")
+    header = ("p_fake", "verdict", "label", "correct?", "faces", "video")
     return "\n".join([*lines, grid(header, rows, "rlllrl")])
 
 
@@ -267,20 +260,20 @@ def _failures(f: Findings, max_rows: int) -> str:
         (status_word(row["status"]), row["path"], row["error"] or status_meaning(row["status"]))
         for row in as_rows(failed, max_rows)
     ]
-    said = [
-        f"{status_word(status)}: {what}"
+    hints = [
+        f"{status_word(status)}: {hint}"
         for status in f.statuses
-        if status != Status.SCORED.value and (what := advice(status))
+        if status != Status.SCORED.value and (hint := advice(status))
     ]
     lines = [
         heading(f"Not scored: {total:,}"),
         "What to do:",
-        *said,
+        *hints,
         "",
-        grid(("status", "video", "why"), rows),
+        grid(("status", "video", "reason"), rows),
     ]
     if total > max_rows:
-        lines.append(f"The first {max_rows:,}; all are in predictions.csv.")
+        lines.append(f"First {max_rows:,}; predictions.csv has all.")
     return "\n".join(lines)
 
 
@@ -288,7 +281,7 @@ def _run(f: Findings) -> str:
     run = f.run
     lines = [
         ("run", run.run_id),
-        ("report made", f"{run.created_at.isoformat(timespec='seconds')}"),
+        ("report written", run.created_at.isoformat(timespec="seconds")),
         ("archive", run.archive),
         ("warehouse", run.warehouse),
         ("model", run.model_id),
@@ -297,4 +290,4 @@ def _run(f: Findings) -> str:
         *((f"version: {name}", version) for name, version in run.versions.items()),
         *((f"setting: {key}", value) for key, value in flat(run.settings)),
     ]
-    return f"{heading('Run')}\n{grid(('fact', 'value'), lines)}"
+    return f"{heading('Run')}\n{grid(('name', 'value'), lines)}"

@@ -1,4 +1,4 @@
-"""What is new and what is wrong, for `report.txt`."""
+"""Changes, mistakes and nightly runs in `report.txt`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from framejury.report.wording import day_word, decimal, took_word
 
 
 def changed_text(f: Findings, max_rows: int) -> str:
-    """Empty when nothing was judged before."""
+    """Return nothing if there was no previous run."""
     if f.since is None:
         return ""
     total = f.since.changed.num_rows
     title = heading(f"Verdicts that changed {since_words(f)}: {total:,}")
     if not total:
-        return f"{title}\nNone."
+        return f"{title}\nNo verdict changed."
     rows = [
         (_scored(one.before, one.p_before), _scored(one.now, one.p_now), one.path)
         for one in changes(f, max_rows)
     ]
     lines = [title, grid(("before", "now", "video"), rows)]
     if total > max_rows:
-        lines.append(f"The first {max_rows:,}; all are in predictions.csv, column before.")
+        lines.append(f"First {max_rows:,}; predictions.csv has all, in the column before.")
     return "\n".join(lines)
 
 
@@ -33,39 +33,42 @@ def _scored(outcome: str, score: float | None) -> str:
 
 
 def mistakes_text(f: Findings) -> str:
-    """Empty when no verdict is known to be wrong."""
+    """Return nothing if no verdict is known to be wrong."""
     if not f.mistakes.count:
         return ""
     rows = [
-        (said, decimal(row["p_fake"]), row["path"])
-        for said, table in (
+        (mistake, decimal(row["p_fake"]), row["path"])
+        for mistake, table in (
             ("real called fake", f.mistakes.accused),
             ("fake called real", f.mistakes.missed),
         )
         for row in as_rows(table, SHOWN)
     ]
-    lines = [heading(f"Mistakes: {f.mistakes.count:,}"), "The most confident first."]
+    lines = [
+        heading(f"Mistakes: {f.mistakes.count:,}"),
+        "Verdicts that contradict the label, most confident first.",
+    ]
     if f.mistakes.count > len(rows):
-        lines.append(f"At most {SHOWN} of a kind; all are in predictions.csv.")
+        lines.append(f"At most {SHOWN} per kind; predictions.csv has all.")
     return "\n".join([*lines, grid(("mistake", "p_fake", "video"), rows, "lrl")])
 
 
-def nights_text(f: Findings) -> str:
-    """Empty before the first night."""
-    if not f.nights:
+def runs_text(f: Findings) -> str:
+    """Return nothing if there was no previous run."""
+    if not f.runs:
         return ""
     rows = [
         (
-            day_word(night.ended_at),
-            f"{night.run_id} (this run)" if night.is_this else night.run_id,
-            f"{night.outcomes.total:,}",
-            f"{night.outcomes.fake:,}",
-            f"{night.outcomes.real:,}",
-            f"{night.outcomes.inconclusive:,}",
-            f"{night.outcomes.not_scored:,}",
-            "" if night.wall_s is None else took_word(night.wall_s),
+            day_word(run.ended_at),
+            f"{run.run_id} (this run)" if run.is_this else run.run_id,
+            f"{run.outcomes.total:,}",
+            f"{run.outcomes.fake:,}",
+            f"{run.outcomes.real:,}",
+            f"{run.outcomes.inconclusive:,}",
+            f"{run.outcomes.not_scored:,}",
+            "" if run.wall_s is None else took_word(run.wall_s),
         )
-        for night in reversed(f.nights)
+        for run in reversed(f.runs)
     ]
     header = ("ended", "run", "videos", "fake", "real", "inconclusive", "not scored", "took")
-    return f"{heading('Nights')}\n{grid(header, rows, 'llrrrrrr')}"
+    return f"{heading('Nightly runs')}\n{grid(header, rows, 'llrrrrrr')}"

@@ -1,4 +1,4 @@
-"""The verdict table of a page: its columns, what it can be narrowed by, its rows. Pure."""
+"""The verdict table of a page: columns, filters, rows. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.pages.thumbnails import SMALL_PX, thumbnail
-from framejury.report.inputs import Context, ShownFace
-from framejury.report.wording import agreement_word, decimal, outcome_word, status_word
+from framejury.report.inputs import Context, ReportFace
+from framejury.report.wording import correct_word, decimal, outcome_word, status_word
 
 MOST_CHOICES = 60
-"""Values that a column can be narrowed to by name; the search finds the rest."""
+"""Most values of a filter; the search finds the rest."""
 
-# Relative, plain, and without a scheme: a link that can lead nowhere but beside the report.
+# Relative, plain and without a scheme: such a link cannot leave the disk.
 _LINK = re.compile(r"(?!/)(?:\.\./)*(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.html", re.ASCII)
 
 
@@ -27,11 +27,11 @@ class Column:
     """A column of the table.
 
     Attributes:
-        key: its name for the script; head: its heading.
-        is_number: set flush right and sorted by value; words are sorted as words.
-        is_wide: left out on a phone.
-        choices: its values, where rows can be narrowed by them.
-        label: what that choice is called.
+        key: its name in the script; head: its heading.
+        is_number: flush right and sorted by value, not as words.
+        is_wide: hidden on a phone.
+        choices: values of its filter; empty without one.
+        label: of that filter.
     """
 
     key: str
@@ -44,13 +44,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A video, as words.
+    """A video, as text.
 
     Attributes:
         p_fake, low, high, threshold: 0 to 1; None where not scored.
-        face: a small picture as a `data:` address; face_words: what it shows.
+        face: a small picture as a `data:` address; face_words: its text alternative.
         link: to its evidence page, relative.
-        change: changed, new or unchanged; before: what it was, empty where there was nothing.
+        change: changed, new or unchanged; before: the outcome before, may be empty.
     """
 
     video_id: str
@@ -61,7 +61,7 @@ class Row:
     threshold: float | None
     path: str
     label: str
-    agreement: str
+    correct: str
     layout: str
     method: str
     faces: int
@@ -76,11 +76,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class TablePage:
     """One page of the table.
 
     Attributes:
-        number: from 1; pages: how many there are; first: the rank of its first video, from 1.
+        number: from 1; pages: their number; first: rank of its first video, from 1.
         total: videos on all pages.
     """
 
@@ -101,25 +101,25 @@ class Sheet:
 
 
 def page_count(predictions: pa.Table, page_rows: int) -> int:
-    """At least one."""
+    """Return how many pages the table has, at least one."""
     videos: int = predictions.num_rows
     return max(1, math.ceil(videos / page_rows))
 
 
-def sheet(predictions: pa.Table, context: Context, number: int, page_rows: int) -> Sheet:
-    """A page of the table, the most suspicious videos on the first.
+def table_page(predictions: pa.Table, context: Context, number: int, page_rows: int) -> TablePage:
+    """Return a page of the table.
 
     Args:
-        predictions: all videos, most suspicious first.
+        predictions: all videos, highest score first.
         number: of the page, from 1.
-        page_rows: videos on a page.
+        page_rows: videos per page.
 
     Raises:
-        ValueError: a link to evidence leads elsewhere than beside the report.
+        ValueError: a link to evidence leads out of the report's folder.
     """
     start = (number - 1) * page_rows
     rows = tuple(_rows(predictions.slice(start, page_rows), context))
-    return Sheet(
+    return TablePage(
         number=number,
         pages=page_count(predictions, page_rows),
         first=start + 1 if rows else 0,
@@ -130,18 +130,18 @@ def sheet(predictions: pa.Table, context: Context, number: int, page_rows: int) 
 
 
 def checked_link(link: str | None) -> str | None:
-    """The link, when it leads to a page beside the report.
+    """Return the link.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it is not a relative path of a page.
     """
     if link is not None and not _LINK.fullmatch(link):
         raise ValueError(f"a link to evidence must be a relative path of a page, not {link!r}")
     return link
 
 
-def face_words(face: ShownFace) -> str:
-    """What the picture of a face shows."""
+def face_words(face: ReportFace) -> str:
+    """Return the text alternative of a face."""
     return f"face at {face.pts_s:.2f} s, score {face.p_fake:.3f}"
 
 
@@ -158,7 +158,7 @@ def _rows(predictions: pa.Table, context: Context) -> Iterator[Row]:
             threshold=row["threshold"],
             path=row["path"],
             label=row["label"] or "",
-            agreement=agreement_word(row),
+            correct=correct_word(row),
             layout=row["layout"],
             method=row["method"] or "",
             faces=row["faces_scored"],
@@ -174,29 +174,29 @@ def _rows(predictions: pa.Table, context: Context) -> Iterator[Row]:
 
 
 def _columns(predictions: pa.Table, context: Context, rows: tuple[Row, ...]) -> Iterator[Column]:
-    """Those that tell something: without a label there is no column of truth."""
+    """Yield the columns that have values: without labels there is no label column."""
     has_truth = predictions["label"].null_count < predictions.num_rows
     yield _choice("verdict", "verdict", "Verdict", [row.outcome for row in rows])
     yield Column("p_fake", "p_fake", is_number=True)
     yield Column("path", "video")
     if has_truth:
-        yield _choice("truth", "truth", "Truth", [row.label for row in rows])
-        yield _choice("right", "verdict is", "Verdict is", [row.agreement for row in rows])
+        yield _choice("truth", "label", "Label", [row.label for row in rows])
+        yield _choice("right", "correct?", "Correct?", [row.correct for row in rows])
     if context.before is not None:
-        yield _choice("change", "before", "Since before", [row.change for row in rows])
+        yield _choice("change", "before", "Change", [row.change for row in rows])
     if len(predictions["layout"].unique()) > 1:
         yield _choice("layout", "layout", "Layout", [row.layout for row in rows], is_wide=True)
     if predictions["method"].null_count < predictions.num_rows:
         yield _choice("method", "method", "Method", [row.method for row in rows], is_wide=True)
     yield Column("faces", "faces", is_number=True, is_wide=True)
-    yield Column("people", "people", is_number=True, is_wide=True)
+    yield Column("people", "tracks", is_number=True, is_wide=True)
     yield _choice("status", "status", "Status", [row.status for row in rows], is_wide=True)
     if context.judged_now is not None:
         yield _choice("judged", "judged", "Judged", [row.judged for row in rows], is_wide=True)
 
 
 def _choice(key: str, head: str, label: str, values: list[str], *, is_wide: bool = False) -> Column:
-    """The commonest values, in the order of the alphabet; none where there is but one."""
+    """Return a column with its most frequent values as choices, unless there is only one."""
     found = Counter(value for value in values if value)
     common = sorted(value for value, _ in found.most_common(MOST_CHOICES))
     choices = tuple(common) if len(set(values)) > 1 else ()
@@ -206,7 +206,7 @@ def _choice(key: str, head: str, label: str, values: list[str], *, is_wide: bool
 def _before(row: Mapping[str, Any]) -> str:
     if row["before"] is None:
         return ""
-    word = str(row["before"]).replace("_", " ")
+    word = status_word(row["before"])
     score = row["p_fake_before"]
     return word if score is None else f"{word} {decimal(score)}"
 
@@ -214,4 +214,4 @@ def _before(row: Mapping[str, Any]) -> str:
 def _change(row: Mapping[str, Any]) -> str:
     if row["before"] is None:
         return "new"
-    return "unchanged" if row["before"].replace("_", " ") == outcome_word(row) else "changed"
+    return "unchanged" if status_word(row["before"]) == outcome_word(row) else "changed"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,99 +15,24 @@ from framejury.evaluation.rows import NOT_SCORED
 from framejury.schemas.statuses import STATUS_MEANING, Status
 
 UNDEFINED = "n/a"
-SOUND = "Sound was not judged: a video whose voice alone is fake can be called real here."
+CROSSES = "interval crosses the threshold"
+TOO_FEW = "too few faces"
+SOUND = "Sound was not judged: a video in which only the voice is fake can be called real."
 _JUDGED = {
     "face": "Only faces in the picture were judged.",
-    "frame": "Whole frames were judged and no face was sought: what is counted as a face here is a "
-    "frame.",
+    "frame": "Whole frames were judged; no face was searched for, and face counts are frame "
+    "counts.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class MetricLine:
-    """One number ready to print."""
+    """One metric as text."""
 
     label: str
     value: str
     interval: str
     meaning: str
-
-
-_METRICS = (
-    ("accuracy", "Accuracy", True, "called right at the threshold"),
-    ("balanced_accuracy", "Balanced accuracy", True, "mean of both classes' shares called right"),
-    ("recall_fake", "Recall (fake)", True, "fakes called fake"),
-    ("fpr", "False alarms", True, "reals called fake (FPR)"),
-    ("precision_fake", "Precision (fake)", True, "of those called fake, really fake"),
-    ("f1_fake", "F1 (fake)", False, "harmonic mean of precision and recall, 0 to 1"),
-    ("auc", "AUC", False, "a random fake scores above a random real, 0 to 1; 0.5 is chance"),
-    ("average_precision", "Average precision", False, "area under precision and recall, 0 to 1"),
-    ("log_loss", "Log loss", False, "0 is perfect; always answering 0.5 gives 0.693"),
-    ("eer", "Equal error rate", True, "where false alarms equal missed fakes"),
-    (
-        "tpr_at_fpr_1",
-        "Found at 1 % FPR",
-        True,
-        "fakes found where at most 1 % of reals are accused",
-    ),
-    (
-        "tpr_at_fpr_5",
-        "Found at 5 % FPR",
-        True,
-        "fakes found where at most 5 % of reals are accused",
-    ),
-    (
-        "ece",
-        "Calibration error",
-        False,
-        "score against share of fakes, 10 bins (ECE); 0 is perfect",
-    ),
-)
-
-
-def judged_words(judges: str) -> str:
-    """What was judged and what was not.
-
-    Args:
-        judges: face or frame: what the model gives a score to.
-    """
-    return f"{_JUDGED[judges]} {SOUND}"
-
-
-def metric_lines(metrics: BinaryMetrics, bootstrap: Bootstrap | None) -> list[MetricLine]:
-    """The numbers of `metrics` with their intervals, in reading order."""
-    lines = []
-    for name, label, is_share, meaning in _METRICS:
-        write = percent if is_share else decimal
-        interval = None if bootstrap is None else bootstrap.intervals[name]
-        lines.append(
-            MetricLine(
-                label, write(getattr(metrics, name)), interval_text(interval, write), meaning
-            )
-        )
-    return lines
-
-
-def interval_text(interval: Interval | None, write: Any) -> str:
-    """`low to high`, or nothing."""
-    return "" if interval is None else f"{write(interval.low)} to {write(interval.high)}"
-
-
-def bootstrap_sentence(bootstrap: Bootstrap) -> str:
-    """What the intervals rest on."""
-    return (
-        f"Intervals: {bootstrap.level:.0%} percentile, {bootstrap.draws:,} bootstrap draws of "
-        f"whole groups ({bootstrap.groups:,} groups; {bootstrap.groups_real:,} hold reals, "
-        f"{bootstrap.groups_fake:,} hold fakes). None is given with fewer than 5 groups of a "
-        "class or when every draw agrees."
-    )
-
-
-def auc_against(row: BreakdownRow) -> str:
-    """Which reals the AUC of a method was taken against."""
-    if row.auc_against is None:
-        return ""
-    return f"{row.auc_reals:,} reals of {row.auc_against}"
 
 
 def percent(value: float | None) -> str:
@@ -117,39 +43,118 @@ def decimal(value: float | None) -> str:
     return UNDEFINED if value is None else f"{value:.3f}"
 
 
+_METRICS = (
+    ("accuracy", "Accuracy", percent, "called correctly at the threshold"),
+    (
+        "balanced_accuracy",
+        "Balanced accuracy",
+        percent,
+        "mean accuracy of reals and of fakes",
+    ),
+    ("recall_fake", "Recall (fake)", percent, "fakes called fake"),
+    ("fpr", "False alarms", percent, "reals called fake (false positive rate, FPR)"),
+    ("precision_fake", "Precision (fake)", percent, "share of those called fake that is fake"),
+    ("f1_fake", "F1 (fake)", decimal, "harmonic mean of precision and recall, 0 to 1"),
+    ("auc", "AUC", decimal, "how often a random fake scores above a random real; 0.5 is chance"),
+    ("average_precision", "Average precision", decimal, "area under precision and recall, 0 to 1"),
+    ("log_loss", "Log loss", decimal, "0 is perfect; always answering 0.5 gives 0.693"),
+    ("eer", "Equal error rate", percent, "where the rates of false alarms and misses are equal"),
+    ("tpr_at_fpr_1", "Recall at 1% FPR", percent, "fakes found with at most 1% of reals accused"),
+    ("tpr_at_fpr_5", "Recall at 5% FPR", percent, "fakes found with at most 5% of reals accused"),
+    ("ece", "Calibration error", decimal, "score against share of fakes, 10 bins; 0 is perfect"),
+)
+
+
+def judged_words(judges: str) -> str:
+    """Return what was judged and what was not.
+
+    Args:
+        judges: face or frame: what the model scores.
+    """
+    return f"{_JUDGED[judges]} {SOUND}"
+
+
+def metric_lines(metrics: BinaryMetrics, bootstrap: Bootstrap | None) -> list[MetricLine]:
+    """Return the metrics and their intervals in reading order."""
+    lines = []
+    for name, label, write, meaning in _METRICS:
+        interval = None if bootstrap is None else bootstrap.intervals[name]
+        value = write(getattr(metrics, name))
+        lines.append(MetricLine(label, value, interval_text(interval, write), meaning))
+    return lines
+
+
+def interval_text(interval: Interval | None, write: Callable[[float], str]) -> str:
+    """Return `low to high`; empty without an interval."""
+    return "" if interval is None else f"{write(interval.low)} to {write(interval.high)}"
+
+
+def bootstrap_sentence(bootstrap: Bootstrap) -> str:
+    """Return how the intervals were made."""
+    return (
+        f"Intervals are {bootstrap.level:.0%} percentile intervals from {bootstrap.draws:,} "
+        f"bootstrap draws of whole groups ({counted(bootstrap.groups, 'group')}, "
+        f"{bootstrap.groups_real:,} with reals, {bootstrap.groups_fake:,} with fakes). No interval "
+        "is given for fewer than 5 groups per class or where all draws agree."
+    )
+
+
+def auc_against(row: BreakdownRow) -> str:
+    """Return which reals the AUC of a method is measured against."""
+    if row.auc_against is None:
+        return ""
+    return f"{counted(row.auc_reals, 'real')} of {row.auc_against}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return `1 face`, `1,234 faces`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def outcome_word(row: Mapping[str, Any]) -> str:
-    """fake, real, inconclusive or not scored, of one prediction."""
-    return str(row["verdict"]) if row["p_fake"] is not None else NOT_SCORED.replace("_", " ")
+    """Return fake, real, inconclusive or not scored, of one prediction."""
+    return str(row["verdict"]) if row["p_fake"] is not None else status_word(NOT_SCORED)
 
 
-def agreement_word(row: Mapping[str, Any]) -> str:
-    """right, wrong or undecided of one prediction; empty without a label."""
+def correct_word(row: Mapping[str, Any]) -> str:
+    """Return yes, no or undecided, of one prediction; empty without a label."""
     if row["label"] is None:
         return ""
-    return {True: "right", False: "wrong", None: "undecided"}[row["correct"]]
+    return {True: "yes", False: "no", None: "undecided"}[row["correct"]]
 
 
 def day_word(when: datetime) -> str:
-    """A time to the minute, with its zone."""
+    """Return a time to the minute, with its zone."""
     return f"{when:%Y-%m-%d %H:%M %Z}"
 
 
 def took_word(seconds: float) -> str:
-    """How long something took: `0.31 s`, `27 min 1 s`, `1 h 5 min`."""
+    """Return a length of time: `0.040 s`, `0.31 s`, `59 s`, `27 min 1 s`, `1 h 5 min`."""
     if seconds < 60:
-        return f"{seconds:.{2 if seconds < 1 else 1 if seconds < 20 else 0}f} s"
+        digits = 3 if seconds < 0.1 else 2 if seconds < 1 else 1 if seconds < 20 else 0
+        return f"{seconds:.{digits}f} s"
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours:,} h {minute} min" if hours else f"{minute} min {second} s"
 
 
+def clock(seconds: float) -> str:
+    """Return a time in a video: `0:03.24`, `1:02:03.50`."""
+    hundredths = math.floor(seconds * 100 + 0.5)
+    whole, rest = divmod(hundredths, 100)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    hour = f"{hours}:{minute:02d}" if hours else f"{minute}"
+    return f"{hour}:{second:02d}.{rest:02d}"
+
+
 def delta_word(difference: int) -> str:
-    """`+2`, `-1`, or `as many as before`."""
-    return f"{difference:+,}" if difference else "as many as before"
+    """Return `+2`, `-1`, or `same number as before`."""
+    return f"{difference:+,}" if difference else "same number as before"
 
 
 def bytes_word(count: float) -> str:
-    """`1.2 GB`, powers of 1,000."""
+    """Return `1.2 GB`, powers of 1,000."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"
@@ -160,13 +165,23 @@ def status_word(status: str) -> str:
     return status.replace("_", " ")
 
 
+def inconclusive_words(reasons: Mapping[str, int]) -> list[str]:
+    """Return how many scored videos are inconclusive for each reason of `findings`."""
+    return [
+        counted(number, "interval crosses the threshold", "intervals cross the threshold")
+        if reason == CROSSES
+        else f"{number:,} with {reason}"
+        for reason, number in reasons.items()
+    ]
+
+
 def status_meaning(status: str) -> str:
-    """What a status means, without the notes that only the data dictionary needs."""
+    """Return what a status means, without the notes for the data dictionary."""
     return STATUS_MEANING[Status(status)].replace(" (`verdicts` only)", "").replace("`", "")
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as (dotted key, text) pairs, in the order given."""
+    """Yield nested settings as (dotted key, text), in the order given."""
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -175,3 +190,20 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield name, f"{value:.6g}"
         else:
             yield name, "null" if value is None else str(value)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "percent": percent,
+    "decimal": decimal,
+    "count": lambda value: f"{value:,}",
+    "counted": counted,
+    "clock": clock,
+    "day": day_word,
+    "took": took_word,
+    "delta": delta_word,
+    "outcome_word": outcome_word,
+    "status_word": status_word,
+    "status_meaning": status_meaning,
+    "auc_against": auc_against,
+}
+"""Filters for the templates of all pages."""

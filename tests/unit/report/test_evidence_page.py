@@ -13,12 +13,13 @@ import pytest
 from framejury.faces.crop import decode_crop
 from framejury.report.evidence import sentences as words
 from framejury.report.evidence.page_index import IndexEntry, index_html
-from framejury.report.evidence.shown_pictures import shown_faces, shown_frame
+from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
 from framejury.report.evidence.timeline import Scale
 from framejury.report.evidence.video_evidence import Evidence
 from framejury.report.evidence.video_page import MOST_ROWS, About, _scale, evidence_html
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.report.inputs import BundleInfo
+from framejury.report.wording import clock
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import face_threshold
@@ -81,15 +82,15 @@ def test_what_is_not_said() -> None:
         frames_sampled=5, sampled_s=looked, faces_found=9, faces_kept=6, error="tail damaged"
     )
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2], person=1, face_index=1)
-    said = words.not_said(evidence(rows, extraction, frames_scored=3), people_of(rows))
+    said = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
     assert said[0] == words.SOUND and said[-1] == words.NO_PROOF
     text = " ".join(said)
-    assert "Of 5 frames looked at, 2 show no face that could be judged." in text
-    assert "Found and not judged: 3 faces" in text
-    assert "5 frames of 250 were looked at, about every 1.8 s." in text
-    assert "longest stretch between two looks is 5.0 s, from 0:02.00 to 0:07.00" in text
-    assert "Seen in fewer than 3" in text and "1 of 2 people" in text
-    assert "could not be decoded" in text
+    assert "2 of 5 sampled frames show no face that can be judged." in text
+    assert "3 faces were found but not judged: too small" in text
+    assert "5 of 250 frames were sampled, about one every 1.8 s; anything" in text
+    assert "The longest gap is 5.0 s, from 0:02.00 to 0:07.00." in text
+    assert "1 of 2 face tracks has fewer than 3 scored faces, so its mean is unreliable." in text
+    assert "Part of the file could not be decoded" in text
 
 
 def test_what_is_not_said_of_pairs() -> None:
@@ -98,39 +99,39 @@ def test_what_is_not_said_of_pairs() -> None:
         frames_sampled=10, sampled_s=[0.5, 1.0, 2.0, 7.0, 9.5], faces_found=9, faces_kept=6
     )
     rows = score_rows([0.9, 0.8, 0.9])
-    said = words.not_said(evidence(rows, extraction, frames_scored=3), people_of(rows))
+    said = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
     text = " ".join(said)
-    assert "Of 5 pairs of frames looked at, 2 show no face that could be judged." in text
-    assert "3 faces, not in both frames of a pair, too small" in text
-    assert "5 pairs of frames of 250 were looked at, about every 1.8 s." in text
+    assert "2 of 5 sampled pairs of frames show no face that can be judged." in text
+    assert "3 faces were found but not judged: not in both frames of a pair, too small" in text
+    assert "5 pairs out of 250 frames were sampled, about one every 1.8 s; anything" in text
     one = words.between(extraction_row(frames_sampled=2), [4.0])
-    assert one.startswith("1 pair of frames of 250 was looked at")
+    assert one.startswith("1 pair out of 250 frames was sampled;")
 
 
 def test_a_score_that_mixes_people_says_so() -> None:
     """The mean of a fake face and a real one is near neither."""
     fake, real = score_rows([0.99] * 4), score_rows([0.02] * 4, person=1, face_index=1)
     said = page(evidence(fake + real, persons=2)).text
-    assert "The people differ: the mean of person 0 is 0.990, that of person 1 0.020." in said
+    assert "The face tracks differ: the mean of track 0 is 0.990, that of track 1 is 0.020." in said
     alike = score_rows([0.7] * 4, person=1, face_index=1)
-    assert "The people differ" not in page(evidence(fake + alike, persons=2)).text
+    assert "The face tracks differ" not in page(evidence(fake + alike, persons=2)).text
     brief = score_rows([0.02] * 2, person=1, face_index=1)
-    assert "The people differ" not in page(evidence(fake + brief, persons=2)).text
+    assert "The face tracks differ" not in page(evidence(fake + brief, persons=2)).text
     about = replace(ABOUT, rule=Rule(reducer=Reducer(name="worst_person")))
     one = evidence(fake + real, persons=2, reducer="worst_person")
-    assert "The people differ" not in page(one, about).text
+    assert "The face tracks differ" not in page(one, about).text
 
 
-def people_of(rows: list[dict[str, Any]]) -> Any:
-    from framejury.report.evidence.track_styles import people_of as found
+def tracks_of(rows: list[dict[str, Any]]) -> Any:
+    from framejury.report.evidence.track_styles import tracks_of as found
 
     return found(evidence(rows).faces, 0)
 
 
 def test_nothing_lies_between_where_every_frame_was_looked_at() -> None:
     extraction = extraction_row(frames_total=11)
-    text = " ".join(words.not_said(evidence(None, extraction, frames_scored=11), ()))
-    assert "longest stretch" not in text and "show no face" not in text
+    text = " ".join(words.limits_of(evidence(None, extraction, frames_scored=11), ()))
+    assert "longest gap" not in text and "show no face" not in text
     # The beginning and the end count as well.
     edges = words.between(extraction_row(), [4.0, 5.0])
     assert "5.0 s, from 0:05.00 to 0:10.00" in edges
@@ -141,7 +142,7 @@ def test_nothing_lies_between_where_every_frame_was_looked_at() -> None:
     [(0, "0:00.00"), (3.236, "0:03.24"), (59.999, "1:00.00"), (3723.5, "1:02:03.50")],
 )
 def test_clock(value: float, text: str) -> None:
-    assert words.clock(value) == text
+    assert clock(value) == text
 
 
 @pytest.mark.parametrize("status", [s for s in VERDICT_STATUSES if s is not Status.SCORED])
@@ -150,10 +151,10 @@ def test_a_video_without_a_score_says_why_and_what_to_do(status: Status) -> None
         unscored(status.value, "moov atom not found" if status is Status.UNREADABLE else None)
     ).text
     assert "This video has no score" in text
-    assert f"Why: {status.value.replace('_', ' ')}" in text
+    assert f"Reason: {status.value.replace('_', ' ')}" in text
     assert "What to do:" in text
     assert ("moov atom not found" in text) == (status is Status.UNREADABLE)
-    assert "Most suspicious" not in text
+    assert "Highest scores" not in text
     assert "p_fake is" not in text
 
 
@@ -189,19 +190,19 @@ def test_threshold_and_band_on_the_scale_of_faces() -> None:
 
 def test_a_verdict_by_another_rule_gets_no_line() -> None:
     text = page(evidence(threshold=0.7)).text
-    assert "By which rule this verdict was made is not known any more" in text
+    assert "The rule behind this verdict is no longer available" in text
     other = replace(ABOUT, model_id="b0-of-today")
-    assert "By which rule" in page(evidence(), other).text
+    assert "The rule behind" in page(evidence(), other).text
     same = replace(ABOUT, model_id=evidence().verdict["model_id"])
     for about in (ABOUT, same):
-        assert "By which rule" not in page(evidence(), about).text
+        assert "The rule behind" not in page(evidence(), about).text
 
 
 def test_a_calibrated_rule_is_explained() -> None:
     calibration = Calibration(method="platt", slope=2.0, intercept=1.5)
     about = replace(ABOUT, rule=Rule(calibration=calibration))
-    assert "put on the scale of single faces (threshold 0." in page(evidence(), about).text
-    assert "put on the scale" not in page(evidence()).text
+    assert "converted to the scale of single faces (threshold 0." in page(evidence(), about).text
+    assert "converted to the scale" not in page(evidence()).text
 
 
 # ---------------------------------------------------------------- pictures
@@ -209,20 +210,20 @@ def test_a_calibrated_rule_is_explained() -> None:
 
 def test_faces_with_their_maps_most_and_least() -> None:
     scores = [0.5, 0.9, 0.1, 0.7, 0.3, 0.95, 0.05]
-    most, least = shown_faces(evidence(score_rows(scores)))
+    most, least = face_pictures(evidence(score_rows(scores)))
     assert [shown.face.p_fake for shown in most] == [0.95, 0.9, 0.7]
     assert [shown.face.p_fake for shown in least] == [0.05, 0.1, 0.3]
     assert all(shown.heated and shown.heated != shown.plain for shown in (*most, *least))
     text = page(evidence(score_rows(scores))).text
-    assert "red the most of this face" in text and "maps of two faces do not compare" in text
+    assert "red the most of this face" in text and "two faces cannot be compared" in text
 
 
 def test_a_network_without_maps_says_so() -> None:
     rows = score_rows([0.9, 0.2])
     pictures = [row | {"heat": None} for row in picture_rows(rows)]
     html = evidence_html(evidence(rows, pictures=pictures), ABOUT)
-    assert "has no heat map" in html
-    assert "under its heat map" not in html
+    assert "has no heat maps" in html
+    assert "with its heat map" not in html
 
 
 def test_a_damaged_picture_costs_itself_only() -> None:
@@ -231,9 +232,9 @@ def test_a_damaged_picture_costs_itself_only() -> None:
     pictures[0]["picture"] = pictures[0]["picture"][:-40] + b"x" * 40
     pictures[-1]["picture"] = b"\xff\xd8 nothing"
     one = evidence(rows, pictures=pictures)
-    most, least = shown_faces(one)
+    most, least = face_pictures(one)
     assert len(most) + len(least) == 2
-    assert shown_frame(one) is None
+    assert frame_picture(one) is None
     assert page(one).text
 
 
@@ -241,7 +242,7 @@ def test_the_frame_has_boxes_where_the_faces_are() -> None:
     rows = score_rows([0.9, 0.2]) + score_rows([0.4], person=1, face_index=1)
     rows[1]["box"] = None
     rows[2]["box"] = {"x": -64.0, "y": 648.0, "width": 128.0, "height": 500.0}
-    frame = shown_frame(evidence(rows))
+    frame = frame_picture(evidence(rows))
     assert frame is not None and frame.frame_index == 0
     first, cut = frame.boxes
     assert (first.left, first.top) == (25.0, 25.0)
@@ -254,7 +255,7 @@ def test_the_frame_has_boxes_where_the_faces_are() -> None:
 
 
 def test_without_pictures_it_is_said() -> None:
-    assert "No picture of a face was kept" in page(evidence(pictures=[])).text
+    assert "No face pictures were stored" in page(evidence(pictures=[])).text
 
 
 # ---------------------------------------------------------------- the table, size, time
@@ -264,7 +265,7 @@ def test_every_face_has_its_row() -> None:
     html = evidence_html(evidence(score_rows([0.9, 0.35, 0.8])), ABOUT)
     rows = re.findall(r"<tr><td>(\d+:\d\d\.\d\d)<td>(\d+)<td>", html)
     assert [frame for _, frame in rows] == ["0", "20", "40"]
-    assert html.count('title="from the threshold on"') == 2
+    assert html.count('title="at or above the threshold"') == 2
     assert "<details open>" in html
 
 
@@ -366,7 +367,7 @@ def test_a_model_of_a_leaking_split_is_warned_of() -> None:
 def test_a_page_of_whole_frames_speaks_of_no_face() -> None:
     """One that judges whole frames has sought none, whatever its rows are called."""
     whole = replace(ABOUT, bundle=BundleInfo("detector", "", judges="frame"))
-    assert "1 person" in page(evidence()).text  # where faces are judged, they are spoken of
+    assert "1 face track" in page(evidence()).text  # where faces are judged, they are spoken of
     for one in (
         evidence(frames_scored=5, faces_scored=5),
         evidence(score_rows([0.9] * 2000), frames_scored=2000),
@@ -375,12 +376,14 @@ def test_a_page_of_whole_frames_speaks_of_no_face() -> None:
         found = page(one, whole)
         spoken = [value or "" for name, value in found.attributes if name in ("alt", "aria-label")]
         text = " ".join([found.text, *spoken]).replace("evidence.faces", "")
-        assert not re.search(r"\b(?:faces?|persons?|people|boxed|detector)\b", text, re.IGNORECASE)
+        assert not re.search(
+            r"\b(?:faces?|persons?|people|tracks?|boxed|detector)\b", text, re.IGNORECASE
+        )
         assert "whole frames" in text and "the score of each frame" in text
 
 
 def test_flicker_between_neighbours_is_seen_only_where_no_frame_is_left_out() -> None:
-    not_seen = "to the next is not seen"
+    not_seen = "consecutive frames cannot be seen here"
     assert not_seen in page(evidence()).text
     all_of_them = extraction_row(frames_total=5, frames_sampled=5, sampled_s=times(5))
     text = page(evidence(extraction=all_of_them)).text
@@ -410,6 +413,6 @@ def test_old_rows_without_box_confidence_and_times() -> None:
 
 def test_heat_is_drawn_over_the_very_face() -> None:
     one = evidence(score_rows([0.9, 0.2]))
-    shown = shown_faces(one)[0][0]
+    shown = face_pictures(one)[0][0]
     kept = one.picture_of(shown.face)
     assert kept is not None and (shown.height, shown.width) == decode_crop(kept.picture).shape[:2]

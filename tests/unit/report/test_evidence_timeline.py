@@ -12,7 +12,7 @@ import pytest
 from framejury.pages.style import LIGHT
 from framejury.pages.templating import style_of
 from framejury.report.evidence.timeline import MOST_POINTS, Scale, binned, timeline
-from framejury.report.evidence.track_styles import LOOKS, people_of
+from framejury.report.evidence.track_styles import STYLES, tracks_of
 from framejury.report.evidence.video_evidence import FaceEvidence
 
 SCALE = Scale(0.5, (0.6, 0.8))
@@ -27,7 +27,7 @@ def face(
 
 def chart(faces: list[FaceEvidence], scale: Scale = SCALE, **fields: object) -> str:
     known: dict[str, object] = {"sampled_s": [f.pts_s for f in faces], "duration_s": 10.0} | fields
-    return timeline(people_of(faces, 0), scale, **known)  # type: ignore[arg-type]
+    return timeline(tracks_of(faces, 0), scale, **known)  # type: ignore[arg-type]
 
 
 def words(svg: str) -> list[str]:
@@ -37,7 +37,7 @@ def words(svg: str) -> list[str]:
 def test_all_panels_on_one_axis() -> None:
     svg = chart([face(1.0, 0.9), face(2.0, 0.7)])
     said = " ".join(words(svg))
-    for title in ("Score of each face", "Detector confidence", "SSIM", "Frames looked at"):
+    for title in ("Score of each face", "Detector confidence", "SSIM", "Sampled frames"):
         assert title in said
     assert said.count("time in the video, seconds") == 1
     assert {"threshold", "interval"} <= set(words(svg))
@@ -51,20 +51,24 @@ def test_what_was_not_kept_has_no_panel() -> None:
     assert "Score of each face" in said
 
 
-def test_no_face_at_all_still_shows_where_was_looked() -> None:
+def test_no_face_at_all_still_shows_the_sampled_times() -> None:
     svg = timeline((), SCALE, [0.5, 1.5, 2.5], 3.0)
-    assert "Frames looked at" in words(svg)
+    assert "Sampled frames" in words(svg)
     assert "Score of each face (p_fake)" not in words(svg)
 
 
 def test_people_differ_in_shape_and_dash_not_in_colour_alone() -> None:
-    assert len({look.marker for look in LOOKS}) == len({look.glyph for look in LOOKS}) == len(LOOKS)
-    assert all(a.dash != b.dash for a, b in pairwise(LOOKS))
+    assert (
+        len({style.marker for style in STYLES})
+        == len({style.glyph for style in STYLES})
+        == len(STYLES)
+    )
+    assert all(a.dash != b.dash for a, b in pairwise(STYLES))
     faces = [face(at, person=person) for at in (1.0, 2.0) for person in range(3)]
     svg = chart(faces)
     marks = re.findall(r"<use xlink:href=\"#(timeline-m\w+)\"", svg)
     assert len(set(marks)) >= 3
-    assert {f"var(--person-{n})" for n in range(3)} <= set(re.findall(r"var\(--person-\d\)", svg))
+    assert {f"var(--track-{n})" for n in range(3)} <= set(re.findall(r"var\(--track-\d\)", svg))
 
 
 def test_every_colour_follows_the_theme() -> None:
@@ -77,13 +81,13 @@ def test_every_colour_follows_the_theme() -> None:
     assert LIGHT.ink not in svg
 
 
-def test_the_looks_go_to_the_worst_and_the_most_seen() -> None:
+def test_styles_go_to_the_highest_scoring_track_and_the_most_seen() -> None:
     faces = [face(float(at), person=person) for person in range(10) for at in range(person + 1)]
-    people = people_of(sorted(faces, key=lambda f: f.pts_s), worst=0)
-    assert [person.number for person in people] == list(range(10))
-    with_look = {person.number for person in people if person.look}
-    assert with_look == {0, *range(5, 10)}
-    assert [p.look for p in people if p.look] == list(LOOKS)  # in order of their numbers
+    tracks = tracks_of(sorted(faces, key=lambda f: f.pts_s), worst=0)
+    assert [track.number for track in tracks] == list(range(10))
+    styled = {track.number for track in tracks if track.style}
+    assert styled == {0, *range(5, 10)}
+    assert [p.style for p in tracks if p.style] == list(STYLES)  # in order of their numbers
 
 
 def test_bins_keep_the_extremes_and_the_mean() -> None:

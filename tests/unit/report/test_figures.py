@@ -21,7 +21,7 @@ from framejury.pages.style import DARK, LIGHT, chart_css, inline_svg, png, svg
 from framejury.report import curve_figures, figures
 from framejury.report.curve_figures import Ranked
 from framejury.report.figures import ScoreSeries
-from framejury.report.since import Night
+from framejury.report.since import JudgedRun
 
 CONFUSION = Confusion(tn=40, fp=10, fn=5, tp=45)
 VERDICTS = {"FAKE": VerdictCounts(40, 4, 4, 2), "REAL": VerdictCounts(6, 38, 5, 1)}
@@ -62,10 +62,10 @@ def score_series(labels: list[str | None]) -> ScoreSeries:
     return ScoreSeries("videos", scores, weights, np.array(labels, object), 0.5)
 
 
-def nights(count: int, hours: float = 24) -> list[Night]:
+def nights(count: int, hours: float = 24) -> list[JudgedRun]:
     start = datetime(2026, 2, 1, 2, 30, tzinfo=UTC)
     return [
-        Night(f"run-{i}", start + i * timedelta(hours=hours), VerdictCounts(2, 5, 1, i), 60.0)
+        JudgedRun(f"run-{i}", start + i * timedelta(hours=hours), VerdictCounts(2, 5, 1, i), 60.0)
         for i in range(count)
     ]
 
@@ -86,7 +86,7 @@ def drawn() -> dict[str, Figure]:
         "precision_recall": curve_figures.precision_recall_figure([ranked()], ""),
         "calibration": calibrated(),
         "scores": figures.scores_figure([score_series(["FAKE", "REAL", None])]),
-        "nights": figures.nights_figure(nights(3)),
+        "nights": figures.runs_figure(nights(3)),
         **figures.training_figures(HISTORY),
     }
 
@@ -117,7 +117,7 @@ def test_drawings_hold_no_pixels_and_little_weight_whatever_they_show():
         "det": curve_figures.det_figure([many, many], ""),
         "precision_recall": curve_figures.precision_recall_figure([many, many], ""),
         "scores": figures.scores_figure([scores, scores]),
-        "nights": figures.nights_figure(nights(14)),
+        "nights": figures.runs_figure(nights(14)),
     }
     for name, figure in (drawn() | heavy).items():
         drawing = svg(figure)
@@ -204,7 +204,7 @@ def test_calibration_counts_its_bins():
 
 
 def test_nights_stand_in_order_and_failures_among_them():
-    figure = figures.nights_figure([*nights(2), replace(nights(3)[2], is_this=True)])
+    figure = figures.runs_figure([*nights(2), replace(nights(3)[2], is_this=True)])
     (axes,) = figure.axes
     words = [label.get_text() for label in axes.get_xticklabels()]
     assert words == ["2026-02-01", "2026-02-02", "2026-02-03 (this)"]
@@ -212,7 +212,7 @@ def test_nights_stand_in_order_and_failures_among_them():
     assert heights == [[2, 2, 2], [5, 5, 5], [1, 1, 1], [0, 1, 2]]
     tops = [bar.get_y() + bar.get_height() for bar in axes.containers[-1]]
     assert tops == [8, 9, 10]
-    twice = figures.nights_figure(nights(2, hours=5)).axes[0].get_xticklabels()
+    twice = figures.runs_figure(nights(2, hours=5)).axes[0].get_xticklabels()
     assert [label.get_text() for label in twice] == ["2026-02-01 02:30", "2026-02-01 07:30"]
 
 
@@ -230,7 +230,7 @@ def test_nights_stand_in_order_and_failures_among_them():
         curve_figures.precision_recall_figure([], "All labelled videos are FAKE."),
         curve_figures.calibration_figure(None, None),
         curve_figures.calibration_figure(reliability(np.zeros(0, int), np.zeros(0)), None),
-        figures.nights_figure([]),
+        figures.runs_figure([]),
         figures.scores_figure([score_series([])]),
         *figures.training_figures([]).values(),
     ],

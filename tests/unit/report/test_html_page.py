@@ -21,9 +21,9 @@ from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
 from framejury.pages.thumbnails import SMALL_PX, thumbnail
 from framejury.report.html_page import script_policy, table_script
-from framejury.report.inputs import Context, RunReport, ShownFace
-from framejury.report.pictures import Picture
+from framejury.report.inputs import Context, ReportFace, RunReport
 from framejury.report.report import build_report
+from framejury.report.report_figures import ReportFigure
 from framejury.report.verdict_table import MOST_CHOICES
 from tests.builders.reports import RUN, Page, extractions, jpeg, mixed_rows, now_rows, report
 from tests.builders.reports import context as night
@@ -35,9 +35,10 @@ LIMIT_BYTES = 15_000_000
 @pytest.fixture(autouse=True)
 def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "real_pictures" not in request.fixturenames:
-        blank = Picture(sentence_figure("Quick", "Drawn elsewhere."), "What it shows")
+        blank = ReportFigure(sentence_figure("Quick", "Drawn elsewhere."), "What it shows")
         monkeypatch.setattr(
-            "framejury.report.report.pictures", lambda findings: {"roc": blank, "nights": blank}
+            "framejury.report.report.report_figures",
+            lambda findings: {"roc": blank, "nights": blank},
         )
 
 
@@ -121,12 +122,12 @@ def with_night(**changes: Any) -> RunReport:
 
 def test_the_first_screen_compares_with_the_night_before() -> None:
     page = Page(html_of(with_night()))
-    first = page.text.split("Most suspicious first.")[0]
+    first = page.text.split("Highest score first.")[0]
     for words in (
         "6 videos: 2 fake, 2 real, 0 inconclusive, 2 not scored.",
         "3 verdicts changed since 2026-02-28 02:31 UTC",
         "4 judged in this run 3 verdicts changed 1 new",
-        "as many as before",
+        "same number as before",
         "Verdicts that changed",
         "real 0.300 fake 0.900 clips/000.mp4",
     ):
@@ -137,7 +138,7 @@ def test_the_first_screen_compares_with_the_night_before() -> None:
 
 def test_without_an_earlier_night_nothing_is_compared() -> None:
     page = Page(html_of(report(mixed_rows())))
-    assert not re.search(r"changed|judged in this run|as before|Differences", page.text)
+    assert not re.search(r"changed|judged in this run|as before|tiles show", page.text)
     assert not {"change", "judged"} & set(Table(html_of(report(mixed_rows()))).keys)
 
 
@@ -146,7 +147,7 @@ def test_many_changes_are_cut_and_said() -> None:
     old = verdict_table([row | {"p_fake": 0.1, "verdict": "real"} for row in rows])
     one = RunReport(verdict_table(rows), None, RUN, context=Context(before=old))
     page = Page(html_of(one)).text
-    assert "The first 20 of 60; all are in predictions.csv, column before." in page
+    assert "First 20 of 60; predictions.csv has all, in the column before." in page
 
 
 # ---------------------------------------------------------------- the table
@@ -179,7 +180,7 @@ def test_rows_come_most_suspicious_first_and_can_be_sorted_by_value() -> None:
         "p_fake": "0.900",
         "path": "clips/000.mp4",
         "truth": "REAL",
-        "right": "wrong",
+        "right": "no",
         "change": "was real 0.300",
         "faces": "11",
         "people": "1",
@@ -187,7 +188,8 @@ def test_rows_come_most_suspicious_first_and_can_be_sorted_by_value() -> None:
         "judged": "this run",
     }
     assert [row["change"] for row in table.rows] == [
-        *("was real 0.300", "same", "was not scored", "new", "same", "was real 0.200"),
+        *("was real 0.300", "unchanged", "was not scored", "new", "unchanged"),
+        "was real 0.200",
     ]
 
 
@@ -197,7 +199,7 @@ def test_choices_are_the_values_of_the_page() -> None:
     assert choices["status"] == ["", "crashed", "scored", "timeout"]
     assert choices["change"] == ["", "changed", "new", "unchanged"]
     assert choices["judged"] == ["", "earlier", "this run"]
-    assert choices["right"] == ["", "right", "undecided", "wrong"]
+    assert choices["right"] == ["", "no", "undecided", "yes"]
     assert "truth" not in choices  # all are REAL: nothing to choose
     rows = [verdict_row(n, label="FAKE", method=f"m{n:03d}") for n in range(MOST_CHOICES + 9)]
     assert len(Table(html_of(report(rows))).choices["method"]) == MOST_CHOICES + 1
@@ -262,7 +264,7 @@ def test_pages_lead_to_each_other() -> None:
         assert Table(files[name].decode()).pager == expected * 2, name  # above and below
     second = Page(files["verdicts-0002.html"].decode())
     assert "Page 2 of 3: videos 11 to 20 of 25" in second.text
-    assert "of this page only" in second.text and "Search this page" in second.text
+    assert "apply to this page only" in second.text and "Search this page" in second.text
     assert "report.html" in second.addresses
 
 
@@ -309,11 +311,11 @@ def test_the_script_makes_no_markup_and_no_code() -> None:
 # ---------------------------------------------------------------- faces
 
 
-def faces_of(count: int, pictures: int = 40) -> dict[str, tuple[ShownFace, ...]]:
+def faces_of(count: int, pictures: int = 40) -> dict[str, tuple[ReportFace, ...]]:
     files = [jpeg(seed=seed) for seed in range(pictures)]
     return {
         verdict_row(n)["video_id"]: tuple(
-            ShownFace(files[(3 * n + i) % pictures], 0.9 - 0.1 * i, 1.5 * i) for i in range(3)
+            ReportFace(files[(3 * n + i) % pictures], 0.9 - 0.1 * i, 1.5 * i) for i in range(3)
         )
         for n in range(count)
     }
@@ -358,7 +360,7 @@ def test_mistakes_show_their_faces_and_accusations_come_first() -> None:
     html = html_of(one)
     text = Page(html).text
     accused = text.index("Real videos called fake: 1")
-    assert accused < text.index("Fake videos called real: 1") < text.index("Most suspicious first.")
+    assert accused < text.index("Fake videos called real: 1") < text.index("Highest score first.")
     section = html.split('id="mistakes"')[1].split("</section>")[0]
     assert len(images(section)) == 6
     assert "method swap" in Page(section).text
@@ -378,7 +380,7 @@ def test_what_is_no_small_jpeg_is_no_picture() -> None:
     wide = io.BytesIO()
     Image.new("L", (9000, 1)).save(wide, "JPEG")
     assert thumbnail(wide.getvalue(), SMALL_PX) is None
-    html = html_of(with_night(faces={verdict_row(4)["video_id"]: (ShownFace(b"no", 0.5, 0.0),)}))
+    html = html_of(with_night(faces={verdict_row(4)["video_id"]: (ReportFace(b"no", 0.5, 0.0),)}))
     assert images(html) == []
 
 
@@ -393,7 +395,7 @@ def test_a_thousand_videos_with_faces_go_into_a_mail(real_pictures: None) -> Non
     around = Context(
         judged_now=frozenset(row["video_id"] for row in rows[:100]),
         before=verdict_table(known),
-        nights=night().nights,
+        earlier=night().earlier,
         evidence={row["video_id"]: f"evidence/{row['video_id']}.html" for row in rows},
         faces=faces_of(1000),
         extractions=extractions([{"codec": "h264", "wall_s": 1.0}] * 1000),

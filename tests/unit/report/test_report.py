@@ -13,13 +13,13 @@ import pytest
 
 from framejury.pages.style import sentence_figure
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
-from framejury.report.pictures import Picture
 from framejury.report.report import BundleInfo, RunReport, build_report, write_files
+from framejury.report.report_figures import ReportFigure
 from framejury.report.wording import judged_words
 from tests.builders.reports import NASTY, RUN, Page, mixed_rows, report
 from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
 
-PICTURES = (
+FIGURES = (
     *("confusion_face", "confusion_video", "roc", "det", "precision_recall", "calibration"),
     "scores",
 )
@@ -29,7 +29,7 @@ NAMES = {
     "report.html",
     "predictions.csv",
     "predictions.json",
-    *(f"{name}.{ending}" for name in PICTURES for ending in ("png", "svg")),
+    *(f"{name}.{ending}" for name in FIGURES for ending in ("png", "svg")),
 }
 
 
@@ -41,9 +41,10 @@ def real_pictures() -> None:
 @pytest.fixture(autouse=True)
 def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "real_pictures" not in request.fixturenames:
-        blank = Picture(sentence_figure("Quick", "Drawn elsewhere."), "What it shows")
+        blank = ReportFigure(sentence_figure("Quick", "Drawn elsewhere."), "What it shows")
         monkeypatch.setattr(
-            "framejury.report.report.pictures", lambda findings: dict.fromkeys(PICTURES, blank)
+            "framejury.report.report.report_figures",
+            lambda findings: dict.fromkeys(FIGURES, blank),
         )
 
 
@@ -160,12 +161,12 @@ def test_names_cannot_steer_a_terminal_or_turn_text_around():
 
 def test_the_first_screen_counts_and_says_why():
     page = Page(build_report(report(mixed_rows()))["report.html"].decode()).text
-    first = page.split("Most suspicious first")[0]
+    first = page.split("Highest score first")[0]
     for words in ("5 videos", "2 fake", "1 real", "1 inconclusive", "1 not scored", "1 timeout"):
         assert words in first
     assert "1 interval crosses the threshold" in first
-    assert "75.0% accuracy at the threshold" in first
-    assert "4 of 5 labelled videos scored" in first
+    assert "2 of 3 labelled verdicts right" in first and "1 real video called fake" in first
+    assert "5 videos labelled" in first
     assert judged_words("face") in first
 
 
@@ -173,7 +174,7 @@ def test_a_model_of_whole_frames_is_not_said_to_judge_faces():
     whole = BundleInfo("detector", "", judges="frame")
     files = build_report(report(mixed_rows(), bundle=whole))
     said = judged_words("frame")
-    assert "no face was sought" in said and said != judged_words("face")
+    assert "no face was searched for" in said and said != judged_words("face")
     assert said in files["report.txt"].decode()
     assert said in Page(files["report.html"].decode()).text
     assert json.loads(files["report.json"])["sound"] == said
@@ -185,8 +186,8 @@ def test_text_has_the_matrices_the_table_and_the_failures():
     assert "FAKE 2 (100.0%) 0 (0.0%)" in lines  # at the threshold
     assert "FAKE 1 (50.0%) 0 (0.0%) 1 (50.0%) 0 (0.0%)" in lines  # verdicts
     assert "REAL 1 (33.3%) 1 (33.3%) 0 (0.0%) 1 (33.3%)" in lines
-    assert f"0.930 fake FAKE right 11 {NASTY}" in lines
-    assert "0.700 fake REAL wrong 11 b.mp4" in lines
+    assert f"0.930 fake FAKE yes 11 {NASTY}" in lines
+    assert "0.700 fake REAL no 11 b.mp4" in lines
     assert "0.520 inconclusive FAKE undecided 11 clips/002.mp4" in lines
     assert "timeout clips/003.mp4 ran longer than 120 s" in lines
     assert judged_words("face") in lines
@@ -242,11 +243,11 @@ def test_without_labels_there_is_no_accuracy_and_a_reason(real_pictures: None):
     rows = [row | {"label": None, "method": None} for row in mixed_rows()]
     faces = face_table([(None, None, "plain", 0.4, 12)])
     files = build_report(report(rows, faces))
-    why = "No video has a label"
+    why = "No video here is labelled"
     page = Page(files["report.html"].decode()).text
     assert why in page
     assert why in files["report.txt"].decode()
-    assert "accuracy at the threshold" not in page
+    assert "labelled verdicts right" not in page
     assert "Confusion matrices" not in files["report.txt"].decode()
     document = json.loads(files["report.json"])
     assert document["videos"]["overall"]["scored"]["accuracy"] is None
@@ -307,7 +308,7 @@ def test_a_huge_archive_shows_its_worst_and_says_where_the_rest_is():
     files = build_report(report(rows), page_rows=5)
     text, page = files["report.txt"].decode(), Page(files["report.html"].decode()).text
     for content in (text, page):
-        assert "The first 5 of 48 videos; all are in predictions.csv." in content
+        assert "First 5 of 48 videos; predictions.csv has all." in content
         assert "clips/035.mp4" in content
         assert "clips/034.mp4" not in content
     assert "clips/045.mp4" not in text  # the sixth failure

@@ -24,9 +24,9 @@ from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
 from framejury.report import html_page as page_module
 from framejury.report.html_page import table_script
-from framejury.report.inputs import BEFORE_COLUMNS, Context, NightInfo, ShownFace
-from framejury.report.pictures import WORDS, Picture
+from framejury.report.inputs import BEFORE_COLUMNS, Context, EarlierRun, ReportFace
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report
+from framejury.report.report_figures import LABELS, ReportFigure
 from tests.builders.reports import ATTACKS, Page, extractions, jpeg
 from tests.builders.rows import face_table, verdict_row, verdict_table
 
@@ -40,10 +40,10 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if "real_pictures" in request.fixturenames:
         return
     drawn = {
-        name: Picture(sentence_figure("Quick", "Drawn elsewhere."), words)
-        for name, words in {**WORDS, "frames_per_video": "By frames"}.items()
+        name: ReportFigure(sentence_figure("Quick", "Drawn elsewhere."), words)
+        for name, words in {**LABELS, "frames_per_video": "By frames"}.items()
     }
-    monkeypatch.setattr("framejury.report.report.pictures", lambda findings: drawn)
+    monkeypatch.setattr("framejury.report.report.report_figures", lambda findings: drawn)
 
 
 @pytest.fixture
@@ -94,14 +94,14 @@ def context_of(text: str) -> Context:
     ids = [verdict_row(number)["video_id"] for number in range(5)]
     before = [verdict_row(n, p_fake=p) for n, p in enumerate((0.1, 0.9, 0.6, None))]
     facts = {"container": text, "codec": text, "width_px": 640, "height_px": 360, "wall_s": 1.0}
-    night = NightInfo(text, datetime(2026, 2, 28, tzinfo=UTC), {"scored": 3}, {"fake": 1}, 60.0)
+    night = EarlierRun(text, datetime(2026, 2, 28, tzinfo=UTC), {"scored": 3}, {"fake": 1}, 60.0)
     return Context(
         judged_now=frozenset(ids[:2]),
         before=verdict_table(before).select(BEFORE_COLUMNS),
-        nights=(night,),
+        earlier=(night,),
         extractions=extractions([facts] * 5),
         evidence={one: f"evidence/{one}.html" for one in ids},
-        faces={one: (ShownFace(jpeg(40), 0.9, 1.0),) for one in ids},
+        faces={one: (ReportFace(jpeg(40), 0.9, 1.0),) for one in ids},
         work={"videos": 5.0, "faces_scored": 9.0, "read_bytes": 1e9},
     )
 
@@ -141,11 +141,11 @@ def scripts(html: str) -> list[str]:
 @pytest.fixture(scope="module")
 def harmless() -> Mapping[str, list[str]]:
     """The shape of each page where every text is a word."""
-    blank = Picture(sentence_figure("Quick", "Drawn elsewhere."), "Words")
-    names = [*WORDS, "frames_per_video"]
+    blank = ReportFigure(sentence_figure("Quick", "Drawn elsewhere."), "Words")
+    names = [*LABELS, "frames_per_video"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "framejury.report.report.pictures", lambda findings: dict.fromkeys(names, blank)
+            "framejury.report.report.report_figures", lambda findings: dict.fromkeys(names, blank)
         )
         files = built(HARMLESS)
         return {name: shape(files[name].decode()) for name in PAGES}

@@ -14,7 +14,7 @@ from framejury.report.findings import find
 from framejury.report.inputs import Context, RunReport
 from framejury.report.mistakes import find_mistakes
 from framejury.report.predictions import predictions_table
-from framejury.report.since import find_nights, find_since
+from framejury.report.since import find_runs, find_since
 from framejury.report.summary import deltas, summary_sentences
 from framejury.report.text import text_report
 from framejury.report.wording import bytes_word, delta_word, took_word
@@ -54,7 +54,7 @@ def test_predictions_say_what_was_judged_now() -> None:
 
 
 def test_the_first_night_has_an_empty_before() -> None:
-    nothing = context(before=before_table([]), nights=())
+    nothing = context(before=before_table([]), earlier=())
     found = find_since(predictions_table(verdict_table(now_rows()), nothing), nothing)
     assert found is not None and found.new == 6 and found.changed.num_rows == 0
 
@@ -62,13 +62,13 @@ def test_the_first_night_has_an_empty_before() -> None:
 def test_nights_count_failures_apart() -> None:
     predictions = predictions_table(verdict_table(now_rows()), context())
     run = replace(RUN, seconds={"index": 1.5, "judge": 2.5})
-    earlier, this = find_nights(predictions, context(), run)
+    earlier, this = find_runs(predictions, context(), run)
     # Failed videos have the verdict inconclusive in the table; here they are not scored.
     assert earlier.outcomes == VerdictCounts(fake=1, real=2, inconclusive=3, not_scored=2)
     assert this.is_this and this.ended_at == RUN.created_at and this.wall_s == 4.0
     assert this.outcomes == VerdictCounts(fake=1, real=2, inconclusive=0, not_scored=1)
-    assert find_nights(predictions, context(nights=()), run) == ()
-    assert len(find_nights(predictions, context(judged_now=None), run)) == 1
+    assert find_runs(predictions, context(earlier=()), run) == ()
+    assert len(find_runs(predictions, context(judged_now=None), run)) == 1
 
 
 def test_sentences_and_differences() -> None:
@@ -77,12 +77,12 @@ def test_sentences_and_differences() -> None:
     what, news, rightness = summary_sentences(findings)
     assert what == "6 videos: 2 fake, 2 real, 0 inconclusive, 2 not scored."
     assert news == (
-        "4 were judged in this run; 3 verdicts changed since 2026-02-28 02:31 UTC; "
-        "1 video is new; 1 verdict is gone."
+        "4 videos were judged in this run; 3 verdicts changed since 2026-02-28 02:31 UTC; "
+        "1 video is new; 1 video is gone."
     )
     assert rightness == (
-        "Of 6 videos whose truth is known 4 got a verdict of fake or real, and 50.0% of those are "
-        "right; 2 reals are called fake, 0 fakes are called real."
+        "6 videos are labelled. framejury decided 4 of them and got 2 right (50.0%). "
+        "2 real videos were called fake; 0 fake videos were called real."
     )
     expected = {"videos": 0, "fake": 0, "real": 0, "inconclusive": 0, "not scored": 0}
     assert deltas(findings) == expected
@@ -102,7 +102,7 @@ def test_text_and_json_tell_the_same() -> None:
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "Verdicts that changed since 2026-02-28 02:31 UTC: 3" in lines
     assert "real 0.300 fake 0.900 clips/000.mp4" in lines
-    assert "The first 2; all are in predictions.csv, column before." in lines
+    assert "First 2; predictions.csv has all, in the column before." in lines
     past = lines.index("2026-02-28 02:31 UTC night-1 8 1 2 3 2 1 min 0 s")
     assert lines[past - 1] == "2026-03-01 02:31 UTC run-1 (this run) 4 1 2 0 1 1.2 s"
     assert "timeout: " in text and "What to do:" in lines
@@ -192,12 +192,19 @@ def test_slowest_videos_and_kinds() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "word"),
-    [(0.314, "0.31 s"), (4.06, "4.1 s"), (59, "59 s"), (75.4, "1 min 15 s"), (3900, "1 h 5 min")],
+    [
+        (0.04, "0.040 s"),
+        (0.314, "0.31 s"),
+        (4.06, "4.1 s"),
+        (59, "59 s"),
+        (75.4, "1 min 15 s"),
+        (3900, "1 h 5 min"),
+    ],
 )
 def test_lengths_of_time(seconds: float, word: str) -> None:
     assert took_word(seconds) == word
 
 
 def test_small_words() -> None:
-    assert [delta_word(n) for n in (2, -1, 0)] == ["+2", "-1", "as many as before"]
+    assert [delta_word(n) for n in (2, -1, 0)] == ["+2", "-1", "same number as before"]
     assert [bytes_word(n) for n in (12, 1500, 5e9)] == ["12 bytes", "1.5 kB", "5.0 GB"]

@@ -1,6 +1,6 @@
 "use strict";
-// Sorts, searches and narrows the verdict table. It moves rows and hides them; it never reads or
-// writes markup, so a name in a row stays a text whatever it is.
+// Sorts, searches and filters the verdict table by moving and hiding rows. It never reads or writes
+// markup, so any name in a row stays text.
 (() => {
   const table = document.querySelector("table.verdicts");
   const controls = document.querySelector("[data-controls]");
@@ -22,13 +22,13 @@
   }));
   let order = "";
 
-  function tell() {
+  function announce() {
     const shown = lines.filter((line) => !line.row.hidden).length;
     const all = lines.length.toLocaleString("en");
     status.textContent = `${shown.toLocaleString("en")} of ${all} shown${order}`;
   }
 
-  function narrow() {
+  function filter() {
     const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = choices
       .filter((choice) => choice.value !== "")
@@ -39,13 +39,13 @@
         chosen.every(([index, value]) => line.values[index] === value)
       );
     }
-    tell();
+    announce();
   }
 
   function compare(index, isNumber, sign) {
     return (one, other) => {
       const [a, b] = [one.keys[index], other.keys[index]];
-      if ((a === "") !== (b === "")) return a === "" ? 1 : -1; // what is missing comes last
+      if ((a === "") !== (b === "")) return a === "" ? 1 : -1; // missing values come last
       const by = isNumber ? Number(a) - Number(b) : words.compare(a, b);
       return by ? sign * by : one.rank - other.rank;
     };
@@ -60,14 +60,14 @@
     lines.sort(compare(place.get(head.dataset.key), isNumber, falls ? -1 : 1));
     for (const line of lines) body.append(line.row);
     table.parentElement.scrollTop = 0;
-    order = `, sorted by ${head.textContent.trim()}, ${falls ? "falling" : "rising"}`;
-    tell();
+    order = `, sorted by ${head.textContent.trim()}, ${falls ? "descending" : "ascending"}`;
+    announce();
   }
 
   function show(key, value) {
     search.value = "";
     for (const choice of choices) choice.value = choice.dataset.filter === key ? value : "";
-    narrow();
+    filter();
   }
 
   for (const head of heads) {
@@ -86,13 +86,13 @@
   let waiting = 0;
   search.addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(narrow, 120); // so that a screen reader hears the end, not each letter
+    waiting = setTimeout(filter, 120); // a screen reader announces the result, not each letter
   });
-  for (const choice of choices) choice.addEventListener("change", narrow);
+  for (const choice of choices) choice.addEventListener("change", filter);
   controls.querySelector("[data-reset]").addEventListener("click", () => {
     show("", "");
     search.focus();
   });
   controls.hidden = false;
-  narrow();
+  filter();
 })();

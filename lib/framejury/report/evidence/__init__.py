@@ -1,1 +1,1 @@
-"""The evidence page of one video: what its verdict rests on."""
+"""The evidence page of one video: what its verdict is based on."""

@@ -1,4 +1,4 @@
-"""Of which videos evidence pages are made, where not all can have one."""
+"""Which videos get evidence pages, where not all can have one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from framejury.report.predictions import predictions_table
 
 
 def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa.Table:
-    """Videos in the order in which they should get an evidence page.
+    """Return the videos in the order in which they should get an evidence page.
 
-    Wrong verdicts first, then those that were judged now, each most suspicious first: so a real
-    video that was called fake comes before all.
+    Wrong verdicts come first, then videos judged in this run, each by falling score; false
+    accusations thus come before all others.
 
     Args:
         verdicts: columns `rows.REPORT_COLUMNS`.
-        judged_now: ids of the videos of this run; None: all are equal in this.
+        judged_now: ids of the videos of this run; None: unknown.
 
     Returns:
         the same rows and columns.
@@ -29,18 +29,18 @@ def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa
     ranked = table.select(["video_id"])
     for name, column in (("wrong", wrong), ("now", now)):
         ranked = ranked.append_column(name, pc.cast(column, pa.int8()))
-    ranked = ranked.append_column("place", pa.array(range(table.num_rows), pa.int64()))
+    ranked = ranked.append_column("rank", pa.array(range(table.num_rows), pa.int64()))
     keys = [(name, "descending") for name in ("wrong", "now")]
-    order = ranked.sort_by([*keys, ("place", "ascending")])["video_id"].combine_chunks()
+    order = ranked.sort_by([*keys, ("rank", "ascending")])["video_id"].combine_chunks()
     return verdicts.take(pc.index_in(order, verdicts["video_id"].combine_chunks()))
 
 
 def whose_faces(verdicts: pa.Table, rows: int) -> pa.Array:
-    """Ids of the videos whose faces a report shows: wrong verdicts, and those of its first page.
+    """Return ids of the videos whose faces a report shows: its first page and wrong verdicts.
 
     Args:
         verdicts: columns `rows.REPORT_COLUMNS`.
-        rows: of the first page; of wrong verdicts as many at most.
+        rows: of the first page; also the most wrong verdicts.
     """
     table = predictions_table(verdicts)
     wrong = table.filter(pc.fill_null(pc.invert(table["correct"]), False))

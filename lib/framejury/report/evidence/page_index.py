@@ -1,4 +1,4 @@
-"""The list of several evidence pages, for what has no report."""
+"""The index of several evidence pages without a report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Template
 
 from framejury.pages.templating import POLICY, environment, style_of
-from framejury.report.wording import decimal, outcome_word, status_word
+from framejury.report.wording import FILTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class IndexEntry:
 
 
 def index_html(entries: Sequence[IndexEntry], created_at: datetime) -> str:
-    """The list as a page, in the order given; texts are escaped as on the evidence pages."""
+    """Return the index as a page, in the order given."""
     return _template().render(
         entries=entries, created_at=created_at, policy=POLICY, style=style_of()
     )
@@ -31,6 +31,4 @@ def index_html(entries: Sequence[IndexEntry], created_at: datetime) -> str:
 
 @cache
 def _template() -> Template:
-    found = environment()
-    found.filters.update(outcome_word=outcome_word, decimal=decimal, status_word=status_word)
-    return found.get_template("evidence_index.html")
+    return environment(**FILTERS).get_template("evidence_index.html")

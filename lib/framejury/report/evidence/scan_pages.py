@@ -25,15 +25,15 @@ _ENDINGS = (".html", ".htm")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
 _OF_AN_ARCHIVE = ("layout", "label", "method", "group")
-"""Columns that a file by itself does not have."""
+"""Columns that a file without an archive does not have."""
 
 
 class ScanPages:
-    """Writes a page a file, and at the end the index of several.
+    """Writes one page per file, and an index of several.
 
     Args:
-        target: NAME.html for one file; a folder otherwise.
-        files: how many there will be.
+        target: NAME.html for one file; otherwise a folder.
+        files: their number.
 
     Raises (from here, `add` and `finish`):
         UsageError: the pages cannot be written there.
@@ -45,10 +45,10 @@ class ScanPages:
         self._entries: list[IndexEntry] = []
         if self._single and files != 1:
             raise UsageError(
-                f"--html {target} is one page and {files} files are to be judged; name a folder"
+                f"--html {target} names one page, but {files:,} files are judged; name a folder"
             )
         if self._single and target.is_dir():
-            raise UsageError(f"--html {target} is a folder; name a file, or drop the ending")
+            raise UsageError(f"--html {target} is a folder; name a file or another folder")
         folder = target.parent if self._single else target
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class ScanPages:
         Args:
             verdict: as `framejury scan --json` prints it.
             rows: of the examiner.
-            bundle, rule, settings: by which it was judged.
+            bundle, rule, settings: used for the verdict.
         """
         extraction, *others = rows.to_pylist()
         name = PurePosixPath(verdict["uri"]).name or verdict["uri"]
@@ -91,7 +91,7 @@ class ScanPages:
         self._write(page, evidence_html(evidence, about))
 
     def finish(self) -> Path:
-        """Write the index where there are several; returns what to open."""
+        """Write the index of several pages; return the page to open."""
         if self._single:
             return self._target
         self._write(INDEX, index_html(self._entries, now()))

@@ -1,4 +1,4 @@
-"""The kept pictures of a video as the page shows them: faces, heat maps, the frame with boxes."""
+"""The stored pictures of a video as its page shows them: faces, heat maps, frame with boxes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HEATED_QUALITY = 80
 
 
 @dataclass(frozen=True, slots=True)
-class ShownPicture:
-    """A face on the page; `plain` and `heated` are addresses of their own content.
+class FacePicture:
+    """A face on the page; `plain` and `heated` are `data:` addresses.
 
     Attributes:
-        heated: under its heat map; None where there is no map.
+        heated: with its heat map; None without one.
         width, height: pixels.
     """
 
@@ -33,7 +33,7 @@ class ShownPicture:
 
 @dataclass(frozen=True, slots=True)
 class BoxOnFrame:
-    """Where a judged face is, percent of the frame's width and height."""
+    """The box of a judged face, in percent of the frame's width and height."""
 
     face: FaceEvidence
     left: float
@@ -43,7 +43,7 @@ class BoxOnFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownFrame:
+class FramePicture:
     """A whole frame with the faces judged in it."""
 
     picture: str
@@ -54,13 +54,12 @@ class ShownFrame:
     boxes: tuple[BoxOnFrame, ...]
 
 
-def shown_faces(
+def face_pictures(
     evidence: Evidence,
-) -> tuple[tuple[ShownPicture, ...], tuple[ShownPicture, ...]]:
-    """The kept faces: the most suspicious, highest first, and the least, lowest first.
+) -> tuple[tuple[FacePicture, ...], tuple[FacePicture, ...]]:
+    """Return the stored faces: the upper half by falling score, the lower half by rising score.
 
-    Each is in one of them: of n pictures the upper half, rounded up, is the first. Pictures that
-    cannot be read are left out.
+    The upper half is rounded up. Pictures that cannot be read are left out.
     """
     faces = {(face.frame_index, face.face_index): face for face in evidence.faces}
     found = []
@@ -74,8 +73,8 @@ def shown_faces(
     return tuple(found[:half]), tuple(reversed(found[half:]))
 
 
-def shown_frame(evidence: Evidence) -> ShownFrame | None:
-    """The kept frame of the most suspicious face; None where none was kept or can be read."""
+def frame_picture(evidence: Evidence) -> FramePicture | None:
+    """Return the frame with the highest-scoring face; None if it is not stored or unreadable."""
     frames = [picture for picture in evidence.pictures if picture.kind is PictureKind.FRAME]
     if not frames:
         return None
@@ -91,10 +90,10 @@ def shown_frame(evidence: Evidence) -> ShownFrame | None:
         if box is not None
     )
     address, (height, width) = data_uri(frame.picture, _JPEG), whole.shape[:2]
-    return ShownFrame(address, frame.frame_index, frame.pts_s, width, height, boxes)
+    return FramePicture(address, frame.frame_index, frame.pts_s, width, height, boxes)
 
 
-def _shown(face: FaceEvidence, picture: PictureEvidence) -> ShownPicture | None:
+def _shown(face: FaceEvidence, picture: PictureEvidence) -> FacePicture | None:
     crop = _decoded(picture.picture)
     if crop is None:
         return None
@@ -103,11 +102,11 @@ def _shown(face: FaceEvidence, picture: PictureEvidence) -> ShownPicture | None:
         under = overlay(crop, picture.heat)
         heated = data_uri(encode_crop(under, "jpeg", _HEATED_QUALITY), _JPEG)
     height, width = crop.shape[:2]
-    return ShownPicture(face, data_uri(picture.picture, _JPEG), heated, width, height)
+    return FacePicture(face, data_uri(picture.picture, _JPEG), heated, width, height)
 
 
 def _decoded(picture: bytes) -> Image | None:
-    """None of a picture that is damaged: the others are still worth a page."""
+    """Return None for a damaged picture."""
     try:
         return decode_crop(picture)
     except ValueError:
@@ -115,7 +114,7 @@ def _decoded(picture: bytes) -> Image | None:
 
 
 def _on_frame(face: FaceEvidence, evidence: Evidence) -> BoxOnFrame | None:
-    """The box within the frame, cut at its border; None where it or the frame's size is lacking."""
+    """Return the box, clipped to the frame; None if it or the frame's size is unknown."""
     extraction, box = evidence.extraction, face.box
     if extraction is None or box is None:
         return None

@@ -1,6 +1,6 @@
-"""One video over time, as one SVG: scores by person, detector, flicker, sampled times.
+"""One video over time as one SVG: scores by track, detector confidence, SSIM, sampled times.
 
-Nothing that a file says reaches the picture: it holds numbers and words of our own.
+No text of a file reaches the chart, only numbers and our own words.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from framejury.pages.style import LIGHT, inline_svg, style_axes, svg
-from framejury.report.evidence.track_styles import LOOKS, Look, Person
+from framejury.report.evidence.track_styles import STYLES, FaceTrack, TrackStyle
 from framejury.report.evidence.video_evidence import FaceEvidence
 
 Floats = npt.NDArray[np.float64]
 
 MOST_POINTS = 240
-"""Of a person with more faces, stretches of time are drawn: their mean, lowest and highest."""
-_STRETCHES = 120
+"""Tracks with more faces are drawn as means, minima and maxima of time intervals."""
+_BINS = 120
 _TICKS = 400
 _WIDTH_IN = 9.0
 _PANELS_IN = {"score": 2.9, "confidence": 1.0, "ssim": 1.0, "sampled": 0.62}
@@ -35,11 +35,11 @@ _STEPS_S = (30, 60, 120, 300, 600, 900, 1800, 3600)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What is drawn beside the scores, on the scale of single faces, 0 to 1.
+    """What is drawn with the scores, on the scale of single faces, 0 to 1.
 
     Attributes:
-        threshold: a face from here on speaks for fake; None: not known.
-        band: ends of the verdict's interval; None: there is none.
+        threshold: None: unknown.
+        band: ends of the verdict's interval; None without one.
     """
 
     threshold: float | None
@@ -48,7 +48,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Values over time; `low` and `high` where each stands for a stretch of time.
+    """Values over time; with `low` and `high` if each covers a time interval.
 
     Attributes:
         times: float64 (n,), seconds; values, low, high: float64 (n,).
@@ -61,23 +61,23 @@ class Curve:
 
 
 def timeline(
-    people: Sequence[Person],
+    tracks: Sequence[FaceTrack],
     scale: Scale,
     sampled_s: Sequence[float] | None,
     duration_s: float | None,
     judges: str = "face",
 ) -> str:
-    """The chart of a video as an `svg` element for the page.
+    """Return the chart of a video as an `svg` element for the page.
 
     Args:
-        people: of the video, with their looks; may be empty.
+        tracks: of the video, with their styles; may be empty.
         scale: threshold and interval.
-        sampled_s: times looked at, seconds; None: not kept.
-        duration_s: of the video; None: not known.
+        sampled_s: times of the sampled frames, seconds; None: not stored.
+        duration_s: of the video; None: unknown.
         judges: face, or frame where each "face" is a whole frame.
     """
     whole = judges == "frame"
-    faces = [face for person in people for face in person.faces]
+    faces = [face for track in tracks for face in track.faces]
     panels = ["score"] if faces else []
     panels += (
         ["confidence"] if not whole and any(face.confidence is not None for face in faces) else []
@@ -86,23 +86,23 @@ def timeline(
     panels += ["sampled"] if not whole or not faces else []
     figure, axes = _canvas(panels)
     last_s = max([duration_s or 0.0, *(face.pts_s for face in faces), *(sampled_s or ())])
-    for place, panel in zip(axes, panels, strict=True):
-        _prepare(place, last_s, is_lowest=place is axes[-1])
+    for panel_axes, panel in zip(axes, panels, strict=True):
+        _prepare(panel_axes, last_s, is_lowest=panel_axes is axes[-1])
         if panel == "score":
-            _scores(place, people, scale, judges)
+            _scores(panel_axes, tracks, scale, judges)
         elif panel == "confidence":
-            _people(place, people, "Detector confidence", 0.9, lambda face: face.confidence)
+            _tracks(panel_axes, tracks, "Detector confidence", 0.9, lambda face: face.confidence)
         elif panel == "ssim":
-            before = "frame" if whole else "same person's face"
-            title = f"Likeness to the {before} before (SSIM)"
-            _people(place, people, title, 0.0, lambda face: face.ssim)
+            before = "sampled frame" if whole else "face of the track"
+            title = f"Similarity to the previous {before} (SSIM)"
+            _tracks(panel_axes, tracks, title, 0.0, lambda face: face.ssim)
         else:
-            _sampled(place, faces, sampled_s)
+            _sampled(panel_axes, faces, sampled_s)
     return _small(inline_svg(svg(figure), "timeline", _label(panels, judges)))
 
 
 def binned(times: Sequence[float], values: Sequence[float]) -> Curve:
-    """A curve of at most MOST_POINTS points; beyond, means of stretches of equal length.
+    """Return a curve of at most MOST_POINTS points; beyond, means over equal time intervals.
 
     Args:
         times: rising, seconds.
@@ -112,7 +112,7 @@ def binned(times: Sequence[float], values: Sequence[float]) -> Curve:
     if len(at) <= MOST_POINTS:
         return Curve(at, given)
     span = max(float(at[-1] - at[0]), 1e-9)
-    stretch = np.minimum(((at - at[0]) / span * _STRETCHES).astype(int), _STRETCHES - 1)
+    stretch = np.minimum(((at - at[0]) / span * _BINS).astype(int), _BINS - 1)
     starts = np.flatnonzero(np.r_[True, np.diff(stretch) != 0])
     counts = np.diff(np.r_[starts, len(at)])
     return Curve(
@@ -124,7 +124,7 @@ def binned(times: Sequence[float], values: Sequence[float]) -> Curve:
 
 
 def _canvas(panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """Panels below each other, placed by hand: a layout engine takes longer than all the rest."""
+    """Place panels below each other by hand: a layout engine takes longer than all the rest."""
     heights = [_PANELS_IN[panel] for panel in panels]
     height = sum(heights) + _GAP_IN * (len(panels) - 1) + _TOP_IN + _BOTTOM_IN
     figure = Figure(figsize=(_WIDTH_IN, height), facecolor=LIGHT.paper)
@@ -154,19 +154,19 @@ def _prepare(axes: Axes, last_s: float, *, is_lowest: bool) -> None:
         axes.tick_params(labelbottom=False)
 
 
-def _scores(axes: Axes, people: Sequence[Person], scale: Scale, judges: str) -> None:
+def _scores(axes: Axes, tracks: Sequence[FaceTrack], scale: Scale, judges: str) -> None:
     if scale.band is not None:
         axes.axhspan(*scale.band, facecolor=LIGHT.undecided, alpha=0.22, linewidth=0)
     if scale.threshold is not None:
         axes.axhline(scale.threshold, color=LIGHT.ink, linewidth=1.2, dashes=(6, 3))
     _beside(axes, scale)
-    _people(axes, people, f"Score of each {judges} (p_fake)", 0.0, lambda face: face.p_fake)
+    _tracks(axes, tracks, f"Score of each {judges} (p_fake)", 0.0, lambda face: face.p_fake)
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
 
 
 def _beside(axes: Axes, scale: Scale) -> None:
-    """Names of line and band, right of the axes, apart from each other."""
+    """Name line and band right of the axes, without overlap."""
     names: list[tuple[float, str]] = []
     if scale.threshold is not None:
         names.append((scale.threshold, "threshold"))
@@ -188,32 +188,32 @@ def _beside(axes: Axes, scale: Scale) -> None:
         )
 
 
-def _people(
+def _tracks(
     axes: Axes,
-    people: Sequence[Person],
+    tracks: Sequence[FaceTrack],
     title: str,
     floor: float,
     value_of: Callable[[FaceEvidence], float | None],
 ) -> None:
-    """Lines and marks of every person; the axis begins at `floor`, lower where values are."""
+    """Draw all tracks; the axis starts at `floor`, or lower where values are."""
     axes.set_title(title, loc="left", fontsize=9.5, color=LIGHT.ink, pad=5)
     lowest = floor
-    for person in sorted(people, key=lambda person: person.look is not None):
-        pairs = [(face.pts_s, value_of(face)) for face in person.faces]
+    for track in sorted(tracks, key=lambda track: track.style is not None):
+        pairs = [(face.pts_s, value_of(face)) for face in track.faces]
         known = [(at, value) for at, value in pairs if value is not None]
         if not known:
             continue
         curve = binned([at for at, _ in known], [value for _, value in known])
         lowest = min(lowest, *(value for _, value in known))
-        _draw(axes, curve, person.look)
+        _draw(axes, curve, track.style)
     margin = 0.06 * (1 - lowest)
     axes.set_ylim(lowest - margin, 1 + margin)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 5, 10]))
 
 
-def _draw(axes: Axes, curve: Curve, look: Look | None) -> None:
-    """One person's curve; others than those with a look are small grey crosses without a line."""
-    if look is None:
+def _draw(axes: Axes, curve: Curve, style: TrackStyle | None) -> None:
+    """Draw one track; those without a style are small grey crosses without a line."""
+    if style is None:
         axes.plot(
             curve.times,
             curve.values,
@@ -224,18 +224,18 @@ def _draw(axes: Axes, curve: Curve, look: Look | None) -> None:
             color=LIGHT.undecided,
         )
         return
-    colour = _stand_in(look)
+    colour = _placeholder(style)
     if curve.low is not None and curve.high is not None:
         axes.fill_between(curve.times, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
-        axes.plot(curve.times, curve.values, color=colour, linestyle=look.dash, linewidth=1.4)
+        axes.plot(curve.times, curve.values, color=colour, linestyle=style.dash, linewidth=1.4)
         return
     axes.plot(
         curve.times,
         curve.values,
         color=colour,
-        linestyle=look.dash,
+        linestyle=style.dash,
         linewidth=1.1,
-        marker=look.marker,
+        marker=style.marker,
         markersize=6 if len(curve.times) <= 60 else 4,
         markeredgecolor=LIGHT.paper,
         markeredgewidth=0.6,
@@ -245,12 +245,12 @@ def _draw(axes: Axes, curve: Curve, look: Look | None) -> None:
 
 
 def _sampled(axes: Axes, faces: Sequence[FaceEvidence], sampled_s: Sequence[float] | None) -> None:
-    """A tick a frame: on the upper line where a face was judged, on the lower where none was."""
+    """Draw one tick per frame, on the upper line where a face was judged, else on the lower."""
     with_face = sorted({face.pts_s for face in faces})
     without = sorted(set(sampled_s or ()) - set(with_face))
-    axes.set_title("Frames looked at", loc="left", fontsize=9.5, color=LIGHT.ink, pad=5)
+    axes.set_title("Sampled frames", loc="left", fontsize=9.5, color=LIGHT.ink, pad=5)
     for at, times, colour in ((1, with_face, LIGHT.ink), (0, without, LIGHT.undecided)):
-        # One path with gaps, many times smaller than a line a tick; and no two ticks in one place.
+        # One path with gaps is far smaller than a line per tick; ticks in one place are merged.
         step = max(axes.get_xlim()[1] / _TICKS, 1e-9)
         places = np.unique(np.round(np.asarray(times, np.float64) / step)) * step
         x = np.repeat(places, 3)
@@ -261,22 +261,22 @@ def _sampled(axes: Axes, faces: Sequence[FaceEvidence], sampled_s: Sequence[floa
     axes.grid(False, axis="y")
 
 
-def _stand_in(look: Look) -> str:
-    """A colour that nothing else has; `_small` puts the variable of evidence.css in its place."""
-    return f"#fe00f{look.colour:x}"
+def _placeholder(style: TrackStyle) -> str:
+    """Return a unique colour, which `_small` replaces by the variable of evidence.css."""
+    return f"#fe00f{style.colour:x}"
 
 
 def _small(drawn: str) -> str:
-    """The same picture in fewer bytes, in the colours of the page."""
-    for look in LOOKS:
-        drawn = drawn.replace(_stand_in(look), f"var(--person-{look.colour})")
+    """Return the same chart in fewer bytes, in the colours of the page."""
+    for style in STYLES:
+        drawn = drawn.replace(_placeholder(style), f"var(--track-{style.colour})")
     drawn = _DECIMALS.sub(r"\1", drawn)
     drawn = _MARKS.sub(_hoisted, drawn)
     return _BETWEEN.sub("\n", drawn)
 
 
 def _hoisted(match: re.Match[str]) -> str:
-    """The style that all marks of a curve share stands once, on their group."""
+    """Move the style that all marks of a curve share to their group."""
     marks = match[2]
     styles = set(_STYLE.findall(marks))
     if len(styles) != 1:
@@ -287,15 +287,15 @@ def _hoisted(match: re.Match[str]) -> str:
 def _label(panels: Sequence[str], judges: str) -> str:
     whole = judges == "frame"
     what = {
-        "score": f"the score of each {'frame' if whole else 'face by person'}",
+        "score": f"the score of each {'frame' if whole else 'face by track'}",
         "confidence": "the detector's confidence",
-        "ssim": "the likeness of each frame to the one before"
+        "ssim": "the similarity of each frame to the previous one"
         if whole
-        else "the likeness of each face to the same person's face before",
-        "sampled": "the frames looked at, with and without a face",
+        else "the similarity of each face to the previous one of its track",
+        "sampled": "the sampled frames, with and without a face",
     }
     named = "; ".join(what[panel] for panel in panels)
-    return f"Over the time of the video: {named}. The tables below hold the same numbers."
+    return f"Over time: {named}. The tables below have the same numbers."
 
 
 _DECIMALS = re.compile(r"(-?\d+\.\d\d)\d+")

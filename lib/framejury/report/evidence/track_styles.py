@@ -1,4 +1,4 @@
-"""The people of one video, and how each is told from the others in a chart."""
+"""The face tracks of one video, and how each is drawn in a chart."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from framejury.report.evidence.video_evidence import FaceEvidence
 
 BRIEFLY = 3
-"""Whoever has fewer scored faces was seen only shortly."""
+"""Tracks with fewer scored faces are brief: their means are unreliable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How a person is drawn: told by shape and dash first, by colour as well.
+class TrackStyle:
+    """How a track is drawn, distinguishable by shape and dash as well as by colour.
 
     Attributes:
         marker, dash: as Matplotlib names them.
         glyph: the same shape as a character.
-        colour: `var(--person-N)` of evidence.css; N.
+        colour: N of `var(--track-N)` in evidence.css.
     """
 
     marker: str
@@ -27,8 +27,8 @@ class Look:
     colour: int
 
 
-LOOKS = tuple(
-    Look(marker, dash, glyph, number)
+STYLES = tuple(
+    TrackStyle(marker, dash, glyph, number)
     for number, (marker, dash, glyph) in enumerate(
         [
             ("o", "-", "\u25cf"),
@@ -43,50 +43,52 @@ LOOKS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """One person of a video.
+class FaceTrack:
+    """One face followed over time; not an identified person.
 
     Attributes:
         number: as in `face_scores.person`.
         faces: by time, at least one.
-        look: None for those who are drawn together as the others.
+        style: None for tracks that are drawn together as the others.
     """
 
     number: int
     faces: tuple[FaceEvidence, ...]
-    look: Look | None
+    style: TrackStyle | None
 
     @property
     def mean(self) -> float:
-        """Mean score of the faces, 0 to 1."""
+        """Return the mean score of the faces, 0 to 1."""
         return sum(face.p_fake for face in self.faces) / len(self.faces)
 
     @property
     def highest(self) -> float:
-        """Highest score of the faces, 0 to 1."""
+        """Return the highest score of the faces, 0 to 1."""
         return max(face.p_fake for face in self.faces)
 
     @property
     def is_brief(self) -> bool:
-        """Seen only shortly."""
+        """Return whether the track has fewer than `BRIEFLY` faces."""
         return len(self.faces) < BRIEFLY
 
 
-def people_of(faces: Sequence[FaceEvidence], worst: int | None) -> tuple[Person, ...]:
-    """Who was seen, by number.
+def tracks_of(faces: Sequence[FaceEvidence], worst: int | None) -> tuple[FaceTrack, ...]:
+    """Return the tracks by number.
 
-    The first looks go to the `worst` person and to those with the most faces, of equals the lower
-    number; whoever is left has none.
+    Styles go to the track `worst` and to those with the most faces (ties: the lower number); the
+    others have none.
 
     Args:
         faces: of one video, by time.
         worst: `verdicts.worst_person`.
     """
-    theirs: dict[int, list[FaceEvidence]] = {}
+    by_number: dict[int, list[FaceEvidence]] = {}
     for face in faces:
-        theirs.setdefault(face.person, []).append(face)
-    ranked = sorted(theirs, key=lambda who: (who != worst, -len(theirs[who]), who))
-    # In order of their numbers, so that the first person has the first look.
-    shown = sorted(ranked[: len(LOOKS)])
-    looks = dict(zip(shown, LOOKS, strict=False))
-    return tuple(Person(who, tuple(theirs[who]), looks.get(who)) for who in sorted(theirs))
+        by_number.setdefault(face.person, []).append(face)
+    ranked = sorted(by_number, key=lambda one: (one != worst, -len(by_number[one]), one))
+    # In order of their numbers, so that track 0 has the first style.
+    styles = dict(zip(sorted(ranked[: len(STYLES)]), STYLES, strict=False))
+    return tuple(
+        FaceTrack(number, tuple(by_number[number]), styles.get(number))
+        for number in sorted(by_number)
+    )

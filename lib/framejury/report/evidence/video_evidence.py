@@ -1,4 +1,4 @@
-"""What one video was judged by: its faces over time, and pictures of some. Plain records."""
+"""The evidence of one video: its faces over time and pictures of some. Plain records."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class FaceEvidence:
     """One scored face; fields as in `face_scores`.
 
     Attributes:
-        box: full-frame pixels; None where it was not kept.
+        box: full-frame pixels; None if not stored.
         confidence: of the detector, 0 to 1.
-        ssim: to the same person's face before, -1 to 1.
+        ssim: to the previous face of the same track, -1 to 1.
     """
 
     frame_index: int
@@ -41,13 +41,13 @@ class FaceEvidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureEvidence:
-    """One kept picture; fields as in `pictures`.
+    """One stored picture; fields as in `pictures`.
 
     Attributes:
         face_index: None for a frame.
-        p_fake: the face's score, of a frame that of its most suspicious face.
+        p_fake: score of the face; for a frame, of its highest-scoring face.
         picture: a JPEG file.
-        heat: float32 (side, side), 0 to 1, cells over the network's square input; None: no map.
+        heat: float32 (side, side), 0 to 1, cells of the network's square input; None: no map.
     """
 
     kind: PictureKind
@@ -61,11 +61,11 @@ class PictureEvidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """All that is kept of one video.
+    """Everything stored about one video.
 
     Attributes:
-        verdict: columns of `verdicts`, and of `videos` path, uri, layout, label, method, group.
-        extraction: columns of `extractions`; None where there is none, as of a missing file.
+        verdict: columns of `verdicts`, and path, uri, layout, label, method, group of `videos`.
+        extraction: columns of `extractions`; None without a row, as for a missing file.
         faces: by frame and face index.
         pictures: in the same order, a frame before its faces.
     """
@@ -77,12 +77,12 @@ class Evidence:
 
     @property
     def sampled_s(self) -> tuple[float, ...] | None:
-        """Times of the frames looked at, seconds; None where they were not kept."""
+        """Return the times of the sampled frames, seconds; None if not stored."""
         times = None if self.extraction is None else self.extraction["sampled_s"]
         return None if times is None else tuple(times)
 
     def picture_of(self, face: FaceEvidence) -> PictureEvidence | None:
-        """The kept picture of a face, or None."""
+        """Return the stored picture of a face, or None."""
         for picture in self.pictures:
             at = (picture.kind, picture.frame_index, picture.face_index)
             if at == (PictureKind.FACE, face.frame_index, face.face_index):
@@ -93,7 +93,7 @@ class Evidence:
 def evidence_of(
     verdict: Row, extraction: Row | None, scores: Iterable[Row], pictures: Iterable[Row]
 ) -> Evidence:
-    """Records from rows of one video.
+    """Build the record from rows of one video.
 
     Args:
         verdict: of `verdicts` joined to `videos`.
@@ -102,7 +102,7 @@ def evidence_of(
         pictures: of `pictures`, in any order.
     """
     faces = sorted(map(_face, scores), key=lambda face: (face.frame_index, face.face_index))
-    kept = sorted(map(_picture, pictures), key=_place)
+    kept = sorted(map(_picture, pictures), key=_position)
     return Evidence(verdict, extraction, tuple(faces), tuple(kept))
 
 
@@ -136,5 +136,5 @@ def _picture(row: Row) -> PictureEvidence:
     )
 
 
-def _place(picture: PictureEvidence) -> tuple[int, int]:
+def _position(picture: PictureEvidence) -> tuple[int, int]:
     return picture.frame_index, -1 if picture.face_index is None else picture.face_index

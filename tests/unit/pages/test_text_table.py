@@ -1,18 +1,27 @@
-"""Columns of text."""
+"""Text in columns."""
 
 from __future__ import annotations
 
 import pytest
 
-from framejury.pages.terminal_table import aligned, count, duration, pairs
+from framejury.pages.text_table import columns, count, duration, grid, pairs
 
 
 def test_columns() -> None:
     rows = [("name", "rows", ""), ("a", "1,000", "shared"), ("long name", "2", "")]
-    assert aligned(rows, right=[1]) == [
+    assert columns(rows, "lr") == [
         "name        rows",
         "a          1,000  shared",
         "long name      2",
+    ]
+
+
+def test_grid() -> None:
+    assert grid(("name", "rows"), [("a\x1b", 1000), ("b", 2)], "lr").splitlines() == [
+        "name   rows",
+        "-----  ----",
+        "a\\x1b  1000",
+        "b         2",
     ]
 
 

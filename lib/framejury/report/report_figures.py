@@ -1,4 +1,4 @@
-"""Which pictures a report has, each drawn once; its files and its charts show the same."""
+"""All figures of a report, each drawn once for its files and the page."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ from framejury.report.figures import (
     ScoreSeries,
     confusion_face_figure,
     confusion_video_figure,
-    nights_figure,
+    runs_figure,
     scores_figure,
     training_figures,
 )
 from framejury.report.findings import Findings, why_no_roc
 from framejury.report.protocol_figures import protocol_names, protocol_pictures
 
-WORDS = {
+LABELS = {
     ROC: "ROC curve: fakes found against false alarms, with the operating point",
     DET: "DET curve: missed fakes against false alarms, with the operating point",
     PRECISION_RECALL: "Precision against recall of fakes, with the operating point",
-    CALIBRATION: "Calibration: share of fakes against the score of the video",
-    SCORES: "Histograms of p_fake by truth, with the threshold",
-    NIGHTS: "Videos judged in each night, by verdict",
-    LOSS: "Loss by epoch, training and validation",
-    ACCURACY: "Accuracy of faces by epoch, training and validation",
+    CALIBRATION: "Calibration: share of fakes against video score",
+    SCORES: "Histograms of p_fake by label, with the threshold",
+    NIGHTS: "Videos judged per nightly run, by verdict",
+    LOSS: "Loss per epoch, training and validation",
+    ACCURACY: "Accuracy on faces per epoch, training and validation",
 }
-"""What a picture shows, for who does not see it."""
+"""Text alternatives of the figures on the page."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A figure, and what it shows in words; without words it stands beside the page only."""
+class ReportFigure:
+    """A figure and its text alternative; without one it is a file only and not on the page."""
 
     figure: Figure
-    words: str | None
+    label: str | None
 
 
-def pictures(findings: Findings) -> dict[str, Picture]:
-    """The pictures by name: the same names in every run that knows as much.
+def report_figures(findings: Findings) -> dict[str, ReportFigure]:
+    """Return the figures by name.
 
-    `nights` is there after a first night, `loss` and `accuracy` where the bundle tells its training
-    history, those of the protocol where it was followed. All others always are.
+    `nights` needs earlier runs, `loss` and `accuracy` a training history, the figures of the
+    protocol a protocol; all others are always there.
     """
     f = findings
     ranked, why = _ranked(f), why_no_roc(f)
@@ -74,15 +74,15 @@ def pictures(findings: Findings) -> dict[str, Picture]:
         CALIBRATION: calibration_figure(f.calibration, overall.scored.ece),
         SCORES: scores_figure(_score_series(f)),
     }
-    if f.nights:
-        figures[NIGHTS] = nights_figure(f.nights)
+    if f.runs:
+        figures[NIGHTS] = runs_figure(f.runs)
     if f.run.bundle is not None and f.run.bundle.history:
         figures |= training_figures(f.run.bundle.history)
-    words: dict[str, str] = dict(WORDS)
+    labels: dict[str, str] = dict(LABELS)
     if f.protocol is not None:
         figures |= protocol_pictures(f.protocol)
-        words |= dict(protocol_names(f.protocol))
-    return {name: Picture(figure, words.get(name)) for name, figure in figures.items()}
+        labels |= dict(protocol_names(f.protocol))
+    return {name: ReportFigure(figure, labels.get(name)) for name, figure in figures.items()}
 
 
 def _face_confusion(f: Findings) -> Figure:

@@ -40,7 +40,7 @@ def test_what_is_seen_first(site: Site, watch: Opener) -> None:
         page = one.open(page_of(site))
         verdict = page.locator("section.verdict")
         assert verdict.bounding_box()["y"] < DESK["height"] / 2
-        assert verdict.get_by_role("heading", name="called fake").is_visible()
+        assert verdict.get_by_role("heading", name="calls this video fake").is_visible()
         pictures = page.locator("ul.faces img")
         assert pictures.count() == 12  # six faces and their maps
         loaded = "all => all.every((one) => one.complete && one.naturalWidth > 0)"

@@ -1,7 +1,7 @@
-"""compare: lay a fake over its original: what was changed, the picture, the sound or both.
+"""compare: compare a fake with its original: was the picture changed, the sound or both?
 
-Both are aligned in time and size. Prints one line that begins with video, audio, both, none or
-unknown, and writes compare.html, compare.json and the pictures in them. Needs no Spark.
+Aligns both in time and in the picture. Prints one line that begins with video, audio, both, none or
+unknown, and writes compare.html, compare.json and their pictures. Needs no Spark.
 
   framejury compare fake.mp4 original.mp4 --output out/compare
 """
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         "--output", metavar="DIR", required=True, help="new or empty folder (required)"
     )
     options.add_argument(
-        "--json", action="store_true", help="print compare.json as well (default: one line)"
+        "--json", action="store_true", help="also print compare.json (default: one line)"
     )
     return options
 
@@ -52,7 +52,7 @@ def _run(args: argparse.Namespace) -> int:
         )
         with read_or_stop(args.fake):
             found = compare_streams(fake, original, settings.inspect.pairs)
-        stack.close()  # and with it what says that a file changed meanwhile
+        stack.close()  # raises if a file changed meanwhile
     values = as_values(found)
     names = [place_of(args.fake), place_of(args.original)]
     files = _files(found, names, _notes(found, settings))
@@ -76,7 +76,7 @@ def _read(name: str, client: InspectClient, stack: ExitStack, settings: Settings
 
 
 def _files(found: Comparison, names: Sequence[str], notes: Sequence[str]) -> dict[str, bytes]:
-    """The page and everything in it, by name."""
+    """Return the page and the files in it, by name."""
     from framejury.inspection.charts import files_of
     from framejury.inspection.compare_figures import difference_chart, heat_pictures, sound_chart
     from framejury.inspection.inspect_page import Parts, comparison_page
@@ -84,7 +84,7 @@ def _files(found: Comparison, names: Sequence[str], notes: Sequence[str]) -> dic
     charts = [difference_chart(found), sound_chart(found)]
     pictures = heat_pictures(found)
     short = [printable(name.rpartition("/")[2]) for name in names]
-    parts = Parts(f"{short[0]} beside {short[1]}", pictures, charts, now())
+    parts = Parts(f"{short[0]} compared with {short[1]}", pictures, charts, now())
     page = comparison_page(parts, found, notes)
     return {"compare.html": page, **files_of(charts), **pictures}
 
@@ -96,8 +96,8 @@ def _notes(found: Comparison, settings: Settings) -> list[str]:
             notes.append(f"The {name} is damaged: {facts.damage}")
         if facts.duration_s > settings.inspect.compare_s:
             notes.append(
-                f"Of the {name}, the first {settings.inspect.compare_s:g} of "
-                f"{facts.duration_s:,.1f} seconds were looked at (inspect.compare_s)."
+                f"Only the first {settings.inspect.compare_s:g} of {facts.duration_s:,.1f} seconds "
+                f"of the {name} were compared (inspect.compare_s)."
             )
     return notes
 

@@ -1,7 +1,7 @@
-"""evidence: write the evidence pages of named videos: what their verdict rests on.
+"""evidence: write evidence pages of named videos, which show what a verdict is based on.
 
-Nightly writes pages for the most suspicious videos (report.evidence_pages); this makes any other,
-and makes one anew that is there. No video is opened: everything comes from the warehouse.
+The command nightly writes pages for mistakes and high scores (report.evidence_pages); this command
+writes any page, and replaces existing ones. It reads the warehouse and opens no video.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def find_videos(videos: pa.Table, names: Sequence[str]) -> list[str]:
-    """Ids of the videos of these names, each once.
+    """Return ids of the videos with these names, each once.
 
     Args:
         videos: the snapshot; columns `video_id`, `path`.
         names: paths or ids.
 
     Raises:
-        UsageError: a name that is none; the message has the likeliest ones.
+        UsageError: an unknown name; the message suggests similar ones.
     """
     found: dict[str, None] = {}
     for name in names:

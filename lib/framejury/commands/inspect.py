@@ -1,9 +1,9 @@
-"""inspect: look at a video, or at a whole archive, rather than judge it.
+"""inspect: show what is in a video or a whole archive, without judging it.
 
-Of a video (a file): what it is, faces by MTCNN and Haar side by side, flicker (SSIM over time), a
-contact sheet, animations; without Spark. Of an archive (a folder or its URI): labels, sizes,
-lengths, codecs, both detectors, failures, a contact sheet; as a Spark job. Writes inspect.html,
-which needs no network, and the files in it.
+For a video file: its properties, faces by MTCNN and Haar side by side, flicker (SSIM over time), a
+contact sheet and animations; without Spark. For an archive (a folder or its URI): labels, sizes,
+lengths, codecs, both detectors, failures and a contact sheet; as a Spark job. Writes inspect.html,
+a self-contained page, and the files in it.
 
   framejury inspect clip.mp4 --output out/clip
   framejury inspect clip.mp4 --output out/clip --set inspect.from_s=60 --set inspect.seconds=10
@@ -26,6 +26,7 @@ from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.inspection.inspected import Inspection
 from framejury.logs import say
+from framejury.pages.text_table import counted
 from framejury.redaction import printable
 from framejury.settings import Settings
 from framejury.storage import is_local, local_path
@@ -34,7 +35,7 @@ SECTIONS = ["inspect", "detection", "sampling", "crops", "index", "limits", "spa
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of `framejury inspect` and of the job."""
+    """Return the parser of `framejury inspect` and of the job."""
     options = make_parser("inspect", __doc__, SECTIONS)
     options.add_argument(
         "what", metavar="VIDEO|ARCHIVE", help="a video file, or a folder with videos (path or URI)"
@@ -42,14 +43,14 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--output",
         metavar="DIR",
-        help="where the page goes: a new or empty folder; of an archive also a URI (default: "
-        "below --warehouse)",
+        help="a new or empty folder for the page; for an archive also a URI (default: below "
+        "--warehouse)",
     )
     options.add_argument(
         "--warehouse",
         metavar="DIR",
-        help="for an archive: write to DIR/inspections/TIME; its tables are neither read nor "
-        "written (default: --output)",
+        help="for an archive: write to DIR/inspections/TIME, without reading or writing its tables "
+        "(default: --output)",
     )
     options.add_argument(
         "--layout",
@@ -64,15 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def is_archive(name: str, settings: Settings) -> bool:
-    """Whether a path or URI is an archive: a folder. Not local, one that does not end as videos do.
+    """Return whether a path or URI is an archive: a folder, or a URI without a video suffix.
 
     Raises:
-        UsageError: a local path where nothing is.
+        UsageError: a local path that does not exist.
     """
     if is_local(name):
         path = local_path(name)
         if not path.exists():
-            raise UsageError(f"nothing is at {printable(name)}; give a video file or a folder")
+            raise UsageError(f"{printable(name)} does not exist; give a video file or a folder")
         return path.is_dir()
     ending = PurePosixPath(name).suffix.lower().lstrip(".")
     return name.endswith("/") or ending not in settings.index.extensions
@@ -88,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
     if args.output is None:
-        raise UsageError("where the page of a video goes is not said; give --output DIR")
+        raise UsageError("inspecting a video needs a folder for its page; give --output DIR")
     output = new_folder(args.output)
     place = place_of(args.what)
     from framejury.inspection.inspect_client import InspectClient
@@ -98,15 +99,15 @@ def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
         found, pictures = client.inspect(place, "all")
     if not found.looks:
         raise UsageError(
-            f"{printable(args.what)} has no frame from inspect.from_s = "
-            f"{settings.inspect.from_s:g} s on; it is {found.facts.duration_s:.2f} s long"
+            f"{printable(args.what)} is {found.facts.duration_s:.2f} s long and has no frame at or "
+            f"after inspect.from_s = {settings.inspect.from_s:g} s; set inspect.from_s lower"
         )
     write_files(_files(place, found, pictures, settings), output)
-    faces = sum(len(look.mtcnn) for look in found.looks)
+    faces = sum(len(frame.mtcnn) for frame in found.looks)
     print(
         f"{printable(args.what)}: {found.facts.width_px} x {found.facts.height_px}, "
-        f"{found.facts.duration_s:.2f} s, {found.facts.codec}; {faces:,} faces in "
-        f"{len(found.looks):,} frames looked at"
+        f"{found.facts.duration_s:.2f} s, {found.facts.codec}; {counted(faces, 'face')} in "
+        f"{counted(len(found.looks), 'inspected frame')}"
     )
     say(f"  page: {output}/inspect.html")
     return 0
@@ -115,7 +116,7 @@ def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
 def _files(
     place: str, found: Inspection, pictures: dict[str, bytes], settings: Settings
 ) -> dict[str, bytes]:
-    """The page and everything in it, by name."""
+    """Return the page and the files in it, by name."""
     from framejury.inspection.charts import files_of
     from framejury.inspection.inspect_page import Parts, video_page
     from framejury.inspection.video_figures import faces_chart, ssim_chart

@@ -1,6 +1,6 @@
-"""report: write the report of the latest verdicts again, and evidence pages that are lacking.
+"""report: write the report of the latest verdicts again, and missing evidence pages.
 
-With --output both go into one folder, which can be moved, packed and sent.
+With --output both go to one folder, which can be moved, archived and sent.
 """
 
 from __future__ import annotations

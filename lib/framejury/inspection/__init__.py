@@ -1,7 +1,5 @@
-"""Looking at videos rather than judging them: what is in one, in an archive, in a fake beside
-its original.
+"""`inspect` and `compare`: show what is in a video, an archive, or a fake and its original.
 
-`child` and what it imports read files, in the locked-up process of `sandbox.sandbox`; `inspector`
-asks it. The rest is pure: records and arrays in, figures and pages out. Neither Spark nor
-TensorFlow.
+`inspect_child` and its imports read files in the sandbox; `asking` is its client. The rest is pure:
+records and arrays in, figures and pages out. No Spark, no TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""Two detectors on the same frames: what each finds, and what both do."""
+"""Two detectors on the same frames: the faces that each and both find."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from framejury.faces.detect import SAME_FACE_IOU
-from framejury.inspection.inspected import Face, Look
+from framejury.inspection.inspected import Face, InspectedFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +14,11 @@ class Agreement:
     """MTCNN and Haar, counted.
 
     Attributes:
-        frames: looked at.
+        frames: sampled.
         mtcnn_frames, haar_frames, both_frames: with at least one face.
-        mtcnn_faces, haar_faces: in all of them.
-        matched: pairs of boxes of both that show the same face (`SAME_FACE_IOU`).
-        iou_sum: of those pairs; divided by `matched`, how well their boxes agree.
+        mtcnn_faces, haar_faces: in all frames.
+        matched: pairs of boxes that show the same face (`SAME_FACE_IOU`).
+        iou_sum: of those pairs.
     """
 
     frames: int = 0
@@ -32,28 +32,28 @@ class Agreement:
 
     @property
     def mean_iou(self) -> float | None:
-        """Of matched boxes, 0 to 1; None where none match."""
+        """Return the mean overlap of matched boxes, 0 to 1; None without any."""
         return self.iou_sum / self.matched if self.matched else None
 
 
-def agreement_of(looks: Iterable[Look]) -> Agreement:
-    """Both detectors on these frames."""
-    looks = list(looks)
-    overlaps = [iou for look in looks for iou in matches(look.mtcnn, look.haar)]
+def agreement_of(frames: Iterable[InspectedFrame]) -> Agreement:
+    """Count the faces of both detectors on these frames."""
+    frames = list(frames)
+    overlaps = [iou for one in frames for iou in matches(one.mtcnn, one.haar)]
     return Agreement(
-        frames=len(looks),
-        mtcnn_frames=sum(bool(look.mtcnn) for look in looks),
-        haar_frames=sum(bool(look.haar) for look in looks),
-        both_frames=sum(bool(look.mtcnn) and bool(look.haar) for look in looks),
-        mtcnn_faces=sum(len(look.mtcnn) for look in looks),
-        haar_faces=sum(len(look.haar) for look in looks),
+        frames=len(frames),
+        mtcnn_frames=sum(bool(one.mtcnn) for one in frames),
+        haar_frames=sum(bool(one.haar) for one in frames),
+        both_frames=sum(bool(one.mtcnn) and bool(one.haar) for one in frames),
+        mtcnn_faces=sum(len(one.mtcnn) for one in frames),
+        haar_faces=sum(len(one.haar) for one in frames),
         matched=len(overlaps),
         iou_sum=sum(overlaps),
     )
 
 
 def matches(first: Sequence[Face], second: Sequence[Face]) -> list[float]:
-    """Intersection over union of boxes that show the same face, the best pairs first, each once."""
+    """Return the overlaps (IoU) of boxes that show the same face, best first, each box once."""
     pairs = sorted(
         (
             (one.box.iou(other.box), a, b)

@@ -1,4 +1,4 @@
-"""The pictures of one inspected video, gathered while it is decoded. Bounded memory."""
+"""The pictures of one inspected video, collected during decoding in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framejury.inspection.drawing import (
     side_by_side,
     with_boxes,
 )
-from framejury.inspection.inspected import Face, Look, Sheet
+from framejury.inspection.inspected import Face, InspectedFrame, Sheet
 from framejury.inspection.names import (
     BOXES,
     CONTACT_SHEET,
@@ -28,6 +28,7 @@ from framejury.inspection.names import (
     FRAME,
     VIDEO_MOVES,
 )
+from framejury.pages.text_table import counted
 from framejury.records import Image, SampledFrame, Size
 from framejury.settings import Settings
 from framejury.signals.rgb import network_input
@@ -38,20 +39,20 @@ _JPEG_QUALITY = 88
 
 
 class Album:
-    """Keeps what is shown: the frame with the clearest face, the sheet, the animations."""
+    """Collects the frame with the clearest face, the contact sheet and the animations."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._inspect = settings.inspect
         self.shown: int | None = None
-        """Which look the frame shown is of."""
+        """Index of the shown frame among the inspected ones."""
         self.sheet_s: list[float] = []
         self._sheet: list[Image] = []
-        self._looks = 0
+        self._count = 0
         self._clearness = -1.0
         self._frame: Image | None = None
         self._full = Size(1, 1)
-        self._look: Look | None = None
+        self._inspected: InspectedFrame | None = None
         self._face: Image | None = None
         self._moving: list[Image] = []
         self._moving_face: list[Image] = []
@@ -61,32 +62,31 @@ class Album:
         self._last_size = Size(0, 0)
 
     def add_to_sheet(self, frame: SampledFrame) -> None:
-        """One more picture of the contact sheet."""
+        """Add a frame to the contact sheet."""
         size = reduced_to(frame.picture.size, self._inspect.sheet_px)
         self._sheet.append(frame.picture.reduced(size))
         self.sheet_s.append(frame.pts_s)
 
-    def look_at(self, frame: SampledFrame, look: Look) -> None:
-        """One more frame of the stretch that is looked at closely."""
-        if self._looks == 0:
+    def add(self, frame: SampledFrame, inspected: InspectedFrame) -> None:
+        """Add a frame of the inspected part."""
+        if self._count == 0:
             self._started_s = frame.pts_s
-        clearness = max((face.box.area * face.confidence for face in look.mtcnn), default=0.0)
+        clearness = max((face.box.area * face.confidence for face in inspected.mtcnn), default=0.0)
         if clearness > self._clearness:
-            self.shown, self._clearness, self._look = self._looks, clearness, look
+            self.shown, self._clearness, self._inspected = self._count, clearness, inspected
             self._full = frame.picture.size
             self._frame = frame.picture.reduced(reduced_to(self._full, self._inspect.frame_px))
-            self._face = self._zoomed(frame, _largest(look)) if look.mtcnn else None
-        self._looks += 1
-        self._animate(frame, look)
+            self._face = self._zoomed(frame, _largest(inspected)) if inspected.mtcnn else None
+        self._count += 1
+        self._animate(frame, inspected)
 
     def files(self) -> dict[str, bytes]:
-        """The pictures there are, by name."""
+        """Return the pictures by file name."""
         files: dict[str, bytes] = {}
-        if self._frame is not None and self._look is not None:
-            look = self._look
-            boxed = _boxed(self._frame, self._full, look.mtcnn, MTCNN_COLOR)
+        if self._frame is not None and self._inspected is not None:
+            boxed = _boxed(self._frame, self._full, self._inspected.mtcnn, MTCNN_COLOR)
             files[FRAME], files[BOXES] = _jpeg(self._frame), _jpeg(boxed)
-            files[DETECTORS] = _jpeg(self._side_by_side(self._frame, look))
+            files[DETECTORS] = _jpeg(self._side_by_side(self._frame, self._inspected))
         if self._face is not None:
             files[FACE] = _jpeg(limited(self._face, _FACE_PX))
         if self._sheet:
@@ -99,12 +99,12 @@ class Album:
             files[FACE_MOVES] = animated(self._moving_face, self._inspect.animation_fps)
         return files
 
-    def _animate(self, frame: SampledFrame, look: Look) -> None:
-        """A picture is due every 1 / animation_fps; between two faces the place stays the last."""
+    def _animate(self, frame: SampledFrame, inspected: InspectedFrame) -> None:
+        """Add a picture every 1 / animation_fps; without a face, keep its last position."""
         passed_s = frame.pts_s - self._started_s
-        if self._person is None and look.mtcnn:
-            self._person = _largest(look).person
-        mine = [face for face in look.mtcnn if face.person == self._person]
+        if self._person is None and inspected.mtcnn:
+            self._person = _largest(inspected).person
+        mine = [face for face in inspected.mtcnn if face.person == self._person]
         if mine:
             self._last, self._last_size = mine[0], frame.picture.size
         due = len(self._moving) / self._inspect.animation_fps
@@ -122,17 +122,22 @@ class Album:
         region = crop_region(face.box, size, ratio, margin_px=crops.margin_px)
         return frame.picture.part(region)
 
-    def _side_by_side(self, frame: Image, look: Look) -> Image:
+    def _side_by_side(self, frame: Image, inspected: InspectedFrame) -> Image:
         small = limited(frame, _PANEL_PX)
-        names = (("MTCNN", look.mtcnn, MTCNN_COLOR), ("Haar", look.haar, HAAR_COLOR))
+        names = (
+            ("MTCNN", inspected.mtcnn, MTCNN_COLOR),
+            ("Haar", inspected.haar, HAAR_COLOR),
+        )
         panels = [_boxed(small, self._full, faces, color) for _, faces, color in names]
-        return side_by_side(panels, [_counted(name, len(faces)) for name, faces, _ in names])
+        return side_by_side(
+            panels, [f"{name}: {counted(len(faces), 'face')}" for name, faces, _ in names]
+        )
 
 
 def sheet_of(
     file: int, lengths: Sequence[int], captions: Sequence[str]
 ) -> tuple[Sheet, dict[str, bytes]]:
-    """A contact sheet of pictures that lie one after the other in a file.
+    """Make a contact sheet of pictures that are concatenated in a file.
 
     Args:
         file: its descriptor.
@@ -140,7 +145,7 @@ def sheet_of(
         captions: ASCII.
 
     Returns:
-        the record, and `contact_sheet.jpg`, unless none of them is a picture.
+        the record, and `contact_sheet.jpg` if any of them is a picture.
     """
     pictures, kept, at = [], [], 0
     for length, caption in zip(lengths, captions, strict=True):
@@ -148,15 +153,15 @@ def sheet_of(
         at += length
         try:
             pictures.append(decode_crop(content))
-        except ValueError:  # somebody's answer; its place stays empty
+        except ValueError:  # made by another sandbox, so not trusted
             continue
         kept.append(caption)
     files = {CONTACT_SHEET: _jpeg(contact_sheet(pictures, kept))} if pictures else {}
     return Sheet(pictures=len(pictures)), files
 
 
-def _largest(look: Look) -> Face:
-    return max(look.mtcnn, key=lambda face: face.box.area)
+def _largest(inspected: InspectedFrame) -> Face:
+    return max(inspected.mtcnn, key=lambda face: face.box.area)
 
 
 def _boxed(
@@ -166,10 +171,6 @@ def _boxed(
         "Haar" if face.person is None else f"{face.person}: {face.confidence:.2f}" for face in faces
     ]
     return with_boxes(picture, full, [face.box for face in faces], labels, color)
-
-
-def _counted(name: str, faces: int) -> str:
-    return f"{name}: {faces} face{'' if faces == 1 else 's'}"
 
 
 def _jpeg(picture: Image) -> bytes:

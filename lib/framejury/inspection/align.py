@@ -1,6 +1,6 @@
-"""Two videos of the same scene laid over each other in time. Pure functions.
+"""Alignment of two videos of the same scene in time. Pure functions.
 
-A copy may be trimmed, re-encoded, or have another frame rate; it is not sped up or slowed down.
+A copy may be trimmed, re-encoded, or have another frame rate; its speed must be the same.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from framejury.media.sample import Indices, Times
 
 LEAST_OVERLAP_S = 1.0
 LEAST_OVERLAP_RATIO = 0.25
-"""Two videos must share this much of the shorter one, and this long where it is as long."""
+"""Two videos must share this part of the shorter one, and at least LEAST_OVERLAP_S."""
 
 MOTION_CORRELATION = 0.5
-"""From here on what moves in both is the same, -1 to 1."""
+"""Motion that correlates at least this much is the same, -1 to 1."""
 
 SCENE_CORRELATION = 0.8
-"""And so must the pictures themselves be alike."""
+"""Pictures of the same scene correlate at least this much, -1 to 1."""
 
 REACH = 3
-"""Frames that single frames of a copy may be off."""
+"""Most frames by which single frames of a copy may be displaced."""
 
 CLEARLY = 0.8
-"""A partner must differ this much less than the one that time tells."""
+"""A displaced partner must have at most this ratio of the difference of the regular one."""
 
 _STILL_LEVELS = 0.8
-"""Pictures that change less than this over time (standard deviation, of 255) show no motion."""
+"""Pictures with a smaller standard deviation over time, of 255, show no motion."""
 _LEAST_STEP_S = 1 / 60
 _COARSE = (16, 9)  # width before height, as OpenCV wants it
 
@@ -41,15 +41,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """How two videos lie over each other.
+    """How two videos are aligned.
 
     Attributes:
-        by: motion: by what moves in both; time: there is too little motion, so both are taken
-            to start together; none: they do not show the same.
-        offset_s: what the fake shows at t, the original shows at t + offset_s.
-        motion: correlation of what moves, -1 to 1; None without motion.
-        scene: median correlation of frames that lie over each other, -1 to 1.
-        overlap_s: how long both last together.
+        by: motion; time: too little motion, so both are assumed to start together; none: they do
+            not show the same scene.
+        offset_s: the original shows at t + offset_s what the fake shows at t.
+        motion: correlation of the motion, -1 to 1; None without motion.
+        scene: median correlation of aligned frames, -1 to 1.
+        overlap_s: shared length, seconds.
     """
 
     by: Literal["motion", "time", "none"]
@@ -60,10 +60,10 @@ class Alignment:
 
 
 def align(times_s: Times, frames: Grey, other_s: Times, others: Grey) -> Alignment:
-    """Find the offset at which two videos move together.
+    """Find the offset at which the motion of two videos matches.
 
-    Both are put on one clock and cross-correlated, pixel by pixel without its mean over time;
-    the best offset is then set to the frame.
+    Both are resampled to one clock and cross-correlated, each pixel without its mean over time;
+    the best offset is then refined to the frame.
 
     Args:
         times_s, other_s: float64 (n,), (m,), presentation times, increasing, from 0.
@@ -96,7 +96,7 @@ def align(times_s: Times, frames: Grey, other_s: Times, others: Grey) -> Alignme
 
 
 def correlate(first: Floats, second: Floats, least: int) -> Floats:
-    """Normalised cross-correlation of two series at every offset.
+    """Return the normalised cross-correlation of two series at every offset.
 
     Args:
         first, second: float (n, channels), (m, channels), without their means.
@@ -124,7 +124,7 @@ def correlate(first: Floats, second: Floats, least: int) -> Floats:
 
 
 def overlapping(times_s: Times, other_s: Times, offset_s: float) -> tuple[Indices, Indices]:
-    """The frames of both videos that show the same moment, each frame at most once.
+    """Find the frames of both videos that show the same moment, each frame at most once.
 
     Returns:
         int64 (k,), (k,): indices into `times_s` and `other_s`, increasing.
@@ -141,15 +141,15 @@ def overlapping(times_s: Times, other_s: Times, offset_s: float) -> tuple[Indice
 
 
 def nearest_alike(frames: Grey, others: Grey, here: Indices, there: Indices) -> Indices:
-    """The partners of single frames, set right: a copy may have dropped or doubled some.
+    """Correct the partners of single frames, since a copy may have dropped or doubled some.
 
     Args:
         frames, others: as in `align`.
-        here, there: int64 (k,), of `overlapping`, or some of them.
+        here, there: int64 (k,), a selection of `overlapping`.
 
     Returns:
-        int64 (k,): for each frame, of the partners up to `REACH` away the most alike where that
-        is clearly more so, else its own.
+        int64 (k,): for each frame, the most similar partner up to `REACH` away if it is clearly
+        more similar, else its own.
     """
     chosen = []
     shifts = sorted(range(-REACH, REACH + 1), key=abs)
@@ -164,7 +164,7 @@ def nearest_alike(frames: Grey, others: Grey, here: Indices, there: Indices) -> 
 def _to_the_frame(
     one: tuple[Times, Grey], other: tuple[Times, Grey], offset_s: float, step_s: float
 ) -> float:
-    """Of offsets a step around, the one at which frames differ least."""
+    """Return the offset, up to one step away, at which frames differ least."""
     (times_s, frames), (other_s, others) = one, other
 
     def difference(candidate_s: float) -> float:
@@ -180,7 +180,7 @@ def _to_the_frame(
 
 
 def _motion(frames: Grey, others: Grey) -> float | None:
-    """Correlation of what moves in pairs of pictures; None where nothing does."""
+    """Return the correlation of the motion in pairs of pictures; None without motion."""
     if len(frames) < 2:
         return None
     one, two = _moving(_coarse(frames)), _moving(_coarse(others))
@@ -190,13 +190,13 @@ def _motion(frames: Grey, others: Grey) -> float | None:
 
 
 def _scene(frames: Grey, others: Grey) -> float:
-    """Median correlation of pairs of pictures."""
+    """Return the median correlation of pairs of pictures."""
     some = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), 100)).astype(int))
     values = []
     for one, two in zip(frames[some], others[some], strict=True):
         a, b = one - one.mean(), two - two.mean()
         norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
-        # Pictures of one colour are alike when the colour is.
+        # Uniform pictures are alike when their colour is.
         flat = float(np.abs(one.mean() - two.mean()) < 8 and a.std() < 2 and b.std() < 2)
         values.append(float((a * b).sum()) / norm if norm > 0 and not flat else flat)
     return float(np.median(values))
@@ -208,7 +208,7 @@ def _coarse(frames: Grey) -> npt.NDArray[np.float32]:
 
 
 def _on_clock(times_s: Times, series: Any, step_s: float) -> Any:
-    """The sample shown at each tick."""
+    """Return the sample shown at each tick."""
     ticks = np.arange(0.0, float(times_s[-1]) + step_s / 2, step_s)
     shown = np.searchsorted(times_s, ticks + step_s / 2, side="right") - 1
     return series[np.clip(shown, 0, len(series) - 1)]
@@ -219,5 +219,5 @@ def _moving(series: Any) -> Any:
 
 
 def _interval(times_s: Times) -> float:
-    """Typical time between frames, seconds."""
+    """Return the typical time between frames, seconds."""
     return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.04

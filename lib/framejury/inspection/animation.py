@@ -1,4 +1,4 @@
-"""Moving pictures as animated WebP, by libav: browsers play it, and it is a fifth of a GIF."""
+"""Animated WebP by libav: browsers play it, and it has a fifth of the size of a GIF."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ QUALITY = 70
 
 
 def animated(pictures: Sequence[Image], pictures_per_s: float) -> bytes:
-    """An animation that repeats for ever.
+    """Encode an animation that repeats forever.
 
     Args:
-        pictures: uint8 (height, width, 3) RGB, at least one; those of another size than the
-            first are stretched to it.
-        pictures_per_s: how fast it plays.
+        pictures: uint8 (height, width, 3) RGB, at least one; all are stretched to the size
+            of the first.
+        pictures_per_s: its frame rate.
 
     Returns:
         a WebP file.

@@ -1,4 +1,4 @@
-"""What the charts of inspecting share: each is drawn once, and kept as PNG and as SVG."""
+"""Bar charts and histograms of `inspect`; each is drawn once, as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from framejury.inspection.inspected_archive import NO_LABEL, Counts
-from framejury.pages.style import LIGHT, new_figure, png, sentence_figure, style_axes, svg
+from framejury.pages.style import (
+    LIGHT,
+    new_figure,
+    png,
+    sentence_figure,
+    style_axes,
+    style_legend,
+    svg,
+)
+from framejury.pages.text_table import counted
 from framejury.redaction import printable
 from framejury.schemas.statuses import Label
 
@@ -26,10 +35,10 @@ class Chart:
     """A chart as files.
 
     Attributes:
-        name: of the files, without their endings.
-        label: what it shows, for who does not see it.
+        name: of the files, without suffix.
+        label: the text alternative.
         png, svg: the files.
-        empty: there is nothing to draw, as the files say.
+        empty: whether the chart is only a sentence on why there is no data.
     """
 
     name: str
@@ -40,18 +49,18 @@ class Chart:
 
 
 def chart_of(name: str, label: str, figure: Figure) -> Chart:
-    """A figure drawn in the theme `LIGHT`, as files."""
+    """Make the files of a figure drawn in the theme `LIGHT`."""
     return Chart(name, label, png(figure), svg(figure))
 
 
 def no_chart(name: str, label: str, sentence: str) -> Chart:
-    """In place of a chart: why there is nothing to draw."""
+    """Make a chart that states why there is no data."""
     figure = sentence_figure(label, sentence)
     return Chart(name, f"{label}: {sentence}", png(figure), svg(figure), empty=True)
 
 
 def files_of(charts: Iterable[Chart]) -> dict[str, bytes]:
-    """`NAME.png` and `NAME.svg` of each, by file name."""
+    """Return `NAME.png` and `NAME.svg` of each, by file name."""
     files: dict[str, bytes] = {}
     for chart in charts:
         files |= {f"{chart.name}.png": chart.png, f"{chart.name}.svg": chart.svg}
@@ -59,39 +68,39 @@ def files_of(charts: Iterable[Chart]) -> dict[str, bytes]:
 
 
 def bars(name: str, title: str, counts: Counts, noun: str, sentence: str) -> Chart:
-    """Counts as bars, the longest on top.
+    """Draw counts as bars, longest on top.
 
     Args:
         name, title: of the chart.
-        counts: what is counted.
-        noun: of what, plural.
-        sentence: shown where there is nothing.
+        counts: name -> number.
+        noun: what is counted, plural.
+        sentence: shown without data.
     """
     shown = list(counts.shown)
     if counts.rest[0]:
-        shown.append((f"{counts.rest[0]:,} others", counts.rest[1]))
+        shown.append((counted(counts.rest[0], "other"), counts.rest[1]))
     if not shown:
         return no_chart(name, title, sentence)
     total = sum(count for _, count in shown)
     figure = new_figure(5.6, 1.2 + 0.34 * len(shown), LIGHT)
     axes = figure.add_subplot()
     style_axes(axes, LIGHT, title=title, x_label=f"{noun}, count", y_label="")
-    places = range(len(shown))
+    rows = range(len(shown))
     colors = [_COLORS.get(text, LIGHT.real) for text, _ in shown]
-    axes.barh(places, [count for _, count in shown], color=colors, height=0.66)
-    axes.set_yticks(places, [_short(text) for text, _ in shown])
+    axes.barh(rows, [count for _, count in shown], color=colors, height=0.66)
+    axes.set_yticks(rows, [_short(text) for text, _ in shown])
     for tick in axes.get_yticklabels():
         tick.set_parse_math(False)
     axes.invert_yaxis()
     most = max(count for _, count in shown)
-    for place, (_, count) in zip(places, shown, strict=True):
+    for row, (_, count) in zip(rows, shown, strict=True):
         text = f"{count:,} ({count / total:.0%})"
-        axes.text(count + most * 0.015, place, text, va="center", fontsize=9, color=LIGHT.ink)
+        axes.text(count + most * 0.015, row, text, va="center", fontsize=9, color=LIGHT.ink)
     axes.set_xlim(0, most * 1.28)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(False, axis="y")
-    said = ", ".join(f"{_short(text)} {count:,}" for text, count in shown)
-    return chart_of(name, f"{title}: {said}", figure)
+    numbers = ", ".join(f"{_short(text)} {count:,}" for text, count in shown)
+    return chart_of(name, f"{title}: {numbers}", figure)
 
 
 def histogram(
@@ -103,13 +112,13 @@ def histogram(
     sentence: str,
     bins: int = 24,
 ) -> Chart:
-    """How values are spread, one outline a series.
+    """Draw the distribution of values, one outline per series.
 
     Args:
         name, title: of the chart.
         series: a name and float64 (n,) each; one or two.
-        x_label: what the values are, and their unit.
-        sentence: shown where there is nothing.
+        x_label: the values and their unit.
+        sentence: shown without data.
     """
     everything = np.concatenate([values for _, values in series])
     if not everything.size:
@@ -119,8 +128,8 @@ def histogram(
     style_axes(axes, LIGHT, title=title, x_label=x_label, y_label="videos, count")
     top = max(float(everything.max()), 1e-9)
     edges = np.linspace(0, top, bins + 1).tolist()
-    looks = ((LIGHT.fake, "solid", 0.25), (LIGHT.real, "dashed", 0.0))
-    for (text, values), (color, dash, fill) in zip(series, looks, strict=False):
+    styles = ((LIGHT.fake, "solid", 0.25), (LIGHT.real, "dashed", 0.0))
+    for (text, values), (color, dash, fill) in zip(series, styles, strict=False):
         axes.hist(values, bins=edges, histtype="stepfilled", color=color, alpha=fill or 0.01)
         axes.hist(
             values,
@@ -132,9 +141,7 @@ def histogram(
             label=text,
         )
     if len(series) > 1:
-        legend = axes.legend(frameon=False, fontsize=9)
-        for text_of in legend.get_texts():
-            text_of.set_color(LIGHT.ink)
+        style_legend(axes, LIGHT)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     middle = ", ".join(
         f"{text or 'median'} {'median ' if text else ''}{np.median(values):.2f}"

@@ -1,7 +1,6 @@
-"""A fake beside its original: what was changed, the picture, the sound or both. Pure.
+"""Comparison of a fake with its original: was the picture changed, the sound or both? Pure.
 
-`compare_streams` is the whole comparison, of anything that can give thumbnails, sound and chosen
-frames; who reads them is the caller's business.
+`compare_streams` compares anything that provides thumbnails, sound and chosen frames.
 """
 
 from __future__ import annotations
@@ -26,40 +25,40 @@ from framejury.media.sample import Indices, Times
 from framejury.records import Size
 
 COMPARED_PX = 320
-"""Longer side of the pictures that are compared."""
+"""Longer side of the compared pictures."""
 
 SHAPE_SLACK = 0.06
-"""Sides whose ratios differ by more than this share: not the same picture, cut or scaled."""
+"""Aspect ratios that differ by more than this share are not of the same picture."""
 
 Modality = Literal["video", "audio", "both", "none", "unknown"]
 """What was changed; unknown: the picture or the sound cannot be compared."""
 
 
 class Stream(Protocol):
-    """A video as it is compared."""
+    """A video to compare."""
 
     @property
     def facts(self) -> Facts:
-        """Of its headers."""
+        """Return the facts from its headers."""
 
     @property
     def times_s(self) -> Times:
-        """Of its frames from the first one, as far as was looked."""
+        """Return the times of the frames that were read, from the first one."""
 
     @property
     def thumbnails(self) -> Grey:
-        """Of each of them, uint8 (n, 36, 64), grey."""
+        """Return these frames reduced, uint8 (n, 36, 64), grey."""
 
     @property
     def sound(self) -> Samples:
-        """int16 (m,) at `sound.RATE_HZ`; empty without sound."""
+        """Return int16 (m,) at `sound.RATE_HZ`; empty without sound."""
 
     @property
     def sound_start_s(self) -> float:
-        """When the sound begins, from the first frame."""
+        """Return when the sound begins, from the first frame."""
 
     def frames(self, ranks: Indices, size: Size) -> tuple[Indices, Images]:
-        """Frames of these ranks, reduced to one size: those that could be read, and pixels."""
+        """Return the ranks of the frames that could be read, and their pixels at this size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +84,10 @@ class Comparison:
 
     Attributes:
         modality: what was changed.
-        why: the reasons for each, in words.
-        alignment: how they lie over each other in time.
-        pairs, picture: None where they cannot be laid over each other.
-        sound: the tracks.
+        why: one reason for the picture, one for the sound.
+        alignment: in time.
+        pairs, picture: None if the pictures cannot be compared.
+        sound: of the first sound streams.
     """
 
     modality: Modality
@@ -102,13 +101,10 @@ class Comparison:
 
 
 def compare_streams(fake: Stream, original: Stream, most_pairs: int) -> Comparison:
-    """What was changed from the original to the fake.
+    """Determine what was changed from the original to the fake.
 
-    Both are aligned in time by what moves in them, up to `most_pairs` pairs of frames spread
-    over what they share are compared, and the sound is.
-
-    Raises:
-        what `Stream.frames` raises.
+    Both are aligned in time by their motion; then up to `most_pairs` pairs of frames, spread over
+    the shared time, and the sound are compared. Raises what `Stream.frames` raises.
     """
     found = align(fake.times_s, fake.thumbnails, original.times_s, original.thumbnails)
     pairs, picture = None, None
@@ -118,7 +114,7 @@ def compare_streams(fake: Stream, original: Stream, most_pairs: int) -> Comparis
         if len(pairs.times_s):
             picture = picture_difference(pairs.fake, pairs.original)
         else:
-            pairs, reason = None, "no pair of frames of both could be read"
+            pairs, reason = None, "no pair of frames could be read"
     sound = sound_difference(
         fake.sound,
         fake.sound_start_s,
@@ -142,11 +138,11 @@ def compare_streams(fake: Stream, original: Stream, most_pairs: int) -> Comparis
 
 
 def modality_of(picture: str, sound: str) -> Modality:
-    """What was changed.
+    """Return what was changed.
 
     Args:
         picture: changed, unchanged, unknown.
-        sound: changed, unchanged, unknown, or absent: where neither has any, none was changed.
+        sound: changed, unchanged, unknown, absent (neither has sound, so none was changed).
     """
     if "unknown" in (picture, sound):
         return "unknown"
@@ -156,17 +152,15 @@ def modality_of(picture: str, sound: str) -> Modality:
 
 
 def _why_not(found: Alignment, fake: Facts, original: Facts) -> str | None:
-    """Why the pictures cannot be compared; None where they can."""
+    """Return why the pictures cannot be compared; None if they can."""
     if found.by == "none":
-        motion = (
-            "" if found.motion is None else f"what moves in them correlates {found.motion:.2f}, "
-        )
-        return f"they do not show the same ({motion}their pictures {found.scene:.2f})"
+        motion = "" if found.motion is None else f"motion correlation {found.motion:.2f}, "
+        return f"they do not show the same scene ({motion}picture correlation {found.scene:.2f})"
     ratio = (fake.width_px * original.height_px) / (fake.height_px * original.width_px)
     if abs(ratio - 1) > SHAPE_SLACK:
         return (
             f"{fake.width_px} x {fake.height_px} and {original.width_px} x {original.height_px} "
-            "pixels are of another shape"
+            "pixels differ in aspect ratio"
         )
     if min(fake.width_px, fake.height_px, original.width_px, original.height_px) < 3 * CELL_PX:
         return "the pictures are too small"
@@ -181,7 +175,7 @@ def _pairs(fake: Stream, original: Stream, offset_s: float, most: int) -> Pairs:
     size = _common_size(fake.facts, original.facts)
     ours, pictures = fake.frames(here, size)
     theirs, others = original.frames(np.unique(there), size)
-    # A damaged file gives fewer frames, or later ones, than were asked for.
+    # A damaged file gives fewer or later frames than requested.
     mine = {rank: at for at, rank in enumerate(ours.tolist())}
     yours = {rank: at for at, rank in enumerate(theirs.tolist())}
     both: npt.NDArray[np.bool_] = np.array(
@@ -199,7 +193,7 @@ def _pairs(fake: Stream, original: Stream, offset_s: float, most: int) -> Pairs:
 
 
 def _common_size(fake: Facts, original: Facts) -> Size:
-    """Of the smaller video, at most `COMPARED_PX` on its longer side."""
+    """Return the size of the smaller video, its longer side at most `COMPARED_PX`."""
     smaller = min(fake, original, key=lambda one: one.width_px * one.height_px)
     factor = min(1.0, COMPARED_PX / max(smaller.width_px, smaller.height_px))
     least = 3 * CELL_PX

@@ -1,4 +1,4 @@
-"""The pictures of a comparison: where it differs, when, and how the sound does."""
+"""The figures of a comparison: where and when the pictures differ, and the sound."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ DIFFERENCE, SOUND = "difference", "sound"
 HEAT, WHERE = "heat.jpg", "where.jpg"
 SHOWN_PAIRS = 12
 _HOT = 16.0
-"""Times `CHANGED_RATIO` that a cell shines brightest at."""
+"""Multiple of `CHANGED_RATIO` with the brightest colour."""
 _JPEG_QUALITY = 88
 
 
 def difference_chart(found: Comparison) -> Chart:
-    """When the pictures differ: the strongest area of each pair against the noise floor."""
-    title = "How far the pictures differ"
+    """Draw the strongest difference of each pair over time, as a multiple of the noise floor."""
+    title = "Difference of the pictures"
     if found.picture is None or found.pairs is None:
         return no_chart(DIFFERENCE, title, "The pictures cannot be compared.")
     picture, times = found.picture, found.pairs.times_s
     figure = new_figure(9.0, 4.4, LIGHT)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    style_axes(above, LIGHT, title=title, x_label="", y_label="times the noise floor")
+    style_axes(above, LIGHT, title=title, x_label="", y_label="multiple of noise floor")
     above.plot(
         times, picture.over_time, color=LIGHT.fake, marker="o", ms=3, lw=1.4, label="strongest area"
     )
@@ -39,7 +39,7 @@ def difference_chart(found: Comparison) -> Chart:
         color=LIGHT.ink,
         linestyle="--",
         lw=1,
-        label=f"changed from {CHANGED_RATIO:g} on (mean over time)",
+        label=f"changed at {CHANGED_RATIO:g} and above (mean over time)",
     )
     above.set_ylim(bottom=0)
     style_legend(above, LIGHT, loc="upper left", bbox_to_anchor=(0, 1.02), ncols=2)
@@ -54,8 +54,8 @@ def difference_chart(found: Comparison) -> Chart:
 
 
 def sound_chart(found: Comparison) -> Chart:
-    """Where the sound differs."""
-    title = "How alike the sound is"
+    """Draw the similarity of the sound over time."""
+    title = "Similarity of the sound"
     sound = found.sound
     if not len(sound.times_s):
         return no_chart(SOUND, title, f"{sound.why[:1].upper()}{sound.why[1:]}.")
@@ -70,16 +70,16 @@ def sound_chart(found: Comparison) -> Chart:
         linestyle="none",
         marker="X",
         ms=7,
-        label="sounds different",
+        label="different",
     )
-    axes.axhline(SAME_WAVE, color=LIGHT.ink, linestyle="--", lw=1, label="the same wave from here")
+    axes.axhline(SAME_WAVE, color=LIGHT.ink, linestyle="--", lw=1, label="same waveform above")
     axes.set_ylim(min(-0.02, float(sound.wave.min())), 1.03)
     style_legend(axes, LIGHT, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return chart_of(SOUND, f"{title}: {sound.why}", figure)
 
 
 def heat_pictures(found: Comparison) -> dict[str, bytes]:
-    """`heat.jpg`: pairs over time under their heat maps; `where.jpg`: all of them together."""
+    """Make `heat.jpg`, pairs over time with their heat maps, and `where.jpg`, their mean."""
     if found.picture is None or found.pairs is None:
         return {}
     pairs, picture = found.pairs, found.picture
@@ -96,25 +96,25 @@ def heat_pictures(found: Comparison) -> dict[str, bytes]:
             pairs.fake[middle],
             heated(pairs.fake[middle], picture.heat),
         ],
-        ["original", f"fake at {clock(pairs.times_s[middle])}", "where it differs, all pairs"],
+        ["original", f"fake at {clock(pairs.times_s[middle])}", "difference, mean of all pairs"],
     )
     files = {HEAT: sheet, WHERE: where}
     return {name: encode_crop(one, "jpeg", _JPEG_QUALITY) for name, one in files.items()}
 
 
 def heated(picture: Image, heat: Floats) -> Image:
-    """A picture, greyed, under its heat map: dark red to yellow from the threshold on.
+    """Draw a heat map over a picture in grey: dark red at the threshold, yellow far above.
 
     Args:
         picture: uint8 (height, width, 3) RGB.
-        heat: float32 (rows, columns), times the noise floor, cells of `CELL_PX`.
+        heat: float32 (rows, columns), multiples of the noise floor, cells of `CELL_PX`.
     """
     grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     height, width = picture.shape[:2]
     size = heat.shape[1] * CELL_PX, heat.shape[0] * CELL_PX
     spread = np.zeros((height, width), np.float32)
     spread[: size[1], : size[0]] = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
-    # The colours of fire by the logarithm: once the threshold dark, _HOT times that bright.
+    # A logarithmic colour scale: dark at the threshold, brightest at _HOT times that.
     log_heat = np.log(np.maximum(spread, 1e-3) / CHANGED_RATIO) / np.log(_HOT)
     share = np.clip(log_heat, 0, 1)
     colors = cv2.applyColorMap((100 + 155 * share).astype(np.uint8), cv2.COLORMAP_INFERNO)

@@ -1,12 +1,12 @@
 """How the pictures of a fake differ from those of its original. Pure functions.
 
-What mere re-encoding explains is taken out in four steps: both are laid over each other (a
-copy may be cut or scaled), colours are matched by one affine map for the whole video (lost
-colour tags, another range), the difference is smoothed (codecs err in fine detail, up and down;
-a manipulation shifts whole areas), and what is left is held against a *noise floor*: the median
-difference of places with as much texture, over the whole video. A cell differs when it is
-`CHANGED_RATIO` times above that floor on average over time. So the floor is measured on this very
-pair, on the part of the pictures that is the same, which for a changed face is most of it.
+Differences that re-encoding explains are removed in four steps. The pictures are registered (a copy
+may be cropped or scaled); colours are matched by one affine map for the whole video (lost colour
+tags, another range); the difference is smoothed (codecs err in fine detail, manipulations shift
+whole areas); and the rest is compared with a *noise floor*, the median difference of areas with
+similar texture over the whole video. A cell differs if, averaged over time, it is `CHANGED_RATIO`
+times that floor. The floor is measured on this very pair, on the unchanged part of the pictures,
+which is most of them if only a face was changed.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ CELL_PX = 8
 """Side of a cell, pixels of the reduced pictures."""
 
 CHANGED_RATIO = 2.4
-"""Times the noise floor, of the strongest area of 3 x 3 cells, averaged over time."""
+"""Multiple of the noise floor for the strongest area of 3 x 3 cells, averaged over time."""
 LEAST_LEVELS = 3.0
-"""And so far above it, grey levels of 255: a floor of nothing makes any ratio large."""
+"""Grey levels of 255 above the floor that are also required: near 0, any ratio is large."""
 MOST_FLOOR = 12.0
-"""A floor higher than this, in grey levels, is no compression any more: nothing matches."""
+"""Highest floor, in grey levels, that compression explains; above it, nothing matches."""
 
 _SMOOTH_PX = 2.0
 _TEXTURE_STEPS = 8
 _LEAST_FLOOR = 0.5
 _FIT_ROUNDS = 4
 _NEAR_LEVELS = 12.0
-"""Colours this near, of three channels together, always have a say in the map of colours."""
+"""Colours this close, summed over three channels, are always used to fit the colour map."""
 _BETTER = 0.97
 _BLACK, _WHITE = 1.5, 251.5
-_LEAST_TOLD = 0.1
-"""And share of the cells."""
+_LEAST_CELLS = 0.1
+"""Least share of cells that can be compared."""
 _SEARCH_PX = 5
-"""Side of the filter under which pictures are laid over each other, pixels; odd."""
+"""Side of the filter used for registration, pixels; odd."""
 _LEAST_SEEN = 0.9
-"""Share of a cell's pixels that must tell something."""
+"""Least share of a cell's pixels with a known colour."""
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -53,16 +53,16 @@ class PictureDifference:
 
     Attributes:
         outcome: changed, unchanged or unknown.
-        why: in words.
+        why: the reason.
         ratio: of the strongest area to the noise floor, averaged over time.
         levels: of that area above the noise floor, grey levels of 255.
-        floor_levels: the noise floor where texture is as usual, grey levels.
-        heat: float32 (rows, columns), times the noise floor by cell, averaged over time.
-        heats: float32 (k, rows, columns), the same of each pair.
-        over_time: float32 (k,), times the noise floor of each pair's strongest area.
+        floor_levels: the noise floor at median texture, grey levels.
+        heat: float32 (rows, columns), multiple of the noise floor per cell, averaged over time.
+        heats: float32 (k, rows, columns), the same for each pair.
+        over_time: float32 (k,), multiple of the noise floor for each pair's strongest area.
         mean_levels: float32 (k,), mean absolute difference of each pair, grey levels, before
-            anything is taken out.
-        moved: whether the pictures had to be laid over each other.
+            all corrections.
+        moved: whether the pictures had to be registered.
     """
 
     outcome: Literal["changed", "unchanged", "unknown"]
@@ -101,8 +101,8 @@ def picture_difference(fake: Images, original: Images) -> PictureDifference:
     ratio, rise = float(areas[place]), float(_areas(above.mean(axis=0))[place])
     floor_levels = float(np.median(floor[seen])) if seen.any() else 0.0
     outcome, why = _judged(ratio, rise, floor_levels)
-    if seen.mean() < _LEAST_TOLD:
-        outcome, why = "unknown", "nearly all of the pictures is too bright or too dark to compare"
+    if seen.mean() < _LEAST_CELLS:
+        outcome, why = "unknown", "nearly all of the picture is too bright or too dark to compare"
     over_time = np.array([_areas(one).max() for one in ratios], np.float32)
     return PictureDifference(
         outcome,
@@ -119,10 +119,10 @@ def picture_difference(fake: Images, original: Images) -> PictureDifference:
 
 
 def noise_floor(levels: Floats, texture: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
-    """What compression explains, by texture: codecs err more where there is more to code.
+    """Return what compression explains: codecs err more in areas with more texture.
 
-    Cells are sorted into eighths by their texture; the median difference of each is the floor
-    there, and it never falls with texture.
+    Cells are sorted into eighths by texture; the median difference of each is the floor there, and
+    it never falls with texture.
 
     Args:
         levels, texture: float32 (k, rows, columns).
@@ -145,35 +145,37 @@ def noise_floor(levels: Floats, texture: Floats, seen: npt.NDArray[np.bool_]) ->
 def _judged(
     ratio: float, rise: float, floor: float
 ) -> tuple[Literal["changed", "unchanged", "unknown"], str]:
-    words = f"strongest area {ratio:.1f} times the noise floor of {floor:.1f} grey levels"
     if floor > MOST_FLOOR:
-        return "unknown", f"{words}, which is too high for compression: nothing matches"
+        return "unknown", f"a noise floor of {floor:.1f} grey levels is too high for compression"
     changed = ratio >= CHANGED_RATIO and rise >= LEAST_LEVELS
-    return ("changed" if changed else "unchanged"), f"{words}, changed from {CHANGED_RATIO:g} on"
+    return ("changed" if changed else "unchanged"), (
+        f"the strongest difference is {ratio:.1f} times the noise floor of {floor:.1f} grey levels "
+        f"({CHANGED_RATIO:g} and above count as changed)"
+    )
 
 
 def _colours(pictures: Images) -> Floats:
-    """Luma and both colour differences, float32, 0 to 255."""
+    """Return luma and both colour differences, float32, 0 to 255."""
     scaled = pictures.astype(np.float32) / 255
     turned = [cv2.cvtColor(one, cv2.COLOR_RGB2YCrCb) for one in scaled]
     return np.stack(turned).astype(np.float32) * np.float32(255)
 
 
 def _clipped(pictures: Floats) -> npt.NDArray[np.bool_]:
-    """Pixels with a channel too bright or too dark for its value to be known.
+    """Find pixels with a clipped channel, whose value is unknown.
 
     Args:
-        pictures: of `_colours`, maybe moved.
+        pictures: of `_colours`, possibly registered.
     """
     shown = np.stack([cv2.cvtColor(one / np.float32(255), cv2.COLOR_YCrCb2RGB) for one in pictures])
     return np.asarray((shown.max(axis=3) >= _WHITE / 255) | (shown.min(axis=3) <= _BLACK / 255))
 
 
 def _registered(first: Floats, second: Floats) -> tuple[Floats, npt.NDArray[np.bool_], bool]:
-    """`first` laid over `second`, the pixels both show, and whether that took a move.
+    """Register `first` to `second`; return it, the pixels both show, and whether it was moved.
 
-    By the affine map that the enhanced correlation coefficient finds on the pair in the middle
-    (Evangelidis, Psarakis, 2008), where all pairs then differ less.
+    The affine map comes from the enhanced correlation coefficient of the middle pair (Evangelidis,
+    Psarakis, 2008); it is used only if all pairs then differ less.
     """
     height, width = first.shape[1:3]
     everything = np.ones((height, width), np.bool_)
@@ -190,7 +192,7 @@ def _registered(first: Floats, second: Floats) -> tuple[Floats, npt.NDArray[np.b
             everything.astype(np.uint8),
             _SEARCH_PX,
         )
-    except cv2.error:  # it does not converge, as on pictures of one colour
+    except cv2.error:  # no convergence, as on uniform pictures
         return first, everything, False
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -209,7 +211,7 @@ def _registered(first: Floats, second: Floats) -> tuple[Floats, npt.NDArray[np.b
 
 
 def _matched(first: Floats, second: Floats, usable: npt.NDArray[np.bool_]) -> Floats:
-    """`first` in the colours of `second`, by an affine map; what is far off has no say in it.
+    """Map `first` to the colours of `second` by an affine map, fitted without outliers.
 
     Args:
         first, second: float32 (k, height, width, 3).
@@ -222,7 +224,7 @@ def _matched(first: Floats, second: Floats, usable: npt.NDArray[np.bool_]) -> Fl
         return first
     source, target = first[chosen].astype(np.float64), second[chosen].astype(np.float64)
     kept = np.ones(len(source), np.bool_)
-    # A little ridge towards no change, for pictures of few colours.
+    # A small ridge towards no change, for pictures with few colours.
     ridge = 10.0 * np.eye(3)
     matrix: Any = np.eye(3)
     shift: Any = np.zeros(3)
@@ -241,7 +243,7 @@ def _smoothed(pictures: Floats, sigma: float) -> Floats:
 
 
 def _texture(luma: Floats) -> Floats:
-    """How much a picture changes from pixel to pixel."""
+    """Return how much each picture changes from pixel to pixel."""
     smooth = _smoothed(luma, 1.0)
     across = np.abs(np.diff(smooth, axis=2, prepend=smooth[:, :, :1]))
     down = np.abs(np.diff(smooth, axis=1, prepend=smooth[:, :1]))
@@ -249,7 +251,7 @@ def _texture(luma: Floats) -> Floats:
 
 
 def _cells(pictures: Floats) -> Floats:
-    """Means of squares of `CELL_PX`; what is left over at the right and the bottom is left out."""
+    """Return means over squares of `CELL_PX`, without the remainder at the right and bottom."""
     count, height, width = pictures.shape
     rows, columns = height // CELL_PX, width // CELL_PX
     squares = pictures[:, : rows * CELL_PX, : columns * CELL_PX]
@@ -258,5 +260,5 @@ def _cells(pictures: Floats) -> Floats:
 
 
 def _areas(heat: Floats) -> Floats:
-    """Means of 3 x 3 cells."""
+    """Return means of 3 x 3 cells."""
     return np.asarray(cv2.blur(heat, (3, 3), borderType=cv2.BORDER_REFLECT), np.float32)

@@ -1,4 +1,4 @@
-"""Pictures made of pictures: boxes on frames, detectors side by side, contact sheets.
+"""Composed pictures: boxes on frames, detectors side by side, contact sheets.
 
 Pictures are uint8 (height, width, 3) RGB throughout.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from framejury.records import Box, Image, Size
 
 MTCNN_COLOR, HAAR_COLOR = (213, 94, 0), (0, 114, 178)
-"""As in the charts (`pages.style`): people with colour blindness can tell them apart."""
+"""Distinguishable with colour blindness, as in `pages.style`."""
 
 SHEET_WIDTH_PX = 1280
 CAPTION_PX = 24
@@ -22,7 +22,7 @@ _PAPER, _INK = 255, (40, 40, 40)
 
 
 def reduced_to(size: Size, longer_px: int) -> Size:
-    """A size whose longer side is at most `longer_px`, of the same shape."""
+    """Return a size of the same shape whose longer side is at most `longer_px`."""
     factor = min(1.0, longer_px / max(size.height, size.width))
     return Size(max(round(size.height * factor), 1), max(round(size.width * factor), 1))
 
@@ -34,13 +34,13 @@ def with_boxes(
     labels: Sequence[str],
     color: tuple[int, int, int],
 ) -> Image:
-    """A copy with boxes drawn, each with its label above.
+    """Return a copy with boxes, each with its label above.
 
     Args:
         picture: of the whole frame, at any size.
-        full: of the frame that the boxes are of.
+        full: size of the frame that the boxes refer to.
         boxes: pixels of the full frame; may reach beyond it.
-        labels: one a box; ASCII.
+        labels: one per box; ASCII.
         color: RGB.
     """
     drawn = picture.copy()
@@ -62,19 +62,19 @@ def with_boxes(
 
 
 def side_by_side(pictures: Sequence[Image], captions: Sequence[str]) -> Image:
-    """Pictures of one size in a row, a caption under each."""
+    """Return pictures of one size in a row, a caption under each."""
     return contact_sheet(pictures, captions, columns=len(pictures))
 
 
 def contact_sheet(
     pictures: Sequence[Image], captions: Sequence[str], columns: int | None = None
 ) -> Image:
-    """Pictures in rows, a caption under each, on white.
+    """Return pictures in rows, a caption under each, on white.
 
     Args:
-        pictures: at least one; smaller ones stand in the middle of their place.
+        pictures: at least one; smaller ones are centred.
         captions: one each; ASCII.
-        columns: pictures a row; None: what `SHEET_WIDTH_PX` holds.
+        columns: pictures per row; None: as many as fit `SHEET_WIDTH_PX`.
     """
     height = max(picture.shape[0] for picture in pictures)
     width = max(picture.shape[1] for picture in pictures)
@@ -94,7 +94,7 @@ def contact_sheet(
 
 
 def clock(seconds: float) -> str:
-    """A time in a video, such as `0:07.4` or `1:02:07.4`."""
+    """Return a time in a video, such as `0:07.4` or `1:02:07.4`."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""What was found in words, as rows of tables, and as plain values for JSON."""
+"""The findings as sentences, rows of tables, and plain values for JSON."""
 
 from __future__ import annotations
 
@@ -7,32 +7,34 @@ from typing import Any
 from framejury.inspection.agreement import Agreement
 from framejury.inspection.compare import Comparison, Modality
 from framejury.inspection.inspected import Facts
+from framejury.pages.text_table import counted
 
 ANSWERS: dict[Modality, str] = {
-    "video": "The picture was changed, the sound was not.",
-    "audio": "The sound was changed, the picture was not.",
+    "video": "The picture was changed; the sound was not.",
+    "audio": "The sound was changed; the picture was not.",
     "both": "Picture and sound were changed.",
-    "none": "Neither picture nor sound was changed, beyond re-encoding.",
-    "unknown": "What was changed cannot be told.",
+    "none": "No change of picture or sound was found, beyond re-encoding.",
+    "unknown": "What was changed cannot be determined.",
 }
 SCHEMA_VERSION = 1
 
 
 def answer_of(found: Comparison) -> str:
-    """What was changed, as a sentence."""
+    """Return what was changed, as a sentence."""
     if found.sound.outcome == "absent" and found.modality in ("video", "none"):
-        changed = "was changed" if found.modality == "video" else "was not changed"
-        return f"The picture {changed} beyond re-encoding; neither video has sound."
+        changed = found.modality == "video"
+        picture = "The picture was changed" if changed else "No change of the picture was found"
+        return f"{picture}, beyond re-encoding; neither video has sound."
     return ANSWERS[found.modality]
 
 
 def answer_line(found: Comparison) -> str:
-    """The comparison in one line."""
+    """Return the comparison in one line."""
     return f"{found.modality}: {'; '.join(found.why)}"
 
 
 def as_values(found: Comparison) -> dict[str, Any]:
-    """`compare.json`: the modality, and the numbers behind it."""
+    """Return `compare.json`: the modality and its numbers."""
     picture, sound, pairs = found.picture, found.sound, found.pairs
     return {
         "schema_version": SCHEMA_VERSION,
@@ -94,19 +96,17 @@ def as_values(found: Comparison) -> dict[str, Any]:
 
 
 def facts_rows(facts: Facts) -> list[tuple[str, str]]:
-    """What a file is, as rows of a table."""
+    """Return the facts of a file as rows of a table."""
     sound = facts.sound
     heard = "none"
     if sound is not None:
-        heard = f"{sound.codec}, {sound.rate_hz:,} Hz, {sound.channels} channel" + (
-            "s" if sound.channels != 1 else ""
-        )
+        heard = f"{sound.codec}, {sound.rate_hz:,} Hz, {counted(sound.channels, 'channel')}"
         if sound.streams > 1:
             heard += f"; the first of {sound.streams} streams"
     return [
         ("size", f"{facts.width_px} x {facts.height_px} pixels"),
         ("length", f"{facts.duration_s:,.2f} s"),
-        ("frames", f"{facts.frames:,}, {facts.frames_per_s:.3g} a second on average"),
+        ("frames", f"{facts.frames:,} ({facts.frames_per_s:.3g} per second on average)"),
         ("key frames", f"{facts.key_frames:,}"),
         ("picture", f"{facts.codec}, {facts.pixel_format}"),
         ("sound", heard),
@@ -116,21 +116,25 @@ def facts_rows(facts: Facts) -> list[tuple[str, str]]:
 
 
 def agreement_rows(both: Agreement, mtcnn_s: float, haar_s: float) -> list[tuple[str, str]]:
-    """Both detectors side by side, as rows of a table; seconds they took for all frames."""
+    """Return both detectors as rows of a table.
+
+    Args:
+        mtcnn_s, haar_s: their time for all frames, seconds.
+    """
     frames = max(both.frames, 1)
-    iou = "none match" if both.mean_iou is None else f"{both.mean_iou:.2f} on average"
+    iou = "no match" if both.mean_iou is None else f"{both.mean_iou:.2f} on average"
     return [
-        ("frames looked at", f"{both.frames:,}"),
-        ("with a face by MTCNN", f"{both.mtcnn_frames:,} ({both.mtcnn_frames / frames:.0%})"),
-        ("with a face by Haar", f"{both.haar_frames:,} ({both.haar_frames / frames:.0%})"),
-        ("with a face by both", f"{both.both_frames:,} ({both.both_frames / frames:.0%})"),
+        ("sampled frames", f"{both.frames:,}"),
+        ("with a face found by MTCNN", f"{both.mtcnn_frames:,} ({both.mtcnn_frames / frames:.0%})"),
+        ("with a face found by Haar", f"{both.haar_frames:,} ({both.haar_frames / frames:.0%})"),
+        ("with a face found by both", f"{both.both_frames:,} ({both.both_frames / frames:.0%})"),
         (
             "faces",
             f"MTCNN {both.mtcnn_faces:,}, Haar {both.haar_faces:,}; {both.matched:,} found by both",
         ),
         ("overlap of boxes found by both (IoU)", iou),
         (
-            "time for a frame, one core",
+            "time per frame, one core",
             f"MTCNN {1000 * mtcnn_s / frames:.0f} ms, Haar {1000 * haar_s / frames:.0f} ms",
         ),
     ]

@@ -11,7 +11,7 @@ from framejury.errors import MediaError
 from framejury.examine.messages import OUT_OF_MEMORY
 from framejury.inspection.album import sheet_of
 from framejury.inspection.answer import failed, packed
-from framejury.inspection.looking import Inspector
+from framejury.inspection.inspector import Inspector
 from framejury.inspection.names import INSPECT, SHEET, SHOTS, TRACE
 from framejury.inspection.reading import shots, trace
 from framejury.inspection.rehearsal import small_clip
@@ -34,7 +34,7 @@ def serve(setup: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
     * `TRACE`: `reading.trace`;
     * `SHOTS`: `reading.shots` of `ranks`, `height`, `width`;
     * `SHEET`: `album.sheet_of` of pictures with these `lengths` and `captions`;
-    * `INSPECT`: `looking.Inspector.inspect`, with its `pictures` and `key`.
+    * `INSPECT`: `inspector.Inspector.inspect`, with its `pictures` and `key`.
     """
     settings = settings_from(setup["settings"])
     cv2.setNumThreads(settings.scoring.threads)

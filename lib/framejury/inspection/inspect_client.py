@@ -55,7 +55,7 @@ class InspectClient(DecodingClient):
     def inspect(
         self, uri: str, pictures: Pictures, key: str = ""
     ) -> tuple[Inspection, dict[str, bytes]]:
-        """Have `looking.Inspector.inspect` applied to the video at `uri`."""
+        """Have `inspector.Inspector.inspect` applied to the video at `uri`."""
         request = {"what": INSPECT, "pictures": pictures, "key": key}
         read = partial(unpacked, kind=Inspection, names=NAMES)
         with self.fetched(uri) as (copy, left_s):

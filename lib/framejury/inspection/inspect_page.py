@@ -23,7 +23,8 @@ from framejury.inspection.inspected import Inspection
 from framejury.inspection.inspected_archive import ArchiveSummary
 from framejury.pages.style import inline_svg
 from framejury.pages.templating import POLICY, data_uri, environment, style_of
-from framejury.report.wording import flat
+from framejury.pages.text_table import counted
+from framejury.report.wording import FILTERS, flat
 from framejury.settings import Settings
 
 _KINDS = {".jpg": "image/jpeg", ".webp": "image/webp"}
@@ -31,13 +32,13 @@ _KINDS = {".jpg": "image/jpeg", ".webp": "image/webp"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """What every page has.
+    """The content that all pages have.
 
     Attributes:
-        title: what the page is about, as its file is named.
+        title: of the page.
         pictures: JPEG and WebP files by name.
-        charts: by their names.
-        made_at: when.
+        charts: of the page.
+        made_at: time of the page.
     """
 
     title: str
@@ -47,24 +48,23 @@ class Parts:
 
 
 def video_page(parts: Parts, found: Inspection, settings: Settings) -> bytes:
-    """`inspect.html` of one video, with the pictures of `album` and charts of `video_figures`.
+    """Make `inspect.html` of one video from pictures of `album` and charts of `video_figures`.
 
     Args:
         parts: of the page.
-        found: of `looking.Inspector.inspect`.
-        settings: that were used.
+        found: of `inspector.Inspector.inspect`.
+        settings: as used.
     """
     notes = []
     if found.facts.damage:
         notes.append(f"The file is damaged: {found.facts.damage}")
     asked = settings.inspect
-    looked = len(found.looks)
-    if looked == asked.frames:
-        notes.append(f"Looked at {looked:,} frames closely, as many as inspect.frames allows.")
+    if len(found.looks) == asked.frames:
+        notes.append(f"{asked.frames:,} frames were inspected, the limit of inspect.frames.")
     shown_at = ""
     if found.shown is not None:
-        look = found.looks[found.shown]
-        shown_at = f", frame {look.frame_index:,} at {clock(look.pts_s)}"
+        frame = found.looks[found.shown]
+        shown_at = f" (frame {frame.frame_index:,} at {clock(frame.pts_s)})"
     steps = f"every {asked.sheet_every:,} frames" if asked.sheet_every else "spread evenly"
     return _page(
         "inspect.html",
@@ -73,15 +73,15 @@ def video_page(parts: Parts, found: Inspection, settings: Settings) -> bytes:
         shown_at=shown_at,
         facts=facts_rows(found.facts),
         agreement=agreement_rows(agreement_of(found.looks), found.mtcnn_s, found.haar_s),
-        sheet_alt=f"{len(found.sheet_s)} frames of the video, their times beneath",
-        sheet_caption=f"{len(found.sheet_s)} frames, {steps}; their times beneath.",
+        sheet_alt=f"{counted(len(found.sheet_s), 'frame')} of the video with times",
+        sheet_caption=f"{counted(len(found.sheet_s), 'frame')}, {steps}, with times.",
         settings=_settings(settings, ("inspect", "detection")),
         files=_names(parts, "inspect.json"),
     )
 
 
 def comparison_page(parts: Parts, found: Comparison, notes: Sequence[str]) -> bytes:
-    """`compare.html`, with the pictures and charts of `compare_figures`.
+    """Make `compare.html` from pictures and charts of `compare_figures`.
 
     Args:
         parts: of the page.
@@ -89,21 +89,21 @@ def comparison_page(parts: Parts, found: Comparison, notes: Sequence[str]) -> by
         notes: shown on top.
     """
     css = {"unknown": "unknown", "none": "same"}.get(found.modality, "changed")
-    place = found.alignment
-    motion = "hardly any" if place.motion is None else f"{place.motion:.3f}"
+    aligned = found.alignment
+    motion = "too little motion" if aligned.motion is None else f"{aligned.motion:.3f}"
     alignment = [
-        ("by", {"motion": "what moves", "time": "starting together"}.get(place.by, "not at all")),
-        ("offset", f"{place.offset_s:+.3f} s: the original's time less the fake's"),
-        ("motion, correlation", motion),
-        ("pictures, correlation", f"{place.scene:.3f}"),
-        ("together for", f"{place.overlap_s:.2f} s"),
+        ("aligned by", {"motion": "motion", "time": "common start"}.get(aligned.by, "not aligned")),
+        ("offset", f"{aligned.offset_s:+.3f} s (original minus fake)"),
+        ("motion correlation", motion),
+        ("picture correlation", f"{aligned.scene:.3f}"),
+        ("shared length", f"{aligned.overlap_s:.2f} s"),
         ("pairs compared", "0" if found.pairs is None else f"{len(found.pairs.times_s):,}"),
     ]
     if found.picture is not None:
         moved = "yes, by an affine map" if found.picture.moved else "no"
         alignment.append(("pictures shifted or scaled", moved))
     if found.sound.offset_s is not None:
-        alignment.append(("offset of the sound", f"{found.sound.offset_s:+.3f} s"))
+        alignment.append(("sound offset", f"{found.sound.offset_s:+.3f} s"))
     return _page(
         "compare.html",
         parts,
@@ -127,14 +127,14 @@ def archive_page(
     notes: Sequence[str],
     settings: Settings,
 ) -> bytes:
-    """`inspect.html` of an archive, with `contact_sheet.jpg` and charts of `archive_figures`.
+    """Make `inspect.html` of an archive from its contact sheet and charts of `archive_figures`.
 
     Args:
         parts: of the page.
         found: of `inspected_archive.summary_of`.
-        sheet: paths of the videos on the contact sheet, in its order.
+        sheet: paths of the videos on the contact sheet, in order.
         notes: shown on top.
-        settings: that were used.
+        settings: as used.
     """
     return _page(
         "archive.html",
@@ -157,7 +157,7 @@ def _page(template: str, parts: Parts, **more: Any) -> bytes:
     text = page.render(
         title=parts.title,
         policy=POLICY,
-        style=_style(),
+        style=style_of("inspection.css"),
         made=f"framejury {__version__}, {parts.made_at:%Y-%m-%d %H:%M %Z}",
         pictures=pictures,
         charts={chart.name: _drawn(chart) for chart in parts.charts},
@@ -168,14 +168,7 @@ def _page(template: str, parts: Parts, **more: Any) -> bytes:
 
 @cache
 def _environment() -> Environment:
-    templates = environment()
-    templates.filters["count"] = lambda value: f"{value:,}"
-    return templates
-
-
-@cache
-def _style() -> Markup:
-    return style_of("inspection.css")
+    return environment(**FILTERS)
 
 
 def _drawn(chart: Chart) -> dict[str, Any]:

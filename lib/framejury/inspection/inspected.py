@@ -1,7 +1,7 @@
-"""What the decoding process says of a video that is inspected.
+"""Records that the sandbox returns about an inspected video.
 
-Models that check themselves: a hostile file may have taken that process over, so nothing but
-finite numbers, printable words and lists of bounded length gets through.
+A hostile file may control the sandbox, so these models validate themselves: only finite numbers,
+printable words and lists of bounded length pass.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from framejury.records import Box
 
 MOST_FRAMES = 10_000
-"""Of one video, in one answer."""
+"""Most frames of one video in one answer."""
 MOST_FACES = 8
-"""Of one frame and detector; the largest."""
+"""Most faces of one frame and detector, the largest."""
 
 
 def _shown(text: str) -> str:
@@ -32,7 +32,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Model(BaseModel):
-    """Frozen, no unknown keys, no NaN."""
+    """Base of all records: frozen, no unknown keys, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -47,7 +47,7 @@ class Sound(Model):
 
 
 class Facts(Model):
-    """A video from its headers and packets; sizes as shown, after rotation."""
+    """A video from its headers and packets; sizes are those displayed, after rotation."""
 
     container: Word
     codec: Word
@@ -63,7 +63,7 @@ class Facts(Model):
 
     @property
     def frames_per_s(self) -> float:
-        """On average; 0 where the video has no length."""
+        """Return the average frame rate; 0 for a video without length."""
         return self.frames / self.duration_s if self.duration_s else 0.0
 
 
@@ -71,11 +71,11 @@ class Face(Model):
     """A face as one detector found it.
 
     Attributes:
-        x, y, width, height: its box, pixels of the frame as shown.
+        x, y, width, height: its box, pixels of the displayed frame.
         confidence: 0 to 1; always 1 for Haar.
-        person: who it is, of this video; None for Haar.
-        ssim: of the place where the same person's face was in the frame before that was looked
-            at, between both frames, -1 to 1; None where it was not there.
+        person: its face track; None for Haar.
+        ssim: of the track's previous box between the previous inspected frame and this one, -1 to
+            1; None without one.
     """
 
     x: float
@@ -94,13 +94,13 @@ class Face(Model):
 Faces = Annotated[tuple[Face, ...], Field(max_length=MOST_FACES)]
 
 
-class Look(Model):
-    """One frame that was looked at closely.
+class InspectedFrame(Model):
+    """One inspected frame.
 
     Attributes:
         frame_index: rank in presentation order.
         pts_s: from the first frame.
-        ssim: of the whole frame to the one before that was looked at, -1 to 1.
+        ssim: of the whole frame to the previous inspected one, -1 to 1.
         mtcnn, haar: faces, left to right.
     """
 
@@ -115,14 +115,14 @@ class Inspection(Model):
     """One video, inspected.
 
     Attributes:
-        looks: in order of time.
-        shown: which of them the pictures show; None when nothing was looked at.
+        looks: inspected frames by time.
+        shown: index of the one that the pictures show; None without any.
         sheet_s: times of the pictures on the contact sheet.
-        mtcnn_s, haar_s: seconds both detectors took for all of `looks`.
+        mtcnn_s, haar_s: time of the detectors for all `looks`.
     """
 
     facts: Facts
-    looks: tuple[Look, ...] = Field(max_length=MOST_FRAMES)
+    looks: tuple[InspectedFrame, ...] = Field(max_length=MOST_FRAMES)
     shown: Count | None
     sheet_s: tuple[Seconds, ...] = Field(max_length=MOST_FRAMES)
     mtcnn_s: Seconds
@@ -130,10 +130,10 @@ class Inspection(Model):
 
 
 class Trace(Model):
-    """What `compare` aligns two videos by; the arrays travel beside it.
+    """What `compare` aligns two videos by; the arrays are sent separately.
 
     Attributes:
-        times_s: of its frames from the first one, as far as was looked.
+        times_s: of the frames that were read, from the first one.
         sound_start_s: when the sound begins, from the first frame; None without sound.
     """
 
@@ -143,7 +143,7 @@ class Trace(Model):
 
 
 class Shots(Model):
-    """Full pictures of chosen frames; the pixels travel beside it."""
+    """Chosen frames; the pixels are sent separately."""
 
     frame_indices: tuple[Count, ...] = Field(max_length=MOST_FRAMES)
     height_px: Positive
@@ -151,6 +151,6 @@ class Shots(Model):
 
 
 class Sheet(Model):
-    """A contact sheet that was made; it travels beside this."""
+    """A contact sheet; the picture is sent separately."""
 
     pictures: Count

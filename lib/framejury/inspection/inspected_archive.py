@@ -1,4 +1,4 @@
-"""An archive, inspected: one row a video, and what they come to. No Spark."""
+"""An inspected archive: one row per video, and their summary. No Spark."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ ROWS = pa.schema(
         ("wall_s", pa.float64()),
     ]
 )
-"""`videos.parquet`: what the archive says of a video, how inspecting it ended, its headers, and
-both detectors (`Agreement`) on frames spread over it. Null where it could not be read."""
+"""`videos.parquet`: the index of a video, its status, its headers, and both detectors (`Agreement`)
+on frames spread over it. Null where it could not be read."""
 
 NO_LABEL = "no label"
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How often each of a few names comes, the most frequent first; the rest together.
+    """The most frequent names with their counts, and the rest together.
 
     Attributes:
-        rest: how many more names there are, and how often they come together.
+        rest: number of other names, and their total count.
     """
 
     shown: tuple[tuple[str, int], ...]
@@ -70,17 +70,17 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArchiveSummary:
-    """What the rows come to.
+    """The summary of the rows.
 
     Attributes:
-        videos: how many, failed ones included.
+        videos: their number, including failed ones.
         labels, layouts, methods, codecs, sounds, containers, sizes, statuses: counts.
-        durations_s: float64 (n,), of those that could be read.
-        mtcnn_rates, haar_rates: float64 (n,), faces a frame of each of those.
+        durations_s: float64 (n,), of readable videos.
+        mtcnn_rates, haar_rates: float64 (n,), their faces per frame.
         agreement: of all frames together.
-        mtcnn_s, haar_s: seconds both took in all.
-        failures: of rows by status other than extracted and no_face, at most `_FAILURES`.
-        failed: how many there are.
+        mtcnn_s, haar_s: time of the detectors, seconds.
+        failures: rows with a status other than extracted and no_face, at most `_FAILURES`.
+        failed: their number.
     """
 
     videos: int
@@ -108,12 +108,12 @@ _SHOWN = 12
 
 
 def row_of(video: Mapping[str, Any], found: Inspection, wall_s: float) -> dict[str, Any]:
-    """The row of a video that could be read; status `extracted` or `no_face`.
+    """Return the row of a readable video; status `extracted` or `no_face`.
 
     Args:
         video: columns `video_id` to `bytes`.
-        found: of looking at frames spread over it.
-        wall_s: it took.
+        found: of frames spread over it.
+        wall_s: processing time, seconds.
     """
     facts, both = found.facts, agreement_of(found.looks)
     sound = facts.sound
@@ -140,18 +140,18 @@ def row_of(video: Mapping[str, Any], found: Inspection, wall_s: float) -> dict[s
 
 
 def failed_row(video: Mapping[str, Any], error: MediaError, wall_s: float) -> dict[str, Any]:
-    """The row of a video that could not be read."""
+    """Return the row of a video that could not be read."""
     row: dict[str, Any] = dict.fromkeys(ROWS.names)
     row |= {name: video[name] for name, _ in _ASKED}
     return row | {"status": error.status.value, "error": str(error), "wall_s": wall_s}
 
 
 def chosen_for_sheet(labels: Sequence[str | None], most: int) -> list[int]:
-    """Which videos stand on the contact sheet: evenly over the archive, of each label as many.
+    """Choose videos for the contact sheet: evenly over the archive, equally many per label.
 
     Args:
         labels: of the videos, in order of their paths.
-        most: how many are chosen, fewer where there are fewer.
+        most: their number, if there are enough.
 
     Returns:
         increasing indices.
@@ -174,16 +174,16 @@ def chosen_for_sheet(labels: Sequence[str | None], most: int) -> list[int]:
 
 
 def summary_of(rows: pa.Table) -> ArchiveSummary:
-    """What the rows of an archive come to.
+    """Summarise the rows of an archive.
 
     Args:
-        rows: schema `ROWS`, one a video.
+        rows: schema `ROWS`, one per video.
     """
     status = rows["status"].to_pylist()
     read = np.array([one in _READ for one in status], np.bool_)
     good = rows.filter(pa.array(read))
     frames = good["frames"].to_numpy().astype(np.float64)
-    looked = np.maximum(frames, 1)
+    sampled = np.maximum(frames, 1)
     sizes = [
         f"{width} x {height}"
         for width, height in zip(
@@ -202,8 +202,8 @@ def summary_of(rows: pa.Table) -> ArchiveSummary:
         sizes=_counted(sizes),
         statuses=_counted(status),
         durations_s=good["duration_s"].to_numpy(),
-        mtcnn_rates=good["mtcnn_faces"].to_numpy() / looked,
-        haar_rates=good["haar_faces"].to_numpy() / looked,
+        mtcnn_rates=good["mtcnn_faces"].to_numpy() / sampled,
+        haar_rates=good["haar_faces"].to_numpy() / sampled,
         agreement=Agreement(
             **{part.name: sum(good[part.name].to_pylist()) for part in fields(Agreement)}
         ),

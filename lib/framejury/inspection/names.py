@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from framejury.records import Size
 
 TRACE, SHOTS, INSPECT, SHEET = "trace", "shots", "inspect", "sheet"
-"""Requests: `reading.trace`, `reading.shots`, `looking.Inspector.inspect`, `album.sheet_of`."""
+"""Requests: `reading.trace`, `reading.shots`, `inspector.Inspector.inspect`, `album.sheet_of`."""
 
 Pictures = Literal["all", "thumbnail", "none"]
 """all: every picture of a stretch of consecutive frames. thumbnail, none: frames are sampled over

@@ -1,4 +1,4 @@
-"""What is read of a video to compare it with another. Runs in the decoding process."""
+"""Reads what `compare` needs of a video. Runs in the sandbox."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from framejury.settings import Settings
 
 
 def facts_of(video: VideoFile, shown: Size, source: VideoSource, settings: Settings) -> Facts:
-    """A video's facts.
+    """Return the facts of a video.
 
     Args:
         video: open.
         shown: size of a frame, after rotation.
-        source: the file once more, for what `VideoFile` does not tell.
+        source: the same file, for what `VideoFile` does not provide.
         settings: the limits.
 
     Raises:
-        MediaError: it cannot be opened any more.
+        MediaError: it can no longer be opened.
     """
     with open_container(source, settings.limits) as container:
         stream = picture_stream(container)
@@ -50,7 +50,7 @@ def facts_of(video: VideoFile, shown: Size, source: VideoSource, settings: Setti
 
 
 def trace(source: VideoSource, settings: Settings) -> tuple[Trace, dict[str, Any]]:
-    """Every frame of the first `inspect.compare_s` seconds, small and grey, and the sound.
+    """Read all frames of the first `inspect.compare_s` seconds, small and grey, and the sound.
 
     Returns:
         the record; `thumbnails` uint8 (n, 36, 64), `sound` int16 (m,) at `sound.RATE_HZ`.
@@ -78,12 +78,12 @@ def trace(source: VideoSource, settings: Settings) -> tuple[Trace, dict[str, Any
 def shots(
     source: VideoSource, settings: Settings, ranks: list[int], size: Size
 ) -> tuple[Shots, dict[str, Any]]:
-    """Chosen frames, each reduced to one size.
+    """Read chosen frames, each reduced to one size.
 
     Args:
         source, settings: as in `trace`.
         ranks: of the frames, increasing.
-        size: of the pictures asked for.
+        size: of the returned pictures.
 
     Returns:
         the record; `pixels` uint8 (k, height, width, 3) RGB.

@@ -1,7 +1,7 @@
-"""A clip that is worked on before the process locks itself up.
+"""A clip for a rehearsal before the sandbox locks down.
 
-Libraries load parts of themselves on first use, and the locked-up process opens no file; so all of
-its work is done once before, on something harmless.
+Libraries load parts of themselves on first use, but the sandbox cannot open files; so all work is
+done once before, on this harmless clip.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FRAMES, _RATE, _SIDE_PX = 6, 5, 96
 
 @contextmanager
 def small_clip() -> Iterator[int]:
-    """The descriptor of an MP4 of a second, of noise and silence."""
+    """Yield the descriptor of an MP4 of one second of noise and silence."""
     with tempfile.TemporaryFile() as file:
         file.write(_clip())
         file.flush()

@@ -1,4 +1,4 @@
-"""The sound of a video as one row of samples. Runs in the decoding process."""
+"""The sound of a video as one row of samples. Runs in the sandbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from framejury.media.signatures import VideoSource
 from framejury.settings import LimitSettings
 
 RATE_HZ = 16_000
-"""Speech has little above half of it."""
+"""Speech has little above half of this."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -28,7 +28,7 @@ class Track:
 
     Attributes:
         samples: int16 (n,), all channels mixed, at `RATE_HZ`.
-        start_s: when it begins, on the clock of the file.
+        start_s: of the first sample, on the clock of the file.
     """
 
     samples: Samples
@@ -36,7 +36,7 @@ class Track:
 
 
 def sound_facts(container: Any) -> Sound | None:
-    """The first sound stream of an open container; None when there is none to decode."""
+    """Return the first sound stream of an open container; None without a decodable one."""
     streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
     if not streams:
         return None
@@ -50,12 +50,9 @@ def sound_facts(container: Any) -> Sound | None:
 
 
 def read_sound(source: VideoSource, limits: LimitSettings, seconds: float) -> Track | None:
-    """The first `seconds` of the first sound stream.
+    """Read the first `seconds` of the first sound stream; None if nothing can be decoded.
 
-    What cannot be decoded is left out; gaps in time are filled with silence.
-
-    Returns:
-        None when there is no sound, or none of it decodes.
+    Packets that cannot be decoded are skipped; gaps in time are filled with silence.
 
     Raises:
         MediaError: the file cannot be opened.
@@ -73,17 +70,17 @@ def read_sound(source: VideoSource, limits: LimitSettings, seconds: float) -> Tr
                     for frame in packet.decode():
                         mixer.add(frame)
                 except av.error.FFmpegError:
-                    continue  # a damaged packet; the next may be sound
+                    continue  # a damaged packet; the next one may be intact
                 if mixer.is_full:
                     break
             mixer.finish()
         except (av.error.FFmpegError, ValueError):
-            pass  # damaged from here on: what was decoded before counts
+            pass  # damaged from here on; keep what was decoded
         return mixer.track()
 
 
 class _Mixer:
-    """Frames of any layout and rate to one row of samples, at most `most` of them."""
+    """Converts frames of any layout and rate to at most `most` samples."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -123,7 +120,7 @@ class _Mixer:
         return Track(samples, self._start_s or 0.0)
 
     def _fill_to(self, at: int) -> None:
-        """Silence where the file has a gap of more than a tenth of a second."""
+        """Fill a gap of more than a tenth of a second with silence."""
         missing = min(at, self._most) - self._count
         if missing > RATE_HZ // 10:
             self._parts.append(np.zeros(missing, np.int16))
@@ -143,7 +140,7 @@ class _Mixer:
 
 
 def _resampler(frame: Any) -> Graph:
-    """libav's own; not `AudioResampler`, whose graph starts a thread for each core."""
+    """Build a graph by hand: that of `AudioResampler` starts one thread per core."""
     graph = Graph()
     graph.threads = 1
     source = graph.add(

@@ -1,8 +1,7 @@
-"""Whether two sound tracks say the same, whatever encoded them. Pure functions.
+"""Comparison of two sound tracks, regardless of their encoding. Pure functions.
 
-Cut into windows, each is laid over the other exactly and compared twice: as a wave, and as a
-spectrum. A codec for speech may change the wave, and a low bit rate the spectrum; another voice
-changes both.
+Windows are aligned exactly and compared twice, as waveforms and as spectra. A speech codec may
+change the waveform, a low bit rate the spectrum; a different voice changes both.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from framejury.inspection.sound import RATE_HZ, Samples
 
 WINDOW_S = 0.25
 SAME_WAVE, OTHER_WAVE = 0.7, 0.4
-"""Correlation of two windows from the first on: the same sound. Below the second only codecs for
-radio, of 6 kb/s, come; -1 to 1."""
+"""Windows that correlate at least SAME_WAVE are the same. Of unchanged sound, only radio codecs of
+6 kb/s fall below OTHER_WAVE. -1 to 1."""
 SAME_SPECTRUM_DB, LIKE_SPECTRUM_DB = 6.0, 3.5
-"""Distance of their spectra up to which a wave below the one and the other is still the same."""
+"""Largest spectral distance of unchanged windows below SAME_WAVE and OTHER_WAVE."""
 SAME_TRACK = 0.5
-"""Correlation of whole tracks below which they are not the same, when most windows say so too."""
+"""Whole tracks that correlate less are different, if most windows are too."""
 CHANGED_WINDOWS = 2
 CHANGED_RATIO = 0.02
-"""So many windows that differ, and this share of those that were compared, are a change."""
+"""At least this number and share of compared windows must differ for a change."""
 LEAST_WINDOWS = 4
 
 _ALIGNED = 0.3
@@ -34,7 +33,7 @@ _SILENT_DB = -55.0
 _BAND_HZ = (80.0, 4000.0)
 _BANDS = 24
 _SLACK = RATE_HZ // 100
-"""Windows may be this much earlier or later: frames of a codec, resampled clocks."""
+"""Most samples by which windows may be displaced, by codec frames or resampling."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,11 +43,11 @@ class SoundDifference:
     """Two tracks, compared.
 
     Attributes:
-        outcome: changed, unchanged; absent: neither has sound; unknown, and `why` says why.
-        offset_s: what the fake plays at t, the original plays at t + offset_s; None where
-            their sound shows none.
+        outcome: changed, unchanged, absent (neither has sound), unknown.
+        why: the reason.
+        offset_s: the original plays at t + offset_s what the fake plays at t; None if unknown.
         correlation: of the whole tracks at that offset, -1 to 1.
-        times_s: float64 (k,), middles of the windows compared, on the fake's clock.
+        times_s: float64 (k,), centres of the compared windows, on the fake's clock.
         wave: float64 (k,), correlation of each window, -1 to 1.
         spectrum_db: float64 (k,), distance of their spectra.
         changed: bool (k,).
@@ -72,7 +71,7 @@ def sound_difference(
     Args:
         fake, original: int16 (n,), (m,) at `RATE_HZ`; empty: no sound.
         fake_start_s, original_start_s: when each begins, from the first frame of its video.
-        offset_s: of the pictures (`align`), for when the sounds themselves tell none.
+        offset_s: of the pictures (`align`), used if the sound has none.
     """
     if len(fake) == 0 or len(original) == 0:
         return _without(len(fake), len(original))
@@ -90,12 +89,12 @@ def sound_difference(
     outcome: Literal["changed", "unchanged", "unknown"]
     if len(rows) < LEAST_WINDOWS:
         outcome = "unknown"
-        why = f"less than {LEAST_WINDOWS * WINDOW_S:g} seconds of both can be heard together"
+        why = f"both have sound together for less than {LEAST_WINDOWS * WINDOW_S:g} s"
     else:
         least = max(CHANGED_WINDOWS, CHANGED_RATIO * len(rows))
         count = int(changed.sum())
         outcome = "changed" if count >= least else "unchanged"
-        why = f"{count:,} of {len(rows):,} windows of {WINDOW_S:g} s sound different"
+        why = f"{count:,} of {len(rows):,} windows of {WINDOW_S:g} s differ"
     return SoundDifference(
         outcome,
         why,
@@ -111,7 +110,7 @@ def sound_difference(
 def _without(fake: int, original: int) -> SoundDifference:
     nothing = np.zeros(0)
     outcome: Literal["absent", "unknown"] = "absent" if not fake and not original else "unknown"
-    why = "neither has sound"
+    why = "neither video has sound"
     if outcome == "unknown":
         why = f"the {'original' if fake else 'fake'} has no sound"
     return SoundDifference(
@@ -120,7 +119,7 @@ def _without(fake: int, original: int) -> SoundDifference:
 
 
 def _band(samples: Samples) -> Floats:
-    """Samples from -1 to 1, what lies outside of `_BAND_HZ` removed."""
+    """Return samples from -1 to 1, filtered to `_BAND_HZ`."""
     spectrum = np.fft.rfft(samples.astype(np.float64) / 2**15)
     hertz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
     spectrum[(hertz < _BAND_HZ[0]) | (hertz > _BAND_HZ[1])] = 0
@@ -128,7 +127,7 @@ def _band(samples: Samples) -> Floats:
 
 
 def _lag(one: Floats, two: Floats) -> tuple[int, float]:
-    """Samples by which `two` is ahead, and the correlation there."""
+    """Return by how many samples `two` is ahead, and the correlation there."""
     shared = min(len(one), len(two))
     least = min(max(RATE_HZ, shared // 4), shared)
     correlations = correlate(one[:, None], two[:, None], least)
@@ -137,7 +136,7 @@ def _lag(one: Floats, two: Floats) -> tuple[int, float]:
 
 
 def _windows(one: Floats, two: Floats, lag: int) -> list[tuple[float, float, float]]:
-    """(middle in seconds, wave, spectrum) of each window in which something can be heard."""
+    """Return (centre in seconds, wave, spectrum) of each audible window."""
     length = round(WINDOW_S * RATE_HZ)
     rows = []
     first = max(0, -lag)
@@ -166,14 +165,14 @@ def _level_db(samples: Floats) -> float:
 
 
 def _spectral_distance_db(one: Floats, two: Floats) -> float:
-    """Root mean square over bands of how far two spectra lie apart, loudness apart."""
+    """Return the root mean square difference of two spectra over bands, without loudness."""
     first, second = _bands_db(one), _bands_db(two)
     apart = first - second
     return float(np.sqrt(np.mean((apart - np.median(apart)) ** 2)))
 
 
 def _bands_db(samples: Floats) -> Floats:
-    """Power in bands of equal width in octaves; 40 dB below the loudest is silence."""
+    """Return the power in bands of equal width in octaves, at least the loudest less 40 dB."""
     power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
     hertz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
     edges = np.geomspace(*_BAND_HZ, _BANDS + 1)

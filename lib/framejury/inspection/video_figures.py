@@ -1,4 +1,4 @@
-"""The charts of one inspected video: flicker, and how many faces each detector finds."""
+"""The charts of one inspected video: flicker, and faces per detector."""
 
 from __future__ import annotations
 
@@ -8,58 +8,58 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from framejury.inspection.charts import Chart, chart_of, no_chart
-from framejury.inspection.inspected import Look
+from framejury.inspection.inspected import InspectedFrame
 from framejury.pages.style import LIGHT, new_figure, style_axes, style_legend
 
 SSIM, FACES = "ssim", "faces"
-_PERSONS = 4
+_TRACKS = 4
 _COLORS = (LIGHT.fake, "#009e73", "#cc79a7", "#b8860b")
 _DASHES = ("-", "--", "-.", ":")
 
 
-def ssim_chart(looks: Sequence[Look]) -> Chart:
-    """How like each frame, and each face, is to the one before; a dip is a jump or flicker."""
-    title = "Likeness to the frame before (SSIM)"
-    frames = [(look.pts_s, look.ssim) for look in looks if look.ssim is not None]
-    if not frames:
-        return no_chart(SSIM, title, "Fewer than two frames were looked at.")
+def ssim_chart(frames: Sequence[InspectedFrame]) -> Chart:
+    """Draw the similarity of each frame and face to the previous one; flicker shows as dips."""
+    title = "Similarity to the previous frame (SSIM)"
+    whole = [(one.pts_s, one.ssim) for one in frames if one.ssim is not None]
+    if not whole:
+        return no_chart(SSIM, title, "Fewer than two frames were inspected.")
     figure = new_figure(9.0, 3.4, LIGHT)
     axes = figure.add_subplot()
     style_axes(axes, LIGHT, title=title, x_label="time, seconds", y_label="SSIM")
-    axes.plot(*zip(*frames, strict=True), color=LIGHT.real, lw=1.4, label="whole frame")
-    people = _persons(looks)
-    for (person, points), color, dash in zip(people, _COLORS, _DASHES, strict=False):
+    axes.plot(*zip(*whole, strict=True), color=LIGHT.real, lw=1.4, label="whole frame")
+    tracks = _tracks(frames)
+    for (track, points), color, dash in zip(tracks, _COLORS, _DASHES, strict=False):
         axes.plot(
             [s for s, _ in points],
             [value for _, value in points],
             color=color,
             linestyle=dash,
             lw=1.4,
-            label=f"face of person {person}",
+            label=f"face of track {track}",
         )
-    lowest = min(value for values in [frames, *(p for _, p in people)] for _, value in values)
+    lowest = min(value for values in [whole, *(p for _, p in tracks)] for _, value in values)
     axes.set_ylim(min(lowest - 0.03, 0.9), 1.005)
     style_legend(axes, LIGHT, loc="lower left", ncols=3)
-    middle = float(np.median([value for _, value in frames]))
+    middle = float(np.median([value for _, value in whole]))
     faces = "".join(
-        f", face of person {person} median {np.median([v for _, v in points]):.3f}, "
+        f", face of track {track} median {np.median([v for _, v in points]):.3f}, "
         f"lowest {min(v for _, v in points):.3f}"
-        for person, points in people
+        for track, points in tracks
     )
     return chart_of(SSIM, f"{title}: whole frame median {middle:.3f}{faces}", figure)
 
 
-def faces_chart(looks: Sequence[Look]) -> Chart:
-    """Faces in each frame, by detector."""
-    title = "Faces in each frame"
-    if not looks:
-        return no_chart(FACES, title, "No frame was looked at.")
+def faces_chart(frames: Sequence[InspectedFrame]) -> Chart:
+    """Draw the faces per frame, by detector."""
+    title = "Faces per frame"
+    if not frames:
+        return no_chart(FACES, title, "No frame was inspected.")
     figure = new_figure(9.0, 2.4, LIGHT)
     axes = figure.add_subplot()
     style_axes(axes, LIGHT, title=title, x_label="time, seconds", y_label="faces, count")
-    times = [look.pts_s for look in looks]
-    mtcnn = [len(look.mtcnn) for look in looks]
-    haar = [len(look.haar) for look in looks]
+    times = [one.pts_s for one in frames]
+    mtcnn = [len(one.mtcnn) for one in frames]
+    haar = [len(one.haar) for one in frames]
     axes.step(times, mtcnn, where="post", color=LIGHT.fake, lw=1.8, label="MTCNN")
     axes.step(times, haar, where="post", color=LIGHT.real, lw=1.4, linestyle="--", label="Haar")
     axes.set_ylim(-0.15, max([1, *mtcnn, *haar]) + 0.35)
@@ -69,12 +69,12 @@ def faces_chart(looks: Sequence[Look]) -> Chart:
     return chart_of(FACES, label, figure)
 
 
-def _persons(looks: Sequence[Look]) -> list[tuple[int, list[tuple[float, float]]]]:
-    """(person, [(seconds, SSIM)]) of those seen most often, at most `_PERSONS`."""
+def _tracks(frames: Sequence[InspectedFrame]) -> list[tuple[int, list[tuple[float, float]]]]:
+    """Return (track, [(seconds, SSIM)]) of the longest tracks, at most `_TRACKS`."""
     found: dict[int, list[tuple[float, float]]] = {}
-    for look in looks:
-        for face in look.mtcnn:
+    for one in frames:
+        for face in one.mtcnn:
             if face.person is not None and face.ssim is not None:
-                found.setdefault(face.person, []).append((look.pts_s, face.ssim))
+                found.setdefault(face.person, []).append((one.pts_s, face.ssim))
     often = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    return sorted(often[:_PERSONS])
+    return sorted(often[:_TRACKS])

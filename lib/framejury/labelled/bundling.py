@@ -28,7 +28,7 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
-from framejury.report.wording import counted
+from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.verdict.rule import NOT_CALIBRATED

@@ -51,6 +51,11 @@ def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return `1 face`, `1,234 faces`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def duration(seconds: float | None) -> str:
     """Return `h:mm:ss`, or `-` where the time is unknown."""
     if seconds is None:

@@ -117,7 +117,7 @@ def export_notes(
     form: Form, warehouse: Warehouse, videos: Sequence[LabelledVideo], source: FaceSource
 ) -> list[str]:
     """Return which videos are left out and why, and how the split leaks."""
-    from framejury.report.evidence.sentences import counted
+    from framejury.pages.text_table import counted
 
     notes = [] if source.leak is None else [source.leak]
     unlabelled = warehouse.read_snapshot("videos").num_rows - len(videos)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from framejury.evaluation.breakdown import VerdictCounts
+from framejury.pages.text_table import counted
 from framejury.report.findings import Findings
 from framejury.report.wording import (
-    counted,
     day_word,
     interval_text,
     outcome_word,

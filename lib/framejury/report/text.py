@@ -8,7 +8,7 @@ from framejury.evaluation.binary import Confusion
 from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.metrics import SliceMetrics
-from framejury.pages.text_table import grid, heading
+from framejury.pages.text_table import counted, grid, heading
 from framejury.redaction import printable
 from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
@@ -24,7 +24,6 @@ from framejury.report.wording import (
     auc_against,
     bootstrap_sentence,
     correct_word,
-    counted,
     decimal,
     flat,
     inconclusive_words,

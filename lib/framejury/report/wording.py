@@ -12,6 +12,7 @@ from framejury.evaluation.binary import BinaryMetrics
 from framejury.evaluation.bootstrap import Bootstrap, Interval
 from framejury.evaluation.breakdown import BreakdownRow
 from framejury.evaluation.rows import NOT_SCORED
+from framejury.pages.text_table import counted
 from framejury.schemas.statuses import STATUS_MEANING, Status
 
 UNDEFINED = "n/a"
@@ -104,11 +105,6 @@ def auc_against(row: BreakdownRow) -> str:
     if row.auc_against is None:
         return ""
     return f"{counted(row.auc_reals, 'real')} of {row.auc_against}"
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return `1 face`, `1,234 faces`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def outcome_word(row: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ def test_the_page_of_one_file(bundle: Path, clip: Path, tmp_path: Path, capsys: 
     assert f"p_fake is {verdict['p_fake']:.3f}" in page.text
     assert HOSTILE in page.text and "script" not in page.tags
     assert "Score of each face" in page.text and "SSIM" in page.text
-    assert "4 frames of 12 were looked at" in page.text
+    assert "4 of 12 frames were sampled" in page.text
     assert page.tags.count("img") == 5  # four faces and the frame; this network has no maps
     assert not [a for a in page.addresses if not a.startswith(("data:image/jpeg", "#"))]
 

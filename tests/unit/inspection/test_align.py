@@ -1,4 +1,4 @@
-"""Two videos laid over each other in time, by arrays whose truth is known."""
+"""Two videos aligned in time, on arrays with a known answer."""
 
 from __future__ import annotations
 

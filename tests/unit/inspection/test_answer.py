@@ -10,7 +10,7 @@ import pytest
 from framejury.errors import MediaError
 from framejury.examine.checks import DistrustError
 from framejury.inspection.answer import failed, packed, unpacked
-from framejury.inspection.inspected import Facts, Look, Shots, Sound, Trace
+from framejury.inspection.inspected import Facts, InspectedFrame, Shots, Sound, Trace
 from framejury.schemas.statuses import Status
 
 FACTS = {
@@ -93,7 +93,7 @@ def test_more_faces_than_are_looked_for_are_refused() -> None:
     face = {"x": 1, "y": 1, "width": 5, "height": 5, "confidence": 1}
     look = {"frame_index": 0, "pts_s": 0, "mtcnn": [face] * 9, "haar": []}
     with pytest.raises(DistrustError, match="mtcnn"):
-        unpacked(answer(look), Look, ())
+        unpacked(answer(look), InspectedFrame, ())
 
 
 def test_shapes_are_bounded() -> None:

@@ -178,7 +178,7 @@ def test_videos_of_something_else_are_unknown(original: Path, tmp_path: Path) ->
     assert content["modality"] == "unknown" and content["picture"] is None
     assert "they do not show the same" in content["why"][0]
     page = (tmp_path / "out" / "compare.html").read_text("utf-8")
-    assert "What was changed cannot be told." in page
+    assert "What was changed cannot be determined." in page
 
 
 def test_sound_in_one_of_them_only_is_unknown(

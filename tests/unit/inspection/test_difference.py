@@ -70,7 +70,7 @@ def test_a_range_taken_for_another_is_no_change(original: Images) -> None:
 
 
 @pytest.mark.parametrize("changed", [False, True])
-def test_a_picture_that_was_cut_a_little_is_laid_over(original: Images, changed: bool) -> None:
+def test_a_picture_that_was_cropped_a_little_is_registered(original: Images, changed: bool) -> None:
     fakes = swapped(original) if changed else original
     cut = np.stack([cv2.resize(one[3:-3, 4:-4], (320, 240)) for one in fakes])
     found = picture_difference(encoded(cut, 70), original)

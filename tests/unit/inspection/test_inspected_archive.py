@@ -15,7 +15,7 @@ from framejury.inspection.agreement import Agreement, agreement_of, matches
 from framejury.inspection.archive_figures import archive_charts
 from framejury.inspection.charts import files_of
 from framejury.inspection.inspect_page import Parts, archive_page
-from framejury.inspection.inspected import Face, Facts, Inspection, Look, Sound
+from framejury.inspection.inspected import Face, Facts, InspectedFrame, Inspection, Sound
 from framejury.inspection.inspected_archive import (
     ROWS,
     chosen_for_sheet,
@@ -32,8 +32,8 @@ def face(x: float, size: float = 50, confidence: float = 1.0) -> Face:
     return Face(x=x, y=10, width=size, height=size, confidence=confidence)
 
 
-def look(index: int, mtcnn: list[Face], haar: list[Face]) -> Look:
-    return Look(frame_index=index, pts_s=index / 25, mtcnn=tuple(mtcnn), haar=tuple(haar))
+def look(index: int, mtcnn: list[Face], haar: list[Face]) -> InspectedFrame:
+    return InspectedFrame(frame_index=index, pts_s=index / 25, mtcnn=tuple(mtcnn), haar=tuple(haar))
 
 
 def video(number: int, label: str | None = "FAKE", **more: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def video(number: int, label: str | None = "FAKE", **more: Any) -> dict[str, Any
     }
 
 
-def inspection(looks: list[Look], **facts: Any) -> Inspection:
+def inspection(looks: list[InspectedFrame], **facts: Any) -> Inspection:
     known: dict[str, Any] = {
         **{"container": "mp4", "codec": "h264", "pixel_format": "yuv420p"},
         **{"width_px": 640, "height_px": 360, "duration_s": 4.0, "frames": 100},
@@ -211,5 +211,5 @@ def test_local_ones_by_what_is_there(tmp_path: Any) -> None:
     file = tmp_path / "noending"
     file.write_bytes(b"x")
     assert is_archive(str(folder), settings) and not is_archive(str(file), settings)
-    with pytest.raises(UsageError, match="nothing is at"):
+    with pytest.raises(UsageError, match="does not exist"):
         is_archive(str(tmp_path / "gone"), settings)

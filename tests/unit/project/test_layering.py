@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "pages": "",
     "evaluation": "schemas verdict",
     "report": "evaluation examine faces model pages schemas settings verdict",
-    "labelled": "archive cli evaluation model report schemas settings verdict warehouse",
+    "labelled": "archive cli evaluation model pages report schemas settings verdict warehouse",
     "recipes": "archive evaluation faces labelled model pages report runs schemas settings signals "
     "verdict warehouse",
     "inspection": "examine faces media pages report schemas settings signals",

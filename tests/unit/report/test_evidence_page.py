@@ -45,16 +45,16 @@ def page(one: Evidence, about: About = ABOUT) -> Page:
 def test_the_verdict_comes_first_with_interval_and_threshold() -> None:
     html = evidence_html(evidence(p_fake=0.84, p_fake_low=0.79, p_fake_high=0.89), ABOUT)
     text = Page(html).text
-    assert "This video is called fake." in text
+    assert "framejury calls this video fake." in text
     assert "p_fake is 0.840 (95% interval 0.790 to 0.890)" in text
-    assert "From 0.500 on, a video is called fake." in text
-    assert html.index("called fake") < html.index("Over time") < html.index("The file")
+    assert "Scores of 0.500 and above count as fake." in text
+    assert html.index("calls this video fake") < html.index("Over time") < html.index("The file")
 
 
 def test_a_verdict_without_an_interval_names_none() -> None:
     """As `verdict.confidence_level: null` of published recipes gives them."""
     text = page(evidence(p_fake=0.84, p_fake_low=0.84, p_fake_high=0.84)).text
-    assert "Its score p_fake is 0.840, 0 real to 1 fake." in text
+    assert "Its score p_fake is 0.840, on a scale from 0 (real) to 1 (fake)." in text
     assert "interval of the verdict" not in text
 
 
@@ -62,7 +62,7 @@ def test_why_a_verdict_is_inconclusive() -> None:
     crossing = page(evidence(verdict="inconclusive", p_fake_low=0.4, p_fake_high=0.9)).text
     assert "The interval crosses the threshold" in crossing
     few = page(evidence(score_rows([0.9]), verdict="inconclusive", p_fake_low=0.8)).text
-    assert "Too few faces: 1 of at least 3." in few
+    assert "Too few faces: 1 scored; at least 3 are needed." in few
     assert "crosses" not in few
     assert "crosses" not in page(evidence()).text
 
@@ -71,20 +71,20 @@ def test_how_the_score_came_about() -> None:
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2, 0.3, 0.1], person=1, face_index=1)
     two = evidence(rows, persons=2, worst_person_p_fake=0.866, reducer="median", frames_scored=3)
     text = page(two, replace(ABOUT, rule=Rule(reducer=Reducer(name="median")))).text
-    assert "rests on 6 faces of 2 people in 3 frames" in text
-    assert "the score of the video is their median." in text
-    assert "The most suspicious is person 0, with a mean of 0.866." in text
+    assert "based on 6 faces in 3 frames (2 face tracks)" in text
+    assert "the score of the video is the median of these scores." in text
+    assert "The highest-scoring track is track 0, with a mean of 0.866." in text
 
 
-def test_what_is_not_said() -> None:
+def test_limits_of_a_verdict() -> None:
     looked = [0.5, 1.0, 2.0, 7.0, 9.5]
     extraction = extraction_row(
         frames_sampled=5, sampled_s=looked, faces_found=9, faces_kept=6, error="tail damaged"
     )
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2], person=1, face_index=1)
-    said = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
-    assert said[0] == words.SOUND and said[-1] == words.NO_PROOF
-    text = " ".join(said)
+    found = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
+    assert found[0] == words.SOUND and found[-1] == words.NO_PROOF
+    text = " ".join(found)
     assert "2 of 5 sampled frames show no face that can be judged." in text
     assert "3 faces were found but not judged: too small" in text
     assert "5 of 250 frames were sampled, about one every 1.8 s; anything" in text
@@ -93,14 +93,14 @@ def test_what_is_not_said() -> None:
     assert "Part of the file could not be decoded" in text
 
 
-def test_what_is_not_said_of_pairs() -> None:
+def test_limits_of_a_verdict_of_pairs() -> None:
     """Times are those of the first frames; a face may be gone in the second."""
     extraction = extraction_row(
         frames_sampled=10, sampled_s=[0.5, 1.0, 2.0, 7.0, 9.5], faces_found=9, faces_kept=6
     )
     rows = score_rows([0.9, 0.8, 0.9])
-    said = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
-    text = " ".join(said)
+    found = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
+    text = " ".join(found)
     assert "2 of 5 sampled pairs of frames show no face that can be judged." in text
     assert "3 faces were found but not judged: not in both frames of a pair, too small" in text
     assert "5 pairs out of 250 frames were sampled, about one every 1.8 s; anything" in text

@@ -1,4 +1,4 @@
-"""One video, looked at closely: both detectors, flicker, pictures. Runs in the decoding process."""
+"""Inspection of one video: both detectors, flicker, pictures. Runs in the sandbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from framejury.faces.detect import choose_faces, make_detector, reduced_size, re
 from framejury.faces.tracks import FaceTracks
 from framejury.inspection.album import Album
 from framejury.inspection.drawing import reduced_to
-from framejury.inspection.inspected import MOST_FACES, Face, Inspection, Look
+from framejury.inspection.inspected import MOST_FACES, Face, InspectedFrame, Inspection
 from framejury.inspection.names import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.reading import facts_of
 from framejury.media.decode import VideoFile
@@ -36,8 +36,8 @@ class Inspector:
     """Both detectors, loaded once.
 
     Args:
-        settings: `detection`, but every face is kept, up to `MOST_FACES`; `inspect`, `sampling`,
-            `limits`, `scoring.threads`.
+        settings: `detection`, except that all faces are kept, up to `MOST_FACES`; `inspect`,
+            `sampling`, `limits`, `scoring.threads`.
 
     Raises:
         SetupError: a detector's files are missing.
@@ -60,12 +60,12 @@ class Inspector:
     def inspect(
         self, source: VideoSource, pictures: Pictures, key: str = ""
     ) -> tuple[Inspection, dict[str, bytes]]:
-        """Look at a video.
+        """Inspect a video.
 
         Args:
             source: the file.
-            pictures: how much of it is shown.
-            key: what makes random sampling differ between videos.
+            pictures: which pictures to make.
+            key: seed of random sampling, different per video.
 
         Returns:
             the record, and pictures by file name (`names.NAMES`).
@@ -77,7 +77,7 @@ class Inspector:
         with VideoFile(source, settings.limits, settings.scoring.threads) as video:
             times_s = video.facts.times_s
             if pictures == "all":
-                close = stretch(times_s, settings.inspect)
+                close = inspected_ranks(times_s, settings.inspect)
                 sheet = on_sheet(len(times_s), settings.inspect)
             else:
                 close = video.choose(settings.sampling, key)
@@ -90,16 +90,16 @@ class Inspector:
                 shown = frame.picture.size
                 if frame.frame_index in on:
                     album.add_to_sheet(frame)
-                # One that stands in for a damaged frame of the stretch belongs to it.
+                # The substitute of a damaged frame of the inspected part belongs to it.
                 if frame.frame_index not in on or _has(close, frame.frame_index):
-                    look = view.at(frame)
+                    inspected = view.at(frame)
                     if pictures == "all":
-                        album.look_at(frame, look)
+                        album.add(frame, inspected)
                     elif pictures == "thumbnail" and thumbnail is None:
                         thumbnail = _thumbnail(frame, settings.inspect.sheet_px)
             record = Inspection(
                 facts=facts_of(video, shown, source, settings),
-                looks=tuple(view.looks),
+                looks=tuple(view.frames),
                 shown=album.shown,
                 sheet_s=tuple(album.sheet_s),
                 mtcnn_s=view.seconds["mtcnn"],
@@ -109,7 +109,7 @@ class Inspector:
         return record, files | ({THUMBNAIL: thumbnail} if thumbnail is not None else {})
 
     def rehearse(self, clip: int) -> None:
-        """Use everything once, whatever the limits, so that nothing has to be loaded later.
+        """Use every part once, so that nothing needs to be loaded after the lockdown.
 
         Args:
             clip: descriptor of `rehearsal.small_clip`.
@@ -125,22 +125,22 @@ class Inspector:
         album = Album(double._settings)
         face = Face(x=40, y=40, width=90, height=90, confidence=1, person=0)
         for _ in range(2):
-            look = view.at(sampled)
-            album.look_at(sampled, look.model_copy(update={"mtcnn": (face,), "haar": (face,)}))
+            inspected = view.at(sampled)
+            album.add(sampled, inspected.model_copy(update={"mtcnn": (face,), "haar": (face,)}))
         album.add_to_sheet(sampled)
         album.files()
         face_ssim(np.zeros((40, 40, 3), np.uint8), np.zeros((30, 30, 3), np.uint8))
 
 
-def stretch(times_s: Times, settings: InspectSettings) -> Indices:
-    """Ranks of the frames that are looked at closely, increasing."""
+def inspected_ranks(times_s: Times, settings: InspectSettings) -> Indices:
+    """Return the ranks of the frames to inspect, increasing."""
     end_s = settings.from_s + settings.seconds
     first, stop = np.searchsorted(times_s, [settings.from_s, end_s], side="left")
     return np.arange(first, stop, settings.every, dtype=np.int64)[: settings.frames]
 
 
 def on_sheet(total: int, settings: InspectSettings) -> Indices:
-    """Ranks of the frames on the contact sheet, increasing."""
+    """Return the ranks of the frames on the contact sheet, increasing."""
     if settings.sheet_every is not None:
         ranks = np.arange(0, total, settings.sheet_every, dtype=np.int64)
         return ranks[: settings.sheet_pictures]
@@ -150,25 +150,25 @@ def on_sheet(total: int, settings: InspectSettings) -> Indices:
 
 @dataclass
 class _View:
-    """Looks at frames in order of time."""
+    """Inspects frames in order of time."""
 
     detectors: dict[str, Any]
     detection: dict[str, Any]
     flicker: bool
-    looks: list[Look] = field(default_factory=list)
+    frames: list[InspectedFrame] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"mtcnn": 0.0, "haar": 0.0})
     _tracks: FaceTracks = field(default_factory=FaceTracks)
     _before: Grey | None = None
     _last: SampledFrame | None = None
     _boxes: dict[int, Box] = field(default_factory=dict)
 
-    def at(self, frame: SampledFrame) -> Look:
+    def at(self, frame: SampledFrame) -> InspectedFrame:
         full = frame.picture.size
         small = reduced_size(full, self.detection["mtcnn"])
         image = frame.picture.reduced(small)
         found = {name: self._detected(name, image, small, full) for name in self.detectors}
         persons = self._tracks.number([face.box for face in found["mtcnn"]])
-        look = Look(
+        inspected = InspectedFrame(
             frame_index=frame.frame_index,
             pts_s=frame.pts_s,
             ssim=self._like_before(image) if self.flicker else None,
@@ -178,11 +178,11 @@ class _View:
             ),
             haar=tuple(_face(face, None, None) for face in found["haar"]),
         )
-        self.looks.append(look)
+        self.frames.append(inspected)
         if self.flicker:
             faces = zip(persons, found["mtcnn"], strict=True)
             self._last, self._boxes = frame, {person: face.box for person, face in faces}
-        return look
+        return inspected
 
     def _detected(self, name: str, image: Image, small: Size, full: Size) -> Sequence[DetectedFace]:
         started_s = time.perf_counter()
@@ -199,7 +199,7 @@ class _View:
         return _within(ssim(before, grey))
 
     def _like_last(self, frame: SampledFrame, person: int) -> float | None:
-        """In the same place of both frames: a box that shivers would look like flicker."""
+        """Compare the same area of both frames, since a trembling box would look like flicker."""
         box, last = self._boxes.get(person), self._last
         if box is None or last is None or last.picture.size != frame.picture.size:
             return None
@@ -221,7 +221,7 @@ def _face(face: DetectedFace, person: int | None, like: float | None) -> Face:
 
 
 def _within(value: float) -> float:
-    """Rounding may leave it a hair outside."""
+    """Clip a value that rounding may have left outside -1 to 1."""
     return min(max(value, -1.0), 1.0)
 
 

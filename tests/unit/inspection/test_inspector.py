@@ -166,7 +166,7 @@ def test_nothing_to_look_at_is_told(
 ) -> None:
     out = ["--output", str(tmp_path / "out"), "--set", "inspect.from_s=9"]
     assert inspect.main([str(clip), *out]) == 2
-    assert "no frame from inspect.from_s = 9 s on; it is 2.00 s long" in capsys.readouterr().err
+    assert "is 2.00 s long and has no frame at or after inspect.from_s = 9 s" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -219,7 +219,7 @@ def test_what_cannot_be_read_ends_with_its_status(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere.mp4", "--output", "out"], "nothing is at nowhere.mp4"),
+        (["nowhere.mp4", "--output", "out"], "nowhere.mp4 does not exist"),
         (["{clip}"], "give --output DIR"),
         (["{clip}", "--output", "{folder}"], "is not an empty folder"),
         (["{folder}"], "either --warehouse DIR or --output DIR"),

@@ -82,6 +82,12 @@ def headed_network(path: Path, *, units: int = 5, side: int = 32) -> Path:
         helper.make_node("Add", ["m3", "b3"], ["logit"]),
         helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
     ]
+    return _written(path, nodes, weights, side)
+
+
+def _written(
+    path: Path, nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], side: int
+) -> Path:
     graph = helper.make_graph(
         nodes,
         "small",
@@ -92,6 +98,23 @@ def headed_network(path: Path, *, units: int = 5, side: int = 32) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, path)
     return path
+
+
+def red_network(path: Path) -> Path:
+    """A network with a heat map whose score is sigmoid(4 * mean of red, 0 to 1, - 2)."""
+    pick = np.zeros((1, 3, 8, 8), np.float32)
+    pick[0, 0] = 1 / (255 * 64)
+    weights = {"pick": pick, "w": np.full((1, 1), 4), "b": np.full(1, -2)}
+    nodes = [
+        helper.make_node("Transpose", ["pixels"], ["nchw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["nchw", "pick"], ["red"], strides=[8, 8]),
+        helper.make_node("GlobalAveragePool", ["red"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["product"]),
+        helper.make_node("Add", ["product", "b"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
+    ]
+    return _written(path, nodes, weights, side=32)
 
 
 def brightness_bundle(directory: Path, scale: float = 1 / 255) -> Bundle:

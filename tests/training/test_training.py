@@ -333,6 +333,14 @@ def test_weights_that_are_not_there(fresh: keras.Model) -> None:
         weights.load_backbone_weights(network.backbone_of(fresh), "nowhere.h5")
 
 
+def test_a_network_with_code_in_it_is_refused(fresh: keras.Model, tmp_path: Path) -> None:
+    """Keras' safe mode: a Lambda layer could run anything when it is loaded."""
+    pixels = keras.Input((32, 32, 3))
+    keras.Model(pixels, keras.layers.Lambda(lambda x: x * 2)(pixels)).save(tmp_path / "own.keras")
+    with pytest.raises(ConfigError, match="cannot read weights from"):
+        weights.load_backbone_weights(network.backbone_of(fresh), str(tmp_path / "own.keras"))
+
+
 @pytest.mark.parametrize("kind", ["noisy-student", "imagenet"])
 def test_failed_download_says_what_to_do(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(name: str, origin: str, **_: object) -> str:

@@ -1,14 +1,13 @@
-"""explain: show where in the most suspicious faces of a video the network sees manipulation.
+"""explain: show what made the network suspect the most suspicious faces of a video.
 
-Writes one picture a face: what the network saw of it, beside it the same under a heat map
-(Grad-CAM; red speaks most for FAKE), below both frame, time and score. A heat map shows where
-a network looks, not that it is right. Needs TensorFlow.
+Writes one picture per face: the face as the network saw it, the same under a heat map (Grad-CAM;
+red points most to FAKE), and below them frame, time and score. The heat maps are those of the
+evidence pages. A heat map shows what influenced the score, not that the score is right.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +23,17 @@ from framejury.cli.options import (
     run_command,
 )
 from framejury.cli.outputs import new_folder
-from framejury.errors import SetupError, UsageError
+from framejury.errors import BundleError, UsageError
+from framejury.examine.kept_pictures import shown_face
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face, encode_crop
 from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.model.overlay import overlay
+from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace, Image
 from framejury.settings import Settings
-from framejury.signals.network_input import picture_of
 from framejury.signals.rgb import network_input
 from framejury.storage import is_local, local_path
 
@@ -43,7 +43,7 @@ _STRIP_PX = 28
 
 @dataclass(frozen=True)
 class _Face:
-    """A scored face, the very pixels that were scored."""
+    """A scored face, with the exact pixels that were scored."""
 
     frame_index: int
     pts_s: float
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="COUNT",
         type=int,
         default=6,
-        help="how many faces, the most suspicious first (default: 6)",
+        help="number of faces, the most suspicious first (default: 6)",
     )
     return options
 
@@ -80,25 +80,18 @@ def _run(args: argparse.Namespace) -> int:
     output = new_folder(args.output)
     judging = Judging.from_args(args)
     bundle = judging.bundle
-    # TensorFlow prints a page of hints about the machine otherwise.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from framejury.model.gradcam import heat_map, load_keras
-    except ImportError as error:
-        raise SetupError(
-            f"heat maps need TensorFlow ({error}); pip install 'framejury[train]'"
-        ) from error
-    model = load_keras(bundle)
     place = str(local_path(args.video)) if is_local(args.video) else args.video
     faces = _most_suspicious(_examined(place, bundle, judging.settings), args.faces)
-    signal, input_px, resize = bundle.signal, bundle.input_px, bundle.pixels.resize
-    pixels = np.stack([picture_of(face.face, signal, input_px, resize) for face in faces])
-    heats = heat_map(model, pixels)
+    scorer = Scorer(bundle)
+    _, heats = scorer.score_and_explain([face.face for face in faces])
+    if heats is None:
+        raise BundleError(
+            f"{bundle.model_id} gives no heat maps: its network does not end in a mean over places "
+            "and dense layers. Use another bundle"
+        )
     output.mkdir(parents=True, exist_ok=True)
-    # A crop is larger than what the network made of it, where it saw nothing else.
-    plain = signal == "rgb" and resize == "letterbox"
-    for rank, (face, seen, heat) in enumerate(zip(faces, pixels, heats, strict=True), start=1):
-        picture = face.face.crop if plain else seen
+    for rank, (face, heat) in enumerate(zip(faces, heats, strict=True), start=1):
+        picture = shown_face(face.face, scorer)
         target = output / f"face-{face.frame_index:06d}-{rank}.png"
         sheet = _sheet(face, picture, overlay(picture, heat))
         target.write_bytes(encode_crop(sheet, "png"))
@@ -108,7 +101,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _examined(uri: str, bundle: Bundle, settings: Settings) -> pa.RecordBatch:
-    """Rows of the video, crops as PNG: lossless, so the pixels are those that were scored."""
+    """Return the rows of the video, crops as PNG: lossless, so the pixels are those scored."""
     crops = settings.crops.model_copy(update={"format": "png"})
     settings = settings.model_copy(update={"crops": crops})
     plan = ExaminePlan(
@@ -122,10 +115,10 @@ def _examined(uri: str, bundle: Bundle, settings: Settings) -> pa.RecordBatch:
 
 
 def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:
-    """Up to `count` faces by descending score, of equals the earlier first.
+    """Return up to `count` faces by descending score; ties keep the earlier face first.
 
     Raises:
-        UsageError: the video shows none that was scored; the message says how it ended.
+        UsageError: no face of the video was scored; the message gives its status.
     """
     extraction, *others = rows.to_pylist()
     at = ("frame_index", "face_index")
@@ -149,7 +142,7 @@ def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:
 
 
 def _sheet(face: _Face, plain: Image, heated: Image) -> Image:
-    """Picture and overlay side by side, and a line of text: uint8 (348, 640, 3) RGB."""
+    """Return both pictures side by side above a line of text: uint8 (348, 640, 3) RGB."""
     pictures = [network_input(picture, _SHOWN_PX) for picture in (plain, heated)]
     strip = np.full((_STRIP_PX, 2 * _SHOWN_PX, 3), 255, np.uint8)
     text = f"frame {face.frame_index}   {face.pts_s:.2f} s   p_fake {face.p_fake:.3f}"

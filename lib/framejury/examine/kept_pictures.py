@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from framejury.faces.crop import encode_crop, limited
-from framejury.model.heat import Floats
-from framejury.model.runtime import Scorer
+from framejury.model.runtime import Floats, Scorer
 from framejury.records import CroppedFace, Image
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import EvidenceSettings

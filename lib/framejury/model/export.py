@@ -26,9 +26,11 @@ from pydantic import JsonValue
 from framejury.errors import BundleError, ParityError
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.compact import round_kernels, save_compact
+from framejury.model.heat import with_heat
 from framejury.model.manifest import (
     KERAS_NAME,
     ONNX_NAME,
+    OUTPUT_NAME,
     Bundle,
     Figure,
     Framing,
@@ -59,22 +61,27 @@ _LIBRARIES = (
 )
 
 
-def export_onnx(model: keras.Model, path: Path) -> None:
-    """Writes a network as one ONNX file, any number of faces a call.
+def export_onnx(model: keras.Model, path: Path) -> int:
+    """Write a network as one ONNX file: any number of faces per call, a score and a heat map each.
 
     Args:
-        model: of `build_network`, float32.
+        model: from `build_network`, float32.
         path: of the file; replaced when it exists.
 
+    Returns:
+        side of the heat map, cells.
+
     Raises:
-        onnx.checker.ValidationError: what was written is no valid model.
+        onnx.checker.ValidationError: the exported model is not valid.
     """
     side = model.input_shape[1]
     signature = [tf.TensorSpec((None, side, side, 3), tf.float32, name=INPUT_NAME)]
-    exported, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=_OPSET)
+    both = with_heat(model)
+    exported, _ = tf2onnx.convert.from_keras(both, input_signature=signature, opset=_OPSET)
     _normalise_by_plane(exported.graph)
     onnx.checker.check_model(exported, full_check=True)
     onnx.save(exported, str(path))
+    return int(both.output_shape[1][1])
 
 
 def _normalise_by_plane(graph: onnx.GraphProto) -> None:
@@ -88,13 +95,17 @@ def _normalise_by_plane(graph: onnx.GraphProto) -> None:
     if [node.op_type for node in (scale, shift, turn)] != ["Mul", "Add", "Transpose"]:
         return  # another network's head; it runs as it is
     constants = {item.name: item for item in graph.initializer}
-    for node in (scale, shift):
+    for node in (scale, shift):  # constants of their own: tf2onnx shares equal ones
         planes = numpy_helper.to_array(constants[node.input[1]]).reshape(-1, 1, 1)
-        constants[node.input[1]].CopyFrom(numpy_helper.from_array(planes, node.input[1]))
+        node.input[1] = f"{node.output[0]}_planes"
+        graph.initializer.append(numpy_helper.from_array(planes, node.input[1]))
     turned = f"{scale.input[0]}_nchw"
     turn.input[0], scale.input[0] = scale.input[0], turned
     turn.output[0], shift.output[0] = turned, turn.output[0]
     graph.node.insert(0, graph.node.pop(2))
+    used = {name for node in graph.node for name in node.input}
+    for name in constants.keys() - used:
+        graph.initializer.remove(constants[name])
 
 
 def check_parity(model: keras.Model, onnx_path: Path, samples: npt.NDArray[np.uint8]) -> float:
@@ -116,7 +127,7 @@ def check_parity(model: keras.Model, onnx_path: Path, samples: npt.NDArray[np.ui
         raise ValueError("parity needs at least one sample")
     pixels = samples.astype(np.float32)
     session = onnxruntime.InferenceSession(str(onnx_path), providers=["CPUExecutionProvider"])
-    (exported,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    (exported,) = session.run([OUTPUT_NAME], {session.get_inputs()[0].name: pixels})
     trained = np.asarray(model(pixels, training=False))
     difference = float(np.abs(np.asarray(exported).reshape(-1) - trained.reshape(-1)).max())
     if not difference <= PARITY_TOLERANCE:
@@ -172,7 +183,7 @@ def pack_bundle(
         onnx_file, keras_file = Path(folder) / ONNX_NAME, Path(folder) / KERAS_NAME
         round_kernels(trained.model)
         save_compact(trained.model, keras_file)
-        export_onnx(trained.model, onnx_file)
+        heat_cells = export_onnx(trained.model, onnx_file)
         difference = check_parity(trained.model, onnx_file, samples)
         manifest = Manifest(
             purpose=purpose,
@@ -181,6 +192,7 @@ def pack_bundle(
             pixels=PixelContract(input_px=side_px, resize=trained.settings.resize),
             framing=framing,
             threshold=threshold,
+            heat_cells=heat_cells,
             metrics=metrics or {},
             data=TrainingData(
                 description=data_description,

@@ -22,17 +22,18 @@ from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import MEAN, Reducer, Rule, RuleFit
 
 FORMAT = "framejury-bundle"
-FORMAT_VERSION = 3
-READABLE_VERSIONS = (1, 2, 3)
-"""Version 1 knew no reducer and no calibration: the mean of the scores as they are. Version 2 knew
-one signal, and margins as a share only."""
+FORMAT_VERSION = 4
+READABLE_VERSIONS = (1, 2, 3, 4)
+"""Version 1 has no aggregation and no calibration: the score is the plain mean. Version 2 has one
+signal, and margins as a share only. Up to version 3 the network has no output for a heat map."""
 
 MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 CARD_NAME = "MODEL_CARD.md"
 OUTPUT_NAME = "p_fake"
-"""What framejury's own networks call their score."""
+HEAT_NAME = "heat"
+"""Names of the outputs of framejury's own networks: the score, and the heat map."""
 REQUIRED_FILES = (ONNX_NAME, CARD_NAME)
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -193,6 +194,8 @@ class Manifest:
         calibration: from that score to `p_fake` under equal numbers of reals and fakes; None
             leaves it as it is.
         threshold: `p_fake` from here on means fake, 0 to 1, on the calibrated scale.
+        heat_cells: side of the heat map that the network gives for each face, cells; None where
+            it has no such output.
         rule_fit: what these three were fitted on and for; None when they were not fitted.
         metrics: side -> name of the figure -> figure.
         data: what it learned from.
@@ -213,6 +216,7 @@ class Manifest:
     reducer: Reducer | None = None
     calibration: Calibration | None = None
     threshold: Share
+    heat_cells: Annotated[int, Field(ge=1)] | None = None
     rule_fit: RuleFit | None = None
     metrics: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
     data: TrainingData

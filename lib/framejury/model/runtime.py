@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy.typing as npt
 import onnxruntime
 
 from framejury.errors import BundleError, FramejuryError, SetupError
-from framejury.model.heat import Floats, Head, find_head, heat_cells
-from framejury.model.manifest import ONNX_NAME, OUTPUT_NAME, Bundle
-from framejury.model.onnx_graph import with_output
+from framejury.model import old_heads
+from framejury.model.manifest import HEAT_NAME, ONNX_NAME, Bundle
 from framejury.records import CroppedFace, Image
 from framejury.signals.network_input import picture_of
 
+Floats = npt.NDArray[np.float32]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 BATCH_SIZES = {"cpu": 4, "cuda": 64}
 """Faces a call that each device scores fastest: more leave a CPU core's caches."""
@@ -52,8 +52,8 @@ class Scorer:
             raise ValueError(f"threads {threads} and batch_size {batch_size} must be at least 1")
         self.bundle = bundle
         self.batch_size = batch_size
-        self._session, self._head = _open_session(bundle, threads, device)
-        self._input_name, self._output_name = _check_contract(self._session, bundle, self._head)
+        self._session = _open_session(bundle, threads, device)
+        self._input_name, self._output_names = _check_contract(self._session, bundle)
 
     def pictures(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.uint8]:
         """What the network sees of each face: its signal, uint8 (n, input_px, input_px, 3) RGB.
@@ -106,10 +106,9 @@ class Scorer:
         maps = []
         for start in range(0, len(faces), self.batch_size):
             batch = faces[start : start + self.batch_size]
-            raw = self._run(self.pictures(batch))
-            scores[start : start + len(batch)] = self._scores_of(raw, len(batch))
-            if self._head is not None:
-                maps.append(heat_cells(raw[self._head.activation], self._head))
+            raw, *heat = self._run(self.pictures(batch))
+            scores[start : start + len(batch)] = self._checked(raw, len(batch))
+            maps += heat
         return scores, _joined(maps)
 
     def score_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -118,21 +117,20 @@ class Scorer:
         Args:
             pixels: uint8 (n, input_px, input_px, 3) RGB; one call of the network.
         """
-        return self._scores_of(self._run(pixels), len(pixels))
+        return self._checked(self._run(pixels)[0], len(pixels))
 
-    def _run(self, pixels: npt.NDArray[np.uint8]) -> dict[str, Floats]:
-        """The network's outputs by name."""
+    def _run(self, pixels: npt.NDArray[np.uint8]) -> list[Floats]:
+        """Return the scores and, where the network gives one, the heat map."""
         feed = {self._input_name: pixels.astype(np.float32)}
-        names = [self._output_name, *([] if self._head is None else [self._head.activation])]
         try:
-            return dict(zip(names, map(np.asarray, self._session.run(names, feed)), strict=True))
+            return [np.asarray(out) for out in self._session.run(self._output_names, feed)]
         except Exception as error:  # ONNX Runtime's errors share no narrower base
             raise FramejuryError(
                 f"model {self.bundle.model_id} failed on {len(pixels)} faces: {error}"
             ) from error
 
-    def _scores_of(self, raw: Mapping[str, Floats], expected: int) -> npt.NDArray[np.float32]:
-        return _checked_scores(raw[self._output_name], expected, self.bundle.model_id)
+    def _checked(self, raw: Floats, expected: int) -> Floats:
+        return _checked_scores(raw, expected, self.bundle.model_id)
 
 
 def _joined(maps: Sequence[Floats]) -> Floats | None:
@@ -145,8 +143,7 @@ def _joined(maps: Sequence[Floats]) -> Floats | None:
 
 def _open_session(
     bundle: Bundle, threads: int, device: Literal["cpu", "cuda"]
-) -> tuple[onnxruntime.InferenceSession, Head | None]:
-    """The network, which also gives its head's activation where there is a known head."""
+) -> onnxruntime.InferenceSession:
     provider = _PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
         raise SetupError(
@@ -164,9 +161,8 @@ def _open_session(
     content = bundle.onnx_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != bundle.files[ONNX_NAME].sha256:
         raise BundleError(f"{bundle.onnx_path} changed after the bundle was checked")
-    head = find_head(content, OUTPUT_NAME)
-    if head is not None:
-        content = with_output(content, head.activation)
+    if bundle.heat_cells is None:
+        content = old_heads.with_heat(content)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's errors share no narrower base
@@ -176,30 +172,31 @@ def _open_session(
             f"device {device} was asked for, and ONNX Runtime could not start it; check the GPU's "
             "driver and CUDA libraries, or score on the CPU"
         )
-    return session, head
+    return session
 
 
-def _check_contract(
-    session: onnxruntime.InferenceSession, bundle: Bundle, head: Head | None
-) -> tuple[str, str]:
-    """Names of the one input and output, after they were compared with the manifest."""
-    inputs = session.get_inputs()
-    outputs = [item for item in session.get_outputs() if not head or item.name != head.activation]
-    side = bundle.input_px
+def _check_contract(session: onnxruntime.InferenceSession, bundle: Bundle) -> tuple[str, list[str]]:
+    """Return the names of the input and the outputs, once they match the manifest."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    heat = [item for item in outputs if item.name == HEAT_NAME]
+    scores = [item for item in outputs if item.name != HEAT_NAME]
+    side, cells = bundle.input_px, bundle.heat_cells
     fits = (
         len(inputs) == 1
-        and len(outputs) == 1
+        and len(scores) == 1
         and inputs[0].type == "tensor(float)"
         and list(inputs[0].shape[1:]) == [side, side, 3]
         and not isinstance(inputs[0].shape[0], int)
+        and (cells is None or [list(item.shape[1:]) for item in heat] == [[cells, cells]])
     )
     if not fits:
         found = ", ".join(f"{item.name} {item.type} {item.shape}" for item in [*inputs, *outputs])
+        maps = "" if cells is None else f" and a heat map of {cells} by {cells} cells"
         raise BundleError(
-            f"{bundle.onnx_path} takes and gives {found}; the manifest says float32 "
-            f"(n, {side}, {side}, 3) and one score a face"
+            f"{bundle.onnx_path} has the inputs and outputs {found}; the manifest describes "
+            f"float32 (n, {side}, {side}, 3) and one score{maps} per face. Train it again"
         )
-    return str(inputs[0].name), str(outputs[0].name)
+    return str(inputs[0].name), [str(item.name) for item in [*scores, *heat]]
 
 
 def _checked_scores(

@@ -184,7 +184,7 @@ def test_path_traversal(directory: Path, name: str) -> None:
     assert "plain file names only" in refused(directory)
 
 
-@pytest.mark.parametrize("version", [0, 4, "1", None])
+@pytest.mark.parametrize("version", [0, 5, "1", None])
 def test_unknown_format_version(directory: Path, version: object) -> None:
     rewrite_manifest(directory, format_version=version)
     assert f"format version {version!r}" in refused(directory)

@@ -73,12 +73,12 @@ def test_rounding_beyond_one_is_clipped(tmp_path: Path) -> None:
 
 
 def test_network_of_another_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="the manifest says float32"):
+    with pytest.raises(BundleError, match="the manifest describes float32"):
         Scorer(bundle_with(tmp_path, input_px=48))
 
 
 def test_network_with_a_fixed_batch_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="the manifest says float32"):
+    with pytest.raises(BundleError, match="the manifest describes float32"):
         Scorer(bundle_with(tmp_path, batch=1))
 
 

@@ -54,7 +54,7 @@ MAY_IMPORT = {
 
 SPARK_ROOMS = {"tables", "night"}
 TENSORFLOW_ROOMS = {"model", "maintainer", "commands"}
-LIGHT_MODEL = {"bundle", "manifest", "runtime", "source", "heat", "overlay", "perturb"}
+LIGHT_MODEL = {"bundle", "manifest", "runtime", "source", "old_heads", "overlay", "perturb"}
 """Modules of `model` that executors and `framejury scan` load."""
 
 

@@ -36,12 +36,8 @@ from framejury.model import export, network, training
 from framejury.model.dataset import FaceDatasets
 from framejury.model.optimizer import settle_averages
 from framejury.model.training import TrainedNetwork, train
-<<<<<<< HEAD
-from tests.builders.networks import Killed, killed_at, silent, tiny_network
-=======
 from tests.builders.gradcam import reference_heat
-from tests.training.test_training import Killed, killed_at, silent, tiny_network
->>>>>>> 71fc8fb (The exported network computes its heat map (bundle format 4); explain needs no TensorFlow)
+from tests.builders.networks import Killed, killed_at, silent, tiny_network
 
 PX = 32
 FRAMING = Framing(margin_ratio=0.3, shape="square", margin_px=40, pair="same")

@@ -28,7 +28,7 @@ from framejury.labelled.measure import (
     cross_fitted_figures,
     figures_for_card,
     fit_rule_on,
-    judge_scored,
+    judge_labelled,
 )
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
@@ -110,7 +110,7 @@ def _run(args: argparse.Namespace) -> int:
         bundle, reducer=rule.reducer, calibration=rule.calibration, threshold=rule.threshold
     )
     own = settings.verdict.model_copy(update={"reducer": None, "threshold": None})
-    verdicts, counts = judge_scored(scored, judge, videos, own, run_id="calibrate")
+    verdicts, counts = judge_labelled(scored, judge, videos, own, run_id="calibrate")
     figures = figures_for_card(verdicts, counts, face_threshold(rule))
     metrics = {side.value: figures | cross_fitted_figures(fitted)}
     written = with_rule(bundle, output, rule, fitted.fit, metrics)

@@ -28,7 +28,7 @@ from framejury.labelled.committed_split import (
     training_source,
     with_frame_labels,
 )
-from framejury.labelled.measure import judge_scored
+from framejury.labelled.measure import judge_labelled
 from framejury.labelled.videos import LabelledVideo, labelled_videos
 from framejury.labelled.worst_faces import worst_faces
 from framejury.logs import say
@@ -149,7 +149,7 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
     scored = score_faces(scorer, source)
-    verdicts, counts = judge_scored(
+    verdicts, counts = judge_labelled(
         scored,
         bundle,
         videos,

@@ -32,7 +32,7 @@ from framejury.protocol.selection import (
     labelled_videos_of,
     on_pinned_side,
 )
-from framejury.protocol.verdicts import Court, face_counts
+from framejury.protocol.verdicts import VideoJudge, face_counts
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
@@ -55,13 +55,13 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     warn_of_demo(bundle)
     settings = framed_for(bundle, settings)
     name = Path(args.archive).resolve().name or "archive"
-    court = Court(bundle, settings.verdict, f"evaluate-{bundle.model_id}-{name}")
+    judge = VideoJudge(bundle, settings.verdict, f"evaluate-{bundle.model_id}-{name}")
     warehouse = None if args.warehouse is None else Warehouse.open(args.warehouse)
     selection = _select(args, settings)
     conditions = () if args.quick else CONDITIONS
     started_s = time.monotonic()
     plan = ExaminePlan(
-        court.run_id,
+        judge.run_id,
         settings.model_dump(mode="json"),
         str(bundle.directory),
         keep_crops=bool(conditions),
@@ -75,9 +75,9 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         frames=headline_of(settings.sampling.frames),
     )
     examined_s = time.monotonic() - started_s
-    data = protocol_data(videos, court, settings.sampling.frames, conditions)
+    data = protocol_data(videos, judge, settings.sampling.frames, conditions)
     info = RunInfo(
-        run_id=court.run_id,
+        run_id=judge.run_id,
         created_at=now(),
         archive=selection.archive,
         warehouse="none" if warehouse is None else warehouse.location.uri,
@@ -92,35 +92,35 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         face_counts(videos),
         info,
         title=f"Evaluation of {bundle.model_id} on {name}",
-        notes=_notes(selection, court, args.sides),
-        face_threshold=face_threshold(court.rule),
+        notes=_notes(selection, judge, args.sides),
+        face_threshold=face_threshold(judge.rule),
         protocol=data,
     )
     files = build_report(report)
     sys.stdout.write(files["protocol.txt"].decode())
-    place = _write(args, warehouse, court.run_id, files)
+    place = _write(args, warehouse, judge.run_id, files)
     say(f"  report: {place}/report.html")
     say(f"  figures: {place}/metrics.json")
     return 0
 
 
 def protocol_data(
-    videos: Sequence[VideoScores], court: Court, frames: int, conditions: Sequence[Condition]
+    videos: Sequence[VideoScores], judge: VideoJudge, frames: int, conditions: Sequence[Condition]
 ) -> ProtocolData:
     """Verdicts of examined videos by frames a video and by degradation.
 
     Args:
         videos: examined with `frames` frames and these conditions.
-        court: gives the verdicts.
+        judge: gives the verdicts.
     """
     headline = headline_of(frames)
     degraded: dict[str, dict[float, object]] = {}
     for condition in conditions:
-        table = court.degraded_table(videos, condition, headline)
+        table = judge.degraded_table(videos, condition, headline)
         degraded.setdefault(condition.family, {})[condition.strength] = table
     return ProtocolData(
         headline=headline,
-        by_frames={count: court.table(videos, count) for count in frame_counts(frames)},
+        by_frames={count: judge.table(videos, count) for count in frame_counts(frames)},
         data_sets=[data_sets_of(one.video) for one in videos],
         data_set_rule=DATA_SET_RULE,
         face_scores=np.concatenate([np.zeros(0), *(one.p_fake for one in videos)]),
@@ -173,10 +173,10 @@ def _scorer(bundle: Bundle, settings: Settings) -> Scorer:
     return Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
 
 
-def _notes(selection: Selection, court: Court, sides: str | None) -> tuple[str, ...]:
+def _notes(selection: Selection, judge: VideoJudge, sides: str | None) -> tuple[str, ...]:
     notes = [*selection.notes]
-    if court.rule.remark:
-        notes.append(court.rule.remark)
+    if judge.rule.remark:
+        notes.append(judge.rule.remark)
     if sides is None:
         notes.append(
             "All labelled videos of the archive; whether the bundle was trained on some of them "

@@ -43,7 +43,7 @@ class ScoredVideo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class FitSample:
     """The videos once, columns (v,): `folds` are indices fitted on and judged, in pairs.
 
     `judged` tells which videos any fold judges: a fold without both classes to fit on judges none.
@@ -65,7 +65,7 @@ class Fold:
     scores: Floats
 
 
-def sample_of(videos: Sequence[ScoredVideo]) -> Sample:
+def sample_of(videos: Sequence[ScoredVideo]) -> FitSample:
     labels = np.array([video.label for video in videos], np.int64)
     groups = np.array([video.group for video in videos])
     splitter = GroupKFold(n_splits=min(FOLDS, len(np.unique(groups))))
@@ -82,10 +82,10 @@ def sample_of(videos: Sequence[ScoredVideo]) -> Sample:
             "nearly all videos of a class are of one group, so nothing can be fitted on some "
             "groups and judged on others; more groups are needed"
         )
-    return Sample(videos, labels, groups, folds, judged)
+    return FitSample(videos, labels, groups, folds, judged)
 
 
-def reduce_by_fold(sample: Sample, reducer: Reducer | None) -> tuple[Reducer, list[Fold]]:
+def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer, list[Fold]]:
     """The reducer as fitted on everything (None: the learned one), and what it gives by fold."""
     if reducer is not None:
         scores = reduced_scores(sample, reducer)
@@ -98,11 +98,11 @@ def reduce_by_fold(sample: Sample, reducer: Reducer | None) -> tuple[Reducer, li
     return fit_learned(features, sample.labels), folds
 
 
-def reduced_scores(sample: Sample, reducer: Reducer) -> Floats:
+def reduced_scores(sample: FitSample, reducer: Reducer) -> Floats:
     return np.array([reduced(video.p_fake, video.person, reducer) for video in sample.videos])
 
 
-def cross_fitted(sample: Sample, folds: Sequence[Fold], method: MethodOrNone) -> Floats:
+def cross_fitted(sample: FitSample, folds: Sequence[Fold], method: MethodOrNone) -> Floats:
     """Scores (v,) of each video by what was fitted without its group; NaN where not judged."""
     scores = np.full(len(sample.labels), np.nan)
     for fold in folds:

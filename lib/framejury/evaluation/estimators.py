@@ -47,7 +47,7 @@ def fit_calibration(scores: Floats, labels: Integers, method: Method) -> Calibra
         method: platt: slope and intercept on the logit; isotonic: a monotone step, drawn as
             straight lines between its knots.
     """
-    targets, weights = _targets(labels), class_weights(labels)
+    targets, weights = _targets(labels), balanced_weights(labels)
     if method == "platt":
         found = _logistic(logit(scores)[:, None], targets, weights, ridge=0.0)
         return Calibration(method="platt", slope=found[0], intercept=found[1])
@@ -64,7 +64,7 @@ def fit_learned(quantiles: Floats, labels: Integers) -> Reducer:
         quantiles: float64 (v, k) of each video's scores, `verdict.judge.quantiles_of`.
         labels: (v,), 1 = FAKE; both classes present.
     """
-    found = _logistic(quantiles, _targets(labels), class_weights(labels), ridge=_RIDGE)
+    found = _logistic(quantiles, _targets(labels), balanced_weights(labels), ridge=_RIDGE)
     return Reducer(
         name="learned",
         quantiles=LEARNED_QUANTILES,
@@ -88,7 +88,7 @@ def real_limit(reals: Floats, target_fpr: float) -> RealLimit:
     return RealLimit(float(np.sort(reals)[rank - 1]), "quantile")
 
 
-def class_weights(labels: Integers) -> Floats:
+def balanced_weights(labels: Integers) -> Floats:
     """float64 (v,): 0.5 shared by the reals, 0.5 by the fakes."""
     counts = np.bincount(labels, minlength=2)
     return np.asarray((0.5 / counts)[labels], np.float64)

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from framejury.errors import CalibrationError
 from framejury.evaluation.crossfit import (
+    FitSample,
     MethodOrNone,
-    Sample,
     ScoredVideo,
     cross_fitted,
     reduce_by_fold,
@@ -27,7 +27,7 @@ from framejury.evaluation.crossfit import (
 )
 from framejury.evaluation.estimators import (
     RealLimit,
-    class_weights,
+    balanced_weights,
     fit_calibration,
     log_losses,
     real_limit,
@@ -59,7 +59,7 @@ FIXED_REDUCERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class RuleCandidate:
     """One reducer with one calibration, judged by cross-fitted scores, classes weighing the same.
 
     Attributes:
@@ -91,9 +91,9 @@ class Candidate:
 class FittedRule:
     """What `fit_rule` found: the rule, what it rests on, and every candidate."""
 
-    chosen: Candidate
+    chosen: RuleCandidate
     fit: RuleFit
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[RuleCandidate, ...]
 
     @property
     def rule(self) -> Rule:
@@ -153,10 +153,13 @@ def fit_rule(
 
 
 def _candidates(
-    sample: Sample, reducers: Sequence[Reducer | None], target_fpr: float, given: float | None
-) -> list[Candidate]:
+    sample: FitSample,
+    reducers: Sequence[Reducer | None],
+    target_fpr: float,
+    given: float | None,
+) -> list[RuleCandidate]:
     """Reducer by reducer, each with all of METHODS; None is the learned one."""
-    candidates: list[Candidate] = []
+    candidates: list[RuleCandidate] = []
     baseline: Floats | None = None
     for reducer in reducers:
         final, folds = reduce_by_fold(sample, reducer)
@@ -182,7 +185,7 @@ def _candidates(
     return candidates
 
 
-def choose(candidates: Sequence[Candidate]) -> Candidate:
+def choose(candidates: Sequence[RuleCandidate]) -> RuleCandidate:
     """As `fit_rule` says, of candidates in its order: reducer by reducer, platt first."""
     platts = [c for c in candidates if c.method == "platt"]
     better = [c for c in platts if c.gain > c.gain_error]
@@ -226,14 +229,14 @@ def _check_enough(enough: Sequence[ScoredVideo], given: int, min_faces: int) -> 
             )
 
 
-def _calibration(sample: Sample, reducer: Reducer, method: MethodOrNone) -> Calibration | None:
+def _calibration(sample: FitSample, reducer: Reducer, method: MethodOrNone) -> Calibration | None:
     """On all videos."""
     if method == "none":
         return None
     return fit_calibration(reduced_scores(sample, reducer), sample.labels, method)
 
 
-def _limit(sample: Sample, placed: Floats, target_fpr: float, given: float | None) -> RealLimit:
+def _limit(sample: FitSample, placed: Floats, target_fpr: float, given: float | None) -> RealLimit:
     """The threshold, on the scale of the scores `placed` (v,)."""
     if given is not None:
         return RealLimit(given, "given")
@@ -244,26 +247,26 @@ def _limit(sample: Sample, placed: Floats, target_fpr: float, given: float | Non
 
 
 def _judged(
-    sample: Sample,
+    sample: FitSample,
     rule: Rule,
     *,
     scores: Floats,
     rival: Floats,
     called: npt.NDArray[np.bool_],
     threshold_from: ThresholdSource,
-) -> Candidate:
+) -> RuleCandidate:
     """Figures of cross-fitted `scores` (v,) over the videos that a fold judged.
 
     `rival` (v,): scores of what they would replace; `called` (v,): who is called fake.
     """
     kept = sample.judged
     labels, scores, called = sample.labels[kept], scores[kept], called[kept]
-    weights, losses = class_weights(labels), log_losses(labels, scores)
+    weights, losses = balanced_weights(labels), log_losses(labels, scores)
     saved = weights * (log_losses(labels, rival[kept]) - losses)
     _, group = np.unique(sample.groups[kept], return_inverse=True)
     by_group = np.bincount(group, saved)
     reals, fakes = int((labels == 0).sum()), int((labels == 1).sum())
-    return Candidate(
+    return RuleCandidate(
         rule=rule,
         method=rule.calibration.method if rule.calibration else "none",
         auc=float(roc_auc_score(labels, scores)),
@@ -279,7 +282,7 @@ def _judged(
 
 
 def _fit_record(
-    sample: Sample, chosen: Candidate, target_fpr: float, min_faces: int, data: str
+    sample: FitSample, chosen: RuleCandidate, target_fpr: float, min_faces: int, data: str
 ) -> RuleFit:
     reals, fakes = sample.groups[sample.labels == 0], sample.groups[sample.labels == 1]
     return RuleFit(

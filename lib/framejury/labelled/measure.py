@@ -30,7 +30,7 @@ _VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "log_loss")
 _KNOWN = ("path", "uri", "layout", "label", "method", "group")
 
 
-def judge_scored(
+def judge_labelled(
     scored: pa.Table,
     bundle: Bundle,
     videos: Sequence[LabelledVideo],
@@ -148,7 +148,7 @@ def figures_for_card(
     """Figures of one side for `bundle.json` and the model card; undefined ones are left out.
 
     Args:
-        verdicts, face_counts: of `judge_scored`.
+        verdicts, face_counts: of `judge_labelled`.
         face_threshold: a face from here on is called fake (`judge.face_threshold` of the rule,
             for faces are not calibrated); the videos' threshold when None.
     """
@@ -199,7 +199,7 @@ def figures_by_set(
         scored: as `model.scoring.score_faces` gives it.
         videos: of the side.
         side: names the figures: `test`, and `test, SET` for each set.
-        frame_labels: as in `judge_scored`.
+        frame_labels: as in `judge_labelled`.
     """
     whole = [video for video in videos if video.row["layout"] != PAIRED_LAYOUT]
     sets: dict[str, list[LabelledVideo]] = {}
@@ -212,7 +212,7 @@ def figures_by_set(
     for name, members in parts.items():
         ids = pa.array([video.row["video_id"] for video in members], pa.string())
         faces = scored.filter(pc.is_in(scored["video_id"], value_set=ids))
-        verdicts, counts = judge_scored(
+        verdicts, counts = judge_labelled(
             faces, bundle, members, settings, run_id=name, frame_labels=frame_labels
         )
         figures[name] = figures_for_card(verdicts, counts, face_threshold(bundle.rule))

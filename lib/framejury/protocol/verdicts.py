@@ -24,7 +24,7 @@ from framejury.verdict.rule import rule_in_use
 _KNOWN = ("video_id", "path", "uri", "layout", "label", "method", "group")
 
 
-class Court:
+class VideoJudge:
     """Judges videos as `framejury scan` does with the same bundle and settings.
 
     Args:

@@ -29,32 +29,32 @@ from framejury.recipes.comparison_table import (
     remarks,
     text_table,
 )
-from framejury.recipes.preset_outcome import Failure, Outcome
+from framejury.recipes.preset_outcome import Failure, PresetOutcome
 
 _FEW_VIDEOS = 100
 _SHOWN = (("auc", "AUC", -0.12, "o"), ("accuracy", "accuracy", 0.12, "s"))
 
 
 def comparison_files(rows: Sequence[Row], facts: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return every file of a comparison by name; arguments as of `comparison_page`."""
-    outcomes = [row for row in rows if isinstance(row, Outcome)]
+    """Return every file of a comparison by name; arguments as of `presets_page`."""
+    outcomes = [row for row in rows if isinstance(row, PresetOutcome)]
     return {
         "comparison.txt": text_table(rows).encode(),
         "comparison.csv": csv_table(rows).encode(),
         "comparison.json": json_table(rows, facts),
-        "comparison.html": comparison_page(rows, facts).encode(),
+        "comparison.html": presets_page(rows, facts).encode(),
         **picture_files({"comparison": drawing(outcomes)} if outcomes else {}),
     }
 
 
-def comparison_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
+def presets_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
     """Render `comparison.html`.
 
     Args:
         rows: outcomes and failures, in the order of the presets.
         facts: `archive`, `created_at`, `overrides`, and `videos` by split.
     """
-    outcomes = [row for row in rows if isinstance(row, Outcome)]
+    outcomes = [row for row in rows if isinstance(row, PresetOutcome)]
     chart = Markup("")
     if outcomes:
         words = "AUC and accuracy of each preset with their intervals; the table has the figures"
@@ -80,7 +80,7 @@ def comparison_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
     )
 
 
-def drawing(outcomes: Sequence[Outcome]) -> Drawing:
+def drawing(outcomes: Sequence[PresetOutcome]) -> Drawing:
     """Draw AUC and accuracy of each preset with intervals, and chance as a line at 0.5."""
     figure = new_figure(7.2, 1.4 + 0.5 * len(outcomes), LIGHT)
     axes = figure.subplots()

@@ -11,9 +11,9 @@ from typing import Any
 
 from framejury.model.manifest import Figure
 from framejury.pages.text_table import grid
-from framejury.recipes.preset_outcome import FIGURES, Failure, Outcome
+from framejury.recipes.preset_outcome import FIGURES, Failure, PresetOutcome
 
-Row = Outcome | Failure
+Row = PresetOutcome | Failure
 
 HEADINGS = (
     *("preset", "accuracy", "AUC", "on fakes", "on originals"),
@@ -22,7 +22,7 @@ HEADINGS = (
 _MIB = 2**20
 
 
-def cells_of(row: Outcome) -> list[str]:
+def cells_of(row: PresetOutcome) -> list[str]:
     """Return the texts of a row, one per entry of `HEADINGS`."""
     peak = row.peak_memory_bytes
     return [
@@ -45,7 +45,7 @@ def figure_text(figure: Figure | None) -> str:
 
 def text_table(rows: Sequence[Row]) -> str:
     """Return the table, followed by failures and a remark on each preset."""
-    outcomes = [row for row in rows if isinstance(row, Outcome)]
+    outcomes = [row for row in rows if isinstance(row, PresetOutcome)]
     table = [grid(HEADINGS, [cells_of(row) for row in outcomes], "llllrrr"), ""] if outcomes else []
     return "\n".join([*table, *remarks(rows)]) + "\n"
 
@@ -68,7 +68,7 @@ def remarks(rows: Sequence[Row]) -> list[str]:
 def csv_table(rows: Sequence[Row]) -> str:
     """Return one line per measured preset; interval ends have columns of their own."""
     text = io.StringIO()
-    flat = [_flat(row) for row in rows if isinstance(row, Outcome)]
+    flat = [_flat(row) for row in rows if isinstance(row, PresetOutcome)]
     names = list(flat[0]) if flat else list(HEADINGS)
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
@@ -80,13 +80,13 @@ def json_table(rows: Sequence[Row], facts: Mapping[str, Any]) -> bytes:
     """Return all rows in full as JSON, after `facts` about the comparison."""
     content = {
         **facts,
-        "presets": [asdict(row) for row in rows if isinstance(row, Outcome)],
+        "presets": [asdict(row) for row in rows if isinstance(row, PresetOutcome)],
         "failures": [asdict(row) for row in rows if isinstance(row, Failure)],
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _flat(row: Outcome) -> dict[str, Any]:
+def _flat(row: PresetOutcome) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in asdict(row).items():
         if name in FIGURES:

@@ -67,7 +67,7 @@ def face_file(video_id: str, frame_index: int, face_index: int, extension: str) 
     return f"{video_id}_{frame_index}_{face_index}.{extension}"
 
 
-def picture_of(crop: bytes, size_px: int | None, form: PictureFormat) -> bytes:
+def exported_picture(crop: bytes, size_px: int | None, form: PictureFormat) -> bytes:
     """The crop as it is stored, or resized to a square.
 
     Args:

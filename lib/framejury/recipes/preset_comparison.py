@@ -29,7 +29,7 @@ from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.recipes.comparison_page import comparison_files
 from framejury.recipes.comparison_table import Row
-from framejury.recipes.preset_outcome import Failure, Outcome, outcome_of, with_truth
+from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
 from framejury.recipes.shared_split import check_sides, shared_sides, sides_csv
 from framejury.redaction import redacted
 from framejury.runs.provenance import training_history, versions
@@ -107,7 +107,7 @@ class PresetComparison:
         for name, content in comparison_files(rows, facts).items():
             write_whole(locate(str(self.output / name)), content)
 
-    def _measured(self, preset: str) -> Outcome:
+    def _measured(self, preset: str) -> PresetOutcome:
         options = settings_options(preset, self.config, self.overrides)
         place = self.output / preset
         uri = f"{self.warehouses.rstrip('/')}/{preset}/warehouse"
@@ -148,7 +148,7 @@ class PresetComparison:
             "extracted": warehouse.with_table("extractions")[0].run_id,
         }
 
-    def _judged(self, preset: str, bundle: Bundle, warehouse: Warehouse) -> Outcome:
+    def _judged(self, preset: str, bundle: Bundle, warehouse: Warehouse) -> PresetOutcome:
         """Judge the test videos and compute the preset's row."""
         logs.start(COMMAND)
         settings = framed_for(bundle, self.settings_of(preset, judging=True))
@@ -175,14 +175,14 @@ def _train(uri: str, bundle: Path, options: Sequence[str]) -> None:
     check_step("train", ended.returncode)
 
 
-def _measured_before(place: Path, identity: dict[str, str]) -> Outcome | None:
+def _measured_before(place: Path, identity: dict[str, str]) -> PresetOutcome | None:
     """Return the outcome of an earlier, identical comparison."""
     file = place / "outcome.json"
     kept = _kept(file)
     if kept is None or kept.get("identity") != identity:
         return None
     try:
-        return TypeAdapter(Outcome).validate_python(kept["outcome"])
+        return TypeAdapter(PresetOutcome).validate_python(kept["outcome"])
     except (KeyError, ValueError) as error:
         raise _unreadable(file, error) from error
 

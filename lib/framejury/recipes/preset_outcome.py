@@ -23,11 +23,11 @@ FIGURES: dict[str, str] = {
     "on_fakes": "recall_fake",
     "on_originals": "recall_real",
 }
-"""Fields of `Outcome` and their names in `evaluation.binary`."""
+"""Fields of `PresetOutcome` and their names in `evaluation.binary`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class PresetOutcome:
     """One preset on the shared test videos. Figures cover scored videos, at its own threshold.
 
     Attributes:
@@ -89,7 +89,7 @@ def outcome_of(
     history: Sequence[Mapping[str, Any]],
     *,
     remark: str = "",
-) -> Outcome:
+) -> PresetOutcome:
     """Compute one row of the table.
 
     Args:
@@ -117,7 +117,7 @@ def outcome_of(
         )
     learned = [row for row in bundle.data.counts if row.side in ("train", "val")]
     peak = pc.max(extractions["peak_memory_bytes"]).as_py()
-    return Outcome(
+    return PresetOutcome(
         preset=preset,
         model_id=bundle.model_id,
         signal=bundle.signal,

@@ -19,7 +19,7 @@ from framejury.report.wording import decimal, percent
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class FigureLabel:
     """How a figure is called: in full, above a column, and what it says."""
 
     label: str
@@ -35,48 +35,50 @@ class Figure:
 
 
 FIGURES = {
-    "auc": Figure("AUC", "AUC", False, "a random fake scores above a random real; 0.5 is chance"),
-    "eer": Figure("Equal error rate", "EER", True, "where false alarms equal missed fakes"),
-    "average_precision": Figure(
+    "auc": FigureLabel(
+        "AUC", "AUC", False, "a random fake scores above a random real; 0.5 is chance"
+    ),
+    "eer": FigureLabel("Equal error rate", "EER", True, "where false alarms equal missed fakes"),
+    "average_precision": FigureLabel(
         "Average precision",
         "AP",
         False,
         "area under precision and recall; chance is the share of fakes",
     ),
-    "log_loss": Figure(
+    "log_loss": FigureLabel(
         "Log loss", "log loss", False, "0 is perfect; always answering 0.5 gives 0.693"
     ),
-    "ece": Figure(
+    "ece": FigureLabel(
         "Calibration error",
         "ECE",
         False,
         f"score against share of fakes, {BINS} bins; 0 is perfect",
     ),
-    "tpr_at_fpr_1": Figure(
+    "tpr_at_fpr_1": FigureLabel(
         "TPR at 1 % FPR", "TPR@1%", True, "fakes found where at most 1 % of reals are accused"
     ),
-    "tpr_at_fpr_5": Figure(
+    "tpr_at_fpr_5": FigureLabel(
         "TPR at 5 % FPR", "TPR@5%", True, "fakes found where at most 5 % of reals are accused"
     ),
-    "accuracy": Figure("Accuracy", "accuracy", True, "called right at the threshold"),
-    "balanced_accuracy": Figure(
+    "accuracy": FigureLabel("Accuracy", "accuracy", True, "called right at the threshold"),
+    "balanced_accuracy": FigureLabel(
         "Balanced accuracy", "balanced", True, "mean of the two accuracies below"
     ),
-    "recall_real": Figure("Accuracy on reals", "acc. reals", True, "reals called real"),
-    "recall_fake": Figure("Accuracy on fakes", "acc. fakes", True, "fakes called fake"),
-    "reals_called_fake": Figure(
+    "recall_real": FigureLabel("Accuracy on reals", "acc. reals", True, "reals called real"),
+    "recall_fake": FigureLabel("Accuracy on fakes", "acc. fakes", True, "fakes called fake"),
+    "reals_called_fake": FigureLabel(
         "Reals called fake", "reals called fake", True, "verdict fake on a real video"
     ),
-    "reals_inconclusive": Figure(
+    "reals_inconclusive": FigureLabel(
         "Reals left open", "reals open", True, "verdict inconclusive on a real video"
     ),
-    "fakes_called_real": Figure(
+    "fakes_called_real": FigureLabel(
         "Fakes called real", "fakes called real", True, "verdict real on a fake video"
     ),
-    "fakes_inconclusive": Figure(
+    "fakes_inconclusive": FigureLabel(
         "Fakes left open", "fakes open", True, "verdict inconclusive on a fake video"
     ),
-    "coverage": Figure(
+    "coverage": FigureLabel(
         "Coverage", "coverage", True, "of all labelled videos, those with a verdict fake or real"
     ),
 }

@@ -78,7 +78,7 @@ def write_labels(rows: DataFrame, place: Location) -> None:
 
 def _write(face: Mapping[str, Any], plan: ExportPlan, output: Location) -> dict[str, Any]:
     # Imported on the executor, never before the worker forks.
-    from framejury.recipes.face_files import face_file, frame_file, is_jpeg, picture_of
+    from framejury.recipes.face_files import exported_picture, face_file, frame_file, is_jpeg
 
     video_id, frame_index, face_index = face["video_id"], face["frame_index"], face["face_index"]
     try:
@@ -97,7 +97,7 @@ def _write(face: Mapping[str, Any], plan: ExportPlan, output: Location) -> dict[
             name = frame_file(face["folder"], frame_index, None if only else face_index, extension)
         place = output.child(name)
         if not (plan.resumes and is_file(place)):
-            write_whole(place, picture_of(face["crop"], plan.size_px, plan.picture_format))
+            write_whole(place, exported_picture(face["crop"], plan.size_px, plan.picture_format))
     except ValueError as error:
         raise ValueError(f"crop of video {video_id}, frame {frame_index}: {error}") from error
     return {"name": name, "label": label, "side": side, "video_id": video_id}

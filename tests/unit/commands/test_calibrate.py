@@ -9,7 +9,7 @@ import pytest
 
 from framejury.cli.main import main
 from framejury.labelled.committed_split import on_side, only_side, training_source
-from framejury.labelled.measure import judge_scored
+from framejury.labelled.measure import judge_labelled
 from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
@@ -84,7 +84,7 @@ def _check_verdicts(fitted: Bundle, warehouses: list[Warehouse]) -> None:
     videos = on_side(labelled_videos(*warehouses), whole, Side.VAL)
     scorer = Scorer(fitted)
     scored = score_faces(scorer, source)
-    verdicts, _ = judge_scored(scored, scorer.bundle, videos, VerdictSettings(), run_id="run")
+    verdicts, _ = judge_labelled(scored, scorer.bundle, videos, VerdictSettings(), run_id="run")
     faces = score_faces(scorer, source).group_by("video_id").aggregate([("p_fake", "list")])
     scores = {row["video_id"]: row["p_fake_list"] for row in faces.to_pylist()}
     rows = verdicts.to_pylist()

@@ -166,7 +166,8 @@ def test_nothing_to_look_at_is_told(
 ) -> None:
     out = ["--output", str(tmp_path / "out"), "--set", "inspect.from_s=9"]
     assert inspect.main([str(clip), *out]) == 2
-    assert "is 2.00 s long and has no frame at or after inspect.from_s = 9 s" in capsys.readouterr().err
+    told = "is 2.00 s long and has no frame at or after inspect.from_s = 9 s"
+    assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

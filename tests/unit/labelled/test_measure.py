@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from framejury.labelled.measure import figures_by_set, judge_scored
+from framejury.labelled.measure import figures_by_set, judge_labelled
 from framejury.labelled.videos import LabelledVideo
 from framejury.model.scoring import SCORED_FACES
 from framejury.schemas.statuses import Side
@@ -80,7 +80,7 @@ def test_hand_labels_judge_faces_and_leave_videos(tmp_path: Path) -> None:
     by_hand = {("set/f", 0): 0, ("set/f", 1): 0, ("set/r", 7): 1, ("elsewhere", 0): 1}
     made = {}
     for name, labels in (("without", None), ("with", by_hand)):
-        _, counts = judge_scored(
+        _, counts = judge_labelled(
             scored, bundle, videos, VerdictSettings(), run_id="r", frame_labels=labels
         )
         rows = counts.to_pylist()

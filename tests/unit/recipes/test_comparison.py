@@ -18,9 +18,9 @@ from framejury.archive.splits import Candidate
 from framejury.errors import SplitError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Figure
-from framejury.recipes.comparison_page import comparison_page
+from framejury.recipes.comparison_page import presets_page
 from framejury.recipes.comparison_table import csv_table, json_table, remarks, text_table
-from framejury.recipes.preset_outcome import Failure, Outcome, outcome_of, with_truth
+from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
 from framejury.recipes.shared_split import check_sides, shared_sides, sides_csv
 from framejury.schemas.statuses import Label, Side
 from framejury.schemas.tables import VERDICTS, VIDEOS
@@ -152,7 +152,7 @@ SCORES: dict[str, float | None] = {
 }
 
 
-def outcome(bundle: Bundle) -> Outcome:
+def outcome(bundle: Bundle) -> PresetOutcome:
     judged = with_truth(verdicts_of(SCORES), videos_of([*SCORES, "unjudged"]))
     extractions = pa.table({"cpu_s": [1.0, 2.0, 3.0], "peak_memory_bytes": [2**20, 2**28, None]})
     history = [{"seconds": 5.0}, {"seconds": 6.0}]
@@ -173,7 +173,7 @@ def test_a_row_counts_what_was_scored_and_what_was_right(bundle: Bundle) -> None
 def test_a_row_reads_back_as_it_was_written(bundle: Bundle) -> None:
     row = outcome(bundle)
     kept = json.loads(json.dumps(asdict(row)))
-    assert TypeAdapter(Outcome).validate_python(kept) == row
+    assert TypeAdapter(PresetOutcome).validate_python(kept) == row
 
 
 def test_a_side_without_reals_gives_no_figure_rather_than_a_wrong_one(bundle: Bundle) -> None:
@@ -222,7 +222,7 @@ def test_the_page_escapes_names_and_tells_of_overrides(bundle: Bundle) -> None:
         "overrides": ["training.finetune_epochs=1"],
         "videos": {"train": 3, "val": 2, "test": 6},
     }
-    page = comparison_page([row, Failure(preset="other", step="train", reason="it")], facts)
+    page = presets_page([row, Failure(preset="other", step="train", reason="it")], facts)
     assert "<script>" not in page
     assert "training.finetune_epochs=1" in page
     assert "other has no figures" in page

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.faces.crop import decode_crop, encode_crop
-from framejury.recipes.face_files import LABELS_CSV, folder_names, frame_file, is_jpeg, picture_of
+from framejury.recipes.face_files import (
+    LABELS_CSV,
+    exported_picture,
+    folder_names,
+    frame_file,
+    is_jpeg,
+)
 from tests.builders.faces import real_face
 
 
@@ -73,7 +79,7 @@ def test_frames_are_numbered_as_the_recipe_does() -> None:
 @pytest.mark.parametrize("form", ["jpeg", "png"])
 def test_a_crop_goes_out_as_it_is_stored(form: str) -> None:
     crop = encode_crop(real_face(1), form)  # type: ignore[arg-type]
-    assert picture_of(crop, None, "png") == crop
+    assert exported_picture(crop, None, "png") == crop
     assert is_jpeg(crop) is (form == "jpeg")
 
 
@@ -82,16 +88,16 @@ def test_a_resized_crop_is_that_of_opencv() -> None:
     expected = cv2.resize(face, (252, 252), interpolation=cv2.INTER_AREA)
     small = cv2.resize(face, (20, 20), interpolation=cv2.INTER_AREA)
     crop = encode_crop(face, "png")
-    png = picture_of(crop, 252, "png")
+    png = exported_picture(crop, 252, "png")
     assert not is_jpeg(png) and np.array_equal(decode_crop(png), expected)
-    assert np.array_equal(decode_crop(picture_of(crop, 20, "png")), small)
-    jpeg = picture_of(crop, 252, "jpeg")
+    assert np.array_equal(decode_crop(exported_picture(crop, 20, "png")), small)
+    jpeg = exported_picture(crop, 252, "jpeg")
     assert is_jpeg(jpeg)
     assert np.abs(decode_crop(jpeg).astype(int) - expected).mean() < 3
 
 
 def test_what_is_no_picture_is_refused() -> None:
     with pytest.raises(ValueError, match="no JPEG or PNG"):
-        picture_of(b"GIF89a", None, "png")
+        exported_picture(b"GIF89a", None, "png")
     with pytest.raises(ValueError, match="cut short"):
-        picture_of(encode_crop(real_face(1))[:200], 32, "png")
+        exported_picture(encode_crop(real_face(1))[:200], 32, "png")

@@ -3,30 +3,33 @@
 Everything else about the distribution stands in pyproject.toml.
 """
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
+
+BESIDE_LIB = ("jobs", "conf", "models")
+"""Folders of the project that are installed as `framejury.FOLDER`."""
 
 setup(
-    packages=[*find_packages("lib"), "framejury.jobs", "framejury.conf", "framejury.models"],
-    package_dir={
-        "": "lib",
-        "framejury.jobs": "jobs",
-        "framejury.conf": "conf",
-        "framejury.models": "models",
-    },
+    # Namespace packages too: setuptools takes a folder of data files for a package without Python.
+    packages=[
+        *find_namespace_packages("lib"),
+        *(f"framejury.{folder}" for folder in BESIDE_LIB),
+        *(
+            f"framejury.{folder}.{inner}"
+            for folder in BESIDE_LIB
+            for inner in find_namespace_packages(folder)
+        ),
+    ],
+    package_dir={"": "lib", **{f"framejury.{folder}": folder for folder in BESIDE_LIB}},
     package_data={
-        "framejury": [
-            "py.typed",
-            "faces/weights/*",
-            "pages/templates/*",
-        ],
-        "framejury.models": ["*/*"],
-        "framejury.conf": [
-            "default.yaml",
-            "presets/*.yaml",
-            "spark/*",
-            "schedule/*",
-            "prometheus/*",
-            "training/*.csv",
-        ],
+        "framejury": ["py.typed"],
+        "framejury.faces.weights": ["*"],
+        "framejury.pages.templates": ["*"],
+        "framejury.conf": ["default.yaml"],
+        "framejury.conf.presets": ["*.yaml"],
+        "framejury.conf.spark": ["*"],
+        "framejury.conf.schedule": ["*"],
+        "framejury.conf.prometheus": ["*"],
+        "framejury.conf.training": ["*.csv"],
+        **{f"framejury.models.{inner}": ["*"] for inner in find_namespace_packages("models")},
     },
 )

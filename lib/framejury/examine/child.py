@@ -111,7 +111,8 @@ def load_the_rest(tools: Toolbox) -> None:
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.startswith(("av.datasets", "av.__main__")):
             importlib.import_module(module.name)
-    importlib.import_module("numpy.random")
+    for name in ("numpy.random", "numpy.ma"):
+        importlib.import_module(name)
     frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
     sampled = SampledFrame(0, 0.0, Picture(frame.reformat(format="yuv420p")), True)
     look = tools.lookout()

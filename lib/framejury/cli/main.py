@@ -1,7 +1,7 @@
-"""The console command `framejury VERB ...`: finds the verb's `main(argv)` and calls it.
+"""The console command `framejury COMMAND ...`: finds the command's `main(argv)` and calls it.
 
-Nothing heavy is imported before the verb is known, so `framejury scan` starts
-without Spark and `framejury --help` without anything.
+Nothing heavy is imported before the command is known: `framejury scan` starts without Spark,
+`framejury --help` without any library.
 """
 
 from __future__ import annotations
@@ -9,51 +9,66 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from framejury import __version__
 from framejury.errors import SetupError
 
-VERBS = {
-    "index": ("framejury.jobs.index_videos", "list an archive's videos, labels and sources"),
-    "extract": ("framejury.jobs.extract_faces", "find and keep the faces of indexed videos"),
-    "modality": (
-        "framejury.jobs.label_modalities",
-        "tell fakes by picture from fakes by sound, with their originals",
-    ),
-    "import": ("framejury.commands.import_faces", "turn face sets in Parquet into a warehouse"),
-    "split": ("framejury.jobs.split_dataset", "divide labelled videos into train, val, test"),
-    "export-faces": ("framejury.jobs.export_faces", "write the kept faces as folders of pictures"),
-    "train": ("framejury.jobs.train_head", "train a network and write a model bundle"),
-    "evaluate": (
-        "framejury.commands.evaluate",
-        "measure a bundle on labelled videos, with figures",
-    ),
-    "calibrate": (
-        "framejury.commands.calibrate",
-        "fit reducer, calibration and threshold of a bundle",
-    ),
-    "score": ("framejury.jobs.score_faces", "score kept faces with a bundle"),
-    "reduce": ("framejury.jobs.reduce_verdicts", "one verdict a video from its face scores"),
-    "report": ("framejury.commands.report", "write the report of the latest verdicts again"),
-    "evidence": ("framejury.commands.evidence", "what the verdicts on named videos rest on"),
-    "nightly": ("framejury.jobs.nightly", "index, extract, score, reduce, report what is new"),
-    "retry": ("framejury.jobs.retry_videos", "judge again what ended with certain statuses"),
-    "scan": ("framejury.commands.scan", "judge single files, without Spark or a warehouse"),
-    "explain": ("framejury.commands.explain", "heat maps of a video's most suspicious faces"),
-    "inspect": ("framejury.commands.inspect", "look at a video or an archive, judging nothing"),
-    "compare": ("framejury.commands.compare", "what was changed between a fake and its original"),
-    "compare-presets": (
-        "framejury.jobs.compare_presets",
-        "train and measure several presets on one archive",
-    ),
-    "verdicts": ("framejury.commands.verdicts", "print or export every video's latest verdict"),
-    "runs": ("framejury.commands.runs", "list the runs of a warehouse, or show one"),
-    "doctor": ("framejury.commands.doctor", "check this machine and say what to do"),
+GROUPS = {
+    "judge videos": {
+        "nightly": ("jobs.nightly", "judge what is new or changed in an archive, and report"),
+        "retry": ("jobs.retry_videos", "judge again the videos with a given status"),
+        "scan": ("commands.scan", "judge single files, without Spark and without a warehouse"),
+    },
+    "see the results": {
+        "verdicts": ("commands.verdicts", "print or export the latest verdict on every video"),
+        "report": ("commands.report", "write the report of the latest verdicts again"),
+        "evidence": ("commands.evidence", "write the pages that show what verdicts rest on"),
+        "explain": ("commands.explain", "show heat maps of a video's most suspicious faces"),
+        "runs": ("commands.runs", "list the runs of a warehouse, or show one in detail"),
+    },
+    "inspect without judging": {
+        "inspect": ("commands.inspect", "show what is in a video or an archive"),
+        "compare": (
+            "commands.compare",
+            "show where, when and how a fake differs from its original",
+        ),
+        "modality": (
+            "jobs.label_modalities",
+            "find out whether a fake's picture, sound or both were changed",
+        ),
+    },
+    "train and measure": {
+        "train": ("jobs.train_head", "train a network and write a model bundle"),
+        "evaluate": ("commands.evaluate", "measure a bundle on labelled videos"),
+        "calibrate": (
+            "commands.calibrate",
+            "fit a bundle's aggregation, calibration and threshold",
+        ),
+        "compare-presets": (
+            "jobs.compare_presets",
+            "train and measure several presets on one archive",
+        ),
+    },
+    "single steps": {
+        "index": ("jobs.index_videos", "list the videos of an archive with labels and sources"),
+        "extract": ("jobs.extract_faces", "find the faces of indexed videos and keep them"),
+        "import": ("commands.import_faces", "turn face sets in Parquet into a warehouse"),
+        "split": ("jobs.split_dataset", "divide labelled videos into train, val and test"),
+        "export-faces": ("jobs.export_faces", "write the kept faces as folders of pictures"),
+        "score": ("jobs.score_faces", "score the kept faces with a bundle"),
+        "reduce": ("jobs.reduce_verdicts", "combine face scores into one verdict per video"),
+    },
+    "set up": {
+        "doctor": ("commands.doctor", "check this machine and print what is missing"),
+    },
 }
+"""By topic: each command, its module, what it does."""
+COMMANDS = {name: found for group in GROUPS.values() for name, found in group.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; returns its exit code."""
+    """Run one command; returns its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_help())
@@ -61,14 +76,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args[0] in ("-V", "--version"):
         print(f"framejury {__version__}")
         return 0
-    if args[0] not in VERBS:
-        print(
-            f"framejury: unknown verb {args[0]!r}; there are: {', '.join(VERBS)}", file=sys.stderr
-        )
+    if args[0] not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        print(f"framejury: unknown command {args[0]!r}; commands: {known}", file=sys.stderr)
         return 2
     try:
-        module = importlib.import_module(VERBS[args[0]][0])
-    except ModuleNotFoundError as error:
+        code: int = module_of(args[0]).main(args[1:])
+    except ModuleNotFoundError as error:  # some libraries are imported only when needed
         if error.name is None or error.name.startswith("framejury"):
             raise
         print(
@@ -77,22 +91,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return SetupError.exit_code
-    code: int = module.main(args[1:])
     return code
 
 
+def module_of(command: str) -> ModuleType:
+    """Import the module of a command.
+
+    Raises:
+        ModuleNotFoundError: a library that it needs is not installed.
+    """
+    return importlib.import_module(f"framejury.{COMMANDS[command][0]}")
+
+
 def _help() -> str:
-    width = max(map(len, VERBS)) + 2
     lines = [
-        "usage: framejury VERB [options]      framejury VERB --help for each",
+        "usage: framejury COMMAND [options]      (framejury COMMAND --help lists the options)",
         "",
-        "The frames of a video are the jury; framejury returns its verdict.",
-        "",
-        *(f"  {verb:<{width}}{doc}" for verb, (_, doc) in VERBS.items()),
-        "",
-        "The main job:  framejury nightly ARCHIVE --warehouse DIR",
+        "Detect manipulated faces in video files and archives.",
     ]
-    return "\n".join(lines)
+    width = max(map(len, COMMANDS)) + 2
+    for topic, group in GROUPS.items():
+        lines += ["", f"{topic}:"]
+        lines += [f"  {name:<{width}}{doc}" for name, (_, doc) in group.items()]
+    return "\n".join([*lines, "", "Start with:  framejury scan VIDEO"])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
-"""The console command: every verb's help, and errors before Spark starts."""
+"""The console command: every command's help, and errors before Spark starts."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import json
 import re
 import subprocess
@@ -17,7 +15,7 @@ import pytest
 
 from framejury import __version__
 from framejury.cli import main as cli
-from framejury.cli.main import VERBS, main
+from framejury.cli.main import COMMANDS, main, module_of
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.manifest import Manifest
 from framejury.tables import session
@@ -52,34 +50,20 @@ def fails(capsys: Capture, *argv: str) -> str:
 # ---------------------------------------------------------------- help
 
 
-def actions_of(verb: str, monkeypatch: pytest.MonkeyPatch) -> list[argparse.Action]:
-    """The options of a verb, as its parser has them."""
-    module = importlib.import_module(VERBS[verb][0])
-    caught: list[argparse.ArgumentParser] = []
-
-    def catch(parser: argparse.ArgumentParser, *_: object) -> int:
-        caught.append(parser)
-        return 0
-
-    monkeypatch.setattr(module, "run_command", catch)
-    module.main([])
-    return caught[0]._actions
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_option_says_its_default(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for action in actions_of(verb, monkeypatch):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_its_default(command: str) -> None:
+    for action in module_of(command).parser()._actions:
         text = action.help or ""
         assert text, action
         if action.option_strings and action.dest != "help":
-            assert "(default: " in text or "(required)" in text, (verb, action.option_strings)
+            assert "(default: " in text or "(required)" in text, (command, action.option_strings)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_of_every_verb(verb: str, capsys: Capture) -> None:
-    assert main([verb, "--help"]) == 0
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command(command: str, capsys: Capture) -> None:
+    assert main([command, "--help"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(f"usage: framejury {verb} ")
+    assert out.startswith(f"usage: framejury {command} ")
     assert err == ""
 
 
@@ -96,12 +80,12 @@ def test_help_as_a_process(argv: list[str]) -> None:
     assert run.stdout.startswith("usage: framejury ")
 
 
-def test_general_help_names_every_verb(capsys: Capture) -> None:
+def test_general_help_names_every_command(capsys: Capture) -> None:
     for argv, code in ((["--help"], 0), (["help"], 0), (["-h"], 0), ([], 2)):
         assert main(argv) == code
         text = capsys.readouterr().out
-        for verb, (_, doc) in VERBS.items():
-            assert re.search(rf"^  {verb} +{re.escape(doc)}$", text, re.MULTILINE)
+        for command, (_, doc) in COMMANDS.items():
+            assert re.search(rf"^  {command} +{re.escape(doc)}$", text, re.MULTILINE)
 
 
 def test_version(capsys: Capture) -> None:
@@ -109,8 +93,8 @@ def test_version(capsys: Capture) -> None:
     assert capsys.readouterr().out == f"framejury {__version__}\n"
 
 
-def test_unknown_verb(capsys: Capture) -> None:
-    assert "'judge'; there are: index, extract" in fails(capsys, "judge")
+def test_unknown_command(capsys: Capture) -> None:
+    assert "'judge'; commands: nightly, retry" in fails(capsys, "judge")
 
 
 def test_a_missing_library_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,16 +125,16 @@ def nothing_new(tmp_path: Path) -> bool:
     return not (tmp_path / "w").exists() and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("verb", ["index", "nightly"])
-def test_a_wrong_archive(verb: str, tmp_path: Path, bundle: Path, capsys: Capture) -> None:
+@pytest.mark.parametrize("command", ["index", "nightly"])
+def test_a_wrong_archive(command: str, tmp_path: Path, bundle: Path, capsys: Capture) -> None:
     (tmp_path / "file.mp4").write_bytes(b"x")
     (tmp_path / "empty").mkdir()
-    extra = ["--bundle", str(bundle)] if verb == "nightly" else []
+    extra = ["--bundle", str(bundle)] if command == "nightly" else []
     for name, words in (
         ("gone", "no archive at"),
         ("file.mp4", "is a file; an archive is a folder"),
     ):
-        argv = [verb, str(tmp_path / name), "--warehouse", str(tmp_path / "w"), *extra]
+        argv = [command, str(tmp_path / name), "--warehouse", str(tmp_path / "w"), *extra]
         assert words in fails(capsys, *argv)
     assert nothing_new(tmp_path)
 
@@ -164,42 +148,42 @@ def test_an_archive_without_videos(tmp_path: Path, capsys: Capture) -> None:
     assert nothing_new(tmp_path)
 
 
-@pytest.mark.parametrize("verb", ["index", "nightly"])
+@pytest.mark.parametrize("command", ["index", "nightly"])
 def test_an_unwritable_warehouse(
-    verb: str, tmp_path: Path, archive: Path, bundle: Path, capsys: Capture
+    command: str, tmp_path: Path, archive: Path, bundle: Path, capsys: Capture
 ) -> None:
     (tmp_path / "taken").write_text("mine")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "x.jpg").write_text("mine")
-    extra = ["--bundle", str(bundle)] if verb == "nightly" else []
+    extra = ["--bundle", str(bundle)] if command == "nightly" else []
     for name, words in (
         ("taken", "taken"),
         ("taken/below", "is a file"),
         ("photos", "neither empty nor a warehouse"),
     ):
-        argv = [verb, str(archive), "--warehouse", str(tmp_path / name), *extra]
+        argv = [command, str(archive), "--warehouse", str(tmp_path / name), *extra]
         assert words in fails(capsys, *argv)
     assert (tmp_path / "taken").read_text() == "mine"
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["x.jpg"]
 
 
-@pytest.mark.parametrize("verb", ["nightly", "scan", "score", "evaluate", "calibrate"])
+@pytest.mark.parametrize("command", ["nightly", "scan", "score", "evaluate", "calibrate"])
 def test_a_missing_or_altered_bundle(
-    verb: str, tmp_path: Path, archive: Path, bundle: Path, capsys: Capture
+    command: str, tmp_path: Path, archive: Path, bundle: Path, capsys: Capture
 ) -> None:
-    place = {"nightly": [str(archive)], "scan": [str(archive / "a.mp4")]}.get(verb, [])
-    if verb != "scan":
+    place = {"nightly": [str(archive)], "scan": [str(archive / "a.mp4")]}.get(command, [])
+    if command != "scan":
         place += ["--warehouse", str(tmp_path / "w")]
-    if verb == "calibrate":
+    if command == "calibrate":
         place += ["--output", str(tmp_path / "out")]
-    assert "bundle" in fails(capsys, verb, *place, "--bundle", str(tmp_path / "lost"))
+    assert "bundle" in fails(capsys, command, *place, "--bundle", str(tmp_path / "lost"))
     (bundle / "model.onnx").write_bytes(b"other bytes")
-    assert "model.onnx" in fails(capsys, verb, *place, "--bundle", str(bundle))
+    assert "model.onnx" in fails(capsys, command, *place, "--bundle", str(bundle))
     assert nothing_new(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("verb", "key"),
+    ("command", "key"),
     [
         ("index", "index.layouts=auto"),
         ("extract", "sampling.frames=0"),
@@ -212,26 +196,28 @@ def test_a_missing_or_altered_bundle(
         ("evaluate", "verdict.threshold=2"),
     ],
 )
-def test_a_bad_setting(verb: str, key: str, archive: Path, bundle: Path, capsys: Capture) -> None:
+def test_a_bad_setting(
+    command: str, key: str, archive: Path, bundle: Path, capsys: Capture
+) -> None:
     tmp_path = archive.parent
     argv = {"scan": [str(archive / "a.mp4")], "index": [str(archive)], "nightly": [str(archive)]}
-    options = argv.get(verb, [])
-    if verb != "scan":
+    options = argv.get(command, [])
+    if command != "scan":
         options = [*options, "--warehouse", str(tmp_path / "w")]
-    if verb in ("nightly", "scan", "score", "evaluate"):
+    if command in ("nightly", "scan", "score", "evaluate"):
         options = [*options, "--bundle", str(bundle)]
-    if verb == "train":
+    if command == "train":
         options = [*options, "--output", str(tmp_path / "out")]
-    line = fails(capsys, verb, *options, "--set", key)
-    assert line.startswith(f"framejury {verb}: error: ")
+    line = fails(capsys, command, *options, "--set", key)
+    assert line.startswith(f"framejury {command}: error: ")
     assert key.partition("=")[0].partition(".")[0] in line
     assert nothing_new(tmp_path)
 
 
-@pytest.mark.parametrize("verb", ["extract", "split", "train", "reduce", "report", "verdicts"])
-def test_no_warehouse_yet(verb: str, tmp_path: Path, capsys: Capture) -> None:
-    extra = ["--output", str(tmp_path / "out")] if verb == "train" else []
-    line = fails(capsys, verb, "--warehouse", str(tmp_path / "w"), *extra)
+@pytest.mark.parametrize("command", ["extract", "split", "train", "reduce", "report", "verdicts"])
+def test_no_warehouse_yet(command: str, tmp_path: Path, capsys: Capture) -> None:
+    extra = ["--output", str(tmp_path / "out")] if command == "train" else []
+    line = fails(capsys, command, "--warehouse", str(tmp_path / "w"), *extra)
     assert "no warehouse at" in line and "framejury index ARCHIVE" in line
     assert nothing_new(tmp_path)
 
@@ -245,18 +231,18 @@ def test_train_does_not_overwrite_something_else(tmp_path: Path, capsys: Capture
     assert (thesis / "chapter1.txt").read_text() == "years of work"
 
 
-@pytest.mark.parametrize("verb", ["split", "train", "verdicts", "report", "reduce"])
+@pytest.mark.parametrize("command", ["split", "train", "verdicts", "report", "reduce"])
 def test_after_index_alone_the_next_step_is_named(
-    verb: str, tmp_path: Path, archive: Path, capsys: Capture
+    command: str, tmp_path: Path, archive: Path, capsys: Capture
 ) -> None:
     warehouse = ["--warehouse", str(tmp_path / "w")]
     assert main(["index", str(archive), *warehouse]) == 0
     capsys.readouterr()
-    extra = ["--output", str(tmp_path / "out")] if verb == "train" else []
-    assert "run: framejury" in fails(capsys, verb, *warehouse, *extra)
+    extra = ["--output", str(tmp_path / "out")] if command == "train" else []
+    assert "run: framejury" in fails(capsys, command, *warehouse, *extra)
 
 
-# ---------------------------------------------------------------- verbs that need no Spark
+# ---------------------------------------------------------------- commands that need no Spark
 
 
 def test_index_a_local_archive(tmp_path: Path, archive: Path, capsys: Capture) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib
 import inspect
 import re
 import shlex
@@ -15,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli.main import VERBS
+from framejury.cli.main import COMMANDS, module_of
 from framejury.errors import ConfigError
 from framejury.settings.loading import load_settings, preset_names, setting_fields
 
 ROOT = Path(__file__).resolve().parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 SUBMIT = (ROOT / "bin/submit.sh").read_text(encoding="utf-8")
-JOBS = {module.rpartition(".")[2]: verb for verb, (module, _) in VERBS.items()} | {
+JOBS = {module.rpartition(".")[2]: command for command, (module, _) in COMMANDS.items()} | {
     "inspect_archive": "inspect"
 }
 SETTINGS = frozenset(setting_fields())
@@ -151,8 +150,8 @@ def is_known(program: str, words: list[str]) -> bool:
     if program == "spark-submit":
         return any("jobs/" in word for word in words)
     if program == "framejury":
-        return first in VERBS
-    return first.startswith("--") or first in VERBS
+        return first in COMMANDS
+    return first.startswith("--") or first in COMMANDS
 
 
 def is_filled(word: str) -> bool:
@@ -161,14 +160,14 @@ def is_filled(word: str) -> bool:
 
 
 @cache
-def parser_of(verb: str, exact: bool) -> argparse.ArgumentParser:
-    """The verb's own parser, which also takes metavars where it wants numbers or choices."""
+def parser_of(command: str, exact: bool) -> argparse.ArgumentParser:
+    """The command's own parser, which also takes metavars where it wants numbers or choices."""
 
     class Refused(argparse.ArgumentParser):
         def error(self, message: str) -> None:  # type: ignore[override]
             raise ValueError(message)
 
-    parser = importlib.import_module(VERBS[verb][0]).parser()
+    parser = module_of(command).parser()
     parser.__class__ = Refused
     parser.allow_abbrev = False
     for action in parser._actions:
@@ -190,9 +189,9 @@ class Choices(list[str]):
         return is_filled(str(word)) or super().__contains__(word)
 
 
-def spoken(verb: str, words: list[str]) -> list[str]:
+def spoken(command: str, words: list[str]) -> list[str]:
     """The words of a sentence that belong to a command: up to the first that is no argument."""
-    parser = parser_of(verb, exact=False)
+    parser = parser_of(command, exact=False)
     options = {name: action for action in parser._actions for name in action.option_strings}
     choices = {
         choice for a in parser._actions if not a.option_strings for choice in (a.choices or ())
@@ -259,18 +258,18 @@ def make_complaint(words: list[str], exact: bool) -> str | None:
     return None
 
 
-def command_complaint(verb: str, words: list[str], exact: bool) -> str | None:
-    verb = verb.rstrip(".,;:")
-    if is_filled(verb) or verb.startswith("-"):
+def command_complaint(command: str, words: list[str], exact: bool) -> str | None:
+    command = command.rstrip(".,;:")
+    if is_filled(command) or command.startswith("-"):
         return None
-    if verb not in VERBS:
-        return f"framejury has no {verb}"
+    if command not in COMMANDS:
+        return f"framejury has no {command}"
     words = [word.rstrip(".") if is_filled(word.rstrip(".")) else word for word in words]
-    given = words if exact else spoken(verb, words)
+    given = words if exact else spoken(command, words)
     if "--help" in given:
         return None
     try:
-        args = parser_of(verb, exact).parse_args([word for word in given if word != "..."])
+        args = parser_of(command, exact).parse_args([word for word in given if word != "..."])
         check_settings(getattr(args, "set", []), getattr(args, "preset", None))
     except (ValueError, argparse.ArgumentError, ConfigError) as error:
         return str(error)

@@ -6,13 +6,12 @@ presets, columns and values as they were published. Names may be added to it; no
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 
 import pytest
 
-from framejury.cli.main import VERBS
+from framejury.cli.main import module_of
 from framejury.schemas import statuses
 from framejury.schemas.tables import TABLES
 from framejury.settings.loading import preset_names, setting_fields
@@ -23,7 +22,7 @@ PUBLISHED = json.loads((ROOT / "tests" / "data" / "published_names.json").read_t
 
 @pytest.mark.parametrize("command", PUBLISHED["commands"])
 def test_a_command_takes_its_options(command: str) -> None:
-    module = importlib.import_module(VERBS[command][0])
+    module = module_of(command)
     actions = module.parser()._actions
     offered = {option for action in actions for option in action.option_strings}
     assert set(PUBLISHED["commands"][command]) <= offered

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli.main import VERBS
+from framejury.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "not-to-be-printed"
@@ -67,7 +67,7 @@ def test_a_wrong_option_says_what_to_do(words: list[str], complaint: str) -> Non
 
 def test_help_names_every_job() -> None:
     said = submit("--help").stdout
-    jobs = {verb for verb, (module, _) in VERBS.items() if module.startswith("framejury.jobs.")}
+    jobs = {name for name, (module, _) in COMMANDS.items() if module.startswith("jobs.")}
     assert "nightly" in jobs
     for verb in jobs:
         assert re.search(rf"\b{verb}\b", said)

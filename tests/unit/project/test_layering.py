@@ -38,8 +38,8 @@ MAY_IMPORT = {
     "evaluation": "schemas verdict",
     "report": "evaluation examine faces model pages schemas settings verdict",
     "labelled": "archive cli evaluation model pages report schemas settings verdict warehouse",
-    "recipes": "archive evaluation faces labelled model pages runs schemas settings signals verdict "
-    "warehouse",
+    "recipes": "archive evaluation faces labelled model pages runs schemas settings signals "
+    "verdict warehouse",
     "inspection": "examine faces media pages report schemas settings signals",
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "

@@ -173,6 +173,8 @@ def test_another_rule_and_no_labels_are_said(tmp_path: Path) -> None:
     assert reduced(tmp_path, *ASKED, "--set", "verdict.threshold=0.25") == 0
     outputs = tmp_path / "w" / "outputs"
     text = (outputs / "mapreduce_res.txt").read_text()
-    assert text.startswith("Video accuracy: no video has a label\nNote: not the recipe's mean")
-    assert "mean, FAKE from 0.25 on" in text
+    assert text.startswith(
+        "Video accuracy: no video is labelled\nNote: this is not the recipe's mean"
+    )
+    assert "mean, 0.25 and above is FAKE" in text
     assert (outputs / "Confusion.png").read_bytes() == png(confusion_face_figure(None, 0.5))

@@ -1,12 +1,12 @@
-"""Files under the names that recipe face_frames gives them (`report.outputs`). Pure.
+"""Files under the names of the recipe face_frames (`report.outputs`). Pure.
 
     train              Loss.png, Accuracy.png, best_weights.weights.h5, and of side test
                        cnn_preds_values.json, Confusion.png
     reduce, nightly,   cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
     report             ConfusionVideo.png
 
-The pictures are those of a report under other names. Faces are called at `FACE_THRESHOLD`, as the
-recipe does; videos at the threshold they were judged by. A score is always that of FAKE.
+The figures are those of a report under other names. As in the recipe, faces are called at
+`FACE_THRESHOLD`; videos are called at their own threshold. A score is always that of FAKE.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class FacePrediction:
         path: of its video below the archive.
         frame_index, face_index: as in `face_scores`.
         p_fake: its score, 0 to 1.
-        label: its truth; None when unknown.
+        label: None if unknown.
     """
 
     path: str
@@ -69,11 +69,11 @@ def predictions_of(
     videos: Sequence[Mapping[str, Any]],
     frame_labels: Mapping[tuple[str, int], int],
 ) -> list[FacePrediction]:
-    """Scored faces with what is known of them.
+    """Return scored faces with their paths and labels.
 
     Args:
         scored: columns `video_id`, `frame_index`, `face_index`, `p_fake`.
-        videos: rows of `videos`; faces of others are left out.
+        videos: rows of `videos`; faces of other videos are left out.
         frame_labels: (video_id, frame_index) -> 1 for FAKE, of frames labelled by hand.
     """
     known = {row["video_id"]: row for row in videos}
@@ -99,11 +99,11 @@ def predictions_of(
 def training_outputs(
     history: Sequence[Mapping[str, Any]], tested: Iterable[FacePrediction], weights: bytes
 ) -> dict[str, bytes]:
-    """What a training leaves behind, by file name.
+    """Return the files of a training by name.
 
     Args:
         history: as `report.figures.training_figures` takes it.
-        tested: the faces of side test, in any order; may be none.
+        tested: the faces of split test, in any order; may be empty.
         weights: of the best epoch, as Keras saves them (`.weights.h5`).
     """
     faces = sorted(tested, key=lambda face: (face.path, face.frame_index, face.face_index))
@@ -121,12 +121,12 @@ def training_outputs(
 
 
 def verdict_outputs(verdicts: pa.Table, faces: Confusion, rule: Rule) -> dict[str, bytes]:
-    """What is published of verdicts but for `predictions_json`, by file name.
+    """Return the files about verdicts by name, except for `predictions_json`.
 
     Args:
-        verdicts: one row a video, columns `evaluation.rows.REPORT_COLUMNS`.
-        faces: of the labelled videos, called at `FACE_THRESHOLD`.
-        rule: by which the latest videos were judged.
+        verdicts: one row per video, columns `evaluation.rows.REPORT_COLUMNS`.
+        faces: of labelled videos, called at `FACE_THRESHOLD`.
+        rule: of the latest verdicts.
     """
     return {
         MAPREDUCE: mapreduce_text(verdicts, rule).encode("utf-8", errors="backslashreplace"),
@@ -136,10 +136,10 @@ def verdict_outputs(verdicts: pa.Table, faces: Confusion, rule: Rule) -> dict[st
 
 
 def predictions_json(faces: Iterable[FacePrediction]) -> Iterator[bytes]:
-    """`{"<path>": {"<frame>_<face>": p_fake, ...}, ...}`, a piece a video.
+    """Yield `{"<path>": {"<frame>_<face>": p_fake, ...}, ...}`, one part per video.
 
     Args:
-        faces: those of a video one after the other; only one video's are held.
+        faces: grouped by video; only those of one video are held in memory.
     """
     before = b"{"
     for path, members in groupby(faces, key=lambda face: face.path):
@@ -150,7 +150,7 @@ def predictions_json(faces: Iterable[FacePrediction]) -> Iterator[bytes]:
 
 
 def confusion_of(counts: Mapping[tuple[str | None, bool], int]) -> Confusion:
-    """From (label, called fake) -> faces; those without a label count for nothing."""
+    """Build it from (label, called fake) -> faces; faces without a label are not counted."""
     return Confusion(
         tn=counts.get((Label.REAL, False), 0),
         fp=counts.get((Label.REAL, True), 0),
@@ -160,12 +160,12 @@ def confusion_of(counts: Mapping[tuple[str | None, bool], int]) -> Confusion:
 
 
 def face_confusion_png(faces: Confusion) -> bytes:
-    """Faces, called at `FACE_THRESHOLD`; says so where there are none with a label."""
+    """Draw faces, called at `FACE_THRESHOLD`, or a sentence if none has a label."""
     return png(confusion_face_figure(faces, FACE_THRESHOLD))
 
 
 def video_confusion_png(verdicts: pa.Table) -> bytes:
-    """Videos, called at the threshold they were judged by; columns as of `verdict_outputs`."""
+    """Draw videos, called at their own threshold; columns as in `verdict_outputs`."""
     rows = video_rows(verdicts)
     labelled = rows.where(rows.known)
     scored = labelled.where(labelled.scored)
@@ -178,18 +178,17 @@ def video_confusion_png(verdicts: pa.Table) -> bytes:
 
 
 def mapreduce_text(verdicts: pa.Table, rule: Rule) -> str:
-    """Video accuracy, the score of each video, and prediction against truth.
+    """Return video accuracy, the score of each video, and prediction against label.
 
     Args:
-        verdicts, rule: as of `verdict_outputs`. A score is printed so that reading it gives the
-            same number.
+        verdicts, rule: as in `verdict_outputs`. Scores are printed without loss of precision.
     """
     rows = sorted(verdicts.to_pylist(), key=lambda row: str(row["path"]))
     scored = [row for row in rows if row["p_fake"] is not None]
     calls = Counter((row["label"], _call(row)) for row in scored)
     right = sum(calls[label, label] for label in (Label.FAKE, Label.REAL))
     known = sum(count for (label, _), count in calls.items() if label is not None)
-    share = f"{right / known!r} ({right:,} of {known:,})" if known else "no video has a label"
+    share = f"{right / known!r} ({right:,} of {known:,})" if known else "no video is labelled"
     lines = [f"Video accuracy: {share}", *_rule_lines(scored, rule)]
     lines += ["", "Mean of each video", f"{'mean':>22}{'faces':>8}  predicted  truth  video"]
     lines += [
@@ -197,7 +196,7 @@ def mapreduce_text(verdicts: pa.Table, rule: Rule) -> str:
         f"  {printable(row['path'])}"
         for row in scored
     ]
-    lines += ["", "Prediction against truth", f"{'':<12}{'said FAKE':>12}{'said REAL':>12}"]
+    lines += ["", "Prediction against label", f"{'':<12}{'called FAKE':>12}{'called REAL':>12}"]
     lines += [
         f"{name:<12}{calls[label, Label.FAKE]:>12,}{calls[label, Label.REAL]:>12,}"
         for name, label in (("is FAKE", "FAKE"), ("is REAL", "REAL"), ("unknown", None))
@@ -210,14 +209,14 @@ def _call(row: Mapping[str, Any]) -> str:
 
 
 def _rule_lines(scored: Sequence[Mapping[str, Any]], rule: Rule) -> list[str]:
-    """The recipe's own rule, or what was used in its place."""
+    """Return the rule of the recipe, or a note on the one that replaced it."""
     used = sorted({(row["reducer"], row["threshold"]) for row in scored})
     if rule.calibration is None and used in ([], [("mean", FACE_THRESHOLD)]):
-        return ["Rule: the mean of all faces of a video, rounded; 0.5 and more is FAKE"]
-    words = "; ".join(f"{name}, FAKE from {threshold:g} on" for name, threshold in used)
+        return ["Rule: the mean of all faces of a video, rounded; 0.5 and above is FAKE"]
+    words = "; ".join(f"{name}, {threshold:g} and above is FAKE" for name, threshold in used)
     scale = "" if rule.calibration is None else f", calibrated ({rule.calibration.method})"
     return [
-        f"Note: not the recipe's mean rounded at 0.5. What is called mean here is p_fake by the "
+        f"Note: this is not the recipe's mean rounded at 0.5. The column mean is p_fake by the "
         f"rule in use{scale}: {words}"
     ]
 
@@ -228,7 +227,7 @@ def _unscored_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     return [
         "",
-        f"Without a score, in no number above ({len(unscored):,})",
+        f"Without a score, not counted above ({len(unscored):,})",
         *(
             f"{row['status']:>22}{'':<21}  {row['label'] or '-':<5}  {printable(row['path'])}"
             for row in unscored

@@ -166,8 +166,10 @@ def test_nothing_to_look_at_is_told(
 ) -> None:
     out = ["--output", str(tmp_path / "out"), "--set", "inspect.from_s=9"]
     assert inspect.main([str(clip), *out]) == 2
-    told = "is 2.00 s long and has no frame at or after inspect.from_s = 9 s"
-    assert told in capsys.readouterr().err
+    assert (
+        "is 2.00 s long and has no frame at or after inspect.from_s = 9 s"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -228,7 +230,7 @@ def test_what_cannot_be_read_ends_with_its_status(
         (["{clip}", "--output", "out", "--set", "inspect.sheet_px=1"], "inspect.sheet_px"),
     ],
 )
-def test_mistakes_are_one_line_faults(
+def test_mistakes_are_told_in_one_line(
     arguments: list[str], words: str, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [one.format(clip=clip, folder=clip.parent) for one in arguments]

@@ -407,7 +407,7 @@ def test_old_rows_without_box_confidence_and_times() -> None:
     """Of a run before these were kept."""
     rows = [row | {"box": None, "confidence": None, "ssim": None} for row in score_rows([0.9, 0.8])]
     html = evidence_html(evidence(rows, extraction_row(sampled_s=None), []), ABOUT)
-    assert "Score of each face" in html and "SSIM" not in html
+    assert "Score of each face" in html and "SSIM)" not in html and "SSIM (" not in html
     assert ">0:00.00<" in html
 
 

@@ -416,7 +416,7 @@ def test_failures_are_grouped_and_say_what_to_do() -> None:
     section = text[text.index("These videos have no score") :]
     assert section.index("timeout: 60") < section.index("no face: 1")
     assert "framejury retry --status timeout" in section
-    assert "The first 50 of 60; all are in predictions.csv." in section
+    assert "First 50 of 60; predictions.csv has all." in section
     assert "e49" in section and "e50" not in section
 
 
@@ -428,7 +428,7 @@ def test_nights_and_time_have_their_tables() -> None:
         "2026-03-01 02:31 UTC run-1 (this run) 4 1 2 0 1 2 min 0 s",
         "2026-02-28 02:31 UTC night-1 8 1 2 3 2 1 min 0 s",
         "judge 2 min 0 s 100.0%",
-        "videos a minute 2.0",
+        "videos per minute 2.0",
         "h264 3",
         "640 x 360 3",
         "clips/000.mp4 2.0 s",
@@ -436,7 +436,7 @@ def test_nights_and_time_have_their_tables() -> None:
         assert words in text, words
     assert text.index("(this run) 4") < text.index("night-1 8")  # the latest first
     bare = Page(html_of(replace(report(mixed_rows()), run=replace(RUN, seconds={})))).text
-    assert "Where the time went" not in bare and "Nights" not in bare
+    assert "Time by phase" not in bare and "Nightly runs" not in bare
 
 
 # ---------------------------------------------------------------- for everybody

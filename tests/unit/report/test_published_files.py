@@ -88,16 +88,16 @@ def test_the_text_holds_the_means_that_pandas_finds() -> None:
     assert {path: row[0] for path, row in found.items()} == means.to_dict()
     assert {path: row[0] for path, row in found.items()} == {r["path"]: r["p_fake"] for r in rows}
     assert {path: row[1] for path, row in found.items()} == counts.to_dict()
-    said = {path: "FAKE" if mean >= 0.5 else "REAL" for path, mean in means.items()}
-    assert {path: row[2] for path, row in found.items()} == said
-    assert said["v00.mp4"] == "FAKE"  # exactly 0.5
+    called = {path: "FAKE" if mean >= 0.5 else "REAL" for path, mean in means.items()}
+    assert {path: row[2] for path, row in found.items()} == called
+    assert called["v00.mp4"] == "FAKE"  # exactly 0.5
     truth = {row["path"]: row["label"] or "-" for row in rows}
     assert {path: row[3] for path, row in found.items()} == truth
-    known = [path for path in said if truth[path] != "-"]
-    right = sum(said[path] == truth[path] for path in known)
+    known = [path for path in called if truth[path] != "-"]
+    right = sum(called[path] == truth[path] for path in known)
     assert text.startswith(f"Video accuracy: {right / 11!r} ({right} of 11)\n")
     assert "Rule: the mean of all faces of a video, rounded" in text
-    cross = pd.crosstab(pd.Series(truth), pd.Series(said))
+    cross = pd.crosstab(pd.Series(truth), pd.Series(called))
     for name, label in (("is FAKE", "FAKE"), ("is REAL", "REAL"), ("unknown", "-")):
         line = re.search(rf"^{name} +(\d+) +(\d+)$", text, re.MULTILINE)
         assert line is not None
@@ -109,18 +109,18 @@ def test_the_text_holds_the_means_that_pandas_finds() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (Rule(threshold=0.4), "in use: mean, FAKE from 0.4 on"),
-        (Rule(reducer=Reducer(name="median")), "in use: median, FAKE from 0.5 on"),
+        (Rule(threshold=0.4), "in use: mean, 0.4 and above is FAKE"),
+        (Rule(reducer=Reducer(name="median")), "in use: median, 0.5 and above is FAKE"),
         (
             Rule(calibration=Calibration(method="platt", slope=2.0, intercept=0.3)),
-            "in use, calibrated (platt): mean, FAKE from 0.5 on",
+            "in use, calibrated (platt): mean, 0.5 and above is FAKE",
         ),
     ],
 )
 def test_another_rule_is_named(rule: Rule, words: str) -> None:
     rows = judged(faces(), rule)
     text = mapreduce_text(verdict_table(rows), rule)
-    assert "Note: not the recipe's mean rounded at 0.5" in text and words in text
+    assert "Note: this is not the recipe's mean rounded at 0.5" in text and words in text
     assert "Rule: the mean" not in text
     found = read(text)
     assert {path: row[0] for path, row in found.items()} == {r["path"]: r["p_fake"] for r in rows}
@@ -133,7 +133,7 @@ def test_videos_judged_by_an_older_rule_are_told() -> None:
     rows = judged(faces(), Rule())
     rows[3] |= {"reducer": "median", "threshold": 0.25}
     text = mapreduce_text(verdict_table(rows), Rule())
-    assert "mean, FAKE from 0.5 on; median, FAKE from 0.25 on" in text
+    assert "mean, 0.5 and above is FAKE; median, 0.25 and above is FAKE" in text
 
 
 def test_what_has_no_score_or_no_label_is_listed_and_in_no_accuracy() -> None:
@@ -145,10 +145,10 @@ def test_what_has_no_score_or_no_label_is_listed_and_in_no_accuracy() -> None:
     text = mapreduce_text(verdict_table(rows), Rule())
     assert text.startswith("Video accuracy: 1.0 (1 of 1)\n")
     assert set(read(text)) == {"a\\nb.mp4", "clips/001.mp4"}
-    assert "Without a score, in no number above (1)" in text
+    assert "Without a score, not counted above (1)" in text
     assert re.search(r"timeout +REAL +clips/002\.mp4$", text, re.MULTILINE)
     nobody = mapreduce_text(verdict_table(rows[1:2]), Rule())
-    assert nobody.startswith("Video accuracy: no video has a label\n")
+    assert nobody.startswith("Video accuracy: no video is labelled\n")
     nothing = mapreduce_text(verdict_table([]), Rule())
     assert "Prediction against truth" in nothing
 

@@ -165,7 +165,7 @@ def test_the_first_screen_counts_and_says_why():
     for words in ("5 videos", "2 fake", "1 real", "1 inconclusive", "1 not scored", "1 timeout"):
         assert words in first
     assert "1 interval crosses the threshold" in first
-    assert "2 of 3 labelled verdicts right" in first and "1 real video called fake" in first
+    assert "2 of 3 verdicts right" in first and "1 real video called fake" in first
     assert "5 videos labelled" in first
     assert judged_words("face") in first
 
@@ -247,7 +247,7 @@ def test_without_labels_there_is_no_accuracy_and_a_reason(real_pictures: None):
     page = Page(files["report.html"].decode()).text
     assert why in page
     assert why in files["report.txt"].decode()
-    assert "labelled verdicts right" not in page
+    assert "verdicts right" not in page
     assert "Confusion matrices" not in files["report.txt"].decode()
     document = json.loads(files["report.json"])
     assert document["videos"]["overall"]["scored"]["accuracy"] is None
@@ -276,7 +276,7 @@ def test_nothing_scored_is_reported_with_reasons(real_pictures: None):
     page = Page(files["report.html"].decode()).text
     assert "0 fake" in page
     assert "3 no face" in page
-    assert "No labelled video was scored, so there is no accuracy." in page
+    assert "No labelled video was scored, so accuracy cannot be measured." in page
     assert set(files) == NAMES
 
 

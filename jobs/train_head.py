@@ -24,7 +24,7 @@ from framejury.labelled.committed_split import training_source, with_frame_label
 from framejury.labelled.preparation import index_and_extract, settings_options, split
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
-from framejury.model.manifest import Bundle, Figure
+from framejury.model.manifest import Bundle, Measurement
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
 from framejury.runs.provenance import HISTORY_FILE, training_report
@@ -159,7 +159,7 @@ def _training_files(trained: TrainedNetwork) -> dict[str, bytes]:
     }
 
 
-def _words(figure: Figure) -> str:
+def _words(figure: Measurement) -> str:
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3f}"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"

@@ -23,7 +23,7 @@ from framejury.labelled.training_files import write_training_outputs
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
-from framejury.model.manifest import Bundle, Figure, Framing
+from framejury.model.manifest import Bundle, Framing, Measurement
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
@@ -167,10 +167,10 @@ def _fit(sides: Sequence[_Scored], settings: Settings, data: str) -> FittedRule:
 
 def _figures(
     sides: Sequence[_Scored], bundle: Bundle, settings: Settings
-) -> dict[str, dict[str, Figure]]:
+) -> dict[str, dict[str, Measurement]]:
     """Side, or side and data set -> name -> figure, by the rule of the bundle and no other."""
     own = settings.verdict.model_copy(update={"reducer": None, "threshold": None})
-    metrics: dict[str, dict[str, Figure]] = {}
+    metrics: dict[str, dict[str, Measurement]] = {}
     for part in sides:
         metrics |= figures_by_set(
             part.scored, bundle, part.videos, own, side=part.side, frame_labels=part.frame_labels

@@ -16,7 +16,7 @@ from framejury.evaluation.metrics import face_metrics, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.evaluation.rule_fitting import FIXED_REDUCERS, TARGET_FPR, FittedRule, fit_rule
 from framejury.labelled.videos import LabelledVideo
-from framejury.model.manifest import Bundle, Figure
+from framejury.model.manifest import Bundle, Measurement
 from framejury.schemas.statuses import Label, Side, Status
 from framejury.schemas.tables import VERDICTS
 from framejury.settings import VerdictSettings
@@ -133,18 +133,18 @@ def fit_rule_on(
     )
 
 
-def cross_fitted_figures(fitted: FittedRule) -> dict[str, Figure]:
+def cross_fitted_figures(fitted: FittedRule) -> dict[str, Measurement]:
     """What the fit's own videos say of the rule, each judged without its group, for the card."""
     chosen = fitted.chosen
     return {
-        f"video_{name}_cross_fitted": Figure(value=getattr(chosen, name))
+        f"video_{name}_cross_fitted": Measurement(value=getattr(chosen, name))
         for name in ("auc", "log_loss", "ece", "fpr", "tpr")
     }
 
 
 def figures_for_card(
     verdicts: pa.Table, face_counts: pa.Table, face_threshold: float | None = None
-) -> dict[str, Figure]:
+) -> dict[str, Measurement]:
     """Figures of one side for `bundle.json` and the model card; undefined ones are left out.
 
     Args:
@@ -157,15 +157,15 @@ def figures_for_card(
     labels = verdicts["label"].to_pylist()
     # Beside every figure, for a perfect score on four videos is no perfect score.
     figures = {
-        "real_videos": Figure(value=labels.count(Label.REAL)),
-        "fake_videos": Figure(value=labels.count(Label.FAKE)),
+        "real_videos": Measurement(value=labels.count(Label.REAL)),
+        "fake_videos": Measurement(value=labels.count(Label.FAKE)),
     }
     for name in _VIDEO_FIGURES:
         value = getattr(overall.scored, name)
         if value is None:
             continue
         ends = intervals.get(name)
-        figures[f"video_{name}"] = Figure(
+        figures[f"video_{name}"] = Measurement(
             value=value,
             low=ends.low if ends else None,
             high=ends.high if ends else None,
@@ -177,7 +177,7 @@ def figures_for_card(
     for name in ("auc", "accuracy"):
         value = getattr(faces, name)
         if value is not None:
-            figures[f"face_{name}"] = Figure(value=value)
+            figures[f"face_{name}"] = Measurement(value=value)
     return figures
 
 
@@ -189,7 +189,7 @@ def figures_by_set(
     *,
     side: Side,
     frame_labels: FrameLabels | None = None,
-) -> dict[str, dict[str, Figure]]:
+) -> dict[str, dict[str, Measurement]]:
     """Figures of a side, and of each data set on it, for `bundle.json` and the model card.
 
     Face sets have one picture a video, so they have figures of their own and do not count

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framejury.model.bundle import load_bundle
-from framejury.model.manifest import Bundle, Figure
+from framejury.model.manifest import Bundle, Measurement
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _counts(figures: Mapping[str, Figure]) -> tuple[int, int, int, int]:
+def _counts(figures: Mapping[str, Measurement]) -> tuple[int, int, int, int]:
     """Return (reals at or above the threshold, reals, fakes at or above it, fakes)."""
     reals, fakes = (int(figures[f"{kind}_videos"].value) for kind in ("real", "fake"))
     wrong = figures["video_fpr"].value * reals
@@ -100,7 +100,7 @@ def _counts(figures: Mapping[str, Figure]) -> tuple[int, int, int, int]:
     return round(wrong), reals, round(found), fakes
 
 
-def _interval(figure: Figure, spec: str) -> str:
+def _interval(figure: Measurement, spec: str) -> str:
     if figure.low is None or figure.high is None or figure.level is None:
         return ""
     return f" ({figure.level:.0%} interval {figure.low:{spec}} to {figure.high:{spec}})"

@@ -1,7 +1,7 @@
 """Random changes of training faces, the same for both classes.
 
 What differs between cameras, sites and uploads must not tell the classes apart: mirror, a
-small shift, scale and turn, light and colour, covered parts, and what `degrade` does on the way
+small shift, scale and turn, light and colour, covered parts, and what `perturb` does on the way
 from the camera to the archive. Every function is pure; what is random comes from the
 generator it is given.
 """
@@ -177,10 +177,10 @@ def apply(image: Image, change: Augmentation, landmarks: Points | None = None) -
         picture = moved(picture, change.shift_x, change.shift_y, change.scale, change.turn_deg)
     if (change.brightness, change.contrast, change.gains) != (0.0, 1.0, (1.0, 1.0, 1.0)):
         picture = relit(picture, change.brightness, change.contrast, change.gains)
-    return _degraded(perturb.grey(picture) if change.grey else picture, change)
+    return _perturbed(perturb.grey(picture) if change.grey else picture, change)
 
 
-def _degraded(picture: Image, change: Augmentation) -> Image:
+def _perturbed(picture: Image, change: Augmentation) -> Image:
     if change.small_ratio is not None:
         picture = perturb.rescaled(picture, change.small_ratio)
     if change.blur_sigma_px is not None:

@@ -29,13 +29,13 @@ from framejury.model.manifest import (
     READABLE_VERSIONS,
     REQUIRED_FILES,
     Bundle,
-    Figure,
     FileDigest,
     Framing,
     Manifest,
+    Measurement,
     Parity,
     PixelContract,
-    SideCount,
+    SplitCount,
     TrainingData,
     digest_of,
     model_id_of,
@@ -45,13 +45,13 @@ from framejury.verdict.rule import NOT_CALIBRATED, Rule, RuleFit
 
 __all__ = [
     "Bundle",
-    "Figure",
     "FileDigest",
     "Framing",
     "Manifest",
+    "Measurement",
     "Parity",
     "PixelContract",
-    "SideCount",
+    "SplitCount",
     "TrainingData",
     "check_may_replace",
     "framed_for",
@@ -152,7 +152,7 @@ def write_bundle(
 def with_metrics(
     draft: Bundle,
     directory: str | Path,
-    metrics: Mapping[str, Mapping[str, Figure]],
+    metrics: Mapping[str, Mapping[str, Measurement]],
     notes: tuple[str, ...] = (),
 ) -> Bundle:
     """Writes a bundle like `draft`, with figures that were measured on it.
@@ -171,7 +171,7 @@ def with_rule(
     directory: str | Path,
     rule: Rule,
     fit: RuleFit,
-    metrics: Mapping[str, Mapping[str, Figure]],
+    metrics: Mapping[str, Mapping[str, Measurement]],
 ) -> Bundle:
     """Writes a bundle like `draft` that gives verdicts by another rule: a new `model_id`.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from framejury.model.manifest import Figure, Framing, Manifest, TrainingData
+from framejury.model.manifest import Framing, Manifest, Measurement, TrainingData
 from framejury.settings import PAIR_SIGNALS, Signal
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import Reducer
@@ -196,7 +196,7 @@ def _training(settings: Mapping[str, object]) -> str:
     return _bullets(lines) if lines else "Not recorded."
 
 
-def _figures(metrics: Mapping[str, Mapping[str, Figure]]) -> str:
+def _figures(metrics: Mapping[str, Mapping[str, Measurement]]) -> str:
     if not metrics:
         return "None were measured."
     sides = [*(s for s in _SIDES if s in metrics), *(s for s in metrics if s not in _SIDES)]
@@ -206,7 +206,7 @@ def _figures(metrics: Mapping[str, Mapping[str, Figure]]) -> str:
     return _table(("side", "figure", "value", "interval"), rows)
 
 
-def _cells(figure: Figure) -> tuple[str, str]:
+def _cells(figure: Measurement) -> tuple[str, str]:
     if figure.low is None or figure.high is None:
         return f"{figure.value:.4g}", "not computed"
     level = f" ({figure.level:.0%})" if figure.level is not None else ""
@@ -248,7 +248,7 @@ def _limits(manifest: Manifest) -> str:
     return _bullets([*lines, *manifest.notes])
 
 
-def _videos(figures: Mapping[str, Figure]) -> float:
+def _videos(figures: Mapping[str, Measurement]) -> float:
     counts = [figures[name].value for name in ("real_videos", "fake_videos") if name in figures]
     return sum(counts) if counts else _FEW
 

@@ -108,7 +108,7 @@ class Framing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
+class Measurement:
     """One measured number, with its interval where one was computed.
 
     Attributes:
@@ -126,7 +126,7 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SideCount:
+class SplitCount:
     """How much of one class stood on one side of the split."""
 
     __pydantic_config__ = _STRICT
@@ -153,7 +153,7 @@ class TrainingData:
 
     description: str
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    counts: tuple[SideCount, ...]
+    counts: tuple[SplitCount, ...]
     leak: str | None = None
 
 
@@ -218,7 +218,7 @@ class Manifest:
     threshold: Share
     heat_cells: Annotated[int, Field(ge=1)] | None = None
     rule_fit: RuleFit | None = None
-    metrics: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
     data: TrainingData
     settings: Mapping[str, JsonValue]
     parity: Parity | None = None

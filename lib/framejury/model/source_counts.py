@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.errors import SplitError
-from framejury.model.manifest import SideCount, digest_of
+from framejury.model.manifest import SplitCount, digest_of
 from framejury.model.source import FaceRow, FaceSource, iter_faces, read_batches
 from framejury.schemas.statuses import Label, Side
 
@@ -24,7 +24,7 @@ class FaceCounts:
     """How many faces a source has.
 
     Attributes:
-        per_side: one entry a side and class that has a face; stills do not count. A video counts
+        per_split: one entry a side and class that has a face; stills do not count. A video counts
             on each side with a face of it, and for each class that its faces are of.
         fingerprint: SHA-256, hex, over each video's id, run, label, side and number of faces;
             with them how the sides of faces were drawn, and labels set by hand.
@@ -32,7 +32,7 @@ class FaceCounts:
         stills: photographs with landmarks on side train.
     """
 
-    per_side: tuple[SideCount, ...]
+    per_split: tuple[SplitCount, ...]
     fingerprint: str
     blendable: int = 0
     stills: int = 0
@@ -40,7 +40,7 @@ class FaceCounts:
     def faces(self, side: Side, label: int | None = None) -> int:
         """Faces of a side, of both classes when `label` is None."""
         wanted = {0: (Label.REAL,), 1: (Label.FAKE,), None: tuple(Label)}[label]
-        return sum(c.faces for c in self.per_side if c.side == side and c.label in wanted)
+        return sum(c.faces for c in self.per_split if c.side == side and c.label in wanted)
 
     def require_both_classes(self, sides: Sequence[Side] = LEARNING_SIDES) -> None:
         """Refuses sides that nothing can be learned from or chosen by.
@@ -84,7 +84,7 @@ def count_faces(source: FaceSource) -> FaceCounts:
                     still = source.videos[row["video_id"]].still
                     blendable[still] += row["landmarks_count"]
     return FaceCounts(
-        _per_side(source, faces), _fingerprint(source, faces), blendable[False], blendable[True]
+        _per_split(source, faces), _fingerprint(source, faces), blendable[False], blendable[True]
     )
 
 
@@ -98,15 +98,15 @@ def _side_and_label(source: FaceSource, row: Mapping[str, Any]) -> tuple[Side, i
     return None if side is None else (side, source.label_of(video_id, frame_index))
 
 
-def _per_side(
+def _per_split(
     source: FaceSource, faces: Mapping[tuple[str, Side, int], int]
-) -> tuple[SideCount, ...]:
+) -> tuple[SplitCount, ...]:
     counts: dict[tuple[Side, int], list[int]] = defaultdict(list)
     for (video_id, side, label), count in faces.items():
         if not source.videos[video_id].still:
             counts[side, label].append(count)
     return tuple(
-        SideCount(
+        SplitCount(
             side=side,
             label=Label.FAKE if label else Label.REAL,
             videos=len(counts[side, label]),

@@ -242,7 +242,7 @@ def _opening_line(faces: FaceDatasets, machine: Machine, epochs_done: int) -> st
     replicas = machine.strategy.num_replicas_in_sync
     has_gpu = bool(tf.config.list_logical_devices("GPU"))
     devices = f"{replicas} GPU{'s' if replicas > 1 else ''}" if has_gpu else "CPU"
-    known = ", ".join(f"{c.faces} {c.label} on {c.side}" for c in faces.counts.per_side)
+    known = ", ".join(f"{c.faces} {c.label} on {c.side}" for c in faces.counts.per_split)
     resumed = f"; goes on after {epochs_done} finished epochs" if epochs_done else ""
     return (
         f"training on {devices}, {machine.precision}, {faces.steps_per_epoch} steps of "

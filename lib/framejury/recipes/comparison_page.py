@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.figure import Figure as Drawing
+from matplotlib.figure import Figure
 
 from framejury import __version__
-from framejury.model.manifest import Figure
+from framejury.model.manifest import Measurement
 from framejury.pages.style import (
     LIGHT,
     inline_svg,
@@ -89,7 +89,7 @@ def drawing(outcomes: Sequence[PresetOutcome]) -> Drawing:
     colours = {"auc": LIGHT.real, "accuracy": LIGHT.fake}
     for name, words, offset, marker in _SHOWN:
         for place, outcome in enumerate(outcomes):
-            estimate: Figure | None = getattr(outcome, name)
+            estimate: Measurement | None = getattr(outcome, name)
             if estimate is None:
                 continue
             at = place + offset

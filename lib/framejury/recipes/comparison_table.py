@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from framejury.model.manifest import Figure
+from framejury.model.manifest import Measurement
 from framejury.pages.text_table import grid
 from framejury.recipes.preset_outcome import FIGURES, Failure, PresetOutcome
 
@@ -34,7 +34,7 @@ def cells_of(row: PresetOutcome) -> list[str]:
     ]
 
 
-def figure_text(figure: Figure | None) -> str:
+def figure_text(figure: Measurement | None) -> str:
     """Return a figure with its interval; a dash where it is undefined."""
     if figure is None:
         return "-"

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from framejury.evaluation.metrics import video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
-from framejury.model.manifest import Bundle, Figure
+from framejury.model.manifest import Bundle, Measurement
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 Count = Annotated[int, Field(ge=0)]
@@ -54,10 +54,10 @@ class PresetOutcome:
     backbone: str
     labelled: Count
     scored: Count
-    accuracy: Figure | None
-    auc: Figure | None
-    on_fakes: Figure | None
-    on_originals: Figure | None
+    accuracy: Measurement | None
+    auc: Measurement | None
+    on_fakes: Measurement | None
+    on_originals: Measurement | None
     seconds_a_video: float | None
     peak_memory_bytes: Count | None
     faces: Count
@@ -108,7 +108,7 @@ def outcome_of(
         figures[field] = (
             value
             if value is None
-            else Figure(
+            else Measurement(
                 value=value,
                 low=ends.low if ends else None,
                 high=ends.high if ends else None,

@@ -94,14 +94,14 @@ def test_every_face_stands_on_the_side_drawn_for_it(by_face: Warehouse) -> None:
 
 def test_faces_are_counted_where_they_stand(by_face: Warehouse) -> None:
     source = training_source(by_face)
-    found = {(c.side, c.label): (c.videos, c.faces) for c in count_faces(source).per_side}
+    found = {(c.side, c.label): (c.videos, c.faces) for c in count_faces(source).per_split}
     for side in SIDES:
         for label in ("REAL", "FAKE"):
             mine = [k for k in keys(source, side) if source.videos[k[0]].label == (label == "FAKE")]
             assert found[side, label] == (len({key[0] for key in mine}), len(mine))
     assert sum(faces for _, faces in found.values()) == 40 * FACES
     part = count_faces(only_side(source, Side.VAL))
-    assert {count.side for count in part.per_side} == {Side.VAL}
+    assert {count.side for count in part.per_split} == {Side.VAL}
 
 
 def test_another_draw_is_other_data(by_face: Warehouse) -> None:

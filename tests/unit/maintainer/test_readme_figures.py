@@ -9,7 +9,7 @@ import pytest
 
 from framejury.maintainer.readme_figures import BEGIN, END, figures_of, main, with_figures
 from framejury.model.bundle import load_bundle
-from framejury.model.manifest import Bundle, Figure
+from framejury.model.manifest import Bundle, Measurement
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def bundle() -> Bundle:
 def changed(bundle: Bundle, **figures: float) -> Bundle:
     """The bundle with other test figures."""
     test = dict(bundle.metrics["test"])
-    test |= {name: Figure(value=value) for name, value in figures.items()}
+    test |= {name: Measurement(value=value) for name, value in figures.items()}
     return replace(bundle, metrics={**bundle.metrics, "test": test})
 
 

@@ -15,12 +15,12 @@ import pytest
 from framejury.errors import BundleError
 from framejury.model import bundle as bundle_module
 from framejury.model.bundle import (
-    Figure,
     Framing,
     Manifest,
+    Measurement,
     Parity,
     PixelContract,
-    SideCount,
+    SplitCount,
     TrainingData,
     load_bundle,
     sha256_of,
@@ -42,13 +42,13 @@ MANIFEST = Manifest(
     framing=Framing(margin_ratio=0.3, shape="square"),
     threshold=0.5,
     metrics={
-        "test": {"auc": Figure(value=0.91, low=0.85, high=0.95, level=0.95)},
-        "val": {"accuracy": Figure(value=0.8)},
+        "test": {"auc": Measurement(value=0.91, low=0.85, high=0.95, level=0.95)},
+        "val": {"accuracy": Measurement(value=0.8)},
     },
     data=TrainingData(
         description="Twelve videos of one face.",
         fingerprint="a" * 64,
-        counts=(SideCount(side=Side.TRAIN, label=Label.FAKE, videos=6, faces=1234),),
+        counts=(SplitCount(side=Side.TRAIN, label=Label.FAKE, videos=6, faces=1234),),
     ),
     settings={"training": {"weights": "none", "head_units": [256, 64]}},
     parity=Parity(faces=12, max_abs_difference=2e-7),
@@ -269,7 +269,7 @@ FIT = RuleFit(
 def test_a_rule_comes_back_as_it_was_fitted(directory: Path, tmp_path: Path) -> None:
     draft = with_metrics(load_bundle(directory), tmp_path / "a", {}, notes=(f"{NOT_CALIBRATED}x.",))
     assert draft.notes == (*MANIFEST.notes, "Not calibrated: x.")
-    written = with_rule(draft, tmp_path / "b", RULE, FIT, {"val": {"auc": Figure(value=0.9)}})
+    written = with_rule(draft, tmp_path / "b", RULE, FIT, {"val": {"auc": Measurement(value=0.9)}})
     bundle = load_bundle(tmp_path / "b")
     assert bundle == written
     assert bundle.rule == RULE
@@ -337,9 +337,9 @@ def test_a_bundle_is_replaced_whole(directory: Path, onnx_file: Path) -> None:
 
 def test_figures_measured_later_keep_the_model_id(directory: Path, tmp_path: Path) -> None:
     draft = load_bundle(directory)
-    measured = with_metrics(draft, tmp_path / "final", {"test": {"auc": Figure(value=0.5)}})
+    measured = with_metrics(draft, tmp_path / "final", {"test": {"auc": Measurement(value=0.5)}})
     assert measured.model_id == draft.model_id
-    assert measured.metrics == {"test": {"auc": Figure(value=0.5)}}
+    assert measured.metrics == {"test": {"auc": Measurement(value=0.5)}}
     assert measured.keras_path is not None
     assert measured.keras_path.read_bytes() == b"the bytes of a Keras model"
     assert "| test | auc | 0.5 |" in (tmp_path / "final" / "MODEL_CARD.md").read_text()

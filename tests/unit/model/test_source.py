@@ -59,13 +59,13 @@ def test_rows_of_other_runs_videos_and_sides_do_not_count(tmp_path: Path) -> Non
     assert counts.faces(Side.TRAIN, 1) == 3
     assert counts.faces(Side.TRAIN, 0) == 0
     assert counts.faces(Side.VAL) == 4
-    assert {c.side for c in counts.per_side} == {Side.TRAIN, Side.VAL}
+    assert {c.side for c in counts.per_split} == {Side.TRAIN, Side.VAL}
 
 
 def test_counts_of_videos_and_faces(tmp_path: Path) -> None:
     videos = [Video("a", 0, Side.TRAIN, 2), Video("b", 0, Side.TRAIN, 5), Video("c", 1, Side.VAL)]
     counts = count_faces(write_source(tmp_path, videos))
-    found = [(c.side, c.label, c.videos, c.faces) for c in counts.per_side]
+    found = [(c.side, c.label, c.videos, c.faces) for c in counts.per_split]
     assert found == [("train", "REAL", 2, 7), ("val", "FAKE", 1, 4)]
 
 

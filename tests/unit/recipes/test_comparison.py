@@ -17,7 +17,7 @@ from framejury.archive.fixed_splits import read_pins
 from framejury.archive.splits import Candidate
 from framejury.errors import SplitError
 from framejury.model.bundle import load_bundle
-from framejury.model.manifest import Bundle, Figure
+from framejury.model.manifest import Bundle, Measurement
 from framejury.recipes.comparison_page import presets_page
 from framejury.recipes.comparison_table import csv_table, json_table, remarks, text_table
 from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
@@ -188,7 +188,7 @@ def test_a_side_without_reals_gives_no_figure_rather_than_a_wrong_one(bundle: Bu
 def test_the_text_has_a_line_a_preset_and_says_what_failed(bundle: Bundle) -> None:
     row = replace(
         outcome(bundle),
-        auc=Figure(value=0.8, low=0.61, high=0.93, level=0.95),
+        auc=Measurement(value=0.8, low=0.61, high=0.93, level=0.95),
         leak="Split by face: x.",
     )
     failed = Failure(preset="other", step="train", reason="it ended")

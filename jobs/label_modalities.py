@@ -1,8 +1,7 @@
-"""modality: what of each fake was changed, picture or sound, as its original beside it shows.
+"""modality: find out what was changed in each fake, picture or sound, by its original.
 
-Lays every fake whose original is in the archive over it, as `framejury compare` does with two
-files, and writes the table `modalities`. What a run before has compared and has not changed since
-is not compared again.
+Compares every fake with its original in the archive, as `framejury compare` does with two files,
+and writes table `modalities`. Pairs compared before are compared again only if a file has changed.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from framejury.archive.originals import Originals, Row, pairs_of
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
 from framejury.logs import for_terminal, say
+from framejury.pages.text_table import counted
 from framejury.runs.provenance import versions
 from framejury.schemas.statuses import Modality
 from framejury.schemas.tables import MODALITIES
@@ -32,7 +32,7 @@ _MEANING = {
     Modality.AUDIO: "only the sound was changed",
     Modality.BOTH: "picture and sound were changed",
     Modality.NONE: "no difference was found",
-    Modality.UNKNOWN: "they could not be compared; --all tries again",
+    Modality.UNKNOWN: "the files could not be compared; --all tries again",
 }
 
 
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--all",
         action="store_true",
-        help="compare every pair again (default: those that are new or have changed)",
+        help="compare every pair again (default: new and changed pairs)",
     )
     return options
 
@@ -60,7 +60,7 @@ def _run(args: argparse.Namespace) -> int:
         found = pairs_of(videos.to_pylist())
         _say_alone(found)
         if not found.pairs:
-            say("  no fake of this archive has its original here: nothing to compare")
+            say("  no fake in this archive has its original here; nothing to compare")
             return 0
         kept = [] if args.all else _kept(warehouse, found)
         rows = _written(warehouse, settings, found, kept)
@@ -70,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _kept(warehouse: Warehouse, found: Originals) -> list[Row]:
-    """What the last run has said and still holds."""
+    """Return rows of the last run that are still valid."""
     runs = warehouse.with_table("modalities")
     if not runs:
         return []
@@ -85,13 +85,15 @@ def _kept(warehouse: Warehouse, found: Originals) -> list[Row]:
 def _written(
     warehouse: Warehouse, settings: Settings, found: Originals, kept: Sequence[Row]
 ) -> pa.Table:
-    """Compare the others, and commit the whole table: readers take that of the last run."""
+    """Compare the other pairs and commit the whole table, because readers take the latest run's."""
     done = {row["video_id"] for row in kept}
     todo = [pair for pair in found.pairs if pair.fake["video_id"] not in done]
     if done:
-        say(f"  {len(done):,} fakes and their originals are as they were; --all compares them too")
+        say(
+            f"  unchanged since the last run: {counted(len(done), 'pair')}; --all compares them too"
+        )
     if not todo and len(kept) == warehouse.with_table("modalities")[-1].tables["modalities"]:
-        say("  nothing is new")
+        say("  nothing new to compare")
         return pa.Table.from_pylist(list(kept), schema=MODALITIES)
     videos_run = warehouse.require("videos")[-1].run_id
     with warehouse.running("modality", now()) as run:
@@ -108,17 +110,17 @@ def _written(
             settings=settings.model_dump(mode="json"),
             facts=CommitFacts(videos_run=videos_run, compared=len(todo), versions=versions()),
         )
-    say(f"  {len(todo):,} fakes compared with their originals; run {run.run_id} committed")
+    say(f"  {counted(len(todo), 'fake')} compared with the original; run {run.run_id} committed")
     return rows
 
 
 def _say_alone(found: Originals) -> None:
     if found.alone:
-        say(f"  {len(found.alone):,} fakes have no original here")
+        say(f"  {counted(len(found.alone), 'fake')} without an original here")
 
 
 def summary(rows: pa.Table, paths: dict[str, str]) -> list[str]:
-    """How many fakes of each modality, and which are fake by their sound alone.
+    """Return the number of fakes per modality, and the fakes of which only the sound was changed.
 
     Args:
         rows: of `modalities`.
@@ -128,7 +130,7 @@ def summary(rows: pa.Table, paths: dict[str, str]) -> list[str]:
     lines = [f"{counts[one.value]:>9,}  {one.value:<9}{_MEANING[one]}" for one in Modality]
     silent = [row for row in rows.to_pylist() if row["modality"] == Modality.AUDIO.value]
     if silent:
-        lines += ["", "fake by their sound alone:"]
+        lines += ["", "only the sound was changed:"]
         lines += sorted(f"  {paths[row['video_id']]}" for row in silent)
     return lines
 

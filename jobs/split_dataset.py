@@ -16,6 +16,7 @@ from framejury.clock import now
 from framejury.labelled.committed_split import split_table
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
+from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Label, Side
 from framejury.warehouse import Warehouse
 
@@ -26,8 +27,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--sides",
         metavar="FILE",
-        help="CSV pattern,side that fixes where videos stand; their groups follow, the others "
-        "are divided as usual (default: none)",
+        help="CSV pattern,side that fixes the split of matching videos and of their groups; the "
+        "others are drawn (default: none)",
     )
     return options
 
@@ -45,13 +46,13 @@ def _run(args: argparse.Namespace) -> int:
     leak = check_leakage(placements)
     if pins is not None:
         for pin in pins.unused(row.path for row in placements):
-            say(f"  note: {pins.source} line {pin.line} decides about no video: {pin.pattern}")
+            say(f"  note: {pins.source} line {pin.line} matches no free video: {pin.pattern}")
     with warehouse.running("split", now(), say) as run:
         warehouse.write(run, "splits", split_table(placements, run.run_id))
         warehouse.commit(run, now(), settings=settings.model_dump(mode="json"))
     _say_counts(placements)
     if leak is not None:
-        say(f"warning: {leak} Bundles and reports made from this split say so too")
+        say(f"warning: {leak} Bundles and reports made from this split repeat this warning")
     say(f"  run {run.run_id} committed")
     return 0
 
@@ -64,9 +65,10 @@ def _say_counts(placements: Sequence[Placement]) -> None:
         if not groups[side] and (by_face or side is Side.MIXED):
             continue
         real, fake = counts[side, Label.REAL], counts[side, Label.FAKE]
-        say(f"  {side.value:<9}{real:>7,} real {fake:>7,} fake videos in {groups[side]:,} groups")
+        videos = f"{side.value:<9}{real:>7,} real {fake:>7,} fake videos"
+        say(f"  {videos} in {counted(groups[side], 'group')}")
     if by_face:
-        say("           mixed: each of their faces has a side of its own, by the same shares")
+        say("           mixed: each face is assigned on its own, by the same shares")
     for reason, count in Counter(row.reason for row in placements if row.reason).most_common():
         say(f"    excluded {count:,}: {reason}")
 

@@ -1,7 +1,7 @@
-"""train: fit a network and a head on the split's faces, and write a model bundle.
+"""train: train a network on the faces of the split and write a model bundle.
 
-Refuses to start when a source stands on two sides of a split by group. An interrupted training
-goes on where it stopped when it is called again in the same way.
+Refuses to start when a source is in two splits of a split by group. An interrupted training resumes
+when it is started again in the same way.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from framejury.cli.options import check_has_network, make_parser, run_command, s
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.bundling import framing_of, write_trained
 from framejury.labelled.committed_split import training_source, with_frame_labels
+from framejury.labelled.measure import figure_text
 from framejury.labelled.preparation import index_and_extract, settings_options, split
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
-from framejury.model.manifest import Bundle, Measurement
+from framejury.model.manifest import Bundle
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
+from framejury.pages.text_table import counted
 from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
@@ -44,20 +46,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         action="append",
         required=True,
-        help="folder or URI with faces and a split; repeated, the network learns from all of "
-        "them, and figures go to the first (required)",
+        help="folder or URI with faces and a split; may be repeated to train on several, then "
+        "the first gets the curves (required)",
     )
     options.add_argument(
         "--archive",
         metavar="DIR",
-        help="first index this archive into the warehouse, extract its faces and split it, on "
-        "Spark, as the settings say (default: the warehouse has faces and a split)",
+        help="index this archive into the warehouse, extract its faces and split it first, with "
+        "Spark (default: the warehouse has faces and a split)",
     )
     options.add_argument(
         "--frame-labels",
         metavar="FILE",
-        help="CSV video,frame,label that labels single frames by hand, whatever their video is: "
-        "its path in the archive, the frame's rank from 0, REAL or FAKE (default: none)",
+        help="CSV video,frame,label with labels of single frames, which override the label of "
+        "the video: path in the archive, frame rank from 0, REAL or FAKE (default: none)",
     )
     options.add_argument(
         "--output", metavar="DIR", required=True, help="folder of the new bundle (required)"
@@ -66,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--purpose",
         choices=["detector", "demo"],
         default="detector",
-        help="demo: its verdicts mean nothing, and every report says so (default: detector)",
+        help="demo: verdicts are meaningless, and every report states it (default: detector)",
     )
     return options
 
@@ -108,9 +110,9 @@ def _run(args: argparse.Namespace) -> int:
     for note in bundle.notes:
         say(f"  note: {note}")
     for side, figures in bundle.metrics.items():
-        say(f"  {side}: " + ", ".join(f"{k} {_words(v)}" for k, v in figures.items()))
+        say(f"  {side}: " + ", ".join(f"{k} {figure_text(v)}" for k, v in figures.items()))
     if source.leak is not None:
-        say(f"  warning: these figures flatter. {source.leak}")
+        say(f"  warning: these figures are too optimistic. {source.leak}")
     _warn_of_chance(bundle)
     say(f"  bundle {bundle.model_id} written to {output}")
     say(f"  curves: {place.child('loss.png').uri}, {place.child('accuracy.png').uri}")
@@ -118,9 +120,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _prepare(args: argparse.Namespace) -> None:
-    """Index, extract and split what `--archive` names."""
+    """Index, extract and split the archive."""
     if len(args.warehouse) != 1:
-        raise UsageError("--archive fills one warehouse; name one --warehouse, and train on it")
+        raise UsageError("--archive fills one warehouse; give --warehouse once")
     (warehouse,) = args.warehouse
     options = settings_options(args.preset, args.config, args.set)
     index_and_extract(args.archive, warehouse, options)
@@ -129,23 +131,22 @@ def _prepare(args: argparse.Namespace) -> None:
 
 
 def _say_missed(source: FaceSource) -> None:
-    """Before hours of training: which labels set by hand change nothing."""
+    """Report, before hours of training, labels set by hand that have no effect."""
     missed = len(source.frame_labels) - count_hand_labels(source).frames
     if missed:
         say(
-            f"  note: {missed:,} of {len(source.frame_labels):,} frames labelled by hand have no "
-            "face that is learned from: none was kept, or their video stands on no side"
+            f"  note: {missed:,} of {counted(len(source.frame_labels), 'frame')} labelled by hand "
+            "without effect: no face was kept, or the video is in no split"
         )
 
 
 def _warn_of_chance(bundle: Bundle) -> None:
-    """A network that has learned nothing must not be taken for a detector."""
+    """Warn about a network that has learned nothing."""
     auc = bundle.metrics.get(Side.VAL.value, {}).get("face_auc")
     if auc is not None and auc.value < _CHANCE_AUC:
         say(
-            f"  warning: face AUC on val is {auc.value:.2f}, little better than chance (0.5); "
-            "judge no video with this bundle: train longer, on more sources, or from "
-            "pretrained weights"
+            f"  warning: face AUC on val is {auc.value:.2f}, near chance (0.5); do not judge "
+            "videos with this bundle. Train longer, on more sources, or from pretrained weights"
         )
 
 
@@ -157,12 +158,6 @@ def _training_files(trained: TrainedNetwork) -> dict[str, bytes]:
         **training_files(history),
         HISTORY_FILE: json.dumps(history, indent=1).encode(),
     }
-
-
-def _words(figure: Measurement) -> str:
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 if __name__ == "__main__":

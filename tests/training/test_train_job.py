@@ -35,8 +35,8 @@ def test_a_bundle_of_a_leaking_split_says_so(
     assert main(["train", *options, f"--output={tmp_path / 'made'}"]) == 0
     said = capsys.readouterr().err
     assert f"warning: {FACE_LEAK}" in said
-    assert f"warning: these figures flatter. {FACE_LEAK}" in said
-    assert "1 of 3 frames labelled by hand have no face that is learned from" in said
+    assert f"warning: these figures are too optimistic. {FACE_LEAK}" in said
+    assert "1 of 3 frames labelled by hand without effect" in said
 
     bundle = load_bundle(tmp_path / "made")
     plain = training_source(warehouse)

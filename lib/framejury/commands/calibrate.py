@@ -1,8 +1,8 @@
-"""calibrate: fit the rule of verdicts on labelled videos and write a bundle that carries it.
+"""calibrate: fit the verdict rule on labelled videos and write a bundle with it.
 
-The network stays as it is; reducer, calibration and threshold are chosen for a stated share of
-real videos called fake, on faces that are kept in one or several warehouses. The new bundle
-has another model_id, so archives are scored with it anew.
+The network is unchanged. Aggregation, calibration and threshold are chosen for a given share of
+real videos called fake, on faces kept in one or several warehouses. The new bundle has a new
+model_id, so archives are scored again with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from framejury.cli.options import (
 )
 from framejury.errors import BundleError, UsageError
 from framejury.evaluation.rule_fitting import TARGET_FPR, candidate_table
-from framejury.labelled.committed_split import only_side, training_source
+from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.measure import (
     cross_fitted_figures,
     figures_for_card,
@@ -37,6 +37,7 @@ from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
+from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
 from framejury.verdict.judge import face_threshold
 from framejury.warehouse import Warehouse
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         "--side",
         choices=[side.value for side in (Side.TRAIN, Side.VAL, Side.TEST)],
         default=Side.VAL.value,
-        help="side of the split to fit on; test is refused (default: val)",
+        help="split to fit on; test is refused (default: val)",
     )
     options.add_argument(
         "--target-fpr",
@@ -79,11 +80,11 @@ def _run(args: argparse.Namespace) -> int:
     side = Side(args.side)
     if side is Side.TEST:
         raise UsageError(
-            "side test is there to be measured on; a rule fitted on it would make its figures "
-            "worthless. Fit on val"
+            "--side test: a rule fitted on the test videos would make their figures worthless; "
+            "fit on val"
         )
     if not 0 < args.target_fpr < 1:
-        raise UsageError(f"--target-fpr must be above 0 and below 1, not {args.target_fpr}")
+        raise UsageError(f"--target-fpr must be above 0 and below 1, got {args.target_fpr}")
     settings = settings_of(args)
     bundle = load_bundle(bundle_dir_of(args))
     output = Path(args.output).absolute()
@@ -97,13 +98,13 @@ def _run(args: argparse.Namespace) -> int:
     _check_framing(warehouses, source, bundle)
     if side is Side.TRAIN:
         say(
-            "warning: the network knows the videos of side train, so it is surer of them than of "
-            "any others; calibrate on val"
+            "warning: the network was trained on split train and is overconfident there; "
+            "calibrate on val"
         )
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
-    say(f"  scoring {len(source.videos):,} videos of side {side.value}")
+    say(f"  scoring {counted(len(source.videos), 'video')} of split {side.value}")
     scored = score_faces(scorer, source)
-    data = f"side {side.value} of {describe_data(warehouses, labelled_videos(*warehouses))}"
+    data = f"split {side.value} of {describe_data(warehouses, labelled_videos(*warehouses))}"
     fitted = fit_rule_on(scored, videos, settings.verdict, data=data, target_fpr=args.target_fpr)
     rule = fitted.rule
     judge = replace(
@@ -118,27 +119,26 @@ def _run(args: argparse.Namespace) -> int:
     dropped = sorted(set(bundle.metrics) - {side.value})
     if dropped:
         say(
-            f"  note: figures on {', '.join(dropped)} were measured by the old rule and are left "
-            "out; measure anew with framejury evaluate"
+            f"  note: figures on {', '.join(dropped)} belong to the old rule and are left out; "
+            "measure them again with framejury evaluate"
         )
-    say(f"  bundle {written.model_id} written to {output}; it was {bundle.model_id}")
+    say(f"  bundle {written.model_id} written to {output} (from {bundle.model_id})")
     return 0
 
 
 def _of_side(
     warehouses: Sequence[Warehouse], whole: FaceSource, side: Side
 ) -> tuple[FaceSource, list[LabelledVideo]]:
-    """Faces and videos of one side; stills are no videos and have no verdict."""
+    """Return faces and videos of one split, without stills."""
     source = only_side(whole, side)
-    labelled = labelled_videos(*warehouses)
-    videos = [video for video in labelled if video.row["video_id"] in source.videos]
+    videos = videos_of(source, labelled_videos(*warehouses))
     if not videos:
-        raise UsageError(f"side {side.value} has no videos with faces; run framejury split")
+        raise UsageError(f"split {side.value} has no videos with faces; run framejury split")
     return source, videos
 
 
 def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: Bundle) -> None:
-    """Scores of faces cut otherwise than the network learned mean nothing."""
+    """Raise unless the faces have the crop geometry that the network was trained with."""
     used = {truth.run_id for truth in source.videos.values()}
     for warehouse in warehouses:
         for commit in warehouse.with_table("faces"):
@@ -146,8 +146,8 @@ def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: 
             if commit.run_id in used and framing != bundle.framing:
                 wanted = " ".join(f"--set {text}" for text in bundle.framing.overrides())
                 raise BundleError(
-                    f"run {commit.run_id} of {warehouse.location.uri} cut faces otherwise than "
-                    f"{bundle.model_id} learned; extract again with --all {wanted}"
+                    f"faces of run {commit.run_id} in {warehouse.location.uri} are not cropped as "
+                    f"{bundle.model_id} needs them; run framejury extract --all {wanted}"
                 )
 
 

@@ -1,7 +1,7 @@
-"""evaluate: measure a bundle on labelled videos, with figures and report.
+"""evaluate: measure a bundle on labelled videos and write a report.
 
 --archive follows the evaluation protocol (docs/evaluation.md): it opens the videos of a local
-archive, without Spark. --warehouse alone scores the faces that are kept there.
+archive, without Spark. --warehouse alone scores the faces kept in a warehouse.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.labelled.committed_split import (
     labelled_source,
-    on_side,
     only_side,
     training_source,
+    videos_of,
     with_frame_labels,
 )
 from framejury.labelled.measure import judge_labelled
@@ -57,49 +57,49 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--warehouse",
         metavar="DIR",
-        help="folder or URI whose kept faces are scored; with --archive only the place of the "
-        "report (default: none)",
+        help="folder or URI with the faces to score; with --archive it only receives the report "
+        "(default: none)",
     )
     add_bundle(options)
     options.add_argument(
         "--side",
         choices=["train", "val", "test", "all"],
-        help="side of the split, or of --sides; all ignores the split, or takes all but train "
-        "(default: test when there is a split or --sides, else all)",
+        help="split to measure on, from the warehouse or from --sides; all: every video, with "
+        "--sides every video except train (default: test with a split or --sides, else all)",
     )
     options.add_argument(
         "--frame-labels",
         metavar="FILE",
-        help="with --warehouse: CSV video,frame,label; faces of those frames are judged against "
-        "these labels set by hand, videos against their own (default: none)",
+        help="with --warehouse: CSV video,frame,label with labels of single frames, used for "
+        "the faces; videos keep their own label (default: none)",
     )
     options.add_argument(
         "--sides",
         metavar="FILE",
-        help="with --archive: a CSV pattern,side that says what was held out (default: none)",
+        help="with --archive: CSV pattern,side with the split of each video (default: none)",
     )
     options.add_argument(
         "--layout",
         choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
-        help="with --archive: how labels are read; the same as --set index.layout=... "
+        help="with --archive: where labels are read from, same as --set index.layout=... "
         "(default: auto)",
     )
     options.add_argument(
         "--workers",
         metavar="N",
         type=int,
-        help="with --archive: child processes that open videos, count (default: one a core)",
+        help="with --archive: child processes that open videos, count (default: one per core)",
     )
     options.add_argument(
         "--quick",
         action="store_true",
-        help="with --archive: leave out the robustness curves (default: measure them)",
+        help="with --archive: skip the robustness curves (default: measure them)",
     )
     options.add_argument(
         "--output",
         metavar="DIR",
-        help="local folder of the report (default: below the warehouse's reports, else below "
-        "out/ here)",
+        help="local folder of the report (default: in the warehouse's reports, without a "
+        "warehouse in ./out)",
     )
     return options
 
@@ -111,15 +111,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     if args.archive is not None:
         if args.frame_labels is not None:
-            raise UsageError("--frame-labels goes with --warehouse and without --archive")
+            raise UsageError("--frame-labels cannot be used with --archive; use --warehouse alone")
         from framejury.commands.evaluate_archive import evaluate_archive
 
         return evaluate_archive(args)
     if args.warehouse is None:
-        raise UsageError("name --archive DIR with labelled videos, or --warehouse DIR with faces")
+        raise UsageError("give --archive DIR with labelled videos, or --warehouse DIR with faces")
     given = [name for name in _ARCHIVE_ONLY if getattr(args, name)]
     if given:
-        raise UsageError(f"--{given[0]} goes with --archive, which was not given")
+        raise UsageError(f"--{given[0]} needs --archive, which was not given")
     return _evaluate_warehouse(args)
 
 
@@ -144,7 +144,7 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
         if args.frame_labels is not None:
             whole = with_frame_labels(whole, [warehouse], args.frame_labels)
         source = only_side(whole, Side(side))
-        videos = on_side(videos, whole, Side(side))
+        videos = videos_of(source, videos)
         notes = _note_for_side(bundle, side, count_faces(whole).fingerprint, whole.leak)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
@@ -192,18 +192,20 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
 
 def _note_for_all(bundle: Bundle) -> tuple[str, ...]:
     return (
-        "All labelled videos, also any that the bundle was trained on "
-        f"({bundle.data.description}): figures on those say nothing about new videos.",
+        "All labelled videos, including any that the bundle was trained on "
+        f"({bundle.data.description}); figures on those do not carry over to new videos.",
     )
 
 
 def _note_of_sound(videos: Sequence[LabelledVideo]) -> tuple[str, ...]:
+    from framejury.pages.text_table import counted
+
     count = sum(video.why_not is not None for video in videos)
     if not count:
         return ()
     return (
-        f"Of the fakes, {count:,} show the pictures of their original (only their sound was "
-        "changed, or nothing): to call them real is not wrong here, and counts as wrong.",
+        f"The pictures of {counted(count, 'fake')} are unchanged (at most the sound was changed). "
+        "Calling such a video real is reasonable, but counts as an error.",
     )
 
 
@@ -212,18 +214,20 @@ def _note_for_side(
 ) -> tuple[str, ...]:
     if bundle.data.fingerprint != fingerprint:
         unknown = (
-            "The bundle was trained on other data or another split than this one; whether it "
-            "has seen these videos is not known here. (Where it learned from labels set by hand, "
-            "--frame-labels names them.)"
+            "The bundle was trained on other data or on another split, so it is unknown whether "
+            "it was trained on these videos. (If it was trained with labels set by hand, give "
+            "them with --frame-labels.)"
         )
         return (unknown,) if leak is None else (unknown, leak)
     if side == "train":
-        return ("The bundle was trained on these very videos; the figures say nothing.",)
+        return (
+            "The bundle was trained on these videos; the figures do not carry over to new videos.",
+        )
     if side == "val":
-        return ("The training chose its best epoch by these videos; the figures flatter.",)
+        return ("Training chose its best epoch on these videos; the figures are too optimistic.",)
     if leak is not None:
         return (f"Not held out. {leak}",)
-    return ("Held out: no source of these videos was trained on.",)
+    return ("Held out: the bundle was not trained on any source of these videos.",)
 
 
 if __name__ == "__main__":

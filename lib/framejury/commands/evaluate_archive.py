@@ -1,4 +1,4 @@
-"""The evaluation protocol on an archive of labelled videos; `framejury evaluate --archive`."""
+"""Evaluation protocol on an archive of labelled videos: `framejury evaluate --archive`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
-from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.frames import frame_counts, headline_of
@@ -32,7 +31,7 @@ from framejury.protocol.selection import (
     labelled_videos_of,
     on_pinned_side,
 )
-from framejury.protocol.verdicts import VideoJudge, face_counts
+from framejury.protocol.verdicts import VideoJudge, face_histogram
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
@@ -48,7 +47,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     """Measure the bundle on the labelled videos of `args.archive` and write the report.
 
     Raises:
-        UsageError: archive, sides, bundle or settings cannot be used; nothing was written.
+        UsageError: archive, splits, bundle or settings cannot be used; nothing is written.
     """
     settings = _settings_of(args)
     bundle = load_bundle(bundle_dir_of(args))
@@ -70,7 +69,11 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         selection.videos,
         plan,
         _workers(args),
-        scorer=_scorer(bundle, settings) if conditions else None,
+        scorer=(
+            Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
+            if conditions
+            else None
+        ),
         conditions=conditions,
         frames=headline_of(settings.sampling.frames),
     )
@@ -89,7 +92,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     )
     report = RunReport(
         data.by_frames[data.headline],
-        face_counts(videos),
+        face_histogram(videos),
         info,
         title=f"Evaluation of {bundle.model_id} on {name}",
         notes=_notes(selection, judge, args.sides),
@@ -107,17 +110,19 @@ def evaluate_archive(args: argparse.Namespace) -> int:
 def protocol_data(
     videos: Sequence[VideoScores], judge: VideoJudge, frames: int, conditions: Sequence[Condition]
 ) -> ProtocolData:
-    """Verdicts of examined videos by frames a video and by degradation.
+    """Judge examined videos by frames per video and by perturbation.
 
     Args:
         videos: examined with `frames` frames and these conditions.
         judge: gives the verdicts.
+        frames: sampled frames per video, count.
+        conditions: perturbations.
     """
     headline = headline_of(frames)
-    degraded: dict[str, dict[float, object]] = {}
+    perturbed: dict[str, dict[float, object]] = {}
     for condition in conditions:
-        table = judge.degraded_table(videos, condition, headline)
-        degraded.setdefault(condition.family, {})[condition.strength] = table
+        table = judge.perturbed_table(videos, condition, headline)
+        perturbed.setdefault(condition.family, {})[condition.strength] = table
     return ProtocolData(
         headline=headline,
         by_frames={count: judge.table(videos, count) for count in frame_counts(frames)},
@@ -125,7 +130,7 @@ def protocol_data(
         data_set_rule=DATA_SET_RULE,
         face_scores=np.concatenate([np.zeros(0), *(one.p_fake for one in videos)]),
         face_videos=np.repeat(np.arange(len(videos)), [len(one.p_fake) for one in videos]),
-        degraded=degraded,
+        perturbed=perturbed,
     )
 
 
@@ -136,8 +141,8 @@ def _settings_of(args: argparse.Namespace) -> Settings:
     )
     if settings.sampling.mode != "uniform":
         raise UsageError(
-            f"sampling.mode={settings.sampling.mode}: the protocol looks at frames spread evenly "
-            "over each video and at subsets of them; only uniform gives those"
+            f"sampling.mode={settings.sampling.mode}: the protocol needs frames spread evenly "
+            "over each video; use sampling.mode=uniform"
         )
     return settings
 
@@ -149,8 +154,8 @@ def _select(args: argparse.Namespace, settings: Settings) -> Selection:
     selection = labelled_videos_of(args.archive, indexing)
     if args.sides is None and args.side not in (None, "all"):
         raise UsageError(
-            f"--side {args.side} needs --sides FILE, which says what stands on which side of "
-            "the archive (or --warehouse alone, whose split says it)"
+            f"--side {args.side} needs --sides FILE with the split of each video (or --warehouse "
+            "alone, which has a split)"
         )
     if args.sides is not None:
         side = Side(args.side or "test") if args.side != "all" else None
@@ -165,12 +170,8 @@ def _select(args: argparse.Namespace, settings: Settings) -> Selection:
 
 def _workers(args: argparse.Namespace) -> int:
     if args.workers is not None and args.workers < 1:
-        raise UsageError(f"--workers {args.workers}: at least 1")
+        raise UsageError(f"--workers must be at least 1, got {args.workers}")
     return args.workers or len(os.sched_getaffinity(0))
-
-
-def _scorer(bundle: Bundle, settings: Settings) -> Scorer:
-    return Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
 
 
 def _notes(selection: Selection, judge: VideoJudge, sides: str | None) -> tuple[str, ...]:
@@ -179,8 +180,8 @@ def _notes(selection: Selection, judge: VideoJudge, sides: str | None) -> tuple[
         notes.append(judge.rule.remark)
     if sides is None:
         notes.append(
-            "All labelled videos of the archive; whether the bundle was trained on some of them "
-            "is not known here. Figures on those say nothing about new videos."
+            "All labelled videos of the archive. It is unknown whether the bundle was trained on "
+            "some of them; figures on those do not carry over to new videos."
         )
     return tuple(notes)
 
@@ -188,7 +189,7 @@ def _notes(selection: Selection, judge: VideoJudge, sides: str | None) -> tuple[
 def _write(
     args: argparse.Namespace, warehouse: Warehouse | None, name: str, files: Mapping[str, bytes]
 ) -> str:
-    """Where the files were written."""
+    """Write the files; return their folder."""
     if args.output is None and warehouse is not None:
         return str(warehouse.write_report(name, files).uri)
     place = Path("out") / name if args.output is None else Path(args.output)

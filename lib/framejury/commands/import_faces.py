@@ -1,10 +1,10 @@
 """import: turn face sets in Parquet (pictures of one face each) into a warehouse to train on.
 
-Paired frames of the Deepfake Detection Challenge and stills of real people are told apart by
-their columns; see framejury.archive.face_sets. Every picture ends with a status. Unless --set,
---config or --preset say otherwise, crops.margin_ratio is -0.07 and crops.shift_ratio 0.07 here:
-how the Challenge's frames are cut (extract videos to train on besides with the same). And
-detection.threshold is 0.8: every picture is known to be of a face.
+Columns distinguish paired frames of the Deepfake Detection Challenge from stills of real people;
+see framejury.archive.face_sets. Every picture gets a status. The defaults differ from other
+commands: crops.margin_ratio=-0.07 and crops.shift_ratio=0.07, the crop geometry of the Challenge's
+frames (extract further training videos with the same), and detection.threshold=0.8, because every
+picture is known to show a face.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "--workers",
         metavar="COUNT",
         type=int,
-        help="processes that look for faces (default: one a core)",
+        help="processes that detect faces (default: one per core)",
     )
     return options
 
@@ -71,8 +71,8 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open_or_plan(args.warehouse)
     if warehouse.commits():
         raise UsageError(
-            f"{warehouse.location.uri} has runs already, whose videos an import would supersede; "
-            "give face sets a --warehouse of their own"
+            f"{warehouse.location.uri} already has runs, whose videos an import would replace; "
+            "give the face sets a --warehouse of their own"
         )
     rows = read_face_sets(folder)
     say(f"  {len(rows):,} pictures in {len({row.file for row in rows}):,} files")
@@ -98,7 +98,7 @@ def _run(args: argparse.Namespace) -> int:
 def _extract(
     warehouse: Warehouse, run: Run, rows: list[FaceSetRow], settings: Settings, workers: int
 ) -> Counter[tuple[str, str]]:
-    """Looks at every picture and writes `extractions` and `faces`; pictures by layout, status."""
+    """Write `extractions` and `faces` of every picture; return counts by layout and status."""
     layouts = {video_id_of(row.entry.file.path): row.entry.layout for row in rows}
     statuses: Counter[tuple[str, str]] = Counter()
     extractions: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def _extract(
 
 
 def _batches(rows: list[FaceSetRow]) -> Iterator[list[FaceImage]]:
-    """Pictures of each file in turn, with their bytes."""
+    """Yield the pictures of each file with their bytes, in batches."""
     for file, of_file in groupby(rows, key=lambda row: row.file):
         pictures = (
             FaceImage(_job(row), data) for row, data in zip(of_file, pictures_of(file), strict=True)
@@ -132,7 +132,7 @@ def _job(row: FaceSetRow) -> VideoJob:
 
 
 class _FacesWriter:
-    """Writes rows of `faces` as they come, in row groups small enough to be drawn at random."""
+    """Writer of `faces` in row groups small enough to draw at random."""
 
     def __init__(self, warehouse: Warehouse, run: Run) -> None:
         self._place = warehouse.table_location(run.run_id, "faces")

@@ -1,8 +1,7 @@
-"""A small labelled archive that framejury makes itself, to show that it runs.
+"""A small labelled archive that framejury generates to show that it runs.
 
-Real photographs and one real clip of faces, which dependencies ship, become short
-videos under a moving camera; some are then manipulated by blending another face, or
-a changed copy of the same face, into them. Only three people are in it and the
-forgeries are of two simple kinds: scores on this archive say that the pipeline works,
-and nothing about how well a model finds deepfakes.
+Photographs and one clip of faces, shipped with dependencies, become short videos filmed by a moving
+camera; some are then manipulated by blending in another face or a changed copy of the same face.
+The archive has only three people and two simple kinds of forgery, so scores on it show that the
+pipeline works, not how well a model detects deepfakes.
 """

@@ -13,14 +13,14 @@ from framejury.errors import UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the archive and say what is in it; 0, or 2 when it cannot be written."""
+    """Write the archive and print its counts; return 0, or 2 if it cannot be written."""
     parser = argparse.ArgumentParser(
         prog="python -m framejury.demo",
         description="Write a small labelled archive of real and manipulated clips. It shows that "
-        "framejury runs; only three people are in it, so scores on it say nothing else.",
+        "framejury runs; with only three people in it, its scores mean nothing else.",
     )
     parser.add_argument("out_dir", type=Path, help="folder to write; empty, or an earlier demo")
-    parser.add_argument("--seed", type=int, default=0, help="draws the clips (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the clips (default: 0)")
     args = parser.parse_args(argv)
     try:
         rows = write_archive(args.out_dir, args.seed)

@@ -1,4 +1,4 @@
-"""Writing the demo archive: clips, `labels.csv` and a note on what it is."""
+"""Demo archive: clips, `labels.csv` and a note on its purpose."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ NOTE_FILE = "README.txt"
 NOTE = """\
 This archive was made by framejury itself (python -m framejury.demo).
 
-Three people are in it, filmed from two photographs and one short clip that Python
-packages ship; the fakes are simple blends. One clip shows nobody, one file is cut off.
-It shows that the pipeline runs. How well a model does here says nothing about real
+It shows three people, filmed from two photographs and one short clip shipped with Python
+packages; the fakes are simple blends. One clip shows nobody, and one file is cut off.
+It demonstrates that the pipeline runs. Accuracy on it does not carry over to real
 deepfakes.
 """
 SCENES_PER_PERSON = {"collins": 4, "hopper": 4, "carphone": 3}
-# Whose face is put in; the clip has many expressions, so a photograph is the donor.
+# Donor of the swapped face; always a photograph, because the clip changes its expression.
 DONOR = {"collins": "hopper", "hopper": "collins", "carphone": "collins"}
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """A line of `labels.csv`; `original`, `method` empty for real clips."""
+    """A line of `labels.csv`; `original` and `method` are empty for real clips."""
 
     file: str
     label: Label
@@ -48,20 +48,20 @@ class LabelRow:
 def write_archive(out_dir: Path, seed: int = 0, seconds: float = 3.0) -> list[LabelRow]:
     """Write the archive into `out_dir`; the same seed writes the same bytes.
 
-    Each real scene is a group of its own, and a fake belongs to the group of its original.
-    The last fake is cut off before its index (`moov`), so that it cannot be read.
+    Each real scene is a group of its own; a fake belongs to the group of its original. The last
+    fake is cut off before its index (`moov`), so it cannot be read.
 
     Args:
-        out_dir: made when absent; may hold an earlier demo archive, which is replaced.
+        out_dir: created if missing; an earlier demo archive in it is replaced.
         seed: of scenes and manipulations.
-        seconds: longest clip.
+        seconds: length of the longest clip, seconds.
 
     Returns:
         The lines of `labels.csv`.
 
     Raises:
         ArchiveError: `out_dir` holds something else.
-        SetupError: a package that ships one of the pictures is not installed.
+        SetupError: a package with one of the pictures is not installed.
     """
     people, place = load_people(), load_place()
     _prepare(out_dir)
@@ -86,14 +86,14 @@ def write_archive(out_dir: Path, seed: int = 0, seconds: float = 3.0) -> list[La
 
 
 def encode(path: Path, frames: Sequence[FilmedFrame], fps: float) -> None:
-    """Write an H.264 mp4; one thread, so that the bytes do not depend on the machine."""
+    """Write an H.264 MP4; one thread, so that its bytes do not depend on the machine."""
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=rate)
         assert isinstance(stream, VideoStream)
         context: Any = stream.codec_context
-        # x264's macroblock tree reads memory that nobody set at most widths (seen with
-        # MALLOC_PERTURB_): the bytes would differ from run to run.
+        # x264's macroblock tree reads uninitialized memory at most widths (seen with
+        # MALLOC_PERTURB_), which would make the bytes differ from run to run.
         context.options = {"crf": "20", "preset": "veryfast", "x264-params": "mbtree=0"}
         context.thread_count = 1
         stream.pix_fmt = "yuv420p"
@@ -106,7 +106,7 @@ def encode(path: Path, frames: Sequence[FilmedFrame], fps: float) -> None:
 def _write_pair(
     out_dir: Path, scene: Scene, people: dict[str, Footage], index: int, seed: int
 ) -> list[LabelRow]:
-    """A real clip and a fake made from it."""
+    """Write a real clip and a fake made from it."""
     method: Method = "face_swap" if index % 2 == 0 else "self_blend"
     donor = people[DONOR[scene.footage]]
     rng = np.random.default_rng([seed, index])
@@ -122,7 +122,7 @@ def _write_pair(
 
 
 def _cut_off(path: Path) -> None:
-    """Lose the end of an mp4 and with it the index, as when recording is interrupted."""
+    """Cut off the end of an MP4 with its index, as if the recording was interrupted."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
 
@@ -135,20 +135,22 @@ def _write_labels(path: Path, rows: list[LabelRow]) -> None:
 
 
 def _prepare(out_dir: Path) -> None:
-    """An empty folder, or one with an earlier demo archive, whose files go."""
+    """Create the folder, or empty it if it holds an earlier demo archive."""
     if out_dir.exists() and not out_dir.is_dir():
         raise ArchiveError(f"{out_dir} is a file; name a folder for the demo archive")
     present = list(out_dir.iterdir()) if out_dir.is_dir() else []
     note = out_dir / NOTE_FILE
-    if present and not (note.is_file() and note.read_text(encoding="utf-8") == NOTE):
+    first_line = NOTE.partition("\n")[0]  # the rest may change from version to version
+    known = note.is_file() and note.read_text(encoding="utf-8").startswith(first_line)
+    if present and not known:
         raise ArchiveError(
-            f"{out_dir} holds {present[0].name}, which is no demo archive; name an empty folder"
+            f"{out_dir} holds {present[0].name}, which is not a demo archive; name an empty folder"
         )
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         for file in present:
             file.unlink()
-        # First, so that an interrupted archive is known as ours and can be replaced.
+        # First, so that an interrupted archive is recognized and can be replaced.
         note.write_text(NOTE, encoding="utf-8")
     except OSError as error:
         raise ArchiveError(f"cannot write the demo archive into {out_dir}: {error}") from error

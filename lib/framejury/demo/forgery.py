@@ -1,8 +1,7 @@
 """Manipulated clips: a face blended into a real clip, frame by frame.
 
-Two methods, both simple stand-ins for real forgeries:
-`face_swap` puts another person's face there, as face-swapping programs do;
-`self_blend` puts a changed copy of the same face there (the idea of self-blended
+Both methods are simple stand-ins for real forgeries: `face_swap` blends in another person's face,
+as face-swapping programs do; `self_blend` blends in a changed copy of the same face (self-blended
 images: Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022).
 """
 
@@ -22,7 +21,7 @@ from framejury.records import Image
 
 Method = Literal["face_swap", "self_blend"]
 Picture = npt.NDArray[np.float32]
-"""A picture in the making: float32 (height, width, channels), grey levels."""
+"""A picture being computed: float32 (height, width, channels), grey levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,10 @@ class Forgery:
     Attributes:
         method: see the module.
         opacity: share of the new face in the blend, 0 to 1.
-        detail_px: the new face passes through this few pixels between the eyes, as a
-            generator of small pictures would leave it.
+        detail_px: distance between the eyes at which the new face is resampled, pixels, to
+            imitate a generator of small pictures.
         color_shift: added to red, green and blue, grey levels.
-        grow: size of the new face against the old, ratio.
+        grow: size of the new face relative to the old, ratio.
         donor_image: uint8 (height, width, 3) RGB; None for self_blend.
         donor_landmarks: of `donor_image`; None for self_blend.
     """
@@ -55,7 +54,7 @@ def plan_forgery(
     donor_image: Image | None = None,
     donor_landmarks: Landmarks | None = None,
 ) -> Forgery:
-    """Draw the strength of a manipulation; a swap needs the donor's picture and landmarks."""
+    """Draw the strength of a manipulation; a swap requires the donor's picture and landmarks."""
     signs = rng.choice((-1.0, 1.0), size=3)
     shift = signs * rng.uniform(8, 16, size=3)
     return Forgery(
@@ -70,7 +69,7 @@ def plan_forgery(
 
 
 def forge(frames: Iterable[FilmedFrame], forgery: Forgery) -> Iterator[FilmedFrame]:
-    """The same clip with the face manipulated; frames without a face stay as they are.
+    """Yield the clip with the face manipulated; frames without a face are unchanged.
 
     Raises:
         ValueError: `face_swap` without a donor.
@@ -85,7 +84,7 @@ def forge(frames: Iterable[FilmedFrame], forgery: Forgery) -> Iterator[FilmedFra
 
 
 def face_mask(shape: tuple[int, int], landmarks: Landmarks) -> Picture:
-    """Where a new face goes: float32 (height, width, 1), 1 inside, falling softly to 0.
+    """Return the region of the new face: float32 (height, width, 1), 1 inside, fading to 0.
 
     Args:
         shape: height and width.
@@ -118,7 +117,7 @@ def _forge_one(image: Image, landmarks: Landmarks, forgery: Forgery) -> Image:
 def _placed(
     source: Image, source_points: Landmarks, target: Image, target_points: Landmarks, grow: float
 ) -> Picture:
-    """`source` moved, turned and scaled so that its landmarks lie on the target's."""
+    """Move, rotate and scale `source` so that its landmarks match the target's."""
     center = target_points.mean(axis=0)
     wanted = center + (target_points - center) * grow
     matrix, _ = cv2.estimateAffinePartial2D(source_points, wanted, method=cv2.LMEDS)
@@ -130,7 +129,7 @@ def _placed(
 
 
 def _in_colors_of(target: Image, face: Picture, mask: Picture) -> Picture:
-    """`face` with the mean and spread of the target's colours inside the mask.
+    """Give `face` the mean and spread of the target's colours inside the mask.
 
     Reinhard et al., "Color Transfer between Images", 2001, here on RGB.
     """
@@ -141,7 +140,7 @@ def _in_colors_of(target: Image, face: Picture, mask: Picture) -> Picture:
 
 
 def _through_few_pixels(face: Picture, scale: float) -> Picture:
-    """`face` reduced by `scale` and enlarged again."""
+    """Shrink `face` by `scale` and enlarge it again."""
     height, width = face.shape[:2]
     small = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)

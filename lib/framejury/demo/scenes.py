@@ -1,6 +1,6 @@
-"""Real clips: one piece of footage under a moving camera, in one light.
+"""Real clips: footage filmed by a moving camera in one light.
 
-A scene is drawn from the seed; rendering it is then a pure function.
+The seed draws a scene; rendering it is a pure function.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from framejury.records import Image, Size
 
 SIZES = (Size(360, 480), Size(384, 512), Size(480, 640))
 FRAME_RATES = (12.5, 15.0, 20.0, 25.0)
-# Nearest and farthest the camera comes: height of what it sees as a share of the picture.
+# Nearest and farthest view: its height as a share of the picture.
 _VIEW_RATIO = {
     "collins": (0.40, 0.58),
     "hopper": (0.50, 0.63),
     "carphone": (0.72, 0.95),
     "temple": (0.5, 0.9),
 }
-# Left and right swap in a mirrored face.
+# Mirroring swaps left and right landmarks.
 _MIRRORED_ORDER = [1, 0, 2, 4, 3]
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """How one clip is filmed.
+    """Camera, light and noise of one clip.
 
     Attributes:
-        name: file name without ending, and the group of the clip.
+        name: file name without extension, and group of the clip.
         footage: name of the footage it shows.
-        first_image: where in the footage it begins.
-        frames: length, count.
-        fps: frames a second.
+        first_image: index of its first picture in the footage.
+        frames: count.
+        fps: frames per second.
         size: of each frame.
-        mirrored: left and right swapped.
+        mirrored: left and right are swapped.
         view_ratio: height of the view at the first and last frame, share of the footage's.
-        pan_ratio: how far the view travels from first to last frame (x, y), share of itself.
-        gamma: exponent of the light, 1 leaves it.
+        pan_ratio: movement of the view from first to last frame (x, y), share of its size.
+        gamma: exponent of the brightness, 1 for no change.
         warmth: gain of red and loss of blue, share.
-        noise_sd: standard deviation of the sensor's noise, grey levels.
+        noise_sd: standard deviation of the sensor noise, grey levels.
         seed: of the noise.
     """
 
@@ -65,7 +65,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class FilmedFrame:
-    """One frame of a clip: uint8 (height, width, 3) RGB, and where its face is (or None)."""
+    """One frame of a clip, uint8 (height, width, 3) RGB, and the landmarks of its face if any."""
 
     image: Image
     landmarks: Landmarks | None
@@ -83,7 +83,7 @@ def plan_scene(footage: Footage, number: int, seconds: float, seed: int) -> Scen
     return Scene(
         name=f"{footage.name}-{number}",
         footage=footage.name,
-        # Clips of the same moving footage lie one behind the other.
+        # Clips of the same moving footage follow each other.
         first_image=(number - 1) * len(footage.images) // 3 if moving else 0,
         frames=frames,
         fps=fps,
@@ -99,9 +99,9 @@ def plan_scene(footage: Footage, number: int, seconds: float, seed: int) -> Scen
 
 
 def film(scene: Scene, footage: Footage) -> Iterator[FilmedFrame]:
-    """The frames of `scene` in order."""
+    """Yield the frames of `scene` in order."""
     rng = np.random.default_rng(scene.seed)
-    # The camera aims at the face of a still, and stays where it is while others move.
+    # The camera follows the face in a photograph, and stays centred on moving footage.
     area = (scene.size.height * 2, scene.size.width * 2, 1)
     noise = scene.noise_sd * rng.standard_normal(area, dtype=np.float32)
     for index in range(scene.frames):
@@ -138,7 +138,7 @@ def _footage_at(scene: Scene, footage: Footage, index: int) -> tuple[Image, Land
 def _camera(
     scene: Scene, image: Image, look_at: npt.NDArray[np.float64], index: int
 ) -> npt.NDArray[np.float64]:
-    """float64 (2, 3): from footage to frame; the view never leaves the footage."""
+    """Return the map from footage to frame, float64 (2, 3); the view stays within the footage."""
     height, width = image.shape[:2]
     moment = index / max(scene.frames - 1, 1)
     ratio = np.interp(moment, (0, 1), scene.view_ratio)
@@ -153,7 +153,7 @@ def _camera(
 
 
 def _light(scene: Scene, index: int) -> npt.NDArray[np.float32]:
-    """float32 (256, 3): what each grey level becomes, drifting slowly."""
+    """Return the new value of each grey level, float32 (256, 3), drifting slowly."""
     drift = 1 + 0.04 * np.sin(2 * np.pi * index / scene.fps / 3.1)
     levels = 255 * (np.arange(256) / 255) ** scene.gamma * drift
     gains = np.array([1 + scene.warmth, 1.0, 1 - scene.warmth])
@@ -163,6 +163,6 @@ def _light(scene: Scene, index: int) -> npt.NDArray[np.float32]:
 def _window(
     noise: npt.NDArray[np.float32], size: Size, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Another part of the noise for each frame: far cheaper than drawing it anew."""
+    """Cut another part of the noise for each frame, which is cheaper than new noise."""
     top, left = int(rng.integers(size.height)), int(rng.integers(size.width))
     return noise[top : top + size.height, left : left + size.width]

@@ -1,8 +1,7 @@
-"""Numbers for one two-class question: how well does `p_fake` tell FAKE from REAL?
+"""Metrics of binary classification: how well `p_fake` separates FAKE from REAL.
 
-FAKE is the positive class, label 1. A number that the data cannot give is None,
-never NaN, 0.5 or 0. Weights are counts, so a histogram of a billion faces costs
-as much as its few thousand rows.
+FAKE is the positive class, label 1. A metric that the data do not define is None, never NaN, 0.5
+or 0. Weights are counts, so a histogram of a billion faces costs as much as its thousands of rows.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 
 SCORE_CLIP = 1e-15
-"""Log loss is infinite for a wrong score of exactly 0 or 1; scores are held this far away."""
+"""Least distance of scores from 0 and 1 in the log loss, which is infinite for a wrong 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Counts of truth against call; positive is FAKE."""
+    """Counts by label and call; positive is FAKE."""
 
     tn: int
     fp: int
@@ -53,22 +52,22 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class BinaryMetrics:
-    """What `binary_metrics` finds. Shares and scores are 0 to 1; None is "undefined here".
+    """Metrics of one set of rows. Shares and scores are 0 to 1; None means undefined.
 
     Attributes:
-        threshold: scores from here on are called fake; None when rows had different ones.
-        reals, fakes: how many of each class (sums of the weights).
-        accuracy, log_loss: defined as soon as there is one row.
+        threshold: scores from here on are called fake; None when rows have different ones.
+        reals, fakes: rows of each class (sums of the weights).
+        accuracy, log_loss: need one row.
         recall_fake: share of fakes called fake, the accuracy on fakes; needs fakes.
         fpr: share of reals called fake (false positive rate); needs reals.
         recall_real: share of reals called real, the accuracy on reals: 1 - fpr.
         balanced_accuracy, precision_fake, f1_fake, auc, average_precision, eer, tpr_at_fpr_1,
             tpr_at_fpr_5, ece: need both classes; precision_fake also needs one row called fake.
         log_loss: mean negative log likelihood, natural logarithm.
-        eer: equal error rate, where FPR and miss rate meet on the interpolated ROC curve.
-        tpr_at_fpr_1, tpr_at_fpr_5: most fakes found by any threshold that calls at most 1 % or
-            5 % of the reals fake. Not interpolated: a threshold that has this exists.
-        ece: expected calibration error, see `reliability`; its share of fakes is these rows'.
+        eer: equal error rate, where FPR equals the miss rate on the interpolated ROC curve.
+        tpr_at_fpr_1, tpr_at_fpr_5: highest share of fakes found by a threshold that calls at most
+            1 % or 5 % of the reals fake. Not interpolated, so such a threshold exists.
+        ece: expected calibration error, see `reliability`.
     """
 
     threshold: float | None
@@ -97,10 +96,11 @@ class BinaryMetrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetCurve:
-    """Detection error tradeoff: both kinds of error at every threshold.
+    """Detection error tradeoff: both error rates at every threshold.
 
     Attributes:
-        fpr, fnr: float64 (m,), 0 to 1: reals called fake, falling, and fakes called real, rising.
+        fpr, fnr: float64 (m,), 0 to 1: share of reals called fake, falling, and of fakes called
+            real, rising.
     """
 
     fpr: Floats
@@ -109,10 +109,10 @@ class DetCurve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RocCurve:
-    """The receiver operating characteristic, from (0, 0) to (1, 1).
+    """Receiver operating characteristic, from (0, 0) to (1, 1).
 
     Attributes:
-        fpr, tpr: float64 (m,), 0 to 1, rising: reals and fakes called fake.
+        fpr, tpr: float64 (m,), 0 to 1, rising: share of reals and of fakes called fake.
         thresholds: float64 (m,), falling; the first is infinite (nothing is called fake).
     """
 
@@ -129,19 +129,19 @@ def binary_metrics(
     *,
     score_clip: float = SCORE_CLIP,
 ) -> BinaryMetrics:
-    """Confusion, rates, ranking and calibration numbers of one scorer.
+    """Compute confusion, rates, ranking and calibration metrics.
 
     Args:
         labels: int8 (n,), 1 = FAKE, 0 = REAL.
         scores: float64 (n,), `p_fake`, 0 to 1.
-        threshold: a score from here on is called fake, 0 to 1; one, or one a row (n,).
-        weights: integer (n,), how often each row counts; None is once each.
-        score_clip: for the log loss, scores are held this far from 0 and 1; half a bin
-            when scores were rounded.
+        threshold: scores from here on are called fake, 0 to 1; one, or one per row (n,).
+        weights: integer (n,), how often each row counts; None counts each once.
+        score_clip: least distance of scores from 0 and 1 in the log loss; half a step for
+            rounded scores.
 
     Raises:
         ValueError: shapes differ, a label is not 0 or 1, a score is outside 0 to 1 or not
-            finite, a weight is negative or not whole.
+            finite, or a weight is negative or not an integer.
     """
     labels, scores, counts = _checked(labels, scores, weights)
     limits = np.broadcast_to(np.asarray(threshold, dtype=np.float64), scores.shape)
@@ -179,7 +179,7 @@ def binary_metrics(
 def roc_points(
     labels: Integers, scores: Floats, weights: Integers | None = None
 ) -> RocCurve | None:
-    """The ROC curve's corners; None when a class is missing. Arguments as `binary_metrics`."""
+    """Return the corners of the ROC curve; None when a class is missing."""
     labels, scores, counts = _checked(labels, scores, weights)
     keep = counts > 0
     if len(np.unique(labels[keep])) < 2:
@@ -189,7 +189,7 @@ def roc_points(
 
 
 def det_points(labels: Integers, scores: Floats) -> DetCurve | None:
-    """The DET curve's corners; None when a class is missing. Arguments as `binary_metrics`."""
+    """Return the corners of the DET curve; None when a class is missing."""
     labels, scores, _ = _checked(labels, scores, None)
     if len(np.unique(labels)) < 2:
         return None
@@ -198,7 +198,7 @@ def det_points(labels: Integers, scores: Floats) -> DetCurve | None:
 
 
 def auc_or_none(labels: Integers, scores: Floats, weights: Integers | None = None) -> float | None:
-    """Area under the ROC curve, 0 to 1; None when a class is missing."""
+    """Return the area under the ROC curve, 0 to 1; None when a class is missing."""
     labels, scores, counts = _checked(labels, scores, weights)
     keep = counts > 0
     if len(np.unique(labels[keep])) < 2:
@@ -213,7 +213,7 @@ def _checked(
     counts = np.ones(len(scores), np.int64) if weights is None else np.asarray(weights)
     if labels.ndim != 1 or labels.shape != scores.shape or counts.shape != scores.shape:
         raise ValueError(
-            f"labels, scores and weights must be (n,) alike; got {labels.shape}, "
+            f"labels, scores and weights must all be (n,); got {labels.shape}, "
             f"{scores.shape}, {counts.shape}"
         )
     if not np.isin(labels, (0, 1)).all():
@@ -222,7 +222,7 @@ def _checked(
         bad = scores[~((scores >= 0) & (scores <= 1))]
         raise ValueError(f"scores must be finite and within 0 to 1; got {bad[0]}")
     if not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
-        raise ValueError("weights must be whole and not negative: they count repetitions")
+        raise ValueError("weights count repetitions; they must be non-negative integers")
     return labels.astype(np.int8), scores, counts.astype(np.int64)
 
 
@@ -237,7 +237,7 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def _single(limits: Floats, threshold: float | Floats) -> float | None:
-    """The one threshold, or None when rows differ."""
+    """Return the threshold, or None when rows differ."""
     if np.ndim(threshold) == 0:
         return float(threshold)
     return float(limits[0]) if limits.size and (limits == limits[0]).all() else None
@@ -251,12 +251,12 @@ def _log_loss(labels: Integers, scores: Floats, counts: Integers, clip: float) -
 
 
 def _eer(labels: Integers, scores: Floats, counts: Integers) -> float:
-    """Where FPR = 1 - TPR on the straight-line ROC curve; FPR + TPR strictly rises there."""
+    """Return FPR where it equals 1 - TPR on the interpolated ROC curve; FPR + TPR rises there."""
     fpr, tpr, _ = roc_curve(labels, scores, sample_weight=counts, drop_intermediate=False)
     return float(np.interp(1.0, fpr + tpr, fpr))
 
 
 def _tpr_at(limit: float, labels: Integers, scores: Floats, counts: Integers) -> float:
-    """Highest TPR of any threshold whose FPR is at most `limit`."""
+    """Return the highest TPR of any threshold with an FPR of at most `limit`."""
     fpr, tpr, _ = roc_curve(labels, scores, sample_weight=counts, drop_intermediate=False)
     return float(tpr[fpr <= limit].max())

@@ -1,8 +1,8 @@
-"""How far the numbers would move with other videos: intervals by resampling groups.
+"""Confidence intervals of metrics by resampling groups of videos.
 
-Videos of one group (an original and its fakes, one actor) are not independent, so
-whole groups are drawn with replacement (cluster bootstrap, percentile interval:
-Davison and Hinkley, Bootstrap Methods, 1997, sections 3.8 and 5.3).
+Videos of one group (an original and its fakes, one actor) are not independent, so whole groups are
+drawn with replacement (cluster bootstrap, percentile interval: Davison and Hinkley, Bootstrap
+Methods, 1997, sections 3.8 and 5.3).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from framejury.evaluation.binary import SCORE_CLIP, Floats, Integers
 from framejury.evaluation.reliability import BINS, score_bins
 
 MIN_GROUPS = 5
-"""With fewer groups of a class than this, an interval would say more than the data."""
+"""With fewer groups of a class, an interval would claim more than the data support."""
 
 SCORE_STEPS = 10_000
-"""Ranking numbers are resampled on scores rounded to this many steps, to bound the work."""
+"""Ranking metrics are resampled on scores rounded to this many steps, to bound the work."""
 
 _CELLS_AT_ONCE = 2_000_000
 _MIN_USABLE_DRAWS = 0.95
@@ -28,7 +28,7 @@ _MIN_USABLE_DRAWS = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Ends of a percentile interval, same unit as its number."""
+    """Ends of a percentile interval, in the unit of its metric."""
 
     low: float
     high: float
@@ -36,12 +36,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """Intervals by name of the number, and what they rest on.
+    """Intervals by name of the metric.
 
     Attributes:
-        groups: how many groups were resampled; groups_real and groups_fake hold that class.
-        intervals: None where a class has fewer than `MIN_GROUPS` groups, or where (nearly)
-            every draw gives the same value (then resampling cannot show how wrong it is).
+        level: of the intervals, 0 to 1.
+        draws: resamples, count.
+        groups: resampled groups; groups_real and groups_fake: those with that class.
+        intervals: None where a class has fewer than `MIN_GROUPS` groups, or where (nearly) all
+            draws give the same value and so show no uncertainty.
     """
 
     level: float
@@ -54,12 +56,12 @@ class Bootstrap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sample:
-    """The data once, in the form that makes one draw cheap.
+    """The data, summed so that one draw is cheap.
 
-    `cells` is int64 (groups, 4): tn, fp, fn, tp of each group. `losses` is float64
-    (groups,); `surplus` is float64 (groups, BINS), fakes less scores in each bin of the
-    reliability diagram. The rest is for ranking: of each class the group and the bin of each row,
-    sorted by bin, with `bins` distinct bins over both classes.
+    `cells` is int64 (groups, 4): tn, fp, fn, tp of each group. `losses` is float64 (groups,).
+    `surplus` is float64 (groups, BINS): fakes less scores in each bin of the reliability diagram.
+    For ranking: the group and the bin of each row of a class, sorted by bin, with `bins` distinct
+    bins over both classes.
     """
 
     cells: Integers
@@ -82,20 +84,19 @@ def bootstrap_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> Bootstrap:
-    """Percentile intervals of the numbers of `BinaryMetrics`, resampled by group.
+    """Compute percentile intervals of the metrics in `BinaryMetrics`, resampled by group.
 
     Args:
         labels: int8 (n,), 1 = FAKE.
         scores: float64 (n,), 0 to 1.
         called_fake: bool (n,), the call at the threshold.
-        groups: integer (n,), 0 to g - 1, each present: rows with the same number are drawn
-            together.
-        draws: number of resamples. The seed is fixed: the same data give the same ends.
+        groups: integer (n,), 0 to g - 1, each present; rows of one group are drawn together.
+        draws: resamples, count.
         level: share of the draws inside, 0 to 1.
+        seed: of the draws; the same data and seed give the same ends.
 
     Returns:
-        How many groups there were (of all, of reals, of fakes) and the intervals; an
-        interval is None with fewer than 5 groups of a class that its number needs.
+        the intervals; None with fewer than `MIN_GROUPS` groups of a class that the metric needs.
     """
     labels = np.asarray(labels, np.int64)
     group_count = int(groups.max()) + 1 if groups.size else 0
@@ -143,13 +144,13 @@ def share_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval | None:
-    """Percentile interval of the share of rows whose flag is set, resampled by group.
+    """Compute the percentile interval of the share of flagged rows, resampled by group.
 
     Args:
         flags, groups: (n,), as in `bootstrap_intervals`.
 
     Returns:
-        None with fewer than `MIN_GROUPS` groups, or where every draw gives the same share.
+        None with fewer than `MIN_GROUPS` groups, or when every draw gives the same share.
     """
     group_count = int(groups.max()) + 1 if groups.size else 0
     if group_count < MIN_GROUPS:
@@ -162,7 +163,7 @@ def share_interval(
 
 
 def _names(reals: int, fakes: int) -> list[str]:
-    """The numbers whose classes have groups enough."""
+    """Return the metrics whose classes have enough groups."""
     enough = {
         "real": reals >= MIN_GROUPS,
         "fake": fakes >= MIN_GROUPS,
@@ -202,7 +203,7 @@ def _prepare(
 
 
 def _draw(rng: np.random.Generator, group_count: int, draws: int) -> Integers:
-    """How often each group was drawn: int64 (draws, groups), each row sums to groups."""
+    """Return how often each group is drawn, int64 (draws, groups); each row sums to groups."""
     picks = rng.integers(0, group_count, size=(draws, group_count))
     picks += np.arange(draws)[:, None] * group_count
     flat = np.bincount(picks.ravel(), minlength=draws * group_count)
@@ -210,7 +211,7 @@ def _draw(rng: np.random.Generator, group_count: int, draws: int) -> Integers:
 
 
 def _statistics(sample: _Sample, counts: Integers) -> dict[str, Floats]:
-    """Every number for every draw: float64 (draws,), NaN where that draw lacks a class."""
+    """Return each metric by draw, float64 (draws,), NaN where a draw lacks a class."""
     tn, fp, fn, tp = (counts @ sample.cells).T.astype(np.float64)
     total = tn + fp + fn + tp
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -231,13 +232,13 @@ def _statistics(sample: _Sample, counts: Integers) -> dict[str, Floats]:
 
 
 def _ranking(sample: _Sample, counts: Integers) -> dict[str, Floats]:
-    """AUC, average precision, EER and TPR at fixed FPRs of each draw."""
-    # Highest score first, so that a running sum is "called fake at this threshold".
+    """Return AUC, average precision, EER and TPR at fixed FPRs by draw."""
+    # Highest score first, so that a running sum counts what is called fake at each threshold.
     reals = _by_bin(counts, sample.real_groups, sample.real_bins, sample.bins)[:, ::-1]
     fakes = _by_bin(counts, sample.fake_groups, sample.fake_bins, sample.bins)[:, ::-1]
     false_calls, true_calls = reals.cumsum(axis=1), fakes.cumsum(axis=1)
     real_total, fake_total = false_calls[:, -1:], true_calls[:, -1:]
-    # Share of (fake, real) pairs in the right order; a tie counts half (Mann-Whitney).
+    # Share of (fake, real) pairs in the right order; ties count half (Mann-Whitney).
     below = real_total - false_calls + reals / 2
     auc = (fakes * below).sum(axis=1) / (real_total * fake_total)[:, 0]
     called = true_calls + false_calls
@@ -254,7 +255,7 @@ def _ranking(sample: _Sample, counts: Integers) -> dict[str, Floats]:
 
 
 def _by_bin(counts: Integers, groups: Integers, bins: Integers, bin_count: int) -> Floats:
-    """Weight of one class in each bin: float64 (draws, bins)."""
+    """Return the weight of one class in each bin, float64 (draws, bins)."""
     weights = np.zeros((len(counts), bin_count))
     if groups.size:
         filled, starts = np.unique(bins, return_index=True)
@@ -263,7 +264,7 @@ def _by_bin(counts: Integers, groups: Integers, bins: Integers, bin_count: int) 
 
 
 def _equal_error(fpr: Floats, tpr: Floats) -> Floats:
-    """FPR where it meets 1 - TPR, on each row's straight-line ROC curve."""
+    """Return FPR where it equals 1 - TPR, on the interpolated ROC curve of each row."""
     start = np.zeros((len(fpr), 1))
     fpr, rising = np.hstack([start, fpr]), np.hstack([start, fpr + tpr])
     rows = np.arange(len(fpr))
@@ -282,5 +283,5 @@ def _interval(values: Floats, level: float) -> Interval | None:
     tail = (1 - level) / 2
     low, high = np.quantile(usable, [tail, 1 - tail])
     if math.isclose(low, high):
-        return None  # 100 to 100 % would be a lie
+        return None  # an interval of 100 to 100 % would claim certainty
     return Interval(low=float(low), high=float(high))

@@ -1,4 +1,4 @@
-"""The same counts per manipulation method: which kind of fake gets through?"""
+"""Metrics per manipulation method: which kind of fake is missed?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAME_LAYOUT = "the same layout"
 
 @dataclass(frozen=True, slots=True)
 class VerdictCounts:
-    """Videos by outcome; `not_scored` covers every status but `scored`."""
+    """Videos by outcome; `not_scored` covers every status except `scored`."""
 
     fake: int
     real: int
@@ -38,16 +38,16 @@ class BreakdownRow:
 
     Attributes:
         layout, truth: as in `videos`.
-        method: "original" for reals and "not named" for fakes without a method.
-        scored: videos, or faces, with a score.
-        correct: share of them on the right side of the threshold.
-        mean_p_fake: their mean score.
-        auc: these fakes against reals; None for reals, or without reals.
-        auc_against: "the same layout" or "all layouts": which reals; None without an AUC.
-        auc_reals: how many reals that were.
+        method: "original" for reals, "not named" for fakes without a method.
+        scored: videos, or faces, with a score, count.
+        correct: share of them called correctly at the threshold, 0 to 1.
+        mean_p_fake: their mean score, 0 to 1.
+        auc: of these fakes against reals; None for reals, or without reals.
+        auc_against: whose reals: "the same layout" or "all layouts"; None without an AUC.
+        auc_reals: reals in that AUC, count.
         verdicts: outcomes of the videos; None for faces.
-        correct_interval, auc_interval: by resampling groups of videos; None for faces, and where
-            there are too few groups.
+        correct_interval, auc_interval: by resampling groups of videos; None for faces, and with
+            too few groups.
     """
 
     layout: str
@@ -65,22 +65,22 @@ class BreakdownRow:
 
 
 def verdict_counts(outcomes: Texts) -> VerdictCounts:
-    """Count outcomes, each one of `rows.OUTCOMES`."""
+    """Count outcomes, which are among `rows.OUTCOMES`."""
     counts = Counter(outcomes)
     return VerdictCounts(*(counts[outcome] for outcome in OUTCOMES))
 
 
 def video_breakdown(labelled: VideoRows) -> tuple[BreakdownRow, ...]:
-    """One row a (layout, truth, method) of labelled videos, fakes before reals."""
+    """Return one row per layout, label and method of labelled videos, fakes before reals."""
     counted = labelled.scored.astype(np.int64)
-    scores = np.nan_to_num(labelled.scores)  # weight 0 wherever this makes up a 0
+    scores = np.nan_to_num(labelled.scores)  # rows without a score have weight 0
     found = _breakdown(labelled, scores, labelled.called_fake, counted, labelled.outcomes)
     names = _method_names(labelled)
     return tuple(_with_intervals(row, labelled, names) for row in found)
 
 
 def face_breakdown(known: FaceRows, threshold: float) -> tuple[BreakdownRow, ...]:
-    """One row a (layout, truth, method) of faces of labelled videos, fakes before reals."""
+    """Return one row per layout, label and method of single faces, fakes before reals."""
     return _breakdown(known, known.scores, known.scores >= threshold, known.weights, None)
 
 
@@ -119,7 +119,7 @@ def _breakdown(
 
 
 def _with_intervals(row: BreakdownRow, rows: VideoRows, names: Texts) -> BreakdownRow:
-    """The same, with intervals of its videos and of the reals that its AUC is against."""
+    """Add the intervals, by resampling its videos and the reals of its AUC."""
     is_mine = (rows.layouts == row.layout) & (rows.labels == row.truth) & (names == row.method)
     mine = rows.where(is_mine & rows.scored)
     right = mine.called_fake == (row.truth == Label.FAKE.value)
@@ -129,15 +129,10 @@ def _with_intervals(row: BreakdownRow, rows: VideoRows, names: Texts) -> Breakdo
         if row.auc_against == SAME_LAYOUT:
             reals &= rows.layouts == row.layout
         both = rows.where((is_mine & rows.scored) | reals)
-        draws = bootstrap_intervals(both.fake, both.scores, both.called_fake, _numbered(both))
+        draws = bootstrap_intervals(both.fake, both.scores, both.called_fake, both.group_numbers)
         auc = draws.intervals["auc"]
-    return replace(row, correct_interval=share_interval(right, _numbered(mine)), auc_interval=auc)
-
-
-def _numbered(rows: VideoRows) -> Integers:
-    """int64 (n,): the group of each row, from 0."""
-    _, groups = np.unique(rows.groups.astype(str), return_inverse=True)
-    return groups
+    correct = share_interval(right, mine.group_numbers)
+    return replace(row, correct_interval=correct, auc_interval=auc)
 
 
 def _auc_against_reals(
@@ -147,7 +142,7 @@ def _auc_against_reals(
     fakes: npt.NDArray[np.bool_],
     layout: str,
 ) -> tuple[float | None, str | None, int]:
-    """AUC of these fakes, which reals it is against, and how many reals."""
+    """Return the AUC of these fakes, whose reals it is against, and how many reals."""
     reals = (rows.labels == Label.REAL.value) & (weights > 0)
     near = reals & (rows.layouts == layout)
     chosen, against = (near, SAME_LAYOUT) if near.any() else (reals, "all layouts")

@@ -1,4 +1,4 @@
-"""Scores of videos by what was fitted on other groups than theirs (cross-fitting)."""
+"""Cross-fitting: each video is scored by fits on other groups than its own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
 from framejury.errors import CalibrationError
+from framejury.evaluation.binary import Integers
 from framejury.evaluation.estimators import (
     LEARNED_QUANTILES,
-    Integers,
     fit_calibration,
     fit_learned,
 )
@@ -30,10 +30,10 @@ class ScoredVideo:
     """A labelled video with its face scores.
 
     Attributes:
-        p_fake: float32 (n,), 0 to 1, one a face, any order.
-        person: (n,) whose face it is.
+        p_fake: float32 (n,), 0 to 1, one per face, in any order.
+        person: (n,) face track of each.
         label: 1 is FAKE, 0 is REAL.
-        group: videos of one group are never fitted on and judged together.
+        group: a fold never fits on some videos of a group and judges others of it.
     """
 
     p_fake: npt.NDArray[np.float32]
@@ -44,9 +44,12 @@ class ScoredVideo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitSample:
-    """The videos once, columns (v,): `folds` are indices fitted on and judged, in pairs.
+    """The videos as columns (v,).
 
-    `judged` tells which videos any fold judges: a fold without both classes to fit on judges none.
+    Attributes:
+        folds: pairs of indices: fitted on, judged.
+        judged: bool (v,), videos that some fold judges; folds that lack a class to fit on are
+            left out.
     """
 
     videos: Sequence[ScoredVideo]
@@ -58,7 +61,7 @@ class FitSample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
-    """Indices fitted on and judged, and the reduced scores (v,) of all videos by that fit."""
+    """Indices fitted on and judged, and the aggregated scores (v,) of all videos by that fit."""
 
     fitted_on: Integers
     judges: Integers
@@ -66,6 +69,11 @@ class Fold:
 
 
 def sample_of(videos: Sequence[ScoredVideo]) -> FitSample:
+    """Divide the videos into folds of whole groups.
+
+    Raises:
+        CalibrationError: the folds that have both classes to fit on judge one class only.
+    """
     labels = np.array([video.label for video in videos], np.int64)
     groups = np.array([video.group for video in videos])
     splitter = GroupKFold(n_splits=min(FOLDS, len(np.unique(groups))))
@@ -79,14 +87,14 @@ def sample_of(videos: Sequence[ScoredVideo]) -> FitSample:
         judged[test] = True
     if len(np.unique(labels[judged])) < 2:
         raise CalibrationError(
-            "nearly all videos of a class are of one group, so nothing can be fitted on some "
-            "groups and judged on others; more groups are needed"
+            "nearly all videos of a class belong to one group, so no rule can be fitted on some "
+            "groups and judged on others; add videos of other groups"
         )
     return FitSample(videos, labels, groups, folds, judged)
 
 
 def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer, list[Fold]]:
-    """The reducer as fitted on everything (None: the learned one), and what it gives by fold."""
+    """Return the aggregation fitted on all videos (None: the learned one), and each fold."""
     if reducer is not None:
         scores = reduced_scores(sample, reducer)
         return reducer, [Fold(train, test, scores) for train, test in sample.folds]
@@ -99,11 +107,12 @@ def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer,
 
 
 def reduced_scores(sample: FitSample, reducer: Reducer) -> Floats:
+    """Return the aggregated score of each video, float64 (v,)."""
     return np.array([reduced(video.p_fake, video.person, reducer) for video in sample.videos])
 
 
 def cross_fitted(sample: FitSample, folds: Sequence[Fold], method: MethodOrNone) -> Floats:
-    """Scores (v,) of each video by what was fitted without its group; NaN where not judged."""
+    """Return each video's score by the fit without its group, (v,); NaN where not judged."""
     scores = np.full(len(sample.labels), np.nan)
     for fold in folds:
         raw, on = fold.scores, fold.fitted_on

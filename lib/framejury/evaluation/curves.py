@@ -1,4 +1,4 @@
-"""Curves over every threshold, thin enough to be drawn."""
+"""Curves over all thresholds, thinned for drawing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sklearn.metrics import precision_recall_curve
 from framejury.evaluation.binary import Floats, Integers, RocCurve
 
 POINTS = 400
-"""A drawn curve has at most so many corners: a picture shows no more."""
+"""Most corners of a drawn curve; a picture cannot show more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrecisionRecall:
-    """What is right among those called fake, against how many fakes are found.
+    """Precision against recall, with FAKE as the positive class.
 
     Attributes:
         precision, recall: float64 (m,), 0 to 1; recall falls.
@@ -30,12 +30,12 @@ class PrecisionRecall:
 def precision_recall(
     labels: Integers, scores: Floats, weights: Integers | None = None
 ) -> PrecisionRecall | None:
-    """The curve's corners; None when a class is missing.
+    """Return the corners of the curve; None when a class is missing.
 
     Args:
         labels: int8 (n,), 1 = FAKE.
         scores: float64 (n,), `p_fake`, 0 to 1.
-        weights: integer (n,), how often each row counts; None is once each.
+        weights: integer (n,), how often each row counts; None counts each once.
     """
     counts = np.ones(len(scores), np.int64) if weights is None else weights
     keep = counts > 0
@@ -47,7 +47,7 @@ def precision_recall(
 
 
 def thinned(x: Floats, y: Floats, points: int = POINTS) -> tuple[Floats, Floats]:
-    """At most `points` corners of a line, both ends kept, evenly by its length.
+    """Return at most `points` corners of a line, spread evenly along it, with both ends.
 
     Args:
         x, y: float64 (m,), finite.
@@ -61,5 +61,5 @@ def thinned(x: Floats, y: Floats, points: int = POINTS) -> tuple[Floats, Floats]
 
 
 def miss_rates(roc: RocCurve) -> tuple[Floats, Floats]:
-    """Reals called fake and fakes called real, float64 (m,), 0 to 1, along a ROC curve."""
+    """Return FPR and miss rate along a ROC curve, float64 (m,), 0 to 1."""
     return roc.fpr, 1.0 - roc.tpr

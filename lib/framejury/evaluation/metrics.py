@@ -1,8 +1,8 @@
-"""How good the verdicts are: per video, per face, per method and per layout.
+"""Accuracy of the verdicts: per video, per face, per method and per layout.
 
-Reported side by side, because each alone misleads: the call at the threshold over
-the scored videos, the three-way verdict against the truth, and the coverage. A
-video that failed is never correct, never 0.5, and never left out of the totals.
+Three views are reported together, because each alone misleads: the call at the threshold over the
+scored videos, the three-way verdict against the label, and the coverage. A video that failed is
+never correct, never scored 0.5, and never left out of the totals.
 """
 
 from __future__ import annotations
@@ -58,18 +58,19 @@ __all__ = [
 ]
 
 FACE_SCORE_CLIP = 5e-5
-"""Face scores come rounded to 4 decimals; the log loss takes 0 and 1 as half a step away."""
+"""Half a step: face scores are rounded to 4 decimals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many labelled videos got an answer, and how the answers fare.
+    """How many labelled videos got a verdict, and how many verdicts are correct.
 
     Attributes:
-        labelled, scored, decided: videos; decided means the verdict is fake or real.
+        labelled, scored, decided: videos, count; decided: the verdict is fake or real.
         scored_share, decided_share: of the labelled videos, 0 to 1.
-        accuracy_decided: share of decided videos whose verdict is right, with interval.
-        correct_share: right verdicts among *all* labelled videos; no answer is not right.
+        accuracy_decided: share of decided videos with a correct verdict, with interval.
+        correct_share: share of all labelled videos with a correct verdict; undecided videos
+            count as misses.
     """
 
     labelled: int
@@ -87,10 +88,10 @@ class SliceMetrics:
     """One set of labelled videos.
 
     Attributes:
-        name: what is in it.
-        scored: numbers at the threshold over the scored videos.
-        bootstrap: intervals of those numbers, resampled by group.
-        verdicts: outcome counts by truth, keys FAKE and REAL.
+        name: of the set.
+        scored: metrics at the threshold over the scored videos.
+        bootstrap: their intervals, resampled by group.
+        verdicts: outcomes by label, keys FAKE and REAL.
     """
 
     name: str
@@ -102,12 +103,12 @@ class SliceMetrics:
 
 @dataclass(frozen=True, slots=True)
 class VideoMetrics:
-    """All that is known about the videos of one run.
+    """Metrics of all videos of one run.
 
     Attributes:
-        videos: rows in the table; unlabelled: those without a truth, in no number below.
+        videos: rows in the table; unlabelled: those without a label, which no metric includes.
         overall: all labelled videos; layouts: the same by layout, in name order.
-        methods: one row a layout, truth and method.
+        methods: one row per layout, label and method.
     """
 
     videos: int
@@ -119,12 +120,13 @@ class VideoMetrics:
 
 @dataclass(frozen=True, slots=True)
 class FaceMetrics:
-    """Single faces against the label of their video.
+    """Metrics of single faces against the label of their video.
 
     Attributes:
-        faces: all scored faces; unlabelled: those of videos without a truth.
-        labelled: the numbers. There are no intervals: faces of a video are not independent,
+        faces: all scored faces; unlabelled: those of videos without a label.
+        labelled: the metrics, without intervals, because faces of one video are not independent
             and not every face in a fake video is fake.
+        methods: one row per layout, label and method.
     """
 
     faces: int
@@ -134,11 +136,11 @@ class FaceMetrics:
 
 
 def video_metrics(table: pa.Table, *, draws: int = 1000, seed: int = 0) -> VideoMetrics:
-    """Numbers of a verdict table.
+    """Compute the metrics of a verdict table.
 
     Args:
-        table: verdict rows with the columns `rows.REPORT_COLUMNS`; one row a video.
-        draws, seed: of the bootstrap by `group`; `Bootstrap` says how many groups there were.
+        table: columns `rows.REPORT_COLUMNS`, one row per video.
+        draws, seed: of the bootstrap by `group`.
 
     Raises:
         ValueError: as `rows.video_rows`.
@@ -159,11 +161,11 @@ def video_metrics(table: pa.Table, *, draws: int = 1000, seed: int = 0) -> Video
 
 
 def face_metrics(face_counts: pa.Table, threshold: float) -> FaceMetrics:
-    """Numbers of a face histogram with the columns `rows.FACE_COUNT_COLUMNS`.
+    """Compute the metrics of a face histogram.
 
     Args:
-        face_counts: `p_fake` rounded to 4 decimals; each row stands for `faces` faces.
-        threshold: a face from here on is called fake, 0 to 1.
+        face_counts: columns `rows.FACE_COUNT_COLUMNS`, `p_fake` rounded to 4 decimals.
+        threshold: faces from here on are called fake, 0 to 1.
 
     Raises:
         ValueError: as `rows.face_rows`.
@@ -183,11 +185,11 @@ def face_metrics(face_counts: pa.Table, threshold: float) -> FaceMetrics:
 def slice_metrics(
     name: str, labelled: VideoRows, *, draws: int = 1000, seed: int = 0
 ) -> SliceMetrics:
-    """Numbers of one set of labelled videos.
+    """Compute the metrics of one set of labelled videos.
 
     Args:
-        name: what is in it.
-        labelled: rows with a truth, scored or not.
+        name: of the set.
+        labelled: rows with a label, scored or not.
         draws, seed: of the bootstrap by `group`.
     """
     scored = labelled.where(labelled.scored)
@@ -204,14 +206,14 @@ def slice_metrics(
 
 
 def video_roc(table: pa.Table) -> RocCurve | None:
-    """ROC curve of the labelled, scored videos; None when a class is missing."""
+    """Return the ROC curve of the labelled, scored videos; None when a class is missing."""
     rows = video_rows(table)
     rows = rows.where(rows.known & rows.scored)
     return roc_points(rows.fake, rows.scores)
 
 
 def face_roc(face_counts: pa.Table) -> RocCurve | None:
-    """ROC curve of the faces of labelled videos; None when a class is missing."""
+    """Return the ROC curve of the faces of labelled videos; None when a class is missing."""
     rows = face_rows(face_counts)
     rows = rows.where(rows.known)
     return roc_points(rows.fake, rows.scores, rows.weights)
@@ -220,8 +222,9 @@ def face_roc(face_counts: pa.Table) -> RocCurve | None:
 def _bootstrap(
     rows: VideoRows, called_fake: npt.NDArray[np.bool_], draws: int, seed: int
 ) -> Bootstrap:
-    _, groups = np.unique(rows.groups.astype(str), return_inverse=True)
-    return bootstrap_intervals(rows.fake, rows.scores, called_fake, groups, draws=draws, seed=seed)
+    return bootstrap_intervals(
+        rows.fake, rows.scores, called_fake, rows.group_numbers, draws=draws, seed=seed
+    )
 
 
 def _coverage(labelled: VideoRows, draws: int, seed: int) -> Coverage:

@@ -1,7 +1,7 @@
-"""The numbers of the evaluation protocol: one bundle on many labelled videos, taken apart.
+"""Figures of the evaluation protocol: one bundle on many labelled videos, broken down.
 
-Everything that is here for all videos is also there for each data set, each method, each
-number of frames a video and each degradation, with intervals by resampling groups.
+All figures exist for all videos, each data set, each method, each number of frames per video and
+each perturbation, with intervals by resampling groups.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FACE_FIGURES = (
     "tpr_at_fpr_1",
     "tpr_at_fpr_5",
 )
-"""Figures of single faces: those that need no threshold, for it is one of whole videos."""
+"""Figures of single faces: those without a threshold, because the threshold is for videos."""
 
 CALL_FIGURES = (
     *FACE_FIGURES,
@@ -59,26 +59,26 @@ VERDICT_FIGURES = (
     "fakes_inconclusive",
     "coverage",
 )
-"""Figures of the verdict in three words. The first four are shares of the scored videos of a
-class; coverage is the share of all labelled videos with a verdict of fake or real."""
+"""Figures of the three-way verdict. The first four are shares of the scored videos of a class;
+coverage is the share of all labelled videos with verdict fake or real."""
 
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class ProtocolData:
-    """What was measured.
+    """Measurements of the protocol.
 
     Attributes:
-        headline: frames a video behind the headline; a key of `by_frames`.
-        by_frames: frames a video -> verdicts, columns `rows.REPORT_COLUMNS`; every table has
+        headline: frames per video behind the headline; a key of `by_frames`.
+        by_frames: frames per video -> verdicts, columns `rows.REPORT_COLUMNS`; all tables have
             the same labelled videos in the same order.
-        data_sets: of each video the data sets it counts in, the first the widest.
-        data_set_rule: how those names came about, a sentence.
+        data_sets: the data sets of each video, the widest first.
+        data_set_rule: sentence on how they are named.
         face_scores: float64 (n,), `p_fake` of each face; face_videos: int64 (n,), the row of
             its video.
-        degraded: family -> strength -> verdicts as above, strengths from mild to strong;
-            family `none` has one entry, the faces untouched. Empty: not measured.
+        perturbed: family -> strength -> verdicts as above, strengths from mild to strong;
+            family `none` has one entry, the unperturbed faces. Empty: not measured.
     """
 
     headline: int
@@ -87,12 +87,12 @@ class ProtocolData:
     data_set_rule: str
     face_scores: Floats
     face_videos: Integers
-    degraded: Mapping[str, Mapping[float, pa.Table]] = field(default_factory=dict)
+    perturbed: Mapping[str, Mapping[float, pa.Table]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its interval; None where the data cannot give it."""
+    """A figure and its interval; None where the data do not define it."""
 
     value: float | None
     interval: Interval | None
@@ -103,11 +103,11 @@ class ProtocolSlice:
     """All figures of one set of videos.
 
     Attributes:
-        name: what is in it.
-        metrics: counts, confusion and what the intervals rest on.
+        name: of the set.
+        metrics: counts, confusion and bootstrap.
         videos: `CALL_FIGURES` and `VERDICT_FIGURES` by name.
-        faces: `FACE_FIGURES` by name; empty where faces were not looked at apart.
-        face_count: how many.
+        faces: `FACE_FIGURES` by name; empty where faces are not measured separately.
+        face_count: faces, count.
     """
 
     name: str
@@ -119,10 +119,10 @@ class ProtocolSlice:
 
 @dataclass(frozen=True, slots=True)
 class MethodSlice:
-    """The fakes of one method in one data set, against reals.
+    """Fakes of one method in one data set, against reals.
 
     Attributes:
-        reals_of: the data set of the reals, or "all data sets" where it has none.
+        reals_of: data set of the reals, or "all data sets" where this one has no reals.
     """
 
     data_set: str
@@ -133,12 +133,12 @@ class MethodSlice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProtocolFindings:
-    """The figures of the protocol.
+    """All figures of the protocol.
 
     Attributes:
-        headline: frames a video behind `overall`, `data_sets`, `methods` and the curves.
-        by_frames: frames a video -> figures; robustness: family -> strength -> figures.
-        ece_by_chance: what perfectly calibrated scores would have on as many videos; None
+        headline: frames per video behind `overall`, `data_sets`, `methods` and the curves.
+        by_frames: frames per video -> figures; robustness: family -> strength -> figures.
+        ece_by_chance: calibration error of perfectly calibrated scores on as many videos; None
             without a scored video.
         det_videos, det_faces: None when a class is missing.
     """
@@ -157,17 +157,17 @@ class ProtocolFindings:
 
 
 def find_protocol(data: ProtocolData) -> ProtocolFindings:
-    """Compute everything.
+    """Compute all figures.
 
     Raises:
-        ValueError: a table breaks the contract of `rows.video_rows`, or a video has no label.
+        ValueError: as `rows.video_rows`, or a video has no label or no data set.
     """
     rows = video_rows(data.by_frames[data.headline])
     if not rows.known.all():
-        raise ValueError("the protocol measures labelled videos only")
+        raise ValueError("a video has no label; the protocol measures labelled videos only")
     sets = [tuple(names) for names in data.data_sets]
     if len(sets) != len(rows):
-        raise ValueError(f"{len(sets)} videos have data sets, and {len(rows)} have verdicts")
+        raise ValueError(f"{len(rows)} videos have verdicts, but {len(sets)} have data sets")
     everything = np.ones(len(rows), np.bool_)
     scored = rows.where(rows.scored)
     faces_fake = rows.fake[data.face_videos]
@@ -189,7 +189,7 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
                 strength: _slice(f"{family} {strength:g}", video_rows(table), everything)
                 for strength, table in tables.items()
             }
-            for family, tables in data.degraded.items()
+            for family, tables in data.perturbed.items()
         },
         reliability=reliability(scored.fake, scored.scores),
         ece_by_chance=error_by_chance(scored.scores) if len(scored) else None,
@@ -201,7 +201,7 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
 def _slice(
     name: str, rows: VideoRows, mask: Flags, data: ProtocolData | None = None
 ) -> ProtocolSlice:
-    """The figures of the videos in `mask`; of their faces too, when `data` has them."""
+    """Compute the figures of the videos in `mask`, and of their faces when `data` is given."""
     mine = rows.where(mask)
     metrics = slice_metrics(name, mine)
     faces: dict[str, Estimate] = {}
@@ -211,7 +211,7 @@ def _slice(
         videos = data.face_videos[here]
         count = len(videos)
         scores, fake = data.face_scores[here], rows.fake[videos]
-        _, groups = np.unique(rows.groups[videos].astype(str), return_inverse=True)
+        _, groups = np.unique(rows.group_numbers[videos], return_inverse=True)
         found = binary_metrics(fake, scores, 0.5)
         intervals = bootstrap_intervals(fake, scores, scores >= 0.5, groups)
         faces = _estimates(FACE_FIGURES, found, intervals)
@@ -231,7 +231,7 @@ def _estimates(
 
 
 def _verdicts(rows: VideoRows) -> dict[str, Estimate]:
-    """`VERDICT_FIGURES` of labelled videos."""
+    """Return `VERDICT_FIGURES` of labelled videos."""
     scored = rows.outcomes != NOT_SCORED
     reals = rows.where(scored & (rows.labels == Label.REAL.value))
     fakes = rows.where(scored & (rows.labels == Label.FAKE.value))
@@ -249,12 +249,11 @@ def _verdicts(rows: VideoRows) -> dict[str, Estimate]:
 def _share(rows: VideoRows, flags: Flags) -> Estimate:
     if not len(rows):
         return Estimate(None, None)
-    _, groups = np.unique(rows.groups.astype(str), return_inverse=True)
-    return Estimate(float(flags.mean()), share_interval(flags, groups))
+    return Estimate(float(flags.mean()), share_interval(flags, rows.group_numbers))
 
 
 def _methods(rows: VideoRows, sets: npt.NDArray[np.object_]) -> tuple[MethodSlice, ...]:
-    """One slice a data set and named method, with the reals of the same data set if any."""
+    """Return one slice per data set and named method, with reals of the same data set if any."""
     fake = (rows.labels == Label.FAKE.value) & is_known(rows.methods)
     real = rows.labels == Label.REAL.value
     found = []

@@ -1,9 +1,9 @@
-"""Verdict rows and face counts as checked columns, ready for counting."""
+"""Verdict rows and face counts as checked columns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,108 +14,116 @@ from framejury.evaluation.binary import Floats, Integers
 from framejury.schemas.statuses import VERDICT_STATUSES, Label, Status, Verdict
 from framejury.schemas.tables import VERDICTS
 
-REPORT_COLUMNS = (*VERDICTS.names, "path", "uri", "layout", "label", "method", "group")
-"""What the report reads of each video: `verdicts` joined to `videos`."""
+VIDEO_COLUMNS = ("path", "uri", "layout", "label", "method", "group")
+"""Columns of `videos` that the report reads."""
+
+REPORT_COLUMNS = (*VERDICTS.names, *VIDEO_COLUMNS)
+"""Columns that the report reads: `verdicts` joined to `videos`."""
 
 FACE_COUNT_COLUMNS = ("label", "method", "layout", "p_fake", "faces")
-"""A histogram of face scores: how many `faces` share these values."""
+"""Histogram of face scores: number of `faces` with these values."""
 
 NOT_SCORED = "not_scored"
-"""The outcome of a video that has no score, beside the three verdicts."""
+"""Outcome of a video without a score, next to the three verdicts."""
 
 OUTCOMES = (Verdict.FAKE.value, Verdict.REAL.value, Verdict.INCONCLUSIVE.value, NOT_SCORED)
 
 Texts = npt.NDArray[np.object_]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class VideoRows:
-    """Columns of verdict rows, each (n,).
-
-    Attributes:
-        labels, methods: object, text or None.
-        layouts, groups, outcomes: object, text; `outcomes` is one of `OUTCOMES`.
-        scores: float64, `p_fake`, NaN where not scored.
-        thresholds: float64, the threshold each row was judged by.
-    """
+class _Rows:
+    """Columns, each (n,): `labels` and `methods` are object, text or None; `layouts` text."""
 
     labels: Texts
     methods: Texts
     layouts: Texts
-    groups: Texts
-    outcomes: Texts
-    scores: Floats
-    thresholds: Floats
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def scored(self) -> npt.NDArray[np.bool_]:
-        return ~np.isnan(self.scores)
-
-    @property
     def fake(self) -> Integers:
         """int8 (n,): 1 where the label is FAKE."""
         return np.asarray(self.labels == Label.FAKE.value, np.int8)
 
     @property
-    def known(self) -> npt.NDArray[np.bool_]:
-        """Where there is a truth."""
+    def known(self) -> Flags:
+        """Where there is a label."""
         return is_known(self.labels)
 
-    @property
-    def called_fake(self) -> npt.NDArray[np.bool_]:
-        return self.scores >= self.thresholds
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> VideoRows:
-        return VideoRows(
-            self.labels[mask],
-            self.methods[mask],
-            self.layouts[mask],
-            self.groups[mask],
-            self.outcomes[mask],
-            self.scores[mask],
-            self.thresholds[mask],
-        )
+    def where(self, mask: Flags) -> Self:
+        """Return the rows where `mask` is set."""
+        return replace(self, **{one.name: getattr(self, one.name)[mask] for one in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FaceRows:
-    """Columns of face counts, each (n,): as in `VideoRows`, with `weights` int64 faces."""
+class VideoRows(_Rows):
+    """Columns of verdict rows, each (n,).
 
-    labels: Texts
-    methods: Texts
-    layouts: Texts
+    Attributes:
+        groups, outcomes: object, text; `outcomes` is one of `OUTCOMES`.
+        scores: float64, `p_fake`, NaN where not scored.
+        thresholds: float64, the threshold of each row.
+    """
+
+    groups: Texts
+    outcomes: Texts
+    scores: Floats
+    thresholds: Floats
+
+    @property
+    def scored(self) -> Flags:
+        return ~np.isnan(self.scores)
+
+    @property
+    def called_fake(self) -> Flags:
+        return self.scores >= self.thresholds
+
+    @property
+    def group_numbers(self) -> Integers:
+        """int64 (n,): the group of each row, numbered from 0."""
+        _, numbers = np.unique(self.groups.astype(str), return_inverse=True)
+        return numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceRows(_Rows):
+    """Columns of face counts, each (n,): float64 `scores`, int64 `weights` (faces per row)."""
+
     scores: Floats
     weights: Integers
 
-    @property
-    def fake(self) -> Integers:
-        """int8 (n,): 1 where the label is FAKE."""
-        return np.asarray(self.labels == Label.FAKE.value, np.int8)
 
-    @property
-    def known(self) -> npt.NDArray[np.bool_]:
-        """Where there is a truth."""
-        return is_known(self.labels)
+def report_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Build a table with `REPORT_COLUMNS` from rows of `verdicts` with `VIDEO_COLUMNS`."""
+    texts = [pa.field(name, pa.string()) for name in VIDEO_COLUMNS]
+    return pa.Table.from_pylist(rows, schema=pa.schema([*VERDICTS, *texts]))
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> FaceRows:
-        return FaceRows(
-            self.labels[mask],
-            self.methods[mask],
-            self.layouts[mask],
-            self.scores[mask],
-            self.weights[mask],
-        )
+
+def count_faces(faces: pa.Table) -> pa.Table:
+    """Count single faces by label, method, layout and score.
+
+    Args:
+        faces: columns `label`, `method`, `layout`, `p_fake`; one row per face.
+
+    Returns:
+        columns `FACE_COUNT_COLUMNS`, `p_fake` rounded to 4 decimals.
+    """
+    keys = list(FACE_COUNT_COLUMNS[:-1])
+    rounded = pc.round(faces["p_fake"].cast(pa.float64()), 4)
+    faces = faces.set_column(faces.column_names.index("p_fake"), "p_fake", rounded)
+    counts = faces.group_by(keys).aggregate([([], "count_all")])
+    return counts.rename_columns(FACE_COUNT_COLUMNS).sort_by([(key, "ascending") for key in keys])
 
 
 def video_rows(table: pa.Table) -> VideoRows:
-    """Columns of a verdict table with `REPORT_COLUMNS`.
+    """Read the columns of a verdict table with `REPORT_COLUMNS`.
 
     Raises:
-        ValueError: a column is missing; a value is outside its closed set or range; a
-            video has a score without the status `scored`, or that status without a score.
+        ValueError: a column is missing, a value is outside its set or range, or a video has a
+            score without status `scored`, or that status without a score.
     """
     _need_columns(table, REPORT_COLUMNS, "the verdict table")
     _need_values(table, "status", [status.value for status in VERDICT_STATUSES])
@@ -128,7 +136,7 @@ def video_rows(table: pa.Table) -> VideoRows:
     odd = table.filter(pc.not_equal(has_score, pc.equal(table["status"], Status.SCORED.value)))
     if odd.num_rows:
         raise ValueError(
-            f"{odd.num_rows} videos contradict themselves: p_fake must be set exactly when "
+            f"{odd.num_rows} rows contradict themselves: p_fake must be set exactly when "
             f"status is scored; for example {odd['video_id'][0].as_py()} has status "
             f"{odd['status'][0].as_py()} and p_fake {odd['p_fake'][0].as_py()}"
         )
@@ -144,7 +152,7 @@ def video_rows(table: pa.Table) -> VideoRows:
 
 
 def face_rows(face_counts: pa.Table) -> FaceRows:
-    """Columns of a face histogram with `FACE_COUNT_COLUMNS`.
+    """Read the columns of a face histogram with `FACE_COUNT_COLUMNS`.
 
     Raises:
         ValueError: a column is missing, or a value is outside its set or range.
@@ -166,14 +174,14 @@ def face_rows(face_counts: pa.Table) -> FaceRows:
 
 
 def outcome_column(table: pa.Table) -> pa.ChunkedArray:
-    """Per row: the verdict where there is a score, else `not_scored`."""
+    """Return the verdict of each row with a score, else `not_scored`."""
     has_score = pc.is_valid(table["p_fake"])
     return pc.if_else(has_score, table["verdict"].cast(pa.string()), NOT_SCORED)
 
 
-def is_known(texts: Texts) -> npt.NDArray[np.bool_]:
-    """bool (n,): where the text is not None."""
-    known: npt.NDArray[np.bool_] = texts != np.array(None, dtype=object)
+def is_known(texts: Texts) -> Flags:
+    """Return where the text is not None, bool (n,)."""
+    known: Flags = texts != np.array(None, dtype=object)
     return known
 
 
@@ -201,7 +209,7 @@ def _need_no_null(table: pa.Table, name: str) -> None:
 
 
 def _need_range(table: pa.Table, name: str) -> None:
-    """Every value that is there lies within 0 and 1; NaN is no value of a score."""
+    """Raise unless every value that is not null lies within 0 to 1; NaN does not."""
     values: Any = table[name].drop_null().to_numpy()
     odd = values[~((values >= 0) & (values <= 1))]
     if odd.size:

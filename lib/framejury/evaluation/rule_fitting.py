@@ -1,7 +1,7 @@
-"""Fits the rule of a verdict on labelled videos: reducer, calibration, threshold.
+"""Fit of a verdict rule on labelled videos: aggregation, calibration, threshold.
 
-Every candidate is judged by cross-fitted scores: folds of whole groups, each reduced and
-calibrated by what was fitted on the others. The fits themselves are in `evaluation.estimators`.
+Candidates are compared by cross-fitted scores: folds of whole groups, each aggregated and
+calibrated by fits on the others. The fits themselves are in `evaluation.estimators`.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from framejury.verdict.rule import Reducer, Rule, RuleFit, ThresholdSource
 
 TARGET_FPR = 0.05
 MIN_VIDEOS = 10
-"""Of each class. Fewer say nothing about what a score means."""
+"""Of each class. Fewer cannot calibrate a score."""
 MIN_GROUPS = 5
 """Of each class, as for the report's intervals."""
 SMALL_SAMPLE_MARGIN = 0.05
-"""Above the highest real video, on the calibrated scale, where there are too few of them for an
-order statistic (fewer than 19 for 5 %)."""
+"""Margin above the highest real video, on the calibrated scale, when there are too few real videos
+for an order statistic (fewer than 19 for 5 %)."""
 
 METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
-"""`none`, the scores as they are, is for comparison and never chosen."""
+"""`none` leaves scores unchanged; it is for comparison and never chosen."""
 FIXED_REDUCERS = (
     Reducer(name="mean"),
     Reducer(name="median"),
@@ -55,24 +55,24 @@ FIXED_REDUCERS = (
     Reducer(name="worst_person"),
     Reducer(name="confidence_weighted"),
 )
-"""Candidates besides the learned one; the first is the baseline."""
+"""Candidates besides the learned aggregation; the first is the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleCandidate:
-    """One reducer with one calibration, judged by cross-fitted scores, classes weighing the same.
+    """One aggregation with one calibration. Figures are cross-fitted, with equal class weights.
 
     Attributes:
         rule: fitted on all videos, with its threshold.
-        method: none: as the reducer gives it, for comparison only.
+        method: of calibration; none: uncalibrated, for comparison only.
         auc: area under the ROC curve, 0 to 1; ties count half.
         log_loss: natural logarithm; ln 2 is chance.
         ece: expected calibration error, 0 to 1.
-        fpr, tpr: share of reals and fakes from the threshold on, 0 to 1.
-        gain, gain_error: log loss of what it would replace less its own, and the standard error
-            of that over groups: platt would replace the baseline, another method the same
-            reducer's platt.
-        threshold_from: as in `rule.RuleFit`.
+        fpr, tpr: share of reals and of fakes at or above the threshold, 0 to 1.
+        gain, gain_error: log loss of its rival less its own, and the standard error of the
+            difference over groups. The rival of platt is the baseline; the rival of another
+            method is platt with the same aggregation.
+        threshold_from: as in `verdict.rule.RuleFit`.
     """
 
     rule: Rule
@@ -89,7 +89,7 @@ class RuleCandidate:
 
 @dataclass(frozen=True, slots=True)
 class FittedRule:
-    """What `fit_rule` found: the rule, what it rests on, and every candidate."""
+    """Result of `fit_rule`: the chosen candidate, the data behind it, and all candidates."""
 
     chosen: RuleCandidate
     fit: RuleFit
@@ -110,41 +110,41 @@ def fit_rule(
     learned: bool = True,
     threshold: float | None = None,
 ) -> FittedRule:
-    """Chooses reducer and calibration by cross-fitted log loss, and the threshold.
+    """Choose aggregation and calibration by cross-fitted log loss, and the threshold.
 
-    The first reducer with Platt's calibration is the baseline. Another reducer, with Platt's
-    too, is taken only if its log loss is lower by more than one standard error of the
-    difference, paired by group; of those the lowest, to three digits, then the best AUC.
-    Isotonic in the place of Platt's has to pass the same test. With few groups the best of a
-    dozen candidates is mostly the luckiest.
+    The first aggregation with Platt's calibration is the baseline. Another aggregation with Platt's
+    calibration replaces it only if its log loss is lower by more than one standard error of the
+    difference, paired by group; the lowest log loss wins, to three digits, then the best AUC.
+    Isotonic calibration must pass the same test against Platt's. Without the margin, the winner of
+    a dozen candidates on few groups would mostly be chosen by chance.
 
-    The threshold is the lowest `p_fake` that `target_fpr` of new real videos exceed at most
-    (`estimators.real_limit`), or SMALL_SAMPLE_MARGIN above the highest real one where there are
-    too few. A fixed reducer was fitted on nothing, so its scores under the final calibration are
-    what new ones will be; for the learned one the cross-fitted scores stand in.
+    The threshold is the lowest `p_fake` that at most `target_fpr` of new real videos exceed
+    (`evaluation.estimators.real_limit`), or SMALL_SAMPLE_MARGIN above the highest real video when
+    there are too few. A fixed aggregation has no fit, so its scores under the final calibration are
+    representative of new videos; for the learned one, cross-fitted scores are used.
 
     Args:
         videos: labelled, none of them held out for testing.
         target_fpr: share of real videos that may be called fake, above 0 to below 1.
-        min_faces: videos with fewer are left out.
-        data: what they are, in words, for the bundle.
+        min_faces: videos with fewer faces are left out.
+        data: description of the videos, for the bundle.
         reducers: fixed candidates; the first is the baseline.
-        learned: whether the learned reducer is a candidate too, the last.
-        threshold: taken as it is; None chooses one.
+        learned: adds the learned aggregation as the last candidate.
+        threshold: fixed threshold; None chooses one.
 
     Raises:
-        CalibrationError: too few videos or groups of a class; the message counts them.
+        CalibrationError: a class has too few videos or groups.
         ValueError: `target_fpr` is out of range, or there is no candidate.
     """
     if not 0 < target_fpr < 1:
         raise ValueError(f"target_fpr must be above 0 and below 1, got {target_fpr}")
     if not (reducers or learned):
-        raise ValueError("no reducer to choose from")
+        raise ValueError("there is no aggregation to choose from")
     enough = [video for video in videos if len(video.p_fake) >= min_faces]
     _check_enough(enough, len(videos), min_faces)
     sample = sample_of(enough)
     wanted = (*reducers, *([None] if learned else []))
-    # On problems this small BLAS's threads only wait for each other: ten times slower.
+    # On problems this small, BLAS threads mostly wait for each other: ten times slower.
     with threadpool_limits(1):
         candidates = _candidates(sample, wanted, target_fpr, threshold)
     chosen = choose(candidates)
@@ -158,7 +158,7 @@ def _candidates(
     target_fpr: float,
     given: float | None,
 ) -> list[RuleCandidate]:
-    """Reducer by reducer, each with all of METHODS; None is the learned one."""
+    """Return one candidate per aggregation and method; None is the learned aggregation."""
     candidates: list[RuleCandidate] = []
     baseline: Floats | None = None
     for reducer in reducers:
@@ -186,7 +186,7 @@ def _candidates(
 
 
 def choose(candidates: Sequence[RuleCandidate]) -> RuleCandidate:
-    """As `fit_rule` says, of candidates in its order: reducer by reducer, platt first."""
+    """Choose by the procedure of `fit_rule`; candidates are by aggregation, platt first."""
     platts = [c for c in candidates if c.method == "platt"]
     better = [c for c in platts if c.gain > c.gain_error]
     chosen = min(better, key=lambda c: (round(c.log_loss, 3), -c.auc), default=platts[0])
@@ -197,15 +197,15 @@ def choose(candidates: Sequence[RuleCandidate]) -> RuleCandidate:
 
 
 def candidate_table(fitted: FittedRule) -> str:
-    """Every candidate as text, one a line, the chosen one marked; with what they rest on."""
+    """Format all candidates as text, one per line, with the chosen one marked."""
     fit = fitted.fit
     head = (
-        f"{'':2}{'reducer':<20} {'method':<8} {'AUC':>6} {'log loss':>9} {'ECE':>6} "
-        f"{'threshold':>9} {'FPR':>6} {'TPR':>6}   gain of log loss"
+        f"{'':2}{'aggregation':<20} {'method':<8} {'AUC':>6} {'log loss':>9} {'ECE':>6} "
+        f"{'threshold':>9} {'FPR':>6} {'TPR':>6}   gain in log loss"
     )
     lines = [
-        f"{fit.data}: {fit.real_videos} real videos of {fit.real_groups} groups, "
-        f"{fit.fake_videos} fake of {fit.fake_groups}; cross-fitted by {fit.groups} groups",
+        f"{fit.data}: {fit.real_videos} real videos in {fit.real_groups} groups, "
+        f"{fit.fake_videos} fake in {fit.fake_groups}; cross-fitted over {fit.groups} groups",
         head,
     ]
     for c in fitted.candidates:
@@ -223,21 +223,21 @@ def _check_enough(enough: Sequence[ScoredVideo], given: int, min_faces: int) -> 
         groups = [video.group for video in enough if video.label == label]
         if len(groups) < MIN_VIDEOS or len(set(groups)) < MIN_GROUPS:
             raise CalibrationError(
-                f"{len(groups)} {name} videos of {len(set(groups))} groups have at least "
-                f"{min_faces} faces (of {given} videos given); a verdict rule is fitted on at "
-                f"least {MIN_VIDEOS} videos of {MIN_GROUPS} groups of each class"
+                f"a verdict rule needs {MIN_VIDEOS} videos in {MIN_GROUPS} groups of each class, "
+                f"with at least {min_faces} faces each; {name} videos: {len(groups)}, their "
+                f"groups: {len(set(groups))} (of {given} videos in all)"
             )
 
 
 def _calibration(sample: FitSample, reducer: Reducer, method: MethodOrNone) -> Calibration | None:
-    """On all videos."""
+    """Fit the calibration on all videos."""
     if method == "none":
         return None
     return fit_calibration(reduced_scores(sample, reducer), sample.labels, method)
 
 
 def _limit(sample: FitSample, placed: Floats, target_fpr: float, given: float | None) -> RealLimit:
-    """The threshold, on the scale of the scores `placed` (v,)."""
+    """Return the threshold, on the scale of the scores `placed` (v,)."""
     if given is not None:
         return RealLimit(given, "given")
     found = real_limit(placed[sample.judged & (sample.labels == 0)], target_fpr)
@@ -255,9 +255,9 @@ def _judged(
     called: npt.NDArray[np.bool_],
     threshold_from: ThresholdSource,
 ) -> RuleCandidate:
-    """Figures of cross-fitted `scores` (v,) over the videos that a fold judged.
+    """Compute the figures of cross-fitted `scores` (v,) over the videos that a fold judges.
 
-    `rival` (v,): scores of what they would replace; `called` (v,): who is called fake.
+    `rival` (v,): scores of the candidate to beat; `called` (v,): videos called fake.
     """
     kept = sample.judged
     labels, scores, called = sample.labels[kept], scores[kept], called[kept]
@@ -271,7 +271,7 @@ def _judged(
         method=rule.calibration.method if rule.calibration else "none",
         auc=float(roc_auc_score(labels, scores)),
         log_loss=float(weights @ losses),
-        # Whole counts that give both classes the same weight.
+        # Integer weights that give both classes the same total.
         ece=calibration_error(labels, scores, np.where(labels == 1, reals, fakes)),
         fpr=float(called[labels == 0].mean()),
         tpr=float(called[labels == 1].mean()),

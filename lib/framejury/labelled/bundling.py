@@ -1,4 +1,4 @@
-"""From a trained network to a bundle: its verdict rule, and how good it is. No Spark."""
+"""From a trained network to a bundle: verdict rule and figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from framejury.errors import CalibrationError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
-from framejury.labelled.committed_split import only_side
+from framejury.labelled.committed_split import only_side, videos_of
 from framejury.labelled.measure import (
     FrameLabels,
     cross_fitted_figures,
@@ -37,19 +37,19 @@ from framejury.warehouse import Warehouse
 if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
 
-_THRESHOLD = 0.5  # the mean is rounded, as most published recipes do
-_DEMO_NOTE = "Trained on the demo's clips of three people; its figures say nothing."
+_THRESHOLD = 0.5  # most published recipes round the mean
+_DEMO_NOTE = "Trained on the demo's clips of three people; its figures mean nothing."
 
 
 def framing_of(warehouses: Sequence[Warehouse], source: FaceSource) -> Framing:
-    """How the crops were cut; all runs that are trained on must agree.
+    """Return the crop geometry of the faces, which must be the same in all runs.
 
     Args:
-        warehouses: whose faces these are.
-        source: what is trained on.
+        warehouses: of the faces.
+        source: the faces to train on.
 
     Raises:
-        WarehouseError: they do not.
+        WarehouseError: the runs differ.
     """
     used = {truth.run_id for truth in source.videos.values()}
     found = {
@@ -63,8 +63,8 @@ def framing_of(warehouses: Sequence[Warehouse], source: FaceSource) -> Framing:
             f"{' '.join(framing.overrides())} in {run}" for framing, run in found.items()
         )
         raise WarehouseError(
-            f"faces were cut in different ways ({listed}); extract all of them with the same "
-            "--set crops...: `framejury extract --all`"
+            f"faces were cropped in different ways ({listed}); extract all of them again with "
+            "the same crop settings: `framejury extract --all`"
         )
     return next(iter(found))
 
@@ -78,14 +78,14 @@ def write_trained(
     framing: Framing,
     purpose: Literal["detector", "demo"],
 ) -> Bundle:
-    """Export, fit the verdict rule on val, measure on val and test, write the bundle.
+    """Export, fit the verdict rule on val, measure on val and test, and write the bundle.
 
     Args:
         trained: the network.
         output: folder of the bundle.
-        warehouses: it learned from; the first gets the files of `report.outputs`.
+        warehouses: of the training faces; the first gets the files of `report.outputs`.
         settings: of scoring, verdict and report.
-        framing: of the crops it learned from.
+        framing: crop geometry of the training faces.
         purpose: demo: its verdicts mean nothing.
     """
     from framejury.model.export import pack_bundle
@@ -105,14 +105,14 @@ def write_trained(
         )
         scorer = Scorer(draft, settings.scoring.threads, settings.scoring.batch_size)
         sides = [
-            _Scored(side, score_faces(scorer, part), _videos_of(part, videos), part.frame_labels)
+            _Scored(side, score_faces(scorer, part), videos_of(part, videos), part.frame_labels)
             for side in (Side.VAL, Side.TEST)
             if (part := only_side(trained.source, side)).videos
         ]
         if settings.report.outputs == "face_frames":
             _publish(warehouses[0], trained, sides)
         try:
-            fitted = _fit(sides, settings, f"side val of {described}")
+            fitted = _fit(sides, settings, f"split val of {described}")
         except CalibrationError as error:
             metrics = _figures(sides, draft, settings)
             return with_metrics(draft, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
@@ -126,18 +126,18 @@ def write_trained(
 
 
 def _notes(purpose: str, source: FaceSource) -> tuple[str, ...]:
-    """For the bundle, which every report on its verdicts shows."""
+    """Return notes for the bundle; reports on its verdicts show them."""
     notes = [_DEMO_NOTE] if purpose == "demo" else []
     if source.frame_labels:
         by_hand = count_hand_labels(source)
         faces, videos = counted(by_hand.faces, "face"), counted(by_hand.videos, "video")
-        notes.append(f"Labels set by hand: on {faces} of {videos}.")
+        notes.append(f"Labels set by hand: {faces} in {videos}.")
     return tuple(notes)
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """One side of the split: its faces with their scores, its videos, labels set by hand."""
+    """Scored faces, videos and labels set by hand of one split."""
 
     side: Side
     scored: pa.Table
@@ -145,21 +145,17 @@ class _Scored:
     frame_labels: FrameLabels
 
 
-def _videos_of(source: FaceSource, videos: Sequence[LabelledVideo]) -> list[LabelledVideo]:
-    return [video for video in videos if video.row["video_id"] in source.videos]
-
-
 def _fit(sides: Sequence[_Scored], settings: Settings, data: str) -> FittedRule:
-    """The verdict rule fitted on val.
+    """Fit the verdict rule on val.
 
     Raises:
-        CalibrationError: val is too small for one, or none is wanted.
+        CalibrationError: val is too small, or the settings disable calibration.
     """
     if not settings.verdict.calibrated:
         raise CalibrationError("verdict.calibrated is false")
     val = next((part for part in sides if part.side is Side.VAL), None)
     if val is None:
-        raise CalibrationError("side val has no videos with faces")
+        raise CalibrationError("split val has no videos with faces")
     fitted = fit_rule_on(val.scored, val.videos, settings.verdict, data=data)
     say(candidate_table(fitted))
     return fitted
@@ -168,7 +164,7 @@ def _fit(sides: Sequence[_Scored], settings: Settings, data: str) -> FittedRule:
 def _figures(
     sides: Sequence[_Scored], bundle: Bundle, settings: Settings
 ) -> dict[str, dict[str, Measurement]]:
-    """Side, or side and data set -> name -> figure, by the rule of the bundle and no other."""
+    """Return split, or split and data set -> name -> figure, by the bundle's own rule."""
     own = settings.verdict.model_copy(update={"reducer": None, "threshold": None})
     metrics: dict[str, dict[str, Measurement]] = {}
     for part in sides:
@@ -179,7 +175,7 @@ def _figures(
 
 
 def _publish(warehouse: Warehouse, trained: TrainedNetwork, sides: Sequence[_Scored]) -> None:
-    """The files of `report.outputs`."""
+    """Write the files of `report.outputs`."""
     test = next((part for part in sides if part.side is Side.TEST), None)
     videos = [] if test is None else [video.row for video in test.videos]
     place = write_training_outputs(

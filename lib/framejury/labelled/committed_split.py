@@ -1,4 +1,4 @@
-"""The committed split of a warehouse, and the faces on its sides. No Spark."""
+"""Committed split of a warehouse, and the faces of each split."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]
 
 
 def read_split(warehouse: Warehouse, videos: list[LabelledVideo]) -> list[Placement]:
-    """The committed split of these videos, its keys taken from the tables, not from itself.
+    """Read the committed split of these videos; keys come from the current tables.
 
     Raises:
         WarehouseError: there is no split.
-        SplitError: it names a video that is no longer there, or teaches a fake of which only
-            the sound was changed; split again.
+        SplitError: the split has a video that is no longer indexed, or trains on a fake of which
+            only the sound was changed.
     """
     known = {video.row["video_id"]: video.candidate for video in videos}
     placements = []
@@ -36,13 +36,13 @@ def read_split(warehouse: Warehouse, videos: list[LabelledVideo]) -> list[Placem
         candidate = known.get(row["video_id"])
         if candidate is None:
             raise SplitError(
-                f"the split holds video {row['video_id']}, which is not in `videos` any more; "
-                "run `framejury split` again"
+                f"the split has video {row['video_id']}, which is no longer in table videos; run "
+                "`framejury split` again"
             )
         if candidate.why_not is not None and row["side"] != Side.EXCLUDED:
             raise SplitError(
-                f"the split has {candidate.path} on side {row['side']}, and {candidate.why_not}, "
-                "as table `modalities` says by now; run `framejury split` again"
+                f"{candidate.path} is in split {row['side']}, but {candidate.why_not} (table "
+                "modalities); run `framejury split` again"
             )
         placements.append(
             Placement(
@@ -60,15 +60,15 @@ def read_split(warehouse: Warehouse, videos: list[LabelledVideo]) -> list[Placem
 
 
 def training_source(*warehouses: Warehouse) -> FaceSource:
-    """Faces of the committed splits of one or several warehouses, after the leakage gate.
+    """Return the faces of the committed splits of one or several warehouses.
 
-    The gate looks at all of them together: a source, donor or content that two warehouses
-    hold must stand on one side. What a split by video or face leaks is said in `leak`.
+    The leakage gate checks all warehouses together: a source, donor or content that occurs in two
+    of them must be in one split. `leak` describes the leak of a split by video or face.
 
     Raises:
-        LeakageError: a source of a split by group stands on two sides; nothing is read.
-        WarehouseError, SplitError: tables are missing or do not fit each other, or two
-            warehouses hold one video or lie on different file systems.
+        LeakageError: a source of a split by group is in two splits; no faces are read.
+        WarehouseError, SplitError: tables are missing or inconsistent, or two warehouses share a
+            video or lie on different file systems.
     """
     parts = labelled_parts(warehouses)
     placements = [read_split(warehouse, videos) for warehouse, videos in parts]
@@ -85,7 +85,7 @@ def training_source(*warehouses: Warehouse) -> FaceSource:
 
 
 def labelled_source(warehouse: Warehouse) -> FaceSource:
-    """Faces of every labelled video, all on side `test`: for evaluation without a split."""
+    """Return the faces of all labelled videos, all in split test, to evaluate without a split."""
     videos = labelled_videos(warehouse)
     return _source(warehouse, videos, {v.row["video_id"]: Side.TEST for v in videos})
 
@@ -93,10 +93,11 @@ def labelled_source(warehouse: Warehouse) -> FaceSource:
 def with_frame_labels(
     source: FaceSource, warehouses: Sequence[Warehouse], path: Path | str
 ) -> FaceSource:
-    """The source with the labels of single frames that a CSV file sets by hand.
+    """Add labels of single frames from a CSV file.
 
     Args:
         source: of these warehouses.
+        warehouses: with the videos of the file.
         path: of the file, see `archive.frame_labels`.
 
     Raises:
@@ -111,12 +112,12 @@ def with_frame_labels(
 
 
 def only_side(source: FaceSource, side: Side) -> FaceSource:
-    """The videos of one side to judge a network by; stills, no videos, are left out.
+    """Keep the faces of one split, without stills, to measure a network.
 
-    Of a mixed video only the faces of that side are left; one without any is left out.
+    A mixed video keeps only its faces of that split, and is left out if it has none.
 
     Raises:
-        WarehouseError: there are mixed videos, and a file of faces cannot be read.
+        WarehouseError: a file of faces cannot be read (only with mixed videos).
     """
     kept = {
         video_id: truth if truth.draw is None else replace(truth, only=side)
@@ -134,7 +135,7 @@ def only_side(source: FaceSource, side: Side) -> FaceSource:
 
 
 def _with_faces(source: FaceSource) -> set[str]:
-    """The videos that have a face which counts."""
+    """Return the videos with a face in the source."""
     found: set[str] = set()
     for path in source.files:
         for batch in read_batches(source, path, _FACE_KEYS):
@@ -147,14 +148,13 @@ def _with_faces(source: FaceSource) -> set[str]:
     return found
 
 
-def on_side(videos: Sequence[LabelledVideo], source: FaceSource, side: Side) -> list[LabelledVideo]:
-    """The videos that `only_side` leaves."""
-    kept = only_side(source, side).videos
-    return [video for video in videos if video.row["video_id"] in kept]
+def videos_of(source: FaceSource, videos: Sequence[LabelledVideo]) -> list[LabelledVideo]:
+    """Return the videos with faces in the source."""
+    return [video for video in videos if video.row["video_id"] in source.videos]
 
 
 def split_table(placements: list[Placement], run_id: str) -> pa.Table:
-    """Rows of `splits`."""
+    """Return rows of table `splits`."""
     return pa.Table.from_pylist(
         [
             {
@@ -173,7 +173,7 @@ def split_table(placements: list[Placement], run_id: str) -> pa.Table:
 
 
 def _draw_of(warehouse: Warehouse) -> FaceDraw:
-    """How the committed split gives sides to single faces."""
+    """Return how the committed split assigns single faces."""
     settings = warehouse.require("splits")[-1].settings["split"]
     return FaceDraw(**{part.name: settings[part.name] for part in fields(FaceDraw)})
 
@@ -203,11 +203,11 @@ def _source(
 
 
 def _united(sources: Sequence[FaceSource]) -> FaceSource:
-    """One source over the files of all; their videos differ, see `labelled_videos`."""
+    """Return one source over the files of all, which share no video (`labelled_parts`)."""
     first, *others = sources
     if any(not source.filesystem.equals(first.filesystem) for source in others):
         raise WarehouseError(
-            "warehouses to train on together must lie on one file system; copy them to one"
+            "the warehouses lie on different file systems; copy them to one to train on all of them"
         )
     files = tuple(file for source in sources for file in source.files)
     truths = {key: truth for source in sources for key, truth in source.videos.items()}

@@ -1,10 +1,10 @@
-"""How good a bundle is on labelled faces: scores, verdicts, figures. No Spark, no TensorFlow."""
+"""Accuracy of a bundle on labelled faces: scores, verdicts, figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 
 from framejury.archive.face_sets import PAIRED_LAYOUT
 from framejury.evaluation.crossfit import ScoredVideo
-from framejury.evaluation.metrics import face_metrics, video_metrics
-from framejury.evaluation.rows import REPORT_COLUMNS
+from framejury.evaluation.metrics import SliceMetrics, face_metrics, video_metrics
+from framejury.evaluation.rows import VIDEO_COLUMNS, count_faces, report_table
 from framejury.evaluation.rule_fitting import FIXED_REDUCERS, TARGET_FPR, FittedRule, fit_rule
 from framejury.labelled.videos import LabelledVideo
 from framejury.model.manifest import Bundle, Measurement
 from framejury.schemas.statuses import Label, Side, Status
-from framejury.schemas.tables import VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, face_threshold, judge, unscored
 from framejury.verdict.rule import Reducer, Rule, rule_in_use
@@ -27,7 +26,6 @@ FrameLabels = Mapping[tuple[str, int], Literal[0, 1]]
 """(video_id, frame_index) -> 1 for FAKE, 0 for REAL."""
 
 _VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "log_loss")
-_KNOWN = ("path", "uri", "layout", "label", "method", "group")
 
 
 def judge_labelled(
@@ -39,24 +37,22 @@ def judge_labelled(
     run_id: str,
     frame_labels: FrameLabels | None = None,
 ) -> tuple[pa.Table, pa.Table]:
-    """Verdicts on labelled videos, and the histogram of their face scores.
+    """Judge labelled videos, and count their face scores.
 
     Args:
-        scored: as `model.scoring.score_faces` gives it, or some of its rows.
-        bundle: whose rule judges; the network is not asked again.
-        videos: every one of them gets a row, faces or not.
-        settings: least faces and interval; reducer and threshold where they are not to be the
-            bundle's (`rule_in_use`).
+        scored: from `model.scoring.score_faces`, or some of its rows.
+        bundle: its rule judges; its network is not run.
+        videos: each gets a row, with or without faces.
+        settings: minimum faces, interval, and what overrides the bundle's rule (`rule_in_use`).
         run_id: written into the rows.
-        frame_labels: as of `FaceSource`: faces of those frames are judged against them, videos
-            against their own label.
+        frame_labels: labels of single frames, for the faces; videos keep their own label.
 
     Returns:
-        verdicts: columns `evaluation.rows.REPORT_COLUMNS`, one row a video, by path.
+        verdicts: columns `evaluation.rows.REPORT_COLUMNS`, one row per video, by path.
         face_counts: columns `evaluation.rows.FACE_COUNT_COLUMNS`.
 
     Raises:
-        ConfigError: the settings ask for a reducer that the bundle does not carry.
+        ConfigError: the settings name an aggregation that the bundle does not carry.
     """
     rule = rule_in_use(bundle.rule, settings)
     faces = _by_video(scored)
@@ -66,7 +62,7 @@ def judge_labelled(
         result = unscored(_status(video)) if found is None else judge(found, rule, settings)
         rows.append(
             asdict(result)
-            | {name: video.row[name] for name in ("video_id", *_KNOWN)}
+            | {name: video.row[name] for name in ("video_id", *VIDEO_COLUMNS)}
             | {
                 "run_id": run_id,
                 "model_id": bundle.model_id,
@@ -75,15 +71,15 @@ def judge_labelled(
                 "reducer": rule.reducer.name,
             }
         )
-    return _verdict_table(rows), _face_counts(scored, videos, frame_labels or {})
+    return report_table(rows), _face_counts(scored, videos, frame_labels or {})
 
 
 def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[ScoredVideo]:
-    """Labelled videos with their face scores, for `fit_rule`; those without faces are left out.
+    """Return labelled videos with face scores, for `fit_rule`.
 
     Args:
-        scored: as `model.scoring.score_faces` gives it.
-        videos: whose faces they are.
+        scored: from `model.scoring.score_faces`.
+        videos: those without scored faces are left out.
     """
     faces = _by_video(scored)
     return [
@@ -106,13 +102,13 @@ def fit_rule_on(
     data: str,
     target_fpr: float = TARGET_FPR,
 ) -> FittedRule:
-    """The verdict rule that fits these videos; what the settings name is not chosen but kept.
+    """Fit a verdict rule on these videos; settings that name a part of the rule fix it.
 
     Args:
-        scored: as `model.scoring.score_faces` gives it.
-        videos: whose faces they are, none of them held out.
-        settings: least faces; reducer and threshold where a person has decided.
-        data: what the videos are, in words.
+        scored: from `model.scoring.score_faces`.
+        videos: of these faces, none of them held out.
+        settings: minimum faces; aggregation and threshold, where they are fixed.
+        data: description of the videos.
         target_fpr: share of real videos that may be called fake, above 0 to below 1.
 
     Raises:
@@ -134,7 +130,7 @@ def fit_rule_on(
 
 
 def cross_fitted_figures(fitted: FittedRule) -> dict[str, Measurement]:
-    """What the fit's own videos say of the rule, each judged without its group, for the card."""
+    """Return the rule's figures on the videos of the fit, each judged without its group."""
     chosen = fitted.chosen
     return {
         f"video_{name}_cross_fitted": Measurement(value=getattr(chosen, name))
@@ -145,32 +141,26 @@ def cross_fitted_figures(fitted: FittedRule) -> dict[str, Measurement]:
 def figures_for_card(
     verdicts: pa.Table, face_counts: pa.Table, face_threshold: float | None = None
 ) -> dict[str, Measurement]:
-    """Figures of one side for `bundle.json` and the model card; undefined ones are left out.
+    """Return the figures of one split for `bundle.json` and the model card.
+
+    Undefined figures are left out.
 
     Args:
-        verdicts, face_counts: of `judge_labelled`.
-        face_threshold: a face from here on is called fake (`judge.face_threshold` of the rule,
-            for faces are not calibrated); the videos' threshold when None.
+        verdicts, face_counts: from `judge_labelled`.
+        face_threshold: faces from here on are called fake (faces are not calibrated, see
+            `verdict.judge.face_threshold`); None: the videos' threshold.
     """
     overall = video_metrics(verdicts).overall
-    intervals = overall.bootstrap.intervals
     labels = verdicts["label"].to_pylist()
-    # Beside every figure, for a perfect score on four videos is no perfect score.
+    # Counts give the figures their weight: a perfect score on four videos means little.
     figures = {
         "real_videos": Measurement(value=labels.count(Label.REAL)),
         "fake_videos": Measurement(value=labels.count(Label.FAKE)),
     }
     for name in _VIDEO_FIGURES:
-        value = getattr(overall.scored, name)
-        if value is None:
-            continue
-        ends = intervals.get(name)
-        figures[f"video_{name}"] = Measurement(
-            value=value,
-            low=ends.low if ends else None,
-            high=ends.high if ends else None,
-            level=overall.bootstrap.level if ends else None,
-        )
+        figure = bounded_figure(overall, name)
+        if figure is not None:
+            figures[f"video_{name}"] = figure
     if face_threshold is None:
         face_threshold = verdicts["threshold"][0].as_py()
     faces = face_metrics(face_counts, face_threshold).labelled
@@ -179,6 +169,23 @@ def figures_for_card(
         if value is not None:
             figures[f"face_{name}"] = Measurement(value=value)
     return figures
+
+
+def bounded_figure(metrics: SliceMetrics, name: str) -> Measurement | None:
+    """Return a metric of scored videos with its interval; None where it is undefined."""
+    value, ends = getattr(metrics.scored, name), metrics.bootstrap.intervals.get(name)
+    if value is None or ends is None:
+        return None if value is None else Measurement(value=value)
+    return Measurement(value=value, low=ends.low, high=ends.high, level=metrics.bootstrap.level)
+
+
+def figure_text(figure: Measurement | None) -> str:
+    """Return a figure with its interval as text; a dash for None."""
+    if figure is None:
+        return "-"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.3f}"
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def figures_by_set(
@@ -190,16 +197,18 @@ def figures_by_set(
     side: Side,
     frame_labels: FrameLabels | None = None,
 ) -> dict[str, dict[str, Measurement]]:
-    """Figures of a side, and of each data set on it, for `bundle.json` and the model card.
+    """Return the figures of a split and of each data set in it, by name.
 
-    Face sets have one picture a video, so they have figures of their own and do not count
-    among the videos of the side, unless it has no others.
+    Face sets have one picture per video, so they get figures of their own and are left out of the
+    figures of the split, unless it has no other videos.
 
     Args:
-        scored: as `model.scoring.score_faces` gives it.
-        videos: of the side.
-        side: names the figures: `test`, and `test, SET` for each set.
-        frame_labels: as in `judge_labelled`.
+        scored: from `model.scoring.score_faces`.
+        bundle: judges.
+        videos: of the split.
+        settings: as of `judge_labelled`.
+        side: the split, which names the figures: `test`, and `test, SET` for each data set.
+        frame_labels: as of `judge_labelled`.
     """
     whole = [video for video in videos if video.row["layout"] != PAIRED_LAYOUT]
     sets: dict[str, list[LabelledVideo]] = {}
@@ -229,16 +238,10 @@ def _by_video(scored: pa.Table) -> dict[str, FaceScores]:
 
 
 def _status(video: LabelledVideo) -> Status:
-    """How a video without scored faces ended."""
+    """Return the status of a video without scored faces."""
     if video.extraction is None or video.extraction["status"] == Status.EXTRACTED:
         return Status.NOT_SCORED
     return Status(video.extraction["status"])
-
-
-def _verdict_table(rows: list[dict[str, Any]]) -> pa.Table:
-    texts = [pa.field(name, pa.string()) for name in _KNOWN]
-    schema = pa.schema([*VERDICTS, *texts])
-    return pa.Table.from_pylist(rows, schema=schema).select(list(REPORT_COLUMNS))
 
 
 def _face_counts(
@@ -246,20 +249,17 @@ def _face_counts(
 ) -> pa.Table:
     names = ("video_id", "label", "method", "layout")
     truth = pa.table({name: pa.array([v.row[name] for v in videos], pa.string()) for name in names})
-    rounded = pc.round(scored["p_fake"].cast(pa.float64()), 4)
-    both = scored.select(["video_id", "frame_index"]).append_column("p_fake", rounded)
-    both = both.join(truth, keys="video_id", join_type="inner")
+    faces = scored.select(["video_id", "frame_index", "p_fake"])
+    both = faces.join(truth, keys="video_id", join_type="inner")
     if frame_labels:
         both = both.join(_by_hand(frame_labels), keys=["video_id", "frame_index"])
         label = pc.coalesce(both["by_hand"], both["label"])
         both = both.set_column(both.column_names.index("label"), "label", label)
-    keys = ["label", "method", "layout", "p_fake"]
-    counts = both.group_by(keys).aggregate([([], "count_all")])
-    return counts.rename_columns([*keys, "faces"]).sort_by([(key, "ascending") for key in keys])
+    return count_faces(both)
 
 
 def _by_hand(frame_labels: FrameLabels) -> pa.Table:
-    """One row a frame: video_id, frame_index and its label, by_hand."""
+    """Return one row per frame: video_id, frame_index and its label, by_hand."""
     words = {0: Label.REAL.value, 1: Label.FAKE.value}
     return pa.table(
         {

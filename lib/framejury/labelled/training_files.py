@@ -1,4 +1,4 @@
-"""The files of `report.outputs` on a training, written beside the tables. No Spark."""
+"""Files of `report.outputs` after a training."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ def write_training_outputs(
     videos: Sequence[Mapping[str, Any]],
     frame_labels: Mapping[tuple[str, int], int],
 ) -> Location:
-    """Write what recipe face_frames leaves behind a training, and return the folder.
+    """Write the files that recipe face_frames publishes after a training; return the folder.
 
     Args:
-        warehouse: where they go.
-        trained: its history, and the network with the weights of the best epoch.
-        tested: the faces of side test as `model.scoring.score_faces` gives them; None without
-            such a side.
-        videos: rows of `videos`, of that side.
+        warehouse: gets the files.
+        trained: history, and the network with the weights of its best epoch.
+        tested: faces of split test from `model.scoring.score_faces`; None without such a split.
+        videos: rows of `videos` in that split.
         frame_labels: as of `FaceSource`.
     """
     from framejury.report.published_files import WEIGHTS, predictions_of, training_outputs

@@ -1,4 +1,4 @@
-"""Labelled videos of a warehouse: what a split divides. No Spark."""
+"""Labelled videos of a warehouse."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ NO_FAKE_PICTURE = {
     Modality.AUDIO: "only the sound was changed",
     Modality.NONE: "the pictures do not differ from the original's",
 }
-"""What of a fake differs from its original -> why its faces are no fakes to learn from."""
+"""Modality of a fake whose pictures are unchanged -> why its faces cannot be learned as fake."""
 
 
 @dataclass(frozen=True)
 class LabelledVideo:
-    """A video with a known label, and how its latest extraction ended.
+    """A video with a label, and the outcome of its latest extraction.
 
     Attributes:
         row: its row of `videos`.
-        extraction: the columns `run_id`, `status`, `content_id` of its latest extraction that
-            kept crops; None before that.
-        modality: what of it differs from its original; None where that is not known.
+        extraction: columns `run_id`, `status`, `content_id` of its latest extraction that kept
+            crops; None before the first.
+        modality: what was changed compared with its original; None: not known.
     """
 
     row: dict[str, Any]
@@ -38,18 +38,18 @@ class LabelledVideo:
 
     @property
     def why_not(self) -> str | None:
-        """Why its faces are not what its label says, in words; None: they are."""
+        """Why its label does not hold for its faces; None: it does."""
         return NO_FAKE_PICTURE.get(self.modality) if self.modality else None
 
     @property
     def candidate(self) -> Candidate:
-        """As `archive.splits` wants it."""
+        """The video as input of `archive.splits`."""
         extraction = self.extraction or {}
         return Candidate(
             video_id=self.row["video_id"],
             path=self.row["path"],
             label=Label(self.row["label"]),
-            # The group too: an unlabelled video may be all that binds two labelled ones.
+            # The group too, because two labelled videos may be linked only by an unlabelled one.
             group_keys=(*self.row["group_keys"], f"group:{self.row['group']}"),
             content_id=extraction.get("content_id"),
             usable=extraction.get("status") == Status.EXTRACTED and self.why_not is None,
@@ -59,17 +59,17 @@ class LabelledVideo:
 
     @property
     def dataset(self) -> str:
-        """The first folder of its path, which names the set; its layout where it has none."""
+        """Name of its data set: the first folder of its path, or else its layout."""
         folder, slash, _ = str(self.row["path"]).partition("/")
         return folder if slash else str(self.row["layout"])
 
 
 def labelled_videos(*warehouses: Warehouse) -> list[LabelledVideo]:
-    """Every labelled video of the current snapshots, with its latest extraction that kept crops.
+    """Return every labelled video of the current snapshots.
 
     Raises:
-        WarehouseError: nothing was indexed or extracted yet, or two warehouses hold one video.
-        SplitError: a warehouse has no video with a label.
+        WarehouseError: nothing is indexed or extracted yet, or two warehouses share a video.
+        SplitError: a warehouse has no labelled video.
     """
     return [video for _, videos in labelled_parts(warehouses) for video in videos]
 
@@ -77,7 +77,7 @@ def labelled_videos(*warehouses: Warehouse) -> list[LabelledVideo]:
 def labelled_parts(
     warehouses: Sequence[Warehouse],
 ) -> list[tuple[Warehouse, list[LabelledVideo]]]:
-    """Each warehouse with its labelled videos, none of them in two.
+    """Return each warehouse with its labelled videos; no video is in two warehouses.
 
     Raises:
         WarehouseError, SplitError: as `labelled_videos`.
@@ -89,15 +89,15 @@ def labelled_parts(
             other = holder.setdefault(video.row["video_id"], warehouse)
             if other is not warehouse:
                 raise WarehouseError(
-                    f"{video.row['path']} is a video of {other.location.uri} and of "
-                    f"{warehouse.location.uri}: the same path below two archives, or one archive "
-                    "twice; name each once, or index one of them from a folder further up"
+                    f"{video.row['path']} is in {other.location.uri} and in "
+                    f"{warehouse.location.uri}; name each archive once, or index one of them from "
+                    "its parent folder to make the paths differ"
                 )
     return parts
 
 
 def describe_data(warehouses: Sequence[Warehouse], videos: list[LabelledVideo]) -> str:
-    """What was learned from, in words, for the model card.
+    """Describe the training data for the model card.
 
     Args:
         warehouses: in the order of `labelled_videos`.
@@ -106,11 +106,11 @@ def describe_data(warehouses: Sequence[Warehouse], videos: list[LabelledVideo]) 
     stills = sum(video.candidate.still for video in videos)
     layouts = sorted({video.row["layout"] for video in videos})
     names = [repr((w.archive or "").rstrip("/").rpartition("/")[2]) for w in warehouses]
-    counted = f"{len(videos) - stills} labelled videos"
+    what = f"{len(videos) - stills} labelled videos"
     if stills:
-        counted += f" and {stills} stills"
+        what += f" and {stills} stills"
     archives = f"archive{'s' if len(names) > 1 else ''} {', '.join(names)}"
-    return f"{counted} of the {archives} (layouts: {', '.join(layouts)})"
+    return f"{what} of the {archives} (layouts: {', '.join(layouts)})"
 
 
 def _labelled_of(warehouse: Warehouse) -> list[LabelledVideo]:
@@ -126,14 +126,14 @@ def _labelled_of(warehouse: Warehouse) -> list[LabelledVideo]:
     ]
     if not labelled:
         raise SplitError(
-            f"none of the {len(videos)} videos has a label; a labels.csv (file,label) in the "
-            "archive gives them one: see README"
+            f"none of the {len(videos)} videos has a label; add a labels.csv (file,label) to the "
+            "archive (see README) and run `framejury index` again"
         )
     return labelled
 
 
 def _modalities(warehouse: Warehouse) -> dict[str, Modality]:
-    """video_id -> what of a fake differs from its original, where somebody has looked."""
+    """Return video_id -> modality of the fakes that `framejury modality` has compared."""
     if not warehouse.with_table("modalities"):
         return {}
     rows = warehouse.read_snapshot("modalities").to_pylist()

@@ -1,4 +1,4 @@
-"""The most suspicious faces of labelled videos, from kept crops: what reports show of mistakes."""
+"""Faces with the highest scores of labelled videos, for the mistakes that a report shows."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from framejury.model.source import FaceSource, iter_faces
 from framejury.report.inputs import ReportFace
 
 EACH = 3
-"""Faces a video, at most."""
+"""Most faces per video."""
 
 
 def worst_faces(
     source: FaceSource, scored: pa.Table, video_ids: pa.Array
 ) -> dict[str, tuple[ReportFace, ...]]:
-    """Faces of some videos, the most suspicious first, of equals the earlier.
+    """Return faces of some videos by falling score; ties keep the earlier frame.
 
     Args:
-        source: of the faces; read once more, but for `video_ids` only.
-        scored: as `model.scoring.score_faces` gives it.
-        video_ids: whose.
+        source: of the faces; read again for `video_ids` only.
+        scored: from `model.scoring.score_faces`.
+        video_ids: of the wanted videos.
 
     Raises:
         WarehouseError: faces cannot be read.

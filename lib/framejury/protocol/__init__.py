@@ -1,1 +1,1 @@
-"""The evaluation protocol: a bundle measured on an archive of labelled videos. No Spark."""
+"""Evaluation protocol: a bundle measured on an archive of labelled videos."""

@@ -1,4 +1,4 @@
-"""The faces of every video, scored as they are and degraded, by several child processes."""
+"""Faces of every video, scored unchanged and perturbed, in several child processes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face
 from framejury.model.runtime import Scorer
 from framejury.protocol.frames import Flags, in_subset
-from framejury.protocol.robustness import Condition, degraded_faces
+from framejury.protocol.robustness import Condition, perturbed_faces
 from framejury.protocol.selection import VideoRow
 
 
 @dataclass(frozen=True, eq=False)
 class VideoScores:
-    """One video's outcome.
+    """Scores of one video.
 
     Attributes:
         video: its row of `videos`.
         extraction: its row of `extractions`.
-        p_fake: float32 (n,), the score of each face, by frame and face.
-        frame_index, person: int64 (n,).
-        pts_s: float64 (n,), the time of each face's frame.
-        degraded: the scores of the faces in the headline's frames (`chosen`), float32 (m,), by
-            condition; empty when robustness was not asked for.
+        p_fake: float32 (n,), score of each face, by frame and face.
+        frame_index, person: int64 (n,), frame and face track.
+        pts_s: float64 (n,), time of the frame, seconds.
+        perturbed: condition -> scores of the faces in the headline's frames (`chosen`), float32
+            (m,); empty when robustness is not measured.
     """
 
     video: VideoRow
@@ -42,16 +42,16 @@ class VideoScores:
     frame_index: npt.NDArray[np.int64]
     person: npt.NDArray[np.int64]
     pts_s: npt.NDArray[np.float64]
-    degraded: dict[Condition, npt.NDArray[np.float32]] = field(default_factory=dict)
+    perturbed: dict[Condition, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def chosen(self, count: int) -> Flags:
-        """bool (n,): the faces in `count` evenly spread frames of those looked at."""
+        """Return which faces are in `count` evenly spread sampled frames, bool (n,)."""
         if not len(self.p_fake):
             return np.zeros(0, np.bool_)
         return in_subset(
             self.pts_s,
             duration_s=self.extraction["duration_s"],
-            sampled=len(self.extraction["sampled_s"]),  # of pairs the first frames
+            sampled=len(self.extraction["sampled_s"]),  # for pairs, the first frames
             count=count,
         )
 
@@ -65,19 +65,19 @@ def examine_all(
     conditions: Sequence[Condition] = (),
     frames: int = 1,
 ) -> list[VideoScores]:
-    """Every video examined, in the order given; progress goes to stderr.
+    """Examine every video; return the scores in the same order. Progress goes to stderr.
 
     Args:
         videos: rows of `videos`.
-        plan: with a bundle; crops kept where there are conditions.
-        workers: child processes that decode, find faces and score, count.
-        scorer: scores the degraded faces, in this process; needed where there are conditions.
-        conditions: degradations to measure.
-        frames: frames a video whose faces are degraded, count.
+        plan: with a bundle; keeps crops when there are conditions.
+        workers: child processes, count.
+        scorer: scores perturbed faces in this process; required with conditions.
+        conditions: perturbations to measure.
+        frames: frames per video whose faces are perturbed, count.
 
     Raises:
-        RuntimeError: a child cannot start; a fault of the run.
-        FramejuryError: the network gave something that is no score.
+        RuntimeError: a child cannot start.
+        FramejuryError: the network returned an invalid score.
     """
     free: SimpleQueue[Examiner] = SimpleQueue()
 
@@ -88,7 +88,7 @@ def examine_all(
         finally:
             free.put(examiner)
         if scorer is not None and faces:
-            _degrade(scores, faces, scorer, conditions, frames)
+            _perturb(scores, faces, scorer, conditions, frames)
         return scores
 
     count = max(1, min(workers, len(videos)))
@@ -98,8 +98,8 @@ def examine_all(
             examiner = Examiner(plan)
             stack.callback(examiner.close)
             free.put(examiner)
-        # Undone first, should something end this early: what waits is dropped, then the children
-        # are killed, so that the threads end.
+        # Runs first on an early end: waiting videos are dropped, then the children are killed, so
+        # that the threads end.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         waiting = [pool.submit(one, video) for video in videos]
         with progress("videos", len(videos), lambda: sum(task.done() for task in waiting)):
@@ -109,7 +109,7 @@ def examine_all(
 
 
 def _examined(video: VideoRow, examiner: Examiner) -> tuple[VideoScores, list[Mapping[str, Any]]]:
-    """The scores of a video, and the row of `faces` of each where crops are kept."""
+    """Return the scores of a video, and its rows of `faces` if crops are kept."""
     job = VideoJob(video["video_id"], video["uri"])
     extraction, *others = examiner.examine(job).to_pylist()
     faces = {_key(row): row for row in others if row[TABLE_COLUMN] == "faces"}
@@ -129,7 +129,7 @@ def _key(row: Mapping[str, Any]) -> tuple[int, int]:
     return row["frame_index"], row["face_index"]
 
 
-def _degrade(
+def _perturb(
     scores: VideoScores,
     faces: Sequence[Mapping[str, Any]],
     scorer: Scorer,
@@ -140,4 +140,4 @@ def _degrade(
     chosen = [cropped_face(face) for face, wanted in zip(faces, mask, strict=True) if wanted]
     persons = scores.person[mask].tolist()
     for condition in conditions:
-        scores.degraded[condition] = scorer.score(degraded_faces(chosen, persons, condition))
+        scores.perturbed[condition] = scorer.score(perturbed_faces(chosen, persons, condition))

@@ -1,4 +1,4 @@
-"""What fewer frames of a video would have shown: evenly spread subsets of the sampled ones."""
+"""Evenly spread subsets of the sampled frames, to measure with fewer frames per video."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
 FRAMES_PER_VIDEO = (1, 4, 11, 32)
-"""As the literature reports: one frame, few, framejury's own default, and 32."""
+"""Common in the literature: one frame, a few, framejury's default, and 32."""
 
 HEADLINE_FRAMES = 11
 
 
 def frame_counts(sampled: int) -> tuple[int, ...]:
-    """The frames per video to report when `sampled` are looked at: those below, and itself."""
+    """Return the frames per video to report: those below `sampled`, and `sampled`."""
     return (*(count for count in FRAMES_PER_VIDEO if count < sampled), sampled)
 
 
 def headline_of(sampled: int) -> int:
-    """The frames per video of the headline: 11, or all where fewer are looked at."""
+    """Return the frames per video of the headline: 11, or all when fewer are sampled."""
     return min(HEADLINE_FRAMES, sampled)
 
 
 def spread(total: int, count: int) -> Indices:
-    """`count` of the places 0 to `total` - 1, nearest to the middles of equal stretches.
+    """Return `count` places among 0 to `total` - 1, in the middles of equal stretches.
 
     Returns:
         int64 (min(count, total),), strictly increasing.
@@ -43,16 +43,16 @@ def in_subset(
     sampled: int,
     count: int,
 ) -> Flags:
-    """Which faces stand in `count` of the sampled frames, evenly spread over the video.
+    """Return which faces are in `count` sampled frames that are spread evenly over the video.
 
-    The sampled frames lie near the middles of `sampled` equal stretches of time, so the time of
-    a face tells its stretch; also those without a face are there to be chosen, as they would be.
+    Sampled frames lie near the middles of `sampled` equal stretches of time, so the time of a face
+    determines its stretch. Stretches without a face can be chosen too, as in a real sample.
 
     Args:
-        pts_s: (n,), the time of each face's frame, seconds from the first frame.
-        duration_s: of the video, above 0.
-        sampled: frames that were looked at, with a face or without.
-        count: frames to keep.
+        pts_s: (n,), time of each face's frame, seconds from the first frame.
+        duration_s: of the video, seconds, above 0.
+        sampled: sampled frames, with or without a face, count.
+        count: frames to keep, count.
 
     Returns:
         bool (n,). At most `count` different times are kept.

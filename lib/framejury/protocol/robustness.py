@@ -1,4 +1,4 @@
-"""Which degradations are measured, how strong, and how they are applied to one video's faces."""
+"""Perturbations of the robustness curves, and their application to the faces of one video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from framejury.records import CroppedFace, Image
 
 @dataclass(frozen=True, order=True)
 class Condition:
-    """One degradation at one strength; `strength` as in the family's axis."""
+    """A perturbation at one strength, in the unit of its family."""
 
     family: str
     strength: float
@@ -26,11 +26,11 @@ FAMILIES: dict[str, tuple[float, ...]] = {
     "scale": (0.75, 0.5, 0.25),
     "blur": (1, 2, 3),
 }
-"""Strengths from mild to strong: JPEG quality, H.264 rate factor (CRF), scale down and up again
-as a ratio, Gaussian blur's sigma in pixels of the crop."""
+"""Strengths from mild to strong: JPEG quality, H.264 rate factor (CRF), ratio of scaling down
+before scaling up again, sigma of Gaussian blur in pixels of the crop."""
 
 UNTOUCHED = Condition("none", 0)
-"""The same stored crops, scored as they are: what every curve starts from."""
+"""The stored crops without a perturbation, the start of every curve."""
 
 CONDITIONS = (
     UNTOUCHED,
@@ -38,19 +38,19 @@ CONDITIONS = (
 )
 
 
-def degraded(crops: Sequence[Image], persons: Sequence[int], condition: Condition) -> list[Image]:
-    """The faces of one video as they would look after a degradation.
+def perturbed(crops: Sequence[Image], persons: Sequence[int], condition: Condition) -> list[Image]:
+    """Perturb the faces of one video.
 
-    H.264 takes the crops of one person, in order, as a clip; they are brought to the median
-    size of that person's crops first, for a clip has one size.
+    For H.264 the crops of a face track form a clip; they are first resized to their median size,
+    because all frames of a clip have one size.
 
     Args:
         crops: uint8 (height, width, 3) RGB each, in order of time.
-        persons: the person of each.
-        condition: what to do.
+        persons: face track of each.
+        condition: the perturbation.
 
     Returns:
-        as many pictures in the same order.
+        pictures in the same order.
     """
     strength = condition.strength
     if condition == UNTOUCHED:
@@ -63,28 +63,27 @@ def degraded(crops: Sequence[Image], persons: Sequence[int], condition: Conditio
         return [perturb.blurred(crop, strength) for crop in crops]
     if condition.family == "h264":
         return _as_clips(crops, persons, int(strength))
-    raise ValueError(f"unknown degradation {condition.family!r}; there are {', '.join(FAMILIES)}")
+    raise ValueError(f"unknown perturbation {condition.family!r}; known are {', '.join(FAMILIES)}")
 
 
-def degraded_faces(
+def perturbed_faces(
     faces: Sequence[CroppedFace], persons: Sequence[int], condition: Condition
 ) -> list[CroppedFace]:
-    """As `degraded`, of faces with landmarks, and of faces in two frames that follow each other.
+    """Perturb faces with their landmarks and, for pairs of frames, both crops.
 
-    Both crops of a pair are degraded, in a clip one after the other as they were filmed;
-    landmarks follow a crop whose size changes.
+    In a clip, the crops of a pair follow each other; landmarks are scaled when a crop is resized.
 
     Args:
         faces: in order of time.
-        persons: the person of each.
-        condition: what to do.
+        persons: face track of each.
+        condition: the perturbation.
     """
     crops, owners = [], []
     for face, person in zip(faces, persons, strict=True):
         both = [face.crop] if face.next_crop is None else [face.crop, face.next_crop]
         crops += both
         owners += [person] * len(both)
-    left = iter(degraded(crops, owners, condition))
+    left = iter(perturbed(crops, owners, condition))
     found = []
     for face in faces:
         crop = next(left)
@@ -108,13 +107,13 @@ def _as_clips(crops: Sequence[Image], persons: Sequence[int], crf: int) -> list[
 
 
 def _even_median(crops: Sequence[Image]) -> tuple[int, int]:
-    """Median height and width, rounded up to even."""
+    """Return median height and width, rounded up to even numbers."""
     height, width = np.median([crop.shape[:2] for crop in crops], axis=0)
     return int(np.ceil(height / 2) * 2), int(np.ceil(width / 2) * 2)
 
 
 def _sized(crop: Image, size: tuple[int, int]) -> Image:
-    """The crop at (height, width)."""
+    """Resize the crop to (height, width)."""
     if crop.shape[:2] == size:
         return crop
     height, width = size

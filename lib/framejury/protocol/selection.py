@@ -1,4 +1,4 @@
-"""Which videos of an archive are measured, and by which names their figures are broken down."""
+"""Selection of the videos to measure, and the data sets of their figures."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _KNOWN_SETS = ("dfdc", "ffpp", "celebdf")
 _COMPRESSIONS = ("raw", "c0", "c23", "c40")
 
 DATA_SET_RULE = (
-    "Data set: the layout of DFDC, FaceForensics++ and Celeb-DF, with the compression where the "
-    "path names it; of other videos the first folder of the path."
+    "Data set: the layout for DFDC, FaceForensics++ and Celeb-DF, with the compression if the path "
+    "names it; for other videos, the first folder of the path."
 )
 
 VideoRow = Mapping[str, Any]
@@ -36,7 +36,7 @@ class Selection:
     Attributes:
         archive: absolute local path.
         videos: rows of `videos` with a label, by path.
-        notes: what the reader of the figures must know.
+        notes: caveats for the report.
     """
 
     archive: str
@@ -45,16 +45,16 @@ class Selection:
 
 
 def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
-    """Every labelled video of a local archive, as `framejury index` lists it.
+    """Select every labelled video of a local archive, as listed by `framejury index`.
 
     Raises:
-        ArchiveError: it is missing, is no local folder, holds no labelled video, or its label
-            files are wrong.
+        ArchiveError: it is missing, is not a local folder, has no labelled video, or its label
+            files are invalid.
     """
     if not is_local(archive):
         raise ArchiveError(
-            f"{archive} is not local; the protocol opens files of this machine. Mount or copy it, "
-            "or extract it into a warehouse (framejury extract) and evaluate that"
+            f"--archive {archive} is not a local folder. Mount or copy it, or evaluate a warehouse "
+            "that it was extracted into (--warehouse)"
         )
     root = local_path(archive).resolve()
     files = list_local(root, follow_out=settings.links == "anywhere")
@@ -63,32 +63,35 @@ def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
     labelled = tuple(row for row in rows if row["label"] is not None)
     if not labelled:
         raise ArchiveError(
-            f"none of the {len(rows)} videos in {root} has a label; a labels.csv (file,label) in "
-            "the archive gives them one: see README"
+            f"none of the {len(rows)} videos in {root} has a label; add a labels.csv (file,label), "
+            "see README"
         )
     if len(labelled) < len(rows):
-        notes = [*notes, f"{len(rows) - len(labelled):,} videos without a label are left out."]
+        notes = [
+            *notes,
+            f"Left out for lack of a label: {len(rows) - len(labelled):,} of {len(rows):,} videos.",
+        ]
     return Selection(str(root), labelled, tuple(notes))
 
 
 def on_pinned_side(selection: Selection, pins: Pins, side: Side | None) -> Selection:
-    """Only the videos of one side, by a file of sides.
+    """Keep the videos of one split, given by a file.
 
-    A video that no line fits stands where the other videos of its group stand.
+    A video that no line matches follows the other videos of its group.
 
     Args:
         selection: labelled videos.
-        pins: the sides.
-        side: val or test; None: every video but those on side train.
+        pins: from the file.
+        side: val or test; None: every video except those of split train.
 
     Raises:
-        UsageError: the side is train, or nothing is left to measure.
-        LeakageError: a group stands on two sides.
+        UsageError: the split is train, or no video is left to measure.
+        LeakageError: a group is in two splits.
     """
     if side is Side.TRAIN:
         raise UsageError(
-            f"--side train: the bundle may have learned from what {pins.source} puts on side "
-            "train; figures on it say nothing about new videos. Choose val or test"
+            f"--side train: the bundle may have been trained on these videos of {pins.source}, so "
+            "figures on them do not carry over to new videos. Choose val or test"
         )
     sides = _sides_of(selection.videos, pins)
     kept = tuple(
@@ -97,20 +100,22 @@ def on_pinned_side(selection: Selection, pins: Pins, side: Side | None) -> Selec
         if (found := sides[video["video_id"]]) not in (Side.TRAIN, Side.EXCLUDED)
         and side in (None, found)
     )
-    counts = Counter("no side" if s is None else s.value for s in sides.values())
-    shares = ", ".join(f"{count:,} on {name}" for name, count in sorted(counts.items()))
+    counts = Counter("no split" if s is None else s.value for s in sides.values())
+    shares = ", ".join(f"{count:,} in {name}" for name, count in sorted(counts.items()))
     if not kept:
-        raise UsageError(f"{pins.source} leaves no labelled video to measure: {shares}")
-    wanted = "every side but train" if side is None else f"side {side.value}"
+        raise UsageError(
+            f"{pins.source} leaves no labelled video to measure ({shares}); choose another --side"
+        )
+    wanted = "every split except train" if side is None else f"split {side.value}"
     note = (
-        f"Videos on {wanted} by {Path(pins.source).name} ({shares}). Held out if the bundle was "
-        "trained with the same file of sides; nothing here can tell."
+        f"Videos of {wanted} by {Path(pins.source).name} ({shares}). They are held out only if the "
+        "bundle was trained with the same file, which cannot be verified here."
     )
     return Selection(selection.archive, kept, (*selection.notes, note))
 
 
 def data_sets_of(video: VideoRow) -> tuple[str, ...]:
-    """The data sets a video counts in, the widest first; see `DATA_SET_RULE`."""
+    """Return the data sets of a video, the widest first (`DATA_SET_RULE`)."""
     parts = PurePosixPath(video["path"]).parts
     if video["layout"] not in _KNOWN_SETS:
         return (parts[0] if len(parts) > 1 else str(video["layout"]),)
@@ -120,7 +125,7 @@ def data_sets_of(video: VideoRow) -> tuple[str, ...]:
 
 
 def _sides_of(videos: Sequence[VideoRow], pins: Pins) -> dict[str, Side | None]:
-    """The side of each video by its id; one without a line takes that of its group."""
+    """Return video_id -> split; a video that no line matches follows its group."""
     by_group: dict[str, dict[Side, str]] = defaultdict(dict)
     for video in videos:
         side = pins.side_of(video["path"])
@@ -128,8 +133,8 @@ def _sides_of(videos: Sequence[VideoRow], pins: Pins) -> dict[str, Side | None]:
             by_group[video["group"]].setdefault(side, video["path"])
     for group, sides in by_group.items():
         if len(sides) > 1:
-            listed = ", ".join(f"{path} on {side.value}" for side, path in sides.items())
-            raise LeakageError(f"{pins.source} puts group {group} on several sides: {listed}")
+            listed = ", ".join(f"{path} in {side.value}" for side, path in sides.items())
+            raise LeakageError(f"{pins.source} puts group {group} in several splits: {listed}")
     found: dict[str, Side | None] = {}
     for video in videos:
         own = pins.side_of(video["path"])

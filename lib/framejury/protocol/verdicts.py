@@ -1,4 +1,4 @@
-"""Verdicts on measured videos, by the rule of the bundle, as the tables that reports read."""
+"""Verdicts on measured videos by the rule of the bundle, as tables for the report."""
 
 from __future__ import annotations
 
@@ -10,30 +10,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from framejury.evaluation.rows import REPORT_COLUMNS
+from framejury.evaluation.rows import VIDEO_COLUMNS, count_faces, report_table
 from framejury.model.manifest import Bundle
 from framejury.protocol.examination import VideoScores
 from framejury.protocol.frames import Flags
 from framejury.protocol.robustness import Condition
 from framejury.schemas.statuses import Status
-from framejury.schemas.tables import VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, Judgement, judge, unscored
 from framejury.verdict.rule import rule_in_use
 
-_KNOWN = ("video_id", "path", "uri", "layout", "label", "method", "group")
-
 
 class VideoJudge:
-    """Judges videos as `framejury scan` does with the same bundle and settings.
+    """Judge of videos, equal to `framejury scan` with the same bundle and settings.
 
     Args:
-        bundle: gives the rule, where the settings name none.
+        bundle: its rule judges, unless the settings override it.
         settings: of the verdict.
         run_id: written into the rows.
 
     Raises:
-        ConfigError: the settings ask for a reducer that the bundle does not carry.
+        ConfigError: the settings name an aggregation that the bundle does not carry.
     """
 
     def __init__(self, bundle: Bundle, settings: VerdictSettings, run_id: str) -> None:
@@ -48,32 +45,32 @@ class VideoJudge:
         }
 
     def table(self, videos: Sequence[VideoScores], frames: int) -> pa.Table:
-        """Verdicts from `frames` evenly spread frames a video; columns `rows.REPORT_COLUMNS`.
+        """Judge by `frames` evenly spread frames per video; columns `rows.REPORT_COLUMNS`.
 
-        One row a video in the order given; one without a face in these frames is not scored.
+        One row per video in the order given; a video without faces in these frames is not scored.
         """
         rows = []
         for one in videos:
             mask = one.chosen(frames)
             rows.append(self._row(one, one.p_fake[mask], mask))
-        return _table(rows)
+        return report_table(rows)
 
-    def degraded_table(
+    def perturbed_table(
         self, videos: Sequence[VideoScores], condition: Condition, frames: int
     ) -> pa.Table:
-        """The same from faces that were degraded; `frames` as they were examined with."""
+        """Judge by perturbed faces; `frames` as given to `examine_all`."""
         rows = []
         for one in videos:
-            scores = one.degraded.get(condition, np.zeros(0, np.float32))
+            scores = one.perturbed.get(condition, np.zeros(0, np.float32))
             rows.append(self._row(one, scores, one.chosen(frames)))
-        return _table(rows)
+        return report_table(rows)
 
     def _row(
         self, one: VideoScores, p_fake: npt.NDArray[np.float32], mask: Flags
     ) -> dict[str, Any]:
         return (
             asdict(self._judged(one, p_fake, mask))
-            | {name: one.video[name] for name in _KNOWN}
+            | {name: one.video[name] for name in ("video_id", *VIDEO_COLUMNS)}
             | {"error": one.extraction["error"]}
             | self._common
         )
@@ -91,20 +88,14 @@ class VideoJudge:
         return judge(faces, self.rule, self._settings)
 
 
-def face_counts(videos: Sequence[VideoScores]) -> pa.Table:
-    """The histogram of all face scores, columns `rows.FACE_COUNT_COLUMNS`."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("label", "method", "layout", "p_fake")}
-    for one in videos:
-        for name in ("label", "method", "layout"):
-            columns[name] += [one.video[name]] * len(one.p_fake)
-        columns["p_fake"] += np.round(one.p_fake.astype(np.float64), 4).tolist()
+def face_histogram(videos: Sequence[VideoScores]) -> pa.Table:
+    """Return the histogram of all face scores, columns `rows.FACE_COUNT_COLUMNS`."""
+    rows = [
+        {name: one.video[name] for name in ("label", "method", "layout")} | {"p_fake": score}
+        for one in videos
+        for score in one.p_fake.tolist()
+    ]
     texts = [(name, pa.string()) for name in ("label", "method", "layout")]
-    table = pa.table(columns, schema=pa.schema([*texts, ("p_fake", pa.float64())]))
-    counts = table.group_by(table.column_names).aggregate([([], "count_all")])
-    return counts.rename_columns([*table.column_names, "faces"])
-
-
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    texts = [pa.field(name, pa.string()) for name in _KNOWN if name not in VERDICTS.names]
-    schema = pa.schema([*VERDICTS, *texts])
-    return pa.Table.from_pylist(rows, schema=schema).select(list(REPORT_COLUMNS))
+    return count_faces(
+        pa.Table.from_pylist(rows, schema=pa.schema([*texts, ("p_fake", pa.float64())]))
+    )

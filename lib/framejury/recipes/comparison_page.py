@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
 from framejury import __version__
 from framejury.model.manifest import Measurement

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from framejury.model.manifest import Measurement
+from framejury.labelled.measure import figure_text
 from framejury.pages.text_table import grid
 from framejury.recipes.preset_outcome import FIGURES, Failure, PresetOutcome
 
@@ -32,15 +32,6 @@ def cells_of(row: PresetOutcome) -> list[str]:
         "-" if peak is None else f"{peak / _MIB:,.0f}",
         f"{row.scored} of {row.labelled}",
     ]
-
-
-def figure_text(figure: Measurement | None) -> str:
-    """Return a figure with its interval; a dash where it is undefined."""
-    if figure is None:
-        return "-"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def text_table(rows: Sequence[Row]) -> str:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from framejury.evaluation.metrics import video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
+from framejury.labelled.measure import bounded_figure
 from framejury.model.manifest import Bundle, Measurement
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -101,20 +102,6 @@ def outcome_of(
         remark: of its rule.
     """
     overall = video_metrics(judged).overall
-    figures = {}
-    for field, name in FIGURES.items():
-        value, ends = getattr(overall.scored, name), overall.bootstrap.intervals.get(name)
-        level = overall.bootstrap.level if ends else None
-        figures[field] = (
-            value
-            if value is None
-            else Measurement(
-                value=value,
-                low=ends.low if ends else None,
-                high=ends.high if ends else None,
-                level=level,
-            )
-        )
     learned = [row for row in bundle.data.counts if row.side in ("train", "val")]
     peak = pc.max(extractions["peak_memory_bytes"]).as_py()
     return PresetOutcome(
@@ -131,7 +118,7 @@ def outcome_of(
         train_s=sum(float(epoch["seconds"]) for epoch in history),
         leak=bundle.data.leak,
         remark=remark,
-        **figures,
+        **{field: bounded_figure(overall, name) for field, name in FIGURES.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""`metrics.json`: every figure of the protocol with its interval, for machines."""
+"""`metrics.json`: every figure of the protocol with its interval, for programs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from framejury.report.inputs import RunInfo
 from framejury.report.protocol_tables import FIGURES
 
 SCHEMA_VERSION = 1
-"""Raised when a key changes its meaning or goes away."""
+"""Incremented when a key changes its meaning or is removed."""
 
 
 def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...]) -> bytes:
-    """UTF-8 JSON; null where a figure is undefined or an interval would say too much.
+    """Return UTF-8 JSON; null where a figure or its interval is undefined.
 
-    A figure is `{"value", "low", "high"}`; `figures` says what each name means.
+    A figure is `{"value", "low", "high"}`; `figures` explains each name.
     """
     content = {
         "schema_version": SCHEMA_VERSION,

@@ -1,4 +1,4 @@
-"""The pictures of the protocol beside those of every report. Their names never change."""
+"""Charts of the protocol, in addition to those of every report. Their names never change."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FRAMES = "frames_per_video"
 
 
 def robustness_name(family: str) -> str:
-    """Name of one family's picture."""
+    """Return the name of one family's chart."""
     return f"robustness_{family}"
 
 
 def protocol_names(p: ProtocolFindings) -> list[tuple[str, str]]:
-    """Name and description of each picture, in reading order."""
+    """Return name and description of each chart, in reading order."""
     return [
-        (FRAMES, "AUC and calls by how many frames of a video are looked at"),
+        (FRAMES, "AUC and calls by sampled frames per video"),
         *(
             (robustness_name(family), f"AUC and calls by strength: {FAMILY_NAMES[family][0]}")
             for family in p.robustness
@@ -42,10 +42,10 @@ def protocol_names(p: ProtocolFindings) -> list[tuple[str, str]]:
 
 
 def protocol_pictures(p: ProtocolFindings, theme: Theme = LIGHT) -> dict[str, Figure]:
-    """The pictures by name."""
+    """Draw the charts, by name."""
     frames = [(str(count), one) for count, one in p.by_frames.items()]
     files = {
-        FRAMES: curve_figure("Frames looked at", "frames a video", frames, theme),
+        FRAMES: curve_figure("Sampled frames", "frames per video", frames, theme),
     }
     before = p.robustness.get(UNTOUCHED, {})
     for family, points in p.robustness.items():
@@ -59,9 +59,9 @@ def protocol_pictures(p: ProtocolFindings, theme: Theme = LIGHT) -> dict[str, Fi
 def curve_figure(
     title: str, x_label: str, points: Sequence[tuple[str, ProtocolSlice]], theme: Theme
 ) -> Figure:
-    """Left the AUC with its interval, right what the threshold does, at each named point."""
+    """Draw AUC with its interval (left) and calls at the threshold (right) at each point."""
     if not points:
-        return sentence_figure(title, "Nothing was measured.", theme)
+        return sentence_figure(title, "Not measured.", theme)
     figure = new_figure(7.0, 3.3, theme)
     left, right = figure.subplots(1, 2)
     style_axes(left, theme, title=f"{title}: AUC", x_label=x_label, y_label="AUC")
@@ -93,7 +93,7 @@ def _line(
     name: str,
     look: tuple[str, str, str, str],
 ) -> None:
-    """One figure over the points, with whiskers where there is an interval."""
+    """Draw one figure over the points, with whiskers for intervals."""
     label, color, marker, dash = look
     estimates = [_estimate(one, name) for _, one in points]
     there = [index for index, one in enumerate(estimates) if one.value is not None]

@@ -1,4 +1,4 @@
-"""The tables of the protocol as texts, the same for `report.txt` and `report.html`."""
+"""Tables of the protocol as text, for `report.txt` and `report.html`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.protocol_numbers import (
     CALL_FIGURES,
+    FACE_FIGURES,
     VERDICT_FIGURES,
     Estimate,
     MethodSlice,
@@ -20,7 +21,7 @@ from framejury.report.wording import decimal, percent
 
 @dataclass(frozen=True, slots=True)
 class FigureLabel:
-    """How a figure is called: in full, above a column, and what it says."""
+    """Names of a figure, in full and as column header, and its meaning."""
 
     label: str
     short: str
@@ -55,12 +56,12 @@ FIGURES = {
         f"score against share of fakes, {BINS} bins; 0 is perfect",
     ),
     "tpr_at_fpr_1": FigureLabel(
-        "TPR at 1 % FPR", "TPR@1%", True, "fakes found where at most 1 % of reals are accused"
+        "TPR at 1 % FPR", "TPR@1%", True, "fakes found when at most 1 % of reals are called fake"
     ),
     "tpr_at_fpr_5": FigureLabel(
-        "TPR at 5 % FPR", "TPR@5%", True, "fakes found where at most 5 % of reals are accused"
+        "TPR at 5 % FPR", "TPR@5%", True, "fakes found when at most 5 % of reals are called fake"
     ),
-    "accuracy": FigureLabel("Accuracy", "accuracy", True, "called right at the threshold"),
+    "accuracy": FigureLabel("Accuracy", "accuracy", True, "correct calls at the threshold"),
     "balanced_accuracy": FigureLabel(
         "Balanced accuracy", "balanced", True, "mean of the two accuracies below"
     ),
@@ -70,32 +71,20 @@ FIGURES = {
         "Reals called fake", "reals called fake", True, "verdict fake on a real video"
     ),
     "reals_inconclusive": FigureLabel(
-        "Reals left open", "reals open", True, "verdict inconclusive on a real video"
+        "Reals inconclusive", "reals inconclusive", True, "verdict inconclusive on a real video"
     ),
     "fakes_called_real": FigureLabel(
         "Fakes called real", "fakes called real", True, "verdict real on a fake video"
     ),
     "fakes_inconclusive": FigureLabel(
-        "Fakes left open", "fakes open", True, "verdict inconclusive on a fake video"
+        "Fakes inconclusive", "fakes inconclusive", True, "verdict inconclusive on a fake video"
     ),
     "coverage": FigureLabel(
-        "Coverage", "coverage", True, "of all labelled videos, those with a verdict fake or real"
+        "Coverage", "coverage", True, "share of all labelled videos with verdict fake or real"
     ),
 }
 
-BROAD = (
-    "auc",
-    "eer",
-    "average_precision",
-    "log_loss",
-    "ece",
-    "tpr_at_fpr_1",
-    "tpr_at_fpr_5",
-    "recall_real",
-    "recall_fake",
-    "reals_called_fake",
-    "coverage",
-)
+BROAD = (*FACE_FIGURES, "recall_real", "recall_fake", "reals_called_fake", "coverage")
 """Columns of the tables by data set and frames."""
 
 OF_METHOD = (
@@ -108,7 +97,7 @@ OF_METHOD = (
     "fakes_called_real",
     "fakes_inconclusive",
 )
-"""Columns of the table by method: what tells of its fakes."""
+"""Columns of the table by method: figures that depend on its fakes."""
 
 NARROW = ("auc", "eer", "tpr_at_fpr_5", "recall_real", "recall_fake", "reals_called_fake")
 """Columns of the robustness tables."""
@@ -116,17 +105,17 @@ NARROW = ("auc", "eer", "tpr_at_fpr_5", "recall_real", "recall_fake", "reals_cal
 FAMILY_NAMES = {
     "jpeg": ("JPEG", "quality"),
     "h264": ("H.264", "rate factor (CRF)"),
-    "scale": ("Scale", "down to this ratio and up again"),
+    "scale": ("Scale", "scaled down to this ratio and up again"),
     "blur": ("Gaussian blur", "sigma in pixels of the crop"),
 }
 UNTOUCHED = "none"
 
-_WORDS = {"figure", "meaning", "data set", "method", "against", "frames", "p_fake", "change"}
+_WORDS = {"figure", "meaning", "data set", "method", "against", "frames", "p_fake", "perturbation"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure as text; `interval` is empty where there is none."""
+    """A figure as text; `interval` may be empty."""
 
     value: str
     interval: str = ""
@@ -134,7 +123,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a header; `words` tells which columns are words, the others are figures."""
+    """Rows under a header; `words`: which columns are text rather than figures."""
 
     title: str
     header: tuple[str, ...]
@@ -147,7 +136,7 @@ class Table:
 
 
 def protocol_tables(p: ProtocolFindings) -> list[Table]:
-    """All tables in reading order."""
+    """Return all tables in reading order."""
     return [
         headline_table(p),
         *_data_sets(p),
@@ -159,7 +148,7 @@ def protocol_tables(p: ProtocolFindings) -> list[Table]:
 
 
 def headline_table(p: ProtocolFindings) -> Table:
-    """Every figure of all videos, and of single faces beside it."""
+    """Return every figure of all videos, next to that of single faces."""
     one = p.overall
     rows = []
     for name in (*CALL_FIGURES, *VERDICT_FIGURES):
@@ -176,8 +165,8 @@ def headline_table(p: ProtocolFindings) -> Table:
     c, faces = one.metrics.coverage, one.face_count
     title = f"All videos: {c.labelled:,} labelled, {c.scored:,} scored, {faces:,} faces"
     note = (
-        f"Videos are judged by {p.headline} frames; faces are those of all frames looked at, each "
-        "against the label of its video."
+        f"Videos are judged by {p.headline} frames; faces are those of all sampled frames, each "
+        "compared with the label of its video."
     )
     return Table(title, ("figure", "videos", "faces", "meaning"), tuple(rows), note)
 
@@ -199,7 +188,7 @@ def _broad(
 
 
 def _data_sets(p: ProtocolFindings) -> Iterator[Table]:
-    """None when there is but one."""
+    """Yield the table by data set, if there are several."""
     if len(p.data_sets) > 1:
         rows = [((one.name, *_counts(one)), one) for one in p.data_sets]
         header = ("data set", "reals", "fakes")
@@ -207,7 +196,7 @@ def _data_sets(p: ProtocolFindings) -> Iterator[Table]:
 
 
 def _methods(p: ProtocolFindings) -> Iterator[Table]:
-    """None when no fake has a named method."""
+    """Yield the table by method, if any fake has a named method."""
     if p.methods:
         rows = [((m.data_set, m.method, *_against(m)), m.figures) for m in p.methods]
         header = ("data set", "method", "against", "fakes")
@@ -217,15 +206,15 @@ def _methods(p: ProtocolFindings) -> Iterator[Table]:
 def _frames(p: ProtocolFindings) -> Table:
     rows = [((str(count), *_counts(one)), one) for count, one in p.by_frames.items()]
     note = (
-        f"The headline uses {p.headline}. The subsets are spread evenly over the frames looked at; "
-        "reals and fakes are those scored."
+        f"The headline uses {p.headline}. Subsets are spread evenly over the sampled frames; reals "
+        "and fakes are those with a score."
     )
-    return _broad("By frames a video", ("frames", "reals", "fakes"), rows, note=note)
+    return _broad("By frames per video", ("frames", "reals", "fakes"), rows, note=note)
 
 
 def _robustness(p: ProtocolFindings) -> Iterator[Table]:
-    """One table of all degradations, the untouched faces first; none when not measured."""
-    rows = [(("untouched",), one) for one in p.robustness.get(UNTOUCHED, {}).values()]
+    """Yield one table of all perturbations, unperturbed faces first, if they were measured."""
+    rows = [(("unperturbed",), one) for one in p.robustness.get(UNTOUCHED, {}).values()]
     rows += [
         ((f"{FAMILY_NAMES[family][0]} {strength:g}",), one)
         for family, points in p.robustness.items()
@@ -234,16 +223,16 @@ def _robustness(p: ProtocolFindings) -> Iterator[Table]:
     ]
     if rows:
         axes = "; ".join(f"{name}: {axis}" for name, axis in FAMILY_NAMES.values())
-        note = f"The faces of {p.headline} frames a video, changed and scored again. {axes}."
-        yield _broad("Robustness", ("change",), rows, note=note, figures=NARROW)
+        note = f"Faces of {p.headline} frames per video, perturbed and scored again. {axes}."
+        yield _broad("Robustness", ("perturbation",), rows, note=note, figures=NARROW)
 
 
 def labelled_points(
     before: Mapping[float, ProtocolSlice], points: Mapping[float, ProtocolSlice]
 ) -> list[tuple[str, ProtocolSlice]]:
-    """The untouched faces first, then from mild to strong."""
+    """Return unperturbed faces first, then strengths from mild to strong."""
     return [
-        *(("untouched", one) for one in before.values()),
+        *(("unperturbed", one) for one in before.values()),
         *((f"{strength:g}", one) for strength, one in points.items()),
     ]
 
@@ -265,8 +254,8 @@ def _reliability(p: ProtocolFindings) -> Table:
         "Reliability of the video score",
         ("p_fake", "videos", "mean p_fake", "share of fakes"),
         tuple(rows),
-        "Calibrated where mean and share agree. Perfectly calibrated scores would have an ECE of "
-        f"{decimal(p.ece_by_chance)} by chance on as many videos.",
+        "Scores are calibrated where mean and share agree. On as many videos, perfectly calibrated "
+        f"scores have an ECE of {decimal(p.ece_by_chance)} by chance.",
     )
 
 
@@ -276,7 +265,7 @@ def _cell(name: str, estimate: Estimate) -> Cell:
 
 
 def interval_of(interval: Interval | None, is_share: bool) -> str:
-    """Short, for columns: `0.81-0.93` or `81-93 %`."""
+    """Return a short text for columns: `0.81-0.93` or `81-93 %`."""
     if interval is None:
         return ""
     if is_share:

@@ -1,6 +1,6 @@
 """Files under the names of the recipe face_frames (`report.outputs`). Pure.
 
-    train              Loss.png, Accuracy.png, best_weights.weights.h5, and of side test
+    train              Loss.png, Accuracy.png, best_weights.weights.h5, and for split test
                        cnn_preds_values.json, Confusion.png
     reduce, nightly,   cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
     report             ConfusionVideo.png
@@ -198,8 +198,8 @@ def mapreduce_text(verdicts: pa.Table, rule: Rule) -> str:
     ]
     lines += ["", "Prediction against label", f"{'':<12}{'called FAKE':>12}{'called REAL':>12}"]
     lines += [
-        f"{name:<12}{calls[label, Label.FAKE]:>12,}{calls[label, Label.REAL]:>12,}"
-        for name, label in (("is FAKE", "FAKE"), ("is REAL", "REAL"), ("unknown", None))
+        f"{name:<14}{calls[label, Label.FAKE]:>12,}{calls[label, Label.REAL]:>12,}"
+        for name, label in (("label FAKE", "FAKE"), ("label REAL", "REAL"), ("no label", None))
     ]
     return "\n".join([*lines, *_unscored_lines(rows)]) + "\n"
 

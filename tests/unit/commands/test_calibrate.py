@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framejury.cli.main import main
-from framejury.labelled.committed_split import on_side, only_side, training_source
+from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.measure import judge_labelled
 from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle
@@ -60,7 +60,7 @@ def test_a_bundle_gets_a_rule_that_its_verdicts_follow(
     output = tmp_path / "calibrated"
     assert calibrate(bundle, output, *warehouses, "--target-fpr=0.2") == 0
     said = capsys.readouterr()
-    assert "14 real videos of 14 groups, 14 fake of 14" in said.out
+    assert "14 real videos in 14 groups, 14 fake in 14" in said.out
     assert said.out.count("\n* ") == 1
     fitted = load_bundle(output)
     assert fitted.model_id in said.err and bundle.model_id in said.err
@@ -70,7 +70,7 @@ def test_a_bundle_gets_a_rule_that_its_verdicts_follow(
     assert fit is not None and fitted.calibration is not None
     assert (fit.real_videos, fit.fake_videos, fit.groups) == (14, 14, 14)
     assert (fit.target_fpr, fit.threshold_from, fit.min_faces) == (0.2, "quantile", 3)
-    assert "side val of 140 labelled videos of the archives 'one', 'two'" in fit.data
+    assert "split val of 140 labelled videos of the archives 'one', 'two'" in fit.data
     assert fitted.metrics["val"]["video_auc_cross_fitted"].value > 0.8
     card = (output / "MODEL_CARD.md").read_text()
     assert "at most 20.0%" in card and "Not calibrated" not in card
@@ -81,7 +81,7 @@ def _check_verdicts(fitted: Bundle, warehouses: list[Warehouse]) -> None:
     """`p_fake` is the calibrated reduced score, and few reals reach the threshold."""
     whole = training_source(*warehouses)
     source = only_side(whole, Side.VAL)
-    videos = on_side(labelled_videos(*warehouses), whole, Side.VAL)
+    videos = videos_of(only_side(whole, Side.VAL), labelled_videos(*warehouses))
     scorer = Scorer(fitted)
     scored = score_faces(scorer, source)
     verdicts, _ = judge_labelled(scored, scorer.bundle, videos, VerdictSettings(), run_id="run")
@@ -123,7 +123,7 @@ def test_side_test_is_refused(
     warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path, capsys: Capture
 ) -> None:
     said = refused(capsys, bundle, tmp_path / "out", *warehouses, "--side=test")
-    assert "would make its figures worthless" in said
+    assert "would make their figures worthless" in said
 
 
 def test_too_few_videos_are_counted_and_nothing_is_written(
@@ -131,13 +131,13 @@ def test_too_few_videos_are_counted_and_nothing_is_written(
 ) -> None:
     small = split(relit(warehouse_of(tmp_path / "w", pairs("w", 6)), 3))
     said = refused(capsys, bundle, tmp_path / "out", small)
-    assert "1 real videos of 1 groups have at least 3 faces" in said
+    assert "at least 3 faces each; real videos: 1, their groups: 1 " in said
 
 
 def test_faces_cut_otherwise_are_refused(bundle: Bundle, tmp_path: Path, capsys: Capture) -> None:
     other = split(relit(warehouse_of(tmp_path / "w", pairs("w", 12)), 3, margin_ratio=0.1))
     said = refused(capsys, bundle, tmp_path / "out", other)
-    assert "cut faces otherwise" in said and "--set crops.margin_ratio=0.3" in said
+    assert "are not cropped as" in said and "--set crops.margin_ratio=0.3" in said
 
 
 @pytest.mark.parametrize("share", ["0", "1", "1.5"])

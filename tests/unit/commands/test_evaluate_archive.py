@@ -135,7 +135,7 @@ def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
     }
     assert document(place)["robustness"] == {}
     assert not list(place.glob("robustness*"))
-    assert "side test by sides.csv" in out and "DEMO MODEL" in out
+    assert "split test by sides.csv" in out and "DEMO MODEL" in out
     assert "All videos: 4 labelled, 4 scored, 48 faces" in out
     assert str(place) in err
     assert "4 of 4 videos (100 %)" in err
@@ -144,15 +144,18 @@ def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "name --archive DIR"),
-        (["--warehouse", "w", "--quick"], "--quick goes with --archive"),
-        (["--warehouse", "w", "--sides", "s.csv"], "--sides goes with --archive"),
+        ([], "give --archive DIR"),
+        (["--warehouse", "w", "--quick"], "--quick needs --archive"),
+        (["--warehouse", "w", "--sides", "s.csv"], "--sides needs --archive"),
         (["--archive", "ARCHIVE", "--side", "test"], "needs --sides FILE"),
-        (["--archive", "ARCHIVE", "--sides", "SIDES", "--side", "train"], "learned from"),
+        (
+            ["--archive", "ARCHIVE", "--sides", "SIDES", "--side", "train"],
+            "may have been trained on",
+        ),
         (["--archive", "ARCHIVE", "--sides", "gone.csv"], "gone.csv"),
         (["--archive", "gone"], "no archive at"),
-        (["--archive", "ARCHIVE", "--workers", "0"], "--workers 0"),
-        (["--archive", "ARCHIVE", "--set", "sampling.mode=all"], "only uniform"),
+        (["--archive", "ARCHIVE", "--workers", "0"], "--workers must be at least 1, got 0"),
+        (["--archive", "ARCHIVE", "--set", "sampling.mode=all"], "use sampling.mode=uniform"),
         (["--archive", "ARCHIVE", "--set", "verdict.reducer=learned"], "learned needs a bundle"),
     ],
 )

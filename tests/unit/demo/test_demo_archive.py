@@ -143,4 +143,4 @@ def test_earlier_demo_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "half.mp4").write_bytes(b"")
     write_archive(tmp_path, seconds=SECONDS)
     assert digests(tmp_path) == before
-    assert "says nothing" in (tmp_path / NOTE_FILE).read_text(encoding="utf-8")
+    assert "does not carry over" in (tmp_path / NOTE_FILE).read_text(encoding="utf-8")

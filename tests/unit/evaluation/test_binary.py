@@ -132,12 +132,12 @@ def test_roc_starts_at_nothing_and_ends_at_everything():
 @pytest.mark.parametrize(
     ("labels", "scores", "weights", "message"),
     [
-        ([1, 0], [0.5], None, "alike"),
+        ([1, 0], [0.5], None, "must all be"),
         ([1, 2], [0.5, 0.5], None, "0 \\(REAL\\) or 1"),
         ([1, 0], [0.5, float("nan")], None, "finite"),
         ([1, 0], [0.5, 1.2], None, "within 0 to 1"),
-        ([1, 0], [0.5, 0.5], [1, -1], "not negative"),
-        ([1, 0], [0.5, 0.5], [1.0, 0.5], "whole"),
+        ([1, 0], [0.5, 0.5], [1, -1], "non-negative"),
+        ([1, 0], [0.5, 0.5], [1.0, 0.5], "integers"),
     ],
 )
 def test_wrong_input_is_refused(labels, scores, weights, message):

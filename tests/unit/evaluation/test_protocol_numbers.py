@@ -111,7 +111,7 @@ def test_frames_and_degradations_have_figures_of_their_own() -> None:
     better, same = verdict_table(rows), verdict_table(hand_rows())
     found = find_protocol(
         hand_data(
-            by_frames={1: better, 11: same}, degraded={"none": {0: same}, "jpeg": {30: better}}
+            by_frames={1: better, 11: same}, perturbed={"none": {0: same}, "jpeg": {30: better}}
         )
     )
     assert {count: one.videos["auc"].value for count, one in found.by_frames.items()} == {
@@ -127,7 +127,7 @@ def test_unlabelled_or_unmatched_videos_are_refused() -> None:
     rows[0]["label"] = None
     with pytest.raises(ValueError, match="labelled videos only"):
         find_protocol(hand_data(by_frames={11: verdict_table(rows)}))
-    with pytest.raises(ValueError, match="1 videos have data sets, and 9"):
+    with pytest.raises(ValueError, match="9 videos have verdicts, but 1 have data sets"):
         find_protocol(hand_data(data_sets=[("a",)]))
 
 
@@ -159,7 +159,7 @@ def test_faces_have_intervals_by_group_and_so_do_videos() -> None:
 @pytest.fixture(scope="module")
 def files() -> Mapping[str, bytes]:
     table = verdict_table(hand_rows())
-    data = hand_data(degraded={"none": {0: table}, "h264": {18: table, 40: table}})
+    data = hand_data(perturbed={"none": {0: table}, "h264": {18: table, 40: table}})
     faces = face_table([("REAL", None, "ffpp", 0.1, 1), ("FAKE", "swap", "ffpp", 0.9, 2)])
     report = RunReport(table, faces, RUN, notes=("Held out.",), protocol=data)
     return build_report(report)
@@ -217,19 +217,19 @@ def test_text_and_page_show_the_same_tables(files: Mapping[str, bytes]) -> None:
     for words in (
         "By data set",
         "By method",
-        "By frames a video",
+        "By frames per video",
         "Robustness",
         "Reliability of the video score",
         "Data set: by folder.",
         "3 reals of ffpp",
         "H.264 40",
-        "untouched",
+        "unperturbed",
         "0.833",
     ):
         assert words in text, words
         assert words in page.text, words
     pictures = [value for name, value in page.attributes if name == "aria-label"]
-    found = find_protocol(hand_data(degraded={"h264": {}}))
+    found = find_protocol(hand_data(perturbed={"h264": {}}))
     assert {words for _, words in protocol_names(found)} <= set(pictures)
 
 

@@ -207,7 +207,7 @@ def test_only_a_named_reducer_and_a_given_threshold() -> None:
     fitted = fit_rule(archive(11), reducers=[FIXED_REDUCERS[1]], learned=False, threshold=0.42)
     assert {c.rule.reducer.name for c in fitted.candidates} == {"median"}
     assert (fitted.rule.threshold, fitted.fit.threshold_from) == (0.42, "given")
-    with pytest.raises(ValueError, match="no reducer"):
+    with pytest.raises(ValueError, match="no aggregation"):
         fit_rule(archive(11), reducers=[], learned=False)
 
 
@@ -217,7 +217,7 @@ def test_the_table_marks_the_chosen_one() -> None:
     assert len(lines) == 2 + 3 * (len(FIXED_REDUCERS) + 1)
     (marked,) = [line for line in lines if line.startswith("* ")]
     assert fitted.rule.reducer.name in marked and fitted.chosen.method in marked
-    assert "40 real videos of 40 groups, 40 fake of 40" in lines[0]
+    assert "40 real videos in 40 groups, 40 fake in 40" in lines[0]
 
 
 # ---------------------------------------------------------------- the threshold
@@ -268,14 +268,14 @@ def test_videos_with_few_faces_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("videos", "said"),
     [
-        (archive(16, 9), "9 real videos of 9 groups have at least 3 faces"),
-        ([v for v in archive(16, 30) if v.label == 0], "0 fake videos of 0 groups"),
-        ([], "0 real videos of 0 groups"),
+        (archive(16, 9), "at least 3 faces each; real videos: 9, their groups: 9 "),
+        ([v for v in archive(16, 30) if v.label == 0], "fake videos: 0, their groups: 0 "),
+        ([], "real videos: 0, their groups: 0 "),
         (
             [ScoredVideo(v.p_fake, v.person, v.label, v.group[-1:]) for v in archive(16, 4) * 5],
-            "20 real videos of 4 groups",
+            "real videos: 20, their groups: 4 ",
         ),
-        (archive(16, 30, faces=2), "0 real videos of 0 groups have at least 3 faces (of 60"),
+        (archive(16, 30, faces=2), "real videos: 0, their groups: 0 (of 60"),
     ],
     ids=["videos", "class", "nothing", "groups", "faces"],
 )

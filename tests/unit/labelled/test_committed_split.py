@@ -19,9 +19,9 @@ from framejury.errors import LeakageError, SplitError, UsageError, WarehouseErro
 from framejury.labelled.bundling import framing_of
 from framejury.labelled.committed_split import (
     labelled_source,
-    on_side,
     only_side,
     training_source,
+    videos_of,
     with_frame_labels,
 )
 from framejury.labelled.videos import labelled_videos
@@ -87,7 +87,7 @@ def test_every_face_stands_on_the_side_drawn_for_it(by_face: Warehouse) -> None:
         assert keys(part) == keys(part, side) == mine
         assert not any(keys(part, other) for other in SIDES if other is not side)
         assert set(part.videos) == {video_id for video_id, _, _ in mine}
-        judged = on_side(labelled_videos(by_face), source, side)
+        judged = videos_of(only_side(source, side), labelled_videos(by_face))
         assert {one.row["video_id"] for one in judged} == set(part.videos)
     assert len(only_side(source, Side.TEST).videos) < 40  # the drawing leaves some none
 
@@ -254,7 +254,7 @@ def test_fakes_of_sound_are_no_fakes_to_learn_from(tmp_path: Path, capsys: Captu
     }
     modalities(warehouse, **kinds)
     with pytest.raises(
-        SplitError, match=r"w/fake0\.mp4 on side .*, and only the sound was changed"
+        SplitError, match=r"w/fake0\.mp4 is in split .*, but only the sound was changed"
     ):
         training_source(warehouse)
     split_by(warehouse, unit="group")
@@ -280,7 +280,9 @@ def test_figures_on_all_videos_name_fakes_of_sound(tmp_path: Path) -> None:
             modalities(warehouse, fake0="audio", fake1="none", fake2="both")
         assert main(["evaluate", *options, f"--output={tmp_path / str(count)}"]) == 0
         notes = json.loads((tmp_path / str(count) / "report.json").read_text())["notes"]
-        assert any("Of the fakes, 2 show the pictures" in note for note in notes) is (count == 2)
+        assert any("The pictures of 2 fakes are unchanged" in note for note in notes) is (
+            count == 2
+        )
 
 
 # ---------------------------------------------------------------- hand labels
@@ -340,14 +342,14 @@ def test_faces_are_judged_against_labels_set_by_hand(
         return document["notes"][0], document["faces"]["labelled"]["confusion"]
 
     note, counts = told(by_hand)
-    assert note.startswith("The bundle was trained on these very videos")
+    assert note.startswith("The bundle was trained on these videos")
     plain_note, plain_counts = told()
     assert plain_note.startswith("The bundle was trained on other data")
     assert "--frame-labels" in plain_note
     fakes = [sum(one[name] for name in ("fn", "tp")) for one in (counts, plain_counts)]
     assert fakes[0] == fakes[1] - 2
     assert main(["evaluate", f"--archive={tmp_path}", f"--bundle={bundle.directory}", by_hand]) == 2
-    assert "--frame-labels goes with --warehouse" in capsys.readouterr().err
+    assert "--frame-labels cannot be used with --archive" in capsys.readouterr().err
 
 
 def test_crops_cut_in_two_ways_do_not_teach_one_network(tmp_path: Path) -> None:

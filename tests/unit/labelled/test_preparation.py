@@ -31,7 +31,7 @@ def test_an_archive_goes_into_one_warehouse(
     warehouses = ["--warehouse", str(tmp_path / "a"), "--warehouse", str(tmp_path / "b")]
     output = ["--output", str(tmp_path / "bundle")]
     assert train_head.main(["--archive", str(tmp_path), *warehouses, *output]) == 2
-    assert "name one --warehouse" in capsys.readouterr().err
+    assert "give --warehouse once" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())  # nothing was begun
 
 

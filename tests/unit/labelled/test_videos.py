@@ -9,7 +9,7 @@ import pytest
 
 from framejury.cli.main import main
 from framejury.errors import LeakageError, SplitError, WarehouseError
-from framejury.labelled.committed_split import on_side, only_side, training_source
+from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.videos import describe_data, labelled_videos
 from framejury.model.source import iter_faces
 from framejury.schemas.statuses import Side
@@ -49,7 +49,7 @@ def test_stills_are_read_as_such_and_judged_by_nobody(tmp_path: Path) -> None:
     }
     videos = labelled_videos(warehouse)
     for side in (Side.TRAIN, Side.VAL, Side.TEST):
-        judged = {one.row["path"] for one in on_side(videos, source, side)}
+        judged = {one.row["path"] for one in videos_of(only_side(source, side), videos)}
         assert judged == set(only_side(source, side).videos)
         assert judged
         assert not any(path.startswith("p/") for path in judged)
@@ -91,7 +91,7 @@ def test_one_video_in_two_warehouses_is_refused(tmp_path: Path) -> None:
     one = split(warehouse_of(tmp_path / "one", pairs("same", 5)))
     two = split(warehouse_of(tmp_path / "two", pairs("same", 5)))
     for other in (two, Warehouse.open(str(tmp_path / "one"))):
-        with pytest.raises(WarehouseError, match=r"same/real0\.mp4 is a video of .*one and of"):
+        with pytest.raises(WarehouseError, match=r"same/real0\.mp4 is in .*one and in"):
             training_source(one, other)
 
 
@@ -118,7 +118,7 @@ def test_training_wants_one_framing(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_split_takes_sides_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     warehouse = warehouse_of(tmp_path / "w", pairs("v", 8))
     assert run_split(tmp_path / "w", "v/*0.mp4,val\nv/fake1.mp4,test\nnobody*,train\n") == 0
-    assert "line 4 decides about no video: nobody*" in capsys.readouterr().err
+    assert "line 4 matches no free video: nobody*" in capsys.readouterr().err
     sides = sides_in(warehouse)
     assert sides["v/real0.mp4"] is sides["v/fake0.mp4"] is Side.VAL
     assert sides["v/real1.mp4"] is sides["v/fake1.mp4"] is Side.TEST

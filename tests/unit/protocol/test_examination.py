@@ -1,4 +1,4 @@
-"""Faces of measured videos, as they are and degraded, for networks that see other signals."""
+"""Faces of measured videos, as they are and perturbed, for networks that see other signals."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def examined(clip: Path, folder: Path, signal: Signal, resize: Resize) -> VideoS
     ("signal", "resize"),
     [("marked", "letterbox"), ("delta", "letterbox"), ("flow_fusion", "stretch")],
 )
-def test_every_signal_is_measured_and_degraded(
+def test_every_signal_is_measured_and_perturbed(
     tmp_path: Path, signal: Signal, resize: Resize
 ) -> None:
     clip = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(48))
@@ -62,8 +62,8 @@ def test_every_signal_is_measured_and_degraded(
     assert chosen.sum() == 4 and not (chosen[1:] & chosen[:-1]).any()
     assert found.chosen(8).all()
     # Crops are PNG: scored again they are the same, to the last bit.
-    assert found.degraded[UNTOUCHED].tolist() == found.p_fake[chosen].tolist()
+    assert found.perturbed[UNTOUCHED].tolist() == found.p_fake[chosen].tolist()
     for condition in (JPEG, H264):
-        scores = found.degraded[condition]
+        scores = found.perturbed[condition]
         assert len(scores) == 4 and (scores != found.p_fake[chosen]).all()
         assert np.abs(scores - found.p_fake[chosen]).max() < 0.1

@@ -11,8 +11,8 @@ from framejury.protocol.robustness import (
     FAMILIES,
     UNTOUCHED,
     Condition,
-    degraded,
-    degraded_faces,
+    perturbed,
+    perturbed_faces,
 )
 from framejury.records import CroppedFace, Image, Size
 from tests.builders import clips
@@ -41,7 +41,7 @@ def test_every_strength_is_measured_once_and_mild_comes_first() -> None:
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=str)
 def test_as_many_pictures_come_back_in_order(condition: Condition) -> None:
-    out = degraded(crops(), PERSONS, condition)
+    out = perturbed(crops(), PERSONS, condition)
     assert len(out) == len(PERSONS)
     assert all(picture.dtype == np.uint8 and picture.ndim == 3 for picture in out)
     if condition not in (Condition("h264", 40), Condition("blur", 3), Condition("scale", 0.25)):
@@ -56,22 +56,22 @@ def test_each_family_does_what_it_is_called() -> None:
         ("blur", lambda image: perturb.blurred(image, 2)),
     ):
         strength = {"jpeg": 50, "scale": 0.5, "blur": 2}[family]
-        out = degraded(pictures, PERSONS, Condition(family, strength))
+        out = perturbed(pictures, PERSONS, Condition(family, strength))
         assert all(
             np.array_equal(one, function(crop)) for one, crop in zip(out, pictures, strict=True)
         )
-    same = degraded(pictures, PERSONS, UNTOUCHED)
+    same = perturbed(pictures, PERSONS, UNTOUCHED)
     assert all(one is crop for one, crop in zip(same, pictures, strict=True))
-    with pytest.raises(ValueError, match="there are jpeg, h264"):
-        degraded(pictures, PERSONS, Condition("rain", 1))
+    with pytest.raises(ValueError, match="known are jpeg, h264"):
+        perturbed(pictures, PERSONS, Condition("rain", 1))
 
 
 def test_a_person_is_a_clip_of_one_even_size() -> None:
-    out = degraded(crops(), PERSONS, Condition("h264", 30))
+    out = perturbed(crops(), PERSONS, Condition("h264", 30))
     # Medians of (120 x 160, 130 x 162) and (200 x 240, 180 x 222), rounded up to even.
     assert {out[index].shape for index in (0, 2, 4, 6)} == {(126, 162, 3)}
     assert {out[index].shape for index in (1, 3, 5, 7)} == {(190, 232, 3)}
-    alone = degraded(crops()[::2], [0] * 4, Condition("h264", 30))
+    alone = perturbed(crops()[::2], [0] * 4, Condition("h264", 30))
     assert all(np.array_equal(one, other) for one, other in zip(out[::2], alone, strict=True))
 
 
@@ -82,12 +82,12 @@ def pairs_of(pictures: list[Image]) -> list[CroppedFace]:
     ]
 
 
-def test_both_frames_of_a_pair_are_degraded_alike() -> None:
+def test_both_frames_of_a_pair_are_perturbed_alike() -> None:
     pictures = crops()
     faces = pairs_of(pictures)
     for condition in (Condition("jpeg", 30), Condition("blur", 2), UNTOUCHED):
-        found = degraded_faces(faces, [0] * 4, condition)
-        flat = degraded(pictures, [0] * 8, condition)
+        found = perturbed_faces(faces, [0] * 4, condition)
+        flat = perturbed(pictures, [0] * 8, condition)
         for face, one, other in zip(found, flat[::2], flat[1::2], strict=True):
             assert np.array_equal(face.crop, one)
             assert face.next_crop is not None and np.array_equal(face.next_crop, other)
@@ -97,8 +97,8 @@ def test_a_clip_of_pairs_is_in_order_of_time() -> None:
     pictures = crops()
     faces = pairs_of(pictures)
     persons = [0, 1, 0, 1]
-    found = degraded_faces(faces, persons, Condition("h264", 18))
-    flat = degraded(pictures, [0, 0, 1, 1, 0, 0, 1, 1], Condition("h264", 18))
+    found = perturbed_faces(faces, persons, Condition("h264", 18))
+    flat = perturbed(pictures, [0, 0, 1, 1, 0, 0, 1, 1], Condition("h264", 18))
     shown = [picture for face in found for picture in (face.crop, face.next_crop)]
     assert all(np.array_equal(a, b) for a, b in zip(shown, flat, strict=True) if a is not None)
     assert [clips.read_frame_number(p) for p in shown if p is not None] == list(range(8))
@@ -110,7 +110,7 @@ def test_landmarks_follow_a_crop_that_changes_its_size() -> None:
         for picture in crops()
     ]
     for condition in (Condition("h264", 23), Condition("jpeg", 50)):
-        for face, before in zip(degraded_faces(faces, PERSONS, condition), faces, strict=True):
+        for face, before in zip(perturbed_faces(faces, PERSONS, condition), faces, strict=True):
             height, width = face.crop.shape[:2]
             assert face.landmarks is not None and face.next_crop is None
             assert face.landmarks.tolist() == [pytest.approx([width / 4, height / 2])]

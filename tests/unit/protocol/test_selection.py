@@ -67,7 +67,7 @@ def test_labelled_videos_by_path_with_a_note_on_the_others(selection: Selection)
         "ffpp/manipulated_sequences/Deepfakes/c40/videos/183_253.mp4",
         "ffpp/original_sequences/youtube/c23/videos/183.mp4",
     ]
-    assert "1 videos without a label are left out." in selection.notes
+    assert any("Without a label, and left out: 1 of" in note for note in selection.notes)
     by_path = {video["path"]: video for video in selection.videos}
     assert by_path["a/fake1.mp4"]["group"] == by_path["a/real1.mp4"]["group"]
     assert by_path["a/fake1.mp4"]["group"] != by_path["a/real2.mp4"]["group"]
@@ -96,7 +96,7 @@ def test_an_archive_that_cannot_be_measured(tmp_path: Path) -> None:
         labelled_videos_of(str(tmp_path / "plain"), IndexSettings())
     with pytest.raises(ArchiveError, match="no archive at"):
         labelled_videos_of(str(tmp_path / "gone"), IndexSettings())
-    with pytest.raises(ArchiveError, match="not local"):
+    with pytest.raises(ArchiveError, match="not a local folder"):
         labelled_videos_of("s3a://bucket/archive", IndexSettings())
 
 
@@ -106,8 +106,8 @@ def test_only_the_pinned_side_is_measured(selection: Selection, tmp_path: Path) 
     assert paths(tested) == ["a/fake1.mp4", "a/real1.mp4"]
     assert paths(on_pinned_side(selection, pins, Side.VAL)) == ["b/fake3.mp4", "b/real3.mp4"]
     note = tested.notes[-1]
-    assert "side test by sides.csv" in note
-    assert "2 on no side, 2 on test, 1 on train, 2 on val" in note
+    assert "split test by sides.csv" in note
+    assert "2 in no split, 2 in test, 1 in train, 2 in val" in note
     assert tested.notes[:-1] == selection.notes
 
 
@@ -124,14 +124,14 @@ def test_what_was_trained_on_or_excluded_is_never_measured(
     selection: Selection, tmp_path: Path
 ) -> None:
     pins = read_pins(sides(tmp_path, "a/*,train", "b/*,excluded"))
-    with pytest.raises(UsageError, match="learned from"):
+    with pytest.raises(UsageError, match="may have been trained on"):
         on_pinned_side(selection, pins, Side.TRAIN)
     assert all(path.startswith("ffpp/") for path in paths(on_pinned_side(selection, pins, None)))
-    with pytest.raises(UsageError, match=r"leaves no labelled video.*3 on train"):
+    with pytest.raises(UsageError, match=r"leaves no labelled video.*3 in train"):
         on_pinned_side(selection, pins, Side.TEST)
 
 
 def test_a_group_on_two_sides_is_refused(selection: Selection, tmp_path: Path) -> None:
     pins = read_pins(sides(tmp_path, "a/real1.mp4,train", "a/fake1.mp4,test"))
-    with pytest.raises(LeakageError, match=r"a/fake1.mp4 on test, a/real1.mp4 on train"):
+    with pytest.raises(LeakageError, match=r"a/fake1.mp4 in test, a/real1.mp4 in train"):
         on_pinned_side(selection, pins, Side.TEST)

@@ -16,24 +16,30 @@ def _field(name: str, kind: pa.DataType, doc: str, *, required: bool = False) ->
     return pa.field(name, kind, nullable=not required, metadata={"doc": doc})
 
 
-_VIDEO_ID = _field(
+def _text(name: str, doc: str, *, required: bool = False) -> pa.Field:
+    return _field(name, pa.string(), doc, required=required)
+
+
+def _int32(name: str, doc: str, *, required: bool = False) -> pa.Field:
+    return _field(name, pa.int32(), doc, required=required)
+
+
+def _float64(name: str, doc: str, *, required: bool = False) -> pa.Field:
+    return _field(name, pa.float64(), doc, required=required)
+
+
+_VIDEO_ID = _text(
     "video_id",
-    pa.string(),
     "Stable id of the video: the first 20 hex digits of the SHA-256 of its path in the archive.",
     required=True,
 )
-_RUN_ID = _field("run_id", pa.string(), "The run that wrote this row.", required=True)
-_MODEL_ID = _field(
-    "model_id", pa.string(), "`model_id` of the bundle that gave the score.", required=True
+_RUN_ID = _text("run_id", "The run that wrote this row.", required=True)
+_MODEL_ID = _text("model_id", "`model_id` of the bundle that gave the score.", required=True)
+_FRAME_INDEX = _int32(
+    "frame_index", "Rank of the frame in presentation order, from 0.", required=True
 )
-_FRAME_INDEX = _field(
-    "frame_index", pa.int32(), "Rank of the frame in presentation order, from 0.", required=True
-)
-_PTS_S = _field(
-    "pts_s",
-    pa.float64(),
-    "Presentation time of the frame, seconds after the first frame.",
-    required=True,
+_PTS_S = _float64(
+    "pts_s", "Presentation time of the frame, seconds after the first frame.", required=True
 )
 _FACE_INDEX = _field(
     "face_index",
@@ -42,9 +48,8 @@ _FACE_INDEX = _field(
     "faces has one of rank 0.",
     required=True,
 )
-_PERSON = _field(
+_PERSON = _int32(
     "person",
-    pa.int32(),
     "Number of the face track, from 0: the same face over time within one video has one number.",
     required=True,
 )
@@ -73,8 +78,8 @@ VIDEOS = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field("path", pa.string(), "Path of the file below the archive, with `/`.", required=True),
-        _field("uri", pa.string(), "Location of the file: a local path or a URI.", required=True),
+        _text("path", "Path of the file below the archive, with `/`.", required=True),
+        _text("uri", "Location of the file: a local path or a URI.", required=True),
         _field("bytes", pa.int64(), "Size of the file, bytes.", required=True),
         _field("modified_at", pa.timestamp("us", tz="UTC"), "Time of the file's last change, UTC."),
         _field(
@@ -82,27 +87,25 @@ VIDEOS = pa.schema(
             pa.timestamp("us", tz="UTC"),
             "When the file was first found missing from the archive, UTC; null while it is there.",
         ),
-        _field(
+        _text(
             "layout",
-            pa.string(),
             "Archive layout that gave the labels: dfdc, ffpp, celebdf, labels_csv or plain; for "
             "imported pictures face_set or still.",
             required=True,
         ),
-        _field("label", pa.string(), "REAL or FAKE; null when unknown."),
-        _field("original", pa.string(), "For a fake, the name of the video it was made from."),
-        _field("donor", pa.string(), "For a fake, the person whose face was inserted."),
-        _field("method", pa.string(), "Manipulation method, if the data set names it."),
-        _field("subject", pa.string(), "Person shown, if the data set names one."),
+        _text("label", "REAL or FAKE; null when unknown."),
+        _text("original", "For a fake, the name of the video it was made from."),
+        _text("donor", "For a fake, the person whose face was inserted."),
+        _text("method", "Manipulation method, if the data set names it."),
+        _text("subject", "Person shown, if the data set names one."),
         _field(
             "group_keys",
             pa.list_(pa.field("element", pa.string(), nullable=False)),
             "Sources that this video may share with others; one shared key joins two videos.",
             required=True,
         ),
-        _field(
+        _text(
             "group",
-            pa.string(),
             "Connected component over `group_keys`, named by its smallest key; a group stays in "
             "one part of a split.",
             required=True,
@@ -114,11 +117,10 @@ EXTRACTIONS = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field("status", pa.string(), "Outcome of the video; see Status.", required=True),
-        _field("error", pa.string(), "What went wrong, in words; null if nothing did."),
-        _field(
+        _text("status", "Outcome of the video; see Status.", required=True),
+        _text("error", "What went wrong, in words; null if nothing did."),
+        _text(
             "settings_id",
-            pa.string(),
             "Digest of the sampling, detection and crop settings used.",
             required=True,
         ),
@@ -130,28 +132,20 @@ EXTRACTIONS = pa.schema(
             pa.timestamp("us", tz="UTC"),
             "`modified_at` of `videos` when the run was planned, UTC.",
         ),
-        _field(
-            "content_id",
-            pa.string(),
-            "SHA-256 of the file, hex; files with the same content have the same id.",
+        _text(
+            "content_id", "SHA-256 of the file, hex; files with the same content have the same id."
         ),
-        _field("container", pa.string(), "libav's name of the container format."),
-        _field("codec", pa.string(), "libav's name of the video codec."),
-        _field("width_px", pa.int32(), "Displayed width (after rotation), pixels."),
-        _field("height_px", pa.int32(), "Displayed height (after rotation), pixels."),
-        _field(
+        _text("container", "libav's name of the container format."),
+        _text("codec", "libav's name of the video codec."),
+        _int32("width_px", "Displayed width (after rotation), pixels."),
+        _int32("height_px", "Displayed height (after rotation), pixels."),
+        _float64(
             "duration_s",
-            pa.float64(),
             "Duration from the start of the first to the end of the last frame, seconds.",
         ),
-        _field("frames_total", pa.int32(), "Frames in the video stream, counted from its packets."),
-        _field("frames_decoded", pa.int32(), "Frames that were decoded, count.", required=True),
-        _field(
-            "frames_sampled",
-            pa.int32(),
-            "Frames that were searched for faces, count.",
-            required=True,
-        ),
+        _int32("frames_total", "Frames in the video stream, counted from its packets."),
+        _int32("frames_decoded", "Frames that were decoded, count.", required=True),
+        _int32("frames_sampled", "Frames that were searched for faces, count.", required=True),
         _field(
             "sampled_s",
             pa.list_(pa.field("element", pa.float64(), nullable=False)),
@@ -159,17 +153,14 @@ EXTRACTIONS = pa.schema(
             "`sampling.pairs`, of the first frame of each pair. Null in runs written before this "
             "column existed.",
         ),
-        _field(
-            "faces_found", pa.int32(), "Faces above the detection threshold, count.", required=True
-        ),
-        _field(
+        _int32("faces_found", "Faces above the detection threshold, count.", required=True),
+        _int32(
             "faces_kept",
-            pa.int32(),
             "Faces that also passed the size limit and the selection, count.",
             required=True,
         ),
-        _field("wall_s", pa.float64(), "Wall-clock time spent on the video, seconds."),
-        _field("cpu_s", pa.float64(), "Processor time spent on the video, seconds."),
+        _float64("wall_s", "Wall-clock time spent on the video, seconds."),
+        _float64("cpu_s", "Processor time spent on the video, seconds."),
         _field(
             "peak_memory_bytes",
             pa.int64(),
@@ -199,12 +190,7 @@ FACES = pa.schema(
             pa.list_(pa.field("element", POINT, nullable=False)),
             "Five points in full-frame pixels: " + ", ".join(LANDMARK_NAMES) + "; null for Haar.",
         ),
-        _field(
-            "detector",
-            pa.string(),
-            "mtcnn or haar; frame when the crop is the whole frame.",
-            required=True,
-        ),
+        _text("detector", "mtcnn or haar; frame when the crop is the whole frame.", required=True),
         _field(
             "crop_region",
             REGION,
@@ -260,9 +246,7 @@ PICTURES = pa.schema(
         _VIDEO_ID,
         _RUN_ID,
         _MODEL_ID,
-        _field(
-            "kind", pa.string(), "face, or frame for a whole frame at reduced size.", required=True
-        ),
+        _text("kind", "face, or frame for a whole frame at reduced size.", required=True),
         _FRAME_INDEX,
         _PTS_S,
         _field("face_index", pa.int16(), "As in `face_scores`; null for a frame."),
@@ -286,46 +270,33 @@ VERDICTS = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field("model_id", pa.string(), "`model_id` of the bundle.", required=True),
-        _field("status", pa.string(), "Outcome of the video; see Status.", required=True),
-        _field("error", pa.string(), "What went wrong, in words; null if nothing did."),
-        _field("verdict", pa.string(), "fake, real or inconclusive.", required=True),
-        _field(
+        _text("model_id", "`model_id` of the bundle.", required=True),
+        _text("status", "Outcome of the video; see Status.", required=True),
+        _text("error", "What went wrong, in words; null if nothing did."),
+        _text("verdict", "fake, real or inconclusive.", required=True),
+        _float64(
             "p_fake",
-            pa.float64(),
             "Score of the video, 0 to 1; calibrated if the bundle has a calibration and the "
             "settings keep its aggregation; null when not scored.",
         ),
-        _field(
-            "p_fake_low", pa.float64(), "Lower end of the interval of `p_fake`, on the same scale."
-        ),
-        _field(
-            "p_fake_high", pa.float64(), "Upper end of the interval of `p_fake`, on the same scale."
-        ),
-        _field(
-            "faces_scored", pa.int32(), "Faces that the score is based on, count.", required=True
-        ),
-        _field("frames_scored", pa.int32(), "Frames that show these faces, count.", required=True),
-        _field("persons", pa.int32(), "Face tracks among these faces, count.", required=True),
-        _field(
+        _float64("p_fake_low", "Lower end of the interval of `p_fake`, on the same scale."),
+        _float64("p_fake_high", "Upper end of the interval of `p_fake`, on the same scale."),
+        _int32("faces_scored", "Faces that the score is based on, count.", required=True),
+        _int32("frames_scored", "Frames that show these faces, count.", required=True),
+        _int32("persons", "Face tracks among these faces, count.", required=True),
+        _int32(
             "worst_person",
-            pa.int32(),
             "Number of the face track with the highest mean score; ties take the lowest number.",
         ),
-        _field(
+        _float64(
             "worst_person_p_fake",
-            pa.float64(),
             "Mean score of that track, 0 to 1, cut to 12 digits; never calibrated.",
         ),
-        _field(
-            "threshold",
-            pa.float64(),
-            "Scores (`p_fake`) of this value and above count as fake.",
-            required=True,
+        _float64(
+            "threshold", "Scores (`p_fake`) of this value and above count as fake.", required=True
         ),
-        _field(
+        _text(
             "reducer",
-            pa.string(),
             "Aggregation of face scores to the video's score: `verdict.reducer`.",
             required=True,
         ),
@@ -336,24 +307,19 @@ SPLITS = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field(
-            "group",
-            pa.string(),
-            "Group as in `videos`; groups with identical files are joined.",
-            required=True,
+        _text(
+            "group", "Group as in `videos`; groups with identical files are joined.", required=True
         ),
-        _field("label", pa.string(), "REAL or FAKE.", required=True),
-        _field(
+        _text("label", "REAL or FAKE.", required=True),
+        _text(
             "side",
-            pa.string(),
             "train, val, test or excluded; mixed when each face is assigned on its own, drawn with "
             "`split.seed` (`split.unit` face).",
             required=True,
         ),
-        _field("reason", pa.string(), "Why the video is excluded; null otherwise."),
-        _field(
+        _text("reason", "Why the video is excluded; null otherwise."),
+        _text(
             "unit",
-            pa.string(),
             "What is assigned as a whole: group, video or face. Null in runs written before this "
             "column existed, which assigned groups.",
         ),
@@ -364,23 +330,17 @@ MODALITIES = pa.schema(
     [
         _VIDEO_ID,
         _RUN_ID,
-        _field(
+        _text(
             "original_id",
-            pa.string(),
             "`video_id` of the original that the fake was compared with.",
             required=True,
         ),
-        _field(
+        _text(
             "modality",
-            pa.string(),
             "What differs: video, audio, both or none; unknown when they could not be compared.",
             required=True,
         ),
-        _field(
-            "reason",
-            pa.string(),
-            "What the finding rests on, or why the two could not be compared.",
-        ),
+        _text("reason", "What the finding rests on, or why the two could not be compared."),
     ]
 )
 

@@ -1,9 +1,9 @@
 """The geometry between MTCNN's three networks, in NumPy: proposals, NMS, patches.
 
-It repeats mtcnn 1.0.0 (MIT, see weights/LICENSE-mtcnn) step by step, its conventions
-included, so that framejury finds the faces that package finds. Boxes are float64 arrays
-(count, 5) of one picture: x1, y1, x2, y2, score; further columns ride along. What networks
-see is float32 (count, 3, height, width), RGB planes of values 0 to 255.
+It repeats mtcnn 1.0.0 (MIT, see weights/LICENSE-mtcnn) step by step with its conventions, so
+that framejury finds the same faces as that package. Boxes are float64 arrays (count, 5) of one
+image: x1, y1, x2, y2, score; further columns are kept. Network inputs are float32
+(count, 3, height, width), RGB planes of values 0 to 255.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ Indices = npt.NDArray[np.intp]
 CELL_PX = 12
 STRIDE_PX = 2
 MID_GREY = 127.5
-"""What the package's networks see beyond the border of a picture."""
+"""Value of pixels beyond the border of an image in the package."""
 
 MOST_CANDIDATES = 4096
-"""Boxes of one picture that go on from one step to the next; the best stay. A street full of
-people proposes some hundreds; what proposes more was made to keep a detector busy."""
+"""Boxes of one image that go on to the next step; the best are kept. A crowded street yields some
+hundreds; an image with more was made to keep a detector busy."""
 
 _NMS_BLOCK = 256
 """Columns of the overlap matrix held at once; bounds memory when PNet proposes thousands."""
 
 
 def propose(heads: Floats, scale: float, threshold: float) -> Boxes:
-    """PNet's cells above `threshold` as boxes in the pixels of the unscaled picture.
+    """Return PNet's cells above `threshold` as boxes, pixels of the unscaled image.
 
     Args:
         heads: (5, h, w), corner shifts as shares of the 12-pixel cell, and the logit.
-        scale: of the picture PNet saw.
-        threshold: least probability of a face, exclusive.
+        scale: of the image PNet saw.
+        threshold: lowest probability of a face, exclusive.
 
     Returns:
         boxes by descending score.
@@ -51,7 +51,7 @@ def propose(heads: Floats, scale: float, threshold: float) -> Boxes:
     chosen = np.flatnonzero(heads[4] > logit(threshold))
     row, column = np.divmod(chosen, columns)
     cells = heads[:, chosen].astype(np.float64)
-    # The package's cells span CELL_PX - 1 pixels: from 1 to 12 past the stride.
+    # The package's cells span CELL_PX - 1 pixels, from 1 to 12 after the stride.
     side = CELL_PX - 1
     left, top = column * STRIDE_PX + 1, row * STRIDE_PX + 1
     corners = np.stack([left, top, left + side, top + side]) + cells[:4] * side
@@ -59,33 +59,33 @@ def propose(heads: Floats, scale: float, threshold: float) -> Boxes:
 
 
 def probability(logits: npt.NDArray[np.floating[Any]]) -> Boxes:
-    """The networks' logits as probabilities of a face, 0 to 1."""
+    """Convert the networks' logits to probabilities of a face, 0 to 1."""
     shares: Boxes = 1 / (1 + np.exp(-logits.astype(np.float64)))
     return shares
 
 
 def logit(share: float) -> float:
-    """The logit of a probability; infinite for 0 and 1."""
+    """Return the logit of a probability; infinite for 0 and 1."""
     if 0 < share < 1:
         return math.log(share / (1 - share))
     return -math.inf if share <= 0 else math.inf
 
 
 def by_score(boxes: Boxes) -> Boxes:
-    """The same boxes by descending score."""
+    """Sort boxes by descending score."""
     return boxes[np.argsort(boxes[:, 4])[::-1]]
 
 
 def suppress(boxes: Boxes, threshold: float, relative_to: Literal["union", "smaller"]) -> Boxes:
     """Drop each box that overlaps a better one by more than `threshold`.
 
-    As the package, a box that is itself dropped still suppresses others (greedy
-    non-maximum suppression would not let it). Beyond `MOST_CANDIDATES` none are looked at.
+    As in the package, a dropped box still suppresses others, unlike in greedy non-maximum
+    suppression. Boxes after the first `MOST_CANDIDATES` are dropped.
 
     Args:
         boxes: by descending score.
         threshold: largest overlap kept, 0 to 1.
-        relative_to: the overlap is the shared area over the area of both, or of the smaller.
+        relative_to: the overlap is the shared area over that of the union, or of the smaller box.
 
     Returns:
         the boxes kept, in the given order.
@@ -106,7 +106,7 @@ def suppress(boxes: Boxes, threshold: float, relative_to: Literal["union", "smal
             base = area[:stop, None] + area[mine] - shared
         else:
             base = np.minimum(area[:stop, None], area[mine])
-        # Multiplied out, so that a box without area divides nothing.
+        # Multiplied out, to avoid dividing by the area of an empty box.
         beaten = shared > threshold * base
         earlier = np.arange(stop)[:, None] < np.arange(start, stop)
         unbeaten[mine] = ~(beaten & earlier).any(axis=0)
@@ -114,7 +114,7 @@ def suppress(boxes: Boxes, threshold: float, relative_to: Literal["union", "smal
 
 
 def squared(boxes: Boxes) -> Boxes:
-    """Boxes widened or heightened around their centre to the longer side."""
+    """Widen or heighten boxes around their centre to the longer side."""
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     side = np.maximum(width, height)
     result = boxes.copy()
@@ -126,14 +126,14 @@ def squared(boxes: Boxes) -> Boxes:
 
 
 def shifted(boxes: Boxes, offsets: Floats) -> Boxes:
-    """Corners moved by RNet's or ONet's `offsets` (count, 4), shares of side + 1 pixels."""
+    """Move corners by RNet's or ONet's `offsets` (count, 4), as shares of side + 1 pixels."""
     result = boxes.copy()
     result[:, :4] += offsets * np.tile(boxes[:, 2:4] - boxes[:, :2] + 1, 2)
     return result
 
 
 def landmark_pixels(boxes: Boxes, landmarks: Floats) -> Boxes:
-    """ONet's `landmarks` (count, 10: five x, then five y, shares of the box) in pixels."""
+    """Convert ONet's `landmarks` (count, 10: five x, then five y, shares of the box) to pixels."""
     sides = boxes[:, 2:4] - boxes[:, :2] + 1
     x = landmarks[:, :5] * sides[:, :1] + boxes[:, :1] - 1
     y = landmarks[:, 5:] * sides[:, 1:] + boxes[:, 1:2] - 1
@@ -141,29 +141,29 @@ def landmark_pixels(boxes: Boxes, landmarks: Floats) -> Boxes:
 
 
 def packed(image: Image) -> Packed:
-    """Each RGB pixel of `image` as one uint32 (height, width), which NumPy gathers quickly."""
+    """Pack each RGB pixel into one uint32 (height, width), which NumPy gathers quickly."""
     pixels: Packed = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA).view(np.uint32)[..., 0]
     return pixels
 
 
 def patches(pixels: Packed, boxes: Boxes, side_px: int) -> Floats:
-    """What each box shows, bilinear, (count, 3, side_px, side_px); 127.5 beyond the picture.
+    """Resample each box bilinearly, (count, 3, side_px, side_px); 127.5 beyond the image.
 
-    The conventions of tf.image.crop_and_resize, and the package's corners divided by the
-    side: sample k of an axis lies at x1 * (W - 1) / W + k * (x2 - x1) * (W - 1) / W /
-    (side_px - 1), and any sample outside [0, W - 1] is mid grey, not the border.
+    This follows tf.image.crop_and_resize with the package's corners divided by the side: sample
+    k of an axis lies at x1 * (W - 1) / W + k * (x2 - x1) * (W - 1) / W / (side_px - 1), and any
+    sample outside [0, W - 1] is mid grey, not the border.
 
     Args:
-        pixels: `packed` picture.
+        pixels: `packed` image.
         boxes: in its pixels.
-        side_px: of the patches.
+        side_px: side of the patches.
     """
     height, width = pixels.shape
     row, row_next, down, row_inside = _samples(boxes[:, 1], boxes[:, 3], height, side_px)
     column, column_next, right, column_inside = _samples(boxes[:, 0], boxes[:, 2], width, side_px)
     flat = pixels.reshape(-1)
 
-    # Pixels of a line lie side by side, four values each, so that NumPy's loops are long.
+    # Pixels of a row are contiguous, four values each, which makes NumPy's inner loops long.
     right_of_values = np.repeat(right, 4, axis=1)[:, None]
 
     def gather(line: Indices, place: Indices) -> Floats:
@@ -191,9 +191,9 @@ def patches(pixels: Packed, boxes: Boxes, side_px: int) -> Floats:
 def _samples(
     low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], length: int, count: int
 ) -> tuple[Indices, Indices, Floats, npt.NDArray[np.bool_]]:
-    """Samples of one axis: pixel before, pixel after, share of the latter, inside or not.
+    """Return the samples of one axis: pixel before, pixel after, weight of the latter, inside.
 
-    In float32, as TensorFlow computes them: a corner on the border must fall the same way.
+    In float32 like TensorFlow, so that a corner on the border is rounded the same way.
     """
     start = (low / length).astype(np.float32)[:, None]
     stop = (high / length).astype(np.float32)[:, None]

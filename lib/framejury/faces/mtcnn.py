@@ -1,8 +1,8 @@
 """MTCNN (Zhang et al., 2016) in NumPy and ONNX Runtime, as the `mtcnn` 1.0.0 package runs it.
 
 Three networks in a row: PNet proposes boxes on a pyramid of scales, RNet and ONet refine
-what is left, ONet adds five landmarks. `cascade` holds the geometry between them,
-`export_mtcnn` made the networks. Unlike the package, no error is turned into "no faces".
+them, and ONet adds five landmarks. `cascade` holds the geometry between them,
+`export_mtcnn` made the networks. Unlike in the package, errors are not reported as "no faces".
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from framejury.faces.pyramid import (
 from framejury.records import Box, DetectedFace, Image, Point, Size
 
 MIN_FACE_PX = 20
-"""Smallest face PNet's pyramid looks for, pixels of the picture given."""
+"""Smallest face that PNet's pyramid finds, pixels of the given image."""
 
 _WEIGHTS_DIR = Path(__file__).resolve().parent / "weights"
 _PATCHES_AT_ONCE = 64
 _COARSE_SHARE = 0.2
-"""Of the pyramid's pixels, what `detect_near` looks at everywhere."""
+"""Share of the pyramid's pixels that `detect_near` searches everywhere."""
 
 
 class MtcnnDetector:
-    """Finds faces with five landmarks; loads its networks once, when made.
+    """Finds faces with five landmarks; loads its networks once, when constructed.
 
     Args:
-        threads: threads of ONNX Runtime within one network, count.
-        onet_threshold: least confidence ONet keeps, exclusive, 0 to 1.
+        threads: threads of ONNX Runtime within one network.
+        onet_threshold: lowest confidence that ONet keeps, exclusive, 0 to 1.
 
     Raises:
         SetupError: a network file is missing from the installation.
@@ -65,40 +65,40 @@ class MtcnnDetector:
         self._pyramid: Pyramid | None = None
 
     def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
-        """Faces of each image, by descending confidence.
+        """Return the faces of each image, by descending confidence.
 
         Args:
-            images: uint8 (height, width, 3) RGB, all of one size; none gives [].
+            images: uint8 (height, width, 3) RGB, all of one size; may be empty.
 
         Returns:
-            one list an image, in order. Boxes are clipped to [0, side - 1] as the package
-            clips them, landmarks are not; both in pixels of the image, not rounded.
+            one list per image, in order. Boxes are clipped to [0, side - 1] as in the package,
+            landmarks are not; both in pixels of the image, not rounded.
 
         Raises:
-            ValueError: images of several sizes, or not uint8 RGB.
+            ValueError: images of different sizes, or not uint8 RGB.
         """
         _check(images)
-        # One picture at a time: its layers fit the caches, those of a batch do not.
+        # One image at a time: its layers fit the caches, those of a batch do not.
         return [self._refined(image, self._propose(image)) for image in images]
 
     def detect_near(
         self, images: Sequence[Image], boxes: Sequence[Sequence[Box]]
     ) -> list[list[DetectedFace]]:
-        """Faces of each image near known ones: cheaper than `detect`, and not all it finds.
+        """Return the faces of each image near known ones: cheaper than `detect`, may miss some.
 
-        PNet sees the surroundings of each box, twice its side, at the scales of faces 0.6
-        to 1.6 times its size, and the whole image at the coarse scales only, which take a
-        fifth of the pyramid's pixels at most. What it proposes is refined as in `detect`.
+        PNet searches the surroundings of each box, twice its side, at the scales of faces 0.6 to
+        1.6 times its size, and the whole image only at the coarse scales, which take at most a
+        fifth of the pyramid's pixels. Its proposals are refined as in `detect`.
 
         Args:
-            images: as for `detect`.
-            boxes: one sequence an image, in its pixels, such as the faces shortly before.
+            images: as in `detect`.
+            boxes: one sequence per image, in its pixels, such as the faces shortly before.
 
         Returns:
             as `detect`.
 
         Raises:
-            ValueError: as `detect`, and for another number of box sequences than of images.
+            ValueError: as `detect`, and if there are not as many box sequences as images.
         """
         _check(images)
         return [
@@ -114,7 +114,7 @@ class MtcnnDetector:
         return [_face(row) for row in boxes]
 
     def _propose(self, image: Image) -> Boxes:
-        """PNet on every scale; overlaps are suppressed within each scale, then across."""
+        """Run PNet on every scale; suppress overlaps within each scale, then across scales."""
         pyramid = self._pyramid_for(image)
         return _merged(
             self._cells(picture, scale)
@@ -143,7 +143,7 @@ class MtcnnDetector:
         return _merged(found)
 
     def _cells(self, picture: Floats, scale: float) -> Boxes:
-        """What PNet proposes on one reduced picture, in pixels before the reduction."""
+        """Return PNet's proposals for one reduced image, in pixels before the reduction."""
         (heads,) = self._pnet.run(None, {"input": picture})
         return cascade.propose(heads[0], scale, self._pnet_threshold)
 
@@ -161,7 +161,7 @@ class MtcnnDetector:
         return cascade.squared(cascade.suppress(boxes, 0.7, "union"))
 
     def _finish(self, pixels: Packed, boxes: Boxes) -> Boxes:
-        """ONet; rows are x1, y1, x2, y2, score, five x, five y."""
+        """Run ONet; rows are x1, y1, x2, y2, score, five x, five y."""
         heads = _run(self._onet, pixels, boxes, 48)
         points = cascade.landmark_pixels(boxes, heads[:, 4:14])
         boxes = cascade.shifted(boxes, heads[:, :4])
@@ -184,7 +184,7 @@ def _session(name: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # the shapes change with every scale and every count
+    options.enable_mem_pattern = False  # shapes change with every scale and count
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
@@ -203,7 +203,7 @@ def _check(images: Sequence[Image]) -> None:
 def _run(
     network: onnxruntime.InferenceSession, pixels: Packed, boxes: Boxes, side_px: int
 ) -> Floats:
-    """The network's heads for the patch of every box, (count, outputs), in bounded memory."""
+    """Run a network on the patch of every box: (count, outputs), in bounded memory."""
     parts = []
     for start in range(0, max(len(boxes), 1), _PATCHES_AT_ONCE):  # once even without boxes
         patches = cascade.patches(pixels, boxes[start : start + _PATCHES_AT_ONCE], side_px)

@@ -1,9 +1,9 @@
-"""Pictures that are cut around one face already: where the face lies, and how much is kept.
+"""Images already cropped around one face: where the face is, and how much is kept.
 
-A tight cut lacks what the detector looks for around a face, so the picture is reflected at its
-borders first. On faces cut tight on purpose, of which the whole was known (120, a square box up
-to 1.3 times the picture), that moves the box's side by 0 to 3 % and the landmarks by 0.6 % of it
-at the median; borders of one colour make the box 3 to 5 % too small.
+A tight crop lacks the surroundings that the detector expects around a face, so the image is first
+extended by reflection. On 120 faces cropped tightly from known images (square box up to 1.3 times
+the image), this changes the side of the box by 0 to 3 % and moves landmarks by 0.6 % of it at the
+median; borders of one colour make the box 3 to 5 % too small.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from framejury.records import Box, DetectedFace, Image, Point, Region, Size
 from framejury.settings import CropSettings, DetectionSettings
 
 BORDER_RATIO = 0.5
-"""Reflected on each side, as a share of the picture's longer side."""
+"""Width of the reflected border on each side, as a share of the image's longer side."""
 
 SEARCHED_SIDE_PX = 512
-"""Larger pictures are reduced to this longer side before they are searched."""
+"""Larger images are reduced to this longer side before the search, pixels."""
 
 WHOLE_RATIO = 1.1
-"""A picture up to this times as wide as the wanted crop is kept whole."""
+"""An image at most this many times as wide as the wanted crop is kept whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """What a picture of one face shows.
+    """The face found in an image of one face.
 
     Attributes:
-        face: the one over the picture's middle, of several the nearest, in its pixels; None
-            when there is none.
-        found: how many faces have their middle in the picture, reflections left out.
+        face: the face over the image's centre, of several the nearest, in its pixels; None: no
+            face.
+        found: number of faces with their centre in the image, without reflections.
     """
 
     face: DetectedFace | None
@@ -43,14 +43,13 @@ class Portrait:
 
 
 def find_portrait(image: Image, detector: Detector, settings: DetectionSettings) -> Portrait:
-    """The face that a tightly cut picture is of.
+    """Find the face that a tightly cropped image shows.
 
     Args:
         image: uint8 (height, width, 3) RGB.
         detector: of `make_detector(settings)`.
-        settings: `threshold` counts, and what makes several boxes one face; size and choice
-            do not, as a picture of a face is no frame to choose from. With detector frame the
-        face is the picture.
+        settings: `threshold` is used; selection by size and number is not, since the image
+            shows one face. With detector frame the image is the face.
     """
     size = Size(*image.shape[:2])
     if settings.detector == "frame":
@@ -75,16 +74,16 @@ def find_portrait(image: Image, detector: Detector, settings: DetectionSettings)
 
 
 def portrait_region(box: Box, size: Size, settings: CropSettings) -> Region:
-    """What is kept of a picture of one face.
+    """Return the part of an image of one face that is kept.
 
     Args:
-        box: the face's, picture pixels; may reach beyond the picture.
-        size: of the picture.
-        settings: margins, `shift_ratio` and `shape`: the framing that is wanted.
+        box: of the face, pixels of the image; may reach beyond it.
+        size: of the image.
+        settings: margins, `shift_ratio` and `shape` of the wanted crop.
 
     Returns:
-        all of it where the wanted crop reaches beyond it or is at most a tenth narrower: a
-        tight picture has no context to lose. Else `crop_region`.
+        the whole image if the wanted crop reaches beyond it or is at most a tenth narrower,
+        since a tight image has no context to lose; otherwise `region_of`.
     """
     longer_px = max(box.width, box.height)
     wanted_px = with_margins(longer_px, settings.margin_ratio, settings.margin_px)

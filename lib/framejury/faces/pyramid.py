@@ -1,6 +1,6 @@
-"""The scales at which MTCNN's PNet sees a picture, and the picture reduced to them.
+"""The scales at which MTCNN's PNet sees an image, and the image reduced to them.
 
-It repeats mtcnn 1.0.0 (MIT, see weights/LICENSE-mtcnn); see `cascade`.
+This repeats mtcnn 1.0.0 (MIT, see weights/LICENSE-mtcnn); see `cascade`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from framejury.faces.cascade import CELL_PX, Floats, Indices
 from framejury.records import Box, Image, Region, Size
 
 _ROWS_AT_ONCE = 32
-"""Rows averaged at once, few enough for the cache of a core."""
+"""Rows averaged at once; few enough to fit the cache of a core."""
 
 
 def pyramid_scales(size: Size, min_face_px: float = 20.0, factor: float = 0.709) -> list[float]:
-    """Scales at which PNet sees a picture, largest first; none when it is too small.
+    """Return the scales at which PNet sees an image, largest first; empty: it is too small.
 
-    The first shows a face of `min_face_px` as PNet's 12 pixels. How many follow is the
-    package's own count, by which the shorter side stays at 12 pixels or more.
+    The first shows a face of `min_face_px` as PNet's 12 pixels. The number of scales is that of
+    the package, which keeps the shorter side at 12 pixels or more.
     """
     steps = math.log(min(size.height, size.width) / CELL_PX) / math.log(factor) + 1
     return [CELL_PX / min_face_px * factor**step for step in range(max(round(-steps), 0))]
 
 
 def coarse_from(scales: Sequence[float], share: float) -> int:
-    """Rank of the first scale from which on all take at most `share` of the pyramid's pixels."""
+    """Return the rank from which all scales take at most `share` of the pyramid's pixels."""
     pixels = np.square(scales)
     rest = np.cumsum(pixels[::-1])[::-1]
     return int(np.count_nonzero(rest > share * pixels.sum()))
@@ -39,7 +39,7 @@ def coarse_from(scales: Sequence[float], share: float) -> int:
 def scales_for(
     scales: Sequence[float], face_px: float, least: float = 0.6, most: float = 1.6
 ) -> list[int]:
-    """Ranks of the scales whose cell shows `least` to `most` times a face of `face_px`."""
+    """Return the ranks of scales whose cell spans `least` to `most` times `face_px`."""
     return [
         rank
         for rank, scale in enumerate(scales)
@@ -48,9 +48,9 @@ def scales_for(
 
 
 def neighbourhood(box: Box, size: Size) -> Region:
-    """The square of twice the box's longer side around its centre, cut to the picture.
+    """Return the square of twice the box's longer side around its centre, cut to the image.
 
-    Empty (a side of 0) where the box lies outside.
+    It is empty (a side of 0) if the box is outside.
     """
     x, y = box.center
     reach = max(box.width, box.height)
@@ -60,19 +60,19 @@ def neighbourhood(box: Box, size: Size) -> Region:
 
 
 class Pyramid:
-    """Reduces pictures of one size to several scales, by area averaging.
+    """Reduces images of one size to several scales by area averaging.
 
-    Sides are truncated, as the package does. The result is that of OpenCV's INTER_AREA, and so
-    of TensorFlow's ResizeMethod.AREA, to within 0.02 of 255. INTER_AREA's time goes by the
-    pixels it reads, here the whole picture for every scale. So rows are averaged first, as
-    differences of running sums, whose time goes by the rows wanted. (Averaging small scales
-    from a halved picture is no faster, and 3 to 6 faces in 100 end elsewhere.)
+    Sides are truncated, as in the package. The result equals that of OpenCV's INTER_AREA, and so
+    of TensorFlow's ResizeMethod.AREA, to within 0.02 of 255. INTER_AREA takes time in proportion
+    to the pixels it reads, here the whole image for every scale. So rows are averaged first, as
+    differences of running sums, which takes time in proportion to the rows of the result.
+    (Averaging small scales from a halved image is no faster and moves 3 to 6 faces in 100.)
 
-    Buffers are kept from picture to picture: pages new from the system cost more than the
-    sums. An object serves one thread.
+    Buffers are reused between images, since fresh memory pages cost more than the sums. An object
+    serves one thread.
 
     Args:
-        size: of the pictures.
+        size: of the images.
         scales: below 1.
     """
 
@@ -85,11 +85,11 @@ class Pyramid:
         self._levels = [_level(size, scale) for scale in scales]
 
     def reduced(self, image: Image, first: int = 0) -> Iterator[Floats]:
-        """`image` at each scale as PNet takes it, (1, 3, h, w); good until the next is asked for.
+        """Yield `image` at each scale for PNet, (1, 3, h, w); each is valid until the next.
 
         Args:
             image: uint8 (height, width, 3) RGB, of the pyramid's size.
-            first: rank of the scale to begin with.
+            first: rank of the first scale.
         """
         rows = image.reshape(self.size.height, -1)
         self._add_up(rows)
@@ -98,19 +98,18 @@ class Pyramid:
             yield self._planes(level, Region(0, 0, level.size.width, level.size.height))
 
     def part(self, image: Image, rank: int, region: Region) -> tuple[Floats, Region] | None:
-        """What `reduced` gives at one scale, of one region only.
+        """Return one region of what `reduced` yields at one scale.
 
-        To be asked for after `reduced` has begun on the same image.
+        Call it after `reduced` has started on the same image.
 
         Args:
-            image: as for `reduced`.
+            image: as in `reduced`.
             rank: of the scale.
             region: in pixels of `image`.
 
         Returns:
-            (1, 3, h, w), good until the next is asked for, and where it lies in the reduced
-            picture: at even pixels, so that PNet's cells are those of the whole. None where
-            a cell does not fit.
+            (1, 3, h, w), valid until the next call, and its place in the reduced image, at even
+            pixels, so that PNet's cells are those of the whole. None: no cell fits.
         """
         level, scale = self._levels[rank], self.scales[rank]
         x, y = (int(edge * scale) // 2 * 2 for edge in (region.x, region.y))
@@ -123,7 +122,7 @@ class Pyramid:
         return self._planes(level, where), where
 
     def _planes(self, level: _Level, where: Region) -> Floats:
-        """That part of the level's `flat`, divided by the rows it adds up."""
+        """Return a part of the level's `flat`, divided by the number of rows summed."""
         planes = level.planes[: 3 * where.height * where.width]
         planes = planes.reshape(1, 3, where.height, where.width)
         columns = slice(where.x, where.x + where.width)
@@ -133,7 +132,7 @@ class Pyramid:
         return planes
 
     def _add_up(self, rows: Image) -> None:
-        """Row k of `_sums` becomes the sum of the first k `rows`."""
+        """Set row k of `_sums` to the sum of the first k `rows`."""
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = rows[start : start + _ROWS_AT_ONCE]
             few = self._few[0, : len(part)]
@@ -142,7 +141,7 @@ class Pyramid:
                 np.add(self._sums[rank], row, out=self._sums[rank + 1])
 
     def _average(self, rows: Image, level: _Level, top: int, bottom: int) -> None:
-        """Fill rows of the level's `flat`: columns averaged, `rows` added up between borders."""
+        """Fill rows of the level's `flat`: columns averaged, rows summed between borders."""
         for start in range(top, bottom, _ROWS_AT_ONCE):
             stop = min(start + _ROWS_AT_ONCE, bottom)
             border = level.row[start : stop + 1]
@@ -164,9 +163,9 @@ class _Level:
     """One scale of a pyramid.
 
     Attributes:
-        size: of the reduced picture.
+        size: of the reduced image.
         row: (height + 1,), the row in which each border between its rows lies.
-        share: (height + 1, 1), how much of that row lies above the border, 0 to 1.
+        share: (height + 1, 1), share of that row above the border, 0 to 1.
         flat: (height, width, 3), buffer.
         planes: (3 * height * width,), buffer.
     """

@@ -1,9 +1,9 @@
 """A filter of system calls (seccomp-BPF) for a process that decodes hostile files.
 
 Linux runs a small program at every system call of the process. This one allows what computing,
-memory and open descriptors need; ends the process at what only an attack would try (a socket, a
-program, another process, a look into one); and answers everything else with an error. Written
-out here rather than with libseccomp, which many containers lack: decision 12.
+memory and open descriptors need; kills the process at calls that only an attack makes (a socket,
+a program, another process, access to one); and answers all others with an error. It is written
+out here because many containers lack libseccomp (decision 12).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ rt_sigreturn 15 139, sigaltstack 131 132, restart_syscall 219 128, getrandom 318
 uname 63 160, sysinfo 99 179, getuid 102 174, geteuid 107 175, getgid 104 176, getegid 108 177,
 getrlimit 97 163
 """
-"""Name, number on x86_64, number on aarch64. Everything that works on what is open already."""
+"""Name, number on x86_64, number on aarch64 (-: missing). Calls on what is already open."""
 
 _BY_ARGUMENT = """
 clone 56 220, mmap 9 222, mprotect 10 226, fcntl 72 25, prctl 157 167, prlimit64 302 261,
 rt_sigaction 13 134, kill 62 129, tgkill 234 131
 """
-"""Allowed where their arguments are harmless."""
+"""Allowed with harmless arguments."""
 _ON_OTHERS = ("clone", "kill", "tgkill")
-_CLONE3 = 435  # its arguments cannot be seen; the C library then takes clone
+_CLONE3 = 435  # a filter cannot see its arguments; the C library falls back to clone
 
 _REFUSED = "open 2 -, openat 257 56, creat 85 -"
-"""Libraries may try, and do without: permission denied."""
+"""Libraries may try these and cope with permission denied."""
 
 _FATAL = """
 socket 41 198, socketpair 53 199, connect 42 203, bind 49 200, listen 50 201, accept 43 202,
@@ -51,7 +51,7 @@ rt_tgsigqueueinfo 297 240, tkill 200 130, bpf 321 280, io_uring_setup 425 425, m
 unshare 272 97, setns 308 268, keyctl 250 219, add_key 248 217, request_key 249 218,
 perf_event_open 298 241, userfaultfd 323 282, open_by_handle_at 304 265
 """
-"""No decoder has a reason to: the process ends with SIGSYS."""
+"""No decoder has a reason for these: the process is killed with SIGSYS."""
 
 _INSTALL = {"x86_64": 317, "aarch64": 277}
 """The system call `seccomp` itself."""
@@ -62,7 +62,7 @@ _SECCOMP_SET_MODE_FILTER = 1
 _ON_ALL_THREADS = 1  # SECCOMP_FILTER_FLAG_TSYNC
 
 _ALLOW = 0x7FFF0000
-_KILL = 0x80000000  # the process; kernels before 4.14 end the thread
+_KILL = 0x80000000  # kills the process; kernels before 4.14 kill the thread
 _EPERM, _EACCES, _ENOSYS = (0x00050000 | number for number in (1, 13, 38))
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -70,14 +70,14 @@ _NUMBER_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16  # in `struct seccomp_data`
 
 _CLONE_THREAD = 0x00010000
 _PROT_EXEC = 4
-# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC. Not F_SETOWN, which signals others.
+# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC; not F_SETOWN, which sends signals.
 _FCNTL = (0, 1, 2, 3, 4, 1030)
 _PRCTL = (15, 16, 0x53564D41)  # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA: names for humans
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One step of classic BPF (`struct sock_filter`); jumps count the steps left out."""
+    """One step of classic BPF (`struct sock_filter`); jumps are numbers of steps to skip."""
 
     code: int
     if_true: int
@@ -89,16 +89,16 @@ def install(*, opens_files: bool = False) -> None:
     """Filter the system calls of all threads of this process, for good.
 
     Args:
-        opens_files: whether files may be opened and devices asked, as CUDA does all the time;
-            only what would be fatal is refused then, with an error.
+        opens_files: whether files may be opened and devices used, as CUDA needs; then only the
+            otherwise fatal calls are refused, with an error.
 
     Raises:
-        OSError: the kernel refuses; `no_new_privs` must be set before.
-        NotImplementedError: no filter is written for this system or processor.
+        OSError: the kernel refuses; `no_new_privs` must be set first.
+        NotImplementedError: there is no filter for this system or processor.
     """
     machine = platform.machine()
     if sys.platform != "linux" or machine not in _AUDIT_ARCH:
-        raise NotImplementedError(f"no filter of system calls for {sys.platform} on {machine}")
+        raise NotImplementedError(f"there is no system call filter for {sys.platform} on {machine}")
     steps = program(machine, os.getpid(), opens_files=opens_files)
     packed = b"".join(
         struct.pack("=HBBI", step.code, step.if_true, step.if_false, step.value) for step in steps
@@ -117,7 +117,7 @@ def install(*, opens_files: bool = False) -> None:
 
 
 def program(machine: str, pid: int, *, opens_files: bool = False) -> list[Instruction]:
-    """The filter for a processor (`x86_64`, `aarch64`) and the process that will run under it."""
+    """Return the filter for a processor (`x86_64`, `aarch64`) and the process it will restrict."""
     steps = [
         _load(_ARCH_AT),
         Instruction(_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
@@ -140,24 +140,24 @@ def program(machine: str, pid: int, *, opens_files: bool = False) -> list[Instru
             steps += _on(number, [_answer(answer)])
     for name, judged in _judgements(pid, _KILL).items():
         steps += _on(by_argument[name], judged)
-    # As an older kernel would say: libraries then take an older way.
+    # As an older kernel answers: libraries then fall back to older calls.
     return [*steps, _answer(_ENOSYS)]
 
 
 def _judgements(pid: int, fatal: int) -> dict[str, list[Instruction]]:
-    """What is asked of the arguments of the calls of `_BY_ARGUMENT`."""
-    oneself = _if_one_of(0, (pid,), _ALLOW, fatal)  # as abort() signals itself
+    """Return the checks of arguments for the calls of `_BY_ARGUMENT`."""
+    oneself = _if_one_of(0, (pid,), _ALLOW, fatal)  # abort() signals its own process
     no_code = _if_any_bit(2, _PROT_EXEC, _EACCES, _ALLOW)
-    # Asks, and sets nothing: both halves of the pointer to a new limit are 0.
+    # Reads a limit without setting one: both halves of the pointer to a new limit are 0.
     asks = [_argument(2), Instruction(_EQUAL, 1, 0, 0), _answer(_EPERM)]
     return {
-        "clone": _if_any_bit(0, _CLONE_THREAD, _ALLOW, fatal),  # a thread, no process
+        "clone": _if_any_bit(0, _CLONE_THREAD, _ALLOW, fatal),  # a thread, not a process
         "mmap": no_code,
         "mprotect": no_code,
         "fcntl": _if_one_of(1, _FCNTL, _ALLOW, _EPERM),
         "prctl": _if_one_of(0, _PRCTL, _ALLOW, _EPERM),
         "prlimit64": asks + _if_one_of(2, (0,), _ALLOW, _EPERM, half=1),
-        # The end of its CPU time is nothing to catch.
+        # SIGXCPU, which enforces the CPU limit, must not be caught.
         "rt_sigaction": _if_one_of(0, (signal.SIGXCPU,), _EPERM, _ALLOW),
         "kill": oneself,
         "tgkill": oneself,
@@ -165,13 +165,13 @@ def _judgements(pid: int, fatal: int) -> dict[str, list[Instruction]]:
 
 
 def _numbers(table: str, column: int) -> dict[str, int]:
-    """Name to number of one of the tables above; without those that the processor lacks."""
+    """Parse a table above into numbers by name, without calls that the processor lacks."""
     rows = (entry.split() for entry in table.split(","))
     return {name: int(numbers[column]) for name, *numbers in rows if numbers[column] != "-"}
 
 
 def _on(number: int, steps: list[Instruction]) -> list[Instruction]:
-    """`steps`, which end with an answer, at one system call."""
+    """Run `steps`, which end with an answer, at one system call."""
     return [Instruction(_EQUAL, 0, len(steps), number), *steps]
 
 
@@ -190,7 +190,7 @@ def _if_one_of(
 
 
 def _argument(index: int, half: int = 0) -> Instruction:
-    """Load the low (0) or high (1) 32 bits of an argument; both processors are little endian."""
+    """Load the low (0) or high (1) 32 bits of an argument (little endian)."""
     return _load(_ARGUMENTS_AT + 8 * index + 4 * half)
 
 

@@ -1,4 +1,4 @@
-"""What changed of a face from one frame to the next."""
+"""How a face changes from one frame to the next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NO_CHANGE = 128
 
 
 def delta(first: Image, second: Image) -> Image:
-    """Half the difference of two pictures around grey, so that it keeps its sign in a byte.
+    """Return half the difference of two images, offset to mid grey to keep its sign.
 
     Args:
         first, second: uint8 (height, width, 3) RGB, of equal shape.
@@ -23,6 +23,6 @@ def delta(first: Image, second: Image) -> Image:
         ValueError: their shapes differ.
     """
     if first.shape != second.shape:
-        raise ValueError(f"pictures must have the same shape, got {first.shape}, {second.shape}")
+        raise ValueError(f"images must have the same shape, got {first.shape}, {second.shape}")
     change = second.astype(np.int16) - first.astype(np.int16)
     return np.asarray(NO_CHANGE + (change >> 1), np.uint8)

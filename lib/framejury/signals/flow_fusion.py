@@ -1,7 +1,7 @@
-"""Two frames of a face and the optical flow between them, fused into one picture.
+"""Two frames of a face and the optical flow between them, fused into one image.
 
 Dense flow: G. Farneback, Two-frame motion estimation based on polynomial expansion, SCIA 2003,
-as OpenCV computes it. The fusion is recipe flow_fusion's.
+as OpenCV computes it. Fused as in recipe flow_fusion.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _FLOW_WEIGHT = 0.3
 
 
 def flow_fusion(first: Image, second: Image) -> Image:
-    """0.7 (0.5 first + 0.5 second) + 0.3 flow, each sum rounded and cut to a byte by OpenCV.
+    """Return 0.7 (0.5 first + 0.5 second) + 0.3 flow; OpenCV rounds and saturates each sum.
 
     Args:
-        first, second: one face in two frames that follow each other, uint8 (height, width, 3)
+        first, second: one face in two consecutive frames, uint8 (height, width, 3)
             RGB, of equal shape.
 
     Returns:
@@ -37,21 +37,21 @@ def flow_fusion(first: Image, second: Image) -> Image:
         ValueError: their shapes differ.
     """
     if first.shape != second.shape:
-        raise ValueError(f"pictures must have the same shape, got {first.shape}, {second.shape}")
+        raise ValueError(f"images must have the same shape, got {first.shape}, {second.shape}")
     both = cv2.addWeighted(first, 0.5, second, 0.5, 0)
     fused = cv2.addWeighted(both, _FRAMES_WEIGHT, flow_picture(first, second), _FLOW_WEIGHT, 0)
     return np.asarray(fused, np.uint8)
 
 
 def flow_picture(first: Image, second: Image) -> Image:
-    """The flow as colours: hue its direction, brightness its length from least to most.
+    """Return the flow as colours: hue is its direction, brightness its length.
 
     Args:
         first, second: uint8 (height, width, 3) RGB, of equal shape.
 
     Returns:
-        uint8 (height, width, 3) RGB: of HSV with hue the angle in degrees / 2, saturation 255,
-        value the magnitude scaled to 0 to 255 (all 0 where nothing moves differently).
+        uint8 (height, width, 3) RGB: from HSV with hue the angle in degrees / 2, saturation 255,
+        value the magnitude scaled to 0 to 255 (0 everywhere if all magnitudes are equal).
     """
     flow: Any = cv2.calcOpticalFlowFarneback(
         cv2.cvtColor(first, cv2.COLOR_RGB2GRAY),

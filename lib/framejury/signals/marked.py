@@ -1,4 +1,4 @@
-"""A face with its landmarks as red points, as the optional variant of recipe face_frames."""
+"""A face with its landmarks as red points, an optional variant of recipe face_frames."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from framejury.records import Image
 
 RED = (255, 0, 0)
 RADIUS_RATIO = 0.02
-"""Of a point, as a share of the crop's longer side; at least one pixel."""
+"""Radius of a point as a share of the crop's longer side; at least one pixel."""
 
 
 def marked(crop: Image, landmarks: npt.NDArray[np.float32]) -> Image:
-    """A copy of the crop with a filled red point on each landmark.
+    """Return a copy of the crop with a filled red point on each landmark.
 
     Args:
         crop: uint8 (height, width, 3) RGB.
-        landmarks: float32 (n, 2), x before y, pixels of `crop`; what lies beyond it is not drawn.
+        landmarks: float32 (n, 2), x before y, pixels of `crop`; points outside are not drawn.
 
     Returns:
         uint8 (height, width, 3) RGB.

@@ -1,4 +1,4 @@
-"""The one place where a face becomes what a network sees."""
+"""From a face to the input of a network: the only place where this happens."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from framejury.signals.rgb import network_input, stretched
 def picture_of(
     face: CroppedFace, signal: Signal, input_px: int, resize: Resize = "letterbox"
 ) -> Image:
-    """What the network sees of a face.
+    """Make the network's input from a face.
 
     Args:
-        face: its crop, and what else the signal needs.
+        face: its crop and the other inputs of the signal.
         signal: one of `training.signal`.
         input_px: side of the network's input, pixels.
-        resize: how crops become square.
+        resize: how crops are made square.
 
     Returns:
         uint8 (input_px, input_px, 3) RGB.
 
     Raises:
-        ValueError: the face lacks what the signal needs, or a crop is no picture.
+        ValueError: the face lacks an input of the signal, or a crop is not an image.
     """
     check_signal(face, signal)
     crop = face.crop
@@ -39,10 +39,10 @@ def picture_of(
 
 
 def check_signal(face: CroppedFace, signal: Signal) -> None:
-    """Refuses a face that lacks what a signal is made of.
+    """Check that a face has the inputs of a signal.
 
     Raises:
-        ValueError: it does; the message says what and how it gets there.
+        ValueError: an input is missing; the message names it and how to extract it.
     """
     if signal == "marked" and face.landmarks is None:
         raise ValueError("signal marked needs landmarks: extract with detection.detector=mtcnn")

@@ -13,11 +13,11 @@ from framejury.settings import Resize
 
 
 def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
-    """The crop, its longer side scaled to `input_px`, centred on black.
+    """Scale the longer side of the crop to `input_px` and centre it on black.
 
-    The shape of the face is kept (no stretching): a crop that the border of the frame cut
-    gets black bars. Reduced by INTER_AREA, enlarged by INTER_CUBIC, untouched when it fits.
-    An odd bar is one pixel wider at the right or the bottom.
+    The face keeps its proportions: a crop cut by the border of the frame gets black bars. It is
+    reduced with INTER_AREA, enlarged with INTER_CUBIC, and unchanged if it fits. Of two uneven
+    bars the right or the bottom one is a pixel wider.
 
     Args:
         crop: uint8 (height, width, 3) RGB, not empty.
@@ -42,7 +42,7 @@ def network_input(crop: Image, input_px: int) -> npt.NDArray[np.uint8]:
 
 
 def stretched(crop: Image, input_px: int) -> Image:
-    """The crop stretched to a square by INTER_AREA, as published recipes do.
+    """Stretch the crop to a square with INTER_AREA, as published recipes do.
 
     Args:
         crop: uint8 (height, width, 3) RGB, not empty.
@@ -65,11 +65,11 @@ def input_points(
     input_px: int,
     resize: Resize = "letterbox",
 ) -> npt.NDArray[np.float32]:
-    """Where points of a crop lie in its `network_input`, or in its `stretched` square.
+    """Convert points of a crop to pixels of its `network_input` or `stretched` square.
 
     Args:
         points: float32 (n, 2), x and y in pixels of the crop.
-        shape: of the crop, height before width.
+        shape: shape of the crop, height before width.
         input_px: side of the network's input, pixels.
         resize: how the crop became square.
     """
@@ -81,7 +81,7 @@ def input_points(
 
 
 def _fitted(shape: Sequence[int], input_px: int) -> tuple[int, int]:
-    """Height and width of a crop whose longer side is scaled to `input_px`."""
+    """Return height and width of a crop whose longer side is scaled to `input_px`."""
     longer = max(shape[:2])
     height, width = (max(round(side * input_px / longer), 1) for side in shape[:2])
     return height, width

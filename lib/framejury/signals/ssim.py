@@ -1,4 +1,4 @@
-"""Structural similarity of two pictures, as a number.
+"""Structural similarity of two images, as a number.
 
 Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli: Image quality assessment: from error
 visibility to structural similarity. IEEE Transactions on Image Processing 13 (4), 2004.
@@ -16,7 +16,7 @@ from framejury.records import Image
 
 WINDOW_PX = 11
 SIDE_PX = 128
-"""Faces are compared as squares of this side: of their size it is what most crops have."""
+"""Faces are compared as squares of this side, pixels; most crops are about as large."""
 
 _SIGMA_PX = 1.5
 _C1 = (0.01 * 255) ** 2
@@ -26,27 +26,27 @@ Grey = npt.NDArray[np.uint8]
 
 
 def ssim(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> float:
-    """Mean structural similarity, over a Gaussian window of 11 pixels, sigma 1.5.
+    """Return mean structural similarity over a Gaussian window of 11 pixels, sigma 1.5.
 
-    K1 0.01, K2 0.03, L 255, covariance of the population; windows that reach over the border
-    do not count. Channels are compared one by one and averaged.
+    K1 0.01, K2 0.03, L 255, population covariance; windows that cross the border do not count.
+    Channels are compared separately and averaged.
 
     Args:
         first, second: uint8 (height, width) grey or (height, width, 3) RGB, of equal shape,
             both sides at least `WINDOW_PX`.
 
     Returns:
-        -1 to 1; 1: the same pixels.
+        -1 to 1; 1: identical pixels.
 
     Raises:
-        ValueError: they are not two such pictures.
+        ValueError: the images are not as described.
     """
     if first.shape != second.shape:
-        raise ValueError(f"pictures must have the same shape, got {first.shape}, {second.shape}")
+        raise ValueError(f"images must have the same shape, got {first.shape}, {second.shape}")
     if first.dtype != np.uint8 or second.dtype != np.uint8:
-        raise ValueError(f"pictures must be uint8, got {first.dtype} and {second.dtype}")
+        raise ValueError(f"images must be uint8, got {first.dtype} and {second.dtype}")
     if first.ndim not in (2, 3) or min(first.shape[:2]) < WINDOW_PX:
-        raise ValueError(f"pictures must be at least {WINDOW_PX} pixels each way: {first.shape}")
+        raise ValueError(f"images must be at least {WINDOW_PX} pixels each way: {first.shape}")
     one, two = first.astype(np.float32), second.astype(np.float32)
     mean_1, mean_2 = _blurred(one), _blurred(two)
     variance_1 = _blurred(one * one) - mean_1 * mean_1
@@ -58,11 +58,11 @@ def ssim(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> float:
 
 
 def grey_square(crop: Image, side_px: int = SIDE_PX) -> Grey:
-    """A crop as faces are compared: grey, stretched to a square.
+    """Convert a crop for comparison: grey, stretched to a square.
 
     Args:
         crop: uint8 (height, width, 3) RGB, not empty.
-        side_px: of the square, at least `WINDOW_PX` pixels.
+        side_px: side of the square, pixels, at least `WINDOW_PX`.
 
     Returns:
         uint8 (side_px, side_px), resized by INTER_AREA.
@@ -73,11 +73,11 @@ def grey_square(crop: Image, side_px: int = SIDE_PX) -> Grey:
 
 
 def face_ssim(first: Image, second: Image, side_px: int = SIDE_PX) -> float:
-    """How alike two crops of one face are, whatever their sizes.
+    """Return the structural similarity of two crops of one face, whatever their sizes.
 
     Args:
         first, second: uint8 (height, width, 3) RGB, not empty.
-        side_px: both are compared as grey squares of this side, pixels.
+        side_px: side of the grey squares compared, pixels.
 
     Returns:
         `ssim` of the two squares, -1 to 1.
@@ -86,7 +86,7 @@ def face_ssim(first: Image, second: Image, side_px: int = SIDE_PX) -> float:
 
 
 def _blurred(picture: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    """Its Gaussian mean around each pixel whose window lies within the picture."""
+    """Return the Gaussian mean around each pixel whose window lies inside the image."""
     around = cv2.GaussianBlur(picture, (WINDOW_PX, WINDOW_PX), _SIGMA_PX)
     edge = WINDOW_PX // 2
     return np.asarray(around[edge:-edge, edge:-edge])

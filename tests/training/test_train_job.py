@@ -44,7 +44,7 @@ def test_a_bundle_of_a_leaking_split_says_so(
     assert bundle.data.leak == plain.leak
     assert bundle.data.fingerprint == count_faces(source).fingerprint
     assert bundle.data.counts == count_faces(source).per_split
-    assert "Labels set by hand: on 2 faces of 1 video." in bundle.notes
+    assert "Labels set by hand: 2 faces in 1 video." in bundle.notes
     assert str(plain.leak) in (bundle.directory / CARD_NAME).read_text()
     for side in (Side.VAL, Side.TEST):
         videos = only_side(plain, side).videos.values()

@@ -20,7 +20,7 @@ from framejury.errors import SetupError
 from framejury.records import Image
 
 Landmarks = npt.NDArray[np.float64]
-"""float64 (5, 2): x, y in pixels, in the order of `schemas.tables.LANDMARK_NAMES`."""
+"""float64 (5, 2): x, y in pixels, in the order of `schemas.statuses.LANDMARK_NAMES`."""
 
 _COLLINS = ((204, 100), (245, 102), (224, 126), (202, 139), (244, 140))
 _HOPPER = ((220, 190), (308, 186), (268, 237), (232, 277), (304, 273))

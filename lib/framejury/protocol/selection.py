@@ -67,10 +67,8 @@ def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
             "see README"
         )
     if len(labelled) < len(rows):
-        notes = [
-            *notes,
-            f"Left out for lack of a label: {len(rows) - len(labelled):,} of {len(rows):,} videos.",
-        ]
+        left_out = f"{len(rows) - len(labelled):,} of {len(rows):,} videos"
+        notes = [*notes, f"Without a label, and left out: {left_out}."]
     return Selection(str(root), labelled, tuple(notes))
 
 

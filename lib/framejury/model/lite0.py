@@ -23,7 +23,7 @@ from framejury.errors import ConfigError, SetupError
 
 NAME = "efficientnet-lite0"
 ARRAYS_NAME = "efficientnet_lite0_imagenet.npz"
-"""The file that `framejury.maintainer.convert_lite0` writes."""
+"""The file that `tools.convert_lite0` writes."""
 
 # Lite0 learned from (x - 127) / 128.
 MEAN = (127 / 255,) * 3

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DOTTED = re.compile(
     r"""`([A-Za-z_]\w*(?:\.\w+)+)(?:\(\))?`|(?<![\w./`'"-])(framejury(?:\.\w+)+)(?![\w./])"""
 )
-OTHERS = ("jobs", "tests", "benchmarks")
+OTHERS = ("jobs", "tests", "benchmarks", "tools")
 FILES = re.compile(
     r".*\.(conf|css|csv|html|ini|jpg|js|json|keras|lock|md|mp4|onnx|parquet|png|prom|py|service|sh"
     r"|svg|timer|toml|txt|webp|yaml|yml)"
@@ -141,7 +141,7 @@ def exists(name: str, path: Path) -> bool:
 
 
 def mentions() -> Iterator[tuple[Path, str]]:
-    folders = ("lib", "jobs", "benchmarks", "tests", "conf", "docs", "models", "examples")
+    folders = ("lib", "jobs", "tools", "benchmarks", "tests", "conf", "docs", "models", "examples")
     for path in [*(p for name in folders for p in (ROOT / name).rglob("*")), *ROOT.glob("*.md")]:
         if path.suffix in (".py", ".md", ".yaml", ".html") and path != Path(__file__):
             for match in DOTTED.finditer(path.read_text(encoding="utf-8")):

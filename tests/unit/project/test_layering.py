@@ -46,14 +46,13 @@ MAY_IMPORT = {
     "signals verdict warehouse",
     "night": "cli examine report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
-    "maintainer": "demo model",
     "commands": "archive cli evaluation examine faces inspection labelled media model night pages "
     "protocol report runs sandbox schemas settings signals tables verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
 
 SPARK_ROOMS = {"tables", "night"}
-TENSORFLOW_ROOMS = {"model", "maintainer", "commands"}
+TENSORFLOW_ROOMS = {"model", "commands"}
 LIGHT_MODEL = {"bundle", "manifest", "runtime", "source", "old_heads", "overlay", "perturb"}
 """Modules of `model` that executors and `framejury scan` load."""
 

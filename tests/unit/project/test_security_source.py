@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = sorted(
-    path for folder in ("lib", "jobs", "conf") for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("lib", "jobs", "conf", "tools") for path in (ROOT / folder).rglob("*.py")
 )
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
@@ -24,7 +24,7 @@ KERAS_LOADERS = {"load_model", "model_from_json", "model_from_config", "deserial
 # What is allowed, and why it may be.
 UNPICKLED_BY = {
     # Reads the weights of the `mtcnn` package, once, for a maintainer; digests first.
-    "lib/framejury/maintainer/export_mtcnn.py",
+    "tools/export_mtcnn.py",
 }
 
 

@@ -1,6 +1,6 @@
 """The contact sheets of docs/training.md: what a training shows a network.
 
-`python -m framejury.maintainer.contact_sheets FOLDER`, or `make docs`. The faces are those of
+`python -m tools.contact_sheets FOLDER`, or `make docs`. The faces are those of
 `demo.people`.
 """
 

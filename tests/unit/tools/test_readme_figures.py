@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from framejury.maintainer.readme_figures import BEGIN, END, figures_of, main, with_figures
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Measurement
+from tools.readme_figures import BEGIN, END, figures_of, main, with_figures
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """Convert the weights of the `mtcnn` 1.0.0 package into the three ONNX files beside this module.
 
-    python -m framejury.maintainer.export_mtcnn [--out DIR]
+    python -m tools.export_mtcnn [--out DIR]
 
 Run by maintainers only; the files it writes are committed. It needs `onnx`, `joblib`,
 `lz4` and the installed `mtcnn` package (extra `train`), and imports no TensorFlow: the
@@ -23,10 +23,10 @@ from pathlib import Path
 import joblib
 
 from framejury.errors import SetupError
-from framejury.maintainer.mtcnn_graph import MTCNN_VERSION, Array, network_bytes
+from tools.mtcnn_graph import MTCNN_VERSION, Array, network_bytes
 
 NETWORKS = ("pnet", "rnet", "onet")
-WEIGHTS_DIR = Path(__file__).resolve().parents[1] / "faces" / "weights"
+WEIGHTS_DIR = Path(__file__).resolve().parents[1] / "lib" / "framejury" / "faces" / "weights"
 SHA256 = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
@@ -75,7 +75,7 @@ def export(out_dir: Path) -> list[Path]:
 
 def main(argv: Sequence[str]) -> int:
     """Export and print one line a file; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m framejury.maintainer.export_mtcnn")
+    parser = argparse.ArgumentParser(prog="python -m tools.export_mtcnn")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR, help="folder (%(default)s)")
     for path in export(parser.parse_args(argv).out):
         print(f"{path} {path.stat().st_size} bytes")

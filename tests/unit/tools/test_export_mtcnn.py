@@ -8,9 +8,9 @@ import onnxruntime
 import pytest
 
 from framejury.errors import SetupError
-from framejury.maintainer import export_mtcnn
-from framejury.maintainer.export_mtcnn import NETWORKS, WEIGHTS_DIR
-from framejury.maintainer.mtcnn_graph import network_bytes
+from tools import export_mtcnn
+from tools.export_mtcnn import NETWORKS, WEIGHTS_DIR
+from tools.mtcnn_graph import network_bytes
 
 TOLERANCE = 1e-5
 

@@ -1,6 +1,6 @@
 """The README's figures of the shipped model, taken from its bundle.
 
-`python -m framejury.maintainer.readme_figures README.md`, or `make docs`, rewrites the text between
+`python -m tools.readme_figures README.md`, or `make docs`, rewrites the text between
 the README's two markers. The bundle is `models/detector` beside the README.
 """
 

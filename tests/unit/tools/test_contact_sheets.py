@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from framejury.maintainer.contact_sheets import augmentation_sheet, blending_sheet, main, portraits
+from tools.contact_sheets import augmentation_sheet, blending_sheet, main, portraits
 
 
 def test_portraits_have_their_landmarks_in_the_picture() -> None:

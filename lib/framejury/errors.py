@@ -1,7 +1,7 @@
-"""Every error framejury raises on purpose, and the exit code each one means.
+"""Every error that framejury raises on purpose, with its exit code.
 
-A message says what was received and what to do about it. Exit codes: 1 for a
-fault, 2 for something the user can mend (a path, a setting, a bundle, a split).
+A message states what happened, with the value received, and what to do. Exit codes: 1 for a
+fault, 2 for something the user can fix (a path, a setting, a bundle, a split).
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ class FramejuryError(Exception):
 
 
 class ReconcileError(FramejuryError):
-    """`verdicts` and the videos of the run are not one to one."""
+    """`verdicts` does not hold exactly one row per video of the run."""
 
 
 class LockError(FramejuryError):
-    """Another run holds the warehouse; run again when it has ended."""
+    """Another run has locked the warehouse; run again when it has ended."""
 
 
 class CommitError(FramejuryError):
-    """A run could not be published, for example because another run was faster."""
+    """A run could not be committed, for example because another run committed first."""
 
 
 class SparkFaultError(FramejuryError):
-    """Spark could not do its work: tasks failed too often, a disk is full, the cluster is gone."""
+    """Spark failed: tasks failed too often, a disk is full, or the cluster is gone."""
 
 
 class ParityError(FramejuryError):
-    """The exported network does not repeat the trained network's scores."""
+    """The exported network does not reproduce the trained network's scores."""
 
 
 class UsageError(FramejuryError):
-    """Something the user gave cannot be used; exit code 2, nothing written."""
+    """Something the user passed cannot be used; exit code 2, nothing is written."""
 
     exit_code = 2
 
@@ -54,7 +54,7 @@ class WarehouseError(UsageError):
 
 
 class BundleError(UsageError):
-    """The model bundle is missing, altered or of another format."""
+    """The model bundle is missing, altered or in another format."""
 
 
 class SplitError(UsageError):
@@ -62,22 +62,22 @@ class SplitError(UsageError):
 
 
 class LeakageError(UsageError):
-    """A group, original, donor or content stands on two sides of a split."""
+    """A group, original, donor or identical content is in two splits."""
 
 
 class CalibrationError(UsageError):
-    """There are too few labelled videos to fit a verdict rule on, or the wrong ones."""
+    """There are too few labelled videos, or the wrong ones, to fit a verdict rule."""
 
 
 class SetupError(UsageError):
-    """A program or library that this command needs is not installed."""
+    """A program or library that the command needs is not installed."""
 
 
 class MediaError(Exception):
-    """One video cannot be judged. Becomes a row with `status`, never a failed job.
+    """One video cannot be judged. It gets a row with `status`; the job does not fail.
 
     Attributes:
-        status: how the video ends; one of `framejury.schemas.statuses.Status`.
+        status: outcome of the video.
     """
 
     def __init__(self, status: Status, message: str) -> None:

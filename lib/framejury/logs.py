@@ -1,4 +1,4 @@
-"""What happens in a run, as one JSON object a line, for machines and for grep.
+"""Events of a run as JSON lines, one object per line, for machines and for grep.
 
 ```
 {"time": "2026-11-20T02:00:07.123456+00:00", "level": "info", "event": "video_examined",
@@ -6,15 +6,15 @@
  "pid": 4711, "status": "timeout", "wall_s": 300.1, "error": "longer than ..."}
 ```
 
-`event` says what happened, in a word that never changes; everything else is a field. Who is at
-work is bound once (`start`, `bound`) and in every line below it. Where lines go:
+`event` names what happened, in a word that never changes; everything else is a field. Fields that
+identify the worker are bound once (`start`, `bound`) and repeated in every line. Lines go:
 
-* to stderr where `FRAMEJURY_LOG=json`: on executors, where Spark keeps it, and on the driver in
-  place of the lines for people. With `text`, or unset, executors are silent.
-* on the driver, whatever the terminal shows, to the log file of the run (`collected`).
+* to stderr if `FRAMEJURY_LOG=json`: on executors, where Spark keeps it, and on the driver instead
+  of the lines for people. With `text`, or unset, executors log nothing.
+* on the driver, in any case, to the log file of the run (`collected`).
 
-No line holds a secret or a control character of a file's name (`framejury.redaction`). On stderr
-none is longer than what a pipe takes in one piece, so lines of many workers do not mix.
+No line holds a secret or a control character (`framejury.redaction`). No line on stderr is longer
+than what a pipe writes in one piece, so lines of several workers do not mix.
 """
 
 from __future__ import annotations
@@ -43,39 +43,39 @@ VARIABLE = "FRAMEJURY_LOG"
 """Environment variable, `json` or `text`; `spark.executorEnv.FRAMEJURY_LOG` on executors."""
 
 PIPE_BYTES = 4096
-"""What a write to a pipe keeps in one piece (PIPE_BUF on Linux, man 7 pipe)."""
+"""Longest write that a pipe keeps in one piece (PIPE_BUF on Linux, man 7 pipe)."""
 
 FILE_BYTES = 2**16
-"""Longest line of a log file; a fault of Spark carries the stack of the JVM."""
+"""Longest line of a log file; an error of Spark holds the stack trace of the JVM."""
 
 _FORMS = ("text", "json")
 _FIRST = ("run_id", "job", "video_id")
 _FIELDS = "fields"
 _ALWAYS = ("time", "level", "event", *_FIRST, "host", "pid")
 _LOGGER = logging.getLogger("framejury")
-_LOGGER.addHandler(logging.NullHandler())  # used as a library, framejury says nothing
+_LOGGER.addHandler(logging.NullHandler())  # used as a library, framejury logs nothing
 _LOGGER.setLevel(logging.INFO)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _CONTEXT = contextvars.ContextVar("framejury_log", default=_NOTHING)
 
 
 def start(job: str, /, **fields: Any) -> None:
-    """Set this process up: what its lines say of it, and JSON to stderr where it is asked for.
+    """Set up logging in this process: the fields of every line, and JSON to stderr if requested.
 
-    Every command calls it, and every task on an executor; the last call counts.
+    Every command and every task on an executor calls this; the last call applies.
 
     Args:
-        job: which; in every line.
-        fields: others that are.
+        job: name of the job, in every line.
+        fields: further fields in every line.
 
     Raises:
-        ConfigError: `FRAMEJURY_LOG` has another value than json or text.
+        ConfigError: `FRAMEJURY_LOG` is neither json nor text.
     """
     form = os.environ.get(VARIABLE) or "text"
     if form not in _FORMS:
         raise ConfigError(f"{VARIABLE} cannot be {form!r}; allowed: {' or '.join(_FORMS)}")
     _CONTEXT.set({"job": job, **fields})
-    _LOGGER.propagate = False  # or the handlers of another library print lines again
+    _LOGGER.propagate = False  # or handlers of other libraries print the lines again
     for handler in list(_LOGGER.handlers):
         if isinstance(handler, _ToStderr):
             _LOGGER.removeHandler(handler)
@@ -85,15 +85,15 @@ def start(job: str, /, **fields: Any) -> None:
 
 
 def is_json() -> bool:
-    """Whether stderr gets JSON lines in place of lines for people."""
+    """Whether stderr gets JSON lines instead of lines for people."""
     return os.environ.get(VARIABLE) == "json"
 
 
 @contextmanager
 def bound(**fields: Any) -> Iterator[None]:
-    """Add fields, such as `video_id`, to every line of the body.
+    """Add fields, such as `video_id`, to every line that the body logs.
 
-    In a generator the body must not yield: what asks for the next item would run inside it.
+    In a generator, the body must not yield: the consumer would run inside it.
     """
     token = _CONTEXT.set({**_CONTEXT.get(), **fields})
     try:
@@ -103,26 +103,26 @@ def bound(**fields: Any) -> Iterator[None]:
 
 
 def event(name: str, level: int = logging.INFO, /, **fields: Any) -> None:
-    """Log that something happened.
+    """Log an event.
 
     Args:
-        name: what, such as `video_examined`; a constant.
-        level: of `logging`.
-        fields: what to know of it, with units in their names.
+        name: its constant name, such as `video_examined`.
+        level: one of `logging`'s.
+        fields: details, with units in their names.
     """
     _LOGGER.log(level, name, extra={_FIELDS: {**_CONTEXT.get(), **fields}})
 
 
 def fault(name: str, error: BaseException) -> None:
-    """Log an error, with the place where it was raised."""
+    """Log an error with its traceback."""
     where = (type(error), error, error.__traceback__)
     _LOGGER.error(name, exc_info=where, extra={_FIELDS: dict(_CONTEXT.get())})
 
 
 def say(message: str, name: str = "said", level: int = logging.INFO) -> None:
-    """A line for people on stderr, without secrets and control characters; an event as well.
+    """Print a line for people to stderr, without secrets and control characters, and log it.
 
-    Where stderr gets JSON it is the event alone.
+    Where stderr gets JSON, it is only logged.
     """
     event(name, level, message=message.strip())
     if not is_json():
@@ -130,13 +130,13 @@ def say(message: str, name: str = "said", level: int = logging.INFO) -> None:
 
 
 def for_terminal(message: str) -> str:
-    """Text without secrets and, but for line ends, control characters."""
+    """Return text without secrets and without control characters other than line ends."""
     return "\n".join(map(printable, redacted(message).split("\n")))
 
 
 @contextmanager
 def collected() -> Iterator[Path]:
-    """A file on this machine that gets every line of the body; removed at its end."""
+    """Yield a local file that receives every line the body logs; it is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="framejury-log-") as folder:
         path = Path(folder) / "log.jsonl"
         handler = logging.FileHandler(path, encoding="utf-8")
@@ -150,11 +150,11 @@ def collected() -> Iterator[Path]:
 
 
 class _OneLine(JsonFormatter):
-    """A record as one line.
+    """Formats a record as one line.
 
     Args:
-        longest_bytes: of a line with its end; longer texts in it lose their middle.
-        ascii_only: other characters as `\\uXXXX`.
+        longest_bytes: limit of a line with its end; longer texts in it lose their middle.
+        ascii_only: write other characters as `\\uXXXX`.
     """
 
     def __init__(self, longest_bytes: int, *, ascii_only: bool = False) -> None:
@@ -166,7 +166,7 @@ class _OneLine(JsonFormatter):
         self._longest_bytes = longest_bytes
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """The record in the order of its line, without secrets."""
+        """Return the record's fields in order, without secrets."""
         fields = dict(log_data.pop(_FIELDS, {}))
         line = {
             "time": log_data["time"].isoformat(),
@@ -176,7 +176,7 @@ class _OneLine(JsonFormatter):
             "host": socket.gethostname(),
             "pid": os.getpid(),
         }
-        # A field that is called as one of these does not take its place.
+        # A field of the same name does not replace one of these.
         line |= {f"{name}_" if name in line else name: value for name, value in fields.items()}
         if "exc_info" in log_data:
             line["traceback"] = redacted(log_data["exc_info"]).splitlines()
@@ -184,7 +184,7 @@ class _OneLine(JsonFormatter):
         return cleaned
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
-        """JSON that fits."""
+        """Return JSON that fits the limit."""
         longest = self._longest_bytes
         while longest > 8:
             line = super().jsonify_log_record(_cut(log_data, longest))
@@ -203,7 +203,7 @@ class _ToStderr(logging.StreamHandler[Any]):
 
 
 def _clean(value: Any, name: str = "") -> Any:
-    """Plain values whose texts hold no secret and no control character."""
+    """Return plain values whose texts hold no secret and no control character."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -218,7 +218,7 @@ def _clean(value: Any, name: str = "") -> Any:
 
 
 def _cut(value: Any, longest: int) -> Any:
-    """Long texts without their middle, long lists without their beginning."""
+    """Cut the middle out of long texts and the beginning off long lists."""
     if isinstance(value, str) and len(value) > longest:
         return f"{value[: longest // 2]} ... {value[-longest // 2 :]}"
     if isinstance(value, dict):
@@ -231,7 +231,7 @@ def _cut(value: Any, longest: int) -> Any:
 def _show_fault(
     kind: type[BaseException], error: BaseException, where: TracebackType | None
 ) -> None:
-    """In place of Python's own: the same without secrets, and in the log."""
+    """Show an uncaught error without secrets, and log it; replaces Python's own hook."""
     fault("fault", error)
     if not is_json():
         text = "".join(traceback.format_exception(kind, error, where))

@@ -1,10 +1,10 @@
 """Text without secrets and without control characters, for logs, errors and terminals.
 
-What is taken for a secret: the user part of URIs, values of keys that Spark's
+These count as secrets: the user part of URIs, values of keys that Spark's
 `spark.redaction.regex` and Hadoop's `hadoop.security.sensitive-config-keys` call sensitive,
-signatures of signed URLs, authorization headers, AWS key pairs, private keys, and every value of
-this process's own environment variables of such names. A name that is no secret may be hidden
-with them; the other mistake is worse.
+signatures of signed URLs, authorization headers, AWS key pairs, private keys, and the value of
+every environment variable of this process with such a name. Harmless text may be hidden as well;
+a secret that is shown would be worse.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SENSITIVE = (
 )
 _SENSITIVE_NAME = re.compile(_SENSITIVE, re.IGNORECASE)
 _LEAST_KNOWN = 6
-"""Shorter values of the environment are words; hiding them would hide half of every text."""
+"""Shorter values of environment variables are ordinary words that occur in any text."""
 
 # `quote` may itself be escaped, as in JSON within JSON; `>` as in XML.
 _SEPARATOR = r"(?:(?:\\*[\"'])?\s*(?:=|:|%3D)\s*|>)"
@@ -32,22 +32,22 @@ _VALUE = (
     r"(?:\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?"
     r"|(?P<escaped>\\+[\"'])(?:.*?(?P=escaped)|[^\s&]*)|[^\s&]+)"
 )
-# To the last @ of the authority; bounded, for a text may hold many beginnings and no end.
+# To the last @ of the authority; bounded, as a text may hold many starts and no end.
 _TAIL = r"[^\s@]{0,2048}@(?:[^\s/@]{0,2048}@)*"
 _RULES = (
     (
         re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*KEY-----|\Z)", re.S),
         rf"\1{HIDDEN}",
     ),
-    # s3://KEY:SECRET@bucket. The secret may hold slashes. A bucket has no port, so a colon is
-    # followed by a secret, also where a parser cut it off before its @.
+    # s3://KEY:SECRET@bucket. The secret may hold slashes. A bucket has no port, so a secret
+    # follows the colon, even if a parser cut the text off before the @.
     (
         re.compile(rf"((?:s3[an]?|gc?s)://)[^\s/@:]*:(?:{_TAIL}|[^\s/@]*)", re.I),
         rf"\1{HIDDEN}@",
     ),
     # https://user:password@host; host:8020/a@b is a port and a path.
     (re.compile(rf"(://)[^\s/@:]*:(?!\d{{1,5}}/){_TAIL}"), rf"\1{HIDDEN}@"),
-    # https://token@host; abfs://container@account is no secret.
+    # https://token@host; abfs://container@account holds no secret.
     (
         re.compile(r"(?<!abfs)(?<!abfss)(?<!wasb)(?<!wasbs)(://)[^\s/@]+@", re.I),
         rf"\1{HIDDEN}@",
@@ -74,17 +74,17 @@ _RULES = (
 )
 
 
-# What at least one of the rules needs.
+# Every match of a rule holds one of these.
 _SUSPECT = re.compile(r"[:=>?]|%3D|--|bearer\s|AKIA|ASIA", re.I)
 
 
 def redacted(text: object, environment: Mapping[str, str] | None = None) -> str:
-    """The text with every secret that can be told as one replaced by `***`.
+    """Replace every recognisable secret in a text by `***`.
 
     Args:
-        text: any; what is no text is made one.
-        environment: values of its sensitive names are hidden wherever they stand; of this process
-            when None.
+        text: anything; converted to a string.
+        environment: variables whose values are hidden if their names are sensitive; those of
+            this process if None.
     """
     found = str(text)
     for value in _known_secrets(os.environ if environment is None else environment):
@@ -97,14 +97,14 @@ def redacted(text: object, environment: Mapping[str, str] | None = None) -> str:
 
 @lru_cache(4096)
 def is_sensitive(name: str) -> bool:
-    """Whether what goes by this name is taken for a secret."""
+    """Whether values under this name count as secrets."""
     return _SENSITIVE_NAME.search(name) is not None
 
 
 def printable(text: object) -> str:
-    """One line without control and direction characters, which are shown as escapes.
+    """Return one line with control and direction characters shown as escapes.
 
-    A file name then cannot move the cursor, start a line or turn the reading order around.
+    So a file name cannot move the cursor, start a line or reverse the reading order.
     """
     return "".join(
         char.encode("unicode_escape").decode()
@@ -115,11 +115,11 @@ def printable(text: object) -> str:
 
 
 def _known_secrets(environment: Mapping[str, str]) -> list[str]:
-    """Longest first: one may contain another."""
+    """Return the secrets of the environment, longest first, as one may contain another."""
     values = [
         value
         for name, value in environment.items()
         if len(value) >= _LEAST_KNOWN and is_sensitive(name)
     ]
-    # As it is, and as it stands in URIs.
+    # As they are, and as quoted in URIs.
     return sorted({*values, *(quote(value, safe="") for value in values)}, key=len, reverse=True)

@@ -26,7 +26,7 @@ NOW = datetime(2026, 5, 17, 2, 30, tzinfo=UTC)
 FACES = 5
 """Faces per video after `relit`."""
 SHARES = ("split.train=0.6", "split.val=0.2", "split.test=0.2", "split.seed=5")
-FACE_LEAK = "Split by face: faces of the same video stand on both sides (40 videos)"
+FACE_LEAK = "Split by face: faces of the same video are in several splits (40 videos)"
 
 
 def video(path: str, label: str | None, *keys: str, layout: str = "plain") -> dict[str, Any]:

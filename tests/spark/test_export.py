@@ -189,7 +189,7 @@ def test_faces_of_a_mixed_video_go_to_their_own_sides(
     found = set(files(tmp_path / "out"))
     assert found == expected
     assert len({name.partition("/")[0] for name in found}) > 1
-    assert "note: Split by face: faces of the same video stand on both sides" in (
+    assert "note: Split by face: faces of the same video are in several splits" in (
         capsys.readouterr().err
     )
 

@@ -1,6 +1,6 @@
-"""Fakes down-sampled to the number of reals, whole videos at a time.
+"""Down-sampling of fakes to the number of reals, whole videos at a time.
 
-Stills are pairs of themselves: they are neither dropped nor counted.
+Stills are neither dropped nor counted: each is paired with a self-blend of itself.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ DROPPED = "fake dropped to balance the classes"
 
 
 def balanced_whole(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
-    """Balanced before anything is divided: the archive, or each chunk of it by itself.
+    """Balance the archive, or each chunk of it, before it is split.
 
-    A chunk without a real keeps no fake, since there is no real to keep one for; an archive
-    without one is left as it is.
+    A chunk without a real keeps no fake; an archive without a real is returned unchanged.
 
     Args:
-        rows: by path; those with a reason are out already.
-        settings: `balance_over` side leaves everything as it is.
+        rows: by path; those with a reason are excluded already.
+        settings: with `balance_over` side, the rows are returned unchanged.
     """
     if settings.balance == "none" or settings.balance_over == "side":
         return list(rows)
@@ -37,17 +36,17 @@ def balanced_whole(rows: Sequence[Placement], settings: SplitSettings) -> list[P
         if any(row.label is Label.REAL for row in chunk):
             reasons |= dict.fromkeys(_excess(chunk, settings, f"chunk {number}"), DROPPED)
         else:
-            why = f"{DROPPED}: none of its chunk of {len(chunk)} videos is real"
+            why = f"{DROPPED}: its chunk of {len(chunk)} videos holds no real one"
             reasons |= {row.video_id: why for row in chunk}
     return _without(rows, reasons)
 
 
 def balanced_sides(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
-    """Balanced on each side, after dividing; videos whose faces are divided are one side more.
+    """Balance each split; videos split by face are balanced among themselves.
 
     Args:
-        rows: by path, with their sides.
-        settings: another `balance_over` than side leaves everything as it is.
+        rows: by path, with their splits.
+        settings: unless `balance_over` is side, the rows are returned unchanged.
     """
     if settings.balance == "none" or settings.balance_over != "side":
         return list(rows)
@@ -58,9 +57,9 @@ def balanced_sides(rows: Sequence[Placement], settings: SplitSettings) -> list[P
 
 
 def _excess(rows: Sequence[Placement], settings: SplitSettings, place: str) -> list[str]:
-    """Ids of the fakes to drop; none where there is no real.
+    """Return the ids of the fakes to drop; none if there is no real.
 
-    runs: consecutive videos in name order from a seeded start; random: any.
+    runs: consecutive videos in name order from a seeded start; random: any videos.
     """
     fakes = [row.video_id for row in rows if row.label is Label.FAKE]
     reals = sum(row.label is Label.REAL and not row.still for row in rows)

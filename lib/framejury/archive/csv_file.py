@@ -1,4 +1,4 @@
-"""CSV files of a fixed header that people write by hand: frame labels, pinned sides."""
+"""CSV files with a fixed header, written by hand: frame labels and fixed splits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from framejury.errors import FramejuryError
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line below the header that is not empty.
+    """One non-empty line below the header.
 
     Attributes:
-        fields: as many as the header has, without spaces around them.
-        number: of the line in the file, from 1, the header.
+        fields: one per column, stripped of spaces.
+        number: line number in the file; the header is 1.
         place: file and line, for messages.
     """
 
@@ -34,15 +34,15 @@ def csv_lines(
     *,
     comments: bool = False,
 ) -> Iterator[Line]:
-    """The lines of a UTF-8 file, with or without a byte-order mark.
+    """Yield the lines of a UTF-8 file, with or without a byte-order mark.
 
     Args:
-        what: the file holds, in the plural; for messages.
-        error: to raise; its message names file and line.
-        comments: lines whose first field starts with `#` say nothing.
+        what: what the file holds, in the plural; for messages.
+        error: class to raise; the message names file and line.
+        comments: whether to skip lines whose first field starts with `#`.
 
     Raises:
-        error: it cannot be read, is no CSV, has another header or not a line below it, or a
+        error: the file cannot be read, is not CSV, has another header or no further line, or a
             line has more or fewer fields.
     """
     wanted = ",".join(header)
@@ -50,25 +50,25 @@ def csv_lines(
         text = Path(path).read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as why:
         raise error(f"cannot read the {what} in {path}: {why}") from why
-    # Strict: a quote that is never closed would swallow the lines after it.
-    # Ends of lines as they are: a name in quotes may hold one.
+    # Strict, or an unclosed quote would swallow the lines after it. Line ends are kept as they
+    # are, as a quoted name may hold one.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     is_empty = True
     try:
         found = [name.strip() for name in next(reader, [])]
         if found != list(header):
             raise error(
-                f"{path} line 1: {what} start with {wanted}, not with {','.join(found)[:100]!r}"
+                f"{path} line 1: the header must be {wanted}, not {','.join(found)[:100]!r}"
             )
         for row in reader:
             if not row or (comments and row[0].lstrip().startswith("#")):
                 continue
             place = f"{path} line {reader.line_num}"
             if len(row) != len(header):
-                raise error(f"{place}: a line is {wanted}; this has {len(row)} fields")
+                raise error(f"{place}: {len(row)} fields instead of {wanted}")
             is_empty = False
             yield Line(tuple(text.strip() for text in row), reader.line_num, place)
     except csv.Error as why:
         raise error(f"{path} line {reader.line_num}: {why}") from why
     if is_empty:
-        raise error(f"{path} holds no {what}: it has no line after its header")
+        raise error(f"{path} holds no {what}: it has no line below its header")

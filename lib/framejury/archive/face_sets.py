@@ -1,13 +1,13 @@
-"""Face sets: Parquet files whose rows are pictures of one face each, read and checked.
+"""Face sets: Parquet files with one picture of one face per row, read and checked.
 
-Two kinds, told apart by their columns:
+There are two kinds, distinguished by their columns:
 
-- paired frames: one picture a video, reals and fakes of the same original (`video`, `label`,
-  `original`, `part`, `image`; others are left unread). A part is a folder of the Deepfake
-  Detection Challenge; its actors mostly stay within it, so it binds like an original does.
-- stills: photographs of real people (`id`, `source`, `image`), layout `still`. They serve
-  as pairs of themselves (real and self-blended) only: beside frames of fake videos a network
-  would learn "photograph = real".
+- paired frames: one picture per video, reals and fakes of the same originals (`video`, `label`,
+  `original`, `part`, `image`; other columns are ignored). A part is a folder of the Deepfake
+  Detection Challenge; its actors mostly stay within it, so its videos share a group.
+- stills: photographs of real people (`id`, `source`, `image`), layout `still`. Each is used only
+  together with a self-blend of itself: beside frames of fake videos, a network would learn
+  "photograph = real".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from framejury.schemas.statuses import Label
 
 PAIRED_LAYOUT = "face_set"
 STILL_LAYOUT = "still"
-"""`videos.layout` of each kind."""
+"""`videos.layout` of stills."""
 
 _IMAGE = "image"
 _PAIRED_COLUMNS = ("video", "label", "original", "part")
@@ -40,8 +40,8 @@ class FaceSetRow:
     """One picture of a face set, without its bytes.
 
     Attributes:
-        entry: as the archive's videos are described; path `FOLDER/FILE/VIDEO` for paired
-            frames and `FOLDER/SOURCE/ID` for stills.
+        entry: as for videos of an archive; path `FOLDER/FILE/VIDEO` for paired frames,
+            `FOLDER/SOURCE/ID` for stills.
         file: the Parquet file.
         row: its rank in that file, from 0.
     """
@@ -57,25 +57,25 @@ class FaceSetRow:
 
 
 def read_face_sets(root: Path) -> list[FaceSetRow]:
-    """Every picture below `root`, in order of files and rows, described; no picture is read.
+    """Describe every picture below `root`, in order of files and rows, without reading it.
 
     Raises:
-        ArchiveError: no folder, no face set in it, a file that is none, a row without a name
-            or label, a name that comes twice, or labels that contradict each other. The
-            message names file and row.
+        ArchiveError: no such folder, no face set in it, a file that is not one, a row without
+            name or label, a repeated name, or contradictory labels. The message names file and
+            row.
     """
     if not root.is_dir():
-        raise ArchiveError(f"no folder with face sets at {root}")
+        raise ArchiveError(f"no folder at {root}; name one with face sets (*.parquet)")
     files = sorted(root.rglob("*.parquet"))
     if not files:
-        raise ArchiveError(f"no Parquet file below {root}; a face set is one")
+        raise ArchiveError(f"no face set (*.parquet) below {root}")
     rows = [row for file in files for row in _rows_of(root, file)]
     _check(rows)
     return rows
 
 
 def pictures_of(file: Path, rows_at_once: int = 64) -> Iterator[bytes | None]:
-    """The bytes of a file's pictures, in order of rows; None where a row has none.
+    """Yield the bytes of a file's pictures in order of rows; None for a row without one.
 
     Raises:
         ArchiveError: the file cannot be read.
@@ -95,7 +95,7 @@ def _rows_of(root: Path, file: Path) -> Iterator[FaceSetRow]:
         known = [kind for kind in _DESCRIBE if {*kind, _IMAGE} <= set(names)]
         if len(known) != 1:
             raise ArchiveError(
-                f"{file} is no face set: it has the columns {', '.join(names)}; wanted are "
+                f"{file} is not a face set; it has the columns {', '.join(names)} and needs "
                 + " or ".join(", ".join((*kind, _IMAGE)) for kind in _DESCRIBE)
             )
         columns = known[0]
@@ -124,10 +124,10 @@ def _paired(within: PurePosixPath, row: Mapping[str, Any], place: ArchiveFile) -
     label = Label(row["label"])
     if (label is Label.REAL) is not (video == original):
         raise ValueError(
-            f"{video} is {label.value} and its original is {original}; a real is its own "
-            "original, a fake never is"
+            f"{video} is {label.value} and its original is {original}; only a real video is its "
+            "own original"
         )
-    # As `layouts` names DFDC's videos, so that they bind across archives too.
+    # Named as in `layouts`, so that DFDC videos of different archives share groups.
     originals = dict.fromkeys((f"dfdc:{video}", f"dfdc:{original}"))
     return VideoEntry(
         replace(place, path=f"{within.with_suffix('')}/{video}"),
@@ -151,7 +151,7 @@ _DESCRIBE: dict[
 
 
 def _check(rows: Sequence[FaceSetRow]) -> None:
-    """No picture twice, and no fake made from a fake."""
+    """Raise if a picture occurs twice or a fake was made from a fake."""
     seen: dict[str, FaceSetRow] = {}
     for row in rows:
         name = _name_of(row.entry)
@@ -168,6 +168,6 @@ def _check(rows: Sequence[FaceSetRow]) -> None:
 
 
 def _name_of(entry: VideoEntry) -> str:
-    """What must be unique: names of paired frames over all parts, of stills within a source."""
+    """Return what must be unique: the video of a paired frame, the path of a still."""
     path = PurePosixPath(entry.file.path)
     return f"video {path.name}" if entry.layout == PAIRED_LAYOUT else f"still {path}"

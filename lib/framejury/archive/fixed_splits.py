@@ -1,9 +1,9 @@
-"""Sides that people have fixed beforehand: which videos must stand on which side of a split.
+"""Splits fixed by hand: which videos must be in train, val or test, or excluded.
 
 A file of pins is a CSV with the header `pattern,side`. A pattern is a shell pattern
-(`fnmatch`, upper and lower case differ, `*` also crosses `/`) for the whole
-archive-relative path. The first line that fits a path decides; a path that fits none is
-free. Empty lines and lines whose pattern starts with `#` say nothing.
+(`fnmatch`, case-sensitive, `*` also matches `/`) for the whole archive-relative path.
+The first line that matches a path decides; a path that matches no line is free. Empty
+lines and lines whose pattern starts with `#` are ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SIDES = tuple(side for side in Side if side is not Side.MIXED)
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One line: what fits `pattern` stands on `side`. `line` counts from 1, the header."""
+    """One line: paths that match `pattern` go to `side`. `line` counts from 1, the header."""
 
     pattern: str
     side: Side
@@ -44,17 +44,17 @@ class Pins:
     pins: tuple[Pin, ...]
 
     def pin_of(self, path: str) -> Pin | None:
-        """The first line that fits `path` (archive-relative, with `/`); None: it is free."""
+        """Return the first line that matches `path` (archive-relative, with `/`), or None."""
         fits = (pin for pattern, pin in self._compiled if pattern.match(path))
         return next(fits, None)
 
     def side_of(self, path: str) -> Side | None:
-        """The side of `path` (archive-relative, with `/`); None: it is free."""
+        """Return the split of `path` (archive-relative, with `/`); None if it is free."""
         pin = self.pin_of(path)
         return None if pin is None else pin.side
 
     def unused(self, paths: Iterable[str]) -> list[Pin]:
-        """The lines that decide about none of `paths`."""
+        """Return the lines that decide for none of `paths`."""
         used = {self.pin_of(path) for path in paths}
         return [pin for pin in self.pins if pin not in used]
 
@@ -64,10 +64,10 @@ class Pins:
 
 
 def read_pins(path: Path | str) -> Pins:
-    """The pins of a CSV file.
+    """Read the pins of a CSV file.
 
     Raises:
-        SplitError: it cannot be read, has another header, or a line is wrong; the message
+        SplitError: it cannot be read, has another header, or a line is invalid; the message
             names file and line.
     """
     lines = csv_lines(path, _HEADER, "sides", SplitError, comments=True)
@@ -77,7 +77,7 @@ def read_pins(path: Path | str) -> Pins:
 def _pin(line: Line) -> Pin:
     pattern, side = line.fields
     if not pattern:
-        raise SplitError(f"{line.place}: the pattern is empty; * fits every path")
+        raise SplitError(f"{line.place}: the pattern is empty; * matches every path")
     if side not in _SIDES:
-        raise SplitError(f"{line.place}: unknown side {side!r}; there are {', '.join(_SIDES)}")
+        raise SplitError(f"{line.place}: unknown side {side!r}; allowed: {', '.join(_SIDES)}")
     return Pin(pattern, Side(side), line.number)

@@ -1,4 +1,4 @@
-"""Who must stay on one side of a split: connected components over shared keys."""
+"""Groups of items that must stay in one split: connected components over shared keys."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 
 def group_names(keys_of: Sequence[Sequence[str]]) -> list[str]:
-    """The group of each item: items that share a key, directly or over others, share a group.
+    """Name the group of each item; items that share a key, directly or through others, share one.
 
     Args:
-        keys_of: for each item its keys, at least one.
+        keys_of: the keys of each item, at least one.
 
     Returns:
-        For each item the smallest key (in text order) of its connected component, so the
+        for each item the smallest key (in text order) of its connected component, so that the
         name does not depend on the order of the items.
     """
     parent: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """The label files an archive may hold: `labels.csv` and DFDC's `metadata.json`.
 
-Strangers may have written them. What they name is only compared with the archive's listing and
-never opened, and messages show their text without control characters, cut short.
+They are untrusted. File names in them are only compared with the archive's listing, never opened;
+messages show their text shortened and without control characters.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from framejury.redaction import printable
 from framejury.schemas.statuses import Label
 
 LARGEST_BYTES = 256 * 2**20
-"""Largest label file read; a row a video, that is more than a million of them."""
+"""Largest label file read; at one row per video, enough for more than a million."""
 
 CSV_COLUMNS = ("file", "label", "original", "donor", "method", "subject", "group")
-"""What a labels.csv may hold; `file` and `label` it must."""
+"""Columns of a labels.csv; `file` and `label` are required."""
 
 
 @dataclass(frozen=True)
 class CsvRow:
-    """One row of a labels.csv; `folder` is where that file lies, below the archive."""
+    """One row of a labels.csv; `folder` is the archive-relative folder of that file."""
 
     folder: str
     label: Label | None
@@ -52,7 +52,7 @@ class DfdcEntry:
 
 @dataclass
 class SideFiles:
-    """What the label files say, by path of the video below the archive."""
+    """Contents of the label files, by archive-relative path of the video."""
 
     labels: dict[str, CsvRow] = field(default_factory=dict)
     dfdc: dict[str, DfdcEntry] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class SideFiles:
 
     @cached_property
     def dfdc_originals(self) -> frozenset[str]:
-        """Names of the videos that DFDC's fakes were made from; ask when all is read."""
+        """Names of the videos that DFDC's fakes were made from; use after reading all files."""
         named = (entry.original for entry in self.dfdc.values() if entry.original)
         return frozenset(PurePosixPath(name).name for name in named)
 
     def notes_about(self, videos: set[str]) -> list[str]:
-        """Notes, with those on label rows that have no video."""
+        """Return the notes, including one on label rows without a video."""
         absent = sorted((set(self.labels) | set(self.dfdc)) - videos)
         if not absent:
             return self.notes
@@ -76,7 +76,7 @@ class SideFiles:
 
 
 def first_of(names: Sequence[str], count: int = 3) -> str:
-    """The first names, for a message."""
+    """Return the first names, for a message."""
     shown = [_shown(name) for name in names[:count]]
     return ", ".join([*shown, *(["..."] if len(names) > count else [])])
 
@@ -92,8 +92,8 @@ def read_side_files(
     """Read every label file that the layout uses.
 
     Raises:
-        ArchiveError: a label file cannot be read, leaves the archive, or contradicts
-            itself; `--layout labels_csv` or `dfdc` without any such file.
+        ArchiveError: a label file cannot be read, names a path outside the archive, or
+            contradicts itself; or `index.layout` is dfdc and a metadata.json is not DFDC's.
     """
     side = SideFiles()
     for file in sorted(files, key=lambda f: f.path):
@@ -108,8 +108,8 @@ def read_side_files(
 def _text(file: ArchiveFile, read_text: Callable[[ArchiveFile], str]) -> str:
     if file.size_bytes > LARGEST_BYTES:
         raise ArchiveError(
-            f"{_shown(file.path)} has {file.size_bytes:,} bytes; label files have at most "
-            f"{LARGEST_BYTES:,}. Divide it over folders, or use --layout plain"
+            f"{_shown(file.path)} has {file.size_bytes:,} bytes, more than the {LARGEST_BYTES:,} "
+            "allowed; split it into one file per folder, or use --set index.layout=plain"
         )
     try:
         return read_text(file)
@@ -119,7 +119,7 @@ def _text(file: ArchiveFile, read_text: Callable[[ArchiveFile], str]) -> str:
 
 def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
     folder, name = _folder(file), _shown(file.path)
-    # Strict: a quote that is never closed would swallow the lines after it.
+    # Strict, or an unclosed quote would swallow the lines after it.
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
         columns = [column.strip() for column in reader.fieldnames or []]
@@ -150,13 +150,13 @@ def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
 def _check_columns(columns: list[str], name: str, notes: list[str]) -> None:
     if not {"file", "label"} <= set(columns):
         raise ArchiveError(
-            f"{name} needs the columns file,label (also known: "
-            f"{', '.join(CSV_COLUMNS[2:])}); it has: {first_of(columns, 12) or 'none'}"
+            f"{name} needs the columns file,label (optional: {', '.join(CSV_COLUMNS[2:])}); "
+            f"it has: {first_of(columns, 12) or 'none'}"
         )
     if len(set(columns)) < len(columns):
         raise ArchiveError(f"{name} names a column twice: {first_of(columns, 12)}")
     if unknown := sorted(set(columns) - set(CSV_COLUMNS)):
-        notes.append(f"{name}: columns not used: {first_of(unknown, 12)}")
+        notes.append(f"{name}: unused columns: {first_of(unknown, 12)}")
 
 
 def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool) -> None:
@@ -165,7 +165,7 @@ def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool)
         pairs = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as error:  # ValueError: a number of 5,000 digits, too
         raise ArchiveError(
-            f"{shown} is not JSON ({error}); mend it, or use --layout plain"
+            f"{shown} is not JSON ({error}); fix it, or use --set index.layout=plain"
         ) from error
     entries = pairs.items() if isinstance(pairs, _Pairs) else []
     if not any("." in name and _has_label(value) for name, value in entries):
@@ -177,15 +177,15 @@ def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool)
     for name, value in entries:
         where = f"{shown} entry {_short(name)}"
         if not isinstance(value, _Pairs):
-            raise ArchiveError(f'{where}: must be an object with "label", not {_short(value)}')
+            raise ArchiveError(f'{where}: expected an object with "label", not {_short(value)}')
         facts = dict(value.items())
         if len(facts) < len(value.items()):
-            raise ArchiveError(f"{where}: a key stands twice; keep one")
+            raise ArchiveError(f"{where}: a key occurs twice; keep one")
         original = facts.get("original")
         if original is not None and not isinstance(original, str):
             raise ArchiveError(f"{where}: original must be a file name, not {_short(original)}")
         if not _is_text(name) or not _is_text(original or ""):
-            raise ArchiveError(f"{where}: half of a surrogate pair is no text; mend it")
+            raise ArchiveError(f"{where}: the name holds half a surrogate pair; fix it")
         entry = DfdcEntry(folder, _label(facts.get("label"), where), original or None)
         _claim(side.dfdc, _inside(folder, name, where), entry, where, side.notes)
 
@@ -195,7 +195,7 @@ def _has_label(value: object) -> bool:
 
 
 class _Pairs:
-    """A JSON object that remembers repeated keys, which `dict` would drop unseen."""
+    """A JSON object that keeps repeated keys, which `dict` would drop silently."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         self._pairs = pairs
@@ -205,18 +205,18 @@ class _Pairs:
 
 
 def _claim(rows: dict[str, Any], path: str, row: Any, where: str, notes: list[str]) -> None:
-    """Store a row; twice in one file it must say the same, of two files the nearer counts."""
+    """Store a row. Repeats in one file must agree; of two files, the nearer one applies."""
     before = rows.get(path)
     if before is None or before == row:
         rows[path] = row
         return
     if before.folder == row.folder:
-        raise ArchiveError(f"{where}: {_shown(path)} stands twice with different entries; keep one")
+        raise ArchiveError(f"{where}: {_shown(path)} occurs twice with different values; keep one")
     nearer, farther = sorted((before, row), key=lambda one: len(one.folder), reverse=True)
     rows[path] = nearer
     if nearer.label != farther.label:
         notes.append(
-            f"{_shown(path)} has other labels in two files; that in {_shown(nearer.folder)}/ counts"
+            f"{_shown(path)} has different labels in two files; using {_shown(nearer.folder)}/"
         )
 
 
@@ -232,12 +232,12 @@ def _label(value: object, where: str) -> Label | None:
 
 
 def _short(value: object) -> str:
-    """`repr`, which escapes control characters, cut short."""
+    """Return `repr`, which escapes control characters, shortened."""
     return _shown(repr(value))
 
 
 def _is_text(name: str) -> bool:
-    """JSON can name what UTF-8, and so no table, can hold."""
+    """Whether UTF-8, and so a table, can hold the text; JSON can name more."""
     return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
@@ -247,7 +247,7 @@ def _folder(file: ArchiveFile) -> str:
 
 
 def _inside(folder: str, name: str, where: str) -> str:
-    """The archive-relative path of `name` below `folder`; never outside the archive."""
+    """Return the archive-relative path of `name` below `folder`; raise if it leads outside."""
     path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/")))
     if path.startswith(("/", "../")) or path in ("..", "."):
         raise ArchiveError(f"{where}: {_short(name)} points outside the archive")

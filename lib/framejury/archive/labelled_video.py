@@ -10,19 +10,19 @@ from framejury.schemas.statuses import Label, Side
 SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
 
 Unit = Literal["group", "video", "face"]
-"""What goes to one side as a whole."""
+"""What is assigned to one split as a whole."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A labelled video that may be trained on.
+    """A labelled video that may be used for training.
 
     Attributes:
         group_keys: as in `videos`.
-        content_id: hash of its bytes; None when it was never read.
-        usable: whether it has faces to learn its label from.
-        still: a photograph, which is a pair of itself and so counts for no balance.
-        why_not: why it is not usable, in words, where it is not for want of a face.
+        content_id: hash of its bytes; None if it was never read.
+        usable: whether it has faces to train on.
+        still: whether it is a photograph, which is paired with itself and not balanced.
+        why_not: why it is not usable, if not for lack of a face.
     """
 
     video_id: str
@@ -37,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Placement:
-    """A row of `splits`, and the keys the gate looks at."""
+    """A row of `splits`, with the keys that the leakage gate checks."""
 
     video_id: str
     path: str
@@ -51,6 +51,6 @@ class Placement:
 
 
 def keys_of(candidate: Candidate) -> tuple[str, ...]:
-    """Everything that ties the video to others: its group keys and its content."""
+    """Return everything that ties the video to others: its group keys and its content."""
     content = (f"content:{candidate.content_id}",) if candidate.content_id else ()
     return (*candidate.group_keys, *content)

@@ -1,12 +1,12 @@
-"""Labels and sources of videos, from the names and side files that data sets use.
+"""Labels and sources of videos, from the file names and side files that data sets use.
 
-`describe_videos` is the entry. Each rule looks at one video and either claims it or
-not; under `auto` the first that claims it wins, in this order: a `labels.csv` that
-lists it, DFDC's `metadata.json` beside it, FaceForensics++ folders, Celeb-DF folders,
-else `plain` (no label). So data sets may be nested and mixed under one root.
+`describe_videos` is the entry point. Each rule claims a video or not; with `auto` the first
+claim wins, in this order: a `labels.csv` that lists it, DFDC's `metadata.json` beside it,
+FaceForensics++ folders, Celeb-DF folders, else `plain` (no label). So data sets may be nested
+and mixed under one root.
 
-Group keys say which videos share a source. They err on the side of binding: two
-videos that need not be bound cost a little data, two that should be leak.
+Group keys mark videos that share a source. In doubt, two videos share a key: a needless group
+costs a little data, a missed one leaks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from framejury.settings import IndexSettings
 
 @dataclass(frozen=True)
 class VideoEntry:
-    """One video and what its archive says of it. Fields as in the table `videos`."""
+    """One video as its archive describes it. Fields as in the table `videos`."""
 
     file: ArchiveFile
     layout: str
@@ -47,26 +47,26 @@ def describe_videos(
     read_text: Callable[[ArchiveFile], str],
     settings: IndexSettings,
 ) -> tuple[list[VideoEntry], list[str]]:
-    """Every video among `files`, described, and notes for the user.
+    """Describe every video among `files`, and return notes for the user.
 
-    A file with a `Trouble` labels nothing; a link that leads out is no video either. The notes
-    count both.
+    A file with a `Trouble` is not read as a label file, and a link that leads out is not a video.
+    The notes count both.
 
     Args:
         files: everything in the archive.
-        read_text: gives the text of a small file (a labels.csv, a metadata.json).
-        settings: which endings are videos, and which layout to assume.
+        read_text: returns the text of a small file (a labels.csv, a metadata.json).
+        settings: which endings are videos, and which layout to use.
 
     Raises:
-        ArchiveError: no video at all; a side file is damaged or contradicts itself; a
-            video does not fit the layout that was asked for.
+        ArchiveError: there is no video, a side file is damaged or contradicts itself, or a video
+            does not fit the requested layout.
     """
     endings = {ending.lower().lstrip(".") for ending in settings.extensions}
     inside = [f for f in files if f.trouble is not Trouble.LEADS_OUT]
     videos = [f for f in inside if PurePosixPath(f.path).suffix.lower().lstrip(".") in endings]
     if not videos:
         raise ArchiveError(
-            f"no videos in the archive ({len(files)} files looked at); "
+            f"no videos in the archive ({len(files)} files checked); "
             f"index.extensions is {', '.join(sorted(endings))}"
             + "".join(f"; {note}" for note in _notes_on_trouble(files))
         )
@@ -78,7 +78,8 @@ def describe_videos(
         entry = next((e for rule in rules if (e := rule(file, side)) is not None), None)
         if entry is None:
             raise ArchiveError(
-                f"{printable(file.path)} does not fit --layout {settings.layout}; use --layout auto"
+                f"{printable(file.path)} does not fit index.layout={settings.layout}; use "
+                "--set index.layout=auto"
             )
         entries.append(_bound_to_dfdc(entry, side))
     notes = side.notes_about({file.path for file in videos})
@@ -88,7 +89,7 @@ def describe_videos(
 _TROUBLE = {
     Trouble.LEADS_OUT: "{count:,} links lead out of the archive and were not followed: {names} "
     "(--set index.links=anywhere follows them)",
-    Trouble.NOT_UTF8: "{count:,} file names are not UTF-8, so the files cannot be opened; rename "
+    Trouble.NOT_UTF8: "{count:,} files cannot be opened, as their names are not UTF-8; rename "
     "them: {names}",
 }
 
@@ -116,7 +117,7 @@ def _labels_csv(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
     if row.donor:
         keys.append(f"donor:{row.folder}:{row.donor}")
     if row.subject:
-        # A donor may be a subject elsewhere, so both speak of the same person.
+        # A donor may be the subject of another video, so both use the same key.
         keys.append(f"donor:{row.folder}:{row.subject}")
     return VideoEntry(
         file,
@@ -134,7 +135,7 @@ def _dfdc(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
     entry: DfdcEntry | None = side.dfdc.get(file.path)
     if entry is None:
         return None
-    # DFDC names are unique over all of its parts, and originals often lie in another one.
+    # DFDC names are unique across its parts, and originals often lie in another part.
     keys = [f"dfdc:{PurePosixPath(file.path).name}"]
     if entry.original:
         keys.append(f"dfdc:{PurePosixPath(entry.original).name}")
@@ -142,7 +143,7 @@ def _dfdc(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
 
 
 def _bound_to_dfdc(entry: VideoEntry, side: SideFiles) -> VideoEntry:
-    """The entry with DFDC's key when a DFDC fake was made from it, whatever else lists it."""
+    """Add DFDC's key if a DFDC fake was made from the video, whatever rule described it."""
     name = PurePosixPath(entry.file.path).name
     key = f"dfdc:{name}"
     if key in entry.group_keys or name not in side.dfdc_originals:
@@ -156,7 +157,7 @@ _FFPP_SINGLE = re.compile(r"^(\d+)$")
 
 
 def _ffpp(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
-    """`manipulated_sequences/METHOD/c23/videos/TARGET_SOURCE.mp4`, `original_sequences/...`."""
+    """Match `manipulated_sequences/METHOD/c23/videos/TARGET_SOURCE.mp4`, and originals."""
     del side
     parts = PurePosixPath(file.uri).parts
     stem = PurePosixPath(file.path).stem
@@ -168,7 +169,7 @@ def _ffpp(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
         method = parts[at + 1]
         kind = "actor" if "__" in stem else "youtube"
         target, source, scene = pair.groups()
-        # What was changed, as a black and white video: neither real nor fake.
+        # A mask video shows the changed region in black and white: neither real nor fake.
         mask = "masks" in parts[at + 2 :]
         return VideoEntry(
             file,
@@ -201,7 +202,7 @@ _CELEB_FAKE = re.compile(r"^(id\d+)_(id\d+)_(\d+)$")
 
 
 def _celebdf(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
-    """`Celeb-real/id9_0000.mp4`, `Celeb-synthesis/id9_id26_0000.mp4`, `YouTube-real/00170.mp4`."""
+    """Match `Celeb-real/id9_0000.mp4`, `Celeb-synthesis/id9_id26_0000.mp4`, `YouTube-real/*`."""
     del side
     folder = PurePosixPath(file.uri).parent.name
     stem = PurePosixPath(file.path).stem
@@ -236,7 +237,7 @@ def _plain(file: ArchiveFile, side: SideFiles) -> VideoEntry:
 
 
 def _file_keys(path: str) -> list[str]:
-    """The file with and without its ending: an original may be named either way."""
+    """Return keys of the file with and without its ending, as originals are named either way."""
     path = posixpath.normpath(path)
     return [f"file:{path}", f"file:{posixpath.splitext(path)[0]}"]
 
@@ -259,10 +260,9 @@ _VARIANT = re.compile(r"[-_ .][a-z]$", re.IGNORECASE)
 
 
 def _stem_key(path: str) -> str:
-    """A key shared by `RealObama`, `FakeObama_b`, `obama` and by `real/x` and `fake/x`.
+    """Return a key shared by `RealObama`, `FakeObama_b`, `obama`, and by `real/x` and `fake/x`.
 
-    Where nothing but the name tells who is seen, a name that differs in label words
-    only is taken for the same source.
+    If only names identify sources, names that differ in label words alone count as one source.
     """
     pure = PurePosixPath(path)
     folders = [part for part in pure.parent.parts if not _LABEL_WORD.match(part)]

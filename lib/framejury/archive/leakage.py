@@ -1,8 +1,8 @@
-"""The leakage gate: what ties videos together must stand on one side of a split.
+"""The leakage gate: videos that are tied together must be in one split.
 
-It looks at every split. Where whole groups were to be divided, it refuses one that leaks. Where
-videos or faces were divided on purpose, as some published recipes do, it says in a sentence what
-leaks, and every report repeats that.
+It checks every split. A split by group that leaks is refused. A split by video or face, as some
+published recipes use, is allowed; the gate then describes the leak in a sentence that every
+report repeats.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ from framejury.archive.labelled_video import Placement
 from framejury.errors import LeakageError
 from framejury.schemas.statuses import Side
 
-_FLATTERED = "so figures on val and test are too good"
+_FLATTERED = "so figures on val and test are too optimistic"
 
 
 def check_leakage(placements: Iterable[Placement]) -> str | None:
-    """The gate: no key (group, original, donor, content) may stand on two sides.
+    """Check that no key (group, original, donor, content) is in two splits.
 
-    Excluded videos are on no side.
+    Excluded videos are in no split.
 
     Returns:
-        what leaks, one or two sentences for every report, where videos or faces were divided
-        rather than groups; None when nothing does.
+        one or two sentences on the leak of a split by video or face; None if nothing leaks.
 
     Raises:
-        LeakageError: something does among videos whose groups were to stay whole; the message
-            names keys, sides and videos.
+        LeakageError: a split by group leaks; the message names keys, splits and videos.
     """
     rows = [row for row in placements if row.side is not Side.EXCLUDED]
     _refuse_torn([row for row in rows if row.unit == "group"])
@@ -37,15 +35,15 @@ def check_leakage(placements: Iterable[Placement]) -> str | None:
     mixed = sum(row.side is Side.MIXED for row in rows)
     if mixed:
         said.append(
-            f"Split by face: faces of the same video stand on both sides ({_videos(mixed)}), "
+            f"Split by face: faces of the same video are in several splits ({_videos(mixed)}), "
             f"{_FLATTERED}."
         )
     torn = _torn_sources([row for row in rows if row.side is not Side.MIXED])
     if torn:
-        sources = "1 source stands" if torn == 1 else f"{torn:,} sources stand"
+        sources = "1 source is" if torn == 1 else f"{torn:,} sources are"
         said.append(
-            f"Split by video: {sources} (group, original, donor or identical content) on two "
-            f"sides or more, {_FLATTERED}."
+            f"Split by video: {sources} (group, original, donor or identical content) in several "
+            f"splits, {_FLATTERED}."
         )
     return " ".join(said) or None
 
@@ -62,13 +60,13 @@ def _refuse_torn(rows: Sequence[Placement]) -> None:
             for key, sides in sorted(culprits.items())[:10]
         )
         raise LeakageError(
-            f"{len(culprits)} sources stand on two sides of the split: {listed}. "
-            "Run `framejury split` again; a split must not be edited by hand"
+            f"{len(culprits)} sources are in two splits: {listed}. "
+            "Run `framejury split` again; do not edit a split by hand"
         )
 
 
 def _torn_sources(rows: Sequence[Placement]) -> int:
-    """How many sources stand on two sides: videos that share a key, directly or over others."""
+    """Count sources in two splits; videos that share a key, also indirectly, are one source."""
     sides: dict[str, set[Side]] = defaultdict(set)
     for row, source in zip(rows, group_names([_bonds(row) for row in rows]), strict=True):
         sides[source].add(row.side)

@@ -1,7 +1,7 @@
 """The files of a local archive. Other file systems are listed by `tables.index`.
 
-Whoever may put files into an archive may also put links, odd names and odd times there. None of
-that makes a listing leave the archive, stop, or forget a file without saying so.
+Anyone who can add files to an archive can also add links, odd names and odd times. A listing
+neither leaves the archive because of them, nor stops, nor skips a file silently.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from framejury.errors import ArchiveError
 from framejury.redaction import printable
 
 _LAST_S = 2**33
-"""The year 2242: file systems keep times that neither Python nor Spark can."""
+"""The year 2242; file systems store times that neither Python nor Spark can represent."""
 
 
 class Trouble(StrEnum):
-    """Why a file that is listed cannot be taken as it is."""
+    """Why a listed file cannot be used as it is."""
 
     LEADS_OUT = "leads_out"
-    """A link to outside of the archive; it was not followed."""
+    """A link out of the archive, which was not followed."""
     NOT_UTF8 = "not_utf8"
-    """Its name is no text: no table can hold it, so no worker can open it."""
+    """Its name is not UTF-8: no table can hold it, so no worker can open it."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class ArchiveFile:
     """One file of an archive.
 
     Attributes:
-        path: below the archive, with `/`.
+        path: archive-relative, with `/`.
         uri: absolute local path or URI.
         size_bytes: its size.
-        modified_at: last change, UTC; 1970 where that is no time of this or the next century.
-        trouble: what is wrong with it; None when nothing is.
+        modified_at: last change, UTC; 1970 if that is before 1970 or after 2242.
+        trouble: why it cannot be used as it is; None if it can.
     """
 
     path: str
@@ -50,24 +50,25 @@ class ArchiveFile:
 
 
 def list_local(root: Path, *, follow_out: bool = False) -> list[ArchiveFile]:
-    """Every file below `root`, sorted by path; hidden ones too, linked folders once.
+    """List every file below `root`, sorted by path: also hidden ones, and linked folders once.
 
-    A name that is not UTF-8 is listed with escapes in place of the bytes that are none.
+    A name that is not UTF-8 is listed with the invalid bytes escaped.
 
     Args:
         root: the archive.
-        follow_out: whether links that lead out of it are followed; else they are listed with
+        follow_out: whether to follow links that lead out of it; otherwise they are listed with
             `Trouble.LEADS_OUT`.
 
     Raises:
-        ArchiveError: `root` is no folder, its name no UTF-8, or a folder in it cannot be read.
+        ArchiveError: `root` is not a folder, its name is not UTF-8, or a folder in it cannot be
+            read.
     """
     if not root.exists():
-        raise ArchiveError(f"no archive at {root}")
+        raise ArchiveError(f"no archive at {root}; name a folder with videos")
     if not root.is_dir():
         raise ArchiveError(f"{root} is a file; an archive is a folder (for files: framejury scan)")
     if not _is_text(str(root)):
-        raise ArchiveError(f"the name {_shown(str(root))} is not UTF-8; rename it")
+        raise ArchiveError(f"the folder name {_shown(str(root))} is not UTF-8; rename the folder")
     found = list(_walk(str(root.absolute()), follow_out=follow_out))
     taken = {file.path for file in found}
     files = []
@@ -76,7 +77,7 @@ def list_local(root: Path, *, follow_out: bool = False) -> list[ArchiveFile]:
             files.append(file)
         else:
             path = _escaped(file.path)
-            while path in taken:  # another file may be called just so
+            while path in taken:  # another file may have this very name
                 path = f"?{path}"
             taken.add(path)
             trouble = file.trouble or Trouble.NOT_UTF8
@@ -85,7 +86,7 @@ def list_local(root: Path, *, follow_out: bool = False) -> list[ArchiveFile]:
 
 
 def _walk(root: str, *, follow_out: bool) -> Iterator[ArchiveFile]:
-    """Real folders first, then linked ones by name: a video's path must not depend on chance."""
+    """Walk real folders first, then linked ones by name, so that a video's path is stable."""
     seen: set[tuple[int, int]] = set()
     within = os.path.realpath(root)
     below = len(root.rstrip("/")) + 1
@@ -109,13 +110,13 @@ def _walk(root: str, *, follow_out: bool) -> Iterator[ArchiveFile]:
 
 
 def _entries(folder: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
-    """What is in the folder; nothing when it was seen by another name, or is just gone.
+    """Return the folder's entries; none if it was seen under another name or has just vanished.
 
     Raises:
-        ArchiveError: it cannot be read. Its videos would be taken for deleted.
+        ArchiveError: it cannot be read; its videos would otherwise count as deleted.
     """
     try:
-        status = os.stat(folder)  # noqa: PTH116  (a Path for each of a million folders)
+        status = os.stat(folder)  # noqa: PTH116  (no Path for each of a million folders)
         if (status.st_dev, status.st_ino) in seen:
             return []
         seen.add((status.st_dev, status.st_ino))
@@ -128,21 +129,21 @@ def _entries(folder: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """Of what it points to, of the link itself when that leads nowhere; None when just gone.
+    """Return the status of the target, or of a broken link itself; None if it has vanished.
 
     Raises:
-        ArchiveError: its folder may be listed and not entered.
+        ArchiveError: its folder may be listed but not entered.
     """
     try:
         return entry.stat()
-    except OSError:  # it points nowhere, at itself, or where we may not look
+    except OSError:  # it points nowhere, at itself, or to a place we may not read
         pass
     try:
         return entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ArchiveError(f"cannot look at {_shown(entry.path)}: {error.strerror}") from error
+        raise ArchiveError(f"cannot access {_shown(entry.path)}: {error.strerror}") from error
 
 
 def _is_within(root: str, link: str) -> bool:
@@ -151,7 +152,7 @@ def _is_within(root: str, link: str) -> bool:
 
 
 def _described(entry: os.DirEntry[str], below: int, status: os.stat_result | None) -> ArchiveFile:
-    """The entry; without a status, a link that leads out: nothing of its target is told."""
+    """Describe an entry; without a status it is a link out, whose target stays unread."""
     trouble = Trouble.LEADS_OUT if status is None else None
     regular = status is not None and stat.S_ISREG(status.st_mode)
     return ArchiveFile(
@@ -176,11 +177,11 @@ def _is_text(name: str) -> bool:
 
 
 def _escaped(name: str) -> str:
-    r"""`caf\xe9.mp4` for a name with that byte."""
+    r"""Return `caf\xe9.mp4` for a name with that byte."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _shown(path: str) -> str:
-    """For a message: the end of a long path tells more than its start."""
+    """Shorten a path for a message; its end is the useful part."""
     text = printable(_escaped(path))
     return text if len(text) <= 300 else f"...{text[-300:]}"

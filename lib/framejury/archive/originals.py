@@ -1,12 +1,12 @@
-"""Which video of an archive a fake was made from. Pure.
+"""Finds the video that a fake was made from. Pure.
 
-`videos.original` holds the name that the data set gives it, and each layout means something else
-by it (`archive.layouts`):
+`videos.original` holds the name used by the data set; its meaning depends on the layout
+(`archive.layouts`):
 
-    dfdc         a file name; DFDC's names are unique over all of its parts
-    ffpp         the stem of a file below `original_sequences`, in the same compression if there is
+    dfdc         a file name, unique across DFDC's parts
+    ffpp         the stem of a file below `original_sequences`, in the same compression if possible
     celebdf      the stem of a file in the `Celeb-real` beside the fake's folder
-    labels_csv   a path, with or without its ending, below the folder of that labels.csv
+    labels_csv   a path, with or without its ending, relative to the folder of that labels.csv
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Pair:
-    """A fake and the video it was made from, rows of `videos`."""
+    """A fake and the video it was made from, both rows of `videos`."""
 
     fake: Row
     original: Row
@@ -34,11 +34,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Originals:
-    """What `pairs_of` found.
+    """The result of `pairs_of`.
 
     Attributes:
-        pairs: by the fake's path.
-        alone: fakes without an original here, by path.
+        pairs: sorted by the fake's path.
+        alone: fakes whose original is not in the archive, sorted by path.
     """
 
     pairs: tuple[Pair, ...]
@@ -46,13 +46,13 @@ class Originals:
 
 
 def pairs_of(videos: Sequence[Row]) -> Originals:
-    """Every fake that is in the archive, with its original if that is there too.
+    """Pair every fake in the archive with its original.
 
-    Of several files that an `original` may mean, one is taken only where all of them are the same
-    video (dfdc, ffpp, celebdf); two that a labels.csv may mean are none.
+    If an `original` matches several files, the nearest is taken where they are copies of one video
+    (dfdc, ffpp, celebdf); an ambiguous name in a labels.csv matches none.
 
     Args:
-        videos: rows of `videos`; those that are missing from the archive count for nothing.
+        videos: rows of `videos`; those missing from the archive are ignored.
     """
     there = [row for row in videos if row["missing_since"] is None]
     known = _Known(there)
@@ -70,7 +70,7 @@ def pairs_of(videos: Sequence[Row]) -> Originals:
 
 
 class _Known:
-    """The videos by what an `original` may call them."""
+    """The videos by the names an `original` may use."""
 
     def __init__(self, videos: Iterable[Row]) -> None:
         self.by_path: dict[str, Row] = {}
@@ -86,7 +86,7 @@ class _Known:
 
 
 def _dfdc(fake: Row, known: _Known) -> Row | None:
-    """In the fake's own folder before any other part."""
+    """Find the original, preferably in the fake's own folder."""
     name = PurePosixPath(fake["original"]).name
     folder = posixpath.dirname(fake["path"])
     return _best(
@@ -96,7 +96,7 @@ def _dfdc(fake: Row, known: _Known) -> Row | None:
 
 
 def _ffpp(fake: Row, known: _Known) -> Row | None:
-    """In the same copy of the data set, and compressed the same way, before any other."""
+    """Find the original, preferably in the same copy of the data set and compression."""
     root, below = _cut(fake, "manipulated_sequences")
     found = [
         row
@@ -112,7 +112,7 @@ def _ffpp(fake: Row, known: _Known) -> Row | None:
 
 
 def _cut(row: Row, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What lies above `folder`, and what below the method or source in it: `c23`, `videos`."""
+    """Return the path above `folder`, and below its method or source: `c23`, `videos`."""
     parts = PurePosixPath(row["uri"]).parts
     at = len(parts) - 1 - parts[::-1].index(folder)
     return parts[:at], parts[at + 2 : -1]
@@ -129,7 +129,7 @@ def _celebdf(fake: Row, known: _Known) -> Row | None:
 
 
 def _labels_csv(fake: Row, known: _Known) -> Row | None:
-    """The folder of the labels.csv is known from the keys only, which hold the whole path."""
+    """Find the original by the group keys, which hold its whole path."""
     own = {fake["path"], posixpath.splitext(fake["path"])[0]}
     named = [key.removeprefix("file:") for key in fake["group_keys"] if key.startswith("file:")]
     for path in named:
@@ -145,7 +145,7 @@ def _labels_csv(fake: Row, known: _Known) -> Row | None:
 
 
 def _best(found: Sequence[Row], nearness: Callable[[Row], Any]) -> Row | None:
-    """The nearest; of equals the first by path."""
+    """Return the nearest row; ties take the first by path."""
     ordered = sorted(found, key=lambda row: str(row["path"]))
     return max(ordered, key=nearness, default=None)
 

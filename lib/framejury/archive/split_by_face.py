@@ -1,4 +1,4 @@
-"""A side for each face by itself: `split.unit` face, as recipes do that split pictures."""
+"""Splits single faces (`split.unit` face), as recipes do that split pictures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _STEPS = 2**64
 
 @dataclass(frozen=True, slots=True)
 class FaceDraw:
-    """Draws the side of a face from what identifies it, so that no order of reading matters.
+    """Draws the split of a face from its identity, whatever the reading order.
 
-    Attributes (as the settings `split.*` of the same names):
-        seed: under which it is drawn.
-        train, val, test: shares of the sides, 0 to 1, together 1.
+    Attributes (as the settings `split.*`):
+        seed: seed of the draw.
+        train, val, test: shares of the splits, 0 to 1, together 1.
     """
 
     seed: int
@@ -25,7 +25,7 @@ class FaceDraw:
     test: float
 
     def side_of(self, video_id: str, frame_index: int, face_index: int) -> Side:
-        """The side of one face.
+        """Return the split of one face.
 
         Args:
             video_id, frame_index, face_index: as in `faces`.
@@ -34,5 +34,5 @@ class FaceDraw:
         drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / _STEPS
         if drawn < self.train:
             return Side.TRAIN
-        # Sums of shares are not exact: what lies beyond them is still the last side's.
+        # Sums of shares are not exact; what lies beyond them goes to the last split.
         return Side.TEST if self.test > 0 and drawn >= self.train + self.val else Side.VAL

@@ -1,4 +1,4 @@
-"""Whole groups divided: no source stands on two sides."""
+"""Splits whole groups: no source is in two splits."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ def sides_of_groups(
     settings: SplitSettings,
     pinned: Mapping[str, Side],
 ) -> dict[str, Side]:
-    """A side for every group.
+    """Assign every group to a split.
 
-    The groups come in an order drawn under `settings.seed`, those with both classes first. The
-    smaller sides take one first, that which fits them best; each other group goes to the side
-    that lacks most of its share, counted in videos of its labels.
+    Groups are taken in an order drawn with `settings.seed`, those with both classes first. The
+    smaller splits first take the one group that fits them best; every other group goes to the
+    split that lacks most of its share, counted in videos per label.
 
     Args:
-        members: group -> its videos; those with a reason count for nothing.
-        pinned: group -> side, of groups that are not free.
+        members: group -> its videos; those with a reason are ignored.
+        settings: shares and seed.
+        pinned: group -> split, of groups that are not free.
 
     Raises:
-        SplitError: there are fewer groups than sides.
+        SplitError: there are fewer groups than splits.
     """
     shares = {Side.TRAIN: settings.train, Side.VAL: settings.val, Side.TEST: settings.test}
     sides = [side for side in SIDES if shares[side] > 0 or side in pinned.values()]
     if len(members) < len(sides):
         raise SplitError(
-            f"{len(members)} groups of labelled videos with faces cannot fill {len(sides)} sides; "
-            "label more sources, or leave a side out with --set split.test=0"
+            f"{len(members)} groups of labelled videos with faces cannot fill {len(sides)} splits; "
+            "label more sources, or do without a test split: --set split.train=0.9 "
+            "--set split.test=0"
         )
     order = sorted(members)
     random.Random(settings.seed).shuffle(order)
-    # Groups of both classes first: they are what every side needs.
+    # Groups of both classes first: every split needs them.
     order.sort(key=lambda group: len({row.label for row in members[group]}), reverse=True)
     wanted = {
         (side, label): shares[side]
@@ -63,7 +65,7 @@ def sides_of_groups(
 
 
 Wanted = dict[tuple[Side, Label], float]
-"""How many videos of a label a side still lacks."""
+"""How many videos of a label a split still lacks."""
 
 
 def _first_picks(
@@ -73,7 +75,7 @@ def _first_picks(
     sides: list[Side],
     pinned: Mapping[str, Side],
 ) -> dict[str, Side]:
-    """One group of each label for val and test; of few groups their shares round to nothing."""
+    """Give val and test one group of each label, as small shares may round to none."""
     side_of = dict(pinned)
     for side in sides[1:]:
         for label in Label:
@@ -81,7 +83,7 @@ def _first_picks(
                 continue
             free = [group for group in order if group not in side_of and counts_of[group][label]]
             if len(free) < 2:
-                continue  # the last one stays for the side to train on
+                continue  # the last one stays in train
             fit = {g: (len(counts_of[g]), _need(wanted, side, counts_of[g])) for g in free}
             best = max(free, key=fit.__getitem__)
             side_of[best] = side
@@ -95,7 +97,7 @@ def _take(wanted: Wanted, side: Side, counts: Counter[Label]) -> None:
 
 
 def _need(wanted: Wanted, side: Side, counts: Counter[Label]) -> float:
-    """How well a group fills what a side still lacks; overfilling counts against it."""
+    """Rate how well a group fills what a split lacks; overfilling is penalised."""
     return sum(
         min(wanted[side, label], count) - 2 * max(count - wanted[side, label], 0)
         for label, count in counts.items()

@@ -1,6 +1,6 @@
-"""Videos divided one by one, each label by itself: what many published recipes do.
+"""Splits videos one by one, per label, as many published recipes do.
 
-Videos of one source then stand on several sides; the leakage gate says so.
+Videos of one source may end up in several splits; the leakage gate reports it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from framejury.settings import SplitSettings
 def sides_of_videos(
     rows: Sequence[Placement], settings: SplitSettings, pinned: Mapping[str, Side]
 ) -> dict[str, Side]:
-    """A side for every video; each side gets its share of each label, and of stills.
+    """Assign every video to a split; each split gets its share of each label, and of stills.
 
     Args:
         rows: usable videos, by path.
-        settings: drawn: which videos a side gets is drawn under the seed; name: it gets a run
-            of videos that follow each other in name order, train first, then val, then test.
-        pinned: video_id -> side, of videos that are not free; they count towards the shares.
+        settings: with order drawn, videos are drawn with the seed; with name, each split gets a
+            run of consecutive videos in name order: train, then val, then test.
+        pinned: video_id -> split, of videos that are not free; they count towards the shares.
 
     Returns:
-        video_id -> side.
+        video_id -> split.
     """
     strata: dict[tuple[Label, bool], list[str]] = defaultdict(list)
     for row in rows:
@@ -46,21 +46,22 @@ def sides_of_videos(
 
 
 def quotas(free: int, settings: SplitSettings, held: Mapping[Side, int]) -> dict[Side, int]:
-    """How many of the free videos of one label each side takes, in the order of `SIDES`.
+    """Return how many of the free videos of one label each split takes, in the order of `SIDES`.
 
-    Shares are rounded by largest remainders, and are of all videos of the label; a side that
-    holds more than its share gets none. Val and test get one where their share rounds to
-    nothing, as long as one is left for the side that gives it.
+    Shares refer to all videos of the label and are rounded by largest remainders; a split that
+    holds more than its share gets none. Val and test get one video if their share rounds to
+    zero, as long as the split that gives it keeps one.
 
     Args:
-        free: videos to divide, count.
-        held: videos that a side has already, count.
+        free: videos to assign, count.
+        settings: the shares.
+        held: videos that a split has already, count.
     """
     shares = {Side.TRAIN: settings.train, Side.VAL: settings.val, Side.TEST: settings.test}
     total = free + sum(held.values())
     lacking = {side: max(share * total - held.get(side, 0), 0.0) for side, share in shares.items()}
     scale = free / (sum(lacking.values()) or 1.0)
-    # A share such as 0.29 of 100 is a hair less than 29.
+    # In floating point, 0.29 of 100 is slightly less than 29.
     ideal = {side: round(count * scale, 9) for side, count in lacking.items()}
     counts = {side: int(ideal[side]) for side in SIDES}
     by_remainder = sorted(SIDES, key=lambda side: counts[side] - ideal[side])

@@ -1,7 +1,7 @@
-"""Labelled videos divided for training: by group, or as published recipes do by video or face.
+"""Splits labelled videos: by group or, as some published recipes do, by video or face.
 
-Splitting is done on the driver: it needs one small row a video (a million are some
-hundred megabytes), and its order must be the same on every cluster.
+Splitting is done on the driver: it needs one small row per video (a million take some hundred
+megabytes), and its order must be the same on every cluster.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ __all__ = ["SIDES", "Candidate", "Placement", "check_leakage", "keys_of", "split
 def split_videos(
     candidates: Sequence[Candidate], settings: SplitSettings, pins: Pins | None = None
 ) -> list[Placement]:
-    """A side for every candidate, sorted by path.
+    """Assign every candidate to a split; returns rows sorted by path.
 
-    Whole groups go to one side (`by_group`), a group with a pinned video where that is pinned.
-    With `settings.unit` video each video goes by itself (`by_video`), with face the side of a
-    video is `mixed`, for each of its faces has one of its own (`face_sides`); a pinned video
-    goes where it is pinned, and its group does not follow. Fakes are balanced before or after
-    that (`balance`).
+    A group goes to one split as a whole (`split_by_group`); a pinned video takes its group along.
+    With `settings.unit` video, each video is assigned alone (`split_by_video`); with face, a
+    video is `mixed`, as each of its faces is assigned alone (`split_by_face`). There, pinned
+    videos go where they are pinned, without their group. Fakes are balanced before or after that
+    (`balance`).
 
     Raises:
-        SplitError: too few groups, a side would lack a class, or pins want one group on two
-            sides.
+        SplitError: there are too few groups, a split would lack a class, or pins put one group
+            into two splits.
     """
     rows = _unplaced(candidates, settings)
     pinned = {} if pins is None else _pinned_sides(_members(rows), pins)
     left_out = {unit for unit, side in pinned.items() if side is Side.EXCLUDED}
-    why = "its sources are pinned to no side" if settings.unit == "group" else "pinned to no side"
+    why = "its group is excluded by a pin" if settings.unit == "group" else "excluded by a pin"
     rows = [
         replace(row, reason=row.reason or why) if _unit_of(row) in left_out else row for row in rows
     ]
@@ -57,7 +57,7 @@ def split_videos(
 
 
 def _unplaced(candidates: Sequence[Candidate], settings: SplitSettings) -> list[Placement]:
-    """By path, on no side yet; what cannot be learned from has its reason."""
+    """Return rows by path, in no split yet; videos that cannot be trained on have a reason."""
     all_keys = [keys_of(candidate) for candidate in candidates]
     rows = [
         Placement(
@@ -77,18 +77,19 @@ def _unplaced(candidates: Sequence[Candidate], settings: SplitSettings) -> list[
 
 
 def _unit_of(row: Placement) -> str:
-    """What goes where this video goes."""
+    """Return the name of the unit that the video belongs to."""
     return row.group if row.unit == "group" else row.video_id
 
 
 def _divided(
     rows: Sequence[Placement], settings: SplitSettings, pinned: Mapping[str, Side]
 ) -> dict[str, Side]:
-    """The side of each unit with a usable video.
+    """Assign each unit with a usable video to a split.
 
     Args:
         rows: by path; those with a reason are not usable.
-        pinned: sides of units that are not free.
+        settings: unit, shares and seed.
+        pinned: splits of units that are not free.
     """
     usable = [row for row in rows if row.reason is None]
     units = {_unit_of(row) for row in usable}
@@ -101,7 +102,7 @@ def _divided(
 
 
 def _members(rows: Sequence[Placement]) -> dict[str, list[Placement]]:
-    """Unit -> its videos."""
+    """Return the videos of each unit."""
     members: dict[str, list[Placement]] = defaultdict(list)
     for row in rows:
         members[_unit_of(row)].append(row)
@@ -109,10 +110,10 @@ def _members(rows: Sequence[Placement]) -> dict[str, list[Placement]]:
 
 
 def _pinned_sides(members: Mapping[str, list[Placement]], pins: Pins) -> dict[str, Side]:
-    """The side of every unit that has a pinned video, with or without a face.
+    """Return the split of every unit that has a pinned video, with or without a face.
 
     Raises:
-        SplitError: two videos of a group are pinned to different sides.
+        SplitError: two videos of a group are pinned to different splits.
     """
     pinned: dict[str, Side] = {}
     for unit, rows in members.items():
@@ -124,7 +125,7 @@ def _pinned_sides(members: Mapping[str, list[Placement]], pins: Pins) -> dict[st
             )
             raise SplitError(
                 f"{pins.source} pins {listed}, but they share sources (group {unit}) and must "
-                "stand on one side"
+                "be in one split"
             )
         for side in found:
             pinned[unit] = side
@@ -132,17 +133,17 @@ def _pinned_sides(members: Mapping[str, list[Placement]], pins: Pins) -> dict[st
 
 
 def _check_classes(rows: Sequence[Placement], settings: SplitSettings) -> None:
-    """Faces of a mixed video may stand on any side."""
+    """Raise if a split lacks a class; faces of a mixed video may be in any split."""
     if settings.test > 0 and not any(row.side in (Side.TEST, Side.MIXED) for row in rows):
         raise SplitError(
-            f"side test has no video of {len(rows)}; label more sources, or leave the side out "
-            "with --set split.test=0"
+            f"the test split gets none of {len(rows)} videos; label more sources, or do without "
+            "it: --set split.train=0.9 --set split.test=0"
         )
     for side in (Side.TRAIN, Side.VAL):
         labels = {row.label for row in rows if row.side in (side, Side.MIXED) and not row.still}
         if labels != set(Label):
             missing = ", ".join(sorted(label.value for label in set(Label) - labels))
             raise SplitError(
-                f"side {side.value} has no {missing} video with a face; label more sources, "
-                f"change the shares, or another --set split.seed (now {settings.seed})"
+                f"split {side.value} has no {missing} video with a face; label more sources, "
+                f"change the shares, or try another seed: --set split.seed={settings.seed + 1}"
             )

@@ -1,4 +1,4 @@
-"""Described videos as the table `videos`. No Spark."""
+"""Rows of the table `videos`, without Spark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framejury.schemas.tables import VIDEOS
 
 
 def videos_table(entries: Sequence[VideoEntry], run_id: str) -> pa.Table:
-    """Rows of `videos`, sorted by path."""
+    """Return rows of `videos`, sorted by path."""
     groups = group_names([entry.group_keys for entry in entries])
     rows = [
         {
@@ -42,15 +42,15 @@ def videos_table(entries: Sequence[VideoEntry], run_id: str) -> pa.Table:
 
 
 def with_missing(rows: pa.Table, before: pa.Table | None, now: datetime) -> pa.Table:
-    """Rows of `videos`, and those of the snapshot before whose files are gone.
+    """Add the videos of the previous snapshot whose files are gone.
 
     Args:
-        rows: what is there now, of one run.
-        before: the snapshot before; None when this is the first.
+        rows: `videos` of this run.
+        before: the previous snapshot; None if there is none.
         now: when the archive was listed, UTC.
 
     Returns:
-        rows of `rows`' run, sorted by path; `missing_since` is set where a file is gone.
+        rows of this run, sorted by path; `missing_since` is set if the file is gone.
     """
     if before is None or rows.num_rows == 0:
         return rows
@@ -65,12 +65,12 @@ def with_missing(rows: pa.Table, before: pa.Table | None, now: datetime) -> pa.T
 
 
 def check_share_missing(rows: pa.Table, before: pa.Table | None, limit_ratio: float) -> None:
-    """Refuse a listing in which much of the archive is suddenly gone: it may not be mounted.
+    """Raise if much of the archive is suddenly gone, as it may not be mounted.
 
     Args:
-        rows: of `videos`, from `with_missing`.
-        before: the snapshot before; None when this is the first.
-        limit_ratio: largest share of the videos that were there which may go at once.
+        rows: `videos`, from `with_missing`.
+        before: the previous snapshot; None if there is none.
+        limit_ratio: largest share of the previous videos that may be gone at once, 0 to 1.
 
     Raises:
         ArchiveError: more are gone.
@@ -83,11 +83,11 @@ def check_share_missing(rows: pa.Table, before: pa.Table | None, limit_ratio: fl
     if len(there) and gone.num_rows > limit_ratio * len(there):
         raise ArchiveError(
             f"{gone.num_rows:,} of {len(there):,} known videos are gone, such as "
-            f"{gone['path'][0].as_py()}; is the whole archive mounted? If they were removed on "
-            "purpose: --set index.missing_ratio=1"
+            f"{gone['path'][0].as_py()}; check that the whole archive is mounted. If they were "
+            "removed on purpose: --set index.missing_ratio=1"
         )
 
 
 def video_id_of(path: str) -> str:
-    """The id of the video at `path` below the archive."""
+    """Return the id of the video at an archive-relative path."""
     return hashlib.sha256(path.encode()).hexdigest()[:20]

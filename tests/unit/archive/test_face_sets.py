@@ -134,7 +134,7 @@ def test_pictures_come_in_order_of_rows(tmp_path: Path) -> None:
         ([frame("b.mp4", "a.mp4", label="REAL")], r"row 0: b\.mp4 is REAL and its original is a"),
         ([frame("b.mp4", "a.mp4"), frame("c.mp4", "b.mp4")], r"row 1: its original b\.mp4 is FAKE"),
         ([still("1"), still("1")], r"row 1: still some/nasa/1 is already in"),
-        ([{"image": b"x", "label": "REAL"}], r"no face set: it has the columns image, label"),
+        ([{"image": b"x", "label": "REAL"}], r"not a face set; it has the columns image, label"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, rows: list[dict[str, Any]], said: str) -> None:
@@ -153,7 +153,7 @@ def test_a_video_in_two_parts_is_refused(folder: Path) -> None:
 def test_no_face_sets(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="no folder"):
         read_face_sets(tmp_path / "none")
-    with pytest.raises(ArchiveError, match="no Parquet file"):
+    with pytest.raises(ArchiveError, match="no face set"):
         read_face_sets(tmp_path)
     (tmp_path / "a.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(ArchiveError, match=r"a\.parquet"):
@@ -385,7 +385,7 @@ def test_import_refuses(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["import", str(folder), "--warehouse", target, "--workers", "1"]) == 0
     capsys.readouterr()
     assert main(["import", str(folder), "--warehouse", target, "--workers", "1"]) == 2
-    assert "has runs already" in capsys.readouterr().err
+    assert "already has runs" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not TRAINING.is_dir(), reason="no ../shared/training beside this checkout")

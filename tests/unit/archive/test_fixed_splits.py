@@ -84,10 +84,10 @@ def test_a_later_line_changes_nothing_of_what_an_earlier_one_decides(
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["file,side", "a,val"], r"line 1: .*start with pattern,side, not with 'file,side'"),
+        (["file,side", "a,val"], r"line 1: the header must be pattern,side, not 'file,side'"),
         ([""], "line 1"),
         (["pattern,side", "a,mixed"], r"line 2: unknown side 'mixed'; .* test, excluded$"),
-        (["pattern,side", "a,val", "b,dev"], r"line 3: unknown side 'dev'; there are train, val"),
+        (["pattern,side", "a,val", "b,dev"], r"line 3: unknown side 'dev'; allowed: train, val"),
         (["pattern,side", "a,val,why"], "line 2: .*3 fields"),
         (["pattern,side", "a"], "line 2: .*1 fields"),
         (["pattern,side", " ,val"], r"line 2: the pattern is empty"),

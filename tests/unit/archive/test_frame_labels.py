@@ -28,17 +28,20 @@ def test_labels_by_video_and_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("", r"line 1: frame labels start with video,frame,label, not with ''"),
-        ("file,frame,label\na/one.mp4,1,REAL\n", "line 1: .* not with 'file,frame,label'"),
+        ("", r"line 1: the header must be video,frame,label, not ''"),
+        ("file,frame,label\na/one.mp4,1,REAL\n", "line 1: .* not 'file,frame,label'"),
         ("video,frame,label\n", "holds no frame labels"),
-        ("video,frame,label\na/one.mp4,1\n", "line 2: a line is video,frame,label; .* 2 fields"),
-        ("video,frame,label\na/one.mp4,1,REAL\none.mp4,1,REAL\n", r"line 3: no video .*'one"),
+        ("video,frame,label\na/one.mp4,1\n", "line 2: 2 fields instead of video,frame,label"),
+        (
+            "video,frame,label\na/one.mp4,1,REAL\none.mp4,1,REAL\n",
+            r"line 3: the archive has no video 'one",
+        ),
         ("video,frame,label\na/one.mp4,1,REAL\n\na/one.mp4,01,FAKE\n", "line 4: frame 1 of .* 2$"),
         ("video,frame,label\na/one.mp4,1,Real\n", r"line 2: unknown label 'Real'; .* FAKE, REAL"),
         ("video,frame,label\na/one.mp4,1,1\n", "line 2: unknown label"),
         ('video,frame,label\n"a/one.mp4,1,REAL\n', "line 2: unexpected end of data"),
         *(
-            (f"video,frame,label\na/one.mp4,{frame},REAL\n", "line 2: a frame is its rank")
+            (f"video,frame,label\na/one.mp4,{frame},REAL\n", "line 2: the frame must be its rank")
             for frame in ("-1", "1.0", "", "x", "1_0", "\u0663", "2147483648", "9" * 5000)
         ),
     ],

@@ -73,7 +73,7 @@ def test_endings_of_any_case() -> None:
 
 
 def test_no_videos_is_an_error() -> None:
-    Archive(videos("a.txt", "b.jpg")).refuses(r"no videos .*2 files looked at.*mp4")
+    Archive(videos("a.txt", "b.jpg")).refuses(r"no videos .*2 files checked.*mp4")
     Archive({}).refuses("no videos")
 
 
@@ -125,12 +125,12 @@ def test_a_dfdc_original_that_only_a_labels_csv_knows_is_bound() -> None:
     ("text", "words"),
     [
         ("{not json", "is not JSON"),
-        ('{"a.mp4": {"label": "FAKE"}, "a.mp4": {"label": "REAL"}}', "stands twice"),
-        ('{"a.mp4": {"label": "FAKE", "label": "REAL"}}', "a key stands twice"),
+        ('{"a.mp4": {"label": "FAKE"}, "a.mp4": {"label": "REAL"}}', "occurs twice"),
+        ('{"a.mp4": {"label": "FAKE", "label": "REAL"}}', "a key occurs twice"),
         ('{"a.mp4": {"label": 1}}', "label must be FAKE, REAL or empty, not 1"),
         ('{"a.mp4": {"label": "1"}}', "1 means fake in some data sets"),
         ('{"a.mp4": {"label": "FAKE", "original": ["b"]}}', "original must be a file name"),
-        ('{"a.mp4": {"label": "FAKE"}, "b.mp4": "REAL"}', "must be an object"),
+        ('{"a.mp4": {"label": "FAKE"}, "b.mp4": "REAL"}', "expected an object"),
         ('{"../a.mp4": {"label": "FAKE"}}', "points outside"),
         ("[" * 100_000, "is not JSON"),
     ],
@@ -283,8 +283,8 @@ def test_labels_csv() -> None:
         ("file;label\na.mp4;FAKE\n", "it has: file;label"),
         ("", "it has: none"),
         ("file,label,label\na.mp4,FAKE,REAL\n", "names a column twice"),
-        ("file,label\na.mp4,FAKE\na.mp4,REAL\n", "line 3: a.mp4 stands twice"),
-        ("file,label\na.mp4,FAKE\n./a.mp4,REAL\n", "stands twice"),
+        ("file,label\na.mp4,FAKE\na.mp4,REAL\n", "line 3: a.mp4 occurs twice"),
+        ("file,label\na.mp4,FAKE\n./a.mp4,REAL\n", "occurs twice"),
         ("file,label\n,FAKE\n", "line 2: no file name"),
         ("file,label\na,b.mp4,FAKE\n", "label must be|more fields than columns"),
         ("file,label\na.mp4,FAKE,x\n", "more fields than columns"),
@@ -308,7 +308,7 @@ def test_repeated_and_missing_rows_and_unknown_columns() -> None:
     found = archive.entries()
     assert (found["a.mp4"].label, found["b/c.mp4"].label) == (FAKE, REAL)
     assert archive.notes == [
-        "labels.csv: columns not used: fps, orginal",
+        "labels.csv: unused columns: fps, orginal",
         "1 labelled files are not in the archive: gone.mp4",
     ]
 
@@ -423,7 +423,9 @@ def test_data_sets_mixed_under_one_root() -> None:
 
 @pytest.mark.parametrize("layout", ["dfdc", "ffpp", "celebdf", "labels_csv"])
 def test_a_layout_that_does_not_fit_is_refused(layout: str) -> None:
-    Archive(MIXED).refuses(f"does not fit --layout {layout}; use --layout auto", layout=layout)
+    Archive(MIXED).refuses(
+        f"does not fit index.layout={layout}; use --set index.layout=auto", layout=layout
+    )
 
 
 def test_layout_plain_reads_no_labels() -> None:

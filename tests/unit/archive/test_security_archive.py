@@ -173,7 +173,7 @@ def test_a_name_that_no_table_can_hold_stops_nobody(archive: Path) -> None:
     entries, notes = index(archive)
     assert names(entries) == ["\\xff\x1b.mp4", r"caf\xe9/clip.mp4", "honest.mp4"]
     assert notes == [
-        "3 file names are not UTF-8, so the files cannot be opened; rename them: "
+        "3 files cannot be opened, as their names are not UTF-8; rename them: "
         r"\xff\x1b.mp4, caf\xe9/clip.mp4, caf\xe9/labels.csv"
     ]
     table = videos_table(entries, "run")
@@ -231,7 +231,7 @@ def test_a_folder_in_a_folder_in_a_folder(archive: Path) -> None:
             Path("d").mkdir()
             os.chdir("d")
         os.chdir(here)
-        assert "cannot l" in refusal(archive)
+        assert "cannot " in refusal(archive)
     finally:
         os.chdir(here)
         # Too deep for Python's own way to remove it.
@@ -278,7 +278,7 @@ def test_a_folder_that_may_not_be_read_is_an_error(folder: str, mode: int, publi
     (public / folder).chmod(mode)
     with as_nobody():
         words = refusal(public)
-    assert "cannot l" in words and folder in words
+    assert "cannot " in words and folder in words
 
 
 def test_the_error_cannot_steer_a_terminal(public: Path) -> None:
@@ -362,7 +362,7 @@ def test_a_huge_label_file_is_not_read() -> None:
         ArchiveFile("labels.csv", "/a/labels.csv", LARGEST_BYTES + 1, changed),
         ArchiveFile("honest.mp4", "/a/honest.mp4", 1, changed),
     ]
-    with pytest.raises(ArchiveError, match="at most"):
+    with pytest.raises(ArchiveError, match="more than the 268,435,456 allowed"):
         describe_videos(files, lambda _: pytest.fail("was read"), IndexSettings())
 
 

@@ -163,7 +163,7 @@ def test_a_pinned_video_goes_alone(unit: str) -> None:
         assert rows["v0000.mp4"].side is VAL
         assert rows["v0003.mp4"].side is TEST
         assert rows["v0004.mp4"].side is EXCLUDED
-        assert rows["v0004.mp4"].reason == "pinned to no side"
+        assert rows["v0004.mp4"].reason == "excluded by a pin"
         assert rows["v0005.mp4"].side is not EXCLUDED
         if unit == "face":
             free = [r for p, r in rows.items() if p > "v0004.mp4" or p in {"v0001.mp4"}]
@@ -213,7 +213,7 @@ def test_quotas_divide_what_is_free(free: int, held: dict[Side, int], val: int, 
 
 
 def test_a_side_without_a_class_is_refused() -> None:
-    with pytest.raises(SplitError, match="side val has no FAKE"):
+    with pytest.raises(SplitError, match="split val has no FAKE"):
         split_videos(mixture(20, 1), settings())
 
 
@@ -265,7 +265,7 @@ def test_in_each_chunk(archive: list[Candidate], balance: str, chunk_videos: int
         if reals:
             assert reasons <= {DROPPED}
         elif fakes:
-            assert reasons == {f"{DROPPED}: none of its chunk of {len(chunk)} videos is real"}
+            assert reasons == {f"{DROPPED}: its chunk of {len(chunk)} videos holds no real one"}
 
 
 def test_chunks_are_of_usable_videos_in_name_order() -> None:
@@ -402,18 +402,18 @@ def test_a_split_by_video_says_how_many_sources_leak() -> None:
         row(6, EXCLUDED, "c"),
     ]
     assert check_leakage(rows) == (
-        "Split by video: 1 source stands (group, original, donor or identical content) on two "
-        "sides or more, so figures on val and test are too good."
+        "Split by video: 1 source is (group, original, donor or identical content) in several "
+        "splits, so figures on val and test are too optimistic."
     )
     more = [*rows, row(7, VAL, "x", group="g"), row(8, TEST, "y", group="g")]
-    assert "2 sources stand" in str(check_leakage(more))
+    assert "2 sources are" in str(check_leakage(more))
 
 
 def test_a_split_by_face_says_how_many_videos_leak() -> None:
     rows = split_videos(mixture(4, 3), settings(unit="face"))
     assert check_leakage(rows) == (
-        "Split by face: faces of the same video stand on both sides (7 videos), so figures on "
-        "val and test are too good."
+        "Split by face: faces of the same video are in several splits (7 videos), so figures "
+        "on val and test are too optimistic."
     )
     everything = pins(*((f"v000{n}*", TRAIN if n < 4 else VAL) for n in range(7)))
     assert check_leakage(_pinned(everything)) is None
@@ -430,7 +430,7 @@ def test_groups_are_still_refused_beside_videos() -> None:
     with pytest.raises(LeakageError, match="a: v1 in train, v2 in test"):
         check_leakage(torn)
     both = [row(1, TRAIN, "a", unit="group"), row(2, TEST, "a", unit="video")]
-    assert str(check_leakage(both)).startswith("Split by video: 1 source stands")
+    assert str(check_leakage(both)).startswith("Split by video: 1 source is")
 
 
 # ---------------------------------------------------------------- settings
@@ -438,5 +438,5 @@ def test_groups_are_still_refused_beside_videos() -> None:
 
 def test_name_order_is_of_videos() -> None:
     for unit in ("group", "face"):
-        with pytest.raises(ValueError, match=r"split\.order=name divides videos"):
+        with pytest.raises(ValueError, match=r"split\.order=name needs split\.unit=video"):
             settings(unit=unit, order="name")

@@ -144,7 +144,7 @@ def test_an_archive_without_videos(tmp_path: Path, capsys: Capture) -> None:
     argv = ["index", str(tmp_path / "empty"), "--warehouse", str(tmp_path / "w")]
     assert "no videos in the archive" in fails(capsys, *argv)
     (tmp_path / "empty" / "notes.txt").write_text("x")
-    assert "1 files looked at" in fails(capsys, *argv)
+    assert "1 files checked" in fails(capsys, *argv)
     assert nothing_new(tmp_path)
 
 

@@ -190,7 +190,7 @@ def test_a_split_by_video_leaks_through_sources(tmp_path: Path, capsys: Capture)
     source = training_source(warehouse)
     sides = {key: truth.side for key, truth in source.videos.items()}
     torn = sum(sides[f"w/real{n}.mp4"] is not sides[f"w/fake{n}.mp4"] for n in range(20))
-    assert f"{torn} sources stand" in str(source.leak)
+    assert f"{torn} sources are" in str(source.leak)
     for label in ("real", "fake"):
         counts = Counter(side for key, side in sides.items() if label in key)
         assert counts == {Side.TRAIN: 12, Side.VAL: 4, Side.TEST: 4}

@@ -211,7 +211,7 @@ def test_a_demo_bundle_is_called_meaningless_loudly(purpose: str, warned: bool):
     assert (json.loads(files["report.json"])["warning"] is not None) is warned
 
 
-LEAK = "Split by face: faces of the same video stand on both sides (3 videos)."
+LEAK = "Split by face: faces of the same video are in several splits (3 videos)."
 
 
 def test_a_leaking_split_is_said_loudly_everywhere() -> None:

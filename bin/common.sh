@@ -3,12 +3,31 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv="$root/.venv"
+# What the steps of `logged` print goes here.
+log="$root/out/setup.log"
 
 say() { printf '%s\n' "$*"; }
 
 fail() {
     printf 'error: %s\n' "$*" >&2
     exit 2
+}
+
+# logged WHAT COMMAND...: print WHAT and how long the command took; its output goes to the log. If
+# the command fails, print the end of the log and stop.
+logged() {
+    local what=$1 started=$SECONDS status=0
+    shift
+    printf '%s ... ' "$what"
+    mkdir -p "$(dirname "$log")"
+    printf '\n== %s\n' "$what" >>"$log"
+    "$@" >>"$log" 2>&1 || status=$?
+    if [ "$status" -ne 0 ]; then
+        say "failed"
+        tail -n 20 "$log" >&2
+        fail "$what: exit code $status; full log: $log"
+    fi
+    say "$((SECONDS - started)) s"
 }
 
 # Run a command as root if that needs no password; otherwise return status 126.
@@ -38,18 +57,19 @@ package_manager() {
     done
 }
 
-# install_package NAME: install with the package manager found; its output goes to stderr.
+# install_package NAME: install with the package manager found; its output goes to the log.
 install_package() {
     say "installing $1 with $(package_manager)" >&2
+    mkdir -p "$(dirname "$log")"
     case "$(package_manager)" in
         apt-get)
-            as_root apt-get update -qq >&2 &&
+            as_root apt-get update -qq &&
                 as_root env DEBIAN_FRONTEND=noninteractive \
-                    apt-get install -y -qq --no-install-recommends "$1" >&2
+                    apt-get install -y -qq --no-install-recommends "$1"
             ;;
-        dnf) as_root dnf install -y -q "$1" >&2 ;;
-        apk) as_root apk add --quiet "$1" >&2 ;;
-        brew) brew install --quiet "$1" >&2 ;;
+        dnf) as_root dnf install -y -q "$1" ;;
+        apk) as_root apk add --quiet "$1" ;;
+        brew) brew install --quiet "$1" ;;
         *) return 126 ;;
-    esac
+    esac >>"$log" 2>&1
 }

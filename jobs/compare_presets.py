@@ -91,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
         str(args.warehouses or output),
         args.config,
         args.set,
-        load_settings(None, args.config, args.set, verb_defaults=_SHARES),
+        load_settings(None, args.config, args.set, command_defaults=_SHARES),
         partial(_judge, archive),
         None if args.sides is None else read_pins(args.sides),
     )

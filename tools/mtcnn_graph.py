@@ -1,8 +1,8 @@
 """MTCNN's three networks as ONNX graphs that ONNX Runtime runs in its fast layout.
 
-Each network takes `input` float32 (count, 3, height, width), RGB planes of values 0 to 255
-(the package's mapping to (value - 127.5) / 128 is part of the first convolution), and gives
-one output `heads`, the package's heads beside one another:
+Each network takes `input` float32 (count, 3, height, width), RGB planes of values 0 to 255 (the
+package's mapping to (value - 127.5) / 128 is part of the first convolution), and returns one output
+`heads`, the concatenation of the package's heads:
 
     pnet   (count, 5, h, w)   four offsets, logit               any input of 12 pixels or more
     rnet   (count, 5)         four offsets, logit               input 24 x 24
@@ -10,22 +10,22 @@ one output `heads`, the package's heads beside one another:
 
 The package's softmax over two classes is the sigmoid of their difference, the logit.
 
-The graphs are not the layers as the package has them: ONNX Runtime runs PReLU slowly and
-outside its blocked layout, so that every layer was turned from one layout to the other and
-back. Convolutions, ReLU, sums and max pools stay inside. Two rewritings, both exact but for
-rounding, put PReLU, that is f(x) = x for x > 0 and a * x below, in these terms:
+The layers differ from the package's. ONNX Runtime runs PReLU slowly and outside its blocked layout,
+so every layer would be converted to the other layout and back. Convolutions, ReLU, sums and max
+pools stay in the blocked layout. Two transformations, both exact except for rounding, express PReLU
+(f(x) = x for x > 0 and a * x below) by these operations:
 
 * `_activate`. For a < 1, f(x) = b * z + relu(z) with z = (1 - a) * x and b = a / (1 - a).
-  The preceding kernel gives z at once; b * z is a depthwise 1 x 1 convolution, and the
-  run-time adds within it. A channel with a >= 1 becomes two lanes, relu(x) and
-  x + relu(x), of which f is a linear mix. Both lanes grow with x, so a max pool may follow.
-* `_activate_pooled`, where a max pool follows and few channels come in. For a >= 0, f grows
-  with x, so it may wait until after the pool and a quarter of the pixels. For a < 0,
-  f(x) = max(x, a * x): a * x becomes a further channel of the convolution, and after the
-  pool max(p, q) = q + relu(p - q). PNet's ten channels have six such slopes, which fill a
-  block of 16.
+  The preceding kernel computes z directly; b * z is a depthwise 1 x 1 convolution, into which the
+  runtime fuses the sum. A channel with a >= 1 becomes two lanes, relu(x) and x + relu(x), of which
+  f is a linear combination. Both lanes increase with x, so a max pool may follow.
+* `_activate_pooled`, for few input channels followed by a max pool. For a >= 0, f increases with
+  x, so it can be applied after the pool, to a quarter of the pixels. For a < 0,
+  f(x) = max(x, a * x): a * x becomes a further channel of the convolution, and after the pool
+  max(p, q) = q + relu(p - q). Six of PNet's ten channels have such a slope, which fills a block
+  of 16.
 
-What remains linear (mixes, signs) goes into the next kernel.
+The remaining linear parts (combinations, signs) become part of the next kernel.
 Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded
 Convolutional Networks", 2016; weights MIT, see weights/LICENSE-mtcnn. It needs `onnx`.
 """
@@ -47,11 +47,10 @@ PIXEL_MEAN, PIXEL_SPREAD = 127.5, 128.0
 """The package maps a pixel to (value - mean) / spread."""
 
 BLOCK = 16
-"""Channels side by side in ONNX Runtime's blocked layout with AVX-512; 8, which divides it,
-with AVX2."""
+"""Channels per block in ONNX Runtime's blocked layout with AVX-512; with AVX2 it is 8."""
 
 SLOPE_MARGIN = 1e-3
-"""Slopes that near to 1 or above it get two lanes: a / (1 - a) would lose digits."""
+"""Slopes above 1 or this close to it get two lanes, because a / (1 - a) would lose digits."""
 
 Array = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -71,13 +70,13 @@ class _Graph:
         return name
 
     def constant(self, value: npt.NDArray[Any], name: str) -> str:
-        """Weights are worked out in float64 and rounded once, here."""
+        """Add weights, which are computed in float64 and rounded only here."""
         array = np.ascontiguousarray(value, np.float32)
         self.initializers.append(numpy_helper.from_array(array, name))
         return name
 
     def take(self, count: int) -> list[Doubles]:
-        """The next arrays of the package's list, which is in the order of the layers."""
+        """Return the next arrays of the package's list, which is in the order of the layers."""
         return [next(self._weights).astype(np.float64) for _ in range(count)]
 
     def conv(
@@ -90,12 +89,12 @@ class _Graph:
         return self.op("Conv", inputs, name, group=group)
 
     def dense(self, source: str, name: str, kernel: Doubles, bias: Doubles) -> str:
-        """`kernel` is (inputs, outputs)."""
+        """Append a dense layer; `kernel` is (inputs, outputs)."""
         inputs = [source, self.constant(kernel, f"{name}_w"), self.constant(bias, f"{name}_b")]
         return self.op("Gemm", inputs, name)
 
     def max_pool(self, source: str, name: str, pool: Pool) -> str:
-        """Stride 2. Keras' `same` pads at the end only, which ONNX calls SAME_UPPER."""
+        """Append a max pool of stride 2. Keras' `same` pads at the end only: SAME_UPPER in ONNX."""
         side, padding = pool
         return self.op(
             "MaxPool",
@@ -109,18 +108,18 @@ class _Graph:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A tensor of the graph and how the package's channels follow from it.
+    """A tensor of the graph, and its relation to the package's channels.
 
     Attributes:
         tensor: its name.
-        mix: (channels, lanes); the channels are `mix` times the tensor's lanes.
+        mix: (channels, lanes); the channels are `mix` times the lanes of the tensor.
     """
 
     tensor: str
     mix: Doubles
 
     def absorbed(self, kernel: Doubles) -> Doubles:
-        """A kernel (outputs, channels, height, width) for the lanes."""
+        """Convert a kernel (outputs, channels, height, width) to the lanes."""
         kernel_of_lanes: Doubles = np.einsum("ochw,cl->olhw", kernel, self.mix)
         return kernel_of_lanes
 
@@ -130,9 +129,9 @@ def _first(source: str) -> _Layer:
 
 
 def _conv_weights(graph: _Graph, source: _Layer) -> tuple[Doubles, Doubles, Doubles]:
-    """Kernel of the lanes, bias and slopes of one convolution with its PReLU.
+    """Return kernel for the lanes, bias and slopes of one convolution with its PReLU.
 
-    Keras keeps HWIO. The first convolution takes the mapping of the pixels in.
+    Keras stores HWIO. The first convolution includes the mapping of the pixels.
     """
     kernel, bias, slope = graph.take(3)
     kernel = kernel.transpose(3, 2, 0, 1)
@@ -143,7 +142,7 @@ def _conv_weights(graph: _Graph, source: _Layer) -> tuple[Doubles, Doubles, Doub
 
 
 def _activate(graph: _Graph, source: _Layer, name: str) -> _Layer:
-    """Convolution and PReLU; see the module for how."""
+    """Append a convolution and PReLU, as described in the module's docstring."""
     kernel, bias, slope = _conv_weights(graph, source)
     steep = np.flatnonzero(slope >= 1 - SLOPE_MARGIN)
     channels = len(slope)
@@ -170,7 +169,7 @@ def _activate(graph: _Graph, source: _Layer, name: str) -> _Layer:
 
 
 def _activate_pooled(graph: _Graph, source: _Layer, name: str, pool: Pool) -> _Layer:
-    """Convolution, max pool and PReLU, in this order; see the module for how."""
+    """Append convolution, max pool and PReLU, as described in the module's docstring."""
     kernel, bias, slope = _conv_weights(graph, source)
     channels = len(slope)
     falling = np.flatnonzero(slope < 0)
@@ -200,7 +199,7 @@ def _up_to_a_block(lanes: int) -> int:
 
 
 def _heads(weights: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
-    """Kernels and biases of all heads side by side, the two classes as their difference."""
+    """Concatenate kernels and biases of all heads, with the two classes as their difference."""
     kernels, biases = list(weights[0::2]), list(weights[1::2])
     kernels[-1] = kernels[-1][..., 1:] - kernels[-1][..., :1]
     biases[-1] = biases[-1][1:] - biases[-1][:1]
@@ -233,14 +232,14 @@ def _dense_network(graph: _Graph, pools: Sequence[Pool | None], heads: int) -> l
             pooled = graph.max_pool(layer.tensor, f"pool{number}", pool)
             layer = _Layer(pooled, layer.mix)
     kernel, bias, slope = graph.take(3)
-    # The package's Permute and Flatten order a picture's values by width, height, channel.
+    # The package's Permute and Flatten order values by width, height, channel.
     channels = len(layer.mix)
     side = round((len(kernel) / channels) ** 0.5)
     kernel = kernel.reshape(side, side, channels, -1).transpose(3, 2, 1, 0)
     kernel = layer.absorbed(kernel).reshape(len(bias), -1).T
     flat = graph.op("Flatten", [layer.tensor], "flat", axis=1)
     dense = graph.dense(flat, "fc", kernel, bias)
-    # So few values that PReLU itself costs nothing.
+    # For so few values PReLU itself is fast.
     top = graph.op("PRelu", [dense, graph.constant(slope, "fc_slope")], "fc_prelu")
     kernel, bias = _heads(graph.take(2 * heads))
     graph.dense(top, "heads", kernel, bias)
@@ -248,14 +247,14 @@ def _dense_network(graph: _Graph, pools: Sequence[Pool | None], heads: int) -> l
 
 
 def network_bytes(name: str, weights: Sequence[Array]) -> bytes:
-    """One network as a serialised ONNX model; the same weights give the same bytes.
+    """Return one network as a serialised ONNX model; the same weights give the same bytes.
 
     Args:
         name: pnet, rnet or onet.
         weights: float32 arrays in the order of the package's `set_weights`.
 
     Raises:
-        ValueError: more or fewer arrays than the network has.
+        ValueError: there are more or fewer arrays than the network takes.
     """
     build, side = {"pnet": (_pnet, None), "rnet": (_rnet, 24), "onet": (_onet, 48)}[name]
     remaining = iter(weights)
@@ -263,9 +262,9 @@ def network_bytes(name: str, weights: Sequence[Array]) -> bytes:
     try:
         heads = build(graph)
     except StopIteration:
-        raise ValueError(f"{name} needs more than {len(weights)} weight arrays") from None
+        raise ValueError(f"{name} takes more than {len(weights)} weight arrays") from None
     if next(remaining, None) is not None:
-        raise ValueError(f"{name} does not use all of {len(weights)} weight arrays")
+        raise ValueError(f"{name} takes fewer than {len(weights)} weight arrays")
     shape: list[int | str] = ["count", 3, side or "height", side or "width"]
     model = helper.make_model(
         helper.make_graph(

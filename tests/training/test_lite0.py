@@ -104,7 +104,7 @@ def test_damaged_weights_are_refused(
     with pytest.raises(ConfigError, match=r"not the weights of EfficientNet-Lite0.*_bn1"):
         build_network(settings_of("efficientnet_lite0"))
     (tmp_path / "models" / lite0.ARRAYS_NAME).write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(ConfigError, match="delete it"):
+    with pytest.raises(ConfigError, match="Delete it"):
         build_network(settings_of("efficientnet_lite0"))
 
 

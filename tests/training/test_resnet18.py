@@ -109,8 +109,8 @@ def test_random_weights_are_drawn_as_torchvision_draws_them() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"layer2.0.downsample.0.weight": None}, r"it lacks layer2\.0\.downsample\.0\.weight"),
-        ({"layer1.0.conv3.weight": np.zeros(3, np.float32)}, r"it has also layer1\.0\.conv3"),
+        ({"layer2.0.downsample.0.weight": None}, r"missing are layer2\.0\.downsample\.0\.weight"),
+        ({"layer1.0.conv3.weight": np.zeros(3, np.float32)}, r"unexpected are layer1\.0\.conv3"),
         ({"conv1.weight": np.zeros((64, 3, 3, 3), np.float32)}, r"conv1\.weight has shape \(64"),
     ],
 )
@@ -119,7 +119,7 @@ def test_weights_of_another_network_are_refused(
 ) -> None:
     kept = {name: a for name, a in {**arrays, **change}.items() if a is not None}
     save_file(kept, tmp_path / "other.safetensors")
-    with pytest.raises(ConfigError, match=rf"weights of another network than resnet18.*{said}"):
+    with pytest.raises(ConfigError, match=rf"does not hold weights of resnet18.*{said}"):
         weights.load_backbone_weights(
             resnet18.build_resnet18(PX), str(tmp_path / "other.safetensors")
         )
@@ -129,7 +129,7 @@ def test_a_damaged_file_and_another_backbone_are_refused(file: Path, tmp_path: P
     (tmp_path / "cut.safetensors").write_bytes(file.read_bytes()[:1000])
     with pytest.raises(ConfigError, match=r"cannot read weights from .*cut"):
         network.build_network(settings_of(tmp_path / "cut.safetensors"))
-    with pytest.raises(ConfigError, match=r"for training\.backbone=resnet18 only"):
+    with pytest.raises(ConfigError, match=r"only training\.backbone=resnet18 reads"):
         network.build_network(settings_of(file, "efficientnet_lite0"))
 
 

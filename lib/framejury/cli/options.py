@@ -1,8 +1,8 @@
-"""What every command shares: options, settings, the way it ends.
+"""What every command shares: options, settings, errors and exit codes.
 
-A job's `main(argv) -> int` is `run_command(parser, argv, body)`. Exit codes: 0 done,
-1 a fault, 2 something the user can mend, 3 done with many failures (`night.ending`), 130 and 143
-interrupted and terminated.
+`main(argv) -> int` of a command is `run_command(parser(), argv, body)`. Exit codes: 0 done,
+1 a fault, 2 something the user can fix, 3 done with many failures (`night.ending`), 130
+interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from framejury import logs
 from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
 from framejury.logs import say
 from framejury.settings import Settings
-from framejury.settings.loading import load_settings, preset_names, setting_fields
+from framejury.settings.loading import described, load_settings, preset_names, setting_fields
 
 if TYPE_CHECKING:
     from framejury.model.manifest import Bundle
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 TERMINATED = 143
-_LOOKS_ONLY = "inspect"
+_NO_NETWORK = "inspect"
 """The preset without a network."""
 
 
 class TerminatedError(BaseException):
-    """SIGTERM, as a scheduler or a cluster sends it: end in order, so that the lock is let go."""
+    """SIGTERM from a scheduler or cluster: end in order, so that the lock is released."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, as every other error of framejury does."""
+    """Reports errors in one line, like every other error of framejury."""
 
     def error(self, message: str) -> NoReturn:
         text = logs.for_terminal(message)
@@ -48,14 +48,14 @@ class _Parser(argparse.ArgumentParser):
 def make_parser(
     name: str, doc: str, sections: Iterable[str] = (), *, presets: Sequence[str] = ()
 ) -> argparse.ArgumentParser:
-    """A parser for one verb; `--help` also lists the settings of `sections`.
+    """Return a parser for one command; `--help` also lists the settings of `sections`.
 
     Args:
-        name: the verb, such as `index`.
-        doc: what it does, the first paragraph of its help.
-        sections: sections of `conf/default.yaml` that the verb uses.
-        presets: where a verb works with several, those it takes unless others are named;
-            `args.preset` is a list then, None for these.
+        name: the command, such as `index`.
+        doc: what it does; the first paragraph of its help.
+        sections: sections of `conf/default.yaml` that the command uses.
+        presets: the default presets of a command that uses several; `args.preset` is then a
+            list, or None for these.
     """
     sections = tuple(sections)
     parser = _Parser(
@@ -69,55 +69,57 @@ def make_parser(
         several: dict[str, Any] = {"action": "append"} if presets else {}
         usual = ", ".join(presets) or "none"
         known = ""
-        with suppress(ConfigError):  # --help answers without the folder, too
+        with suppress(ConfigError):  # --help works without the folder, too
             known = f": {', '.join(preset_names())}"
         group.add_argument(
             "--preset",
             metavar="NAME",
-            help=f"a file of conf/presets{known}"
+            help=f"settings from conf/presets/NAME.yaml{known}"
             + ("; may be repeated" if presets else "")
             + f" (default: {usual})",
             **several,
         )
         group.add_argument(
-            "--config", metavar="FILE", help="a YAML file with some settings (default: none)"
+            "--config",
+            metavar="FILE",
+            help="a YAML file that overrides some settings (default: none)",
         )
         group.add_argument(
             "--set",
             metavar="KEY=VALUE",
             action="append",
             default=[],
-            help="one setting, such as sampling.frames=32; may be repeated (default: none)",
+            help="set one setting, such as sampling.frames=32; may be repeated (default: none)",
         )
     return parser
 
 
 def add_warehouse(parser: argparse.ArgumentParser) -> None:
-    """The option `--warehouse`."""
+    """Add the option `--warehouse`."""
     parser.add_argument(
         "--warehouse",
         metavar="DIR",
         required=True,
-        help="folder or URI that holds framejury's tables and reports (required)",
+        help="folder or URI of the warehouse: framejury's tables and reports (required)",
     )
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """The option `--bundle`; `--model` is the same."""
+    """Add the option `--bundle`, also called `--model`."""
     parser.add_argument(
         "--bundle",
         "--model",
         metavar="DIR",
-        help="the model bundle that scores (default: the one in models/ that ships)",
+        help="folder of the model bundle (default: the one shipped in models/)",
     )
 
 
 def settings_of(args: argparse.Namespace, *, judging: bool = False) -> Settings:
-    """Checked settings from `--preset`, `--config` and `--set`.
+    """Return checked settings from `--preset`, `--config` and `--set`.
 
     Args:
-        judging: whether the verb judges videos rather than learns from them: a preset may look
-            at other frames then (`when_judging`).
+        judging: whether the command judges videos rather than trains on them; a preset may
+            sample other frames then (`when_judging`).
 
     Raises:
         ConfigError: an unknown key or a value out of range.
@@ -126,20 +128,20 @@ def settings_of(args: argparse.Namespace, *, judging: bool = False) -> Settings:
 
 
 def check_has_network(preset: str | None) -> None:
-    """For verbs that learn or judge.
+    """Check the preset of a command that trains or judges.
 
     Raises:
-        UsageError: the preset only looks at videos.
+        UsageError: the preset has no network.
     """
-    if preset == _LOOKS_ONLY:
+    if preset == _NO_NETWORK:
         raise UsageError(
-            f"preset {preset} looks at videos and has no network to train or to judge by: "
-            f"framejury inspect ARCHIVE --output LOOK --preset {preset}"
+            f"preset {preset} has no network to train or judge with; it is for: "
+            f"framejury inspect ARCHIVE --output DIR --preset {preset}"
         )
 
 
 def bundle_dir_of(args: argparse.Namespace) -> Path:
-    """The folder of `--bundle`, or of the only bundle in `models/`.
+    """Return the folder of `--bundle`, or of the only bundle in `models/`.
 
     Raises:
         BundleError: neither is there.
@@ -153,10 +155,10 @@ def bundle_dir_of(args: argparse.Namespace) -> Path:
             return shipped[0]
         if shipped:
             names = ", ".join(path.name for path in shipped)
-            raise BundleError(f"{models} holds several bundles ({names}); name one with --bundle")
+            raise BundleError(f"{models} holds several bundles ({names}); choose one with --bundle")
     raise BundleError(
-        "no model bundle is in models/; train one "
-        "(framejury train --warehouse DIR --output BUNDLE) and name it with --bundle"
+        "models/ holds no model bundle; train one "
+        "(framejury train --warehouse DIR --output BUNDLE) and pass it with --bundle"
     )
 
 
@@ -178,7 +180,7 @@ def say_remark(rule: Rule) -> None:
 
 
 def exit_code_of(error: BaseException) -> int:
-    """What a command ends with when its body raises this."""
+    """Return the exit code of a command whose body raised this."""
     if isinstance(error, FramejuryError):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
@@ -191,8 +193,8 @@ def run_command(
     argv: Sequence[str] | None,
     body: Callable[[argparse.Namespace], int],
 ) -> int:
-    """Parse, run the body, turn framejury's errors into one line and an exit code."""
-    with suppress(ValueError):  # not in the main thread, as in a test: nobody sends us signals
+    """Parse, run the body, and turn framejury's errors into one line and an exit code."""
+    with suppress(ValueError):  # outside the main thread, as in a test
         signal.signal(signal.SIGTERM, _terminate)
     try:
         logs.start(parser.prog.split()[-1])
@@ -200,20 +202,20 @@ def run_command(
             code = body(parser.parse_args(argv))
         except SystemExit as stop:  # how argparse ends after --help or an unknown option
             code = stop.code if isinstance(stop.code, int) else 2
-        sys.stdout.flush()  # here, where a reader that went away is no error
+        sys.stdout.flush()  # here, where a closed pipe is handled
         return code
     except FramejuryError as error:
-        # One line, whatever a parser or a file system had to say.
+        # One line, even if a parser or a file system gave several.
         text = f"{parser.prog}: error: {' '.join(str(error).split())}"
         logs.say(text, "error", logging.ERROR)
         return error.exit_code
     except (KeyboardInterrupt, TerminatedError) as stop:
         how = "interrupted" if isinstance(stop, KeyboardInterrupt) else "terminated"
-        text = f"{parser.prog}: {how}; what was not yet committed is dropped, run it again"
+        text = f"{parser.prog}: {how}; uncommitted work is lost, run the command again"
         logs.say(text, "interrupted", logging.WARNING)
         return exit_code_of(stop)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`); that is no fault of ours.
+        # The reader of our output is gone (`| head`), which is not a fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -228,6 +230,5 @@ def _settings_help(sections: Sequence[str]) -> str | None:
     lines = ["settings used here (change with --set, --config or --preset):"]
     for key, field in setting_fields().items():
         if key.partition(".")[0] in sections:
-            lines.append(f"  {key} = {field['default']}  [{field['values']}]")
-            lines.append(f"      {field['description']}")
+            lines += [f"  {key} = {field['default']}", *described(field, "      ")]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""Progress of long work on the terminal: videos done, rate, time left.
+"""Progress of long work: videos done, rate, time left.
 
-On a terminal a line every few seconds; into a file or a mail one a minute and later one every
-five; as events where logs are JSON (`framejury.logs`).
+On a terminal one line every few seconds; into a file or a mail one per minute, later one every
+five minutes; events where logs are JSON (`framejury.logs`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from framejury import logs
 _TERMINAL_S = 5.0
 _UNWATCHED_S = (60.0, 300.0)
 _OFTEN_FOR_S = 600.0
-"""How long unwatched lines come at the first of `_UNWATCHED_S`."""
+"""For how long lines that nobody watches come at the first pace of `_UNWATCHED_S`."""
 
 
 @contextmanager
@@ -31,17 +31,17 @@ def progress(
     total_cost: float | None = None,
     done_cost: Callable[[], float] | None = None,
 ) -> Iterator[None]:
-    """Print a line to stderr now and then while the body runs, and one at its end.
+    """Print progress to stderr while the body runs, and a last line at its end.
 
     Args:
         what: such as `videos`.
-        total: how many there are.
-        done: how many are finished by now.
+        total: how many in all.
+        done: returns how many are finished.
         every_s: seconds between lines; None: 5 on a terminal, elsewhere 60 in the first ten
             minutes and then 300.
-        total_cost: estimated cost of all, in any unit; with it the time left goes by cost, for
-            where the heaviest come first, the count says little.
-        done_cost: estimated cost of what is finished; with `total_cost`.
+        total_cost: estimated cost of all, in any unit; the time left is then estimated by
+            cost, since the heaviest videos come first.
+        done_cost: returns the estimated cost of what is finished; with `total_cost`.
     """
     started_s = time.monotonic()
     finished = threading.Event()
@@ -68,7 +68,7 @@ def progress(
                 show(count)
                 last = count
 
-    # A thread begins without context; whose run this is belongs into its events.
+    # A thread starts without context, but its events belong to this run.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(watch,), daemon=True)
     thread.start()
     try:
@@ -82,18 +82,20 @@ def progress(
 def describe(
     what: str, done: int, total: int, elapsed_s: float, cost_share: float | None = None
 ) -> str:
-    """One line: share done, rate, time left.
+    """Return one line: share done, rate, time left.
 
     Args:
-        what, done, total: as in `progress`.
-        elapsed_s: since the beginning, seconds.
-        cost_share: how much of the estimated cost is done, 0 to 1; None: as the count says.
+        what: as in `progress`.
+        done: how many are finished.
+        total: how many in all.
+        elapsed_s: seconds since the start.
+        cost_share: share of the estimated cost that is done, 0 to 1; None: that of the count.
     """
     share = 100 * done / total if total else 100
     text = f"  {done:,} of {total:,} {what} ({share:.0f} %)"
     if not done or elapsed_s <= 0:
         return text
-    text += f", {done / elapsed_s:.2f} a second"
+    text += f", {done / elapsed_s:.2f} per second"
     if done >= total:
         return text + f", in {_duration(elapsed_s)}"
     left_s = _left_s(done, total, elapsed_s, cost_share)
@@ -101,7 +103,7 @@ def describe(
 
 
 def _left_s(done: int, total: int, elapsed_s: float, cost_share: float | None) -> float | None:
-    """Seconds left at the pace so far; None before anything is done."""
+    """Estimate the seconds left at the pace so far; None before anything is done."""
     share = done / total if cost_share is None and total else cost_share
     if not done or not share:
         return None
@@ -109,7 +111,7 @@ def _left_s(done: int, total: int, elapsed_s: float, cost_share: float | None) -
 
 
 def _pause_s(every_s: float | None, elapsed_s: float) -> float:
-    """Seconds until the next line."""
+    """Return the seconds until the next line."""
     if every_s is not None:
         return every_s
     if sys.stderr.isatty():

@@ -144,10 +144,11 @@ def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: 
         for commit in warehouse.with_table("faces"):
             framing = Framing.of_settings(commit.settings)
             if commit.run_id in used and framing != bundle.framing:
-                wanted = " ".join(f"--set {text}" for text in bundle.framing.overrides())
+                wanted = " --set ".join(bundle.framing.overrides())
                 raise BundleError(
-                    f"faces of run {commit.run_id} in {warehouse.location.uri} are not cropped as "
-                    f"{bundle.model_id} needs them; run framejury extract --all {wanted}"
+                    f"faces of run {commit.run_id} are not cropped as {bundle.model_id} needs "
+                    f"them; run: framejury extract --warehouse {warehouse.location.uri} --all "
+                    f"--set {wanted}"
                 )
 
 

@@ -137,7 +137,7 @@ def protocol_data(
 def _settings_of(args: argparse.Namespace) -> Settings:
     defaults = [f"sampling.frames={PROTOCOL_FRAMES}"]
     settings = load_settings(
-        args.preset, args.config, args.set, verb_defaults=defaults, judging=True
+        args.preset, args.config, args.set, command_defaults=defaults, judging=True
     )
     if settings.sampling.mode != "uniform":
         raise UsageError(

@@ -35,7 +35,7 @@ from framejury.settings.loading import load_settings
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts, Run
 
-_VERB_DEFAULTS = (
+_COMMAND_DEFAULTS = (
     "crops.margin_ratio=-0.07",
     "crops.shift_ratio=0.07",
     "detection.threshold=0.8",
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = load_settings(args.preset, args.config, args.set, verb_defaults=_VERB_DEFAULTS)
+    settings = load_settings(args.preset, args.config, args.set, command_defaults=_COMMAND_DEFAULTS)
     workers = len(os.sched_getaffinity(0)) if args.workers is None else args.workers
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, got {workers}")

@@ -1,9 +1,8 @@
 """Random changes of training faces, the same for both classes.
 
-What differs between cameras, sites and uploads must not tell the classes apart: mirror, a
-small shift, scale and turn, light and colour, covered parts, and what `perturb` does on the way
-from the camera to the archive. Every function is pure; what is random comes from the
-generator it is given.
+Differences between cameras, sites and uploads must not separate the classes. Faces are mirrored,
+slightly shifted, scaled and turned, relit, partly covered, and perturbed (`perturb`) as on the way
+from a camera to an archive. Every function is pure; randomness comes from the generator passed in.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from framejury.records import Image
 
 Points = npt.NDArray[np.float32]
 Level = Literal["full", "affine", "mirror"]
-"""How much of a drawn change is carried out, as `training.augment`."""
+"""How much of a drawn change is applied, as in `training.augment`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class Cutout:
     """A covered part of a face.
 
     Attributes:
-        landmark: which of the five is its middle, 0 to 4.
-        height_ratio, width_ratio: of the picture's sides.
+        landmark: index of the landmark at its centre, 0 to 4.
+        height_ratio, width_ratio: shares of the picture's sides.
         colour: RGB, 0..255.
     """
 
@@ -42,24 +41,24 @@ class Cutout:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """One drawn change of a face. None leaves a step out.
+    """One drawn change of a face. A step that is None is skipped.
 
     Attributes:
-        flip: mirrored left to right.
-        shift_x, shift_y: as shares of width and height.
-        scale: about the middle, 1 is unchanged.
+        flip: whether to mirror left to right.
+        shift_x, shift_y: shares of width and height.
+        scale: about the centre; 1 leaves the size.
         brightness: added to each value, in units of 0..255.
         contrast: factor about the mean of the picture.
         gains: factor of each channel, RGB.
-        jpeg_quality: of a recompression.
-        turn_deg: about the middle, degrees.
-        grey: without colour.
-        cutouts: parts that are covered.
-        small_ratio: made this much smaller and enlarged again, above 0, at most 1.
-        blur_sigma_px: of a Gaussian blur.
-        noise_sigma: of Gaussian noise, in units of 0..255.
+        jpeg_quality: quality of a recompression.
+        turn_deg: rotation about the centre, degrees.
+        grey: whether to remove the colour.
+        cutouts: parts to cover.
+        small_ratio: share, above 0 to 1, to which the picture is reduced and enlarged again.
+        blur_sigma_px: standard deviation of a Gaussian blur.
+        noise_sigma: standard deviation of Gaussian noise, in units of 0..255.
         crf: rate factor of an H.264 compression.
-        seed: of the noise.
+        seed: seed of the noise.
     """
 
     flip: bool
@@ -81,12 +80,12 @@ class Augmentation:
 
 
 def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
-    """The generator of one face in one epoch: it does not matter which thread asks, or when.
+    """Return the generator of one face in one epoch, the same in any thread and order.
 
     Args:
-        seed: of the training.
+        seed: seed of the training.
         epoch: from 0.
-        identity: non-negative numbers that name the face.
+        identity: non-negative numbers that identify the face.
     """
     return np.random.default_rng([seed, epoch, *identity])
 
@@ -94,11 +93,11 @@ def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
 def draw(
     rng: np.random.Generator, degrade_ratio: float = 1.0, level: Level = "full"
 ) -> Augmentation:
-    """Draws one change. Video compression and loss of size, the commonest, come most often.
+    """Draw one change. Video compression and reduction, the commonest in archives, are likeliest.
 
     Args:
-        rng: decides everything; the same one mirrors and moves alike on every level.
-        degrade_ratio: how often something is lost on the way, as a share of the usual odds.
+        rng: source of all randomness; the same state mirrors and moves alike at every level.
+        degrade_ratio: odds of the perturbations, as a share of the usual odds.
         level: affine: only mirrored, shifted, scaled and turned; mirror: only mirrored.
     """
     change = _drawn(rng, degrade_ratio)
@@ -117,7 +116,6 @@ def draw(
 
 
 def _drawn(rng: np.random.Generator, degrade_ratio: float) -> Augmentation:
-
     def lost(odds: float) -> bool:
         return bool(rng.random() < odds * degrade_ratio)
 
@@ -155,13 +153,14 @@ def _drawn_cutouts(rng: np.random.Generator) -> tuple[Cutout, ...]:
 
 
 def apply(image: Image, change: Augmentation, landmarks: Points | None = None) -> Image:
-    """Carries out a change, in the order in which it happens to a picture.
+    """Apply a change, in the order in which it would happen to a picture.
 
-    Covered, mirrored, moved, lit; then lost on the way: size, sharpness, noise, video, JPEG.
+    The face is covered, mirrored, moved and relit; then it is perturbed by reduction, blur, noise,
+    video and JPEG.
 
     Args:
         image: uint8 (height, width, 3) RGB.
-        change: what to do.
+        change: the drawn change.
         landmarks: float32 (5, 2), x and y in pixels of `image`; without them nothing is covered.
 
     Returns:
@@ -196,12 +195,12 @@ def _perturbed(picture: Image, change: Augmentation) -> Image:
 
 
 def covered(image: Image, middle: Points, cutout: Cutout) -> Image:
-    """With a plain rectangle over one landmark.
+    """Return the picture with a plain rectangle over one landmark.
 
     Args:
         image: uint8 (height, width, 3) RGB.
         middle: float32 (2,), x and y in pixels.
-        cutout: how large and in which colour.
+        cutout: its size and colour.
     """
     height, width = image.shape[:2]
     x, y = middle.tolist()
@@ -214,19 +213,19 @@ def covered(image: Image, middle: Points, cutout: Cutout) -> Image:
 
 
 def flipped(image: Image) -> Image:
-    """Mirrored left to right; uint8 (height, width, 3)."""
+    """Return the picture mirrored left to right; uint8 (height, width, 3)."""
     return np.ascontiguousarray(image[:, ::-1])
 
 
 def moved(
     image: Image, shift_x: float, shift_y: float, scale: float, turn_deg: float = 0.0
 ) -> Image:
-    """Scaled and turned about its middle, then shifted; the border is mirrored.
+    """Return the picture scaled and turned about its centre, then shifted; the border is mirrored.
 
     Args:
         image: uint8 (height, width, 3) RGB.
         shift_x, shift_y: to the right and down, shares of width and height.
-        scale: 1 is unchanged.
+        scale: factor; 1 leaves the size.
         turn_deg: clockwise, degrees.
     """
     height, width = image.shape[:2]
@@ -245,7 +244,7 @@ def moved(
 
 
 def relit(image: Image, brightness: float, contrast: float, gains: Sequence[float]) -> Image:
-    """Other light and colour: mean + contrast * (gains * x - mean) + brightness, clipped.
+    """Return mean + contrast * (gains * x - mean) + brightness, clipped: other light and colour.
 
     Args:
         image: uint8 (height, width, 3) RGB.

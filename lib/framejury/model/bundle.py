@@ -1,7 +1,7 @@
-"""Reading and writing model bundles. No TensorFlow, and nothing is ever unpickled.
+"""Reading and writing model bundles, without TensorFlow and without unpickling.
 
-A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md` and
-`bundle.json`, which lists the digest of each. A bundle is whole or refused.
+A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md`, and `bundle.json`, which
+lists the digest of each. An incomplete or altered bundle is refused.
 """
 
 from __future__ import annotations
@@ -67,30 +67,30 @@ _MANIFEST_BYTES = 16 * 2**20
 
 
 def load_bundle(directory: str | Path) -> Bundle:
-    """Reads a bundle and checks every byte of it against its manifest.
+    """Read a bundle and check every byte of it against its manifest.
 
-    Files whose name begins with a dot are ignored (checksums of Hadoop, of a
-    desktop); any other file or folder that the manifest does not list is refused.
+    Files whose name begins with a dot are ignored (checksums of Hadoop, files of a desktop). Any
+    other file or folder that the manifest does not list is refused.
 
     Args:
-        directory: of the bundle.
+        directory: the bundle.
 
     Raises:
-        BundleError: not a bundle, another format, or a file missing, altered or
-            not listed. The message names the file and says what to do.
+        BundleError: the directory is not a bundle, has another format, or a file is missing,
+            altered or not listed. The message names the file and the remedy.
     """
     directory = Path(directory)
     raw = _read_manifest(directory)
     if (version := raw.get("format_version")) not in READABLE_VERSIONS:
         raise BundleError(
             f"{directory / MANIFEST_NAME} has format version {version!r}; this framejury reads "
-            f"versions {READABLE_VERSIONS[0]} to {READABLE_VERSIONS[-1]}. Install the framejury "
-            "that wrote it, or train anew"
+            f"versions {READABLE_VERSIONS[0]} to {READABLE_VERSIONS[-1]}. Install the version of "
+            "framejury that wrote it, or train a new bundle"
         )
     if raw.get("manifest_sha256") != _manifest_digest(raw):
         raise BundleError(
-            f"{directory / MANIFEST_NAME} was altered after it was written; copy the bundle "
-            "anew, or train anew (a threshold is changed with --set verdict.threshold=...)"
+            f"{directory / MANIFEST_NAME} was altered after it was written. Copy the bundle again, "
+            "or train a new one; --set verdict.threshold=... changes the threshold"
         )
     body = {key: value for key, value in raw.items() if key not in _HEADER}
     try:
@@ -100,13 +100,13 @@ def load_bundle(directory: str | Path) -> Bundle:
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
             for item in error.errors()
         )
-        raise BundleError(f"{directory / MANIFEST_NAME} does not fit its format: {where}") from None
+        raise BundleError(f"{directory / MANIFEST_NAME} has invalid fields: {where}") from None
     _check_files(bundle)
     expected = model_id_of(bundle, bundle.files[ONNX_NAME].sha256)
     if bundle.model_id != expected:
         raise BundleError(
-            f"{directory / MANIFEST_NAME} gives model_id {bundle.model_id!r}, its content is "
-            f"{expected!r}; copy the bundle anew"
+            f"{directory / MANIFEST_NAME} gives model_id {bundle.model_id!r}, but its content has "
+            f"{expected!r}. Copy the bundle again"
         )
     return bundle
 
@@ -117,14 +117,14 @@ def write_bundle(
     onnx_file: Path,
     keras_file: Path | None = None,
 ) -> Bundle:
-    """Writes a bundle beside its place and renames it.
+    """Write a bundle beside its final place and rename it.
 
-    A bundle that is already there is replaced by two renames: readers see the old one, for
-    an instant none, or the new one, never a half.
+    An existing bundle is replaced by two renames: readers see the old bundle, for an instant no
+    bundle, or the new one, but never a partial one.
 
     Args:
-        directory: of the bundle; its parents are created.
-        manifest: what the bundle says of itself.
+        directory: the bundle; its parents are created.
+        manifest: the content of `bundle.json`.
         onnx_file: copied to `model.onnx`.
         keras_file: copied to `model.keras`; None leaves it out.
 
@@ -132,7 +132,7 @@ def write_bundle(
         The bundle as `load_bundle` reads it back.
 
     Raises:
-        BundleError: `directory` is something else than a bundle or an empty folder.
+        BundleError: `directory` exists and is neither a bundle nor an empty folder.
     """
     directory = Path(directory)
     check_may_replace(directory)
@@ -155,12 +155,12 @@ def with_metrics(
     metrics: Mapping[str, Mapping[str, Measurement]],
     notes: tuple[str, ...] = (),
 ) -> Bundle:
-    """Writes a bundle like `draft`, with figures that were measured on it.
+    """Write a bundle like `draft`, with figures that were measured on it.
 
     Args:
         draft: a checked bundle.
-        directory: of the new bundle; as in `write_bundle`.
-        metrics: side -> name -> figure.
+        directory: the new bundle; as in `write_bundle`.
+        metrics: split -> name -> measurement.
         notes: further sentences for the model card.
     """
     return _rewritten(draft, directory, metrics=metrics, notes=(*draft.notes, *notes))
@@ -173,14 +173,14 @@ def with_rule(
     fit: RuleFit,
     metrics: Mapping[str, Mapping[str, Measurement]],
 ) -> Bundle:
-    """Writes a bundle like `draft` that gives verdicts by another rule: a new `model_id`.
+    """Write a bundle like `draft` with another rule, and therefore a new `model_id`.
 
     Args:
-        draft: a checked bundle; its notes stay, but for one that says why it is not calibrated.
-        directory: of the new bundle; as in `write_bundle`.
-        rule: reducer, calibration and threshold.
-        fit: what the rule was fitted on and for.
-        metrics: side -> name -> figure, measured by this rule; those of `draft` were by its own.
+        draft: a checked bundle; its notes stay, except the reason why it is not calibrated.
+        directory: the new bundle; as in `write_bundle`.
+        rule: aggregation, calibration and threshold.
+        fit: data and target of the rule.
+        metrics: split -> name -> measurement with this rule; those of `draft` used its own rule.
     """
     return _rewritten(
         draft,
@@ -201,25 +201,25 @@ def _rewritten(draft: Bundle, directory: str | Path, **changes: Any) -> Bundle:
 
 
 def framed_for(bundle: Bundle, settings: Settings) -> Settings:
-    """Settings under which the network sees what it learned from, whatever they said before.
+    """Return settings under which the network sees faces as in its training.
 
-    Crops are cut as it learned them, and frames come in pairs where its signal needs them.
+    Crops are cut as for its training faces, and frames come in pairs where its signal needs them.
 
     Raises:
-        ConfigError: the settings find something else than it learned from: faces for a network
-            of whole frames, frames for one of faces, or faces without the landmarks it needs.
+        ConfigError: the settings find something other than the network was trained on: faces for a
+            network of whole frames, frames for a network of faces, or faces without landmarks.
     """
     framing = asdict(bundle.framing)
     judges, detector = framing.pop("judges"), settings.detection.detector
     if (judges == "frame") != (detector == "frame"):
         raise ConfigError(
-            f"{bundle.model_id} judges {judges}s, and detection.detector is {detector}: set "
-            f"detection.detector={'frame' if judges == 'frame' else 'mtcnn'}, or the preset it "
+            f"{bundle.model_id} judges {judges}s, but detection.detector is {detector}. Set "
+            f"detection.detector={'frame' if judges == 'frame' else 'mtcnn'}, or use the preset it "
             "was trained with"
         )
     if bundle.signal == "marked" and detector != "mtcnn":
         raise ConfigError(
-            f"{bundle.model_id} sees landmarks, and detection.detector={detector} finds none: set "
+            f"{bundle.model_id} needs landmarks, but detection.detector={detector} finds none. Set "
             "detection.detector=mtcnn"
         )
     pairs = bundle.signal in PAIR_SIGNALS
@@ -232,7 +232,7 @@ def framed_for(bundle: Bundle, settings: Settings) -> Settings:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
+    """Return the SHA-256 of a file, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -240,18 +240,18 @@ def sha256_of(path: Path) -> str:
 def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST_NAME
     if not directory.is_dir():
-        raise BundleError(f"no model bundle at {directory}: there is no such directory")
+        raise BundleError(f"there is no model bundle at {directory}: no such directory")
     if not path.is_file():
         raise BundleError(
-            f"{directory} is not a model bundle: it has no {MANIFEST_NAME}. Give the directory "
-            "that `framejury train` wrote"
+            f"{directory} is not a model bundle: it has no {MANIFEST_NAME}. Give a directory that "
+            "`framejury train` wrote"
         )
     if path.stat().st_size > _MANIFEST_BYTES:
-        raise BundleError(f"{path} is larger than any manifest; copy the bundle anew")
+        raise BundleError(f"{path} is larger than {_MANIFEST_BYTES:,} bytes; copy the bundle again")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"cannot read {path}: {error}; copy the bundle anew") from None
+        raise BundleError(f"cannot read {path}: {error}. Copy the bundle again") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise BundleError(f"{path} is not the manifest of a framejury bundle")
     return raw
@@ -262,24 +262,24 @@ def _manifest_digest(raw: Mapping[str, Any]) -> str:
 
 
 def _check_files(bundle: Bundle) -> None:
-    """Names first, so that no path outside the directory is ever opened."""
+    """Check names first, so that no path outside the directory is opened."""
     for name in bundle.files:
         if Path(name).name != name or name.startswith(".") or "\\" in name or "\0" in name:
             raise BundleError(
-                f"{bundle.directory / MANIFEST_NAME} lists {name!r}; a bundle lists plain file "
+                f"{bundle.directory / MANIFEST_NAME} lists {name!r}, but bundles list plain file "
                 "names only. Do not use this bundle"
             )
     for name in REQUIRED_FILES:
         if name not in bundle.files:
-            raise BundleError(f"{bundle.directory / MANIFEST_NAME} lists no {name}; train anew")
+            raise BundleError(f"{bundle.directory / MANIFEST_NAME} lists no {name}; train again")
     for name, digest in bundle.files.items():
         path = bundle.directory / name
         if not path.is_file():
-            raise BundleError(f"{path} is missing; copy the bundle anew")
+            raise BundleError(f"{path} is missing; copy the bundle again")
         if path.stat().st_size != digest.bytes or sha256_of(path) != digest.sha256:
             raise BundleError(
-                f"{path} was altered: its digest is not the one in {MANIFEST_NAME}; copy the "
-                "bundle anew"
+                f"{path} was altered: its digest is not the one in {MANIFEST_NAME}. Copy the "
+                "bundle again"
             )
     for path in sorted(bundle.directory.iterdir()):
         known = path.name in bundle.files or path.name == MANIFEST_NAME
@@ -288,10 +288,10 @@ def _check_files(bundle: Bundle) -> None:
 
 
 def check_may_replace(directory: Path) -> None:
-    """Refuses a place that holds something else than a bundle.
+    """Check that a directory is free, empty or a bundle.
 
     Raises:
-        BundleError: it does.
+        BundleError: it holds something else.
     """
     if not directory.exists():
         return
@@ -301,8 +301,8 @@ def check_may_replace(directory: Path) -> None:
         _read_manifest(directory)
     except BundleError:
         raise BundleError(
-            f"{directory} exists and is not a model bundle, so it is not overwritten; give "
-            "another directory"
+            f"{directory} exists and is not a model bundle, so it is not overwritten. Give another "
+            "directory"
         ) from None
 
 
@@ -331,7 +331,7 @@ def _write_files(
 
 
 def _move_into_place(fresh: Path, directory: Path, aside: Path) -> None:
-    """Directories cannot be swapped in one portable step: the old one comes back on failure."""
+    """Replace a directory in two renames (one is not portable); restore the old one on failure."""
     if not directory.exists():
         fresh.rename(directory)
         return

@@ -1,6 +1,6 @@
-"""`MODEL_CARD.md`, written from the manifest so that it cannot say anything else.
+"""`MODEL_CARD.md`, written from the manifest so that the two cannot differ.
 
-Sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
+Its sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from framejury.verdict.rule import Reducer
 
 DEMO_WARNING = (
     "**Demonstration only: the verdicts of this model mean nothing. It was trained on a few "
-    "generated clips to show that the machinery runs.**"
+    "generated clips to show that the software runs.**"
 )
-_SIDES = ("train", "val", "test")
+_SPLITS = ("train", "val", "test")
 _FEW = 100
-"""Videos below which a figure is said to be of few."""
+"""Number of videos below which the limits mention it."""
 
 
 def model_card(manifest: Manifest, model_id: str) -> str:
-    """The text of a model card, Markdown.
+    """Return the text of a model card, Markdown.
 
     Args:
-        manifest: of the bundle.
-        model_id: the bundle's id.
+        manifest: manifest of the bundle.
+        model_id: id of the bundle.
     """
     blocks = [
         *([DEMO_WARNING] if manifest.purpose == "demo" else []),
@@ -34,6 +34,9 @@ def model_card(manifest: Manifest, model_id: str) -> str:
         _summary(manifest),
         "## Intended use",
         _intended_use(manifest),
+        *_accuracy(manifest),
+        "## Limits",
+        _limits(manifest),
         "## Input",
         _contract(manifest),
         "## From faces to a verdict",
@@ -44,8 +47,6 @@ def model_card(manifest: Manifest, model_id: str) -> str:
         _training(manifest.settings),
         "## Figures",
         _figures(manifest.metrics),
-        "## Limits",
-        _limits(manifest),
         "## Made with",
         _bullets(f"{name} {version}" for name, version in sorted(manifest.libraries.items())),
     ]
@@ -55,10 +56,11 @@ def model_card(manifest: Manifest, model_id: str) -> str:
 def _summary(manifest: Manifest) -> str:
     seen = "whole frame" if manifest.framing.judges == "frame" else "face crop"
     if manifest.signal in PAIR_SIGNALS:
-        seen = f"{seen} in two frames that follow each other"
+        seen = f"{seen} in two consecutive frames"
+    article = "An" if manifest.backbone[0] in "aeiou" else "A"
     return (
-        f"A {manifest.backbone} network with dense layers and {_output(manifest)} on top. It sees "
-        f"one {seen} and gives `p_fake`, 0 to 1; 1 means manipulated. Written "
+        f"{article} {manifest.backbone} network with dense layers and {_output(manifest)} on top. "
+        f"It sees one {seen} and returns `p_fake`, 0 to 1; 1 means manipulated. Written "
         f"{manifest.created_at:%Y-%m-%d %H:%M %Z} by framejury."
     )
 
@@ -69,39 +71,68 @@ def _output(manifest: Manifest) -> str:
 
 
 def _trained_with(manifest: Manifest, name: str) -> object:
-    """A setting of section `training`; None where it was not recorded."""
+    """Return a setting of section `training`; None where it was not recorded."""
     section = manifest.settings.get("training")
     return section.get(name) if isinstance(section, Mapping) else None
 
 
 def _intended_use(manifest: Manifest) -> str:
     if manifest.purpose == "demo":
-        return "To try framejury out. Not for judging any video."
+        return "Trying framejury. Not for judging any video."
     return (
-        "Sorting a video archive by how likely a face in the picture was manipulated, so that "
-        "people look at the right videos first. Not as the only evidence about a video or a person."
+        "Sorting a video archive by the likelihood that a face in the picture was manipulated, so "
+        "that people look at the right videos first. Not as the only evidence about a video or a "
+        "person."
     )
+
+
+def _accuracy(manifest: Manifest) -> list[str]:
+    """Return the main figures on held-out videos, false accusations first; nothing without them."""
+    test = manifest.metrics.get("test", {})
+    lines = [
+        f"{title}: {_headline(test[name], spec)}"
+        for name, title, spec in _HEADLINES
+        if name in test
+    ]
+    if not lines or manifest.purpose == "demo":
+        return []
+    videos = [f"{test[f'{kind}_videos'].value:,.0f} {kind}" for kind in ("real", "fake")]
+    return ["## How accurate it is", f"On {' and '.join(videos)} held-out videos:", _bullets(lines)]
+
+
+_HEADLINES = (
+    ("video_fpr", "Real videos called fake (false accusations)", ".1%"),
+    ("video_accuracy", "Videos called correctly at the threshold", ".1%"),
+    ("video_auc", "AUC", ".3f"),
+)
+
+
+def _headline(figure: Measurement, spec: str) -> str:
+    if figure.low is None or figure.high is None or figure.level is None:
+        return f"{figure.value:{spec}}; the videos are too few for an interval."
+    interval = f"{figure.low:{spec}} to {figure.high:{spec}}"
+    return f"{figure.value:{spec}}, {figure.level:.0%} interval {interval}."
 
 
 def _contract(manifest: Manifest) -> str:
     pixels = manifest.pixels
     lines = [
         f"Input: float32 (faces, {pixels.input_px}, {pixels.input_px}, 3) {pixels.channels}, "
-        f"{pixels.low} to {pixels.high}; normalised inside the network; crops are resized "
-        f"by {pixels.resize}.",
+        f"{pixels.low} to {pixels.high}; the network normalises it; crops are resized by "
+        f"{pixels.resize}.",
         _crops(manifest.framing),
     ]
     if manifest.signal != "rgb":
         lines.append(f"Signal: {manifest.signal}: {_SIGNALS[manifest.signal]}.")
     frozen = _trained_with(manifest, "frozen_layers")
     if isinstance(frozen, Sequence) and frozen:
-        lines.append(f"Layers that never learned: {', '.join(map(str, frozen))}.")
+        lines.append(f"Layers that were never trained: {', '.join(map(str, frozen))}.")
     return _bullets(lines)
 
 
 def _crops(framing: Framing) -> str:
     if framing.judges == "frame":
-        return "Crops: none, the whole frame."
+        return "Crops: none; the network sees the whole frame."
     margin = (
         f"{framing.margin_ratio:g} of the box"
         if framing.margin_px is None
@@ -111,47 +142,47 @@ def _crops(framing: Framing) -> str:
         f"Crops: {framing.shape}, margin {margin} on each side, moved down by "
         f"{framing.shift_ratio:g} of {'it' if framing.margin_px is None else 'the box'}"
     )
-    same = "; the second frame of a pair is cut at the same place" if framing.pair == "same" else ""
+    same = "; in the second frame of a pair the place is the same" if framing.pair == "same" else ""
     return f"{text}{same}."
 
 
 _SIGNALS: Mapping[Signal, str] = {
     "rgb": "the crop",
     "marked": "the crop with its landmarks as red points",
-    "delta": "the difference of the face in two frames that follow each other",
+    "delta": "the difference between the face in two consecutive frames",
     "flow_fusion": "the face in two frames and the optical flow between them in one picture",
 }
 
 
 def _rule(manifest: Manifest) -> str:
-    """How face scores become a verdict, and what `p_fake` of a video therefore means."""
+    """Describe how face scores become a verdict, and what `p_fake` of a video means."""
     rule, fit = manifest.rule, manifest.rule_fit
     lines = [f"Score of a video: {_reducer(rule.reducer)}.", _calibration(rule.calibration)]
     lines.append(f"Threshold: `p_fake` >= {rule.threshold:.6g} means fake.")
     if fit is not None:
         lines += [
-            f"Fitted on {fit.data}: {fit.real_videos:,} real videos of {fit.real_groups:,} groups "
-            f"and {fit.fake_videos:,} fake ones of {fit.fake_groups:,}, {fit.groups:,} groups in "
-            f"all; videos with fewer than {fit.min_faces} faces were left out.",
-            f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} From it on "
-            f"stand {fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos.",
+            f"Fitted on {fit.data}: {fit.real_videos:,} real videos in {fit.real_groups:,} groups "
+            f"and {fit.fake_videos:,} fake videos in {fit.fake_groups:,} groups, {fit.groups:,} "
+            f"groups in all. Videos with fewer than {fit.min_faces} faces were left out.",
+            f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} It calls "
+            f"{fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos fake.",
         ]
     return _bullets(lines)
 
 
 _THRESHOLD_FROM = {
-    "quantile": "The threshold is for a false positive rate of at most {target:.1%} on real videos "
-    "like those: an order statistic of their scores.",
-    "maximum": "The threshold is meant for a false positive rate of at most {target:.1%}, which so "
-    "few real videos cannot show: it is the highest of them and a margin.",
-    "given": "The threshold was given by hand, not chosen for a false positive rate.",
+    "quantile": "The threshold is an order statistic of the scores of real videos, for a false "
+    "positive rate of at most {target:.1%} on videos like these.",
+    "maximum": "The threshold is meant for a false positive rate of at most {target:.1%}, but the "
+    "real videos are too few to ensure it: the threshold is their highest score plus a margin.",
+    "given": "The threshold was set by hand, not chosen for a false positive rate.",
 }
 
 
 def _reducer(reducer: Reducer) -> str:
     details = {
         "trimmed_mean": f" without {reducer.trim_ratio or 0:.0%} at each end",
-        "top_share": f" ({reducer.top_ratio or 0:.0%} of the faces)",
+        "top_share": f" (the highest {reducer.top_ratio or 0:.0%})",
         "confidence_weighted": " (weights |2 p - 1| + 0.1)",
         "learned": " (logistic over quantiles "
         + ", ".join(
@@ -165,16 +196,17 @@ def _reducer(reducer: Reducer) -> str:
 
 def _calibration(calibration: Calibration | None) -> str:
     if calibration is None:
-        return "Not calibrated: `p_fake` is what the network gave, reduced; it is no probability."
+        return "Not calibrated: `p_fake` is the aggregated score, not a probability."
     how = (
-        f"Platt's (slope {calibration.slope:.4g}, intercept {calibration.intercept:.4g} on the "
+        f"Platt (slope {calibration.slope:.4g}, intercept {calibration.intercept:.4g} on the "
         "logit of the score)"
         if calibration.method == "platt"
         else f"isotonic ({len(calibration.x)} knots)"
     )
     return (
-        f"Calibration: {how}. `p_fake` of a video is the probability of a fake where half of the "
-        "videos are fake; where fewer are, it is lower. Scores of single faces are not calibrated."
+        f"Calibration: {how}. `p_fake` of a video is the probability that it is fake, in an "
+        "archive where half of the videos are fake; where fewer are, the probability is lower. "
+        "Scores of single faces are not calibrated."
     )
 
 
@@ -182,7 +214,7 @@ def _data(data: TrainingData) -> str:
     rows = [
         (count.side, count.label, f"{count.videos:,}", f"{count.faces:,}") for count in data.counts
     ]
-    table = _table(("side", "class", "videos", "faces"), rows)
+    table = _table(("split", "class", "videos", "faces"), rows)
     return f"{data.description}\n\n{table}\n\nFingerprint: `{data.fingerprint}`"
 
 
@@ -198,12 +230,14 @@ def _training(settings: Mapping[str, object]) -> str:
 
 def _figures(metrics: Mapping[str, Mapping[str, Measurement]]) -> str:
     if not metrics:
-        return "None were measured."
-    sides = [*(s for s in _SIDES if s in metrics), *(s for s in metrics if s not in _SIDES)]
+        return "No figures were measured."
+    splits = [*(s for s in _SPLITS if s in metrics), *(s for s in metrics if s not in _SPLITS)]
     rows = [
-        (side, name, *_cells(figure)) for side in sides for name, figure in metrics[side].items()
+        (split, name, *_cells(figure))
+        for split in splits
+        for name, figure in metrics[split].items()
     ]
-    return _table(("side", "figure", "value", "interval"), rows)
+    return _table(("split", "figure", "value", "interval"), rows)
 
 
 def _cells(figure: Measurement) -> tuple[str, str]:
@@ -217,17 +251,17 @@ def _judged(manifest: Manifest) -> str:
     pairs = manifest.signal in PAIR_SIGNALS
     at_a_time = "two frames at a time" if pairs else "one frame at a time"
     if manifest.framing.judges == "frame":
-        return f"Whole frames are judged, {at_a_time}: it may look at anything but the face."
+        return f"It judges whole frames, {at_a_time}, and may react to more than the face."
     beyond = "longer movement" if pairs else "movement over time"
-    return f"Only faces are judged, {at_a_time}: not the background, not {beyond}."
+    return f"It judges only faces, {at_a_time}: neither the background nor {beyond}."
 
 
 def _limits(manifest: Manifest) -> str:
     lines = [
         *([f"**{manifest.data.leak}**"] if manifest.data.leak else []),
-        "It has seen only the kinds of manipulation, cameras, compression and people of its "
-        "training data. On others its figures do not hold.",
-        "Sound is not judged: a video whose voice alone is fake looks real to it.",
+        "Its figures apply only to the kinds of manipulation, cameras, compression and people in "
+        "its training and test data.",
+        "It does not judge sound: a video in which only the voice is fake looks real to it.",
         _judged(manifest),
         "Not tested: differences between groups of people (skin tone, age, sex), deliberate "
         "attempts to deceive the detector, pictures that are not from videos.",
@@ -235,14 +269,14 @@ def _limits(manifest: Manifest) -> str:
     few = min((_videos(figures) for figures in manifest.metrics.values()), default=_FEW)
     if few < _FEW:
         lines.append(
-            f"Some figures are of few videos (as few as {few:.0f}), which the intervals show where "
-            "there are enough groups for one: a perfect score on few videos promises nothing."
+            f"Some figures come from few videos (as few as {few:.0f}), with intervals only "
+            "where there are enough groups. A perfect score on few videos means little."
         )
     if "test" not in manifest.metrics:
-        lines.append("It was not tested on videos held out from both training and choice.")
+        lines.append("It was not tested on videos held out from training and model selection.")
     if manifest.parity is not None:
         lines.append(
-            f"The exported network repeats the trained one within "
+            f"Scores of the exported network differ from the trained network's by at most "
             f"{manifest.parity.max_abs_difference:.1e} on {manifest.parity.faces} real crops."
         )
     return _bullets([*lines, *manifest.notes])

@@ -1,7 +1,7 @@
-"""The work directory of a training: what is needed to go on after a kill.
+"""The work directory of a training: everything needed to resume after a kill.
 
-`state.json` is replaced in one step after the weights of an epoch are whole on disk, so at
-any moment it names files that exist and belong together.
+`state.json` is replaced in one step once the weights of an epoch are complete on disk, so it always
+names files that exist and belong together.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ class WorkDir:
     """The files of one training.
 
     Attributes:
-        path: of the directory.
+        path: the directory.
         history: finished epochs, in order.
     """
 
     def __init__(self, path: Path, settings: TrainingSettings, fingerprint: str) -> None:
-        """Opens a work directory, new or begun.
+        """Open a new work directory, or one with finished epochs.
 
         Args:
             path: created when missing.
-            settings: of this training.
-            fingerprint: of its data.
+            settings: settings of this training.
+            fingerprint: fingerprint of its data.
 
         Raises:
-            UsageError: another training (other settings or data) was begun here, or the
+            UsageError: another training (other settings or data) was started here, or the
                 directory holds something else.
         """
         self.path = path
@@ -55,12 +55,12 @@ class WorkDir:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot make the work directory {path}: {error}") from error
+            raise UsageError(f"cannot create the work directory {path}: {error}") from error
         self.history = self._read_history()
 
     @property
     def last_weights(self) -> Path:
-        """Weights and optimizer after the last finished epoch."""
+        """Weights and optimizer state after the last finished epoch."""
         return self._weights(self.history[-1].epoch)
 
     @property
@@ -69,11 +69,11 @@ class WorkDir:
         return self._weights(best_epoch(self.history, self._settings))
 
     def finish_epoch(self, model: keras.Model, record: EpochRecord) -> None:
-        """Keeps an epoch: its weights first, then the history that counts it.
+        """Store an epoch: its weights first, then the history that names them.
 
         Args:
-            model: compiled, as it is after the epoch.
-            record: of the epoch.
+            model: compiled, in its state after the epoch.
+            record: figures of the epoch.
         """
         scratch = self.path / "unfinished.weights.h5"
         model.save_weights(scratch)
@@ -98,13 +98,13 @@ class WorkDir:
         file = self.path / STATE_NAME
         if not file.exists():
             return ()
-        advice = f"give another work directory, or delete {self.path} to start afresh"
+        advice = f"give another work directory, or delete {self.path} to start over"
         try:
             state = json.loads(file.read_text(encoding="utf-8"))
             found = {key: state[key] for key in self._identity}
             history = TypeAdapter(tuple[EpochRecord, ...]).validate_python(state["history"])
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-            raise UsageError(f"{file} is no state of a training ({error!r}); {advice}") from error
+            raise UsageError(f"{file} is not a training state ({error!r}); {advice}") from error
         if found != self._identity:
             raise UsageError(
                 f"{self.path} holds another training: {_differences(found, self._identity)}; "
@@ -116,17 +116,17 @@ class WorkDir:
     def _require_weights(self, history: Sequence[EpochRecord], advice: str) -> None:
         for epoch in {history[-1].epoch, best_epoch(history, self._settings)} if history else ():
             if not self._weights(epoch).is_file():
-                raise UsageError(f"{self._weights(epoch)} is gone; {advice}")
+                raise UsageError(f"{self._weights(epoch)} is missing; {advice}")
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    said = []
+    differences = []
     if found["version"] != wanted["version"]:
-        said.append(f"written as version {found['version']}, this is {wanted['version']}")
+        differences.append(f"its version is {found['version']}, not {wanted['version']}")
     before, now = dict(found["settings"]), wanted["settings"]
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
-            said.append(f"training.{name} was {before.get(name)}, is {now.get(name)}")
+            differences.append(f"training.{name} was {before.get(name)} and is now {now.get(name)}")
     if found["fingerprint"] != wanted["fingerprint"]:
-        said.append("the faces or the split have changed")
-    return "; ".join(said)
+        differences.append("the faces or the split have changed")
+    return "; ".join(differences)

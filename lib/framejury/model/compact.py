@@ -1,7 +1,7 @@
-"""A Keras model in half the bytes: kernels that fit half precision, stored as such.
+"""A Keras model in half the bytes: its kernels are stored in half precision.
 
-Nothing is lost in the file: the kernels are rounded before anything is exported or measured,
-so `model.keras` and `model.onnx` hold the very numbers the figures were taken with.
+The kernels are rounded before the network is exported or measured, so the file loses nothing:
+`model.keras` and `model.onnx` hold exactly the weights that the figures were measured with.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from framejury.errors import FramejuryError
 
 _WEIGHTS_NAME = "model.weights.h5"
-_KERNEL_AXES = 2  # fewer: biases and batch norms, which are small and stay as they are
+_KERNEL_AXES = 2  # biases and batch norms have fewer; they are small and stay float32
 
 
 def round_kernels(model: keras.Model) -> None:
-    """Rounds every kernel to the nearest value of half precision, in place (still float32).
+    """Round every kernel to the nearest half-precision value, in place (still float32).
 
     Raises:
-        FramejuryError: a weight is beyond half precision's range, so the training diverged.
+        FramejuryError: a weight exceeds the range of half precision, so the training diverged.
     """
     for variable in model.variables:
         if len(variable.shape) < _KERNEL_AXES:
@@ -33,17 +33,17 @@ def round_kernels(model: keras.Model) -> None:
             rounded = np.asarray(variable, np.float32).astype(np.float16).astype(np.float32)
         if not np.isfinite(rounded).all():
             raise FramejuryError(
-                f"{variable.path} has weights beyond 65504 or no numbers: the training diverged; "
-                "lower the learning rate"
+                f"{variable.path} has weights above 65504 or not finite: the training diverged. "
+                "Lower the learning rate"
             )
         variable.assign(rounded)
 
 
 def save_compact(model: keras.Model, path: Path) -> None:
-    """Saves a model of `round_kernels` as `.keras`, kernels as float16; Keras reads it as ever.
+    """Save a model after `round_kernels` as `.keras`, kernels as float16; Keras reads it as usual.
 
     Raises:
-        ValueError: a kernel would lose something.
+        ValueError: a kernel was not rounded and would change.
     """
     model.save(path)
     with zipfile.ZipFile(path) as whole:
@@ -51,12 +51,12 @@ def save_compact(model: keras.Model, path: Path) -> None:
     members[_WEIGHTS_NAME] = _halved(members[_WEIGHTS_NAME])
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as compact:
         for name, content in members.items():
-            # A fixed date, so that the same model has the same bytes.
+            # With a fixed date the same model gives the same bytes.
             compact.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
 
 def _halved(content: bytes) -> bytes:
-    """The same file of weights with kernels as float16."""
+    """Return the same weights file with its kernels as float16."""
     output = io.BytesIO()
     with h5py.File(io.BytesIO(content)) as source, h5py.File(output, "w") as target:
 

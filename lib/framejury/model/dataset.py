@@ -1,7 +1,7 @@
-"""Face crops of Parquet files as `tf.data`, without image folders.
+"""Face crops from Parquet files as `tf.data`, without image folders.
 
-Reading and shuffling are a Python generator over encoded crops; decoding, resizing and
-augmenting run in tf.data's threads (OpenCV lets go of the interpreter lock there).
+A Python generator reads and shuffles encoded crops; tf.data's threads decode, resize and augment
+them (OpenCV releases the interpreter lock there).
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _SIGNATURE = (
 )
 
 _BLEND_STREAM = 1
-"""Tells the numbers drawn for a blend from those for the augmentation of the same face."""
+"""Separates the random numbers for a blend from those for the augmentation of the same face."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownFace:
-    """A face as one step sees it.
+    """A face as one training step sees it.
 
     Attributes:
-        blended: a fake made of this real face.
+        blended: whether it is a fake made from this real face.
     """
 
     face: FaceRow
@@ -52,20 +52,20 @@ class ShownFace:
 
     @property
     def label(self) -> int:
-        """1 is FAKE, 0 is REAL."""
+        """1 for FAKE, 0 for REAL."""
         return 1 if self.blended else self.face.label
 
 
 @dataclass
 class FaceDatasets:
-    """Makes the data of each epoch.
+    """The data of each epoch.
 
     Attributes:
         settings: `signal`, `resize`, `input_px`, `batch_size`, `balance`, `augment`,
-            `degrade_ratio`, `self_blend_ratio` and `seed` count.
-        source: where the faces are.
-        counts: of that source.
-        global_batch_size: faces a step on all devices together, count.
+            `degrade_ratio`, `self_blend_ratio` and `seed` are used.
+        source: the labelled faces.
+        counts: counts of that source.
+        global_batch_size: faces per step on all devices together, count.
     """
 
     settings: TrainingSettings
@@ -76,7 +76,7 @@ class FaceDatasets:
 
     @property
     def training_faces(self) -> int:
-        """Faces of one epoch: repeats of the rarer class, blends and stills included."""
+        """Faces per epoch, with repeats of the rarer class, blends and stills."""
         return sum(shown_faces(self.counts, self.settings))
 
     @property
@@ -84,19 +84,19 @@ class FaceDatasets:
         return self._steps(Side.TRAIN)
 
     def training(self, epoch: int) -> tf.data.Dataset:
-        """One epoch of the training side: shuffled, balanced, blended and augmented as set.
+        """Return one epoch of the split train: shuffled, balanced, blended and augmented as set.
 
-        A blend follows the face it is made of and is augmented in the same way, so that nothing
-        but the blending tells the two apart. Stills are shown with their blend only, and to no
-        network of pairs. The same seed and epoch give the same faces, in the same order, changed
-        the same way.
+        A blend follows the face it is made from and is augmented in the same way, so that only the
+        blending separates the two. Stills are shown only together with their blend, and never to a
+        network of pairs. The same seed and epoch give the same faces, in the same order, with the
+        same changes.
 
         Args:
             epoch: from 0, over all phases.
 
         Returns:
             batches of float32 (n, input_px, input_px, 3) RGB 0..255, float32 (n, 1) label
-            with 1 = FAKE, and float32 (n,) weight.
+            (1 for FAKE), and float32 (n,) weight.
         """
 
         def faces() -> Iterator[ShownFace]:
@@ -109,7 +109,7 @@ class FaceDatasets:
         return self._batches(faces, Side.TRAIN, epoch)
 
     def validation(self) -> tf.data.Dataset:
-        """The validation side: in file order, nothing drawn, no stills; shapes as `training`."""
+        """Return split val in file order, unchanged and without stills; shaped as `training`."""
 
         def faces() -> Iterator[ShownFace]:
             rows = iter_faces(self.source, Side.VAL)
@@ -118,9 +118,9 @@ class FaceDatasets:
         return self._batches(faces, Side.VAL, None)
 
     def raise_fault(self) -> None:
-        """Raises the framejury error that stopped the pipeline, if one did.
+        """Raise the framejury error that stopped the pipeline, if there was one.
 
-        tf.data turns exceptions of its generator and functions into its own.
+        tf.data converts exceptions of its generator and functions to its own.
         """
         if self._fault is not None:
             raise self._fault
@@ -133,7 +133,7 @@ class FaceDatasets:
         self, faces: Callable[[], Iterator[ShownFace]], side: Side, epoch: int | None
     ) -> tf.data.Dataset:
         weights = class_weights(self.counts, side, self.settings)
-        # Tensors cannot carry a face: it waits here under a ticket until its picture is made.
+        # Tensors cannot hold a face: it waits here under a ticket until its picture is made.
         waiting: dict[int, ShownFace] = {}
 
         def tickets() -> Iterator[tuple[int, float, float]]:
@@ -149,7 +149,7 @@ class FaceDatasets:
         side_px = self.settings.input_px
 
         def make(ticket: tf.Tensor, label: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            # Declared stateless: else op determinism would run one at a time.
+            # Declared stateless; otherwise op determinism would run them one at a time.
             pixels = tf.numpy_function(picture, [ticket], tf.uint8, stateful=False)
             pixels = tf.ensure_shape(pixels, (side_px, side_px, 3))
             return tf.cast(pixels, tf.float32), label[tf.newaxis], weight
@@ -157,7 +157,7 @@ class FaceDatasets:
         data = tf.data.Dataset.from_generator(tickets, output_signature=_SIGNATURE)
         data = data.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         data = data.batch(self.global_batch_size)
-        # Also an alarm: fewer or more faces than were counted is an error, not a short epoch.
+        # Fewer or more faces than were counted are an error, not a short epoch.
         data = data.apply(tf.data.experimental.assert_cardinality(self._steps(side)))
         data = data.prefetch(_PREFETCHED_BATCHES)
         options = tf.data.Options()
@@ -174,7 +174,7 @@ class FaceDatasets:
         video = zlib.crc32(row.video_id.encode())
         identity = (video, row.frame_index, row.face_index, row.repeat)
         if shown.blended and face.landmarks is not None:
-            # Before the signal is made: it shows what a fake's crop would show.
+            # Before the signal is made, so that the signal is that of a fake.
             rng = sample_rng(settings.seed, epoch, *identity, _BLEND_STREAM)
             face = replace(face, crop=self_blended(face.crop, face.landmarks, draw_blend(rng)))
         pixels = picture_of(face, signal, side_px, resize)
@@ -198,13 +198,13 @@ class FaceDatasets:
 def class_weights(
     counts: FaceCounts, side: Side, settings: TrainingSettings
 ) -> tuple[float, float]:
-    """Weight of a REAL and of a FAKE face in the loss: n / (2 n_class), mean 1 over the side.
+    """Return the weight of a REAL and a FAKE face in the loss: n / (2 n_class), mean 1 per split.
 
-    The validation side is weighed whenever training is balanced, by either way: else the best
+    The split val is weighted whenever training is balanced, in either way; otherwise the best
     epoch would be the one that favours the more frequent class.
 
     Args:
-        counts: of the source; both classes are on the side.
+        counts: counts of the source; the split holds both classes.
     """
     if settings.balance == "none":
         return 1.0, 1.0
@@ -217,7 +217,7 @@ def class_weights(
 
 
 def shown_faces(counts: FaceCounts, settings: TrainingSettings) -> tuple[int, int]:
-    """How many REAL and FAKE faces one epoch shows: repeats, blends and stills included."""
+    """Return the number of REAL and FAKE faces per epoch, with repeats, blends and stills."""
     real, fake = (counts.faces(Side.TRAIN, label) for label in (0, 1))
     if settings.balance == "sampling":
         real = fake = max(real, fake)
@@ -231,7 +231,7 @@ def _blends_of(faces: int, ratio: float) -> int:
 
 
 def _with_blends(faces: Iterator[FaceRow], settings: TrainingSettings) -> Iterator[ShownFace]:
-    """Each face, and after an even share of the real ones (and every still) its blend."""
+    """Yield each face, and after an even share of the real ones (and each still) its blend."""
     ratio, pairs = settings.self_blend_ratio, settings.signal in PAIR_SIGNALS
     seen = 0
     for face in faces:
@@ -248,7 +248,7 @@ def _with_blends(faces: Iterator[FaceRow], settings: TrainingSettings) -> Iterat
 
 
 def _evened_out(faces: Iterator[FaceRow], counts: FaceCounts) -> Iterator[FaceRow]:
-    """Repeats faces of the rarer class so that both have as many, in one pass."""
+    """Repeat faces of the rarer class in one pass, so that both classes have the same number."""
     in_class = [counts.faces(Side.TRAIN, label) for label in (0, 1)]
     target = max(in_class)
     seen = [0, 0]

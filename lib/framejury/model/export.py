@@ -1,7 +1,7 @@
-"""From a trained network to a bundle: ONNX, the parity check, and the files.
+"""A trained network becomes a bundle: ONNX export, parity check, files.
 
-tf2onnx is used directly rather than `model.export(format="onnx")`, which calls it too but
-names the output `Identity:0` and leaves the operator set to chance.
+tf2onnx is called directly, because `model.export(format="onnx")`, which also calls it, names the
+output `Identity:0` and does not fix the operator set.
 """
 
 from __future__ import annotations
@@ -85,17 +85,17 @@ def export_onnx(model: keras.Model, path: Path) -> int:
 
 
 def _normalise_by_plane(graph: onnx.GraphProto) -> None:
-    """Move the normalisation of pixels behind the turn to NCHW, in place.
+    """Move the normalisation of pixels behind the transposition to NCHW, in place.
 
-    The same numbers: each is multiplied and added to alone. But ONNX Runtime's CPU kernels
-    take three values at a time where channels come last, and a whole plane where they come
-    first, which makes B0 at 224 pixels 1.15 times faster.
+    The result is identical, since the operation is elementwise. ONNX Runtime's CPU kernels process
+    three values at a time with channels last, but a whole plane with channels first, which makes
+    B0 at 224 pixels 1.15 times faster.
     """
     scale, shift, turn = graph.node[:3]
     if [node.op_type for node in (scale, shift, turn)] != ["Mul", "Add", "Transpose"]:
-        return  # another network's head; it runs as it is
+        return  # another start of the graph; it stays as it is
     constants = {item.name: item for item in graph.initializer}
-    for node in (scale, shift):  # constants of their own: tf2onnx shares equal ones
+    for node in (scale, shift):  # new constants, because tf2onnx shares equal ones
         planes = numpy_helper.to_array(constants[node.input[1]]).reshape(-1, 1, 1)
         node.input[1] = f"{node.output[0]}_planes"
         graph.initializer.append(numpy_helper.from_array(planes, node.input[1]))
@@ -109,13 +109,13 @@ def _normalise_by_plane(graph: onnx.GraphProto) -> None:
 
 
 def check_parity(model: keras.Model, onnx_path: Path, samples: npt.NDArray[np.uint8]) -> float:
-    """Largest difference between the network's and the ONNX file's scores.
+    """Return the largest difference between the scores of a network and of its ONNX file.
 
     Args:
         model: the network that was exported.
         onnx_path: the export.
-        samples: uint8 (n, input_px, input_px, 3) RGB, n at least 1; real crops, for noise may
-            leave parts of the network at rest.
+        samples: uint8 (n, input_px, input_px, 3) RGB, n at least 1; real crops, because noise may
+            not activate all parts of the network.
 
     Returns:
         largest |difference| of `p_fake`, 0 to 1.
@@ -132,8 +132,8 @@ def check_parity(model: keras.Model, onnx_path: Path, samples: npt.NDArray[np.ui
     difference = float(np.abs(np.asarray(exported).reshape(-1) - trained.reshape(-1)).max())
     if not difference <= PARITY_TOLERANCE:
         raise ParityError(
-            f"{onnx_path.name} differs from the trained network by {difference:.2e} on "
-            f"{len(samples)} faces; at most {PARITY_TOLERANCE:.0e} is allowed. No bundle is written"
+            f"scores of {onnx_path.name} differ from the trained network's by {difference:.2e} on "
+            f"{len(samples)} faces; the limit is {PARITY_TOLERANCE:.0e}. No bundle was written"
         )
     return difference
 
@@ -152,24 +152,24 @@ def pack_bundle(
     leak: str | None = None,
     created_at: datetime | None = None,
 ) -> Bundle:
-    """Writes the bundle of a trained network, its export checked on validation crops.
+    """Write the bundle of a trained network, once its export was checked on validation crops.
 
     Args:
-        trained: of `train`; its kernels are rounded to half precision, which halves the file.
-        directory: of the bundle; an older bundle there is replaced.
-        framing: how the crops it learned from were cut.
-        threshold: `p_fake` from here on means fake, 0 to 1.
-        data_description: what it learned from, in words.
-        purpose: demo: its verdicts mean nothing, and the card says so.
-        metrics: side -> name -> figure, for manifest and card.
-        settings: further sections for the manifest, e.g. `{"split": {...}}`; `training` is there.
-        notes: sentences for the card's limits.
-        leak: what of the split lets one source stand on two sides, a sentence; None: nothing.
+        trained: from `train`; its kernels are rounded to half precision, which halves the file.
+        directory: the bundle; an older bundle there is replaced.
+        framing: crop geometry of the training faces.
+        threshold: a `p_fake` at or above it means fake, 0 to 1.
+        data_description: description of the training data.
+        purpose: demo: its verdicts mean nothing, as the card states.
+        metrics: split -> name -> measurement, for manifest and card.
+        settings: further sections for the manifest, e.g. `{"split": {...}}`; `training` is added.
+        notes: sentences for the limits in the card.
+        leak: a sentence on what lets one source appear in two splits; None: nothing does.
         created_at: with time zone; now when None.
 
     Raises:
-        ParityError: the export does not repeat the network's scores; nothing is written.
-        BundleError: `directory` is something else than a bundle.
+        ParityError: scores of the export differ from the network's; nothing is written.
+        BundleError: `directory` holds something other than a bundle.
     """
     side_px = trained.settings.input_px
     faces = sample_faces(trained.source, Side.VAL, PARITY_FACES)
@@ -210,7 +210,7 @@ def pack_bundle(
 
 
 def _origin(weights: Path) -> str:
-    """Name of a weights file, and of the bundle it is of; a bundle travels, its paths do not."""
+    """Return the name of a weights file and its bundle, without a path: bundles are copied."""
     try:
         model_id = load_bundle(weights.parent).model_id
     except BundleError:

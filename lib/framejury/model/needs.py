@@ -1,4 +1,4 @@
-"""What a signal needs of faces, looked for before anything is learned or scored."""
+"""Check that faces have what a signal needs, before training or scoring starts."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, Signal
 
 _REMEDIES = {
-    "next_crop": "the face in two frames: extract again with --set sampling.pairs=true",
-    "landmarks": "landmarks: extract again with --set detection.detector=mtcnn",
+    "next_crop": "the face in two frames. Extract again with --set sampling.pairs=true",
+    "landmarks": "landmarks. Extract again with --set detection.detector=mtcnn",
 }
 _ROWS_AT_ONCE = 64
 
 
 def require_signal(source: FaceSource, signal: Signal, side: Side | None = None) -> None:
-    """Refuses a source whose faces lack what a signal is made of.
+    """Check that the faces of a source have what a signal is made from.
 
-    Crops are read only of row groups that hold rows both with and without.
+    The column is read only for row groups in which some rows may lack it.
 
     Args:
-        source: whose rows count as in `iter_faces`.
-        signal: to be made of them.
-        side: only faces of it; all that are not excluded when None.
+        source: faces; the same rows count as in `iter_faces`.
+        signal: the signal to make from them.
+        side: split to check; all faces that are not excluded when None.
 
     Raises:
-        WarehouseError: a face lacks it; the message says which and how it gets there.
+        WarehouseError: a face lacks it; the message names the face and the remedy.
     """
     if signal == "marked":
         column = "landmarks"
@@ -45,18 +45,18 @@ def require_signal(source: FaceSource, signal: Signal, side: Side | None = None)
             if truth is None or truth.run_id != row["run_id"]:
                 continue
             if truth.still and column == "next_crop":
-                continue  # a photograph, which no network of pairs is shown
+                continue  # a photograph, which is never shown to a network of pairs
             own = truth.side_of(row["video_id"], row["frame_index"], row["face_index"])
             if own in (None, Side.EXCLUDED) or side not in (None, own):
                 continue
             raise WarehouseError(
                 f"video {row['video_id']}, frame {row['frame_index']} in {path} was extracted "
-                f"without {column}, and signal {signal} needs {_REMEDIES[column]}"
+                f"without {column}, but signal {signal} needs {_REMEDIES[column]}"
             )
 
 
 def _lacking(source: FaceSource, path: str, column: str) -> Iterator[dict[str, Any]]:
-    """The keys of each face without it, in file order."""
+    """Yield the keys of each face without the column, in file order."""
     with open_faces(source, path) as file:
         known = column in file.schema_arrow.names
         groups = [
@@ -71,11 +71,11 @@ def _lacking(source: FaceSource, path: str, column: str) -> Iterator[dict[str, A
 
 
 def _is_whole(file: pq.ParquetFile, group: int, column: str) -> bool:
-    """Whether its statistics say that no row of a group lacks the column."""
+    """Return whether the statistics of a row group guarantee that no row lacks the column."""
     part = file.metadata.row_group(group)
     for number in range(part.num_columns):
         leaf = part.column(number)
         if leaf.path_in_schema == column:
             figures = leaf.statistics
             return figures is not None and figures.has_null_count and figures.null_count == 0
-    return False  # missing, or nested: look at the rows
+    return False  # missing, or nested: check the rows

@@ -1,9 +1,8 @@
-"""The network, built in one place: a backbone, dense layers, one sigmoid or a softmax of two.
+"""The network: a backbone, dense layers, and one sigmoid or a softmax over two classes.
 
-Backbones: EfficientNet-B0 and B4 (Tan and Le, "EfficientNet", ICML 2019) as the `efficientnet`
-package builds them, EfficientNet-Lite0 (`lite0`) and ResNet-18 (`resnet18`). Importing that package
-registers its custom layers with Keras, without which a saved B0 or B4 does not load; so a bundle's
-`model.keras` needs `import efficientnet.tfkeras`.
+Backbones are EfficientNet-B0 and B4 (Tan and Le, "EfficientNet", ICML 2019) from the `efficientnet`
+package, EfficientNet-Lite0 (`lite0`) and ResNet-18 (`resnet18`). Loading the `model.keras` of a B0
+or B4 needs `import efficientnet.tfkeras`, which registers the custom layers with Keras.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ BACKBONE_LAYERS = {
 }
 INPUT_NAME = "pixels"
 CLASSES_NAME = "real_fake"
-"""The softmax of two, REAL before FAKE."""
+"""The softmax over two classes, REAL before FAKE."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-# Random weights learn in few steps or not at all: their moving averages must keep up with them.
+# Random weights change fast at first, so their moving averages must follow fast.
 _FRESH_MOMENTUM = 0.9
 
 Precision = Literal["float32", "mixed_float16"]
@@ -47,24 +46,24 @@ Precision = Literal["float32", "mixed_float16"]
 def build_network(
     settings: TrainingSettings, precision: Precision = "float32", *, pretrained: bool = True
 ) -> keras.Model:
-    """The network before training.
+    """Return the network before training.
 
-    Input: float32 (n, input_px, input_px, 3) RGB, 0 to 255; the first layer makes of it
+    Input: float32 (n, input_px, input_px, 3) RGB, 0 to 255; the first layer computes
     (x / 255 - mean) / std with the constants of the backbone's ImageNet training, or x / 255.
     Output: float32 (n, 1), `p_fake` 0 to 1: a sigmoid, or FAKE's part of a softmax over REAL and
-    FAKE. The binary cross entropy of that part is the cross entropy of the two, for REAL has the
-    rest: -log p_fake for a fake, -log(1 - p_fake) = -log p_real for a real.
+    FAKE. The binary cross entropy of that part equals the cross entropy over both classes:
+    -log p_fake for a fake, -log(1 - p_fake) = -log p_real for a real.
 
     Args:
         settings: `backbone`, `input_px`, `normalisation`, `weights`, `head_units`, `dropout`,
-            `output` and `frozen_layers` count.
-        precision: of the arithmetic between input and output; weights are float32 always.
-        pretrained: False leaves `weights` unread, for a network that is filled afterwards.
+            `output` and `frozen_layers` are used.
+        precision: arithmetic between input and output; weights are always float32.
+        pretrained: False skips `weights`, for a network that is filled afterwards.
 
     Raises:
         SetupError: pretrained weights cannot be downloaded.
-        ConfigError: `weights` is no file, or a file of another network; a name of
-            `frozen_layers` is of no layer.
+        ConfigError: `weights` is not a file or belongs to another network, or a name in
+            `frozen_layers` matches no layer.
     """
     with _dtype_policy(precision):
         backbone = _bare_backbone(settings)
@@ -77,25 +76,25 @@ def build_network(
 
 
 def backbone_of(model: keras.Model) -> keras.Model:
-    """The backbone inside a network of `build_network`."""
+    """Return the backbone inside a network from `build_network`."""
     names = {layer.name for layer in model.layers}
     return model.get_layer(next(name for name in BACKBONE_LAYERS.values() if name in names))
 
 
 def freeze(backbone: keras.Model, settings: TrainingSettings) -> None:
-    """Keeps `frozen_layers` as they are: their weights, and averages of batch norms too.
+    """Freeze the weights of `frozen_layers`, and the averages of their batch norms.
 
-    Making a whole network trainable undoes it, so it is called after that.
+    Making a whole network trainable undoes this, so call it afterwards.
 
     Raises:
-        ConfigError: a name is of no layer with weights.
+        ConfigError: a name matches no layer with weights.
     """
     names = [layer.name for layer in backbone.layers if layer.weights]
     for pattern in settings.frozen_layers:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigError(
                 f"training.frozen_layers: no layer of {settings.backbone} is called {pattern!r}; "
-                f"its layers are {', '.join(names[:6])}, ... {', '.join(names[-3:])}"
+                f"the layers are {', '.join(names[:6])}, ... {', '.join(names[-3:])}"
             )
     for layer in backbone.layers:
         if any(fnmatchcase(layer.name, pattern) for pattern in settings.frozen_layers):
@@ -157,7 +156,7 @@ def _with_head(backbone: keras.Model, settings: TrainingSettings) -> keras.Model
 
 
 def _output(x: keras.KerasTensor, settings: TrainingSettings) -> keras.KerasTensor:
-    # float32: float16 cannot tell 0.9999 from 1, and the loss takes its logarithm.
+    # float16 cannot separate 0.9999 from 1, and the loss takes the logarithm.
     if settings.output == "sigmoid":
         return keras.layers.Dense(1, activation="sigmoid", dtype="float32", name=OUTPUT_NAME)(x)
     both = keras.layers.Dense(2, activation="softmax", dtype="float32", name=CLASSES_NAME)(x)
@@ -165,7 +164,7 @@ def _output(x: keras.KerasTensor, settings: TrainingSettings) -> keras.KerasTens
 
 
 def _normalisation(settings: TrainingSettings) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation of the pixels that the weights were learned with, 0 to 1."""
+    """Return mean and standard deviation of the pixels in the weights' training, 0 to 1."""
     if settings.normalisation == "unit":
         return (0.0,) * 3, (1.0,) * 3
     if settings.backbone == "efficientnet_lite0" or settings.weights == "lite0":
@@ -175,7 +174,7 @@ def _normalisation(settings: TrainingSettings) -> tuple[Sequence[float], Sequenc
 
 @contextmanager
 def _dtype_policy(precision: Precision) -> Iterator[None]:
-    """The `efficientnet` package takes no dtype, so the policy is set around it."""
+    """Set the dtype policy, because the `efficientnet` package takes no dtype."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

@@ -3,7 +3,7 @@
 From format 4 on, `framejury.model.heat` puts that output into the network at export, and this
 module is not used. Here the same map is added while an older network is loaded. An ONNX file is
 a protocol buffer, and messages that follow each other are merged: the new nodes and the output
-are appended, and nothing of the file is written anew. `protobuf` comes with ONNX Runtime; the
+are appended, and the rest of the file stays as it is. `protobuf` comes with ONNX Runtime; the
 `onnx` package is not on executors, so the few fields needed are declared here (onnx/onnx.proto).
 """
 

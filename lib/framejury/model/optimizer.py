@@ -1,4 +1,4 @@
-"""How the weights move: the optimizer, its learning rate, and the averages they start from."""
+"""The optimizer, its learning rate, and the initial averages of batch norms."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SETTLING_BATCHES = 40
 def make_optimizer(
     settings: TrainingSettings, phase: Phase, steps_per_epoch: int
 ) -> keras.optimizers.Optimizer:
-    """Adam, with weight decay AdamW, or SGD; decay leaves biases and batch norms alone.
+    """Return Adam, AdamW (with weight decay) or SGD; decay excludes biases and batch norms.
 
-    The schedule counts steps of the phase, which the optimizer keeps with its state, so a
-    resumed phase goes on with the rate that is due.
+    The schedule counts the steps of the phase. The optimizer stores them in its state, so a
+    resumed phase continues with the right rate.
 
-    Source of one_cycle: Smith, "Super-convergence" (2018), with a cosine for its way down.
+    Source of one_cycle: Smith, "Super-convergence" (2018), with a cosine for the descent.
     """
     rate = settings.head_learning_rate if phase == "head" else settings.finetune_learning_rate
     schedule: float | keras.optimizers.schedules.LearningRateSchedule = rate
@@ -48,13 +48,13 @@ def make_optimizer(
 
 
 def settle_averages(model: keras.Model, faces: FaceDatasets) -> int:
-    """Re-estimates the averages of the batch norms, from the training faces themselves.
+    """Re-estimate the averages of the batch norms on the training faces.
 
-    B0 that starts from Lite0's weights needs it: another activation, other averages. Frozen
-    ones keep theirs.
+    A B0 that starts from Lite0's weights needs it, because its activation differs. Frozen batch
+    norms keep their averages.
 
     Returns:
-        how many batch norms were settled.
+        number of batch norms that were re-estimated.
     """
     norms = [
         layer

@@ -1,4 +1,4 @@
-"""A heat map over the face it belongs to. No TensorFlow."""
+"""A heat map over the face it belongs to."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from framejury.records import Image
 from framejury.signals.rgb import input_points
 
 _STRONGEST = 0.6
-"""How far the colour covers the picture where the heat is 1."""
+"""Opacity of the colour where the heat is 1."""
 
 
 def overlay(crop: Image, heat: npt.NDArray[np.float32]) -> Image:
-    """A face under its heat: blue where it begins to speak for FAKE, red where it does most.
+    """Return a face under its heat map, from blue to red where the face points most to FAKE.
 
     Args:
-        crop: uint8 (height, width, 3) RGB.
-        heat: float32 (side, side), 0 to 1, over the crop's `network_input`: of any side, from a
-            few cells to a value a pixel. It is enlarged by cubic interpolation, cut to 0 to 1.
-            Where the network saw something else than that, `crop` is the square it saw.
+        crop: uint8 (height, width, 3) RGB: the face, or for a network whose input is not the
+            letterboxed crop, its square input.
+        heat: float32 (side, side), 0 to 1, over the crop's `network_input`, at any resolution from
+            a few cells to one value per pixel. It is enlarged by cubic interpolation and clipped
+            to 0 to 1.
 
     Returns:
-        uint8 (height, width, 3) RGB; where the heat is 0 the crop itself.
+        uint8 (height, width, 3) RGB; the crop itself where the heat is 0.
 
     Raises:
         ValueError: `heat` is not square.
@@ -49,4 +50,4 @@ def _enlarged(heat: npt.NDArray[np.float32], height: int, width: int) -> npt.NDA
     if heat.shape == (height, width):
         return heat
     smooth = cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(smooth, 0, 1)  # cubic curves leave the range at steps
+    return np.clip(smooth, 0, 1)  # cubic interpolation overshoots at edges

@@ -1,7 +1,7 @@
-"""What cameras, sites and messengers do to a picture: compression, scaling, blur, noise, grey.
+"""Perturbations by cameras, sites and messengers: compression, scaling, blur, noise, grey.
 
-The same functions make training robust and measure how robust it is. Pure: pictures in,
-new pictures of the same size out; what is random comes from the generator that is given.
+The same functions make training robust and measure robustness. They are pure: they return new
+pictures of the same size, and randomness comes from the generator passed in.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from av.codec.context import CodecContext
 from framejury.records import Image
 
 H264_PRESET = "veryfast"
-"""Keeps what shapes the artefacts of usual encoders (deblocking, CABAC, adaptive quantisation),
-which `ultrafast` switches off, and takes a few milliseconds a face."""
+"""Keeps deblocking, CABAC and adaptive quantisation, which shape the artefacts of usual encoders.
+`ultrafast` switches them off. Takes a few milliseconds per face."""
 
 _X264 = "mbtree=0"
-"""Macroblock trees lower the quality of what later pictures do not refer to; in a clip of one
-or a few pictures that is everything, and the rate factor would no longer mean what it does in
-a whole video (x264 shifts it by 5.4 for the tree to win back). The tree also reads memory that
-nobody set, so that the same pictures would not always give the same bytes."""
+"""Macroblock trees lower the quality of areas that later pictures do not refer to. In a clip of few
+pictures that is every area, so the rate factor would not mean what it means in a whole video (x264
+shifts it by 5.4 to compensate for the tree). The tree also reads uninitialised memory, so the same
+pictures would not always give the same bytes."""
 
 _FPS = 25
 
 
 def jpeg(image: Image, quality: int) -> Image:
-    """Through a JPEG and back, chroma halved as cameras and sites do.
+    """Return the picture after JPEG compression with halved chroma, as cameras and sites use it.
 
     Args:
         image: uint8 (height, width, 3) RGB.
-        quality: libjpeg's, 1 to 100.
+        quality: libjpeg's quality, 1 to 100.
 
     Returns:
         uint8 of the same shape, RGB; a new array.
@@ -43,26 +43,26 @@ def jpeg(image: Image, quality: int) -> Image:
         ValueError: the quality is out of range.
     """
     if not 1 <= quality <= 100:
-        raise ValueError(f"JPEG quality is 1 to 100; got {quality}")
+        raise ValueError(f"JPEG quality must be 1 to 100, got {quality}")
     written, data = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
     if not written:
-        raise ValueError(f"a picture of shape {image.shape} cannot be written as a JPEG")
+        raise ValueError(f"cannot write a picture of shape {image.shape} as JPEG")
     back = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
     return np.asarray(cv2.cvtColor(back, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def h264(sequence: Sequence[Image], crf: int) -> list[Image]:
-    """Through a short H.264 clip and back (x264 at constant rate factor, yuv420p, 25 a second).
+    """Return pictures after a short H.264 clip (x264, constant rate factor, yuv420p, 25 fps).
 
-    The first picture becomes a key frame, later ones are predicted from it, as in an upload.
-    One thread, so the same pictures give the same bytes.
+    The first picture becomes a key frame and later ones are predicted from it, as in an upload.
+    One thread encodes, so the same pictures give the same bytes.
 
     Args:
-        sequence: uint8 (height, width, 3) RGB each, of one size; one picture will do. Sides
-            of odd length are padded by one pixel for the clip.
-        crf: 0 (lossless but for colour) to 51; 23 is x264's default, FaceForensics++ calls
+        sequence: one or more pictures of the same size, uint8 (height, width, 3) RGB. Odd sides
+            are padded by one pixel for the clip.
+        crf: 0 (lossless except for colour) to 51; x264's default is 23, and FaceForensics++ calls
             23 and 40 c23 and c40.
 
     Returns:
@@ -73,9 +73,9 @@ def h264(sequence: Sequence[Image], crf: int) -> list[Image]:
     """
     shapes = {image.shape for image in sequence}
     if len(shapes) != 1:
-        raise ValueError(f"a clip needs pictures of one size; got {sorted(shapes)}")
+        raise ValueError(f"a clip needs pictures of the same size, got {sorted(shapes)}")
     if not 0 <= crf <= 51:
-        raise ValueError(f"the rate factor is 0 to 51; got {crf}")
+        raise ValueError(f"the rate factor must be 0 to 51, got {crf}")
     height, width = shapes.pop()[:2]
     encoder = _encoder(height + height % 2, width + width % 2, crf)
     decoder = CodecContext.create("h264", "r")
@@ -89,7 +89,7 @@ def h264(sequence: Sequence[Image], crf: int) -> list[Image]:
     packets += encoder.encode(None)
     frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
     if len(frames) != len(sequence):
-        raise ValueError(f"{len(sequence)} pictures went into a clip and {len(frames)} came out")
+        raise ValueError(f"the clip of {len(sequence)} pictures decoded to {len(frames)}")
     return [
         np.ascontiguousarray(
             frame.reformat(format="rgb24", threads=1).to_ndarray()[:height, :width], dtype=np.uint8
@@ -99,11 +99,11 @@ def h264(sequence: Sequence[Image], crf: int) -> list[Image]:
 
 
 def rescaled(image: Image, ratio: float) -> Image:
-    """Made smaller and back to its size: what a small upload lost. Area mean, then bilinear.
+    """Return the picture reduced (area mean) and enlarged again (bilinear), as in a small upload.
 
     Args:
         image: uint8 (height, width, 3) RGB.
-        ratio: side of the small picture as a share of the picture's, above 0, at most 1.
+        ratio: side of the small picture as a share of the original, above 0 to 1.
 
     Returns:
         uint8 of the same shape, RGB; a new array.
@@ -112,7 +112,7 @@ def rescaled(image: Image, ratio: float) -> Image:
         ValueError: the ratio is out of range.
     """
     if not 0 < ratio <= 1:
-        raise ValueError(f"the ratio is above 0 and at most 1; got {ratio}")
+        raise ValueError(f"the ratio must be above 0 to 1, got {ratio}")
     height, width = image.shape[:2]
     small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     lost = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
@@ -121,28 +121,28 @@ def rescaled(image: Image, ratio: float) -> Image:
 
 
 def blurred(image: Image, sigma_px: float) -> Image:
-    """Gaussian blur; the border is mirrored.
+    """Return the picture with a Gaussian blur; the border is mirrored.
 
     Args:
         image: uint8 (height, width, 3) RGB.
         sigma_px: standard deviation, pixels of this picture, above 0.
 
     Raises:
-        ValueError: sigma is not above 0.
+        ValueError: sigma is 0 or negative.
     """
     if not sigma_px > 0:
-        raise ValueError(f"sigma is above 0; got {sigma_px}")
+        raise ValueError(f"sigma must be above 0, got {sigma_px}")
     soft = cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(soft, dtype=np.uint8)
 
 
 def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
-    """Gaussian noise on each value of each channel, rounded and clipped.
+    """Return the picture with Gaussian noise on each value, rounded and clipped.
 
     Args:
         image: uint8 (height, width, 3) RGB.
         sigma: standard deviation in units of 0..255, at least 0.
-        rng: decides the noise.
+        rng: source of the noise.
     """
     noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma)
     picture: Image = np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
@@ -150,7 +150,7 @@ def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
 
 
 def grey(image: Image) -> Image:
-    """Its luma (ITU-R BT.601) in all three channels; uint8 (height, width, 3)."""
+    """Return the luma (ITU-R BT.601) in all three channels; uint8 (height, width, 3)."""
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
@@ -172,7 +172,7 @@ def _encoder(height: int, width: int, crf: int) -> av.VideoCodecContext:
 
 
 def _even(image: Image) -> Image:
-    """With even sides, the last row or column repeated where one is missing."""
+    """Return the picture with even sides; the last row or column is repeated where necessary."""
     height, width = image.shape[:2]
     padded = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return np.ascontiguousarray(padded)

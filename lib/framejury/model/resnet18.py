@@ -1,9 +1,9 @@
 """ResNet-18 as torchvision builds it, in plain Keras layers, and its published weights.
 
 Source: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), with torchvision's
-details: padding on both sides (TensorFlow's "same" pads a stride of 2 on one), batch norms of
-epsilon 1e-5. Layers have torchvision's names, so that weights and `training.frozen_layers` say
-what PyTorch says: conv1, bn1, layer1.0.conv1, layer2.0.downsample.0.
+details: padding on both sides (TensorFlow's "same" pads only one side at a stride of 2) and batch
+norms with epsilon 1e-5. Layers have torchvision's names, which `training.frozen_layers` uses:
+conv1, bn1, layer1.0.conv1, layer2.0.downsample.0.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ NAME = "resnet18"
 SUFFIX = ".safetensors"
 
 _STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))
-"""Channels and stride of each stage; two blocks a stage."""
+"""Channels and stride of each stage; two blocks per stage."""
 _BLOCKS = 2
 _BATCH_NORM_EPSILON = 1e-5
-_BATCH_NORM_MOMENTUM = 0.9  # PyTorch says 0.1 for the same
+_BATCH_NORM_MOMENTUM = 0.9  # 0.1 in PyTorch's notation
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 
 def build_resnet18(input_px: int) -> keras.Model:
-    """The network without top, random weights.
+    """Return the network without its top, with random weights.
 
-    Input: float32 (n, input_px, input_px, 3) RGB, normalised as ImageNet's weights want it.
+    Input: float32 (n, input_px, input_px, 3) RGB, normalised as for ImageNet's weights.
     Output: float32 (n, 512), the average of the last activation over the picture.
     """
     pixels = keras.Input((input_px, input_px, 3))
     x = _conv(pixels, "conv1", 64, 7, 2)
     x = layers.ReLU(name="relu")(_norm(x, "bn1"))
-    # What comes out of a ReLU is never below 0, so zeros are as good a border as PyTorch's.
+    # After a ReLU nothing is below 0, so a border of zeros equals PyTorch's in a maximum.
     x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     x = layers.MaxPooling2D(3, 2, name="maxpool")(x)
     for stage, (channels, stride) in enumerate(_STAGES, start=1):
@@ -52,7 +52,7 @@ def build_resnet18(input_px: int) -> keras.Model:
 
 
 def _block(x: keras.KerasTensor, name: str, channels: int, stride: int) -> keras.KerasTensor:
-    """torchvision's BasicBlock: two convolutions, and what came in added to them."""
+    """Add torchvision's BasicBlock: two convolutions and a skip connection."""
     entered = x
     x = layers.ReLU(name=f"{name}.relu1")(
         _norm(_conv(x, f"{name}.conv1", channels, 3, stride), f"{name}.bn1")
@@ -89,10 +89,10 @@ def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def read_arrays(path: Path) -> Arrays:
-    """A file of torchvision's names and shapes; safetensors holds numbers and no code.
+    """Read a safetensors file with torchvision's names and shapes; the format cannot hold code.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     try:
         arrays: Arrays = load_file(path)
@@ -102,15 +102,15 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def fill(backbone: keras.Model, arrays: Arrays, origin: str) -> None:
-    """Sets every weight from torchvision's; what the file has besides must be its classifier.
+    """Set every weight from torchvision's. Any further array must belong to its classifier.
 
     Args:
-        backbone: of `build_resnet18`; filled in place.
+        backbone: from `build_resnet18`; filled in place.
         arrays: by torchvision's names, such as layer1.0.bn2.running_var.
-        origin: where they are from, for the message.
+        origin: name of the source, for messages.
 
     Raises:
-        ConfigError: an array is missing, left over or of another shape: another network's.
+        ConfigError: an array is missing, left over or of another shape.
     """
     wanted = {name: layer for layer, names in _names(backbone) for name in names}
     ignored = {
@@ -120,22 +120,22 @@ def fill(backbone: keras.Model, arrays: Arrays, origin: str) -> None:
     extra = sorted(arrays.keys() - wanted.keys() - ignored)
     if missing or extra:
         raise ConfigError(
-            f"{origin} holds weights of another network than {NAME}: it lacks "
-            f"{_few(missing)}, it has also {_few(extra)}"
+            f"{origin} does not hold weights of {NAME}: missing are {_few(missing)}, "
+            f"unexpected are {_few(extra)}"
         )
     for layer, names in _names(backbone):
         found = [_turned(arrays[name]) for name in names]
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if [array.shape for array in found] != shapes:
             raise ConfigError(
-                f"{origin} holds weights of another network than {NAME}: {names[0]} has shape "
+                f"{origin} does not hold weights of {NAME}: {names[0]} has shape "
                 f"{arrays[names[0]].shape}"
             )
         layer.set_weights(found)
 
 
 def _names(backbone: keras.Model) -> Iterator[tuple[keras.layers.Layer, tuple[str, ...]]]:
-    """Each layer with weights and the names of its arrays, in Keras' order."""
+    """Yield each layer with weights, and the names of its arrays in Keras' order."""
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             parts = ("weight", "bias", "running_mean", "running_var")
@@ -145,7 +145,7 @@ def _names(backbone: keras.Model) -> Iterator[tuple[keras.layers.Layer, tuple[st
 
 
 def _turned(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """PyTorch: (out, in, height, width); Keras: (height, width, in, out)."""
+    """Convert PyTorch's (out, in, height, width) to Keras' (height, width, in, out)."""
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
 
 

@@ -1,4 +1,4 @@
-"""Scoring face crops with a bundle: ONNX Runtime, no TensorFlow, no Spark."""
+"""Scoring of face crops with a bundle, by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from framejury.signals.network_input import picture_of
 Floats = npt.NDArray[np.float32]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 BATCH_SIZES = {"cpu": 4, "cuda": 64}
-"""Faces a call that each device scores fastest: more leave a CPU core's caches."""
+"""Fastest number of faces per call on each device: more do not fit a CPU core's caches."""
 
-# A float32 sigmoid may leave [0, 1] by rounding; anything beyond is a broken network.
+# Rounding may move a float32 sigmoid out of [0, 1]; larger errors mean a broken network.
 _ROUNDING = 1e-6
 
 
 class Scorer:
-    """A loaded network. Holds native memory: make one per process, after any fork.
+    """A loaded network. It holds native memory: create one per process, after any fork.
 
     Args:
         bundle: checked by `load_bundle`.
-        threads: of the network, count.
-        batch_size: faces a call of the network, count; bounds memory, not `score`'s input.
+        threads: threads of the network, count.
+        batch_size: faces per call of the network, count; bounds memory, not the input of `score`.
             None: `BATCH_SIZES` of the device.
-        device: cuda is an order: without a usable GPU it fails rather than run on the CPU.
+        device: cuda fails without a usable GPU; it does not fall back to the CPU.
 
     Raises:
-        BundleError: the ONNX file changed since `load_bundle`, or does not fit its contract.
-        SetupError: cuda asked for and not usable.
+        BundleError: the ONNX file changed since `load_bundle`, or does not match its manifest.
+        SetupError: cuda was requested and is not usable.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Scorer:
         self._input_name, self._output_names = _check_contract(self._session, bundle)
 
     def pictures(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.uint8]:
-        """What the network sees of each face: its signal, uint8 (n, input_px, input_px, 3) RGB.
+        """Return the network's input for each face: uint8 (n, input_px, input_px, 3) RGB.
 
         Args:
-            faces: as `score` takes them.
+            faces: as in `score`.
 
         Raises:
             ValueError: a face lacks what the bundle's signal needs.
@@ -78,17 +78,17 @@ class Scorer:
         )
 
     def score(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.float32]:
-        """How likely each face is manipulated.
+        """Score each face: near 1 means manipulated.
 
         Args:
-            faces: crops, each uint8 (height, width, 3) RGB of any size, where the bundle's
-                signal needs no more; else with what it needs.
+            faces: crops, each uint8 (height, width, 3) RGB of any size; `CroppedFace` where the
+                bundle's signal needs more than the crop.
 
         Returns:
             float32 (n,), `p_fake` 0 to 1 in the order of `faces`.
 
         Raises:
-            FramejuryError: the network gave something that is no score.
+            FramejuryError: the network returned an invalid score.
             ValueError: a face lacks what the bundle's signal needs.
         """
         return self.score_and_explain(faces)[0]
@@ -96,11 +96,11 @@ class Scorer:
     def score_and_explain(
         self, faces: Sequence[Image | CroppedFace]
     ) -> tuple[npt.NDArray[np.float32], Floats | None]:
-        """As `score`, and where in each face the network sees manipulation.
+        """Score each face as `score` does, and return its heat map.
 
         Returns:
             the scores, and float32 (n, side, side), 0 to 1: cells over the network's square input
-            (`framejury.model.heat`). None where the network's head is none that has such a map.
+            (`framejury.model.heat`). None where the network gives no heat maps.
         """
         scores = np.empty(len(faces), dtype=np.float32)
         maps = []
@@ -112,7 +112,7 @@ class Scorer:
         return scores, _joined(maps)
 
     def score_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """As `score`, for what `pictures` has made already.
+        """Score faces as `score` does, from pictures that `pictures` made.
 
         Args:
             pixels: uint8 (n, input_px, input_px, 3) RGB; one call of the network.
@@ -134,7 +134,7 @@ class Scorer:
 
 
 def _joined(maps: Sequence[Floats]) -> Floats | None:
-    """One array of square maps; a broken network gives none rather than a wrong one."""
+    """Join maps to one array; None where they are not square or not finite."""
     heat = np.concatenate(maps) if maps else None
     if heat is None or heat.shape[1] != heat.shape[2] or not np.isfinite(heat).all():
         return None
@@ -147,17 +147,17 @@ def _open_session(
     provider = _PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
         raise SetupError(
-            f"device {device} was asked for, and this onnxruntime has only "
-            f"{', '.join(onnxruntime.get_available_providers())}; install onnxruntime-gpu in its "
-            "place, or score on the CPU"
+            f"device {device} was requested, but this onnxruntime has only "
+            f"{', '.join(onnxruntime.get_available_providers())}. Install onnxruntime-gpu instead, "
+            "or score on the CPU"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Idle threads that spin would steal the core of the next Spark task.
+    # Spinning idle threads would take the core of the next Spark task.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The bytes that were checked are the bytes that run; external data files cannot be pulled in.
+    # The checked bytes are the bytes that run, and external data files cannot be loaded.
     content = bundle.onnx_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != bundle.files[ONNX_NAME].sha256:
         raise BundleError(f"{bundle.onnx_path} changed after the bundle was checked")
@@ -169,7 +169,7 @@ def _open_session(
         raise BundleError(f"ONNX Runtime cannot load {bundle.onnx_path}: {error}") from error
     if session.get_providers()[0] != provider:
         raise SetupError(
-            f"device {device} was asked for, and ONNX Runtime could not start it; check the GPU's "
+            f"device {device} was requested, but ONNX Runtime could not start it. Check the GPU's "
             "driver and CUDA libraries, or score on the CPU"
         )
     return session
@@ -203,14 +203,14 @@ def _checked_scores(
     raw: npt.NDArray[np.float32], expected: int, model_id: str
 ) -> npt.NDArray[np.float32]:
     if raw.size != expected:
-        raise FramejuryError(f"model {model_id} gave {raw.shape} for {expected} faces")
+        raise FramejuryError(f"model {model_id} returned an array {raw.shape} for {expected} faces")
     scores = raw.reshape(expected).astype(np.float32)
-    # Written so that NaN is caught too: every comparison with NaN is false.
+    # Every comparison with NaN is false, so this form catches NaN too.
     good = (scores >= -_ROUNDING) & (scores <= 1.0 + _ROUNDING)
     if not good.all():
         worst = scores[~good][0]
         raise FramejuryError(
-            f"model {model_id} gave {worst} for a face, which is no score from 0 to 1; "
-            "the network is damaged or was trained to divergence"
+            f"model {model_id} returned {worst} for a face, not a score from 0 to 1. The network "
+            "is damaged, or its training diverged"
         )
     return np.clip(scores, 0.0, 1.0)

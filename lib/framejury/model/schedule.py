@@ -1,6 +1,6 @@
-"""Which epoch comes next: a pure function of the settings and the epochs done.
+"""The next epoch: a pure function of the settings and the finished epochs.
 
-Resuming is nothing else than asking again, so no state is kept but the history.
+Resuming calls it again, so the history is the only state.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class EpochRecord:
 
     Attributes:
         epoch: from 0, over both phases.
-        phase: head: the backbone frozen; finetune: everything learns but `frozen_layers`.
-        loss, val_loss: binary cross entropy, weighed as training is.
-        accuracy, val_accuracy: share of faces right at 0.5, 0 to 1.
+        phase: head: the backbone is frozen; finetune: everything except `frozen_layers` is trained.
+        loss, val_loss: binary cross entropy, weighted as in training.
+        accuracy, val_accuracy: share of correct faces at a threshold of 0.5, 0 to 1.
         val_auc: area under the ROC curve on the validation faces, 0 to 1.
-        learning_rate: of the epoch's first step.
-        seconds: wall-clock time, validation included.
+        learning_rate: rate at the first step.
+        seconds: wall-clock time including validation.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -46,12 +46,12 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The epoch to do.
+    """The next epoch.
 
     Attributes:
         epoch: from 0, over both phases.
         epoch_in_phase: from 0.
-        epochs_in_phase: at most.
+        epochs_in_phase: maximum.
     """
 
     phase: Phase
@@ -61,9 +61,9 @@ class Step:
 
 
 def next_step(settings: TrainingSettings, history: Sequence[EpochRecord]) -> Step | None:
-    """The epoch after `history`; None when training is over.
+    """Return the epoch after `history`; None when training is finished.
 
-    A phase ends after its epochs, or after `patience` epochs of it that are no better by
+    A phase ends after its epochs, or after `patience` of its epochs without an improvement by
     `choose_by`. Later phases start only when earlier ones have ended.
     """
     planned = {"head": settings.head_epochs, "finetune": settings.finetune_epochs}
@@ -76,7 +76,7 @@ def next_step(settings: TrainingSettings, history: Sequence[EpochRecord]) -> Ste
 
 
 def best_epoch(history: Sequence[EpochRecord], settings: TrainingSettings) -> int:
-    """The best epoch by `choose_by` over both phases; the first of equals."""
+    """Return the best epoch by `choose_by` over both phases; ties keep the earlier one."""
     return min(history, key=lambda record: _badness(record, settings)).epoch
 
 

@@ -1,4 +1,4 @@
-"""Scores of every face of a labelled source: what `framejury evaluate` measures on."""
+"""Scores of every face of a labelled source, on which `framejury evaluate` measures."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ SCORED_FACES = pa.schema(
 
 
 def score_faces(scorer: Scorer, source: FaceSource, side: Side | None = None) -> pa.Table:
-    """Scores the faces of a source, a batch of crops in memory at a time.
+    """Score the faces of a source, with one batch of crops in memory at a time.
 
     Args:
         scorer: of the bundle to measure.
         source: labelled faces.
-        side: only this side; every video of the source when None.
+        side: split to score; every video of the source when None.
 
     Returns:
-        one row a face, columns of `SCORED_FACES`, sorted by video, frame and face.
+        one row per face, columns of `SCORED_FACES`, sorted by video, frame and face.
 
     Raises:
         WarehouseError: faces cannot be read, lack what the bundle's signal needs, or a crop is
             damaged.
-        FramejuryError: the network gave something that is no score.
+        FramejuryError: the network returned an invalid score.
     """
     require_signal(source, scorer.bundle.signal, side)
     faces = iter_faces(source, side)

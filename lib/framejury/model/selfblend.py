@@ -1,12 +1,12 @@
-"""Self-blended faces: fakes made of one real face only, so that no method is learned by heart.
+"""Self-blended faces: fakes made from one real face, so that no method is learned by heart.
 
 Source of the idea: Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images"
-(CVPR 2022), written anew for five landmarks. Two copies of a face are told apart by a little
-colour, sharpness and position; one is laid over the other through a soft mask in the shape of
-a face or a part of it. What a face swap leaves behind is then in the picture, and nothing else:
-an edge of blending, two kinds of sharpness, features slightly out of place.
+(CVPR 2022); this is a new implementation for five landmarks. Two copies of a face differ slightly
+in colour, sharpness and position, and one is blended over the other through a soft mask in the
+shape of a face or a part of it. The picture then has only the traces of a face swap: a blending
+edge, two levels of sharpness, features slightly out of place.
 
-Every function is pure; what is random comes from the generator it is given.
+Every function is pure; randomness comes from the generator passed in.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Part = Literal["face", "inner", "lower", "mouth", "eyes"]
 Points = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.float32]
 
-# Points of a frontal face with the eyes' middle at (0, 0), one unit apart, y downwards: rough
-# proportions of the usual 68-point mean face. The five first are those of `faces.landmarks`.
+# Points of a frontal face: the eyes are one unit apart, their centre is (0, 0), y points down.
+# Rough proportions of the usual 68-point mean face; the order is that of `LANDMARK_NAMES`.
 _FIVE = np.array(
     [[-0.5, 0.0], [0.5, 0.0], [0.0, 0.62], [-0.42, 1.10], [0.42, 1.10]], dtype=np.float32
 )
@@ -55,7 +55,7 @@ _OUTLINES: dict[Part, tuple[tuple[float, float], ...]] = {
 _PARTS: tuple[Part, ...] = ("face", "inner", "lower", "mouth", "eyes")
 _PART_ODDS = (0.45, 0.2, 0.13, 0.14, 0.08)
 _STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
-"""How opaque the mask is; as often whole as not (Shiohara and Yamasaki, section 3.2)."""
+"""Opacities of the mask; fully opaque in half of the draws (Shiohara and Yamasaki, section 3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +63,22 @@ class Blend:
     """One drawn self-blending.
 
     Attributes:
-        part: whose outline the mask has.
-        inner_changes: the copy inside the mask gets colour and sharpness, else that outside.
-        gains: of the channels, RGB, factors.
+        part: the part of the face whose outline the mask has.
+        inner_changes: whether colour and sharpness of the inner copy change, or of the outer one.
+        gains: factors of the channels, RGB.
         brightness: added, in units of 0..255.
         contrast: factor about the mean.
-        sharpness: below 0 the copy is reduced to this share less and enlarged again; above 0
-            sharpened by this amount.
-        shift_x, shift_y: of the inner copy, shares of width and height.
-        scale_x, scale_y: of the inner copy about the face's middle, factors.
-        turn_deg: of the inner copy about the face's middle, degrees.
-        strength: the mask's opacity, 0 to 1.
-        softness_ratio: blur of the mask's edge, share of the width of the face's box.
-        growth_ratio: the outline pushed outwards (or inwards) before blurring, share of the
-            distance from its middle.
-        bend_ratio: how far the outline is deformed at random, share of the same.
-        seed: of the deformation.
+        sharpness: below 0 the copy is reduced to 1 + sharpness of its size and enlarged again;
+            above 0 it is sharpened by this amount.
+        shift_x, shift_y: shift of the inner copy, shares of width and height.
+        scale_x, scale_y: factors of the inner copy about the centre of the face.
+        turn_deg: rotation of the inner copy about the centre of the face, degrees.
+        strength: opacity of the mask, 0 to 1.
+        softness_ratio: blur of the mask's edge, as a share of the width of the outline.
+        growth_ratio: how far the outline moves outwards (or inwards) before blurring, as a share
+            of the distance from its centre.
+        bend_ratio: random deformation of the outline, as a share of the same distance.
+        seed: seed of the deformation.
     """
 
     part: Part
@@ -100,7 +100,7 @@ class Blend:
 
 
 def draw_blend(rng: np.random.Generator) -> Blend:
-    """Draws one self-blending; ranges after Shiohara and Yamasaki, and somewhat wider."""
+    """Draw one self-blending, from ranges slightly wider than those of Shiohara and Yamasaki."""
     part = _PARTS[int(rng.choice(len(_PARTS), p=_PART_ODDS))]
     gains = cast("tuple[float, float, float]", tuple(rng.uniform(0.9, 1.1, 3).tolist()))
     sharpness = (
@@ -127,16 +127,16 @@ def draw_blend(rng: np.random.Generator) -> Blend:
 
 
 def self_blended(face: Image, landmarks: Points, blend: Blend) -> Image:
-    """A real face with a changed copy of itself blended in.
+    """Return a real face with a changed copy of itself blended in.
 
     Args:
         face: uint8 (height, width, 3) RGB.
-        landmarks: float32 (5, 2), x and y in pixels of `face`, order of `LANDMARK_NAMES`.
-        blend: how.
+        landmarks: float32 (5, 2), x and y in pixels of `face`, in the order of `LANDMARK_NAMES`.
+        blend: the drawn blending.
 
     Returns:
-        uint8 of the same shape, RGB. When only the inner copy is changed, it differs from
-        `face` inside the mask of `blend_mask` alone.
+        uint8 of the same shape, RGB. When only the inner copy is changed, it differs from `face`
+        only inside the mask of `blend_mask`.
     """
     mask = blend_mask(face.shape[:2], landmarks, blend)
     changed = _changed(face, blend)
@@ -149,12 +149,12 @@ def self_blended(face: Image, landmarks: Points, blend: Blend) -> Image:
 
 
 def blend_mask(shape: tuple[int, ...], landmarks: Points, blend: Blend) -> Mask:
-    """Where and how strongly the inner copy shows.
+    """Return the opacity of the inner copy at each pixel.
 
     Args:
         shape: height and width of the face.
         landmarks: as in `self_blended`.
-        blend: `part`, `growth_ratio`, `bend_ratio`, `softness_ratio`, `strength`, `seed` count.
+        blend: `part`, `growth_ratio`, `bend_ratio`, `softness_ratio`, `strength`, `seed` are used.
 
     Returns:
         float32 (height, width), 0 to `strength`.
@@ -171,7 +171,7 @@ def blend_mask(shape: tuple[int, ...], landmarks: Points, blend: Blend) -> Mask:
 
 
 def _outline(landmarks: Points, blend: Blend) -> npt.NDArray[np.float64]:
-    """The part's outline in pixels: float64 (n, 2), smoothly deformed."""
+    """Return the outline of the part in pixels, smoothly deformed: float64 (n, 2)."""
     corners = np.array(_OUTLINES[blend.part], dtype=np.float64)
     middle = corners.mean(axis=0)
     angles = np.arctan2(*(corners - middle).T[::-1])
@@ -185,13 +185,13 @@ def _outline(landmarks: Points, blend: Blend) -> npt.NDArray[np.float64]:
 
 
 def _placement(landmarks: Points) -> npt.NDArray[np.float64]:
-    """Affine map (3, 2) of the frontal face onto the landmarks, by least squares."""
+    """Return the affine map (3, 2) of the frontal face onto the landmarks, by least squares."""
     matrix, *_ = np.linalg.lstsq(np.c_[_FIVE, np.ones(5)], landmarks.astype(np.float64), rcond=None)
     return np.asarray(matrix, np.float64)
 
 
 def _changed(face: Image, blend: Blend) -> Image:
-    """The copy with other colour and sharpness."""
+    """Return the copy with changed colour and sharpness."""
     values = face.astype(np.float32) * np.array(blend.gains, np.float32)
     mean = values.mean()
     values = mean + blend.contrast * (values - mean) + blend.brightness

@@ -1,6 +1,6 @@
-"""Labelled face crops read from Parquet, streamed: no TensorFlow, no Spark.
+"""Labelled face crops streamed from Parquet, without TensorFlow or Spark.
 
-Crops stay encoded here, and only a bounded number of them is held at once.
+Crops stay encoded, and only a bounded number of them is in memory at a time.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _COLUMNS = (
     *("landmarks", "crop_region", "crop"),
 )
 _LATER_COLUMNS = ("next_crop",)
-"""Not in files written before there were pairs: null there."""
+"""Missing in files written before pairs existed; null there."""
 _ROWS_AT_ONCE = 64
 _READ_BYTES = 2**20
-# Files are often written one video or one class after another: reading several at once mixes them.
+# Files often hold one video or one class after another; reading several at a time mixes them.
 _INTERLEAVED = 8
 
 RowGroup = tuple[str, int]
@@ -42,17 +42,17 @@ RowGroup = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class VideoTruth:
-    """What is known of one video.
+    """Label and split of one video.
 
     Attributes:
         run_id: the run whose rows count; rows of other runs are superseded.
-        label: 1 is FAKE, 0 is REAL.
-        side: where the split puts it.
-        still: a photograph: shown to a network only beside its own self-blend, never as a
-            plain real.
-        dataset: the set it comes from: its archive's first folder.
-        draw: of a `mixed` video, what gives each of its faces a side; None for all others.
-        only: of a `mixed` video, the side whose faces count; None: all of them.
+        label: 1 for FAKE, 0 for REAL.
+        side: its split.
+        still: whether it is a photograph, which a network sees only together with its self-blend,
+            never as a plain real.
+        dataset: its data set, the first folder in the archive.
+        draw: assigns a split to each face of a `mixed` video; None for all others.
+        only: the split whose faces count in a `mixed` video; None: all of them.
     """
 
     run_id: str
@@ -65,10 +65,10 @@ class VideoTruth:
 
     def __post_init__(self) -> None:
         if (self.draw is None) is (self.side is Side.MIXED):
-            raise ValueError(f"a draw goes with side mixed and no other, got {self}")
+            raise ValueError(f"a draw belongs to split mixed only, got {self}")
 
     def side_of(self, video_id: str, frame_index: int, face_index: int) -> Side | None:
-        """The side of one face of this video; None: it does not count."""
+        """Return the split of one face of this video; None: the face does not count."""
         if self.draw is None:
             return self.side
         side = self.draw.side_of(video_id, frame_index, face_index)
@@ -77,16 +77,16 @@ class VideoTruth:
 
 @dataclass(frozen=True)
 class FaceSource:
-    """Faces on disk and the truth about their videos.
+    """Faces on disk, with labels and splits of their videos.
 
     Attributes:
-        files: Parquet files of the table `faces`, paths as `filesystem` takes them.
-        filesystem: where they lie.
+        files: Parquet files of the table `faces`, as paths for `filesystem`.
+        filesystem: the file system of `files`.
         videos: video_id -> truth; a row counts only if its video is here with its run.
-        frame_labels: (video_id, frame_index) -> 1 for FAKE, 0 for REAL, set by hand: the faces
-            of that frame are that, whatever their video is.
-        leak: what of the split lets one source, person or video stand on two sides, in a
-            sentence for every report; None: nothing does.
+        frame_labels: (video_id, frame_index) -> 1 for FAKE, 0 for REAL, set by hand; they override
+            the label of the video.
+        leak: a sentence for every report on what lets one source, person or video appear in two
+            splits; None: nothing does.
     """
 
     files: tuple[str, ...]
@@ -96,23 +96,23 @@ class FaceSource:
     leak: str | None = None
 
     def label_of(self, video_id: str, frame_index: int) -> Literal[0, 1]:
-        """The truth about the faces of one frame."""
+        """Return the label of the faces in one frame."""
         return self.frame_labels.get((video_id, frame_index), self.videos[video_id].label)
 
 
 @dataclass(frozen=True, slots=True)
 class FaceRow:
-    """One row of `faces`, its crop still an image file.
+    """One row of `faces`, with its crop as an encoded picture.
 
     Attributes:
-        label: 1 is FAKE, 0 is REAL.
+        label: 1 for FAKE, 0 for REAL.
         crop: bytes of a JPEG or PNG.
-        repeat: from 0, which showing of the face this is within one epoch.
-        landmarks: float32 (5, 2), x before y, pixels of `crop` as stored, in the order of
-            `schemas.statuses.LANDMARK_NAMES`; may lie beyond the crop. None for Haar.
-        still: as of its video.
-        next_crop: the same face in the frame that follows, as `crop`; None where frames were
-            looked at singly.
+        repeat: from 0, the repetition of the face within one epoch.
+        landmarks: float32 (5, 2), x before y, in pixels of `crop` as stored, in the order of
+            `schemas.statuses.LANDMARK_NAMES`; may lie outside the crop. None for Haar.
+        still: whether its video is a photograph.
+        next_crop: the same face in the following frame, as `crop`; None where frames were sampled
+            without pairs.
     """
 
     video_id: str
@@ -129,7 +129,7 @@ class FaceRow:
     next_crop: bytes | None = None
 
     def cropped(self) -> CroppedFace:
-        """The face as signals are made of it.
+        """Return the decoded face with everything that signals are made from.
 
         Raises:
             WarehouseError: a crop is damaged; the message names video and frame.
@@ -138,10 +138,10 @@ class FaceRow:
         return CroppedFace(self.decoded(), self.landmarks, following)
 
     def decoded(self) -> Image:
-        """The crop as uint8 (height, width, 3) RGB.
+        """Return the crop as uint8 (height, width, 3) RGB.
 
         Raises:
-            WarehouseError: the bytes are no picture; the message names video and frame.
+            WarehouseError: the crop is damaged; the message names video and frame.
         """
         return self._picture(self.crop)
 
@@ -155,16 +155,16 @@ class FaceRow:
 def iter_faces(
     source: FaceSource, side: Side | None = None, rng: np.random.Generator | None = None
 ) -> Iterator[FaceRow]:
-    """Streams the faces of a source.
+    """Stream the faces of a source.
 
     Args:
-        source: what to read.
-        side: only faces of this side; every face of the source when None.
-        rng: without one, order is that of files and rows. With one, row groups come in
-            drawn order, several at a time; use `shuffled` on top to mix rows.
+        source: labelled faces.
+        side: split to read; every face of the source when None.
+        rng: None keeps the order of files and rows. Otherwise row groups come in random order,
+            several at a time; pass the stream through `shuffled` to mix rows.
 
     Raises:
-        WarehouseError: a file cannot be read, or a counting row was kept without its crop.
+        WarehouseError: a file cannot be read, or a row that counts has no crop.
     """
     if rng is None:
         for unit in _row_groups(source):
@@ -178,9 +178,9 @@ def iter_faces(
 def shuffled(
     faces: Iterable[FaceRow], rng: np.random.Generator, budget_bytes: int = SHUFFLE_BYTES
 ) -> Iterator[FaceRow]:
-    """Mixes a stream through a buffer of encoded crops of at most about `budget_bytes`.
+    """Shuffle a stream through a buffer of at most about `budget_bytes` of encoded crops.
 
-    Every face comes out exactly once. The order depends on `rng` and the input's order only.
+    Every face comes out exactly once. The order depends only on `rng` and the order of the input.
     """
     pool: list[FaceRow] = []
     held_bytes = 0
@@ -212,15 +212,15 @@ def read_batches(
     row_groups: Sequence[int] | None = None,
     rows: int = 65_536,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of one file, read through a small buffer rather than whole column chunks.
+    """Yield batches of one file, read through a small buffer instead of whole column chunks.
 
     Args:
-        columns: to read; no others are touched. PyArrow leaves out what a file has not.
-        row_groups: all when None.
-        rows: most rows a batch, count.
+        columns: columns to read; PyArrow skips those that the file lacks.
+        row_groups: row groups to read; all when None.
+        rows: maximum number of rows per batch.
 
     Raises:
-        WarehouseError: the file is missing, damaged, no Parquet, or lacks a column.
+        WarehouseError: the file is missing, damaged, not Parquet, or lacks a column.
     """
     with open_faces(source, path) as file:
         yield from file.iter_batches(rows, row_groups=row_groups, columns=list(columns))
@@ -234,7 +234,7 @@ def open_faces(source: FaceSource, path: str) -> Iterator[pq.ParquetFile]:
             missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
             if missing:
                 raise WarehouseError(
-                    f"{path} lacks {', '.join(missing)}; a faces table has {', '.join(FACES.names)}"
+                    f"{path} lacks {', '.join(missing)}; table faces has {', '.join(FACES.names)}"
                 )
             yield file
     except (OSError, pa.ArrowException) as error:
@@ -274,7 +274,7 @@ def _face_row(row: dict[str, Any], label: Literal[0, 1], still: bool, path: str)
     if crop is None:
         raise WarehouseError(
             f"video {row['video_id']}, frame {row['frame_index']} in {path} was extracted without "
-            "its crop; extract it with `framejury extract`"
+            "its crop. Extract it with `framejury extract`"
         )
     points = None
     if landmarks is not None:
@@ -290,12 +290,12 @@ def _face_row(row: dict[str, Any], label: Literal[0, 1], still: bool, path: str)
 def _damaged(video_id: str, frame_index: int, face_index: int, error: ValueError) -> WarehouseError:
     return WarehouseError(
         f"the crop of video {video_id}, frame {frame_index}, face {face_index} is damaged "
-        f"({error}); extract this video anew"
+        f"({error}). Extract this video again"
     )
 
 
 def _interleave(streams: Sequence[Callable[[], Iterator[FaceRow]]]) -> Iterator[FaceRow]:
-    """One row of each of the open streams in turn; a finished one gives way to the next."""
+    """Take one row of each open stream in turn; the next stream replaces a finished one."""
     waiting = iter(streams)
     active = [start() for start in islice(waiting, _INTERLEAVED)]
     while active:

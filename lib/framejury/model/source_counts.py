@@ -1,4 +1,4 @@
-"""How many faces a source has, and what exactly it is made of."""
+"""Counts of the faces in a source, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]
 
 @dataclass(frozen=True)
 class FaceCounts:
-    """How many faces a source has.
+    """Counts of the faces in a source.
 
     Attributes:
-        per_split: one entry a side and class that has a face; stills do not count. A video counts
-            on each side with a face of it, and for each class that its faces are of.
-        fingerprint: SHA-256, hex, over each video's id, run, label, side and number of faces;
-            with them how the sides of faces were drawn, and labels set by hand.
-        blendable: REAL faces with landmarks on side train, which fakes can be made of.
-        stills: photographs with landmarks on side train.
+        per_split: one entry per split and class with a face; stills do not count. A video counts
+            in each split with one of its faces, and for each class of its faces.
+        fingerprint: SHA-256, hex, over each video's id, run, label, split and number of faces, the
+            draws of splits by face, and labels set by hand.
+        blendable: REAL faces with landmarks in split train, from which fakes can be made.
+        stills: photographs with landmarks in split train.
     """
 
     per_split: tuple[SplitCount, ...]
@@ -38,36 +38,36 @@ class FaceCounts:
     stills: int = 0
 
     def faces(self, side: Side, label: int | None = None) -> int:
-        """Faces of a side, of both classes when `label` is None."""
+        """Return the number of faces in a split, of both classes when `label` is None."""
         wanted = {0: (Label.REAL,), 1: (Label.FAKE,), None: tuple(Label)}[label]
         return sum(c.faces for c in self.per_split if c.side == side and c.label in wanted)
 
     def require_both_classes(self, sides: Sequence[Side] = LEARNING_SIDES) -> None:
-        """Refuses sides that nothing can be learned from or chosen by.
+        """Check that each split has faces of both classes.
 
         Raises:
-            SplitError: a side has no face, or faces of one class only.
+            SplitError: a split has no face, or faces of one class only.
         """
         for side in sides:
             real, fake = self.faces(side, 0), self.faces(side, 1)
             if real and fake:
                 continue
             raise SplitError(
-                f"side {side} has {real} REAL and {fake} FAKE faces; training needs both classes "
-                "on the sides train and val. Label more videos, extract faces of them, or change "
-                "the shares with --set split.train=... split.val=..."
+                f"split {side} has {real} REAL and {fake} FAKE faces, but training needs both "
+                "classes in train and val. Label more videos, extract their faces, or change the "
+                "shares with --set split.train=... split.val=..."
             )
 
 
 def count_faces(source: FaceSource) -> FaceCounts:
-    """Counts faces per side and class in one pass that reads no crops.
+    """Count faces per split and class in one pass that reads no crops.
 
     Raises:
         WarehouseError: a file cannot be read or lacks a column.
     """
     faces: Counter[tuple[str, Side, int]] = Counter()
     blendable: Counter[bool] = Counter()
-    # Where one label and one side hold for a whole video, no face of it is looked at by itself.
+    # Where label and split hold for whole videos, faces need not be read one by one.
     apart = source.frame_labels or any(truth.draw is not None for truth in source.videos.values())
     keys = _FACE_KEYS if apart else _FACE_KEYS[:2]
     for path in source.files:
@@ -89,7 +89,7 @@ def count_faces(source: FaceSource) -> FaceCounts:
 
 
 def _side_and_label(source: FaceSource, row: Mapping[str, Any]) -> tuple[Side, int] | None:
-    """Of the faces of a row; None where they do not count."""
+    """Return split and label of the faces in a row; None where they do not count."""
     video_id, frame_index = row["video_id"], row.get("frame_index", 0)
     truth = source.videos.get(video_id)
     if truth is None or truth.run_id != row["run_id"]:
@@ -119,7 +119,7 @@ def _per_split(
 
 
 def _fingerprint(source: FaceSource, faces: Mapping[tuple[str, Side, int], int]) -> str:
-    """What was the same before faces had sides and labels of their own stays the same."""
+    """Return the fingerprint, unchanged for sources without splits and labels of single faces."""
     totals: Counter[str] = Counter()
     for (video_id, _, _), count in faces.items():
         totals[video_id] += count
@@ -138,10 +138,10 @@ def _fingerprint(source: FaceSource, faces: Mapping[tuple[str, Side, int], int])
 
 @dataclass(frozen=True)
 class HandLabelled:
-    """What carries labels set by hand and stands on a side.
+    """Counts of what has labels set by hand and belongs to a split.
 
     Attributes:
-        frames, faces, videos: counts; a frame without a face that counts is none of them.
+        frames, faces, videos: counts; a frame counts only if one of its faces does.
     """
 
     frames: int
@@ -150,7 +150,7 @@ class HandLabelled:
 
 
 def count_hand_labels(source: FaceSource) -> HandLabelled:
-    """Counts what the labels set by hand are about, in one pass that reads no crops.
+    """Count what the labels set by hand apply to, in one pass that reads no crops.
 
     Raises:
         WarehouseError: a file cannot be read or lacks a column.
@@ -167,7 +167,7 @@ def count_hand_labels(source: FaceSource) -> HandLabelled:
 
 
 def sample_faces(source: FaceSource, side: Side, count: int) -> list[FaceRow]:
-    """Up to `count` faces of a side, spread evenly over it in file order."""
+    """Return up to `count` faces of a split, spread evenly over it in file order."""
     total = count_faces(source).faces(side)
     chosen = set(np.linspace(0, total - 1, num=min(count, total)).astype(int).tolist())
     return [face for rank, face in enumerate(iter_faces(source, side)) if rank in chosen]

@@ -1,7 +1,7 @@
-"""Learning: first the head on the frozen backbone, then the whole network.
+"""Training: first the head on the frozen backbone, then the whole network.
 
-The same code runs on a CPU, one GPU or several. Every epoch is kept when it ends, so a
-training that was killed goes on from the last finished epoch when it is started again.
+The same code runs on a CPU, one GPU or several. Every epoch is stored when it ends, so a training
+that was killed resumes after the last finished epoch.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """The outcome of a training.
+    """The result of a training.
 
     Attributes:
         model: weights of the best epoch, float32 arithmetic, not compiled.
         history: every epoch, in order.
-        best_epoch: index into `history`: the best by `training.choose_by`.
-        settings: it was trained with.
-        counts: of the data it learned from.
-        source: that data.
+        best_epoch: index into `history` of the best epoch by `training.choose_by`.
+        settings: settings of the training.
+        counts: counts of the training data.
+        source: the training data.
     """
 
     model: keras.Model
@@ -57,26 +57,26 @@ class TrainedNetwork:
 def train(
     settings: TrainingSettings, source: FaceSource, work_dir: Path, progress: Progress
 ) -> TrainedNetwork:
-    """Trains a network, or goes on with a training that was begun in `work_dir`.
+    """Train a network, or resume a training that was started in `work_dir`.
 
-    With the same seed and data a training repeats itself on the same CPU, also over a
-    resume. With a GPU or XLA the order, augmentation and initial weights repeat, and the last
-    digits of the arithmetic may not.
+    With the same seed and data a training is repeatable on the same CPU, also after a resume. With
+    a GPU or XLA the order, augmentation and initial weights repeat, but the last digits of the
+    arithmetic may differ.
 
     Args:
-        settings: of section `training`.
-        source: labelled faces on the sides train and val.
-        work_dir: where epochs are kept; may be deleted once a bundle is packed.
+        settings: section `training`.
+        source: labelled faces in the splits train and val.
+        work_dir: where epochs are stored; may be deleted once a bundle is packed.
         progress: called with one readable line at a time.
 
     Raises:
         SplitError: train or val has no face, or faces of one class only.
-        ConfigError: `training.xla` is on and cannot be, a name of `frozen_layers` is of no layer,
-            or weights do not fit.
-        UsageError: `work_dir` holds a training with other settings or data; or a step does
-            not fit into the device's memory.
+        ConfigError: `training.xla` is on but not possible, a name in `frozen_layers` matches no
+            layer, or weights do not fit.
+        UsageError: `work_dir` holds a training with other settings or data, or a step does not fit
+            into the memory of the device.
         WarehouseError: faces cannot be read, lack what the signal needs, or a crop is damaged.
-        FramejuryError: the loss is no longer finite.
+        FramejuryError: the loss is not finite.
     """
     counts = count_faces(source)
     counts.require_both_classes()
@@ -89,15 +89,15 @@ def train(
     progress(_opening_line(faces, machine, len(kept.history)))
     if settings.weights == "none" and settings.head_epochs:
         progress(
-            "the backbone starts from random weights, and a head on random features learns next "
-            "to nothing: --set training.head_epochs=0 saves that time"
+            "the backbone starts from random weights, and a head on random features learns almost "
+            "nothing; --set training.head_epochs=0 saves that time"
         )
     if next_step(settings, kept.history) is not None:
         with machine.strategy.scope():
             model = build_network(settings, machine.precision, pretrained=not kept.history)
             if not kept.history and _starts_from_lite0(settings):
                 norms = settle_averages(model, faces)
-                progress(f"averages of {norms} batch norms re-estimated for the starting weights")
+                progress(f"averages of {norms} batch norms re-estimated for the initial weights")
         _learn(model, faces, kept, machine, progress)
     best = build_network(settings, "float32", pretrained=False)
     best.load_weights(kept.best_weights)
@@ -129,7 +129,7 @@ def _learn(
 def _enter_phase(
     model: keras.Model, step: Step, faces: FaceDatasets, kept: WorkDir, machine: Machine
 ) -> None:
-    """A resumed phase goes on with its own weights and optimizer; a new one from the best."""
+    """Load the last weights and optimizer of a resumed phase; start a new one from the best."""
     settings = faces.settings
     resumes = step.epoch_in_phase > 0
     if kept.history and not resumes:
@@ -150,13 +150,13 @@ def _enter_phase(
         model.optimizer.build(model.trainable_variables)
     if settings.xla == "on" and not model.jit_compile:
         raise ConfigError(
-            "training.xla is on, and Keras cannot compile this training here (in a process that "
-            "trained before, op determinism forbids it); set training.xla=auto"
+            "training.xla is on, but Keras cannot compile this training here (op determinism "
+            "forbids it in a process that trained before). Set training.xla=auto"
         )
     if resumes:
         model.load_weights(kept.last_weights)
         if int(model.optimizer.iterations) == 0:
-            raise FramejuryError(f"{kept.last_weights} holds no state of the optimizer")
+            raise FramejuryError(f"{kept.last_weights} has no optimizer state")
 
 
 def _run_epoch(
@@ -173,13 +173,13 @@ def _run_epoch(
             initial_epoch=step.epoch,
             epochs=step.epoch + 1,
             callbacks=[lines],
-            shuffle=False,  # the data come shuffled
+            shuffle=False,  # the data are shuffled already
             verbose=0,
         )
     except tf.errors.ResourceExhaustedError as error:
         raise UsageError(
             f"a step of {faces.global_batch_size} faces at {faces.settings.input_px} pixels does "
-            "not fit into the device's memory; lower training.batch_size or training.input_px"
+            "not fit into the memory of the device. Lower training.batch_size or training.input_px"
         ) from error
     except tf.errors.OpError:
         faces.raise_fault()
@@ -188,7 +188,7 @@ def _run_epoch(
     for name in ("loss", "val_loss"):
         if not math.isfinite(figures[name]):
             raise FramejuryError(
-                f"{name} became {figures[name]} in epoch {step.epoch + 1}: the training diverged. "
+                f"{name} is {figures[name]} in epoch {step.epoch + 1}: the training diverged. "
                 f"Lower training.{step.phase}_learning_rate, or set training.mixed_precision=off"
             )
     return EpochRecord(
@@ -205,7 +205,7 @@ def _run_epoch(
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    """Dropout of an epoch depends on seed and epoch only, so a resumed epoch repeats."""
+    """Seed the dropout of an epoch from seed and epoch only, so that a resumed epoch repeats."""
     layers = [*model.layers, *backbone_of(model).layers]
     for number, layer in enumerate(layers):
         if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
@@ -214,21 +214,21 @@ def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
 
 
 class _StepLines(keras.callbacks.Callback):  # type: ignore[misc]
-    """A line every few seconds within an epoch: step, speed, time left."""
+    """Reports step, speed and remaining time every few seconds."""
 
     def __init__(self, step: Step, faces: FaceDatasets, progress: Progress) -> None:
         super().__init__()
         self._step, self._progress = step, progress
         self._steps, self._faces_a_step = faces.steps_per_epoch, faces.global_batch_size
-        self._began_s = self._said_s = math.nan
+        self._began_s = self._reported_s = math.nan
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         now_s = time.monotonic()
-        if batch == 0:  # the first step compiles; speed is that of the others
-            self._began_s = self._said_s = now_s
-        if now_s - self._said_s < _SECONDS_BETWEEN_LINES:
+        if batch == 0:  # the first step compiles and does not count for the speed
+            self._began_s = self._reported_s = now_s
+        if now_s - self._reported_s < _SECONDS_BETWEEN_LINES:
             return
-        self._said_s = now_s
+        self._reported_s = now_s
         seconds_a_step = (now_s - self._began_s) / batch
         loss = (logs or {}).get("loss", math.nan)
         self._progress(
@@ -242,11 +242,11 @@ def _opening_line(faces: FaceDatasets, machine: Machine, epochs_done: int) -> st
     replicas = machine.strategy.num_replicas_in_sync
     has_gpu = bool(tf.config.list_logical_devices("GPU"))
     devices = f"{replicas} GPU{'s' if replicas > 1 else ''}" if has_gpu else "CPU"
-    known = ", ".join(f"{c.faces} {c.label} on {c.side}" for c in faces.counts.per_split)
-    resumed = f"; goes on after {epochs_done} finished epochs" if epochs_done else ""
+    known = ", ".join(f"{c.faces} {c.label} in {c.side}" for c in faces.counts.per_split)
+    resumed = f"; resumed after {epochs_done} finished epochs" if epochs_done else ""
     return (
         f"training on {devices}, {machine.precision}, {faces.steps_per_epoch} steps of "
-        f"{faces.global_batch_size} faces an epoch; faces: {known}{resumed}"
+        f"{faces.global_batch_size} faces per epoch; faces: {known}{resumed}"
     )
 
 

@@ -1,8 +1,8 @@
-"""Where a backbone's first weights come from, and that they are that backbone's.
+"""Initial weights of a backbone, and a check that they belong to it.
 
-Keras fills a graph from a file of another graph without a word when the shapes happen to
-fit: `keras.applications`' EfficientNet-B0 has the same layers but normalises inside. So the
-content of a file is compared with the backbone, name by name, before it is loaded.
+Keras silently loads the weights of another network when the shapes happen to fit:
+`keras.applications`' EfficientNet-B0 has the same layers but normalises inside. So the content of a
+file is compared with the backbone, name by name, before it is loaded.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Shapes = dict[str, list[tuple[int, ...]]]
 
 
 def downloaded_weights(kind: str, name: str) -> Path:
-    """Path of an EfficientNet's published weights without top, downloaded once.
+    """Return the path of an EfficientNet's published weights without its top, downloaded once.
 
     Args:
         kind: imagenet or noisy-student.
-        name: of the network as the `efficientnet` package says it, such as efficientnet-b0.
+        name: name of the network in the `efficientnet` package, such as efficientnet-b0.
 
     Raises:
-        SetupError: the file is not in Keras' cache and cannot be fetched.
+        SetupError: the file is not in Keras' cache and cannot be downloaded.
     """
     if kind == "imagenet":
         file_name = f"{name}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
@@ -47,33 +47,32 @@ def downloaded_weights(kind: str, name: str) -> Path:
 
 
 def downloaded_resnet18() -> Path:
-    """Path of ResNet-18's published ImageNet weights, downloaded once.
+    """Return the path of ResNet-18's published ImageNet weights, downloaded once.
 
     Raises:
-        SetupError: the file is not in Keras' cache and cannot be fetched.
+        SetupError: the file is not in Keras' cache and cannot be downloaded.
     """
     return _downloaded("resnet18_imagenet.safetensors", _RESNET18_ORIGIN, _RESNET18_SHA256)
 
 
 def _downloaded(file_name: str, origin: str, digest: str) -> Path:
-    """Path in Keras' cache; what is there with another digest is fetched anew."""
+    """Return the path in Keras' cache; a file with another digest is downloaded again."""
     try:
         path = keras.utils.get_file(file_name, origin, cache_subdir="models", file_hash=digest)
     except Exception as error:  # get_file wraps every network error in a bare Exception
         raise SetupError(
-            f"the pretrained weights {file_name} are not on this machine and cannot be fetched "
-            f"from {origin} (the network is not reachable: {error}). Without the network: "
-            "--set training.weights=none starts from random weights, and "
-            f"--set training.weights=PATH takes a copy of {file_name} fetched elsewhere"
+            f"the pretrained weights {file_name} are not on this machine and cannot be downloaded "
+            f"from {origin} ({error}). Without a network connection, --set training.weights=PATH "
+            f"takes a copy of {file_name}, and training.weights=none starts from random weights"
         ) from error
     return Path(path)
 
 
 def lite0_arrays() -> lite0.Arrays:
-    """EfficientNet-Lite0's ImageNet weights, from Keras' cache, where `make lite0` puts them.
+    """Read EfficientNet-Lite0's ImageNet weights from Keras' cache, where `make lite0` puts them.
 
     Raises:
-        SetupError: they are not there.
+        SetupError: there is no such file.
         ConfigError: the file is damaged.
     """
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -81,22 +80,22 @@ def lite0_arrays() -> lite0.Arrays:
 
 
 def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
-    """Fills a backbone from a file, once the file is known to be of that very network.
+    """Fill a backbone from a file, after a check that the file belongs to the same network.
 
     Args:
-        backbone: of `build_network`, without top.
-        weights: path of a `.weights.h5` or `.h5` file of that backbone, or of a `.keras`
-            file that is it or has it inside (such as a bundle's `model.keras`); for ResNet-18
-            also of a `.safetensors` file with torchvision's names.
+        backbone: from `build_network`, without its top.
+        weights: path of a `.weights.h5` or `.h5` file of that backbone, or of a `.keras` file that
+            is or contains it (such as a bundle's `model.keras`); for ResNet-18 also of a
+            `.safetensors` file with torchvision's names.
 
     Raises:
-        ConfigError: no such file, another kind of file, or weights of another network.
+        ConfigError: there is no such file, or it is of another kind or another network.
     """
     path, name = Path(weights), backbone.name
     if not path.is_file():
         raise ConfigError(
-            f"training.weights is {weights!r}: neither noisy-student, imagenet, lite0 or none, nor "
-            "the path of a file"
+            f"training.weights is {weights!r}, which is neither noisy-student, imagenet, lite0 or "
+            "none, nor the path of a file"
         )
     try:
         if path.name.endswith(resnet18.SUFFIX):
@@ -111,7 +110,7 @@ def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
             backbone.load_weights(path)
         else:
             raise ConfigError(
-                f"{path}: weights are read from .weights.h5, .h5, .keras or .safetensors files"
+                f"{path} is not a .weights.h5, .h5, .keras or .safetensors file of weights"
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"cannot read weights from {path}: {error}") from error
@@ -120,8 +119,8 @@ def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
 def _load_arrays(backbone: keras.Model, path: Path) -> None:
     if backbone.name != resnet18.NAME:
         raise ConfigError(
-            f"{path}: {resnet18.SUFFIX} files are read for training.backbone=resnet18 only, "
-            f"this is {backbone.name}"
+            f"{path}: only training.backbone=resnet18 reads {resnet18.SUFFIX} files, not "
+            f"{backbone.name}"
         )
     resnet18.fill(backbone, resnet18.read_arrays(path), str(path))
 
@@ -139,24 +138,23 @@ def _require_same(path: Path, found: Shapes, expected: Shapes, network: str) -> 
         return
     extra, missing = sorted(found.keys() - expected.keys()), sorted(expected.keys() - found.keys())
     other = sorted(name for name in found.keys() & expected.keys() if found[name] != expected[name])
-    said = [
+    differences = [
         f"{what} {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
-        for what, names in (("it has also", extra), ("it lacks", missing), ("other shapes:", other))
+        for what, names in (("unexpected:", extra), ("missing:", missing), ("other shapes:", other))
         if names
     ]
     hint = (
-        "; a keras.applications file does not fit, its network normalises inside"
+        "; files of keras.applications do not fit, because their networks normalise inside"
         if any("normalization" in name and "batch" not in name for name in extra)
         else ""
     )
     raise ConfigError(
-        f"{path} holds weights of another network than {network} without top, as training.backbone "
-        f"builds it: {'; '.join(said)}{hint}"
+        f"{path} does not hold weights of {network} without its top: {'; '.join(differences)}{hint}"
     )
 
 
 def _stored_shapes(path: Path) -> Shapes:
-    """Path of each array in a `.weights.h5` file (by class and order, not by name) -> shape."""
+    """Return path -> shape of the arrays in a `.weights.h5` file (by class and order, not name)."""
     shapes: Shapes = {}
 
     def visit(name: str, item: object) -> None:
@@ -176,7 +174,7 @@ def _expected_stored_shapes(backbone: keras.Model) -> Shapes:
 
 
 def _legacy_shapes(path: Path) -> Shapes:
-    """Layer -> shapes of its arrays, of a Keras 2 file of weights or of a whole model."""
+    """Return layer -> shapes of its arrays, from a Keras 2 file of weights or a whole model."""
     with h5py.File(path) as file:
         group = file["model_weights"] if "layer_names" not in file.attrs else file
         names = {str(_text(name)) for name in group.attrs["layer_names"]}
@@ -195,7 +193,7 @@ def _layer_shapes(backbone: keras.Model) -> Shapes:
 
 
 def _graph_shapes(model: keras.Model) -> Shapes:
-    """As `_layer_shapes`, with normalising layers even where they have no weights."""
+    """Return `_layer_shapes` and normalising layers, even where they have no weights."""
     shapes = _layer_shapes(model)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):

@@ -1,6 +1,6 @@
-"""Every setting: its type, range, default and sentence. Frozen; unknown keys are refused.
+"""Every setting: type, range, default and description. Frozen; unknown keys are refused.
 
-`loading` reads presets and files into these; `conf/default.yaml` is printed from them.
+`loading` reads presets and files into these classes and prints `conf/default.yaml` from them.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ class Settings(Section):
     def _landmarks_are_found(self) -> Settings:
         if self.training.signal == "marked" and self.detection.detector != "mtcnn":
             raise ValueError(
-                "training.signal=marked draws landmarks, and only detection.detector=mtcnn finds "
-                f"them (it is {self.detection.detector})"
+                "training.signal=marked needs landmarks; set detection.detector=mtcnn (not "
+                f"{self.detection.detector}, which finds none)"
             )
         return self
 
     def digest(self, *sections: str) -> str:
-        """Short stable id of the named sections (all when none is named), 12 hex digits."""
+        """Return a short stable id of the named sections, or of all: 12 hex digits."""
         chosen = self.model_dump(mode="json", include=set(sections) or None)
         text = json.dumps(chosen, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Settings of scores, verdicts, what is kept of them, and what people look at."""
+"""Settings of scores, verdicts, evidence, inspection and reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ReducerName = Literal[
     "confidence_weighted",
     "learned",
 ]
-"""How the face scores of a video become one; `framejury.verdict.judge.reduced` has the formulas."""
+"""Aggregations of face scores; `framejury.verdict.judge.reduced` has the formulas."""
 
 
 class ScoringSettings(Section):
@@ -27,80 +27,86 @@ class ScoringSettings(Section):
         None,
         ge=1,
         le=4096,
-        description="Faces a call of the network, count; null: 4 on a CPU, where more at once "
-        "only leave its caches, 64 on a GPU.",
+        description="Faces per call of the network, count; null: 4 on a CPU, where larger batches "
+        "overflow its caches, 64 on a GPU.",
     )
     threads: int = Field(
-        1, ge=1, le=256, description="Threads of the network and decoder in one task, count."
+        1, ge=1, le=256, description="Threads of the network and of the decoder in one task, count."
     )
 
 
 class VerdictSettings(Section):
-    """How the faces of a video become one verdict."""
+    """How the face scores of a video become one verdict."""
 
     reducer: ReducerName | None = Field(
         None,
-        description="How faces become one score; null: as the bundle's rule says (mean when it "
-        "has none). mean of all faces; median; mean without both tails; mean of the highest "
-        "share; mean of the person with the highest mean; mean weighted by |2 p - 1| + 0.1; "
-        "learned: the bundle's weights of the sorted scores. Another one than the bundle's "
-        "leaves its calibration and threshold out: 0.5, unless verdict.threshold is set.",
+        description="How face scores become one score per video; null: as the bundle's rule "
+        "states, mean if it has none. mean: of all faces; median; trimmed_mean: without both "
+        "tails; top_share: mean of the highest share; worst_person: mean of the highest-scoring "
+        "face track; confidence_weighted: mean weighted by |2 p - 1| + 0.1; learned: the bundle's "
+        "weights for the sorted scores. Any aggregation other than the bundle's disables its "
+        "calibration and threshold (0.5 then, unless verdict.threshold is set).",
     )
     trim_ratio: float = Field(
         0.1,
         ge=0,
         lt=0.5,
-        description="Share cut from each tail when reducer is set to trimmed_mean, 0 to 0.5.",
+        description="Share of scores cut from each tail by trimmed_mean, 0 to 0.5.",
     )
     top_ratio: float = Field(
         0.25,
         gt=0,
         le=1,
-        description="Share of highest scores averaged when reducer is set to top_share, 0 to 1.",
+        description="Share of the highest scores averaged by top_share, 0 to 1.",
     )
     calibrated: bool = Field(
         True,
-        description="Whether the bundle's calibration makes p_fake of the reduced score; false: "
-        "the score is p_fake as it is (and training fits none), with threshold 0.5 unless "
-        "verdict.threshold is set.",
+        description="Whether the bundle's calibration is applied to the aggregated score to get "
+        "p_fake. false: the score itself is p_fake, with threshold 0.5 unless verdict.threshold "
+        "is set; training then fits no calibration.",
     )
     threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="p_fake from here on means fake, 0 to 1, calibrated where the bundle is; null "
-        "takes the bundle's.",
+        description="Videos with this p_fake or more count as fake, 0 to 1; null: the bundle's "
+        "threshold.",
     )
     min_faces: int = Field(
-        3, ge=1, le=10_000, description="Fewer faces than this are inconclusive, count."
+        3,
+        ge=1,
+        le=10_000,
+        description="Least number of scored faces for a verdict; videos with fewer are "
+        "inconclusive, count.",
     )
     confidence_level: float | None = Field(
         0.95,
         gt=0,
         lt=1,
-        description="Level of the interval around p_fake; a verdict whose interval crosses the "
-        "threshold is inconclusive. null: no interval, every score decides.",
+        description="Confidence level of the interval around p_fake, 0 to 1; videos whose "
+        "interval crosses the threshold are inconclusive. null: no interval, the score alone "
+        "decides.",
     )
     interval: Literal["bootstrap", "student"] = Field(
         "bootstrap",
-        description="bootstrap: seconds of the video are drawn again and again; student: "
-        "Student's t over frames, from sums alone, for huge archives.",
+        description="How the interval is computed. bootstrap: by resampling the seconds of the "
+        "video; student: Student's t over frames, from sums alone, for huge archives.",
     )
 
     def threshold_or(self, default: float) -> float:
-        """The threshold that was set, else `default`: the bundle's."""
+        """Return the threshold that was set, else `default`, the bundle's."""
         return default if self.threshold is None else self.threshold
 
 
 class EvidenceSettings(Section):
-    """What is kept of a video for people to look at."""
+    """Which pictures of a video are kept for the people who review its verdict."""
 
     faces: int = Field(
         3,
         ge=0,
         le=50,
-        description="Of each video so many of the most and as many of the least suspicious faces "
-        "are kept as pictures, with their heat maps, count; 0 keeps no picture of anyone.",
+        description="Faces kept as pictures with heat maps per video: this many of the most "
+        "suspicious and as many of the least suspicious, count; 0 keeps no picture of anyone.",
     )
     face_px: int = Field(
         160, ge=32, le=1024, description="Longer side of a kept face, at most, pixels."
@@ -111,29 +117,33 @@ class EvidenceSettings(Section):
         le=4096,
         description="Longer side of the kept frame, at most, pixels; 0 keeps no frame.",
     )
-    jpeg_quality: int = Field(85, ge=1, le=100, description="Quality of these pictures.")
+    jpeg_quality: int = Field(
+        85, ge=1, le=100, description="JPEG quality of the kept pictures, 1 to 100."
+    )
 
 
 class InspectSettings(Section):
-    """What `inspect` and `compare` look at, and how much of it they show."""
+    """What `inspect` and `compare` examine and show."""
 
     from_s: float = Field(
         0.0,
         ge=0,
         le=86_400,
-        description="Where the stretch of a video that is looked at closely begins, seconds.",
+        description="Start of the section of the video that is examined frame by frame, seconds.",
     )
-    seconds: float = Field(5.0, gt=0, le=3600, description="How long that stretch is, seconds.")
+    seconds: float = Field(5.0, gt=0, le=3600, description="Length of that section, seconds.")
     every: int = Field(
-        1, ge=1, le=10_000, description="Of that stretch every so many frames, count; 1: each."
+        1, ge=1, le=10_000, description="Examine every n-th frame of that section, count; 1: each."
     )
-    frames: int = Field(300, ge=2, le=3000, description="Frames looked at closely, at most, count.")
+    frames: int = Field(
+        300, ge=2, le=3000, description="Frames examined in that section, at most, count."
+    )
     sheet_every: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description="The contact sheet shows every so many frames, count; null: its pictures are "
-        "spread evenly over the whole video.",
+        description="Show every n-th frame on the contact sheet, count; null: spread its pictures "
+        "evenly over the whole video.",
     )
     sheet_pictures: int = Field(
         30, ge=1, le=200, description="Pictures on a contact sheet, at most, count."
@@ -151,13 +161,16 @@ class InspectSettings(Section):
         320, ge=64, le=640, description="Longer side of the animations, at most, pixels."
     )
     animation_fps: float = Field(
-        10.0, gt=0, le=30, description="Pictures a second of the animations, count."
+        10.0, gt=0, le=30, description="Frame rate of the animations, frames per second."
     )
     pairs: int = Field(
-        48, ge=4, le=500, description="Pairs of frames that compare looks at, at most, count."
+        48, ge=4, le=500, description="Pairs of frames that compare examines, at most, count."
     )
     compare_s: float = Field(
-        60.0, gt=0, le=600, description="How much of both videos compare looks at, seconds."
+        60.0,
+        gt=0,
+        le=600,
+        description="Length of the part of both videos that compare examines, seconds.",
     )
 
 
@@ -168,17 +181,20 @@ class ReportSettings(Section):
         1000,
         ge=1,
         le=100_000,
-        description="Videos on one page of the verdict table, count; more make further pages.",
+        description="Videos per page of the verdict table, count; a longer table gets more pages.",
     )
     evidence_pages: int = Field(
         1000,
         ge=0,
         le=1_000_000,
-        description="Evidence pages made at the end of a run, at most, count: first those of "
-        "wrong verdicts, then by score falling. framejury evidence makes any other.",
+        description="Evidence pages made at the end of a run, at most, count: those of wrong "
+        "verdicts first, then by falling score. `framejury evidence` makes any other.",
     )
     nights: int = Field(
-        14, ge=1, le=1000, description="Earlier nights that the report compares with, at most."
+        14,
+        ge=1,
+        le=1000,
+        description="Earlier nightly runs that the report compares with, at most, count.",
     )
     outputs: Literal["none", "face_frames"] = Field(
         "none",

@@ -3,12 +3,13 @@
 `framejury.settings` declares them; `conf/default.yaml` is printed from there
 (`python -m framejury.settings.loading`, checked by a test) for people to read and change.
 Order of precedence, last wins: the declarations, `conf/default.yaml`, `--preset`,
-`--config`, `--set`. A preset or file may hold a section `when_judging` with sections of its own:
-where verbs that judge videos differ from those that learn from them.
+`--config`, `--set`. The section `when_judging` of a preset or file holds sections that apply only
+to commands that judge videos, not to those that train on them.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,26 +29,26 @@ def load_settings(
     config_file: str | None = None,
     overrides: Iterable[str] = (),
     conf_dir: Path | None = None,
-    verb_defaults: Iterable[str] = (),
+    command_defaults: Iterable[str] = (),
     *,
     judging: bool = False,
 ) -> Settings:
-    """Settings from defaults, preset, file and `key=value` overrides, last wins.
+    """Merge defaults, preset, file and `key=value` overrides; the last wins.
 
     Args:
         preset: name of a file in `conf/presets`, without `.yaml`.
         config_file: path of a YAML file with some of the settings.
         overrides: texts such as `sampling.frames=32`; the value is read as YAML.
         conf_dir: folder that holds `default.yaml` and `presets/`; beside the package when None.
-        verb_defaults: as `overrides`, laid over `default.yaml` only: where one verb differs.
-        judging: whether `when_judging` of preset and file counts; it is laid over the rest of them.
+        command_defaults: as `overrides`, for one command: preset, file and overrides win.
+        judging: whether the sections `when_judging` of preset and file apply.
 
     Raises:
         ConfigError: unknown preset, key or value; the message lists what is allowed.
     """
     conf_dir = conf_dir or find_conf_dir()
     merged = _read_yaml(conf_dir / "default.yaml")
-    for default in verb_defaults:
+    for default in command_defaults:
         _merge(merged, _parse_override(default))
     if preset is not None:
         _merge(merged, _read_layers(_preset_path(preset, conf_dir), judging))
@@ -59,7 +60,7 @@ def load_settings(
 
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
-    """Checked settings from nested plain values.
+    """Check nested plain values and return them as settings.
 
     Raises:
         ConfigError: an unknown key or a value out of range.
@@ -71,7 +72,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
 
 
 def preset_names(conf_dir: Path | None = None) -> list[str]:
-    """Names of the files in `conf/presets`, sorted.
+    """Return the names of the files in `conf/presets`, sorted.
 
     Raises:
         ConfigError: there is no such folder.
@@ -80,7 +81,7 @@ def preset_names(conf_dir: Path | None = None) -> list[str]:
 
 
 def find_conf_dir() -> Path:
-    """The `conf` folder: inside an installed package, else beside `lib` in a checkout.
+    """Find the `conf` folder: inside an installed package, else beside `lib` in a checkout.
 
     Raises:
         ConfigError: neither is there.
@@ -93,7 +94,7 @@ def find_conf_dir() -> Path:
 
 
 def setting_fields() -> dict[str, dict[str, Any]]:
-    """Every setting by dotted key: its `default`, `description` and allowed `values`."""
+    """Return `default`, `description` and allowed `values` of every setting by dotted key."""
     fields: dict[str, dict[str, Any]] = {}
     for section, info in Settings.model_fields.items():
         section_type = info.annotation
@@ -110,11 +111,11 @@ def setting_fields() -> dict[str, dict[str, Any]]:
 
 
 def default_yaml() -> str:
-    """The text of `conf/default.yaml`: every setting, its sentence and its range."""
+    """Return the text of `conf/default.yaml`: every setting, described, with its range."""
     lines = [
-        "# Every setting of framejury with its default, as declared in lib/framejury/settings/",
-        "# (`make docs` prints this file). Laid over it, last wins: --preset NAME (conf/presets),",
-        "# --config FILE, --set section.name=value.",
+        "# Every setting of framejury with its default, printed by `make docs` from",
+        "# lib/framejury/settings/. Overridden, in this order, by --preset NAME (conf/presets),",
+        "# --config FILE and --set section.name=value.",
     ]
     section_before = None
     for key, field in setting_fields().items():
@@ -123,14 +124,26 @@ def default_yaml() -> str:
             doc = (Settings.model_fields[section].annotation.__doc__ or "").strip()
             lines += ["", f"# {doc}", f"{section}:"]
             section_before = section
-        lines.append(f"  # {field['description']}  [{field['values']}]")
-        value = yaml.safe_dump(field["default"], default_flow_style=True, width=10_000)
-        lines.append(f"  {name}: {value.removesuffix('...' + chr(10)).strip()}")
+        lines += described(field, "  # ")
+        value = yaml.safe_dump(field["default"], default_flow_style=True, width=80)
+        value = value.removesuffix("...\n").strip()
+        lines += textwrap.indent(f"{name}: {value}", "  ").splitlines()
     return "\n".join(lines) + "\n"
 
 
+def described(field: Mapping[str, Any], indent: str) -> list[str]:
+    """Return a setting's description and range as lines of at most 98 characters."""
+    # The range is one word here, so it is not torn.
+    values = f"[{field['values']}]".replace(" ", "\0")
+    if len(values) > 60:
+        values = values.replace("\0", " ")
+    text = f"{field['description']} {values}"
+    lines = textwrap.wrap(text, 98 - len(indent), break_long_words=False, break_on_hyphens=False)
+    return [f"{indent}{line}".replace("\0", " ") for line in lines]
+
+
 def _allowed(schema: Mapping[str, Any]) -> str:
-    """What a setting takes, in words, from its JSON schema."""
+    """Describe the values a setting takes, from its JSON schema."""
     if "anyOf" in schema:
         return " or ".join(_allowed(option) for option in schema["anyOf"])
     if "enum" in schema:
@@ -145,7 +158,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 
 
 def _explain(item: ErrorDetails) -> str:
-    """One pydantic complaint as a sentence that lists what is allowed."""
+    """Turn one pydantic error into a sentence that lists what is allowed."""
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         section = key.rsplit(".", 1)[0] if "." in key else ""
@@ -166,7 +179,7 @@ def _explain(item: ErrorDetails) -> str:
 def _preset_path(name: str, conf_dir: Path) -> Path:
     presets = _presets(conf_dir)
     if name not in presets:
-        raise ConfigError(f"unknown preset {name!r}; there are: {', '.join(presets) or 'none'}")
+        raise ConfigError(f"unknown preset {name!r}; presets: {', '.join(presets) or 'none'}")
     return presets[name]
 
 
@@ -175,13 +188,13 @@ def _presets(conf_dir: Path) -> dict[str, Path]:
 
 
 def _read_layers(path: Path, judging: bool) -> dict[str, Any]:
-    """The settings of a file, `when_judging` laid over them or left out."""
+    """Read the settings of a file, and apply or drop its `when_judging`."""
     values = _read_yaml(path)
     when_judging = values.pop(WHEN_JUDGING, None)
     if when_judging is not None and not isinstance(when_judging, dict):
         raise ConfigError(f"{path}: {WHEN_JUDGING} must hold sections of settings")
     if when_judging is not None:
-        # Checked whoever asks, or a mistake in it would wait for the first night.
+        # Checked for every command, so that a mistake is not first found by a nightly run.
         settings_from(when_judging)
         if judging:
             _merge(values, when_judging)
@@ -196,7 +209,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{path} must hold sections of settings, not {type(loaded).__name__}")
+        raise ConfigError(f"{path} must hold sections of settings, not a {type(loaded).__name__}")
     return loaded
 
 
@@ -212,7 +225,7 @@ def _parse_override(text: str) -> dict[str, Any]:
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Lay `values` over `into`, section by section."""
+    """Override `into` by `values`, section by section."""
     for key, value in values.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             _merge(into[key], value)

@@ -1,4 +1,4 @@
-"""Settings of nights and of Spark."""
+"""Settings of nightly runs and of Spark."""
 
 from __future__ import annotations
 
@@ -8,57 +8,59 @@ from framejury.settings.section import Section
 
 
 class RunSettings(Section):
-    """How a night goes."""
+    """How a nightly run commits its work."""
 
     commit_s: float = Field(
         1800.0,
         gt=0,
-        description="Work aimed at between two commits of a night, estimated seconds on all "
-        "cores: the most that is lost when its driver is killed.",
+        description="Work aimed at between two commits of a nightly run, estimated seconds on all "
+        "cores; at most this much is lost when its driver is killed.",
     )
     failures_ratio: float = Field(
         0.05,
         ge=0,
         le=1,
-        description="Share of a night's videos that may end as timeout, crashed, unreadable or "
-        "missing, without those that had failed before; beyond, exit code 3.",
+        description="Largest share of a nightly run's videos that may end as timeout, crashed, "
+        "unreadable or missing, not counting videos that had failed before, 0 to 1; beyond: exit "
+        "code 3.",
     )
     merge_runs: int = Field(
         32,
         ge=2,
         le=100_000,
-        description="After so many runs with small files of their own, nightly merges them, count.",
+        description="Runs with small files of their own after which a nightly run merges them, "
+        "count.",
     )
 
 
 class SparkSettings(Section):
-    """How Spark divides the work; everything else belongs in `conf/spark/*.conf`."""
+    """How Spark divides the work; all else belongs in `conf/spark/*.conf`."""
 
     task_s: float = Field(
         10.0,
         gt=0,
         le=86_400,
-        description="Work aimed at for one task, estimated seconds on one core; less towards the "
-        "end of a stage.",
+        description="Work aimed at per task, estimated seconds on one core; less towards the end "
+        "of a stage.",
     )
     max_tasks: int = Field(
         10_000,
         ge=1,
         le=1_000_000,
-        description="Most tasks of one stage, count; larger archives get more work a task.",
+        description="Most tasks per stage, count; larger archives get more work per task.",
     )
     survey_bytes: int = Field(
         16 * 2**20,
         ge=1,
-        description="From this size on, videos of which many frames are looked at are opened "
-        "beforehand and cut into segments, bytes.",
+        description="Files of this size or more are opened in advance and cut into segments if "
+        "many of their frames are sampled, bytes.",
     )
     segment_s: float = Field(
         10.0,
         gt=0,
         le=86_400,
-        description="Work aimed at for one segment of a long video, estimated seconds on one core.",
+        description="Work aimed at per segment of a long video, estimated seconds on one core.",
     )
     row_group_bytes: int = Field(
-        16 * 2**20, ge=2**20, description="Size aimed at for a Parquet row group, bytes."
+        16 * 2**20, ge=2**20, description="Size aimed at per Parquet row group, bytes."
     )

@@ -1,4 +1,4 @@
-"""What every group of settings is."""
+"""The base of every group of settings."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From the face scores of one video to one verdict. Pure; its SQL twin is in `framejury.tables`."""
+"""The face scores of one video become one verdict. Pure; its SQL twin is in `framejury.tables`."""

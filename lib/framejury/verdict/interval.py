@@ -1,12 +1,13 @@
-"""How far the mean score of a video would move with other frames of it.
+"""How far the mean score of a video would move with another sample of its frames.
 
-`bootstrap`, the default: seconds of the video are drawn with replacement, for frames of the
-same second share pose, light and compression and are no independent witnesses (cluster
-bootstrap: Davison and Hinkley, Bootstrap Methods, 1997, section 3.8). `student`: Student's t
-over frames, from sums alone.
+`bootstrap`, the default, resamples the seconds of the video with replacement, because frames of
+the same second share pose, light and compression and are not independent (cluster bootstrap:
+Davison and Hinkley, Bootstrap Methods, 1997, section 3.8). `student` is Student's t over frames,
+from sums alone.
 
-Both give how far the mean's ends lie from the mean. `verdict.judge` moves the reduced score
-by that, also where the reducer is no mean: the spread is the mean's, the centre the reducer's.
+Both give the distance of the interval's ends from the mean. `verdict.judge` shifts the aggregated
+score by it. For an aggregation other than the mean the spread is still that of the mean, around the
+aggregated score.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from framejury.verdict.calibration import UNITS, Floats
 Integers = npt.NDArray[np.integer[Any]]
 
 DRAWS = 400
-"""Resamples of a video."""
+"""Resamples per video."""
 
 MAX_CLUSTERS = 256
-"""With more seconds, neighbouring ones are drawn together: blocks of a long video are no less
-independent than seconds, and the work stays bounded."""
+"""Neighbouring seconds of longer videos are drawn as one block: blocks are no less independent than
+seconds, and the work stays bounded."""
 
 UNKNOWN = (-1.0, 1.0)
-"""The ends where nothing says how much the score would move: the interval is all of 0 to 1."""
+"""The ends where the spread cannot be estimated: the interval is all of 0 to 1."""
 
 _SEED = 4
 _CELLS_AT_ONCE = 4_000_000
@@ -40,14 +41,14 @@ _CELLS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
-    """Sums of scores by second, of several videos one after the other.
+    """Sums of scores per second, for several videos one after the other.
 
     Attributes:
-        second: int64 (m,), `floor(pts_s)` of the frames; any order within a video, and a second
-            may come twice.
+        second: int64 (m,), `floor(pts_s)` of the frames; in any order within a video, and a second
+            may occur twice.
         total: int64 (m,), sum of the scores in units of 1/UNITS.
-        faces: int64 (m,), how many scores.
-        lengths: int64 (v,), how many of the m entries each video has, at least one.
+        faces: int64 (m,), number of scores.
+        lengths: int64 (v,), number of the m entries of each video, at least one.
     """
 
     second: Integers
@@ -57,11 +58,11 @@ class Clusters:
 
 
 def bootstrap_shifts(clusters: Clusters, level: float) -> Floats:
-    """Ends of the percentile interval of each video's mean, less the mean.
+    """Return the ends of the percentile interval of each video's mean, minus the mean.
 
     The mean is resampled as the ratio of two sums, DRAWS times. All sums are whole numbers below
-    2**53, so neither the order of faces nor the way a matrix product is computed changes a
-    bit. Percentiles of few clusters are too narrow; the level is widened to Student's
+    2**53, so neither the order of faces nor the way a matrix product is computed changes a bit.
+    Percentile intervals of few clusters are too narrow, so the level is widened to Student's
     (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 3.3, "expanded
     percentile"): tail = Phi(-sqrt(n / (n - 1)) * t(level, n - 1)).
 
@@ -70,8 +71,7 @@ def bootstrap_shifts(clusters: Clusters, level: float) -> Floats:
         level: of the interval, above 0 to below 1.
 
     Returns:
-        float64 (v, 2), low <= 0 and high >= 0; UNKNOWN with one cluster, which says nothing about
-        spread.
+        float64 (v, 2), low <= 0 and high >= 0; UNKNOWN with one cluster, which has no spread.
     """
     total, faces, lengths = _merged(clusters)
     starts = np.cumsum(lengths) - lengths
@@ -92,11 +92,11 @@ def bootstrap_shifts(clusters: Clusters, level: float) -> Floats:
 def student_shift(
     level: float, *, total_units: int, square_units: int, faces: int, frames: int
 ) -> float:
-    """Half the width of Student's interval, `t(level, frames - 1) * s / sqrt(frames)`, with `s`
-    the standard deviation of the face scores.
+    """Return half the width of Student's interval, `t(level, frames - 1) * s / sqrt(frames)`.
 
-    Frames count, not faces: two faces of one frame share its light and compression. One frame
-    says nothing about spread: 1.
+    `s` is the standard deviation of the face scores. Frames count, not faces: two faces in one
+    frame share its light and compression. With one frame the spread is unknown, and the half
+    width is 1.
     """
     if frames < 2:
         return 1.0
@@ -105,10 +105,10 @@ def student_shift(
 
 
 def student_t(level: float, freedom: int) -> float:
-    """Two-sided quantile of Student's t, by Fisher and Cornish's expansion in 1/freedom.
+    """Return the two-sided quantile of Student's t, by Fisher and Cornish's series in 1/freedom.
 
-    Exact for 1 and 2 degrees of freedom, where it has a closed form; at 95 % within 0.2 %
-    for 3 and 0.04 % from 4 on; at 99.9 % short by 4 % for 3 and by 0.5 % for 5.
+    Exact for 1 and 2 degrees of freedom, which have a closed form. At 95 % the error is below
+    0.2 % for 3 and below 0.04 % from 4 on; at 99.9 % it is 4 % too small for 3 and 0.5 % for 5.
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
     """
     p = (1 + level) / 2
@@ -126,14 +126,14 @@ def student_t(level: float, freedom: int) -> float:
 
 
 def _merged(clusters: Clusters) -> tuple[Integers, Integers, Integers]:
-    """Totals, faces and lengths with one entry a second, at most MAX_CLUSTERS a video."""
+    """Return totals, faces and lengths, one entry per second, at most MAX_CLUSTERS per video."""
     video = np.repeat(np.arange(len(clusters.lengths)), clusters.lengths)
     order = np.lexsort((clusters.second, video))
     video, second = video[order], clusters.second[order]
     total, faces = clusters.total[order], clusters.faces[order]
     fresh = np.r_[True, (np.diff(video) != 0) | (np.diff(second) != 0)]
     lengths = np.bincount(video[fresh])
-    # Several seconds to a block where there are too many of them.
+    # Too many seconds are joined to blocks.
     rank = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     block = rank // np.repeat(-(-lengths // MAX_CLUSTERS), lengths)
     fresh[np.flatnonzero(fresh)[1:]] = (np.diff(block) != 0) | (np.diff(video[fresh]) != 0)
@@ -146,7 +146,7 @@ def _merged(clusters: Clusters) -> tuple[Integers, Integers, Integers]:
 
 
 def _shifts(total: Integers, faces: Integers, level: float) -> Floats:
-    """Of k videos with n clusters each: (k, n) sums to (k, 2)."""
+    """Return the shifts (k, 2) of k videos with n clusters each, from sums (k, n)."""
     weights = _draws(total.shape[1])
     sums = total.astype(np.float64) @ weights
     counts = faces.astype(np.float64) @ weights
@@ -158,17 +158,17 @@ def _shifts(total: Integers, faces: Integers, level: float) -> Floats:
 
 
 def _tail(level: float, count: int) -> float:
-    """Share of draws beyond each end, for `count` clusters."""
+    """Return the share of draws beyond each end, for `count` clusters."""
     widened = math.sqrt(count / (count - 1)) * student_t(level, count - 1)
     return NormalDist().cdf(-widened)
 
 
 @lru_cache(maxsize=64)
 def _draws(count: int) -> Floats:
-    """float64 (count, DRAWS): how often each cluster comes in each draw; the same every time.
+    """Return float64 (count, DRAWS): how often each cluster occurs in each draw; always the same.
 
-    From the raw stream of the generator, which NumPy promises never to change, unlike its
-    distributions.
+    Taken from the raw stream of the generator, which NumPy guarantees not to change; its
+    distributions may change.
     """
     raw = np.random.PCG64([_SEED, count]).random_raw(DRAWS * count).reshape(DRAWS, count)
     chosen = (raw % np.uint64(count)).astype(np.int64)

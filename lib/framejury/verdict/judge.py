@@ -1,12 +1,12 @@
-"""From the face scores of one video to one verdict: the reference, in NumPy.
+"""The face scores of one video become one verdict: the reference, in NumPy.
 
-`tables.reduce` computes the same in Spark SQL; a test holds them together. Scores are
-summed as whole millionths, so the result does not depend on the order of the faces.
+`tables.reduce` computes the same in Spark SQL, and a test compares the two. Scores are summed as
+whole millionths, so the result does not depend on the order of the faces.
 
-    face scores --reducer--> one score --calibration--> p_fake --threshold--> verdict
+    face scores --aggregation--> one score --calibration--> p_fake --threshold--> verdict
 
-The rule comes from the bundle (`verdict.rule`), the interval from `verdict.interval`.
-Calibration never falls, so the ends of the interval pass through it like the score.
+The rule comes from the bundle (`verdict.rule`), the interval from `verdict.interval`. Calibration
+never decreases, so the ends of the interval pass through it like the score.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from framejury.verdict.rule import Reducer, Rule
 
 @dataclass(frozen=True)
 class Judgement:
-    """What framejury says of one video. Fields as in the table `verdicts`."""
+    """The verdict on one video, with its figures. Fields as in the table `verdicts`."""
 
     status: Status
     verdict: Verdict
@@ -47,10 +47,10 @@ class FaceScores:
     """The scored faces of one video, in any order, n >= 1.
 
     Attributes:
-        p_fake: (n,) their scores, 0 to 1.
-        frame_index: (n,) the frame of each.
-        pts_s: (n,) the time of that frame, seconds from the first.
-        person: (n,) who it is.
+        p_fake: (n,) scores, 0 to 1.
+        frame_index: (n,) the frame of each face.
+        pts_s: (n,) the time of that frame, seconds from the first frame.
+        person: (n,) the face track.
     """
 
     p_fake: Sequence[float] | npt.NDArray[np.float32]
@@ -61,16 +61,16 @@ class FaceScores:
     def __post_init__(self) -> None:
         lengths = {len(self.p_fake), len(self.frame_index), len(self.pts_s), len(self.person)}
         if len(lengths) > 1:
-            raise ValueError(f"columns of faces must be of one length, got {sorted(lengths)}")
+            raise ValueError(f"columns of faces must have the same length, got {sorted(lengths)}")
 
 
 def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement:
-    """The verdict on a video whose faces were scored.
+    """Return the verdict on a video whose faces were scored.
 
     Args:
         faces: of the video.
-        rule: reducer, calibration and threshold in use (`rule_in_use`).
-        settings: least number of faces, kind and level of the interval.
+        rule: aggregation, calibration and threshold in use (`rule_in_use`).
+        settings: minimum number of faces, kind and level of the interval.
 
     Raises:
         ValueError: no scores, or a score outside 0 to 1 (NaN included).
@@ -80,7 +80,7 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
     by_person = _person_means(units, faces.person)
     worst = max(by_person, key=lambda who: (by_person[who], -who))
     ordered, worst_mean = sorted(units), by_person[worst] / UNITS**2
-    # Who is judged is who is resampled.
+    # The interval is of the faces that are judged.
     whose = worst if rule.reducer.name == "worst_person" else None
     shifts = _shifts(units, faces, whose, frames, settings)
     score, low, high = (
@@ -111,26 +111,26 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
 
 
 def unscored(status: Status) -> Judgement:
-    """The verdict on a video that could not be scored: inconclusive, with no number."""
+    """Return the verdict on a video that could not be scored: inconclusive, without figures."""
     return Judgement(status=status, verdict=Verdict.INCONCLUSIVE)
 
 
 def reduced(
     p_fake: Sequence[float] | npt.NDArray[np.float32], person: Sequence[int], reducer: Reducer
 ) -> float:
-    """The score of one video, not calibrated, 0 to 1. Arguments and errors as `judge`.
+    """Return the score of one video, not calibrated, 0 to 1. Arguments and errors as in `judge`.
 
-    With u the n scores of the video, in rising order where order matters:
+    With u the n scores of the video, sorted where order matters:
 
-    * mean: sum(u) / n; median: the middle one, or the mean of the two;
+    * mean: sum(u) / n; median: the middle score, or the mean of the two middle ones;
     * trimmed_mean: mean without the lowest and highest floor(trim_ratio * n);
     * top_share: mean of the highest ceil(top_ratio * n), at least one;
-    * worst_person: the highest of the persons' means;
-    * confidence_weighted: sum(w * u) / sum(w), w = |2u - 1| + 0.1 cut to thousandths. A score
-      near 0.5 counts least. Not monotone: a doubtful face that becomes a surer fake can
+    * worst_person: the highest mean of a face track;
+    * confidence_weighted: sum(w * u) / sum(w), w = |2u - 1| + 0.1 truncated to thousandths. A
+      score near 0.5 counts least. Not monotone: a doubtful face that becomes a surer fake can
       pull the mean down towards itself;
-    * learned: 1 / (1 + exp(-(intercept + sum(weights * quantiles of u)))), quantiles with
-      straight lines between neighbours, rounded to 1e-9.
+    * learned: 1 / (1 + exp(-(intercept + sum(weights * quantiles of u)))), quantiles with linear
+      interpolation, rounded to 1e-9.
     """
     units = _units(p_fake)
     worst_mean = 0.0
@@ -140,9 +140,9 @@ def reduced(
 
 
 def face_threshold(rule: Rule) -> float:
-    """The lowest score at which a video of one such face is called fake: for judging faces.
+    """Return the lowest score at which a video of one such face is called fake, for single faces.
 
-    Within 1/UNITS; just above 1 when none is high enough.
+    Within 1/UNITS; just above 1 when no score is high enough.
     """
     if rule.calibration is None and rule.reducer.name != "learned":
         return rule.threshold
@@ -157,7 +157,7 @@ def face_threshold(rule: Rule) -> float:
 def quantiles_of(
     p_fake: Sequence[float] | npt.NDArray[np.float32], quantiles: Sequence[float]
 ) -> list[float]:
-    """What the learned reducer looks at: quantiles of the scores, each 0 to 1."""
+    """Return quantiles of the scores, each 0 to 1: the input of the learned aggregation."""
     return _quantiles(sorted(_units(p_fake)), quantiles)
 
 
@@ -170,7 +170,7 @@ def decide(
     threshold: float,
     settings: VerdictSettings,
 ) -> Verdict:
-    """fake or real; inconclusive with too few faces or an interval across the threshold."""
+    """Return fake or real; inconclusive with too few faces or an interval across the threshold."""
     crosses = settings.confidence_level is not None and low < threshold <= high
     if crosses or faces < settings.min_faces:
         return Verdict.INCONCLUSIVE
@@ -178,17 +178,17 @@ def decide(
 
 
 def share_count(faces: int, ratio: float) -> int:
-    """How many of `faces` make up `ratio` of them: rounded up, at least one."""
+    """Return the number of faces that make up `ratio` of `faces`: rounded up, at least one."""
     return max(1, math.ceil(faces * ratio - 1e-9))
 
 
 def trim_count(faces: int, ratio: float) -> int:
-    """How many of `faces` one trimmed tail holds: rounded down."""
+    """Return the number of faces in one trimmed tail: rounded down."""
     return math.floor(faces * ratio + 1e-9)
 
 
 def _person_means(units: Sequence[int], person: Sequence[int]) -> dict[int, int]:
-    """Mean of each person in units of 1/UNITS**2, cut."""
+    """Return the mean of each face track in units of 1/UNITS**2, truncated."""
     units_of: dict[int, list[int]] = {}
     for unit, who in zip(units, person, strict=True):
         units_of.setdefault(who, []).append(unit)
@@ -202,9 +202,9 @@ def _shifts(
     frames: int,
     settings: VerdictSettings,
 ) -> tuple[float, float]:
-    """How far the ends of the interval lie from the score; UNKNOWN when nothing says it.
+    """Return the distance of the interval's ends from the score; UNKNOWN without an estimate.
 
-    `whose`: only the seconds of this person are drawn; of everyone when None.
+    Only the seconds of the face track `whose` are resampled; all seconds when it is None.
     """
     if settings.confidence_level is None:
         return 0.0, 0.0
@@ -229,7 +229,7 @@ def _shifts(
 
 
 def _reduce(ordered: list[int], worst_mean: float, reducer: Reducer, shift: float) -> float:
-    """One score from sorted units, as if every face had `shift` more; within 0 to 1."""
+    """Return one score from sorted units, as if every face had `shift` more; within 0 to 1."""
     if reducer.name == "learned":
         z = reducer.intercept or 0.0
         for weight, value in zip(
@@ -261,7 +261,7 @@ def _plain(ordered: list[int], worst_mean: float, reducer: Reducer) -> float:
 
 
 def confidence(unit: int) -> int:
-    """Weight of a score in thousandths, 100 to 1100: how far it is from 0.5."""
+    """Return the weight of a score in thousandths, 100 to 1100: its distance from 0.5."""
     return abs(2 * unit - UNITS) // 1000 + 100
 
 
@@ -276,14 +276,14 @@ def _quantiles(ordered: Sequence[int], quantiles: Sequence[float]) -> list[float
 
 
 def _mean(units: Sequence[int]) -> float:
-    """Divided once, so that equal scores have just that mean: 0.1 thrice is 0.1."""
+    """Divide once, so that equal scores have exactly that mean: the mean of three 0.1 is 0.1."""
     return sum(units) / (UNITS * len(units))
 
 
 def _units(p_fake: Sequence[float] | npt.NDArray[np.float32]) -> list[int]:
     scores = np.asarray(p_fake, dtype=np.float64)
     if scores.size == 0:
-        raise ValueError("no scores: a video without scored faces has no judgement by score")
+        raise ValueError("no scores: a video without scored faces has no verdict by score")
     if not np.all((scores >= 0) & (scores <= 1)):
         raise ValueError(f"scores must lie in 0 to 1, got {scores.min()} to {scores.max()}")
     return [int(u) for u in np.floor(scores * UNITS + 0.5)]

@@ -1,8 +1,8 @@
-"""The rule of a verdict: how faces become one score, what that score means, and from where on
-it is called fake. A bundle carries the rule that was fitted for it; settings may override it.
+"""The rule of a verdict: aggregation, calibration and threshold.
 
-Plain frozen records without Spark or scikit-learn; `framejury.verdict.judge` applies them in NumPy,
-`tables.reduce` in SQL, `evaluation.rule_fitting` fits them.
+A bundle carries the rule that was fitted for it; settings may override it. The records are plain
+and frozen. `framejury.verdict.judge` applies them in NumPy and `tables.reduce` in SQL;
+`evaluation.rule_fitting` fits them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from framejury.settings import ReducerName, VerdictSettings
 from framejury.verdict.calibration import Calibration, rising
 
 PLAIN_THRESHOLD = 0.5
-"""Of scores that no rule was fitted for: the network was trained to put the classes apart here."""
+"""For scores without a fitted rule: the network was trained to separate the classes here."""
 
 NOT_CALIBRATED = "Not calibrated: "
-"""How a bundle's note begins that says why it carries no calibration."""
+"""Start of the note in a bundle that gives the reason why it is not calibrated."""
 
 ThresholdSource = Literal["quantile", "maximum", "given"]
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -30,19 +30,19 @@ _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 @dataclass(frozen=True, kw_only=True)
 class Reducer:
-    """How the face scores of a video become one. `framejury.verdict.judge` has the formulas.
+    """How the face scores of a video become one score; `framejury.verdict.judge` has the formulas.
 
     Attributes:
-        name: of the reducer.
+        name: of the aggregation.
         trim_ratio: trimmed_mean only: share cut from each tail, 0 to 0.5.
-        top_ratio: top_share only: share of highest scores averaged, 0 to 1.
-        quantiles: learned only: (k,) rising, 0 to 1.
-        weights: learned only: (k,) one a quantile, not negative, so that a higher score of any
-            face never lowers the video's.
+        top_ratio: top_share only: share of the highest scores that is averaged, 0 to 1.
+        quantiles: learned only: (k,) increasing, 0 to 1.
+        weights: learned only: (k,) one per quantile, not negative, so that a higher score of a
+            face never lowers the score of the video.
         intercept: learned only.
 
     Raises:
-        ValueError: a parameter is missing, out of range, or of another reducer.
+        ValueError: a parameter is missing, out of range, or belongs to another aggregation.
     """
 
     __pydantic_config__ = _STRICT
@@ -59,8 +59,8 @@ class Reducer:
         wanted = _PARAMETERS.get(self.name, set())
         if given != wanted:
             raise ValueError(
-                f"reducer {self.name} takes {sorted(wanted) or 'no parameters'}, "
-                f"got {sorted(given) or 'none'}"
+                f"aggregation {self.name} takes {sorted(wanted) or 'no parameters'}, "
+                f"got {sorted(given) or 'nothing'}"
             )
         if self.trim_ratio is not None and not 0 <= self.trim_ratio < 0.5:
             raise ValueError(f"trim_ratio must be 0 to below 0.5, got {self.trim_ratio}")
@@ -71,9 +71,9 @@ class Reducer:
 
     def _check_learned(self) -> None:
         if len(self.quantiles) != len(self.weights):
-            raise ValueError(f"{len(self.quantiles)} quantiles and {len(self.weights)} weights")
+            raise ValueError(f"got {len(self.quantiles)} quantiles and {len(self.weights)} weights")
         if not (rising(self.quantiles) and 0 <= self.quantiles[0] <= self.quantiles[-1] <= 1):
-            raise ValueError(f"quantiles must rise within 0 to 1, got {self.quantiles}")
+            raise ValueError(f"quantiles must increase within 0 to 1, got {self.quantiles}")
         if not all(0 <= weight < math.inf for weight in self.weights):
             raise ValueError(f"weights must not be negative, got {self.weights}")
         if self.intercept is None or not math.isfinite(self.intercept):
@@ -81,7 +81,7 @@ class Reducer:
 
     @property
     def ordered(self) -> bool:
-        """Whether it looks at scores in order, for which sums are not enough."""
+        """Whether it needs the sorted scores; sums are not enough for it."""
         return self.name in ("median", "trimmed_mean", "top_share", "learned")
 
 
@@ -96,18 +96,19 @@ MEAN = Reducer(name="mean")
 
 @dataclass(frozen=True, kw_only=True)
 class RuleFit:
-    """What a rule was fitted on and for. Not part of what it does.
+    """The data and the target that a rule was fitted with. It has no effect on verdicts.
 
     Attributes:
-        data: in words, e.g. side and archive.
+        data: description, e.g. split and archive.
         target_fpr: share of real videos that may be called fake, 0 to 1.
-        threshold_from: quantile: an order statistic of the real videos' scores; maximum: too few
-            real videos for that, so the highest of them and a margin; given: by a person.
-        fpr, tpr: share of the real and fake videos from the threshold on, scores cross-fitted.
-        real_videos, fake_videos: those with at least `min_faces` faces.
-        real_groups, fake_groups: groups that hold one of the class.
-        groups: of both.
-        min_faces: videos with fewer were left out.
+        threshold_from: quantile: an order statistic of the real videos' scores; maximum: there
+            are too few real videos for that, so the highest score plus a margin; given: by hand.
+        fpr, tpr: share of the real and fake videos at or above the threshold, with cross-fitted
+            scores.
+        real_videos, fake_videos: number of videos with at least `min_faces` faces.
+        real_groups, fake_groups: number of groups with a video of that class.
+        groups: number of all groups.
+        min_faces: videos with fewer faces were left out.
     """
 
     __pydantic_config__ = _STRICT
@@ -127,13 +128,13 @@ class RuleFit:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Reducer, calibration and threshold that belong together.
+    """Aggregation, calibration and threshold that belong together.
 
     Attributes:
-        reducer: face scores to one score.
-        calibration: that score to `p_fake`; None leaves it as it is.
-        threshold: `p_fake` from here on means fake, 0 to 1, on the calibrated scale.
-        remark: what a person should be told of how the rule came about; empty when nothing.
+        reducer: the aggregation of face scores to one score.
+        calibration: from that score to `p_fake`; None leaves the score as it is.
+        threshold: a `p_fake` at or above it means fake, 0 to 1, on the calibrated scale.
+        remark: what people need to know about the origin of the rule; may be empty.
     """
 
     reducer: Reducer = MEAN
@@ -143,15 +144,15 @@ class Rule:
 
 
 def rule_in_use(own: Rule, settings: VerdictSettings) -> Rule:
-    """The bundle's rule under the settings.
+    """Return the bundle's rule as changed by the settings.
 
-    `verdict.threshold` replaces the threshold alone. `verdict.reducer` replaces the reducer; if
-    that makes it another one than the bundle's, the calibration was fitted for other scores
-    and is left out, and so is the threshold: 0.5 then, unless one is set. The same without
-    `verdict.calibrated`. The remark says so.
+    `verdict.threshold` replaces the threshold alone. `verdict.reducer` replaces the aggregation.
+    Any aggregation other than the bundle's disables its calibration and threshold, which were
+    fitted for other scores; the threshold is then 0.5 unless one is set. The same holds without
+    `verdict.calibrated`. The remark states it.
 
     Raises:
-        ConfigError: the setting asks for `learned`, and the bundle carries no weights for it.
+        ConfigError: the setting is `learned`, and the bundle has no weights for it.
     """
     reducer = _named(own.reducer, settings)
     threshold = settings.threshold_or(own.threshold)
@@ -159,15 +160,15 @@ def rule_in_use(own: Rule, settings: VerdictSettings) -> Rule:
     if same and (settings.calibrated or own.calibration is None):
         return Rule(reducer=reducer, calibration=own.calibration, threshold=threshold)
     if same:
-        remark = "verdict.calibrated=false: p_fake is the score as it is"
+        remark = "verdict.calibrated=false: p_fake is the uncalibrated score"
     else:
         remark = (
-            f"verdict.reducer={reducer.name} is not the bundle's ({own.reducer.name}): p_fake is "
-            "not calibrated"
+            f"verdict.reducer={reducer.name} is not the bundle's aggregation ({own.reducer.name}): "
+            "p_fake is not calibrated"
         )
     if settings.threshold is None:
         threshold = PLAIN_THRESHOLD
-        remark += f", and the threshold is {PLAIN_THRESHOLD} (verdict.threshold sets another)"
+        remark += f", and the threshold is {PLAIN_THRESHOLD} (set verdict.threshold to change it)"
     return Rule(reducer=reducer, threshold=threshold, remark=remark)
 
 
@@ -178,8 +179,8 @@ def _named(own: Reducer, settings: VerdictSettings) -> Reducer:
     if name == "learned":
         if own.name != "learned":
             raise ConfigError(
-                "verdict.reducer=learned needs a bundle that carries its weights; this one "
-                f"reduces by {own.name} (framejury calibrate fits rules)"
+                "verdict.reducer=learned needs a bundle with learned weights; this one aggregates "
+                f"by {own.name}. Fit a rule with framejury calibrate"
             )
         return own
     return Reducer(
@@ -190,7 +191,7 @@ def _named(own: Reducer, settings: VerdictSettings) -> Reducer:
 
 
 def rule_facts(rule: Rule) -> dict[str, Any]:
-    """Reducer, calibration and threshold as plain values, for commit records."""
+    """Return aggregation, calibration and threshold as plain values, for commit records."""
     return {
         "reducer": asdict(rule.reducer),
         "calibration": None if rule.calibration is None else asdict(rule.calibration),
@@ -199,7 +200,7 @@ def rule_facts(rule: Rule) -> dict[str, Any]:
 
 
 def rule_of_facts(facts: Mapping[str, Any]) -> Rule:
-    """The rule in `bundle_facts` as a commit keeps them; the plain mean in old ones."""
+    """Return the rule from the facts in a commit; the plain mean where old commits have no rule."""
     own = facts.get("rule")
     if own is None:
         return Rule(threshold=facts["threshold"])

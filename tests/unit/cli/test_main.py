@@ -297,4 +297,4 @@ def test_scan_follows_the_rule_of_the_bundle(tmp_path: Path, bundle: Path, capsy
     assert (own["threshold"], own["reducer"], said) == (0.8, "median", "")
     other, said = scanned(calibrated_place, "--set", "verdict.reducer=mean")
     assert (other["threshold"], other["reducer"]) == (0.5, "mean")
-    assert "note: verdict.reducer=mean is not the bundle's (median)" in said
+    assert "note: verdict.reducer=mean is not the bundle's aggregation (median)" in said

@@ -85,11 +85,14 @@ def test_help_lists_options_and_settings_with_defaults(
 ) -> None:
     assert run_command(parser(), ["--help"], lambda _: pytest.fail("ran")) == 0
     text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 100
+    words = " ".join(text.split())
     for key, field in setting_fields().items():
-        listed = f"  {key} = {field['default']}  [{field['values']}]" in text
+        known = f"{key} = {field['default']} {field['description']} [{field['values']}]"
+        listed = " ".join(known.split()) in words
         assert listed is (key.partition(".")[0] in ("sampling", "limits")), key
     assert "(required)" in text and "(default: none)" in text
-    assert "conf/presets: all_frames, demo, detector, face_frames" in " ".join(text.split())
+    assert "NAME.yaml: all_frames, demo, detector, face_frames" in words
 
 
 def test_a_preset_that_only_looks_trains_and_judges_nothing(

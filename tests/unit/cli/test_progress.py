@@ -16,12 +16,12 @@ from framejury.cli.progress import _pause_s, describe, progress
     ("done", "total", "elapsed_s", "line"),
     [
         (0, 10, 5, "  0 of 10 videos (0 %)"),
-        (5, 10, 5, "  5 of 10 videos (50 %), 1.00 a second, about 5 s left"),
-        (10, 10, 59.7, "  10 of 10 videos (100 %), 0.17 a second, in 1 min 00 s"),
-        (1, 4, 30, "  1 of 4 videos (25 %), 0.03 a second, about 1 min 30 s left"),
+        (5, 10, 5, "  5 of 10 videos (50 %), 1.00 per second, about 5 s left"),
+        (10, 10, 59.7, "  10 of 10 videos (100 %), 0.17 per second, in 1 min 00 s"),
+        (1, 4, 30, "  1 of 4 videos (25 %), 0.03 per second, about 1 min 30 s left"),
         (
             *(1000, 1_000_000, 3600),
-            "  1,000 of 1,000,000 videos (0 %), 0.28 a second, about 999 h 00 min left",
+            "  1,000 of 1,000,000 videos (0 %), 0.28 per second, about 999 h 00 min left",
         ),
         (0, 0, 0, "  0 of 0 videos (100 %)"),
         (3, 3, 0, "  3 of 3 videos (100 %)"),

@@ -73,7 +73,7 @@ def test_the_facts_are_those_of_the_file(whole: tuple[Path, dict[str, Any]], cli
     assert facts["bytes"] == clip.stat().st_size
     assert facts["sound"] == {"codec": "aac", "rate_hz": 48_000, "channels": 1, "streams": 1}
     page = (whole[0] / "inspect.html").read_text("utf-8")
-    for words in ("640 x 480 pixels", "2.00 s", "50, 25 a second on average", "aac, 48,000 Hz"):
+    for words in ("640 x 480 pixels", "2.00 s", "50 (25 per second on average)", "aac, 48,000 Hz"):
         assert words in page
 
 

@@ -115,7 +115,7 @@ def test_another_draw_is_other_data(by_face: Warehouse) -> None:
 
 def test_a_draw_goes_with_mixed_videos_only() -> None:
     for side, draw in ((Side.MIXED, None), (Side.TRAIN, DRAW)):
-        with pytest.raises(ValueError, match="a draw goes with side mixed"):
+        with pytest.raises(ValueError, match="a draw belongs to split mixed"):
             VideoTruth("run", 0, side, draw=draw)
 
 

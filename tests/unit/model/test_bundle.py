@@ -214,8 +214,11 @@ def test_altered_manifest(directory: Path) -> None:
         ({"signal": "sound"}, "signal"),
         ({"calibration": {"kind": "platt"}}, "calibration"),
         ({"calibration": {"method": "platt", "slope": -1.0, "intercept": 0.0}}, "slope"),
-        ({"calibration": {"method": "isotonic", "x": [0.1, 0.5], "y": [0.6, 0.4]}}, "not fall"),
-        ({"calibration": {"method": "isotonic", "x": [0.5, 0.5], "y": [0.1, 0.4]}}, "x must rise"),
+        ({"calibration": {"method": "isotonic", "x": [0.1, 0.5], "y": [0.6, 0.4]}}, "not decrease"),
+        (
+            {"calibration": {"method": "isotonic", "x": [0.5, 0.5], "y": [0.1, 0.4]}},
+            "x must increase",
+        ),
         ({"reducer": {"name": "median", "top_ratio": 0.5}}, "median takes no parameters"),
         ({"reducer": {"name": "loudest"}}, "reducer.name"),
         ({"surprise": 1}, "surprise"),
@@ -280,8 +283,8 @@ def test_a_rule_comes_back_as_it_was_fitted(directory: Path, tmp_path: Path) -> 
     card = (tmp_path / "b" / "MODEL_CARD.md").read_text()
     assert "isotonic (3 knots)" in card
     assert "`learned` of its faces' scores" in card
-    assert "46 real videos of 23 groups and 52 fake ones of 24" in card
-    assert "at most 5.0%" in card and "4.3% of these real and 87.0%" in card
+    assert "46 real videos in 23 groups and 52 fake videos in 24 groups" in card
+    assert "at most 5.0%" in card and "calls 4.3% of these real and 87.0%" in card
     assert "Not calibrated" not in card
 
 
@@ -389,17 +392,37 @@ def test_card_says_what_the_manifest_says(directory: Path) -> None:
     assert "| val | accuracy | 0.8 | not computed |" in card
     assert "| train | FAKE | 6 | 1,234 |" in card
     assert "`p_fake` >= 0.5 means fake" in card
-    assert "Sound is not judged" in card
+    assert "It does not judge sound" in card
     assert "Tried on one person only." in card
     assert "Twelve videos of one face." in card
-    assert "held out" not in card
+    assert "held out" not in card and "How accurate" not in card
 
 
 def test_card_without_test_figures_says_so(tmp_path: Path, onnx_file: Path) -> None:
     bundle = write_bundle(tmp_path / "b", replace(MANIFEST, metrics={}), onnx_file)
     card = (bundle.directory / "MODEL_CARD.md").read_text()
     assert "not tested on videos held out" in card
-    assert "None were measured." in card
+    assert "No figures were measured." in card
+
+
+def test_a_card_begins_with_false_accusations(tmp_path: Path, onnx_file: Path) -> None:
+    def figure(value: float) -> Measurement:
+        return Measurement(value=value, low=value - 0.05, high=value + 0.05, level=0.95)
+
+    test = {
+        "real_videos": Measurement(value=1200),
+        "fake_videos": Measurement(value=30),
+        "video_auc": figure(0.9),
+        "video_accuracy": Measurement(value=0.8),
+        "video_fpr": figure(0.11),
+    }
+    card = card_of(tmp_path, onnx_file, metrics={"test": test})
+    lines = card.partition("## How accurate it is\n\n")[2].splitlines()
+    assert lines[0] == "On 1,200 real and 30 fake held-out videos:"
+    assert lines[2].endswith("(false accusations): 11.0%, 95% interval 6.0% to 16.0%.")
+    assert lines[3].endswith("80.0%; the videos are too few for an interval.")
+    assert lines[4] == "- AUC: 0.900, 95% interval 0.850 to 0.950."
+    assert card.index("## Limits") < card.index("## Input")
 
 
 def test_card_of_a_demo_warns_first(tmp_path: Path, onnx_file: Path) -> None:
@@ -415,10 +438,10 @@ def card_of(tmp_path: Path, onnx_file: Path, **changes: object) -> str:
 
 def test_card_of_the_usual_says_nothing_of_what_is_usual(tmp_path: Path, onnx_file: Path) -> None:
     card = card_of(tmp_path, onnx_file)
-    assert "one sigmoid on top" in card and "one face crop and gives" in card
+    assert "one sigmoid on top" in card and "one face crop and returns" in card
     assert "resized by letterbox" in card and "margin 0.3 of the box" in card
-    assert "one frame at a time: not the background, not movement over time" in card
-    assert "Signal:" not in card and "never learned" not in card and "second frame" not in card
+    assert "one frame at a time: neither the background nor movement over time" in card
+    assert "Signal:" not in card and "never trained" not in card and "second frame" not in card
 
 
 def test_card_tells_what_a_recipe_does_otherwise(tmp_path: Path, onnx_file: Path) -> None:
@@ -431,20 +454,20 @@ def test_card_tells_what_a_recipe_does_otherwise(tmp_path: Path, onnx_file: Path
         settings={"training": {"output": "softmax", "frozen_layers": ["conv1", "bn1"]}},
     )
     assert "a softmax over REAL and FAKE on top" in card
-    assert "one face crop in two frames that follow each other and gives" in card
+    assert "one face crop in two consecutive frames and returns" in card
     assert "resized by stretch" in card
     assert "Signal: flow_fusion: the face in two frames and the optical flow" in card
-    assert "Layers that never learned: conv1, bn1." in card
+    assert "Layers that were never trained: conv1, bn1." in card
     assert "margin 40 pixels of the frame on each side" in card and "0.3" not in card
-    assert "second frame of a pair is cut at the same place" in card
-    assert "two frames at a time: not the background, not longer movement" in card
+    assert "in the second frame of a pair the place is the same" in card
+    assert "two frames at a time: neither the background nor longer movement" in card
 
 
 def test_card_of_whole_frames(tmp_path: Path, onnx_file: Path) -> None:
     framing = Framing(margin_ratio=0.3, shape="square", judges="frame")
     card = card_of(tmp_path, onnx_file, framing=framing)
-    assert "It sees one whole frame" in card and "Crops: none, the whole frame." in card
-    assert "Whole frames are judged" in card and "Only faces are judged" not in card
+    assert "It sees one whole frame" in card and "the network sees the whole frame" in card
+    assert "It judges whole frames" in card and "It judges only faces" not in card
 
 
 @pytest.mark.parametrize("judges", ["face", "frame"])
@@ -460,7 +483,7 @@ def test_a_leak_is_the_first_of_the_limits(tmp_path: Path, onnx_file: Path) -> N
     said = "One video stands on two sides of this split."
     card = card_of(tmp_path, onnx_file, data=replace(MANIFEST.data, leak=said))
     limits = card.partition("## Limits\n\n")[2]
-    assert limits.startswith(f"- **{said}**\n- It has seen only")
+    assert limits.startswith(f"- **{said}**\n- Its figures apply only")
     assert load_bundle(tmp_path / "b").data.leak == said
 
 

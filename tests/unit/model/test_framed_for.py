@@ -49,7 +49,7 @@ def test_faces_and_whole_frames_are_not_mixed_up(
 ) -> None:
     framing = Framing(margin_ratio=0.0, shape="box", judges=judges)  # type: ignore[arg-type]
     asked = settings_with(detection={"detector": detector})
-    with pytest.raises(ConfigError, match=f"judges {judges}s, and detection.detector is"):
+    with pytest.raises(ConfigError, match=f"judges {judges}s, but detection.detector is"):
         framed_for(replace(bundle, framing=framing), asked)
 
 

@@ -111,9 +111,9 @@ def test_whole_faces_have_all_that_signals_need(tmp_path: Path, signal: Signal) 
 @pytest.mark.parametrize(
     ("signal", "column", "said"),
     [
-        ("delta", "next_crop", r"two frames: extract again with --set sampling\.pairs=true"),
+        ("delta", "next_crop", r"two frames. Extract again with --set sampling\.pairs=true"),
         ("flow_fusion", "next_crop", r"--set sampling\.pairs=true"),
-        ("marked", "landmarks", r"landmarks: extract again with --set detection\.detector=mtcnn"),
+        ("marked", "landmarks", r"landmarks. Extract again with --set detection\.detector=mtcnn"),
     ],
 )
 def test_one_face_that_lacks_it_is_named(

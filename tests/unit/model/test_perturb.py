@@ -140,13 +140,13 @@ def test_a_clip_keeps_its_order_and_predicts_from_its_first_picture() -> None:
 def test_wrong_arguments_are_named() -> None:
     small, large = real_face(0), face()
     for call, words in (
-        (lambda: perturb.jpeg(large, 0), "1 to 100; got 0"),
-        (lambda: perturb.h264([], 23), "one size"),
-        (lambda: perturb.h264([small, large], 23), "one size"),
-        (lambda: perturb.h264([large], 52), "0 to 51; got 52"),
+        (lambda: perturb.jpeg(large, 0), "1 to 100, got 0"),
+        (lambda: perturb.h264([], 23), "the same size"),
+        (lambda: perturb.h264([small, large], 23), "the same size"),
+        (lambda: perturb.h264([large], 52), "0 to 51, got 52"),
         (lambda: perturb.rescaled(large, 0.0), "got 0.0"),
         (lambda: perturb.rescaled(large, 1.5), "got 1.5"),
-        (lambda: perturb.blurred(large, 0), "above 0; got 0"),
+        (lambda: perturb.blurred(large, 0), "above 0, got 0"),
     ):
         with pytest.raises(ValueError, match=words):
             call()

@@ -63,7 +63,7 @@ def test_no_crops_no_scores(bundle: Bundle) -> None:
 @pytest.mark.parametrize("scale", [float("nan"), float("inf"), 0.1, -0.1])
 def test_what_is_no_score_is_refused(tmp_path: Path, scale: float) -> None:
     scorer = Scorer(bundle_with(tmp_path, scale=scale))
-    with pytest.raises(FramejuryError, match="no score from 0 to 1"):
+    with pytest.raises(FramejuryError, match="not a score from 0 to 1"):
         scorer.score([flat(255)])
 
 

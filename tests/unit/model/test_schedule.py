@@ -135,7 +135,7 @@ def test_a_kill_before_the_state_is_written_loses_one_epoch_only(tmp_path: Path)
 def test_other_settings_or_data_are_refused(tmp_path: Path) -> None:
     fill(tmp_path / "w", history(("head", 0.6)))
     other = SETTINGS.model_copy(update={"batch_size": 16})
-    with pytest.raises(UsageError, match=r"training\.batch_size was 32, is 16"):
+    with pytest.raises(UsageError, match=r"training\.batch_size was 32 and is now 16"):
         WorkDir(tmp_path / "w", other, "f")
     with pytest.raises(UsageError, match="the faces or the split have changed"):
         WorkDir(tmp_path / "w", SETTINGS, "other")
@@ -144,7 +144,7 @@ def test_other_settings_or_data_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"history": 3}'])
 def test_a_state_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text)
-    with pytest.raises(UsageError, match="no state of a training"):
+    with pytest.raises(UsageError, match="not a training state"):
         WorkDir(tmp_path, SETTINGS, "f")
 
 
@@ -153,17 +153,17 @@ def test_a_history_of_something_else_is_refused(tmp_path: Path) -> None:
     state = json.loads((tmp_path / "state.json").read_text())
     state["history"][0]["phase"] = "warmup"
     (tmp_path / "state.json").write_text(json.dumps(state))
-    with pytest.raises(UsageError, match="no state of a training"):
+    with pytest.raises(UsageError, match="not a training state"):
         WorkDir(tmp_path, SETTINGS, "f")
 
 
 def test_weights_that_are_gone_are_named(tmp_path: Path) -> None:
     fill(tmp_path, history(("head", 0.6))).last_weights.unlink()
-    with pytest.raises(UsageError, match=r"epoch-0000\.weights\.h5 is gone"):
+    with pytest.raises(UsageError, match=r"epoch-0000\.weights\.h5 is missing"):
         WorkDir(tmp_path, SETTINGS, "f")
 
 
 def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "w").write_text("a file")
-    with pytest.raises(UsageError, match="cannot make the work directory"):
+    with pytest.raises(UsageError, match="cannot create the work directory"):
         WorkDir(tmp_path / "w", SETTINGS, "f")

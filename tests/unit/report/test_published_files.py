@@ -98,7 +98,7 @@ def test_the_text_holds_the_means_that_pandas_finds() -> None:
     assert text.startswith(f"Video accuracy: {right / 11!r} ({right} of 11)\n")
     assert "Rule: the mean of all faces of a video, rounded" in text
     cross = pd.crosstab(pd.Series(truth), pd.Series(called))
-    for name, label in (("is FAKE", "FAKE"), ("is REAL", "REAL"), ("unknown", "-")):
+    for name, label in (("label FAKE", "FAKE"), ("label REAL", "REAL"), ("no label", "-")):
         line = re.search(rf"^{name} +(\d+) +(\d+)$", text, re.MULTILINE)
         assert line is not None
         assert [int(n) for n in line.groups()] == [
@@ -150,7 +150,7 @@ def test_what_has_no_score_or_no_label_is_listed_and_in_no_accuracy() -> None:
     nobody = mapreduce_text(verdict_table(rows[1:2]), Rule())
     assert nobody.startswith("Video accuracy: no video is labelled\n")
     nothing = mapreduce_text(verdict_table([]), Rule())
-    assert "Prediction against truth" in nothing
+    assert "Prediction against label" in nothing
 
 
 def test_predictions_are_one_object_a_video() -> None:

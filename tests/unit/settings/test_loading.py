@@ -96,7 +96,7 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
         ),
         ("crops.jpeg_quality=80", r"crops.jpeg_quality cannot be 80; allowed: integer >= 95"),
         ("verdict.threshold=1.5", r"verdict.threshold cannot be 1.5; allowed: number >= 0, <= 1"),
-        ("split.train=0.5", r"split.train \+ split.val \+ split.test is 0.7, must be 1"),
+        ("split.train=0.5", r"split.train \+ split.val \+ split.test is 0.7; it must be 1"),
         ("frames=5", r"--set takes section.name=value, not 'frames=5'"),
         ("sampling.frames", r"--set takes section.name=value"),
         ("sampling.frames=[1", r"the value is not YAML"),
@@ -142,10 +142,10 @@ def test_a_wrong_when_judging_is_refused_by_every_verb(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["training.signal=marked", "detection.detector=haar"], "only detection.detector=mtcnn"),
+        (["training.signal=marked", "detection.detector=haar"], "set detection.detector=mtcnn"),
         (["training.signal=delta"], "training.self_blend_ratio=0"),
         (["training.backbone=resnet18", "training.weights=noisy-student"], "imagenet, none or a"),
-        (["split.order=name"], "split.unit is group"),
+        (["split.order=name"], "split.unit=video, not group"),
         (["sampling.first_frame=9", "sampling.last_frame=8"], "must be at least"),
     ],
 )
@@ -162,7 +162,7 @@ def test_training_without_epochs_is_refused() -> None:
 
 
 def test_unknown_preset_lists_the_known(conf_dir: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown preset 'fast'; there are: few, old"):
+    with pytest.raises(ConfigError, match="unknown preset 'fast'; presets: few, old"):
         load_settings("fast", conf_dir=conf_dir)
     with pytest.raises(ConfigError, match="frmaes"):
         load_settings("old", conf_dir=conf_dir)
@@ -170,7 +170,10 @@ def test_unknown_preset_lists_the_known(conf_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- a\n- b\n", "must hold sections of settings, not list"), ("a: [", "cannot read settings")],
+    [
+        ("- a\n- b\n", "must hold sections of settings, not a list"),
+        ("a: [", "cannot read settings"),
+    ],
 )
 def test_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "mine.yaml"

@@ -356,7 +356,7 @@ def test_no_scores_raise() -> None:
 
 
 def test_columns_of_different_length_raise() -> None:
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="same length"):
         FaceScores(p_fake=[0.5, 0.5], frame_index=[0, 1], pts_s=[0.0, 0.1], person=[0])
 
 

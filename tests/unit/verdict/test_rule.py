@@ -29,9 +29,9 @@ LEARNED = Reducer(name="learned", quantiles=(0.1, 0.9), weights=(1.0, 2.0), inte
         ({"method": "platt", "slope": math.nan, "intercept": 0.0}, "slope must not be negative"),
         ({"method": "platt", "slope": 1.0, "intercept": math.inf}, "intercept must be finite"),
         ({"method": "platt", "slope": 1.0, "intercept": 0.0, "x": (0.0, 1.0)}, "not knots"),
-        ({"method": "isotonic", "x": (0.1, 0.2), "y": (0.3, 0.29)}, "y must not fall"),
-        ({"method": "isotonic", "x": (0.2, 0.1), "y": (0.3, 0.4)}, "x must rise"),
-        ({"method": "isotonic", "x": (0.2, 1.1), "y": (0.3, 0.4)}, "x must rise within 0 to 1"),
+        ({"method": "isotonic", "x": (0.1, 0.2), "y": (0.3, 0.29)}, "y must not decrease"),
+        ({"method": "isotonic", "x": (0.2, 0.1), "y": (0.3, 0.4)}, "x must increase"),
+        ({"method": "isotonic", "x": (0.2, 1.1), "y": (0.3, 0.4)}, "x must increase within 0 to 1"),
         ({"method": "isotonic", "x": (0.2, 0.5), "y": (0.3, 1.4)}, "lie within 0 to 1"),
         ({"method": "isotonic", "x": (0.2,), "y": (0.3,)}, "two knots or more"),
         ({"method": "isotonic", "x": (0.2, 0.3), "y": (0.3,)}, "2 x and 1 y"),
@@ -48,7 +48,7 @@ def test_a_calibration_that_would_fall_is_refused(fields: dict[str, Any], said: 
     ("fields", "said"),
     [
         ({"name": "mean", "trim_ratio": 0.1}, "mean takes no parameters"),
-        ({"name": "trimmed_mean"}, "takes ['trim_ratio'], got none"),
+        ({"name": "trimmed_mean"}, "takes ['trim_ratio'], got nothing"),
         ({"name": "trimmed_mean", "trim_ratio": 0.5}, "below 0.5"),
         ({"name": "top_share", "top_ratio": 0.0}, "above 0"),
         ({"name": "learned"}, "takes ['intercept', 'quantiles', 'weights']"),
@@ -58,7 +58,7 @@ def test_a_calibration_that_would_fall_is_refused(fields: dict[str, Any], said: 
         ),
         (
             {"name": "learned", "quantiles": (0.9, 0.1), "weights": (1.0, 0.1), "intercept": 0.0},
-            "quantiles must rise",
+            "quantiles must increase",
         ),
         (
             {"name": "learned", "quantiles": (0.1,), "weights": (1.0, 0.1), "intercept": 0.0},
@@ -149,7 +149,7 @@ def test_another_reducer_leaves_calibration_and_threshold_out_and_says_so() -> N
 
 
 def test_learned_weights_come_from_the_bundle_only() -> None:
-    with pytest.raises(ConfigError, match="needs a bundle that carries its weights"):
+    with pytest.raises(ConfigError, match="needs a bundle with learned weights"):
         rule_in_use(OWN, VerdictSettings(reducer="learned"))
     own = Rule(reducer=LEARNED, calibration=PLATT, threshold=0.4)
     assert rule_in_use(own, VerdictSettings(reducer="learned")) == own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -231,7 +232,7 @@ def test_a_folder_in_a_folder_in_a_folder(archive: Path) -> None:
             Path("d").mkdir()
             os.chdir("d")
         os.chdir(here)
-        assert "cannot " in refusal(archive)
+        assert re.search("cannot (list|access)", refusal(archive))
     finally:
         os.chdir(here)
         # Too deep for Python's own way to remove it.
@@ -278,7 +279,7 @@ def test_a_folder_that_may_not_be_read_is_an_error(folder: str, mode: int, publi
     (public / folder).chmod(mode)
     with as_nobody():
         words = refusal(public)
-    assert "cannot " in words and folder in words
+    assert re.search("cannot (list|access)", words) and folder in words
 
 
 def test_the_error_cannot_steer_a_terminal(public: Path) -> None:

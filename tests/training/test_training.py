@@ -124,7 +124,7 @@ def test_history_and_progress(outcome: Outcome) -> None:
     assert history[-1].loss < history[0].loss
     assert all(record.learning_rate == pytest.approx(1e-3) for record in history)
     assert outcome.trained.best_epoch == int(np.argmin([record.val_loss for record in history]))
-    assert "64 FAKE on train" in outcome.lines[0]
+    assert "64 FAKE in train" in outcome.lines[0]
     assert "8 steps of 16 faces" in outcome.lines[0]
     epochs = [line for line in outcome.lines if "validation loss" in line]
     assert len(epochs) == 6
@@ -561,7 +561,7 @@ def test_other_settings_or_data_in_the_work_directory(
     tiny: None, small_source: FaceSource, uneven_source: FaceSource, tmp_path: Path
 ) -> None:
     train(TINY, small_source, tmp_path, silent)
-    with pytest.raises(UsageError, match=r"training\.seed was 0, is 5"):
+    with pytest.raises(UsageError, match=r"training\.seed was 0 and is now 5"):
         train(TINY.model_copy(update={"seed": 5}), small_source, tmp_path, silent)
     with pytest.raises(UsageError, match="the faces or the split have changed"):
         train(TINY, uneven_source, tmp_path, silent)
@@ -673,7 +673,7 @@ def test_a_crop_that_was_not_kept_stops_training(tiny: None, tmp_path: Path) -> 
 def test_one_class_is_refused_before_anything_is_written(tiny: None, tmp_path: Path) -> None:
     videos = [video for video in small_videos(2, 1) if video.side is Side.TRAIN]
     source = write_source(tmp_path / "faces", videos)
-    with pytest.raises(SplitError, match="side val"):
+    with pytest.raises(SplitError, match="split val"):
         train(TINY, source, tmp_path / "work", silent)
     assert not (tmp_path / "work").exists()
 

@@ -85,7 +85,7 @@ def test_a_second_night_knows_the_first(place: Place) -> None:
     context = made.context
     assert context.judged_now == {ids["new.mp4"], ids["b.mp4"]}
     assert context.before is not None and context.before.num_rows == 3
-    (night,) = context.nights
+    (night,) = context.earlier
     assert night.run_id == first.commits[-1].run_id and sum(night.statuses.values()) == 3
     assert context.work["videos"] == 2 and context.work["faces_scored"] > 0
     assert context.extractions is not None and context.extractions.num_rows == 4
@@ -174,7 +174,7 @@ def test_the_curves_of_a_bundle_that_was_trained_here(place: Place) -> None:
     verdicts = night.store.latest("verdicts")
     assert publisher(place).report(verdicts).run.bundle.history == ()
     epochs = [{"epoch": 1, "phase": "head", "loss": 0.5, "accuracy": 0.7, "val_loss": 0.6}]
-    folder = training_report(night.bundle.model_id)
+    folder = training_report(night.judging.bundle.model_id)
     place.warehouse.write_report(folder, {HISTORY_FILE: json.dumps(epochs).encode()})
     made = publisher(place).publish(verdicts)
     assert {"loss.png", "loss.svg", "accuracy.png"} <= {p.name for p in Path(made.path).iterdir()}

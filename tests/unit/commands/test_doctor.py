@@ -176,7 +176,7 @@ def test_warehouse(machine: Path) -> None:
     assert list(machine.iterdir()) == []
     (machine / "file").write_bytes(b"")
     assert doctor.check_warehouse(str(machine / "file" / "w")).state == "problem"
-    assert "not empty" in doctor.check_warehouse(str(machine)).found
+    assert "neither empty nor a warehouse" in doctor.check_warehouse(str(machine)).found
 
 
 def test_bundle_that_is_none(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:

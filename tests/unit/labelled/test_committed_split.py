@@ -223,7 +223,7 @@ def test_a_group_split_is_refused_as_ever(tmp_path: Path) -> None:
             folder = Path(warehouse.table_location(run.run_id, "splits").path)
             (file,) = folder.glob("*.parquet")
             pq.write_table(pq.read_table(file).drop_columns(["unit"]), file)
-        with pytest.raises(LeakageError, match="stand on two sides"):
+        with pytest.raises(LeakageError, match="in two splits"):
             training_source(warehouse)
 
 
@@ -368,7 +368,7 @@ def test_hand_labels_of_unknown_videos_are_refused(
     warehouse, plain, _ = labelled
     path = hand_labels(tmp_path, ["w/real0.mp4,0,FAKE", "w/none.mp4,0,FAKE"])
     with pytest.raises(
-        UsageError, match=r"line 3: no video of the archive is called 'w/none\.mp4'"
+        UsageError, match=r"line 3: the archive has no video 'w/none\.mp4'"
     ):
         with_frame_labels(plain, [warehouse], path)
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-from framejury.archive.listing import ArchiveFile
+from framejury.archive.listing import ArchiveFile, is_text
 from framejury.errors import ArchiveError
 from framejury.redaction import printable
 from framejury.schemas.statuses import Label
@@ -184,7 +184,7 @@ def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool)
         original = facts.get("original")
         if original is not None and not isinstance(original, str):
             raise ArchiveError(f"{where}: original must be a file name, not {_short(original)}")
-        if not _is_text(name) or not _is_text(original or ""):
+        if not is_text(name) or not is_text(original or ""):
             raise ArchiveError(f"{where}: the name holds half a surrogate pair; fix it")
         entry = DfdcEntry(folder, _label(facts.get("label"), where), original or None)
         _claim(side.dfdc, _inside(folder, name, where), entry, where, side.notes)
@@ -234,11 +234,6 @@ def _label(value: object, where: str) -> Label | None:
 def _short(value: object) -> str:
     """Return `repr`, which escapes control characters, shortened."""
     return _shown(repr(value))
-
-
-def _is_text(name: str) -> bool:
-    """Whether UTF-8, and so a table, can hold the text; JSON can name more."""
-    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _folder(file: ArchiveFile) -> str:

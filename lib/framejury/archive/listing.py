@@ -67,13 +67,13 @@ def list_local(root: Path, *, follow_out: bool = False) -> list[ArchiveFile]:
         raise ArchiveError(f"no archive at {root}; name a folder with videos")
     if not root.is_dir():
         raise ArchiveError(f"{root} is a file; an archive is a folder (for files: framejury scan)")
-    if not _is_text(str(root)):
+    if not is_text(str(root)):
         raise ArchiveError(f"the folder name {_shown(str(root))} is not UTF-8; rename the folder")
     found = list(_walk(str(root.absolute()), follow_out=follow_out))
     taken = {file.path for file in found}
     files = []
     for file in sorted(found, key=lambda file: os.fsencode(file.path)):
-        if _is_text(file.path):
+        if is_text(file.path):
             files.append(file)
         else:
             path = _escaped(file.path)
@@ -168,7 +168,8 @@ def _when(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds if 0 <= seconds < _LAST_S else 0.0, UTC)
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether UTF-8, and so a table, can hold a name; file systems and JSON allow others."""
     try:
         name.encode()
     except UnicodeEncodeError:

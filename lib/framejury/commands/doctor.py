@@ -1,6 +1,6 @@
-"""doctor: check this machine for framejury, and say what to do about what is missing.
+"""doctor: check this machine and print what is missing and what to do about it.
 
-Ends with 0 when nothing is a problem, else with 2. Writes nothing.
+Exit code 0 if there is no problem, else 2. Writes nothing.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _COMMAND_LIMIT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        name: what, in a word or two.
-        state: ok; warning: something will not work or not well; problem: mend it first.
-        found: what is there.
-        to_do: what to do about it; empty when ok.
+        name: what was checked, in a word or two.
+        state: ok; warning: something will not work, or not well; problem: fix it first.
+        found: what was found.
+        to_do: what to do about it; empty if ok.
     """
 
     name: str
@@ -61,15 +61,15 @@ def parser() -> argparse.ArgumentParser:
     options = make_parser("doctor", __doc__)
     add_bundle(options)
     options.add_argument(
-        "--warehouse", metavar="DIR", help="also check that this can be written (default: none)"
+        "--warehouse", metavar="DIR", help="also check that DIR can be written (default: none)"
     )
     options.add_argument(
         "--tensorflow",
         action="store_true",
-        help="also start TensorFlow and ask which GPUs it sees; takes seconds (default: no)",
+        help="also start TensorFlow and list its GPUs; takes seconds (default: no)",
     )
     options.add_argument(
-        "--json", action="store_true", help="one JSON object with all checks (default: lines)"
+        "--json", action="store_true", help="print one JSON object (default: lines of text)"
     )
     return options
 
@@ -89,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def examine_machine(args: argparse.Namespace) -> Iterator[Check]:
-    """Every check; `args` has bundle, warehouse (None: not given) and tensorflow."""
+    """Run every check; `args` has bundle, warehouse (None: not given) and tensorflow."""
     yield check_python()
     yield check_memory()
     yield from check_libraries()
@@ -109,7 +109,7 @@ def examine_machine(args: argparse.Namespace) -> Iterator[Check]:
 
 
 def described(checks: Iterable[Check]) -> Iterator[str]:
-    """Lines for people: one a check, with what to do below, and a last one that sums up."""
+    """Yield lines for people: one per check, with what to do below it, and a summary."""
     states: list[State] = []
     for check in checks:
         states.append(check.state)
@@ -117,11 +117,11 @@ def described(checks: Iterable[Check]) -> Iterator[str]:
         if check.to_do:
             yield f"{'':<8} {'':<24} -> {check.to_do}"
     problems, warnings = states.count("problem"), states.count("warning")
-    yield f"{problems} problems, {warnings} warnings, {states.count('ok')} ok"
+    yield f"problems: {problems}, warnings: {warnings}, ok: {states.count('ok')}"
 
 
 def check_python() -> Check:
-    """Python 3.11 to 3.13."""
+    """Check for Python 3.11 to 3.13."""
     found = f"{platform.python_version()} ({sys.executable})"
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
         return Check("Python", "ok", found)
@@ -129,7 +129,7 @@ def check_python() -> Check:
 
 
 def check_memory() -> Check:
-    """Memory for one Python worker with decoder and network on each core."""
+    """Check for enough memory for one worker with decoder and network per core."""
     cores = os.cpu_count() or 1
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     found = f"{cores} cores, {_gib(total)} memory"
@@ -140,38 +140,43 @@ def check_memory() -> Check:
 
 
 def check_libraries() -> Iterator[Check]:
-    """Every library that framejury declares, of all extras but `dev`."""
+    """Check every library that framejury declares, in all extras but `dev`."""
     try:
         declared = metadata.requires("framejury") or []
     except metadata.PackageNotFoundError:
         yield Check("framejury", "problem", "not installed", "run: make setup")
         return
+    missing: dict[str, list[str]] = {}
     for text in declared:
         requirement = Requirement(text)
         for extra in _EXTRAS:
             wanted = requirement.marker is None or requirement.marker.evaluate({"extra": extra})
             needless = extra == "core" and requirement.marker is not None
             if wanted and not needless and requirement.name != "framejury":
-                yield check_library(requirement, extra)
+                if extra != "core" and _version(requirement.name) is None:
+                    missing.setdefault(extra, []).append(requirement.name)
+                else:
+                    yield check_library(requirement, extra)
                 break
+    for extra, names in missing.items():
+        to_do = f"for {_EXTRAS[extra]}: pip install 'framejury[{extra}]'"
+        yield Check(f"framejury[{extra}]", "warning", f"not installed: {', '.join(names)}", to_do)
 
 
 def check_library(requirement: Requirement, extra: str) -> Check:
-    """One library: there, and of a version that framejury works with."""
+    """Check one library: installed, in a version that framejury works with."""
     name, need = requirement.name, f"needs {requirement.specifier or 'any version'}"
     install = f"pip install 'framejury[{extra}]'" if extra != "core" else "pip install framejury"
-    try:
-        version = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        state: State = "problem" if extra == "core" else "warning"
-        return Check(name, state, "not installed", f"for {_EXTRAS[extra]}: {install}")
+    version = _version(name)
+    if version is None:
+        return Check(name, "problem", "not installed", install)
     if requirement.specifier.contains(version, prereleases=True):
         return Check(name, "ok", version)
     return Check(name, "problem", f"{version}, framejury {need}", f"{install} (or make setup)")
 
 
 def check_opencv_twice() -> Check:
-    """Several OpenCV packages write the same `cv2` folder; the last one installed wins."""
+    """Check for one OpenCV; several packages would overwrite each other's `cv2` folder."""
     names = [
         f"opencv{middle}-python{end}" for middle in ("", "-contrib") for end in ("", "-headless")
     ]
@@ -185,7 +190,7 @@ def check_opencv_twice() -> Check:
 
 
 def check_detectors() -> Iterator[Check]:
-    """Both face detectors load: MTCNN's networks and OpenCV's cascades (5.x has none)."""
+    """Check that both face detectors load: MTCNN's networks, OpenCV's cascades (not in 5.x)."""
     try:
         from framejury.faces.haar import HaarDetector
         from framejury.faces.mtcnn import MtcnnDetector
@@ -195,13 +200,13 @@ def check_detectors() -> Iterator[Check]:
     cascades = DetectionSettings.model_json_schema()["properties"]["haar_cascade"]["enum"]
     try:
         MtcnnDetector()
-        yield Check("MTCNN", "ok", "three networks load")
+        yield Check("MTCNN", "ok", "its three networks load")
     except UsageError as error:
-        yield Check("MTCNN", "problem", str(error), "install framejury again")
+        yield Check("MTCNN", "problem", str(error), "reinstall framejury")
     try:
         for cascade in cascades:
             HaarDetector(DetectionSettings(haar_cascade=cascade))
-        yield Check("Haar cascades", "ok", f"{len(cascades)} of OpenCV")
+        yield Check("Haar cascades", "ok", f"{len(cascades)} cascades load")
     except UsageError as error:
         yield Check(
             "Haar cascades", "problem", str(error), "pip install 'opencv-python-headless<5'"
@@ -209,7 +214,7 @@ def check_detectors() -> Iterator[Check]:
 
 
 def check_lockdown() -> Check:
-    """How far this machine can lock up the process that decodes (`limits.jail`)."""
+    """Check how far this machine can lock down the decoding process (`limits.jail`)."""
     from framejury.sandbox.sandbox import Sandbox
 
     box = Sandbox("framejury.sandbox.lockdown:probe", {}, 2**28)
@@ -217,26 +222,26 @@ def check_lockdown() -> Check:
         lockdown = box.lockdown()
     except (RuntimeError, OSError) as error:
         found = str(error).strip().splitlines()[-1]
-        return Check("decoder's jail", "problem", found, "run: make setup")
+        return Check("sandbox", "problem", found, "run: make setup")
     finally:
         box.close()
     found = f"in force: {', '.join(lockdown.in_force) or 'nothing'}"
     if not lockdown.lacking:
-        return Check("decoder's jail", "ok", found)
+        return Check("sandbox", "ok", found)
     lacking = "; ".join(f"{name} ({why})" for name, why in lockdown.lacking.items())
     to_do = (
-        "hostile videos are held less tightly here; Linux 5.13 with Landlock, and a container "
-        "that allows seccomp, hold them in full (limits.jail: require insists)"
+        "hostile videos are less confined here; for the full sandbox use Linux 5.13 or newer with "
+        "Landlock, in a container that allows seccomp (limits.jail=require insists on it)"
     )
-    return Check("decoder's jail", "warning", f"{found}; lacking: {lacking}", to_do)
+    return Check("sandbox", "warning", f"{found}; lacking: {lacking}", to_do)
 
 
 def check_spark() -> Check:
-    """PySpark imports, and SPARK_HOME does not point at another Spark."""
+    """Check that PySpark imports and that SPARK_HOME names no other Spark."""
     try:
         import pyspark
     except ImportError as error:
-        return Check("Spark", "problem", f"pyspark does not import: {error}", "run: make setup")
+        return Check("Spark", "problem", f"pyspark cannot be imported: {error}", "run: make setup")
     home = os.environ.get("SPARK_HOME")
     own = Path(pyspark.__file__).resolve().parent
     if home is None or Path(home).resolve() == own:
@@ -249,7 +254,7 @@ def check_spark() -> Check:
 
 
 def spark_env_file() -> Path | None:
-    """The `spark-env.sh` that spark-submit reads; None when there is none."""
+    """Find the `spark-env.sh` that spark-submit reads; None if there is none."""
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
         return None
@@ -259,7 +264,7 @@ def spark_env_file() -> Path | None:
 
 
 def java_command(environ: os._Environ[str] | dict[str, str], spark_env: Path | None) -> str | None:
-    """The `java` that Spark takes: JAVA_HOME, what `make setup` noted, PATH; None when none."""
+    """Find the `java` that Spark uses: by JAVA_HOME, the note of `make setup`, or PATH."""
     home = environ.get("JAVA_HOME")
     if not home and spark_env is not None:
         noted = re.search(r'JAVA_HOME:=([^"}]+)', spark_env.read_text("utf-8"))
@@ -270,8 +275,8 @@ def java_command(environ: os._Environ[str] | dict[str, str], spark_env: Path | N
 
 
 def check_java(java: str | None) -> Check:
-    """Java 17 or newer with the module that Spark's Arrow support needs."""
-    to_do = "install Java 17 or 21 (make setup does, or says how) and set JAVA_HOME to it"
+    """Check for Java 17 or newer with the module that Spark's Arrow support needs."""
+    to_do = "install Java 17 or 21 (make setup does it, or prints how) and set JAVA_HOME to it"
     if java is None:
         return Check("Java", "problem", "none found", to_do)
     version = _output(java, "-version")
@@ -288,9 +293,9 @@ def check_java(java: str | None) -> Check:
 
 
 def check_gpu() -> Check:
-    """What `nvidia-smi` says; no GPU is no fault."""
+    """Report the GPUs that `nvidia-smi` lists; framejury also works without."""
     if shutil.which("nvidia-smi") is None:
-        return Check("GPU", "ok", "none (no nvidia-smi); training runs on the CPU")
+        return Check("GPU", "ok", "none found (no nvidia-smi); training runs on the CPU")
     query = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
     found = _output("nvidia-smi", *query)
     if found:
@@ -299,7 +304,7 @@ def check_gpu() -> Check:
 
 
 def check_tensorflow() -> Check:
-    """The GPUs that TensorFlow itself can use."""
+    """Report the GPUs that TensorFlow can use."""
     try:
         import tensorflow as tf
     except ImportError as error:
@@ -312,7 +317,7 @@ def check_tensorflow() -> Check:
 
 
 def check_disk(place: Path) -> Check:
-    """Room where the tables go and where Spark spills."""
+    """Check the free space for tables and for Spark's scratch files."""
     scratch = os.environ.get("SPARK_LOCAL_DIRS", tempfile.gettempdir()).split(",")[0]
     free = {folder: shutil.disk_usage(folder).free for folder in (place, _existing(scratch))}
     folder = min(free, key=lambda key: free[key])
@@ -320,11 +325,13 @@ def check_disk(place: Path) -> Check:
     if free[folder] >= _DISK_WARNING_BYTES:
         return Check("disk", "ok", found)
     state: State = "problem" if free[folder] < _DISK_PROBLEM_BYTES else "warning"
-    return Check("disk", state, found, "make room; Spark's scratch folder is SPARK_LOCAL_DIRS")
+    return Check(
+        "disk", state, found, "free some space; SPARK_LOCAL_DIRS moves Spark's scratch files"
+    )
 
 
 def check_bundle(args: argparse.Namespace) -> Check:
-    """The model bundle is whole, and its network loads."""
+    """Check that the model bundle is complete and its network loads."""
     given = args.bundle is not None
     try:
         from framejury.model.bundle import load_bundle
@@ -334,19 +341,19 @@ def check_bundle(args: argparse.Namespace) -> Check:
         Scorer(bundle)
     except BundleError as error:
         state: State = "problem" if given else "warning"
-        to_do = "name a whole bundle with --bundle" if given else "make demo trains a small one"
+        to_do = "name another with --bundle" if given else "make demo trains a small one"
         return Check("model bundle", state, str(error), to_do)
     except ImportError as error:
         return Check("model bundle", "problem", str(error), "run: make setup")
     found = f"{bundle.model_id} in {bundle.directory}"
     if bundle.purpose == "demo":
-        to_do = "its verdicts mean nothing; train one on real data"
+        to_do = "its verdicts are meaningless; train one on real data"
         return Check("model bundle", "warning", f"{found}, made for the demo", to_do)
     return Check("model bundle", "ok", found)
 
 
 def check_warehouse(uri: str) -> Check:
-    """A warehouse is there or can be made, and a file can be written; it is removed again."""
+    """Check that a warehouse exists or can be made, and that files can be written there."""
     from framejury.storage import is_local
     from framejury.warehouse import Warehouse
 
@@ -356,13 +363,15 @@ def check_warehouse(uri: str) -> Check:
             with tempfile.TemporaryFile(dir=_existing(uri)):
                 pass
     except (UsageError, OSError) as error:
-        return Check("warehouse", "problem", str(error), "choose another folder or its rights")
-    tried = "can be written" if is_local(uri) else "can be reached; writing was not tried"
+        return Check(
+            "warehouse", "problem", str(error), "choose another folder, or change its permissions"
+        )
+    tried = "can be written" if is_local(uri) else "can be reached; writing was not tested"
     return Check("warehouse", "ok", f"{uri} {tried}")
 
 
 def _existing(uri: str) -> Path:
-    """The nearest folder that exists, at or above a local path; here for a remote one."""
+    """Return the nearest existing folder at or above a local path; the working one if remote."""
     from framejury.storage import is_local, local_path
 
     place = local_path(uri) if is_local(uri) else Path.cwd()
@@ -379,7 +388,7 @@ def _version(package: str) -> str | None:
 
 
 def _output(*command: str) -> str | None:
-    """What a program prints (stdout and stderr); None when it cannot run or fails."""
+    """Return what a program prints (stdout and stderr); None if it cannot run or fails."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_COMMAND_LIMIT_S, check=True

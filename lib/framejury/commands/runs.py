@@ -1,4 +1,4 @@
-"""runs: list what was run on a warehouse, newest last; `runs show ID` tells all about one."""
+"""runs: list the runs of a warehouse, newest last; `runs show ID` shows one in detail."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ _SHOWN = 50
 def parser() -> argparse.ArgumentParser:
     options = make_parser("runs", __doc__)
     options.add_argument(
-        "action", nargs="?", choices=["show"], help="show one run (default: list them all)"
+        "action", nargs="?", choices=["show"], help="show one run (default: list all runs)"
     )
     options.add_argument(
-        "run_id", nargs="?", metavar="ID", help="which run to show; its beginning is enough"
+        "run_id", nargs="?", metavar="ID", help="id of the run to show, or its first characters"
     )
     add_warehouse(options)
     options.add_argument(
-        "--last", metavar="N", type=int, help="list the newest N only (default: all)"
+        "--last", metavar="N", type=int, help="list only the newest N runs (default: all)"
     )
     options.add_argument(
         "--all",
         action="store_true",
-        help=f"in the table, show every video without a score (default: the first {_SHOWN})",
+        help=f"in the table of one run, list all videos without a score (default: {_SHOWN})",
     )
     options.add_argument(
         "--format",
         choices=["table", "json", "csv"],
         default="table",
-        help="table for people; json and csv with all figures (default: table)",
+        help="table: for people; json, csv: all figures (default: table)",
     )
     return options
 
@@ -56,7 +56,7 @@ def _run(args: argparse.Namespace) -> int:
     if (args.action is None) != (args.run_id is None):
         raise UsageError("no run was named; run: framejury runs show ID --warehouse DIR")
     if args.last is not None and args.last < 1:
-        raise UsageError(f"--last takes a count from 1 up, not {args.last}")
+        raise UsageError(f"--last must be 1 or more, not {args.last}")
     warehouse = Warehouse.open(args.warehouse)
     runs = past_runs(warehouse)
     if args.action == "show":
@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     _LIST[args.format](runs[-args.last :] if args.last else runs)
     lock = read_lock(warehouse.location)
     if lock is not None and lock.is_held:
-        say(f"in use by {lock.described()}")
+        say(f"the warehouse is in use by {lock.described()}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How `framejury runs show` prints one run."""
+"""Output of `framejury runs show`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from framejury.runs.details import Details, TableFiles
 from framejury.runs.history import State
 
 _NOTES = {
-    State.DROPPED: "it ended before its commit; nobody reads its files, the next run removes them",
-    State.UNDER_WAY: "nobody reads its files before its commit",
+    State.DROPPED: "it ended before its commit; its files are not read, the next run removes them",
+    State.UNDER_WAY: "its files are not read before its commit",
 }
 
 
 def show_json(found: Details) -> None:
-    """One object, with every video without a score."""
+    """Print one JSON object, with every video without a score."""
     print(json.dumps(found.to_plain(), indent=1, allow_nan=False))
 
 
 def show_csv(found: Details) -> None:
-    """Rows of section, name and value; every video without a score."""
+    """Print CSV rows of section, name and value, with every video without a score."""
     writer = csv.writer(sys.stdout)
     writer.writerow(("section", "name", "value"))
     for section, value in found.to_plain().items():
@@ -42,11 +42,11 @@ def show_csv(found: Details) -> None:
 
 
 def show_table(found: Details, most: int | None) -> None:
-    """Sections for people.
+    """Print sections for people.
 
     Args:
-        found: what is known of the run.
-        most: videos without a score that are listed; None: all.
+        found: details of the run.
+        most: how many videos without a score to list; None: all.
     """
     for heading, lines in _sections(found, most):
         if lines:
@@ -85,7 +85,7 @@ def _head(found: Details) -> list[str]:
     return pairs(
         {
             "run": run.run_id,
-            "and its batches": others or None,
+            "further batches": others or None,
             "job": run.job,
             "state": run.state.value,
             "note": _NOTES.get(run.state),
@@ -107,13 +107,13 @@ def _drift_lines(drift: dict[str, Any] | None) -> list[str]:
     lines = []
     for of, one in drift.items():
         if one is None:
-            lines.append(f"  {of}: too few videos to tell")
+            lines.append(f"  {of}: too few videos to measure drift")
             continue
         verdict = "beyond chance" if one["is_beyond_chance"] else "within chance"
         lines.append(
             f"  {of}: PSI {one['psi']:.3f} (by chance up to {one['psi_chance']:.3f}), "
             f"KS {one['ks']:.3f} (up to {one['ks_chance']:.3f}): {verdict}; {one['videos']:,} "
-            f"videos against {one['reference_videos']:,} (nights before: {one['runs']:,})"
+            f"videos against {one['reference_videos']:,} of {one['runs']:,} earlier runs"
         )
     return lines
 
@@ -128,7 +128,7 @@ def _table_lines(tables: dict[str, TableFiles]) -> list[str]:
             count(one.rows),
             count(one.files),
             f"{one.size_bytes / 1e6:,.2f}",
-            "together with other runs" if one.is_shared else "",
+            "in files shared with other runs" if one.is_shared else "",
         )
         for name, one in tables.items()
     ]

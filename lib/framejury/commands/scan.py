@@ -1,8 +1,8 @@
 """scan: judge single video files, without Spark and without a warehouse.
 
-With --html each file gets its evidence page: scores over time, faces with heat maps, what was not
-judged. PATH.html is the page of a single FILE; any other PATH is a folder that gets one page a
-FILE and index.html. Pages of an earlier scan are replaced.
+With --html each file gets an evidence page: scores over time, faces with heat maps, and what was
+not judged. For one FILE, PATH.html is its page; any other PATH is a folder for index.html and one
+page per FILE. Pages of an earlier scan are replaced.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("files", metavar="FILE", nargs="+", help="video files (paths or URIs)")
     add_bundle(options)
     options.add_argument(
-        "--json", action="store_true", help="one JSON object a line (default: words)"
+        "--json", action="store_true", help="print one JSON object per line (default: text)"
     )
     options.add_argument(
         "--html",
         metavar="PATH",
-        help="write evidence pages there (default: none); needs framejury[report]",
+        help="where to write evidence pages (default: none); needs framejury[report]",
     )
     return options
 
@@ -65,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
     judging = Judging.from_args(args)
     bundle, settings, rule = judging.bundle, judging.settings, judging.rule
     pages = None if args.html is None else _pages(args.html, len(args.files))
-    if pages is None:  # nobody will look at pictures
+    if pages is None:  # no page shows pictures
         evidence = settings.evidence.model_copy(update={"faces": 0})
         settings = settings.model_copy(update={"evidence": evidence})
     plan = ExaminePlan(
@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _pages(target: str, files: int) -> ScanPages:
-    """Where the pages go, before anything is judged.
+    """Check where the pages go, before anything is judged.
 
     Raises:
         SetupError: the libraries of the report are not installed.
@@ -97,7 +97,7 @@ def _pages(target: str, files: int) -> ScanPages:
         from framejury.report.evidence.scan_pages import ScanPages
     except ImportError as error:
         raise SetupError(
-            f"--html needs the libraries of the report ({error}); pip install 'framejury[report]'"
+            f"--html needs further libraries ({error}); pip install 'framejury[report]'"
         ) from error
     return ScanPages(Path(target), files)
 
@@ -105,7 +105,7 @@ def _pages(target: str, files: int) -> ScanPages:
 def _verdict(
     uri: str, rows: pa.RecordBatch, bundle: Bundle, rule: Rule, settings: VerdictSettings
 ) -> dict[str, Any]:
-    """The columns of `verdicts` that make sense without a run, and the uri."""
+    """Return the uri and the columns of `verdicts` that apply without a run."""
     extraction, *others = rows.to_pylist()
     scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
     if scores:

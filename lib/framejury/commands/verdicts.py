@@ -1,6 +1,6 @@
-"""verdicts: print the latest committed verdict of every video of the archive, or export them.
+"""verdicts: print or export the latest committed verdict on every video of the archive.
 
-One row a video of the current listing, by path, with its uri and label and every column of the
+One row per video of the current listing, by path, with its uri, its label and every column of the
 table `verdicts` (docs/data_dictionary.md):
 
 {columns}
@@ -46,14 +46,14 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--format",
         choices=FORMATS,
-        help="table for people; csv, parquet, jsonl (one JSON object a line) and json with every "
-        "column; in csv a text that a spreadsheet would run has an apostrophe before it (default: "
-        "by the ending of --output, else table)",
+        help="table: for people; csv, parquet, jsonl (one JSON object per line), json: all "
+        "columns; csv puts an apostrophe before text that a spreadsheet would run as a formula "
+        "(default: by the ending of --output, else table)",
     )
     options.add_argument(
         "--output",
         metavar="FILE",
-        help="a local file, which is replaced in one step (default: print)",
+        help="local file to write, replaced in one step (default: print to the terminal)",
     )
     return options
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _described() -> str:
-    """The first paragraphs of the help, with the columns."""
+    """Return the first paragraphs of the help, with the columns."""
     columns = textwrap.fill(
         ", ".join(COLUMNS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
     )
@@ -71,10 +71,10 @@ def _described() -> str:
 
 
 def latest_verdicts(warehouse: Warehouse) -> pa.Table:
-    """The latest verdict of every video of the current snapshot, `COLUMNS`, by path.
+    """Return the latest verdict on every video of the current snapshot, `COLUMNS`, by path.
 
     Raises:
-        WarehouseError: nothing was judged yet.
+        WarehouseError: nothing has been judged yet.
     """
     verdicts = warehouse.read_latest("verdicts")
     videos = warehouse.read_snapshot("videos").select(["video_id", "path", "uri", "label"])
@@ -86,9 +86,11 @@ def _run(args: argparse.Namespace) -> int:
     output = None if args.output is None else _output(args.output)
     form = args.format or ("table" if output is None else _format_of(output))
     if form == "parquet" and output is None:
-        raise UsageError("parquet is no text to print; give --output FILE")
+        raise UsageError("parquet is binary and cannot be printed; add --output FILE")
     if form == "table" and output is not None:
-        raise UsageError("the table is for terminals; export as csv, parquet, jsonl or json")
+        raise UsageError(
+            "--format table only prints; with --output use csv, parquet, jsonl or json"
+        )
     table = latest_verdicts(Warehouse.open(args.warehouse))
     if form == "table":
         print_table([_words(row) for row in table.to_pylist()])
@@ -104,7 +106,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def exported(table: pa.Table, form: str) -> bytes:
-    """Verdicts as a file.
+    """Return verdicts as the bytes of a file.
 
     Args:
         table: columns `COLUMNS`.
@@ -123,7 +125,7 @@ def exported(table: pa.Table, form: str) -> bytes:
 
 
 def replace_file(target: Path, content: bytes) -> None:
-    """Write a file so that at any moment there is the old one or the new one, whole.
+    """Replace a file atomically: readers see the old or the new content, whole.
 
     Raises:
         OSError: it cannot be written; nothing is left behind.
@@ -142,26 +144,28 @@ def replace_file(target: Path, content: bytes) -> None:
 
 def _output(name: str) -> Path:
     if not is_local(name):
-        raise UsageError(f"--output {printable(name)} is no local file; export, then copy it")
+        raise UsageError(
+            f"--output {printable(name)} is not a local file; write to one, then copy it"
+        )
     return local_path(name)
 
 
 def _format_of(output: Path) -> str:
-    """By the ending of the file.
+    """Return the format that the ending of the file names.
 
     Raises:
-        UsageError: it is none of ours.
+        UsageError: the ending is unknown.
     """
     ending = output.suffix.lower().lstrip(".")
     found = ENDINGS.get(ending)
     if found is None:
-        known = ", ".join(f".{one}" for one in ENDINGS)
-        raise UsageError(f"{printable(output.name)} ends with none of {known}; give --format")
+        known = " or ".join(f".{one}" for one in ENDINGS)
+        raise UsageError(f"{printable(output.name)} does not end with {known}; add --format")
     return found
 
 
 def print_table(rows: list[dict[str, str]]) -> None:
-    """Print rows under `_SHOWN`'s headings, aligned."""
+    """Print rows in aligned columns, under the headings of `_SHOWN`."""
     widths = {
         name: max([len(name), *(len(row[name]) for row in rows)])
         for name in _SHOWN

@@ -471,7 +471,7 @@ def test_hostile_names_stay_on_their_line(
     [
         (["show"], "no run was named"),
         (["show", "x"], "no run begins with 'x'"),
-        (["--last", "0"], "from 1 up"),
+        (["--last", "0"], "must be 1 or more"),
         (["list"], "invalid choice"),
     ],
     ids=str,

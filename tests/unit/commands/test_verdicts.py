@@ -123,11 +123,11 @@ def test_jsonl_has_one_object_a_line(warehouse: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--output", "v.xlsx"], "v.xlsx ends with none of .csv, .parquet, .jsonl"),
-        (["--output", "verdicts"], "give --format"),
-        (["--format", "parquet"], "give --output FILE"),
-        (["--output", "t.txt", "--format", "table"], "the table is for terminals"),
-        (["--output", "s3://bucket/v.csv"], "is no local file"),
+        (["--output", "v.xlsx"], "v.xlsx does not end with .csv or .parquet or .jsonl"),
+        (["--output", "verdicts"], "add --format"),
+        (["--format", "parquet"], "add --output FILE"),
+        (["--output", "t.txt", "--format", "table"], "--format table only prints"),
+        (["--output", "s3://bucket/v.csv"], "is not a local file"),
         (["--output", "no/such/folder/v.csv"], "cannot write no/such/folder/v.csv"),
     ],
 )

@@ -367,9 +367,7 @@ def test_hand_labels_of_unknown_videos_are_refused(
 ) -> None:
     warehouse, plain, _ = labelled
     path = hand_labels(tmp_path, ["w/real0.mp4,0,FAKE", "w/none.mp4,0,FAKE"])
-    with pytest.raises(
-        UsageError, match=r"line 3: the archive has no video 'w/none\.mp4'"
-    ):
+    with pytest.raises(UsageError, match=r"line 3: the archive has no video 'w/none\.mp4'"):
         with_frame_labels(plain, [warehouse], path)
 
 

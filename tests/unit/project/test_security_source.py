@@ -197,7 +197,8 @@ def pip_installs(script: Path) -> list[str]:
     """The words of every `pip install` of a script that is run, with what continues its line."""
     text = re.sub(r"\\\n\s*", " ", script.read_text())
     lines = [line.strip() for line in text.splitlines() if not line.lstrip().startswith("#")]
-    return [line for line in lines if re.match(r"\S*pip\b.*\binstall\b|\S+ -m pip install", line)]
+    install = r"\S*pip\b.*\binstall\b|\S+ -m pip install|logged .*\{pip\[@\]\}\S* install"
+    return [line for line in lines if re.match(install, line)]
 
 
 SCRIPTS = sorted((ROOT / "bin").glob("*.sh"))

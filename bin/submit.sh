@@ -58,12 +58,12 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ $# -ge 1 ] || fail "no command given (--help shows the options)"
-verb=$1
+command=$1
 shift
-job=${job_of[$verb]:-}
-[ -n "$job" ] || fail "$verb is not a Spark job; Spark jobs are: index, extract, split, train," \
+job=${job_of[$command]:-}
+[ -n "$job" ] || fail "$command is not a Spark job; Spark jobs are: index, extract, split, train," \
     "score, reduce, nightly, retry, modality, export-faces, compare-presets. Run other commands with:" \
-    "framejury $verb"
+    "framejury $command"
 [ -x "$venv/bin/spark-submit" ] || fail "no Spark in .venv; run: make setup"
 
 # One file of settings that only we can read, because every user of a machine can see command lines.

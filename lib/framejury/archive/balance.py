@@ -41,7 +41,7 @@ def balanced_whole(rows: Sequence[Placement], settings: SplitSettings) -> list[P
     return _without(rows, reasons)
 
 
-def balanced_sides(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
+def balanced_splits(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
     """Balance each split; videos split by face are balanced among themselves.
 
     Args:

@@ -31,21 +31,21 @@ def check_leakage(placements: Iterable[Placement]) -> str | None:
     """
     rows = [row for row in placements if row.side is not Side.EXCLUDED]
     _refuse_torn([row for row in rows if row.unit == "group"])
-    said = []
+    sentences = []
     mixed = sum(row.side is Side.MIXED for row in rows)
     if mixed:
-        said.append(
+        sentences.append(
             f"Split by face: faces of the same video are in several splits ({_videos(mixed)}), "
             f"{_FLATTERED}."
         )
     torn = _torn_sources([row for row in rows if row.side is not Side.MIXED])
     if torn:
         sources = "1 source is" if torn == 1 else f"{torn:,} sources are"
-        said.append(
+        sentences.append(
             f"Split by video: {sources} (group, original, donor or identical content) in several "
             f"splits, {_FLATTERED}."
         )
-    return " ".join(said) or None
+    return " ".join(sentences) or None
 
 
 def _refuse_torn(rows: Sequence[Placement]) -> None:

@@ -12,7 +12,7 @@ from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 
-def sides_of_groups(
+def assign_groups(
     members: Mapping[str, Sequence[Placement]],
     settings: SplitSettings,
     pinned: Mapping[str, Side],

@@ -14,7 +14,7 @@ from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 
-def sides_of_videos(
+def assign_videos(
     rows: Sequence[Placement], settings: SplitSettings, pinned: Mapping[str, Side]
 ) -> dict[str, Side]:
     """Assign every video to a split; each split gets its share of each label, and of stills.

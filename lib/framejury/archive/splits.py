@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from framejury.archive.balance import balanced_sides, balanced_whole
+from framejury.archive.balance import balanced_splits, balanced_whole
 from framejury.archive.fixed_splits import Pins
 from framejury.archive.groups import group_names
 from framejury.archive.labelled_video import SIDES, Candidate, Placement, keys_of
 from framejury.archive.leakage import check_leakage
-from framejury.archive.split_by_group import sides_of_groups
-from framejury.archive.split_by_video import sides_of_videos
+from framejury.archive.split_by_group import assign_groups
+from framejury.archive.split_by_video import assign_videos
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
@@ -51,7 +51,7 @@ def split_videos(
     placed = [
         replace(row, side=side_of[_unit_of(row)]) if row.reason is None else row for row in rows
     ]
-    balanced = balanced_sides(placed, settings)
+    balanced = balanced_splits(placed, settings)
     _check_classes(balanced, settings)
     return balanced
 
@@ -95,9 +95,9 @@ def _divided(
     units = {_unit_of(row) for row in usable}
     held = {unit: side for unit, side in pinned.items() if unit in units}
     if settings.unit == "group":
-        return sides_of_groups(_members([r for r in rows if r.group in units]), settings, held)
+        return assign_groups(_members([r for r in rows if r.group in units]), settings, held)
     if settings.unit == "video":
-        return sides_of_videos(usable, settings, held)
+        return assign_videos(usable, settings, held)
     return {unit: held.get(unit, Side.MIXED) for unit in units}
 
 

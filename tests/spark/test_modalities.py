@@ -100,7 +100,7 @@ def test_what_was_changed_of_each_fake_is_told_once(
     assert why["of_broken.mp4"].startswith("the original cannot be read (not_video): ")
     assert "picture: " in why["sound.mp4"] and "; sound: " in why["sound.mp4"]
     out, err = capsys.readouterr()
-    assert "1 fakes have no original here" in err
+    assert "1 fake without an original here" in err
     assert "6 of 6 fakes (100 %)" in err
     lines = out.splitlines()
     assert [line.split()[:2] for line in lines[:5]] == [
@@ -161,7 +161,7 @@ def test_a_second_run_compares_what_is_new_or_changed(
     assert len({row[2] for row in second.values()} - {row[2] for row in first.values()}) == 1
     capsys.readouterr()
     assert label_modalities.main(argv) == 0
-    assert "nothing is new" in capsys.readouterr().err
+    assert "nothing new to compare" in capsys.readouterr().err
     # A changed original makes all of its fakes anew; a fake that is gone is told of no more.
     os.utime(archive / "real.mp4", ns=(0, 10**18))
     (archive / "picture.mp4").unlink()
@@ -181,6 +181,6 @@ def test_without_originals_nothing_is_written(
     (archive / "labels.csv").write_text("file,label,original\na.mp4,FAKE,gone.mp4\n", "utf-8")
     indexed(archive, warehouse)
     assert label_modalities.main(["--warehouse", str(warehouse)]) == 0
-    assert "1 fakes have no original here" in capsys.readouterr().err
+    assert "1 fake without an original here" in capsys.readouterr().err
     assert session == []
     assert Warehouse.open(str(warehouse)).with_table("modalities") == []

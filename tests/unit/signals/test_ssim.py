@@ -66,7 +66,7 @@ def test_the_same_picture_is_1_and_an_inverted_one_far_from_it() -> None:
     ],
 )
 def test_other_arrays_are_refused(first: Image, second: Image) -> None:
-    with pytest.raises(ValueError, match="pictures must"):
+    with pytest.raises(ValueError, match="images must"):
         ssim(first, second)
 
 

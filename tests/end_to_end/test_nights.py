@@ -159,7 +159,7 @@ def test_what_changed_and_what_is_gone(week: Week, tmp_path: Path) -> None:
     result = week.nightly("--metrics-file", prom)
     # One of the two that were opened is broken now.
     assert result.returncode == 3, shown(result)
-    assert "50.0% of the videos failed" in result.stderr
+    assert "50.0% of the videos opened failed" in result.stderr
     told = metrics_of(result)
     assert told["exit_code"] == 3
     assert told["counts"]["planned"] == {"changed": 1, "missing": 1, "new": 1}

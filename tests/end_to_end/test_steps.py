@@ -108,7 +108,7 @@ def test_forged_split_stops_training(project: Project, tmp_path: Path) -> None:
     result = submit("train_head", "--warehouse", forged, "--output", output, *QUICK)
     assert result.returncode == 2, shown(result)
     (line,) = lines_of_error(result)
-    assert "two sides" in line
+    assert "in two splits" in line
     assert " in train" in line and " in test" in line
     assert not output.exists()
 

@@ -87,10 +87,10 @@ def describe_videos(
 
 
 _TROUBLE = {
-    Trouble.LEADS_OUT: "{count:,} links lead out of the archive and were not followed: {names} "
-    "(--set index.links=anywhere follows them)",
-    Trouble.NOT_UTF8: "{count:,} files cannot be opened, as their names are not UTF-8; rename "
-    "them: {names}",
+    Trouble.LEADS_OUT: "links out of the archive, not followed: {count:,} ({names}); "
+    "--set index.links=anywhere follows them",
+    Trouble.NOT_UTF8: "files not opened, because their names are not UTF-8: {count:,} ({names}); "
+    "rename them",
 }
 
 

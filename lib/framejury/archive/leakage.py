@@ -60,7 +60,7 @@ def _refuse_torn(rows: Sequence[Placement]) -> None:
             for key, sides in sorted(culprits.items())[:10]
         )
         raise LeakageError(
-            f"{len(culprits)} sources are in two splits: {listed}. "
+            f"sources in two splits: {len(culprits)} ({listed}). "
             "Run `framejury split` again; do not edit a split by hand"
         )
 

@@ -96,8 +96,8 @@ def test_a_link_that_leads_out_is_counted_and_not_followed(
     entries, notes = index(archive)
     assert names(entries) == ["honest.mp4"]
     assert notes == [
-        f"1 links lead out of the archive and were not followed: {link} "
-        "(--set index.links=anywhere follows them)"
+        f"links out of the archive, not followed: 1 ({link}); "
+        "--set index.links=anywhere follows them"
     ]
 
 
@@ -145,7 +145,7 @@ def test_loops_of_links_end(archive: Path) -> None:
 def test_only_links_and_no_video_says_why(archive: Path, outside: Path) -> None:
     (archive / "honest.mp4").unlink()
     (archive / "video.mp4").symlink_to("../outside/secret.mp4")
-    assert "1 links lead out of the archive" in refusal(archive)
+    assert "links out of the archive, not followed: 1 (" in refusal(archive)
 
 
 # ---------------------------------------------------------------- names and times
@@ -174,8 +174,8 @@ def test_a_name_that_no_table_can_hold_stops_nobody(archive: Path) -> None:
     entries, notes = index(archive)
     assert names(entries) == ["\\xff\x1b.mp4", r"caf\xe9/clip.mp4", "honest.mp4"]
     assert notes == [
-        "3 files cannot be opened, as their names are not UTF-8; rename them: "
-        r"\xff\x1b.mp4, caf\xe9/clip.mp4, caf\xe9/labels.csv"
+        "files not opened, because their names are not UTF-8: 3 "
+        r"(\xff\x1b.mp4, caf\xe9/clip.mp4, caf\xe9/labels.csv); rename them"
     ]
     table = videos_table(entries, "run")
     assert isinstance(table, pa.Table)

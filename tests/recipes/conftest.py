@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -26,9 +27,15 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy twelve videos of the corpus; without it, write the demo archive."""
     place = tmp_path_factory.mktemp("recipes") / "archive"
     if (CORPUS / "CORPUS.csv").is_file():
-        for name in SHORT:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(CORPUS / name, place / name)
+        place.mkdir()
+        with (CORPUS / "CORPUS.csv").open(newline="") as rows:
+            labels = {row["file"]: row for row in csv.DictReader(rows)}
+        with (place / "labels.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("file", "label", "group"))
+            for name in SHORT:
+                video = Path(shutil.copy(CORPUS / name, place))
+                writer.writerow((video.name, labels[name]["label"], labels[name]["group"]))
     else:
         write_archive(place, seconds=1.5)
     return place

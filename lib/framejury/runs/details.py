@@ -186,7 +186,7 @@ def unjudged(run: PastRun, warehouse: Warehouse) -> list[Unjudged]:
 
 
 def table_files(run: PastRun, warehouse: Warehouse) -> dict[str, TableFiles]:
-    """Return the rows a run wrote and the files that hold them now, by table."""
+    """Return the rows written by the run and the files that hold them now, by table."""
     found = {}
     for table in dict.fromkeys(name for commit in run.commits for name in commit.tables):
         wrote = [commit for commit in run.commits if table in commit.tables]

@@ -30,7 +30,7 @@ from framejury.storage import Location
 from framejury.tables.extract import write_examined
 from framejury.tables.merge import merge_runs
 from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
-from framejury.tables.shipping import ShippedBundle, ship_bundle
+from framejury.tables.resources import ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import rule_facts
@@ -221,7 +221,7 @@ def _work(
     night: NightlyRun,
     run: Run,
     plan: NightPlan,
-    shipped: ShippedBundle | None,
+    shipped: str | None,
     snapshot: pa.Table | None,
 ) -> CommitFacts:
     """Examine and reduce one batch; return the facts for its commit."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury import logs
 from framejury.errors import MediaError
@@ -18,7 +19,6 @@ from framejury.inspection.names import THUMBNAIL, Pictures
 from framejury.settings import Settings
 from framejury.tables.inspectors import client_for
 from framejury.tables.resources import slots
-from framejury.tables.spark_schema import spark_schema
 from framejury.tables.task_progress import COST, Done
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def inspect_videos(
     frame = spark.createDataFrame(dealt).repartitionById(count, _TASK).drop(_TASK)
     with done.shown("videos", asked.num_rows, float(costs_s.sum())):
         work = _partition_function(settings, done)
-        found = frame.mapInArrow(work, spark_schema(_FOUND)).toArrow().cast(_FOUND)
+        found = frame.mapInArrow(work, from_arrow_schema(_FOUND)).toArrow().cast(_FOUND)
     found = found.sort_by("path")
     pictures = {
         video_id: picture

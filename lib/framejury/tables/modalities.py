@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury import logs
 from framejury.archive.originals import Pair, Row
@@ -23,7 +24,6 @@ from framejury.schemas.tables import MODALITIES
 from framejury.settings import Settings
 from framejury.tables.inspectors import client_for
 from framejury.tables.resources import slots
-from framejury.tables.spark_schema import spark_schema
 from framejury.tables.task_progress import COST, Done
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def compare_pairs(
     frame = spark.createDataFrame(dealt).repartitionById(int(tasks.max()) + 1, _TASK).drop(_TASK)
     with done.shown("fakes", asked.num_rows, float(costs_s.sum())):
         work = _partition_function(settings, run_id, done)
-        found = frame.mapInArrow(work, spark_schema(MODALITIES)).toArrow()
+        found = frame.mapInArrow(work, from_arrow_schema(MODALITIES)).toArrow()
     for line in sorted(done.lacking.value):
         say(f"  warning: the sandbox of the decoder is incomplete on {line}", level=logging.WARNING)
     return found.cast(MODALITIES).sort_by("video_id")

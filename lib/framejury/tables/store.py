@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from framejury.examine.messages import ROWS, TABLE_COLUMN
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_local, is_taken, local_path
-from framejury.tables.spark_schema import conform, spark_schema
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit, Run, Stored
 
@@ -78,11 +79,6 @@ class Store:
         (stored,) = self._warehouse.stored(table, [run.run_id], run)
         return self._read_places(table, [stored] if is_taken(stored.place) else [])
 
-    def of_runs(self, run_ids: Sequence[str], table: str) -> DataFrame:
-        """Return the committed rows of `table` of these runs."""
-        wrote = {commit.run_id for commit in self._warehouse.with_table(table)}
-        return self._read(table, [run_id for run_id in run_ids if run_id in wrote])
-
     def faces(self) -> DataFrame:
         """Return `faces` of each video's latest extraction that kept crops."""
         extracted = self.extractions_with_crops()
@@ -145,7 +141,7 @@ class Store:
 
     def staged(self, run: Run, table: str) -> DataFrame:
         """Read the staged rows addressed to `table`, with the columns of every table."""
-        schema = spark_schema(ROWS.remove(ROWS.get_field_index(TABLE_COLUMN)))
+        schema = from_arrow_schema(ROWS.remove(ROWS.get_field_index(TABLE_COLUMN)))
         place = run.staging_location(table)
         return self._spark.read.schema(schema).parquet(spark_uri(place.uri))
 
@@ -158,8 +154,32 @@ class Store:
         return rows.where(F.col("run_id").isin(list(run_ids))) if run_ids else rows
 
     def _read_places(self, table: str, places: Sequence[Stored]) -> DataFrame:
-        schema = spark_schema(TABLES[table])
+        schema = from_arrow_schema(TABLES[table])
         if not places:
             return self._spark.createDataFrame([], schema)
         uris = [spark_uri(stored.place.uri) for stored in places]
         return self._spark.read.schema(schema).parquet(*uris)
+
+
+def conform(frame: DataFrame, table: str) -> DataFrame:
+    """Return the table's columns in the table's order and types.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    wanted = from_arrow_schema(TABLES[table])
+    missing = [field.name for field in wanted if field.name not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"table {table} lacks {', '.join(missing)}; it got {', '.join(frame.columns)}"
+        )
+    return frame.select(*[F.col(field.name).cast(_loose(field.dataType)) for field in wanted])
+
+
+def _loose(kind: DataType) -> DataType:
+    """Return the type with nulls allowed inside, as rows read from Parquet declare it."""
+    if isinstance(kind, ArrayType):
+        return ArrayType(_loose(kind.elementType), containsNull=True)
+    if isinstance(kind, StructType):
+        return StructType([StructField(one.name, _loose(one.dataType)) for one in kind])
+    return kind

@@ -21,16 +21,14 @@ from framejury.examine.costs import (
     estimate_costs_s,
     estimate_survey_costs_s,
     grows_with_length,
-    pack,
 )
 from framejury.examine.messages import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.schemas.statuses import FAILURE_STATUSES
-from framejury.settings import SparkSettings
 from framejury.settings.loading import settings_from
-from framejury.tables.resources import slots, task_gpu
+from framejury.tables.resources import task_gpu
 from framejury.tables.staging import settle_segments, write_staged
 from framejury.tables.store import Store
-from framejury.tables.task_progress import COST, Done
+from framejury.tables.task_progress import Done, dealt
 from framejury.warehouse.commits import Run
 
 if TYPE_CHECKING:
@@ -49,7 +47,6 @@ _UNIT = pa.schema([*_VIDEO, ("content_id", pa.string()), *_CUT])
 _SURVEYED = pa.schema(
     [("video_id", pa.string()), ("content_id", pa.string()), *_CUT, ("cost_s", pa.float64())]
 )
-_TASK = "task"
 
 
 @dataclass(frozen=True)
@@ -157,9 +154,9 @@ def examine_units(
         _log_outcome(row, batch)
         return batch
 
-    dealt = _dealt(spark, units.rows, units.costs_s, settings_from(plan.settings).spark)
+    rows = dealt(spark, units.rows, units.costs_s, settings_from(plan.settings).spark)
     work = _partition_function(examine, plan, bundle, done)
-    return dealt.mapInArrow(work, from_arrow_schema(ROWS))
+    return rows.mapInArrow(work, from_arrow_schema(ROWS))
 
 
 def _survey(
@@ -185,22 +182,11 @@ def _survey(
 
     done = Done.of(spark)
     costs_s = estimate_survey_costs_s(videos["bytes"].to_numpy())
-    dealt = _dealt(spark, videos, costs_s, settings_from(plan.settings).spark)
+    rows = dealt(spark, videos, costs_s, settings_from(plan.settings).spark)
     # Use the plan of the main pass, with the bundle: its child processes are then already loaded.
     work = _partition_function(survey, plan, bundle, done)
     with done.shown("long videos surveyed", videos.num_rows, float(costs_s.sum())):
-        return dealt.mapInArrow(work, from_arrow_schema(_SURVEYED)).toArrow().cast(_SURVEYED)
-
-
-def _dealt(
-    spark: SparkSession, rows: pa.Table, costs_s: Seconds, settings: SparkSettings
-) -> DataFrame:
-    """Distribute units to partitions, one per task."""
-    tasks = pack(costs_s, slots(spark), settings.task_s, settings.max_tasks)
-    numbered = rows.append_column(_TASK, pa.array(tasks, pa.int32()))
-    numbered = numbered.append_column(COST, pa.array(costs_s, pa.float64()))
-    count = int(tasks.max()) + 1 if len(tasks) else 1
-    return spark.createDataFrame(numbered).repartitionById(count, _TASK).drop(_TASK)
+        return rows.mapInArrow(work, from_arrow_schema(_SURVEYED)).toArrow().cast(_SURVEYED)
 
 
 def _with_nulls(videos: pa.Table) -> pa.Table:

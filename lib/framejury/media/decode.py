@@ -18,8 +18,14 @@ import numpy as np
 from framejury.errors import MediaError
 from framejury.media.decode_plan import move_to_cheap, plan_decode, segment_windows
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.packet_reader import IrregularError
-from framejury.media.planned_decoder import DecodeCounts, RankedFrame, decode_planned
+from framejury.media.decoders import (
+    DecodeCounts,
+    IrregularError,
+    RankedFrame,
+    decode_in_order,
+    decode_planned,
+    samples_in_order,
+)
 from framejury.media.probe import (
     check_limits,
     open_container,
@@ -34,7 +40,6 @@ from framejury.media.sample import (
     frames_per_sample,
     sampled_ranks,
 )
-from framejury.media.sequential_decoder import decode_in_order, samples_in_order
 from framejury.media.signatures import VideoSource
 from framejury.records import SampledFrame
 from framejury.schemas.statuses import Status

@@ -39,10 +39,10 @@ from framejury.examine.segments import SEGMENTS, merge_extractions, number_perso
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
 from framejury.tables.evidence_pictures import extremes
-from framejury.tables.merge import file_sizes, files_aimed_at
+from framejury.tables.merge import files_aimed_at
 from framejury.tables.store import Store
 from framejury.warehouse.commits import Run
-from framejury.warehouse.reader import count_rows
+from framejury.warehouse.reader import count_rows, file_sizes
 
 STAGED_TABLES = ("extractions", "faces", "face_scores", "pictures")
 _FACE = ("video_id", "frame_index", "face_index")
@@ -60,7 +60,7 @@ def write_staged(store: Store, run: Run) -> None:
     """
     for table in STAGED_TABLES:
         place = run.staging_location(table)
-        sizes = file_sizes([place])
+        sizes = file_sizes(place)
         if not sizes:
             continue
         rows = store.staged(run, table)

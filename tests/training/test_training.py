@@ -22,7 +22,8 @@ from framejury.errors import (
     UsageError,
     WarehouseError,
 )
-from framejury.model.bundle import Bundle, Framing, load_bundle
+from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
@@ -39,7 +40,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 import keras
 from tensorflow.python.framework import config
 
-from framejury.model import dataset, export, network, training, weights
+from framejury.model import export, network, training, weights
 from framejury.model.dataset import FaceDatasets
 from framejury.model.training import TrainedNetwork, train
 
@@ -150,7 +151,7 @@ def test_bundle_repeats_the_network(bundle: Bundle, outcome: Outcome, source: Fa
     expected = np.asarray(outcome.trained.model(pixels.astype(np.float32))).ravel()
     assert np.ptp(expected) > 0.2  # else any constant would pass
     for batch in (pixels, pixels[:1], pixels[:5]):
-        scores = Scorer(bundle).score_pixels(batch)
+        scores = Scorer(bundle).score(list(batch))
         assert scores == pytest.approx(expected[: len(batch)], abs=1e-4)
 
 
@@ -705,7 +706,3 @@ def test_long_epochs_report_speed_and_time_left(
     assert within[0].startswith("head epoch 1/2: step 3/8, loss ")
     assert within[0].endswith("0.17 steps/s, 1 faces/s, 30 s left")
     assert len(within) == 2 * 3
-
-
-def test_dataset_offers_the_names_of_the_source() -> None:
-    assert dataset.FaceSource is FaceSource

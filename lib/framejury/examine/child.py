@@ -36,9 +36,8 @@ from framejury.examine.segments import staged
 from framejury.faces.detect import Detector, make_detector
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.probe import import_lazy_modules
+from framejury.media.probe import VideoSource, import_lazy_modules
 from framejury.media.sample import Indices, draw_again
-from framejury.media.signatures import VideoSource
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame

@@ -1,9 +1,9 @@
 """One video file, opened and decoded once: its headers and its sampled frames.
 
 A first pass reads packet headers without decoding, and frames are chosen by their times. A second
-pass decodes only what those frames depend on (`planned_decoder`). If it finds damage, or packets
+pass decodes only what those frames depend on (`decode_planned`). If it finds damage, or packets
 have no reliable times, every frame up to the last sample is decoded in order
-(`sequential_decoder`).
+(`decode_in_order`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from framejury.media.decoders import (
     samples_in_order,
 )
 from framejury.media.probe import (
+    VideoSource,
     check_limits,
     open_container,
     picture_stream,
@@ -40,7 +41,6 @@ from framejury.media.sample import (
     frames_per_sample,
     sampled_ranks,
 )
-from framejury.media.signatures import VideoSource
 from framejury.records import SampledFrame
 from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, SamplingSettings

@@ -11,8 +11,14 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from framejury.night.batches import make_plan
-from framejury.night.plan import REASON, PlanRules, plan_night, plan_selected, videos_to_extract
+from framejury.night.plan import (
+    REASON,
+    PlanRules,
+    make_plan,
+    plan_night,
+    plan_selected,
+    videos_to_extract,
+)
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings

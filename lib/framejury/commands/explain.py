@@ -17,12 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.cli.judging_options import Judging
-from framejury.cli.options import (
-    add_bundle,
-    make_parser,
-    run_command,
-)
-from framejury.cli.outputs import new_folder
+from framejury.cli.options import add_bundle, make_parser, run_command
+from framejury.cli.outputs import new_folder, place_of
 from framejury.errors import BundleError, UsageError
 from framejury.examine.kept_pictures import shown_face
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
@@ -35,7 +31,6 @@ from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace, Image
 from framejury.settings import Settings
 from framejury.signals.rgb import network_input
-from framejury.storage import is_local, local_path
 
 _SHOWN_PX = 320
 _STRIP_PX = 28
@@ -80,8 +75,7 @@ def _run(args: argparse.Namespace) -> int:
     output = new_folder(args.output)
     judging = Judging.from_args(args)
     bundle = judging.bundle
-    place = str(local_path(args.video)) if is_local(args.video) else args.video
-    faces = _most_suspicious(_examined(place, bundle, judging.settings), args.faces)
+    faces = _most_suspicious(_examined(place_of(args.video), bundle, judging.settings), args.faces)
     scorer = Scorer(bundle)
     _, heats = scorer.score_and_explain([face.face for face in faces])
     if heats is None:
@@ -107,11 +101,8 @@ def _examined(uri: str, bundle: Bundle, settings: Settings) -> pa.RecordBatch:
     plan = ExaminePlan(
         "explain", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=True
     )
-    examiner = Examiner(plan)
-    try:
+    with Examiner(plan) as examiner:
         return examiner.examine(VideoJob(video_id=uri, uri=uri))
-    finally:
-        examiner.close()
 
 
 def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:

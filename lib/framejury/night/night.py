@@ -19,8 +19,7 @@ from framejury.cli.judging_options import Judging
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
-from framejury.night.batches import NightPlan
-from framejury.night.plan import REASON
+from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
 from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
 from framejury.runs.provenance import bundle_facts, versions

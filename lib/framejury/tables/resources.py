@@ -40,7 +40,7 @@ def ship_bundle(spark: SparkSession, directory: Path, model_id: str) -> str:
     """Send a model bundle to the executors; each machine unpacks it once.
 
     Returns:
-        the name of its folder, which `SparkFiles.get` turns into a path on an executor.
+        the name of its folder; Spark's `SparkFiles` turns it into a path on an executor.
     """
     name = f"bundle-{model_id}"
     # Keep the file until this process ends: executors that start later fetch it.

@@ -99,7 +99,6 @@ def bundle(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Bundle
         threshold=0.5,
         data_description="One face, half of it turned.",
         purpose="demo",
-        settings={"crops": {"margin_ratio": 0.3}},
     )
 
 
@@ -160,7 +159,6 @@ def test_bundle_says_what_was_trained(bundle: Bundle, source: FaceSource) -> Non
     assert bundle.data.fingerprint == count_faces(source).fingerprint
     assert bundle.settings["training"]["input_px"] == PX
     assert bundle.settings["training"]["epochs_done"] == 6
-    assert bundle.settings["crops"] == {"margin_ratio": 0.3}
     assert bundle.libraries["keras"] == keras.__version__
     card = (bundle.directory / "MODEL_CARD.md").read_text()
     assert "mean nothing" in card.splitlines()[0]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +38,6 @@ from framejury.model.manifest import (
     Bundle,
     Framing,
     Manifest,
-    Measurement,
     Parity,
     PixelContract,
     TrainingData,
@@ -213,11 +211,8 @@ def pack_bundle(
     threshold: float,
     data_description: str,
     purpose: Literal["detector", "demo"] = "detector",
-    metrics: Mapping[str, Mapping[str, Measurement]] | None = None,
-    settings: Mapping[str, JsonValue] | None = None,
     notes: tuple[str, ...] = (),
     leak: str | None = None,
-    created_at: datetime | None = None,
 ) -> Bundle:
     """Write the bundle of a trained network, once its export was checked on validation crops.
 
@@ -228,11 +223,8 @@ def pack_bundle(
         threshold: a `p_fake` at or above it means fake, 0 to 1.
         data_description: description of the training data.
         purpose: demo: its verdicts mean nothing, as the card states.
-        metrics: split -> name -> measurement, for manifest and card.
-        settings: further sections for the manifest, e.g. `{"split": {...}}`; `training` is added.
         notes: sentences for the limits in the card.
         leak: a sentence on what lets one source appear in two splits; None: nothing does.
-        created_at: with time zone; now when None.
 
     Raises:
         ParityError: scores of the export differ from the network's; nothing is written.
@@ -260,17 +252,16 @@ def pack_bundle(
             framing=framing,
             threshold=threshold,
             heat_cells=heat_cells,
-            metrics=metrics or {},
             data=TrainingData(
                 description=data_description,
                 fingerprint=trained.counts.fingerprint,
                 counts=trained.counts.per_split,
                 leak=leak,
             ),
-            settings={**(settings or {}), "training": _training_record(trained)},
+            settings={"training": _training_record(trained)},
             parity=Parity(faces=len(samples), max_abs_difference=difference),
             libraries={name: version(name) for name in _LIBRARIES},
-            created_at=created_at or datetime.now(UTC),
+            created_at=datetime.now(UTC),
             notes=notes,
         )
         return write_bundle(directory, manifest, onnx_file, keras_file)

@@ -31,7 +31,7 @@ def pictures_of_faces(
     Args:
         faces: rows of `faces`.
         scores: `face_scores` of all these faces.
-        bundle: the bundle that scored, for heat maps.
+        bundle: from `ship_bundle`: the bundle that scored, for heat maps.
         run_id: the run under way.
         settings: how many pictures, how large.
     """

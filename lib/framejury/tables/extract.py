@@ -78,7 +78,7 @@ def write_examined(
         run: the run under way.
         videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
         plan: what to do with each; `bundle_dir` and `device` are filled in on the executor.
-        bundle: the bundle to score with; None: only extract.
+        bundle: from `ship_bundle`, to score with; None: only extract.
 
     Returns:
         parts of the decoders' sandbox that were not in force, by machine, in words.

@@ -37,6 +37,8 @@ def score_faces(
 ) -> DataFrame:
     """Return rows of `face_scores`, one per row of `faces`; score on a GPU if Spark assigns one.
 
+    `bundle` is from `ship_bundle`.
+
     Raises (in a task, which fails the job):
         ValueError: a stored crop is damaged, or lacks what the bundle's signal needs; the message
             names video and frame.

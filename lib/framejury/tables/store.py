@@ -40,23 +40,20 @@ class Store:
         """
         return self._read(table, [self._warehouse.require(table)[-1].run_id])
 
-    def latest(
-        self, table: str, keys: Sequence[str] = ("video_id",), before: int | None = None
-    ) -> DataFrame:
-        """Return, for each key, the rows of the latest run that has any, with `SEQUENCE`.
+    def latest(self, table: str, before: int | None = None) -> DataFrame:
+        """Return, for each video, the rows of the latest run that has any, with `SEQUENCE`.
 
         The result is empty if no run wrote the table.
 
         Args:
             table: the table.
-            keys: columns of the key.
             before: count only commits before this sequence.
         """
         rows = self.history(table)
         if before is not None:
             rows = rows.where(F.col(SEQUENCE) < before)
-        newest = rows.groupBy(*keys).agg(F.max(SEQUENCE).alias(SEQUENCE))
-        return rows.join(newest, on=[*keys, SEQUENCE], how="left_semi")
+        newest = rows.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
+        return rows.join(newest, on=["video_id", SEQUENCE], how="left_semi")
 
     def history(self, table: str) -> DataFrame:
         """Return all committed rows of `table`, with `SEQUENCE`."""

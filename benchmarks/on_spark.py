@@ -38,8 +38,8 @@ def spark(setup: Values) -> Work:
     from framejury.model.bundle import load_bundle
     from framejury.settings.loading import settings_from
     from framejury.tables.extract import write_examined
+    from framejury.tables.resources import ship_bundle
     from framejury.tables.session import spark_session
-    from framejury.tables.shipping import ship_bundle
     from framejury.tables.store import Store
     from framejury.warehouse import Warehouse
 

@@ -206,10 +206,11 @@ def _session(out_dir: Path) -> Iterator[SparkSession]:
 
 
 def _judged(spark: SparkSession, folder: Path, settings: VerdictSettings) -> DataFrame:
-    from framejury.tables.reduce import VerdictRules, judge_scored
-    from framejury.tables.spark_schema import spark_schema
+    from pyspark.sql.pandas.types import from_arrow_schema
 
-    scores = spark.read.schema(spark_schema(FACE_SCORES)).parquet(folder.as_uri())
+    from framejury.tables.reduce import VerdictRules, judge_scored
+
+    scores = spark.read.schema(from_arrow_schema(FACE_SCORES)).parquet(folder.as_uri())
     return judge_scored(scores, VerdictRules("bench", "bench", Rule(threshold=THRESHOLD), settings))
 
 

@@ -23,9 +23,8 @@ from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.manifest import Bundle
-from framejury.night.batches import make_plan
 from framejury.night.night import NightlyRun, judge, report
-from framejury.night.plan import REASON
+from framejury.night.plan import REASON, make_plan
 from framejury.recipes.comparison_table import text_table
 from framejury.recipes.preset_comparison import COMMAND, PresetComparison
 from framejury.recipes.preset_outcome import Failure

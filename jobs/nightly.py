@@ -27,10 +27,9 @@ from framejury.clock import moment, now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
-from framejury.night.batches import NightPlan, make_plan
 from framejury.night.ending import add_metrics_file, recorded
 from framejury.night.night import SECTIONS, NightlyRun, judge, merge_small_files, report
-from framejury.night.plan import PlanRules, plan_night
+from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse

@@ -20,10 +20,9 @@ from framejury.cli.options import (
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.night.batches import make_plan
 from framejury.night.ending import add_metrics_file, recorded
 from framejury.night.night import SECTIONS, NightlyRun, judge, report
-from framejury.night.plan import plan_selected
+from framejury.night.plan import make_plan, plan_selected
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse

@@ -22,9 +22,9 @@ from framejury.model.manifest import Bundle, Framing
 from framejury.runs.provenance import bundle_facts
 from framejury.settings import PAIR_SIGNALS
 from framejury.tables.evidence_pictures import pictures_of_faces
+from framejury.tables.resources import ship_bundle
 from framejury.tables.score import score_faces
 from framejury.tables.session import spark_session
-from framejury.tables.shipping import ship_bundle
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts

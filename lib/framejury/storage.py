@@ -137,13 +137,26 @@ def read_json(place: Location) -> dict[str, Any]:
 def write_json(place: Location, content: Mapping[str, Any]) -> None:
     """Write a JSON object over what was there; on a local disk in one step."""
     if is_local(place.uri):
-        draft = _draft(Path(place.path), content)
-        draft.replace(place.path)
+        replace_file(Path(place.path), _as_json(content))
         return
     if _scheme(place.uri) in _HADOOP and is_taken(place) and not is_file(place):
         place = place.child(_record_in(place))
     with place.filesystem.open_output_stream(place.path) as stream:
         stream.write(_as_json(content))
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Replace a local file in one step: readers see the old or the new content, whole.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    draft = _draft(target, content)
+    try:
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(place: Location, content: bytes | BinaryIO) -> None:
@@ -191,7 +204,7 @@ def create_json(place: Location, content: Mapping[str, Any]) -> None:
     """
     if is_local(place.uri):
         target = Path(place.path)
-        draft = _draft(target, content)
+        draft = _draft(target, _as_json(content))
         try:
             os.link(draft, target)
         finally:
@@ -265,12 +278,12 @@ def _create_by_rename(place: Location, content: Mapping[str, Any]) -> None:
         raise FileExistsError(place.uri)
 
 
-def _draft(target: Path, content: Mapping[str, Any]) -> Path:
+def _draft(target: Path, content: bytes) -> Path:
     """Write the content to a file beside its target and flush it to the disk."""
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with draft.open("wb") as stream:
-            stream.write(_as_json(content))
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
     except BaseException:

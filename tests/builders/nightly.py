@@ -15,9 +15,8 @@ from framejury.archive.video_rows import videos_table, with_missing
 from framejury.cli.judging_options import Judging
 from framejury.examine.messages import settings_id
 from framejury.model.bundle import load_bundle
-from framejury.night.batches import NightPlan, make_plan
 from framejury.night.night import NightlyRun, judge
-from framejury.night.plan import PlanRules, plan_night
+from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
 from framejury.settings.loading import settings_from
 from framejury.tables.index import index_archive
 from framejury.warehouse import Warehouse

@@ -11,7 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from framejury.errors import SparkFaultError
-from framejury.tables.spark_faults import cause_in, one_line_faults
+from framejury.tables.session import cause_in, one_line_faults
 
 
 def test_a_worker_that_raises(spark: SparkSession) -> None:

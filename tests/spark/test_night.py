@@ -13,9 +13,8 @@ from pyspark.sql import SparkSession
 
 from framejury.errors import ReconcileError
 from framejury.examine.messages import settings_id
-from framejury.night.batches import make_plan
 from framejury.night.night import counts_of, judge, merge_small_files, report
-from framejury.night.plan import plan_selected
+from framejury.night.plan import make_plan, plan_selected
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables import merge

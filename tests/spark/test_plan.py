@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
-from framejury.night.batches import make_plan
-from framejury.night.plan import REASON, PlanRules, plan_night, plan_selected, videos_to_extract
+from framejury.night.plan import (
+    REASON,
+    PlanRules,
+    make_plan,
+    plan_night,
+    plan_selected,
+    videos_to_extract,
+)
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
-from framejury.tables.spark_schema import spark_schema
 from framejury.tables.store import SEQUENCE
 from framejury.warehouse.commits import Commit, CommitFacts, CostFacts
 
@@ -33,7 +39,7 @@ def videos(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
         | row
         for row in rows
     ]
-    schema = spark_schema(VIDEOS)
+    schema = from_arrow_schema(VIDEOS)
     return spark.createDataFrame(
         [tuple(row[name] for name in VIDEOS.names) for row in full], schema
     )

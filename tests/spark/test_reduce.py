@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury.errors import ReconcileError
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.tables.reduce import VerdictRules, judge_scored, reconcile, reduce_verdicts
-from framejury.tables.spark_schema import conform, spark_schema
+from framejury.tables.store import conform
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Reducer, Rule
@@ -210,7 +211,7 @@ def test_only_sums_are_shuffled(
 ) -> None:
     table = pa.Table.from_pylist(face_scores(seed=6), schema=FACE_SCORES)
     pq.write_table(table, tmp_path / "part-0.parquet")
-    scores = spark.read.schema(spark_schema(FACE_SCORES)).parquet(str(tmp_path))
+    scores = spark.read.schema(from_arrow_schema(FACE_SCORES)).parquet(str(tmp_path))
     rule = Rule(reducer=Reducer(name=reducer))
     rules = VerdictRules("run", MODEL, rule, VerdictSettings(interval=interval))
     plan = _plan(judge_scored(scores, rules))
@@ -296,4 +297,4 @@ def _extracted(spark: SparkSession, ids: list[str]) -> DataFrame:
 
 
 def test_spark_schema_keeps_every_column() -> None:
-    assert spark_schema(EXTRACTIONS).names == EXTRACTIONS.names
+    assert from_arrow_schema(EXTRACTIONS).names == EXTRACTIONS.names

@@ -28,8 +28,8 @@ from framejury.tables.extract import (
     write_examined,
 )
 from framejury.tables.index import index_archive
-from framejury.tables.segment_rows import settle_segments
-from framejury.tables.shipping import ShippedBundle, ship_bundle
+from framejury.tables.resources import ship_bundle
+from framejury.tables.staging import settle_segments
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Run
@@ -51,7 +51,7 @@ class World:
     store: Store
     videos: DataFrame
     ids: dict[str, str]
-    shipped: ShippedBundle
+    shipped: str
 
 
 def two_people(count: int) -> list[Image]:

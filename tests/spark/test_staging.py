@@ -13,11 +13,11 @@ import pytest
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury.errors import ReconcileError
 from framejury.examine.messages import ROWS, TABLE_COLUMN
 from framejury.tables import staging
-from framejury.tables.spark_schema import spark_schema
 from framejury.tables.staging import write_staged
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
@@ -63,7 +63,7 @@ def rows_of_videos(spark: SparkSession, run: Run, *, fail_first: bool = False) -
 
     run_id = run.run_id
     videos = spark.range(0, VIDEOS, numPartitions=VIDEOS // 2)
-    return videos.mapInArrow(examine, spark_schema(ROWS))
+    return videos.mapInArrow(examine, from_arrow_schema(ROWS))
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ from framejury.tables.extract import (
     write_examined,
 )
 from framejury.tables.index import index_archive
+from framejury.tables.resources import ship_bundle
 from framejury.tables.score import score_faces
-from framejury.tables.shipping import ShippedBundle, ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.tallies import face_counts
 from framejury.warehouse import Warehouse
@@ -91,9 +91,7 @@ def _index(spark: SparkSession, world: World) -> None:
     world.ids.update(zip(table["path"].to_pylist(), table["video_id"].to_pylist(), strict=True))
 
 
-def examined(
-    videos: DataFrame, plan: ExaminePlan, bundle: ShippedBundle | None = None
-) -> DataFrame:
+def examined(videos: DataFrame, plan: ExaminePlan, bundle: str | None = None) -> DataFrame:
     """Rows of videos, none of them cut."""
     return examine_units(videos.sparkSession, plan_units(videos, plan, bundle), plan, bundle)
 

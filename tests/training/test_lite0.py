@@ -17,7 +17,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 import keras
 
 from framejury.model import lite0
-from framejury.model.compact import round_kernels, save_compact
+from framejury.model.export import round_kernels, save_compact
 from framejury.model.network import backbone_of, build_network
 
 PX = 64

@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 
 from framejury.errors import ConfigError, WarehouseError
 from framejury.faces.crop import decode_crop, encode_crop
-from framejury.model.bundle import Bundle, Framing, load_bundle
+from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
@@ -324,9 +325,9 @@ def test_its_bundle_repeats_it_and_has_its_heat(flow: TrainedNetwork, tmp_path: 
     pixels = pixels_of(flow)
     scorer = Scorer(bundle)
     expected = np.asarray(flow.model(pixels.astype(np.float32))).ravel()
-    assert scorer.score_pixels(pixels) == pytest.approx(expected, abs=1e-4)
     faces = [face.cropped() for face in sample_faces(flow.source, Side.VAL, 6)]
-    _, cells = scorer.score_and_explain(faces)
+    scores, cells = scorer.score_and_explain(faces)
+    assert scores == pytest.approx(expected, abs=1e-4)
     assert cells is not None and cells.shape == (6, 1, 1)
     keras_model = keras.models.load_model(bundle.keras_path, compile=False, safe_mode=True)
     assert np.asarray(keras_model(pixels.astype(np.float32))).ravel() == pytest.approx(expected)

@@ -22,7 +22,8 @@ from framejury.errors import (
     UsageError,
     WarehouseError,
 )
-from framejury.model.bundle import Bundle, Framing, load_bundle
+from framejury.model.bundle import load_bundle
+from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource, iter_faces
@@ -39,7 +40,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 import keras
 from tensorflow.python.framework import config
 
-from framejury.model import dataset, export, network, training, weights
+from framejury.model import export, network, training, weights
 from framejury.model.dataset import FaceDatasets
 from framejury.model.training import TrainedNetwork, train
 
@@ -98,7 +99,6 @@ def bundle(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Bundle
         threshold=0.5,
         data_description="One face, half of it turned.",
         purpose="demo",
-        settings={"crops": {"margin_ratio": 0.3}},
     )
 
 
@@ -150,7 +150,7 @@ def test_bundle_repeats_the_network(bundle: Bundle, outcome: Outcome, source: Fa
     expected = np.asarray(outcome.trained.model(pixels.astype(np.float32))).ravel()
     assert np.ptp(expected) > 0.2  # else any constant would pass
     for batch in (pixels, pixels[:1], pixels[:5]):
-        scores = Scorer(bundle).score_pixels(batch)
+        scores = Scorer(bundle).score(list(batch))
         assert scores == pytest.approx(expected[: len(batch)], abs=1e-4)
 
 
@@ -159,7 +159,6 @@ def test_bundle_says_what_was_trained(bundle: Bundle, source: FaceSource) -> Non
     assert bundle.data.fingerprint == count_faces(source).fingerprint
     assert bundle.settings["training"]["input_px"] == PX
     assert bundle.settings["training"]["epochs_done"] == 6
-    assert bundle.settings["crops"] == {"margin_ratio": 0.3}
     assert bundle.libraries["keras"] == keras.__version__
     card = (bundle.directory / "MODEL_CARD.md").read_text()
     assert "mean nothing" in card.splitlines()[0]
@@ -705,7 +704,3 @@ def test_long_epochs_report_speed_and_time_left(
     assert within[0].startswith("head epoch 1/2: step 3/8, loss ")
     assert within[0].endswith("0.17 steps/s, 1 faces/s, 30 s left")
     assert len(within) == 2 * 3
-
-
-def test_dataset_offers_the_names_of_the_source() -> None:
-    assert dataset.FaceSource is FaceSource

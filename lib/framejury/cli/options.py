@@ -179,6 +179,17 @@ def say_remark(rule: Rule) -> None:
         say(f"note: {rule.remark}")
 
 
+def workers_of(args: argparse.Namespace) -> int:
+    """Return the number of child processes: `--workers`, or one per core.
+
+    Raises:
+        UsageError: it is below 1.
+    """
+    if args.workers is not None and args.workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {args.workers}")
+    return args.workers or len(os.sched_getaffinity(0))
+
+
 def exit_code_of(error: BaseException) -> int:
     """Return the exit code of a command whose body raised this."""
     if isinstance(error, FramejuryError):

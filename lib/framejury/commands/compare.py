@@ -21,7 +21,6 @@ from framejury.inspection.compare import Comparison, compare_streams
 from framejury.inspection.findings_text import answer_line, as_values
 from framejury.inspection.inspect_client import InspectClient, ReadStream
 from framejury.logs import say
-from framejury.media.fetch import local_copy
 from framejury.redaction import printable
 from framejury.settings import Settings
 
@@ -47,9 +46,7 @@ def _run(args: argparse.Namespace) -> int:
     output = new_folder(args.output)
     settings = settings_of(args)
     with InspectClient(settings, detectors=False) as client, ExitStack() as stack:
-        fake, original = (
-            _read(name, client, stack, settings) for name in (args.fake, args.original)
-        )
+        fake, original = (_read(name, client, stack) for name in (args.fake, args.original))
         with read_or_stop(args.fake):
             found = compare_streams(fake, original, settings.inspect.pairs)
         stack.close()  # raises if a file changed meanwhile
@@ -68,10 +65,9 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(name: str, client: InspectClient, stack: ExitStack, settings: Settings) -> ReadStream:
-    limits = settings.limits
+def _read(name: str, client: InspectClient, stack: ExitStack) -> ReadStream:
     with read_or_stop(name):
-        copy = stack.enter_context(local_copy(place_of(name), limits.bytes, None, limits.timeout_s))
+        copy, _ = stack.enter_context(client.fetched(place_of(name)))
         return client.read(copy)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from framejury.archive.fixed_splits import read_pins
-from framejury.cli.options import bundle_dir_of, warn_of_demo
+from framejury.cli.options import bundle_dir_of, warn_of_demo, workers_of
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.evaluation.protocol_numbers import ProtocolData
@@ -68,7 +67,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     videos = examine_all(
         selection.videos,
         plan,
-        _workers(args),
+        workers_of(args),
         scorer=(
             Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
             if conditions
@@ -166,12 +165,6 @@ def _select(args: argparse.Namespace, settings: Settings) -> Selection:
     for note in selection.notes:
         say(f"  note: {note}")
     return selection
-
-
-def _workers(args: argparse.Namespace) -> int:
-    if args.workers is not None and args.workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {args.workers}")
-    return args.workers or len(os.sched_getaffinity(0))
 
 
 def _notes(selection: Selection, judge: VideoJudge, sides: str | None) -> tuple[str, ...]:

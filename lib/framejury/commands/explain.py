@@ -10,19 +10,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
 from framejury.cli.judging_options import Judging
-from framejury.cli.options import (
-    add_bundle,
-    make_parser,
-    run_command,
-)
-from framejury.cli.outputs import new_folder
+from framejury.cli.options import add_bundle, make_parser, run_command
+from framejury.cli.outputs import new_folder, place_of
 from framejury.errors import BundleError, UsageError
 from framejury.examine.kept_pictures import shown_face
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
@@ -35,20 +31,9 @@ from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace, Image
 from framejury.settings import Settings
 from framejury.signals.rgb import network_input
-from framejury.storage import is_local, local_path
 
 _SHOWN_PX = 320
 _STRIP_PX = 28
-
-
-@dataclass(frozen=True)
-class _Face:
-    """A scored face, with the exact pixels that were scored."""
-
-    frame_index: int
-    pts_s: float
-    p_fake: float
-    face: CroppedFace
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,22 +65,22 @@ def _run(args: argparse.Namespace) -> int:
     output = new_folder(args.output)
     judging = Judging.from_args(args)
     bundle = judging.bundle
-    place = str(local_path(args.video)) if is_local(args.video) else args.video
-    faces = _most_suspicious(_examined(place, bundle, judging.settings), args.faces)
+    faces = _most_suspicious(_examined(place_of(args.video), bundle, judging.settings), args.faces)
     scorer = Scorer(bundle)
-    _, heats = scorer.score_and_explain([face.face for face in faces])
+    _, heats = scorer.score_and_explain([face for _, face in faces])
     if heats is None:
         raise BundleError(
             f"{bundle.model_id} gives no heat maps: its network does not end in a mean over places "
             "and dense layers. Use another bundle"
         )
     output.mkdir(parents=True, exist_ok=True)
-    for rank, (face, heat) in enumerate(zip(faces, heats, strict=True), start=1):
-        picture = shown_face(face.face, scorer)
-        target = output / f"face-{face.frame_index:06d}-{rank}.png"
-        sheet = _sheet(face, picture, overlay(picture, heat))
-        target.write_bytes(encode_crop(sheet, "png"))
-        print(f"{target}: frame {face.frame_index} at {face.pts_s:.2f} s, p_fake {face.p_fake:.3f}")
+    for rank, ((row, face), heat) in enumerate(zip(faces, heats, strict=True), start=1):
+        frame, pts_s, p_fake = row["frame_index"], row["pts_s"], row["p_fake"]
+        picture = shown_face(face, scorer)
+        target = output / f"face-{frame:06d}-{rank}.png"
+        text = f"frame {frame}   {pts_s:.2f} s   p_fake {p_fake:.3f}"
+        target.write_bytes(encode_crop(_sheet(picture, overlay(picture, heat), text), "png"))
+        print(f"{target}: frame {frame} at {pts_s:.2f} s, p_fake {p_fake:.3f}")
     say(f"  {len(faces)} faces by {bundle.model_id}, the most suspicious first")
     return 0
 
@@ -107,15 +92,12 @@ def _examined(uri: str, bundle: Bundle, settings: Settings) -> pa.RecordBatch:
     plan = ExaminePlan(
         "explain", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=True
     )
-    examiner = Examiner(plan)
-    try:
+    with Examiner(plan) as examiner:
         return examiner.examine(VideoJob(video_id=uri, uri=uri))
-    finally:
-        examiner.close()
 
 
-def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:
-    """Return up to `count` faces by descending score; ties keep the earlier face first.
+def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[tuple[dict[str, Any], CroppedFace]]:
+    """Return rows of up to `count` scores with their faces, the highest first; ties keep the order.
 
     Raises:
         UsageError: no face of the video was scored; the message gives its status.
@@ -130,22 +112,13 @@ def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[_Face]:
             f"{extraction['video_id']} has no face to explain ({extraction['status']}{reason})"
         )
     scores.sort(key=lambda row: (-row["p_fake"], *(row[name] for name in at)))
-    return [
-        _Face(
-            row["frame_index"],
-            row["pts_s"],
-            row["p_fake"],
-            cropped_face(faces[tuple(row[name] for name in at)]),
-        )
-        for row in scores[:count]
-    ]
+    return [(row, cropped_face(faces[tuple(row[name] for name in at)])) for row in scores[:count]]
 
 
-def _sheet(face: _Face, plain: Image, heated: Image) -> Image:
+def _sheet(plain: Image, heated: Image, text: str) -> Image:
     """Return both pictures side by side above a line of text: uint8 (348, 640, 3) RGB."""
     pictures = [network_input(picture, _SHOWN_PX) for picture in (plain, heated)]
     strip = np.full((_STRIP_PX, 2 * _SHOWN_PX, 3), 255, np.uint8)
-    text = f"frame {face.frame_index}   {face.pts_s:.2f} s   p_fake {face.p_fake:.3f}"
     place = 8, _STRIP_PX - 9
     cv2.putText(strip, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     return np.concatenate([np.concatenate(pictures, axis=1), strip])

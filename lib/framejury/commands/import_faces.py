@@ -10,7 +10,6 @@ picture is known to show a face.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from pyarrow import parquet
 
 from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
 from framejury.archive.video_rows import video_id_of, videos_table
-from framejury.cli.options import add_warehouse, make_parser, run_command
+from framejury.cli.options import add_warehouse, make_parser, run_command, workers_of
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.examine.face_images import FaceImage, extract_face_images
@@ -64,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     settings = load_settings(args.preset, args.config, args.set, command_defaults=_COMMAND_DEFAULTS)
-    workers = len(os.sched_getaffinity(0)) if args.workers is None else args.workers
-    if workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {workers}")
+    workers = workers_of(args)
     folder = Path(args.folder).resolve()
     warehouse = Warehouse.open_or_plan(args.warehouse)
     if warehouse.commits():

@@ -18,11 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from framejury.cli.judging_options import Judging
-from framejury.cli.options import (
-    add_bundle,
-    make_parser,
-    run_command,
-)
+from framejury.cli.options import add_bundle, make_parser, run_command
 from framejury.cli.outputs import place_of
 from framejury.errors import SetupError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
@@ -71,16 +67,13 @@ def _run(args: argparse.Namespace) -> int:
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )
-    examiner = Examiner(plan)
-    try:
+    with Examiner(plan) as examiner:
         for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
             if pages is not None:
                 pages.add(verdict, rows, bundle, rule, settings.verdict)
             print(json.dumps(verdict) if args.json else _words(verdict), flush=True)
-    finally:
-        examiner.close()
     if pages is not None:
         say(f"  evidence: {pages.finish()}")
     return 0

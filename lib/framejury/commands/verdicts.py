@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import secrets
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -29,9 +27,10 @@ from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
+from framejury.pages.text_table import UNKNOWN, columns
 from framejury.redaction import printable
 from framejury.schemas.tables import VERDICTS
-from framejury.storage import is_local, local_path
+from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse
 
 COLUMNS = ("uri", "label", *VERDICTS.names)
@@ -64,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _described() -> str:
     """Return the first paragraphs of the help, with the columns."""
-    columns = textwrap.fill(
+    listed = textwrap.fill(
         ", ".join(COLUMNS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
     )
-    return str(__doc__).format(columns=columns)
+    return str(__doc__).format(columns=listed)
 
 
 def latest_verdicts(warehouse: Warehouse) -> pa.Table:
@@ -93,7 +92,7 @@ def _run(args: argparse.Namespace) -> int:
         )
     table = latest_verdicts(Warehouse.open(args.warehouse))
     if form == "table":
-        print_table([_words(row) for row in table.to_pylist()])
+        print("\n".join(columns([_SHOWN, *map(_words, table.to_pylist())])))
     elif output is None:
         sys.stdout.write(exported(table, form).decode())
     else:
@@ -124,24 +123,6 @@ def exported(table: pa.Table, form: str) -> bytes:
     return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode()
 
 
-def replace_file(target: Path, content: bytes) -> None:
-    """Replace a file atomically: readers see the old or the new content, whole.
-
-    Raises:
-        OSError: it cannot be written; nothing is left behind.
-    """
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with draft.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
 def _output(name: str) -> Path:
     if not is_local(name):
         raise UsageError(
@@ -164,29 +145,19 @@ def _format_of(output: Path) -> str:
     return found
 
 
-def print_table(rows: list[dict[str, str]]) -> None:
-    """Print rows in aligned columns, under the headings of `_SHOWN`."""
-    widths = {
-        name: max([len(name), *(len(row[name]) for row in rows)])
-        for name in _SHOWN
-        if name != _SHOWN[-1]
-    }
-    for row in [{name: name for name in _SHOWN}, *rows]:
-        print("  ".join(row[name].ljust(widths.get(name, 0)) for name in _SHOWN).rstrip())
-
-
-def _words(row: Mapping[str, Any]) -> dict[str, str]:
+def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a row in the table for people, in the order of `_SHOWN`."""
     scored = row["p_fake"] is not None
-    return {
-        "uri": printable(row["uri"]),
-        "label": row["label"] or "-",
-        "verdict": row["verdict"],
-        "p_fake": f"{row['p_fake']:.3f}" if scored else "-",
-        "interval": f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else "-",
-        "faces_scored": str(row["faces_scored"]),
-        "status": row["status"],
-        "error": printable(row["error"] or ""),
-    }
+    return (
+        row["uri"],
+        row["label"] or UNKNOWN,
+        row["verdict"],
+        f"{row['p_fake']:.3f}" if scored else UNKNOWN,
+        f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else UNKNOWN,
+        str(row["faces_scored"]),
+        row["status"],
+        row["error"] or "",
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,25 +20,24 @@ import pyarrow as pa
 
 from framejury.errors import MediaError, SetupError
 from framejury.examine.costs import FRAME_S, OPEN_S, READ_S_A_BYTE
-from framejury.examine.faces import FaceExaminer, FollowedFace
+from framejury.examine.faces import ExaminedFace, FaceExaminer, FollowedFace, face_row, score_row
 from framejury.examine.messages import (
     OUT_OF_MEMORY,
     ROWS,
     TABLE_COLUMN,
     ExaminePlan,
+    Outcome,
     Segment,
     VideoJob,
     extraction_row,
     to_ipc,
 )
-from framejury.examine.outcome import Examined, Outcome, face_row, score_row
 from framejury.examine.segments import staged
 from framejury.faces.detect import Detector, make_detector
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.probe import import_lazy_modules
+from framejury.media.probe import VideoSource, import_lazy_modules
 from framejury.media.sample import Indices, draw_again
-from framejury.media.signatures import VideoSource
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
@@ -48,6 +47,15 @@ from framejury.settings.loading import settings_from
 
 _OVERHEAD_RATIO = 0.1
 """Largest share of a segment's work that opening the file again may take."""
+
+
+@dataclass
+class Examined:
+    """The outcome of one video, its faces, and columns of `pictures` without ids."""
+
+    outcome: Outcome
+    faces: list[ExaminedFace] = field(default_factory=list)
+    pictures: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass

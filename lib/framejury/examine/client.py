@@ -6,6 +6,7 @@ before they are used, since a hostile file may have taken it over.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,14 +14,27 @@ from typing import Any, Self, TypeVar
 
 from framejury.errors import MediaError
 from framejury.examine.checks import DistrustError
-from framejury.examine.failures import CHILD_FAILED, cpu_limit_s, end_of, is_for_memory
+from framejury.examine.messages import OUT_OF_MEMORY
 from framejury.media.fetch import KnownContent, LocalCopy, local_copy
+from framejury.sandbox.child_process import (
+    SandboxCpuTimeError,
+    SandboxCrashError,
+    SandboxHandlerError,
+    SandboxTimeoutError,
+)
 from framejury.sandbox.lockdown import Lockdown
 from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
 
 _MIN_TIMEOUT_S = 1e-3
+_LONGEST_BRIEF = 500
+_NO_MEMORY = re.compile(
+    # of Python and PyAV; OpenCV; C++ including ONNX Runtime; its arena
+    "MemoryError|Insufficient memory|bad_alloc|Failed to allocate memory"
+)
+
+_CHILD_FAILED = (SandboxTimeoutError, SandboxCpuTimeError, SandboxCrashError, SandboxHandlerError)
 
 Answer = TypeVar("Answer")
 
@@ -61,11 +75,6 @@ class DecodingClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def starts(self) -> int:
-        """How many processes were started; 1 as long as no video has cost one."""
-        return self._sandbox.starts
 
     def lockdown(self) -> Lockdown:
         """Return how far the process is locked down; start one if there is none."""
@@ -111,7 +120,7 @@ class DecodingClient:
         settings = self._settings
         timeout_s = settings.limits.timeout_s if timeout_s is None else timeout_s
         try:
-            answer = self._sandbox.call(request, timeout_s, cpu_s=cpu_limit_s(settings), file=file)
+            answer = self._sandbox.call(request, timeout_s, cpu_s=_cpu_limit_s(settings), file=file)
             return read(answer)
         except MediaError as error:
             if error.status is Status.CRASHED:
@@ -122,7 +131,48 @@ class DecodingClient:
             raise MediaError(
                 Status.CRASHED, f"the decoding process returned an invalid answer: {error}"
             ) from None
-        except CHILD_FAILED as error:
-            if is_for_memory(error):
+        except _CHILD_FAILED as error:
+            if _is_for_memory(error):
                 self.close()
             raise MediaError(*end_of(error, settings)) from None
+
+
+def _cpu_limit_s(settings: Settings) -> float:
+    """Return the CPU time that one video may take, seconds."""
+    return settings.limits.cpu_s or settings.limits.timeout_s * settings.scoring.threads
+
+
+def _is_for_memory(error: Exception) -> bool:
+    """Check whether the process ran out of memory; its state is then unreliable."""
+    failed = isinstance(error, SandboxHandlerError | SandboxCrashError)
+    return failed and _NO_MEMORY.search(str(error)) is not None
+
+
+def end_of(error: Exception, settings: Settings) -> tuple[Status, str]:
+    """Return the status and the error message of the video.
+
+    Args:
+        error: one of `_CHILD_FAILED`.
+        settings: the limits in force.
+    """
+    limits = settings.limits
+    if isinstance(error, SandboxTimeoutError):
+        return Status.TIMEOUT, f"took longer than limits.timeout_s = {limits.timeout_s:g} seconds"
+    if isinstance(error, SandboxCpuTimeError):
+        name = "limits.timeout_s per thread" if limits.cpu_s is None else "limits.cpu_s"
+        limit_s = _cpu_limit_s(settings)
+        return Status.TIMEOUT, f"used more CPU time than {name} = {limit_s:g} seconds"
+    if _is_for_memory(error):
+        return Status.CRASHED, f"{OUT_OF_MEMORY}: {_brief(error)}"
+    if isinstance(error, SandboxHandlerError):
+        # Libraries fail on hostile files in undocumented ways; none of them may end a run.
+        return Status.CRASHED, "the decoding process failed: " + _brief(error)
+    return Status.CRASHED, str(error)
+
+
+def _brief(error: Exception) -> str:
+    """Return the last line of a traceback and where it was raised; otherwise the message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    places = [line for line in lines if line.startswith("File ")]
+    text = "; ".join([*lines[-1:], *places[-1:]])
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST_BRIEF])

@@ -19,9 +19,8 @@ from typing import Any
 import cv2
 
 from framejury.errors import FramejuryError
-from framejury.examine.faces import ExaminedFace
+from framejury.examine.faces import ExaminedFace, face_row
 from framejury.examine.messages import VideoJob, extraction_row
-from framejury.examine.outcome import face_row
 from framejury.faces.crop import decode_crop, encode_crop, limited
 from framejury.faces.detect import Detector, make_detector
 from framejury.faces.header import PICTURE_STARTS

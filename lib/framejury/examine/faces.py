@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, shown_face
+from framejury.examine.messages import TABLE_COLUMN
 from framejury.faces.crop import encode_crop, landmarks_in_crop, limited_together, region_of
 from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder
@@ -38,6 +39,39 @@ class ExaminedFace:
     next_crop: bytes | None = None
     p_fake: float | None = None
     ssim: float | None = None
+
+
+def face_row(face: ExaminedFace, detector: str) -> dict[str, Any]:
+    """Return the row of `faces` without ids; `detector` is `Detector.name`."""
+    landmarks = face.face.landmarks
+    return _common_columns(face) | {
+        TABLE_COLUMN: "faces",
+        "landmarks": None if landmarks is None else [asdict(point) for point in landmarks],
+        "detector": detector,
+        "crop_region": asdict(face.region),
+        "crop": face.crop,
+        "next_crop": face.next_crop,
+    }
+
+
+def score_row(face: ExaminedFace) -> dict[str, Any]:
+    """Return the row of `face_scores` without ids."""
+    return _common_columns(face) | {
+        TABLE_COLUMN: "face_scores",
+        "p_fake": face.p_fake,
+        "ssim": face.ssim,
+    }
+
+
+def _common_columns(face: ExaminedFace) -> dict[str, Any]:
+    return {
+        "frame_index": face.frame_index,
+        "pts_s": face.pts_s,
+        "face_index": face.face_index,
+        "person": face.person,
+        "box": asdict(face.face.box),
+        "confidence": face.face.confidence,
+    }
 
 
 @dataclass(frozen=True, slots=True)

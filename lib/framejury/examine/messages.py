@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 import pyarrow as pa
 
+from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, FACES, PICTURES
 from framejury.settings import Settings
 
@@ -97,6 +98,31 @@ class VideoJob:
     modified_at: datetime | None = None
     segment: Segment | None = None
     content_id: str | None = None
+
+
+@dataclass
+class Outcome:
+    """How one video ended. Every field is the column of `extractions` of the same name."""
+
+    status: Status = Status.NO_FACE
+    error: str | None = None
+    container: str | None = None
+    codec: str | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    duration_s: float | None = None
+    frames_total: int | None = None
+    frames_decoded: int = 0
+    frames_sampled: int = 0
+    sampled_s: list[float] = field(default_factory=list)
+    faces_found: int = 0
+    faces_kept: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def to_row(self) -> dict[str, Any]:
+        """Return these columns of `extractions`."""
+        return asdict(self) | {"status": self.status.value}
 
 
 def settings_id(settings: Settings) -> str:

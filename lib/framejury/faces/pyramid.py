@@ -15,18 +15,20 @@ import numpy as np
 from framejury.faces.cascade import CELL_PX, Floats, Indices
 from framejury.records import Box, Image, Region, Size
 
+_FACTOR = 0.709
+"""From one scale to the next smaller one."""
 _ROWS_AT_ONCE = 32
 """Rows averaged at once; few enough to fit the cache of a core."""
 
 
-def pyramid_scales(size: Size, min_face_px: float = 20.0, factor: float = 0.709) -> list[float]:
+def pyramid_scales(size: Size, min_face_px: float = 20.0) -> list[float]:
     """Return the scales at which PNet sees an image, largest first; empty: it is too small.
 
     The first shows a face of `min_face_px` as PNet's 12 pixels. The number of scales is that of
     the package, which keeps the shorter side at 12 pixels or more.
     """
-    steps = math.log(min(size.height, size.width) / CELL_PX) / math.log(factor) + 1
-    return [CELL_PX / min_face_px * factor**step for step in range(max(round(-steps), 0))]
+    steps = math.log(min(size.height, size.width) / CELL_PX) / math.log(_FACTOR) + 1
+    return [CELL_PX / min_face_px * _FACTOR**step for step in range(max(round(-steps), 0))]
 
 
 def coarse_from(scales: Sequence[float], share: float) -> int:
@@ -36,15 +38,11 @@ def coarse_from(scales: Sequence[float], share: float) -> int:
     return int(np.count_nonzero(rest > share * pixels.sum()))
 
 
-def scales_for(
-    scales: Sequence[float], face_px: float, least: float = 0.6, most: float = 1.6
-) -> list[int]:
-    """Return the ranks of scales whose cell spans `least` to `most` times `face_px`."""
-    return [
-        rank
-        for rank, scale in enumerate(scales)
-        if least * face_px <= CELL_PX / scale <= most * face_px
-    ]
+def scales_for(scales: Sequence[float], face_px: float) -> list[int]:
+    """Return the ranks of scales whose cell spans 0.6 to 1.6 times `face_px`."""
+    spans = CELL_PX / np.asarray(scales)
+    fits: list[int] = np.flatnonzero((0.6 * face_px <= spans) & (spans <= 1.6 * face_px)).tolist()
+    return fits
 
 
 def neighbourhood(box: Box, size: Size) -> Region:

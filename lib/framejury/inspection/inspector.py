@@ -22,8 +22,8 @@ from framejury.inspection.names import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.reading import facts_of
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
+from framejury.media.probe import VideoSource
 from framejury.media.sample import Indices, Times
-from framejury.media.signatures import VideoSource
 from framejury.records import Box, DetectedFace, Image, SampledFrame, Size
 from framejury.settings import InspectSettings, Settings
 from framejury.signals.ssim import WINDOW_PX, Grey, face_ssim, ssim

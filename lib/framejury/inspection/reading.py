@@ -11,8 +11,7 @@ from framejury.inspection.inspected import MOST_FRAMES, Facts, Shots, Trace
 from framejury.inspection.names import PIXELS, SOUND, THUMBNAILS, TRACE_SIZE
 from framejury.inspection.sound import read_sound, sound_facts
 from framejury.media.decode import VideoFile
-from framejury.media.probe import open_container, picture_stream
-from framejury.media.signatures import VideoSource
+from framejury.media.probe import VideoSource, open_container, picture_stream
 from framejury.records import Image, Size
 from framejury.settings import Settings
 

@@ -1,9 +1,9 @@
 """One video file, opened and decoded once: its headers and its sampled frames.
 
 A first pass reads packet headers without decoding, and frames are chosen by their times. A second
-pass decodes only what those frames depend on (`planned_decoder`). If it finds damage, or packets
+pass decodes only what those frames depend on (`decode_planned`). If it finds damage, or packets
 have no reliable times, every frame up to the last sample is decoded in order
-(`sequential_decoder`).
+(`decode_in_order`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,16 @@ import numpy as np
 from framejury.errors import MediaError
 from framejury.media.decode_plan import move_to_cheap, plan_decode, segment_windows
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.packet_reader import IrregularError
-from framejury.media.planned_decoder import DecodeCounts, RankedFrame, decode_planned
+from framejury.media.decoders import (
+    DecodeCounts,
+    IrregularError,
+    RankedFrame,
+    decode_in_order,
+    decode_planned,
+    samples_in_order,
+)
 from framejury.media.probe import (
+    VideoSource,
     check_limits,
     open_container,
     picture_stream,
@@ -34,8 +41,6 @@ from framejury.media.sample import (
     frames_per_sample,
     sampled_ranks,
 )
-from framejury.media.sequential_decoder import decode_in_order, samples_in_order
-from framejury.media.signatures import VideoSource
 from framejury.records import SampledFrame
 from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, SamplingSettings

@@ -29,38 +29,13 @@ from framejury.model.manifest import (
     READABLE_VERSIONS,
     REQUIRED_FILES,
     Bundle,
-    FileDigest,
-    Framing,
     Manifest,
     Measurement,
-    Parity,
-    PixelContract,
-    SplitCount,
-    TrainingData,
     digest_of,
     model_id_of,
 )
 from framejury.settings import PAIR_SIGNALS, Settings
 from framejury.verdict.rule import NOT_CALIBRATED, Rule, RuleFit
-
-__all__ = [
-    "Bundle",
-    "FileDigest",
-    "Framing",
-    "Manifest",
-    "Measurement",
-    "Parity",
-    "PixelContract",
-    "SplitCount",
-    "TrainingData",
-    "check_may_replace",
-    "framed_for",
-    "load_bundle",
-    "sha256_of",
-    "with_metrics",
-    "with_rule",
-    "write_bundle",
-]
 
 _HEADER = ("format", "format_version", "manifest_sha256")
 _MANIFEST_BYTES = 16 * 2**20

@@ -19,14 +19,12 @@ import tensorflow as tf
 from framejury.errors import FramejuryError
 from framejury.model.augment import apply, draw, sample_rng
 from framejury.model.selfblend import draw_blend, self_blended
-from framejury.model.source import FaceRow, FaceSource, VideoTruth, iter_faces, shuffled
-from framejury.model.source_counts import FaceCounts, count_faces
+from framejury.model.source import FaceRow, FaceSource, iter_faces, shuffled
+from framejury.model.source_counts import FaceCounts
 from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, TrainingSettings
 from framejury.signals.network_input import picture_of
 from framejury.signals.rgb import input_points
-
-__all__ = ["FaceDatasets", "FaceSource", "VideoTruth", "class_weights", "count_faces"]
 
 _PREFETCHED_BATCHES = 4
 _SIGNATURE = (

@@ -1,18 +1,24 @@
 """A trained network becomes a bundle: ONNX export, parity check, files.
 
+Kernels are stored in half precision, which halves the Keras model. They are rounded before the
+network is exported or measured, so `model.keras` and `model.onnx` hold exactly the weights that the
+figures were measured with.
+
 tf2onnx is called directly, because `model.export(format="onnx")`, which also calls it, names the
 output `Identity:0` and does not fix the operator set.
 """
 
 from __future__ import annotations
 
+import io
 import tempfile
-from collections.abc import Mapping
+import zipfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+import h5py  # type: ignore[import-untyped]
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +29,8 @@ import tf2onnx
 from onnx import numpy_helper
 from pydantic import JsonValue
 
-from framejury.errors import BundleError, ParityError
+from framejury.errors import BundleError, FramejuryError, ParityError
 from framejury.model.bundle import load_bundle, write_bundle
-from framejury.model.compact import round_kernels, save_compact
-from framejury.model.heat import with_heat
 from framejury.model.manifest import (
     KERAS_NAME,
     ONNX_NAME,
@@ -34,12 +38,11 @@ from framejury.model.manifest import (
     Bundle,
     Framing,
     Manifest,
-    Measurement,
     Parity,
     PixelContract,
     TrainingData,
 )
-from framejury.model.network import INPUT_NAME
+from framejury.model.network import INPUT_NAME, with_heat
 from framejury.model.source_counts import sample_faces
 from framejury.model.training import TrainedNetwork
 from framejury.schemas.statuses import Side
@@ -48,6 +51,8 @@ from framejury.signals.network_input import picture_of
 PARITY_TOLERANCE = 1e-4
 PARITY_FACES = 64
 _OPSET = 17
+_WEIGHTS_NAME = "model.weights.h5"
+_KERNEL_AXES = 2  # biases and batch norms have fewer; they are small and stay float32
 _LIBRARIES = (
     "framejury",
     "tensorflow",
@@ -138,6 +143,66 @@ def check_parity(model: keras.Model, onnx_path: Path, samples: npt.NDArray[np.ui
     return difference
 
 
+def round_kernels(model: keras.Model) -> None:
+    """Round every kernel to the nearest half-precision value, in place (still float32).
+
+    Raises:
+        FramejuryError: a weight exceeds the range of half precision, so the training diverged.
+    """
+    for variable in model.variables:
+        if len(variable.shape) < _KERNEL_AXES:
+            continue
+        with np.errstate(over="ignore"):
+            rounded = np.asarray(variable, np.float32).astype(np.float16).astype(np.float32)
+        if not np.isfinite(rounded).all():
+            raise FramejuryError(
+                f"{variable.path} has weights above 65504 or not finite: the training diverged. "
+                "Lower the learning rate"
+            )
+        variable.assign(rounded)
+
+
+def save_compact(model: keras.Model, path: Path) -> None:
+    """Save a model after `round_kernels` as `.keras`, kernels as float16; Keras reads it as usual.
+
+    Raises:
+        ValueError: a kernel was not rounded and would change.
+    """
+    model.save(path)
+    with zipfile.ZipFile(path) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    members[_WEIGHTS_NAME] = _halved(members[_WEIGHTS_NAME])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as compact:
+        for name, content in members.items():
+            # With a fixed date the same model gives the same bytes.
+            compact.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+
+
+def _halved(content: bytes) -> bytes:
+    """Return the same weights file with its kernels as float16."""
+    output = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as source, h5py.File(output, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                made = target.require_group(name)
+            else:
+                values = item[()]
+                if values.ndim >= _KERNEL_AXES and values.dtype == np.float32:
+                    halved = values.astype(np.float16)
+                    if not np.array_equal(halved.astype(np.float32), values):
+                        raise ValueError(f"{name} was not rounded before it was saved")
+                    values = halved
+                made = target.create_dataset(name, data=values)
+            for key, value in item.attrs.items():
+                made.attrs[key] = value
+
+        source.visititems(copy)
+        for key, value in source.attrs.items():
+            target.attrs[key] = value
+    return output.getvalue()
+
+
 def pack_bundle(
     trained: TrainedNetwork,
     directory: str | Path,
@@ -146,11 +211,8 @@ def pack_bundle(
     threshold: float,
     data_description: str,
     purpose: Literal["detector", "demo"] = "detector",
-    metrics: Mapping[str, Mapping[str, Measurement]] | None = None,
-    settings: Mapping[str, JsonValue] | None = None,
     notes: tuple[str, ...] = (),
     leak: str | None = None,
-    created_at: datetime | None = None,
 ) -> Bundle:
     """Write the bundle of a trained network, once its export was checked on validation crops.
 
@@ -161,11 +223,8 @@ def pack_bundle(
         threshold: a `p_fake` at or above it means fake, 0 to 1.
         data_description: description of the training data.
         purpose: demo: its verdicts mean nothing, as the card states.
-        metrics: split -> name -> measurement, for manifest and card.
-        settings: further sections for the manifest, e.g. `{"split": {...}}`; `training` is added.
         notes: sentences for the limits in the card.
         leak: a sentence on what lets one source appear in two splits; None: nothing does.
-        created_at: with time zone; now when None.
 
     Raises:
         ParityError: scores of the export differ from the network's; nothing is written.
@@ -193,17 +252,16 @@ def pack_bundle(
             framing=framing,
             threshold=threshold,
             heat_cells=heat_cells,
-            metrics=metrics or {},
             data=TrainingData(
                 description=data_description,
                 fingerprint=trained.counts.fingerprint,
                 counts=trained.counts.per_split,
                 leak=leak,
             ),
-            settings={**(settings or {}), "training": _training_record(trained)},
+            settings={"training": _training_record(trained)},
             parity=Parity(faces=len(samples), max_abs_difference=difference),
             libraries={name: version(name) for name in _LIBRARIES},
-            created_at=created_at or datetime.now(UTC),
+            created_at=datetime.now(UTC),
             notes=notes,
         )
         return write_bundle(directory, manifest, onnx_file, keras_file)

@@ -100,24 +100,17 @@ class Scorer:
 
         Returns:
             the scores, and float32 (n, side, side), 0 to 1: cells over the network's square input
-            (`framejury.model.heat`). None where the network gives no heat maps.
+            (`framejury.model.network`). None where the network gives no heat maps.
         """
         scores = np.empty(len(faces), dtype=np.float32)
         maps = []
         for start in range(0, len(faces), self.batch_size):
             batch = faces[start : start + self.batch_size]
             raw, *heat = self._run(self.pictures(batch))
-            scores[start : start + len(batch)] = self._checked(raw, len(batch))
+            checked = _checked_scores(raw, len(batch), self.bundle.model_id)
+            scores[start : start + len(batch)] = checked
             maps += heat
         return scores, _joined(maps)
-
-    def score_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Score faces as `score` does, from pictures that `pictures` made.
-
-        Args:
-            pixels: uint8 (n, input_px, input_px, 3) RGB; one call of the network.
-        """
-        return self._checked(self._run(pixels)[0], len(pixels))
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> list[Floats]:
         """Return the scores and, where the network gives one, the heat map."""
@@ -128,9 +121,6 @@ class Scorer:
             raise FramejuryError(
                 f"model {self.bundle.model_id} failed on {len(pixels)} faces: {error}"
             ) from error
-
-    def _checked(self, raw: Floats, expected: int) -> Floats:
-        return _checked_scores(raw, expected, self.bundle.model_id)
 
 
 def _joined(maps: Sequence[Floats]) -> Floats | None:

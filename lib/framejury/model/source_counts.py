@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,13 +42,13 @@ class FaceCounts:
         wanted = {0: (Label.REAL,), 1: (Label.FAKE,), None: tuple(Label)}[label]
         return sum(c.faces for c in self.per_split if c.side == side and c.label in wanted)
 
-    def require_both_classes(self, sides: Sequence[Side] = LEARNING_SIDES) -> None:
-        """Check that each split has faces of both classes.
+    def require_both_classes(self) -> None:
+        """Check that each split to learn from has faces of both classes.
 
         Raises:
             SplitError: a split has no face, or faces of one class only.
         """
-        for side in sides:
+        for side in LEARNING_SIDES:
             real, fake = self.faces(side, 0), self.faces(side, 1)
             if real and fake:
                 continue

@@ -19,9 +19,8 @@ import tensorflow as tf
 from framejury.errors import ConfigError, FramejuryError, UsageError
 from framejury.model.checkpoint import WorkDir
 from framejury.model.dataset import FaceDatasets
-from framejury.model.machine import Machine, prepare_machine
 from framejury.model.needs import require_signal
-from framejury.model.network import backbone_of, build_network, freeze
+from framejury.model.network import Precision, backbone_of, build_network, freeze
 from framejury.model.optimizer import make_optimizer, settle_averages
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
@@ -31,6 +30,21 @@ from framejury.settings import TrainingSettings
 Progress = Callable[[str], None]
 _PHASE_NAMES: Mapping[Phase, str] = {"head": "head", "finetune": "fine-tune"}
 _SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a training runs on this machine.
+
+    Attributes:
+        strategy: one device, or a replica on each GPU.
+        precision: precision of the arithmetic.
+        jit_compile: whether XLA compiles it.
+    """
+
+    strategy: tf.distribute.Strategy
+    precision: Precision
+    jit_compile: bool
 
 
 @dataclass(frozen=True)
@@ -82,7 +96,7 @@ def train(
     counts.require_both_classes()
     require_signal(source, settings.signal)
     kept = WorkDir(work_dir, settings, counts.fingerprint)
-    machine = prepare_machine(settings)
+    machine = _prepare_machine(settings)
     faces = FaceDatasets(
         settings, source, counts, settings.batch_size * machine.strategy.num_replicas_in_sync
     )
@@ -95,7 +109,8 @@ def train(
     if next_step(settings, kept.history) is not None:
         with machine.strategy.scope():
             model = build_network(settings, machine.precision, pretrained=not kept.history)
-            if not kept.history and _starts_from_lite0(settings):
+            from_lite0 = (settings.backbone, settings.weights) == ("efficientnet_b0", "lite0")
+            if not kept.history and from_lite0:
                 norms = settle_averages(model, faces)
                 progress(f"averages of {norms} batch norms re-estimated for the initial weights")
         _learn(model, faces, kept, machine, progress)
@@ -106,8 +121,20 @@ def train(
     )
 
 
-def _starts_from_lite0(settings: TrainingSettings) -> bool:
-    return settings.backbone == "efficientnet_b0" and settings.weights == "lite0"
+def _prepare_machine(settings: TrainingSettings) -> Machine:
+    """Seed and configure this process; on a CPU without XLA, training is then repeatable."""
+    keras.utils.set_random_seed(settings.seed)
+    gpus = tf.config.list_logical_devices("GPU")
+    # Not on a GPU: depthwise convolutions have no deterministic gradient there. Not with XLA:
+    # Keras then refuses to compile.
+    if not gpus and settings.xla != "on":
+        tf.config.experimental.enable_op_determinism()
+    strategy = tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+    # XLA inside MirroredStrategy is not supported for every collective: auto leaves it off.
+    wanted = {"on": True, "off": False, "auto": bool(gpus)}
+    xla = {**wanted, "auto": len(gpus) == 1}[settings.xla]
+    mixed = wanted[settings.mixed_precision]
+    return Machine(strategy, "mixed_float16" if mixed else "float32", xla)
 
 
 def _learn(

@@ -19,8 +19,7 @@ from framejury.cli.judging_options import Judging
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
-from framejury.night.batches import NightPlan
-from framejury.night.plan import REASON
+from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
 from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
 from framejury.runs.provenance import bundle_facts, versions
@@ -30,7 +29,7 @@ from framejury.storage import Location
 from framejury.tables.extract import write_examined
 from framejury.tables.merge import merge_runs
 from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
-from framejury.tables.shipping import ShippedBundle, ship_bundle
+from framejury.tables.resources import ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import rule_facts
@@ -221,7 +220,7 @@ def _work(
     night: NightlyRun,
     run: Run,
     plan: NightPlan,
-    shipped: ShippedBundle | None,
+    shipped: str | None,
     snapshot: pa.Table | None,
 ) -> CommitFacts:
     """Examine and reduce one batch; return the facts for its commit."""

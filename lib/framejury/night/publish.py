@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,22 +13,23 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.logs import say
 from framejury.night.context import context_of, night_commits, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
-from framejury.night.recipe_files import write_face_frames
 from framejury.report.inputs import BundleInfo, Context, RunInfo, RunReport
 from framejury.runs.provenance import bundle_of, training_history
 from framejury.settings import ReportSettings, VerdictSettings
-from framejury.storage import Location, local_path
+from framejury.storage import Location, local_path, write_whole
 from framejury.tables.store import Store
 from framejury.tables.tallies import described, face_counts
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule, rule_of_facts
-from framejury.warehouse import Warehouse
+from framejury.warehouse import OUTPUTS, Warehouse
 from framejury.warehouse.commits import Commit
 
 if TYPE_CHECKING:
     from framejury.report.evidence.video_page import About
+    from framejury.report.published_files import FacePrediction
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Publisher:
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))
         if self.settings.outputs == "face_frames":
-            write_face_frames(self.store, verdicts, report.verdicts, self._rule(), self._root)
+            _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), self._root)
         files = build_report(report, page_rows=self.settings.rows)
         if self.folder is None:
             return self.warehouse.write_report(self.commit.run_id, files)
@@ -172,3 +174,43 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
         "Videos of this archive were split for training here, so the bundle may have been trained "
         "on some of them. For figures on held-out videos: framejury evaluate --side test.",
     )
+
+
+def _write_face_frames(
+    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, root: Location
+) -> None:
+    """Write the files that recipe face_frames publishes on verdicts, below `root`.
+
+    Args:
+        store: of the warehouse.
+        verdicts: rows of `latest("verdicts")`.
+        table: the verdicts joined with their videos (`tables.tallies.described`).
+        rule: the rule of the latest verdicts.
+        root: the warehouse, or another folder.
+    """
+    from framejury.report import published_files
+
+    truth = verdicts.sparkSession.createDataFrame(table.select(["video_id", "path", "label"]))
+    scores = store.scores_behind(verdicts).join(truth, on="video_id", how="inner")
+    called = F.col("p_fake") >= published_files.FACE_THRESHOLD
+    counts = scores.groupBy("label", called.alias("called")).count().collect()
+    confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
+    folder = root.child(OUTPUTS)
+    for name, content in published_files.verdict_outputs(table, confusion, rule).items():
+        write_whole(folder.child(name), content)
+    # All faces of an archive may not fit into the driver's memory, so they go through a file.
+    with tempfile.TemporaryFile() as file:
+        file.writelines(published_files.predictions_json(_predictions(scores)))
+        file.seek(0)
+        write_whole(folder.child(published_files.PREDICTIONS), file)
+    say(f"  published files: {folder.uri}")
+
+
+def _predictions(scores: DataFrame) -> Iterator[FacePrediction]:
+    """Yield predictions by path, frame and face; the driver holds one partition at a time."""
+    from framejury.report.published_files import FacePrediction
+
+    columns = ("path", "frame_index", "face_index")
+    rows = scores.select(*columns, F.col("p_fake").cast("double")).orderBy(*columns)
+    for row in rows.toLocalIterator():
+        yield FacePrediction(row[0], row[1], row[2], row[3])

@@ -8,17 +8,18 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import fs
 
-from framejury.errors import SetupError, WarehouseError
+from framejury.errors import SetupError
 from framejury.redaction import redacted
 from framejury.runs.drift import RunDrift, ScoreHistograms, drift_of, summed
 from framejury.runs.history import PastRun
 from framejury.schemas.statuses import Status
 from framejury.settings import Settings
-from framejury.storage import Location, is_file, read_json
+from framejury.storage import is_file
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
+from framejury.warehouse.marker import read_record
+from framejury.warehouse.reader import file_sizes
 
 _JUDGED = [Status.SCORED.value, Status.EXTRACTED.value, Status.NO_FACE.value]
 
@@ -191,7 +192,7 @@ def table_files(run: PastRun, warehouse: Warehouse) -> dict[str, TableFiles]:
     for table in dict.fromkeys(name for commit in run.commits for name in commit.tables):
         wrote = [commit for commit in run.commits if table in commit.tables]
         places = warehouse.stored(table, [commit.run_id for commit in wrote])
-        sizes = [size for stored in places for size in _file_sizes(stored.place)]
+        sizes = [size for stored in places for size in file_sizes(stored.place)]
         found[table] = TableFiles(
             rows=sum(commit.tables[table] for commit in wrote),
             files=len(sizes),
@@ -225,10 +226,7 @@ def metrics_of(run: PastRun, warehouse: Warehouse) -> dict[str, Any] | None:
     for run_id in reversed(run.run_ids):
         place = warehouse.location.child("reports", run_id, "metrics.json")
         if is_file(place):
-            try:
-                return read_json(place)
-            except (OSError, ValueError) as error:
-                raise WarehouseError(f"cannot read {place.uri}: {error}") from error
+            return read_record(place)
     return None
 
 
@@ -251,12 +249,6 @@ def _known(run: PastRun, warehouse: Warehouse, video_ids: pa.Array) -> dict[str,
     videos = warehouse.read_run(listings[-1].run_id, "videos", columns)
     listed = videos.filter(pc.is_in(videos["video_id"], video_ids))
     return {row["video_id"]: row for row in listed.to_pylist()}
-
-
-def _file_sizes(place: Location) -> list[int]:
-    selector = fs.FileSelector(place.path, allow_not_found=True)
-    infos = place.filesystem.get_file_info(selector)
-    return [info.size for info in infos if info.extension == "parquet"]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -132,14 +132,7 @@ def past_runs(warehouse: Warehouse) -> list[PastRun]:
     Raises:
         WarehouseError: a record cannot be read.
     """
-    nights: dict[str, list[Commit]] = {}
-    for commit in warehouse.commits():
-        nights.setdefault(night_of(commit), []).append(commit)
-    committed = [
-        PastRun(tuple(commit.run_id for commit in commits), State.COMMITTED, tuple(commits))
-        for commits in nights.values()
-    ]
-    return [*committed, *_uncommitted(warehouse)]
+    return [*_by_night(warehouse.commits()), *_uncommitted(warehouse)]
 
 
 def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[PastRun]:
@@ -150,14 +143,8 @@ def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[Pas
         first: sequence of that commit.
         count: return at most this many.
     """
-    nights: dict[str, list[Commit]] = {}
-    for commit in commits:
-        if commit.sequence < first and commit.facts.counts is not None:
-            nights.setdefault(night_of(commit), []).append(commit)
-    return [
-        PastRun(tuple(one.run_id for one in night), State.COMMITTED, tuple(night))
-        for night in list(nights.values())[-count:]
-    ]
+    judged = [c for c in commits if c.sequence < first and c.facts.counts is not None]
+    return _by_night(judged)[-count:]
 
 
 def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
@@ -175,6 +162,16 @@ def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
     more = len(found) - _SHOWN_NAMES
     names += f" and {more} more" if more > 0 else ""
     raise UsageError(f"several runs begin with {beginning!r}: {names}; write more of it")
+
+
+def _by_night(commits: Sequence[Commit]) -> list[PastRun]:
+    nights: dict[str, list[Commit]] = {}
+    for commit in commits:
+        nights.setdefault(night_of(commit), []).append(commit)
+    return [
+        PastRun(tuple(commit.run_id for commit in night), State.COMMITTED, tuple(night))
+        for night in nights.values()
+    ]
 
 
 def _uncommitted(warehouse: Warehouse) -> list[PastRun]:

@@ -3,55 +3,36 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from framejury.redaction import redacted
 from framejury.runs.drift import RunDrift
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason, Status, Verdict
+from framejury.warehouse.commits import Counts
 
 FORMAT_VERSION = 1
 
-Numbers = Mapping[str, int]
 
-
-@dataclass(frozen=True)
-class RunCounts:
-    """Counts of a run, known when it is committed; of videos unless named otherwise.
+class RunCounts(Counts):
+    """Counts of a run, known when it is committed.
 
     Attributes:
-        videos_in_archive: videos listed; None if the run did not list the archive.
-        planned: videos that the run worked on, by `Reason`.
-        statuses: videos by `Status`.
-        failed_again: videos planned as `retried` that failed once more.
-        verdicts: videos by `Verdict`.
-        faces_found: faces above the detector's threshold.
-        faces_scored: faces behind the verdicts.
-        videos_cpu_s: processor time of the videos, summed, seconds.
-        videos_wall_s: wall-clock time that workers spent on them, summed, seconds.
-        read_bytes: bytes of the files opened.
         drift: drift of the scores against earlier runs with the same model.
     """
 
-    videos_in_archive: int | None = None
-    planned: Numbers = field(default_factory=dict)
-    statuses: Numbers = field(default_factory=dict)
-    failed_again: int = 0
-    verdicts: Numbers = field(default_factory=dict)
-    faces_found: int = 0
-    faces_scored: int = 0
-    videos_cpu_s: float = 0.0
-    videos_wall_s: float = 0.0
-    read_bytes: int = 0
-    drift: RunDrift = field(default_factory=RunDrift)
+    drift: RunDrift = Field(default_factory=RunDrift)
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
         _check_names("planned", self.planned, Reason)
         _check_names("statuses", self.statuses, Status)
         _check_names("verdicts", self.verdicts, Verdict)
+        return self
 
     @property
     def videos(self) -> int:
@@ -88,7 +69,7 @@ class RunCounts:
 
     def to_plain(self) -> dict[str, Any]:
         """Return the counts as JSON takes them, with `failures` and `failure_share`."""
-        plain = asdict(self) | {"drift": self.drift.to_plain()}
+        plain = self.model_dump() | {"drift": self.drift.to_plain()}
         return plain | {"failures": self.failures, "failure_share": self.failure_share}
 
 
@@ -162,7 +143,7 @@ class RunMetrics:
         return json.dumps(self.to_plain(), allow_nan=False)
 
 
-def _check_names(what: str, counts: Numbers, allowed: Any) -> None:
+def _check_names(what: str, counts: Mapping[str, int], allowed: Any) -> None:
     unknown = set(counts) - {str(name) for name in allowed}
     if unknown or any(count < 0 for count in counts.values()):
         raise ValueError(
@@ -171,7 +152,7 @@ def _check_names(what: str, counts: Numbers, allowed: Any) -> None:
 
 
 def _rate(count: int, seconds: float) -> float | None:
-    return count / seconds if seconds > 0 and math.isfinite(seconds) else None
+    return count / seconds if seconds > 0 else None
 
 
 def _iso(moment: datetime) -> str:

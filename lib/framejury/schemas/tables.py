@@ -1,7 +1,7 @@
 """Every table of the warehouse, declared once.
 
 A table is a `pyarrow.Schema`; the metadata of each field holds one sentence about it, with its
-unit. Parquet files, Spark's `StructType` (`framejury.tables.spark_schema`), the tests and
+unit. Parquet files, Spark's `StructType` (`framejury.tables.store`), the tests and
 `docs/data_dictionary.md` are all made from these schemas.
 """
 

@@ -1,27 +1,28 @@
-"""Evidence pictures of faces whose crops are in the warehouse."""
+"""Evidence pictures: those of faces in the warehouse, and the choice per video."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark import SparkFiles
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury.schemas.statuses import PictureKind
 from framejury.schemas.tables import PICTURES
 from framejury.settings import EvidenceSettings
-from framejury.tables.extremes import PLACE, extremes
 from framejury.tables.resources import task_gpu
 from framejury.tables.score import SIGNAL_COLUMNS, cropped, scorer_of
-from framejury.tables.shipping import ShippedBundle
-from framejury.tables.spark_schema import spark_schema
+
+PLACE = ("video_id", "frame_index", "face_index")
 
 
 def pictures_of_faces(
     faces: DataFrame,
     scores: DataFrame,
-    bundle: ShippedBundle,
+    bundle: str,
     run_id: str,
     settings: EvidenceSettings,
 ) -> DataFrame:
@@ -30,7 +31,7 @@ def pictures_of_faces(
     Args:
         faces: rows of `faces`.
         scores: `face_scores` of all these faces.
-        bundle: the bundle that scored, for heat maps.
+        bundle: from `ship_bundle`: the bundle that scored, for heat maps.
         run_id: the run under way.
         settings: how many pictures, how large.
     """
@@ -39,7 +40,7 @@ def pictures_of_faces(
         from framejury.examine.kept_pictures import shown_face
         from framejury.faces.crop import encode_crop, limited
 
-        scorer = scorer_of(bundle.local_dir(), 1, None, task_gpu())
+        scorer = scorer_of(SparkFiles.get(bundle), 1, None, task_gpu())
         for batch in batches:
             rows = batch.to_pylist()
             found = [cropped(row, scorer) for row in rows]
@@ -62,4 +63,27 @@ def pictures_of_faces(
     wanted = faces.select(*PLACE, *SIGNAL_COLUMNS).join(
         chosen.drop("kind"), on=list(PLACE), how="inner"
     )
-    return wanted.mapInArrow(kept, spark_schema(PICTURES))
+    return wanted.mapInArrow(kept, from_arrow_schema(PICTURES))
+
+
+def extremes(pictures: DataFrame, count: int) -> DataFrame:
+    """Keep each video's most and least suspicious faces and its most suspicious frame.
+
+    Ties keep the earlier picture. Only ids and scores are shuffled, not the pictures.
+
+    Args:
+        pictures: rows with `kind`, `PLACE` and `p_fake`, such as rows of `pictures`.
+        count: faces to keep at each end.
+    """
+    each = Window.partitionBy("video_id", "kind")
+    place = [F.col(name).asc() for name in PLACE[1:]]
+    up, down = (
+        F.row_number().over(each.orderBy(score, *place))
+        for score in (F.col("p_fake").asc(), F.col("p_fake").desc())
+    )
+    ranked = pictures.select("kind", *PLACE, up.alias("up"), down.alias("down"))
+    is_face = F.col("kind") == PictureKind.FACE.value
+    few = F.when(is_face, F.least("up", "down") <= count).otherwise(F.col("down") == 1)
+    chosen = ranked.where(few).select("kind", *PLACE)
+    same = [pictures[name].eqNullSafe(chosen[name]) for name in chosen.columns]
+    return pictures.join(chosen, same, "left_semi")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark import SparkFiles
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury import logs
 from framejury.examine.costs import (
@@ -19,19 +21,14 @@ from framejury.examine.costs import (
     estimate_costs_s,
     estimate_survey_costs_s,
     grows_with_length,
-    pack,
 )
 from framejury.examine.messages import ROWS, ExaminePlan, Segment, VideoJob
 from framejury.schemas.statuses import FAILURE_STATUSES
-from framejury.settings import SparkSettings
 from framejury.settings.loading import settings_from
-from framejury.tables.resources import slots, task_gpu
-from framejury.tables.segment_rows import settle_segments
-from framejury.tables.shipping import ShippedBundle
-from framejury.tables.spark_schema import spark_schema
-from framejury.tables.staging import write_staged
+from framejury.tables.resources import task_gpu
+from framejury.tables.staging import settle_segments, write_staged
 from framejury.tables.store import Store
-from framejury.tables.task_progress import COST, Done
+from framejury.tables.task_progress import Done, dealt
 from framejury.warehouse.commits import Run
 
 if TYPE_CHECKING:
@@ -50,7 +47,6 @@ _UNIT = pa.schema([*_VIDEO, ("content_id", pa.string()), *_CUT])
 _SURVEYED = pa.schema(
     [("video_id", pa.string()), ("content_id", pa.string()), *_CUT, ("cost_s", pa.float64())]
 )
-_TASK = "task"
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ def write_examined(
     run: Run,
     videos: DataFrame,
     plan: ExaminePlan,
-    bundle: ShippedBundle | None = None,
+    bundle: str | None = None,
 ) -> list[str]:
     """Examine videos and write the run's rows of `extractions`, `faces`, `face_scores`, `pictures`.
 
@@ -82,7 +78,7 @@ def write_examined(
         run: the run under way.
         videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
         plan: what to do with each; `bundle_dir` and `device` are filled in on the executor.
-        bundle: the bundle to score with; None: only extract.
+        bundle: from `ship_bundle`, to score with; None: only extract.
 
     Returns:
         parts of the decoders' sandbox that were not in force, by machine, in words.
@@ -101,7 +97,7 @@ def write_examined(
     return sorted(done.lacking.value)
 
 
-def plan_units(videos: DataFrame, plan: ExaminePlan, bundle: ShippedBundle | None = None) -> Units:
+def plan_units(videos: DataFrame, plan: ExaminePlan, bundle: str | None = None) -> Units:
     """Turn videos into units of work; open long videos in a stage of their own and cut them.
 
     Videos are cut only if longer ones have more frames to sample. A video whose survey fails stays
@@ -139,7 +135,7 @@ def examine_units(
     spark: SparkSession,
     units: Units,
     plan: ExaminePlan,
-    bundle: ShippedBundle | None = None,
+    bundle: str | None = None,
     done: Done | None = None,
 ) -> DataFrame:
     """Return rows of `extractions`, `faces`, `face_scores`, `pictures` (schema `messages.ROWS`).
@@ -158,13 +154,13 @@ def examine_units(
         _log_outcome(row, batch)
         return batch
 
-    dealt = _dealt(spark, units.rows, units.costs_s, settings_from(plan.settings).spark)
+    rows = dealt(spark, units.rows, units.costs_s, settings_from(plan.settings).spark)
     work = _partition_function(examine, plan, bundle, done)
-    return dealt.mapInArrow(work, spark_schema(ROWS))
+    return rows.mapInArrow(work, from_arrow_schema(ROWS))
 
 
 def _survey(
-    spark: SparkSession, videos: pa.Table, plan: ExaminePlan, bundle: ShippedBundle | None
+    spark: SparkSession, videos: pa.Table, plan: ExaminePlan, bundle: str | None
 ) -> pa.Table:
     """Return rows of `_SURVEYED`, one per segment; no row for a video whose survey failed."""
 
@@ -186,22 +182,11 @@ def _survey(
 
     done = Done.of(spark)
     costs_s = estimate_survey_costs_s(videos["bytes"].to_numpy())
-    dealt = _dealt(spark, videos, costs_s, settings_from(plan.settings).spark)
+    rows = dealt(spark, videos, costs_s, settings_from(plan.settings).spark)
     # Use the plan of the main pass, with the bundle: its child processes are then already loaded.
     work = _partition_function(survey, plan, bundle, done)
     with done.shown("long videos surveyed", videos.num_rows, float(costs_s.sum())):
-        return dealt.mapInArrow(work, spark_schema(_SURVEYED)).toArrow().cast(_SURVEYED)
-
-
-def _dealt(
-    spark: SparkSession, rows: pa.Table, costs_s: Seconds, settings: SparkSettings
-) -> DataFrame:
-    """Distribute units to partitions, one per task."""
-    tasks = pack(costs_s, slots(spark), settings.task_s, settings.max_tasks)
-    numbered = rows.append_column(_TASK, pa.array(tasks, pa.int32()))
-    numbered = numbered.append_column(COST, pa.array(costs_s, pa.float64()))
-    count = int(tasks.max()) + 1 if len(tasks) else 1
-    return spark.createDataFrame(numbered).repartitionById(count, _TASK).drop(_TASK)
+        return rows.mapInArrow(work, from_arrow_schema(_SURVEYED)).toArrow().cast(_SURVEYED)
 
 
 def _with_nulls(videos: pa.Table) -> pa.Table:
@@ -223,12 +208,12 @@ def _job(row: Mapping[str, Any]) -> VideoJob:
 def _partition_function(
     work: Callable[[Examiner, dict[str, Any]], pa.RecordBatch],
     plan: ExaminePlan,
-    bundle: ShippedBundle | None,
+    bundle: str | None,
     done: Done | None,
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def examine_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("examine", run_id=plan.run_id)
-        local = plan if bundle is None else replace(plan, bundle_dir=bundle.local_dir())
+        local = plan if bundle is None else replace(plan, bundle_dir=SparkFiles.get(bundle))
         gpu = task_gpu()
         examiner = _examiner(replace(local, device="cpu" if gpu is None else "cuda"), gpu)
         if done is not None:

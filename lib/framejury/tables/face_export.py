@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury import logs
 from framejury.recipes.export_plan import TRUTH, ExportPlan
 from framejury.schemas.statuses import Side
 from framejury.storage import Location, is_file, locate, write_whole
-from framejury.tables.spark_schema import spark_schema
 
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
@@ -59,7 +59,7 @@ def write_faces(chosen: DataFrame, plan: ExportPlan, written: Accumulator[int]) 
                 written.add(1)
             yield pa.RecordBatch.from_pylist(rows, schema=WRITTEN)
 
-    return chosen.mapInArrow(write_partition, spark_schema(WRITTEN))
+    return chosen.mapInArrow(write_partition, from_arrow_schema(WRITTEN))
 
 
 def write_labels(rows: DataFrame, place: Location) -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from pyarrow import fs
-
 from framejury.errors import ReconcileError
 from framejury.storage import Location
 from framejury.tables.store import Store
 from framejury.warehouse import MERGED_TABLES, Warehouse
 from framejury.warehouse.commits import Merged, Run
-from framejury.warehouse.reader import count_rows
+from framejury.warehouse.reader import count_rows, file_sizes
 
 FILE_BYTES = 64 * 2**20
 """Target size of a file, bytes."""
@@ -43,7 +41,7 @@ def merge_runs(store: Store, warehouse: Warehouse, run: Run, least_runs: int) ->
         for commit in warehouse.with_table(table):
             (stored,) = warehouse.stored(table, [commit.run_id])
             runs.setdefault(stored.place, []).append(commit.run_id)
-        small = {place: ids for place, ids in runs.items() if sum(file_sizes([place])) < FILE_BYTES}
+        small = {place: ids for place, ids in runs.items() if sum(file_sizes(place)) < FILE_BYTES}
         if len(small) < least_runs:
             continue
         run.merged[table] = _merge(store, warehouse, run, table, small)
@@ -56,18 +54,6 @@ def files_aimed_at(sizes: Sequence[int]) -> int:
     return max(1, math.ceil(sum(sizes) / FILE_BYTES))
 
 
-def file_sizes(places: Sequence[Location]) -> list[int]:
-    """Return the size in bytes of every Parquet file directly in these folders."""
-    return [
-        info.size
-        for place in places
-        for info in place.filesystem.get_file_info(
-            fs.FileSelector(place.path, allow_not_found=True)
-        )
-        if info.extension == "parquet"
-    ]
-
-
 def _merge(
     store: Store, warehouse: Warehouse, run: Run, table: str, runs: Mapping[Location, list[str]]
 ) -> Merged:
@@ -75,7 +61,8 @@ def _merge(
     target = run.location.child("merged", f"table={table}")
     sources = list(runs)
     rows = store.at(table, sources)
-    store.write_to(rows.coalesce(files_aimed_at(file_sizes(sources))), table, target)
+    sizes = [size for place in sources for size in file_sizes(place)]
+    store.write_to(rows.coalesce(files_aimed_at(sizes)), table, target)
     before, after = sum(map(count_rows, sources)), count_rows(target)
     if before != after:
         raise ReconcileError(f"merging {table}: {before:,} rows became {after:,}")

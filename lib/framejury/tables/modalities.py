@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +14,19 @@ from pyspark.sql import SparkSession
 from framejury import logs
 from framejury.archive.originals import Pair, Row
 from framejury.errors import MediaError
-from framejury.examine.costs import OPEN_S, READ_S_A_BYTE, pack
+from framejury.examine.costs import OPEN_S, READ_S_A_BYTE, Seconds
 from framejury.logs import say
 from framejury.media.decode_plan import SECONDS_A_BYTE
 from framejury.redaction import printable
 from framejury.schemas.statuses import Modality
 from framejury.schemas.tables import MODALITIES
 from framejury.settings import Settings
-from framejury.tables.inspectors import client_for
-from framejury.tables.resources import slots
-from framejury.tables.spark_schema import spark_schema
-from framejury.tables.task_progress import COST, Done
+from framejury.tables.inspectors import rows_of
+from framejury.tables.task_progress import Done, dealt
 
 if TYPE_CHECKING:
     from framejury.inspection.inspect_client import InspectClient, ReadStream
 
-_TASK = "task"
 _ASKED = pa.schema(
     [
         ("video_id", pa.string()),
@@ -60,20 +57,20 @@ def compare_pairs(
     if not pairs:
         return MODALITIES.empty_table()
     asked = pa.Table.from_pylist([_asked(pair) for pair in pairs], schema=_ASKED)
-    size_bytes = [pair.fake["bytes"] + pair.original["bytes"] for pair in pairs]
-    costs_s = _costs_s(size_bytes)
-    tasks = pack(costs_s, slots(spark), settings.spark.task_s, settings.spark.max_tasks)
-    dealt = asked.append_column(_TASK, pa.array(tasks, pa.int32())).append_column(
-        COST, pa.array(costs_s, pa.float64())
-    )
+    costs_s = _costs_s([pair.fake["bytes"] + pair.original["bytes"] for pair in pairs])
     done = Done.of(spark)
-    frame = spark.createDataFrame(dealt).repartitionById(int(tasks.max()) + 1, _TASK).drop(_TASK)
+    units = dealt(spark, asked, costs_s, settings.spark)
+
+    def compared(client: InspectClient, unit: dict[str, Any]) -> dict[str, Any]:
+        return _compared(client, unit, settings) | {"run_id": run_id}
+
     with done.shown("fakes", asked.num_rows, float(costs_s.sum())):
-        work = _partition_function(settings, run_id, done)
-        found = frame.mapInArrow(work, spark_schema(MODALITIES)).toArrow()
+        found = rows_of(
+            units, compared, MODALITIES, settings, done, job="modality", detectors=False
+        )
     for line in sorted(done.lacking.value):
         say(f"  warning: the sandbox of the decoder is incomplete on {line}", level=logging.WARNING)
-    return found.cast(MODALITIES).sort_by("video_id")
+    return found.sort_by("video_id")
 
 
 def unchanged(pairs: Sequence[Pair], before: pa.Table, videos_before: pa.Table) -> list[Row]:
@@ -113,26 +110,9 @@ def _asked(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _costs_s(size_bytes: Sequence[int]) -> Any:
+def _costs_s(size_bytes: Sequence[int]) -> Seconds:
     size = np.asarray(size_bytes, np.float64)
     return 2 * OPEN_S + (_READ_TIMES * READ_S_A_BYTE + SECONDS_A_BYTE) * size
-
-
-def _partition_function(
-    settings: Settings, run_id: str, done: Done
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def compare_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        logs.start("modality")
-        client = client_for(settings, detectors=False)
-        done.add_lockdown(client.lockdown())
-        for batch in batches:
-            for asked in batch.to_pylist():
-                with logs.bound(video_id=asked["video_id"]):
-                    row = _compared(client, asked, settings) | {"run_id": run_id}
-                yield pa.RecordBatch.from_pylist([row], schema=MODALITIES)
-                done.add(asked)
-
-    return compare_partition
 
 
 def _compared(
@@ -144,9 +124,9 @@ def _compared(
     whose = "fake"
     try:
         with ExitStack() as stack:
-            fake = _read(client, stack, asked["uri"], settings)
+            fake = _read(client, stack, asked["uri"])
             whose = "original"
-            original = _read(client, stack, asked["original_uri"], settings)
+            original = _read(client, stack, asked["original_uri"])
             whose = "pair"
             found = compare_streams(fake, original, settings.inspect.pairs)
         modality, reason = Modality(found.modality), "; ".join(found.why)
@@ -162,9 +142,6 @@ def _compared(
     }
 
 
-def _read(client: InspectClient, stack: ExitStack, uri: str, settings: Settings) -> ReadStream:
-    # Imported on the executor, never before the worker forks.
-    from framejury.media.fetch import local_copy
-
-    limits = settings.limits
-    return client.read(stack.enter_context(local_copy(uri, limits.bytes, None, limits.timeout_s)))
+def _read(client: InspectClient, stack: ExitStack, uri: str) -> ReadStream:
+    copy, _ = stack.enter_context(client.fetched(uri))
+    return client.read(copy)

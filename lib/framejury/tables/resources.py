@@ -1,8 +1,12 @@
-"""Resources of the cluster: concurrent tasks, and the GPU of a task."""
+"""What a job has on the cluster: concurrent tasks, the GPU of a task, the shipped bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import atexit
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 
 from pyspark import TaskContext
 from pyspark.resource import ResourceInformation
@@ -29,5 +33,19 @@ def task_gpu() -> str | None:
 def first_gpu(resources: Mapping[str, ResourceInformation]) -> str | None:
     """Return the address of the first GPU among a task's resources; None if it has none."""
     gpu = resources.get("gpu")
-    addresses: Sequence[str] = [] if gpu is None else gpu.addresses
-    return addresses[0] if addresses else None
+    return gpu.addresses[0] if gpu is not None and gpu.addresses else None
+
+
+def ship_bundle(spark: SparkSession, directory: Path, model_id: str) -> str:
+    """Send a model bundle to the executors; each machine unpacks it once.
+
+    Returns:
+        the name of its folder; Spark's `SparkFiles` turns it into a path on an executor.
+    """
+    name = f"bundle-{model_id}"
+    # Keep the file until this process ends: executors that start later fetch it.
+    folder = tempfile.mkdtemp(prefix="framejury-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    packed = shutil.make_archive(str(Path(folder) / name), "zip", str(directory))
+    spark.sparkContext.addArchive(f"{packed}#{name}")
+    return name

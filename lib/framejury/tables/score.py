@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pyspark import SparkFiles
 from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury.errors import SetupError
 from framejury.records import CroppedFace
 from framejury.schemas.tables import FACE_SCORES
 from framejury.tables.resources import task_gpu
-from framejury.tables.shipping import ShippedBundle
-from framejury.tables.spark_schema import spark_schema
 
 if TYPE_CHECKING:
     from framejury.model.runtime import Scorer
@@ -30,12 +30,14 @@ _COLUMNS = (
 
 def score_faces(
     faces: DataFrame,
-    bundle: ShippedBundle,
+    bundle: str,
     run_id: str,
     threads: int,
     batch_size: int | None,
 ) -> DataFrame:
     """Return rows of `face_scores`, one per row of `faces`; score on a GPU if Spark assigns one.
+
+    `bundle` is from `ship_bundle`.
 
     Raises (in a task, which fails the job):
         ValueError: a stored crop is damaged, or lacks what the bundle's signal needs; the message
@@ -44,7 +46,7 @@ def score_faces(
     """
 
     def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        scorer = scorer_of(bundle.local_dir(), threads, batch_size, task_gpu())
+        scorer = scorer_of(SparkFiles.get(bundle), threads, batch_size, task_gpu())
         for batch in batches:
             scores = scorer.score([cropped(row, scorer) for row in batch.to_pylist()])
             count = batch.num_rows
@@ -59,7 +61,7 @@ def score_faces(
                 {name: columns[name] for name in FACE_SCORES.names}, schema=FACE_SCORES
             )
 
-    return faces.select(*_COLUMNS).mapInArrow(score_partition, spark_schema(FACE_SCORES))
+    return faces.select(*_COLUMNS).mapInArrow(score_partition, from_arrow_schema(FACE_SCORES))
 
 
 def cropped(row: dict[str, Any], scorer: Scorer) -> CroppedFace:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from framejury.examine.messages import ROWS, TABLE_COLUMN
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_local, is_taken, local_path
-from framejury.tables.spark_schema import conform, spark_schema
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit, Run, Stored
 
@@ -39,23 +40,20 @@ class Store:
         """
         return self._read(table, [self._warehouse.require(table)[-1].run_id])
 
-    def latest(
-        self, table: str, keys: Sequence[str] = ("video_id",), before: int | None = None
-    ) -> DataFrame:
-        """Return, for each key, the rows of the latest run that has any, with `SEQUENCE`.
+    def latest(self, table: str, before: int | None = None) -> DataFrame:
+        """Return, for each video, the rows of the latest run that has any, with `SEQUENCE`.
 
         The result is empty if no run wrote the table.
 
         Args:
             table: the table.
-            keys: columns of the key.
             before: count only commits before this sequence.
         """
         rows = self.history(table)
         if before is not None:
             rows = rows.where(F.col(SEQUENCE) < before)
-        newest = rows.groupBy(*keys).agg(F.max(SEQUENCE).alias(SEQUENCE))
-        return rows.join(newest, on=[*keys, SEQUENCE], how="left_semi")
+        newest = rows.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
+        return rows.join(newest, on=["video_id", SEQUENCE], how="left_semi")
 
     def history(self, table: str) -> DataFrame:
         """Return all committed rows of `table`, with `SEQUENCE`."""
@@ -77,11 +75,6 @@ class Store:
         """Return the rows that a run under way has written to `table` so far."""
         (stored,) = self._warehouse.stored(table, [run.run_id], run)
         return self._read_places(table, [stored] if is_taken(stored.place) else [])
-
-    def of_runs(self, run_ids: Sequence[str], table: str) -> DataFrame:
-        """Return the committed rows of `table` of these runs."""
-        wrote = {commit.run_id for commit in self._warehouse.with_table(table)}
-        return self._read(table, [run_id for run_id in run_ids if run_id in wrote])
 
     def faces(self) -> DataFrame:
         """Return `faces` of each video's latest extraction that kept crops."""
@@ -145,7 +138,7 @@ class Store:
 
     def staged(self, run: Run, table: str) -> DataFrame:
         """Read the staged rows addressed to `table`, with the columns of every table."""
-        schema = spark_schema(ROWS.remove(ROWS.get_field_index(TABLE_COLUMN)))
+        schema = from_arrow_schema(ROWS.remove(ROWS.get_field_index(TABLE_COLUMN)))
         place = run.staging_location(table)
         return self._spark.read.schema(schema).parquet(spark_uri(place.uri))
 
@@ -158,8 +151,32 @@ class Store:
         return rows.where(F.col("run_id").isin(list(run_ids))) if run_ids else rows
 
     def _read_places(self, table: str, places: Sequence[Stored]) -> DataFrame:
-        schema = spark_schema(TABLES[table])
+        schema = from_arrow_schema(TABLES[table])
         if not places:
             return self._spark.createDataFrame([], schema)
         uris = [spark_uri(stored.place.uri) for stored in places]
         return self._spark.read.schema(schema).parquet(*uris)
+
+
+def conform(frame: DataFrame, table: str) -> DataFrame:
+    """Return the table's columns in the table's order and types.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    wanted = from_arrow_schema(TABLES[table])
+    missing = [field.name for field in wanted if field.name not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"table {table} lacks {', '.join(missing)}; it got {', '.join(frame.columns)}"
+        )
+    return frame.select(*[F.col(field.name).cast(_loose(field.dataType)) for field in wanted])
+
+
+def _loose(kind: DataType) -> DataType:
+    """Return the type with nulls allowed inside, as rows read from Parquet declare it."""
+    if isinstance(kind, ArrayType):
+        return ArrayType(_loose(kind.elementType), containsNull=True)
+    if isinstance(kind, StructType):
+        return StructType([StructField(one.name, _loose(one.dataType)) for one in kind])
+    return kind

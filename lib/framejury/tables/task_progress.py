@@ -1,4 +1,4 @@
-"""Progress of tasks, and parts of the sandbox that were not in force, by accumulators."""
+"""Units of work dealt to tasks, and by accumulators their progress and gaps of the sandbox."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from pyspark.accumulators import AccumulatorParam
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from framejury.cli.progress import progress
+from framejury.examine.costs import Seconds, pack
+from framejury.settings import SparkSettings
+from framejury.tables.resources import slots
 
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
@@ -20,6 +24,18 @@ if TYPE_CHECKING:
 
 COST = "estimated_s"
 """Column with the estimated seconds of a unit on one core."""
+_TASK = "task"
+
+
+def dealt(
+    spark: SparkSession, units: pa.Table, costs_s: Seconds, settings: SparkSettings
+) -> DataFrame:
+    """Distribute units, with their `COST`, to partitions, one per task."""
+    tasks = pack(costs_s, slots(spark), settings.task_s, settings.max_tasks)
+    numbered = units.append_column(_TASK, pa.array(tasks, pa.int32()))
+    numbered = numbered.append_column(COST, pa.array(costs_s, pa.float64()))
+    count = int(tasks.max()) + 1 if len(tasks) else 1
+    return spark.createDataFrame(numbered).repartitionById(count, _TASK).drop(_TASK)
 
 
 class _Union(AccumulatorParam[frozenset[str]]):

@@ -56,23 +56,20 @@ class ScoreFacts(_Record):
     faces: tuple[int, ...]
 
 
-class CountFacts(_Record):
-    """Counts of one batch: `runs.run_metrics.RunCounts` in plain form.
+class Counts(_Record):
+    """Counts of a run or one of its batches; of videos unless named otherwise.
 
     Attributes:
-        videos_in_archive: videos listed; None when the batch did not publish the listing.
-        planned: videos by reason.
-        statuses: videos by status.
+        videos_in_archive: videos listed; None if the archive was not listed.
+        planned: videos worked on, by `Reason`.
+        statuses: videos by `Status`.
         failed_again: videos planned as `retried` that failed once more.
-        verdicts: videos by verdict.
-        failures: failed videos by status, without deleted ones.
-        failure_share: failures among the videos opened, 0 to 1; None when none was opened.
+        verdicts: videos by `Verdict`.
         faces_found: faces above the detector's threshold.
         faces_scored: faces behind the verdicts.
         videos_cpu_s: processor time of the videos, summed, seconds.
-        videos_wall_s: wall-clock time of the videos, summed, seconds.
+        videos_wall_s: wall-clock time that workers spent on them, summed, seconds.
         read_bytes: bytes of the files opened.
-        drift: drift of the scores, as `runs.drift.RunDrift.to_plain` gives it.
     """
 
     videos_in_archive: int | None = None
@@ -80,14 +77,19 @@ class CountFacts(_Record):
     statuses: dict[str, int] = Field(default_factory=dict)
     failed_again: int = 0
     verdicts: dict[str, int] = Field(default_factory=dict)
-    failures: dict[str, int] = Field(default_factory=dict)
-    failure_share: float | None = None
     faces_found: int = 0
     faces_scored: int = 0
     videos_cpu_s: float = 0.0
     videos_wall_s: float = 0.0
     read_bytes: int = 0
+
+
+class CountFacts(Counts):
+    """Counts of one batch: `runs.run_metrics.RunCounts` in plain form."""
+
     drift: dict[str, Any] | None = None
+    failures: dict[str, int] = Field(default_factory=dict)
+    failure_share: float | None = None
 
 
 class CommitFacts(_Record):

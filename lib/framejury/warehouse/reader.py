@@ -185,6 +185,12 @@ class Committed:
         return pa.concat_tables(parts)
 
 
+def file_sizes(place: Location) -> list[int]:
+    """Return the size in bytes of every Parquet file directly in a folder."""
+    infos = place.filesystem.get_file_info(fs.FileSelector(place.path, allow_not_found=True))
+    return [info.size for info in infos if info.extension == "parquet"]
+
+
 def count_rows(place: Location) -> int:
     """Return the number of rows in the Parquet files of a folder, from their footers."""
     files = dataset.dataset(place.path, filesystem=place.filesystem, format="parquet")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from framejury import storage
 from framejury.commands import verdicts
 from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.warehouse import Warehouse
@@ -153,9 +154,9 @@ def test_a_write_that_fails_leaves_the_old_file(
     def full(number: int) -> None:
         raise OSError(28, "full")
 
-    monkeypatch.setattr(verdicts.os, "fsync", full)
+    monkeypatch.setattr(storage.os, "fsync", full)
     with pytest.raises(OSError, match="full"):
-        verdicts.replace_file(target, b"new")
+        storage.replace_file(target, b"new")
     assert target.read_text("utf-8") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["v.csv"]
 

@@ -48,7 +48,6 @@ from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.settings import PAIR_SIGNALS, Resize, Settings, Signal
 from framejury.settings.loading import settings_from
-from framejury.signals.rgb import network_input
 from tests.builders import clips
 from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network, headed_network
 
@@ -462,7 +461,8 @@ def test_stored_crops_give_the_scores_of_the_video(
     found = [cropped_face(row) for row in faces]
     assert [row["p_fake"] for row in scores] == scorer.score(found).tolist()
     # The network is shown another picture than the crop alone.
-    plain = scorer.score_pixels(np.stack([network_input(face.crop, 32) for face in found[:1]]))
+    rgb = replace(bundle, signal="rgb", pixels=replace(bundle.pixels, resize="letterbox"))
+    plain = Scorer(rgb, batch_size=1).score([found[0].crop])
     assert plain[0] != scores[0]["p_fake"]
 
 

@@ -225,7 +225,7 @@ def test_one_frame_every_so_many_seconds(tmp_path: Path) -> None:
 def test_the_container_jumps_where_much_lies_between(
     tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framejury.media.packet_reader._SEEK_BYTES", 0)
+    monkeypatch.setattr("framejury.media.decoders._SEEK_BYTES", 0)
     path = clips.write_clip(tmp_path / f"a.{ending}", clips.plain_frames(120, SIZE))
     found = decode(path, SamplingSettings(frames=5, tolerance_s=0.08))
     assert numbers(found.frames) == [frame.frame_index for frame in found.frames]

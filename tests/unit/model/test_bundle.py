@@ -15,6 +15,13 @@ import pytest
 from framejury.errors import BundleError
 from framejury.model import bundle as bundle_module
 from framejury.model.bundle import (
+    load_bundle,
+    sha256_of,
+    with_metrics,
+    with_rule,
+    write_bundle,
+)
+from framejury.model.manifest import (
     Framing,
     Manifest,
     Measurement,
@@ -22,13 +29,8 @@ from framejury.model.bundle import (
     PixelContract,
     SplitCount,
     TrainingData,
-    load_bundle,
-    sha256_of,
-    with_metrics,
-    with_rule,
-    write_bundle,
+    digest_of,
 )
-from framejury.model.manifest import digest_of
 from framejury.runs.provenance import bundle_facts
 from framejury.schemas.statuses import Label, Side
 from framejury.verdict.calibration import Calibration

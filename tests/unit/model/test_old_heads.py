@@ -172,7 +172,9 @@ def test_a_bundle_with_a_map_scores_as_without(tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
     plain = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (expected,) = plain.run(None, {"pixels": pixels.astype(np.float32)})
-    np.testing.assert_array_equal(scorer.score_pixels(pixels), np.asarray(expected).ravel())
+    np.testing.assert_array_equal(
+        Scorer(bundle, batch_size=7).score(list(pixels)), np.asarray(expected).ravel()
+    )
     _, heat = scorer.score_and_explain(list(pixels))
     assert heat is not None and heat.shape == (7, 4, 4) and heat.dtype == np.float32
     for number in range(7):  # several calls of the network, each map with its face
@@ -194,7 +196,7 @@ def test_the_detector_that_ships_scores_the_same_bits(tmp_path: Path) -> None:
         bundle.onnx_path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
     (expected,) = plain.run(None, {"pixels": pixels.astype(np.float32)})
-    np.testing.assert_array_equal(scorer.score_pixels(pixels), np.asarray(expected).ravel())
+    np.testing.assert_array_equal(scorer.score(list(pixels)), np.asarray(expected).ravel())
     _, heat = scorer.score_and_explain(list(pixels))
     assert heat is not None and heat.shape == (2, 4, 4)
 

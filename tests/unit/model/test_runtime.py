@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 
 from framejury.errors import BundleError, FramejuryError, SetupError
-from framejury.model.bundle import Bundle, write_bundle
+from framejury.model.bundle import write_bundle
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import SCORED_FACES, score_faces
 from framejury.schemas.statuses import Side
@@ -49,11 +50,11 @@ def test_red_is_the_first_channel_and_crops_are_letterboxed(bundle: Bundle) -> N
     assert Scorer(bundle).score([blue, half]) == pytest.approx([0.0, 0.5], abs=1e-6)
 
 
-def test_score_pixels_is_score_without_the_resize(bundle: Bundle) -> None:
+def test_a_crop_of_the_networks_size_is_not_resized(bundle: Bundle) -> None:
     crops = [real_face(seed) for seed in range(3)]
     pixels = np.stack([network_input(crop, 32) for crop in crops])
     expected = pixels[..., 0].mean(axis=(1, 2)) / 255
-    assert Scorer(bundle).score_pixels(pixels) == pytest.approx(expected, abs=1e-5)
+    assert Scorer(bundle).score(list(pixels)) == pytest.approx(expected, abs=1e-5)
 
 
 def test_no_crops_no_scores(bundle: Bundle) -> None:

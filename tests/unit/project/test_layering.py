@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "signals verdict warehouse",
     "night": "cli examine report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
-    "commands": "archive cli evaluation examine faces inspection labelled media model night pages "
+    "commands": "archive cli evaluation examine faces inspection labelled model night pages "
     "protocol report runs sandbox schemas settings signals tables verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""

@@ -84,7 +84,9 @@ def test_scoring_claims_one_gpu_for_good(bundle: Bundle) -> None:
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
     score._scorers["somewhere", 1, None, "1"] = Scorer(bundle)
     score._claim("1")
-    with pytest.raises(SetupError, match=r"GPU 1 and was then assigned GPU 2.*resource\.gpu\.amount"):
+    with pytest.raises(
+        SetupError, match=r"GPU 1 and was then assigned GPU 2.*resource\.gpu\.amount"
+    ):
         score._claim("2")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
-from framejury.evaluation.binary import Floats, Integers, RocCurve
+from framejury.evaluation.binary import Floats, Integers
 
 POINTS = 400
 """Most corners of a drawn curve; a picture cannot show more."""
@@ -58,8 +58,3 @@ def thinned(x: Floats, y: Floats, points: int = POINTS) -> tuple[Floats, Floats]
     chosen = np.searchsorted(along, np.linspace(0, along[-1], points - 1))
     kept = np.unique(np.append(np.minimum(chosen, len(x) - 1), len(x) - 1))
     return x[kept], y[kept]
-
-
-def miss_rates(roc: RocCurve) -> tuple[Floats, Floats]:
-    """Return FPR and miss rate along a ROC curve, float64 (m,), 0 to 1."""
-    return roc.fpr, 1.0 - roc.tpr

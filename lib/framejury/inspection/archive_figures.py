@@ -68,9 +68,9 @@ def _detectors(found: ArchiveSummary) -> Chart:
             LIGHT.faint,
         ),
     )
-    figure = new_figure(5.6, 2.6, LIGHT)
+    figure = new_figure(5.6, 2.6)
     axes = figure.add_subplot()
-    style_axes(axes, LIGHT, title=title, x_label="share of frames, %", y_label="")
+    style_axes(axes, title=title, x_label="share of frames, %", y_label="")
     for row, (_, count, color) in enumerate(rows):
         share = 100 * count / both.frames
         axes.barh(row, share, color=color, height=0.66)

@@ -82,9 +82,9 @@ def bars(name: str, title: str, counts: Counts, noun: str, sentence: str) -> Cha
     if not shown:
         return no_chart(name, title, sentence)
     total = sum(count for _, count in shown)
-    figure = new_figure(5.6, 1.2 + 0.34 * len(shown), LIGHT)
+    figure = new_figure(5.6, 1.2 + 0.34 * len(shown))
     axes = figure.add_subplot()
-    style_axes(axes, LIGHT, title=title, x_label=f"{noun}, count", y_label="")
+    style_axes(axes, title=title, x_label=f"{noun}, count", y_label="")
     rows = range(len(shown))
     colors = [_COLORS.get(text, LIGHT.real) for text, _ in shown]
     axes.barh(rows, [count for _, count in shown], color=colors, height=0.66)
@@ -123,9 +123,9 @@ def histogram(
     everything = np.concatenate([values for _, values in series])
     if not everything.size:
         return no_chart(name, title, sentence)
-    figure = new_figure(5.6, 3.0, LIGHT)
+    figure = new_figure(5.6, 3.0)
     axes = figure.add_subplot()
-    style_axes(axes, LIGHT, title=title, x_label=x_label, y_label="videos, count")
+    style_axes(axes, title=title, x_label=x_label, y_label="videos, count")
     top = max(float(everything.max()), 1e-9)
     edges = np.linspace(0, top, bins + 1).tolist()
     styles = ((LIGHT.fake, "solid", 0.25), (LIGHT.real, "dashed", 0.0))
@@ -141,7 +141,7 @@ def histogram(
             label=text,
         )
     if len(series) > 1:
-        style_legend(axes, LIGHT)
+        style_legend(axes)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     middle = ", ".join(
         f"{text or 'median'} {'median ' if text else ''}{np.median(values):.2f}"

@@ -23,9 +23,9 @@ def ssim_chart(frames: Sequence[InspectedFrame]) -> Chart:
     whole = [(one.pts_s, one.ssim) for one in frames if one.ssim is not None]
     if not whole:
         return no_chart(SSIM, title, "Fewer than two frames were inspected.")
-    figure = new_figure(9.0, 3.4, LIGHT)
+    figure = new_figure(9.0, 3.4)
     axes = figure.add_subplot()
-    style_axes(axes, LIGHT, title=title, x_label="time, seconds", y_label="SSIM")
+    style_axes(axes, title=title, x_label="time, seconds", y_label="SSIM")
     axes.plot(*zip(*whole, strict=True), color=LIGHT.real, lw=1.4, label="whole frame")
     tracks = _tracks(frames)
     for (track, points), color, dash in zip(tracks, _COLORS, _DASHES, strict=False):
@@ -39,7 +39,7 @@ def ssim_chart(frames: Sequence[InspectedFrame]) -> Chart:
         )
     lowest = min(value for values in [whole, *(p for _, p in tracks)] for _, value in values)
     axes.set_ylim(min(lowest - 0.03, 0.9), 1.005)
-    style_legend(axes, LIGHT, loc="lower left", ncols=3)
+    style_legend(axes, loc="lower left", ncols=3)
     middle = float(np.median([value for _, value in whole]))
     faces = "".join(
         f", face of track {track} median {np.median([v for _, v in points]):.3f}, "
@@ -54,9 +54,9 @@ def faces_chart(frames: Sequence[InspectedFrame]) -> Chart:
     title = "Faces per frame"
     if not frames:
         return no_chart(FACES, title, "No frame was inspected.")
-    figure = new_figure(9.0, 2.4, LIGHT)
+    figure = new_figure(9.0, 2.4)
     axes = figure.add_subplot()
-    style_axes(axes, LIGHT, title=title, x_label="time, seconds", y_label="faces, count")
+    style_axes(axes, title=title, x_label="time, seconds", y_label="faces, count")
     times = [one.pts_s for one in frames]
     mtcnn = [len(one.mtcnn) for one in frames]
     haar = [len(one.haar) for one in frames]
@@ -64,7 +64,7 @@ def faces_chart(frames: Sequence[InspectedFrame]) -> Chart:
     axes.step(times, haar, where="post", color=LIGHT.real, lw=1.4, linestyle="--", label="Haar")
     axes.set_ylim(-0.15, max([1, *mtcnn, *haar]) + 0.35)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    style_legend(axes, LIGHT, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    style_legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     label = f"{title}: MTCNN {np.mean(mtcnn):.2f} on average, Haar {np.mean(haar):.2f}"
     return chart_of(FACES, label, figure)
 

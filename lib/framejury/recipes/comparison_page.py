@@ -82,9 +82,9 @@ def presets_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
 
 def drawing(outcomes: Sequence[PresetOutcome]) -> Drawing:
     """Draw AUC and accuracy of each preset with intervals, and chance as a line at 0.5."""
-    figure = new_figure(7.2, 1.4 + 0.5 * len(outcomes), LIGHT)
+    figure = new_figure(7.2, 1.4 + 0.5 * len(outcomes))
     axes = figure.subplots()
-    style_axes(axes, LIGHT, title="On the test videos", x_label="0.5 is chance", y_label="")
+    style_axes(axes, title="On the test videos", x_label="0.5 is chance", y_label="")
     axes.axvline(0.5, color=LIGHT.faint, linewidth=1.2)
     colours = {"auc": LIGHT.real, "accuracy": LIGHT.fake}
     for name, words, offset, marker in _SHOWN:
@@ -100,5 +100,5 @@ def drawing(outcomes: Sequence[PresetOutcome]) -> Drawing:
     axes.set_yticks(range(len(outcomes)), [outcome.preset for outcome in outcomes])
     axes.set_ylim(len(outcomes) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
-    style_legend(axes, LIGHT, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    style_legend(axes, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return figure

@@ -13,7 +13,6 @@ from framejury.evaluation.binary import Floats
 from framejury.evaluation.protocol_numbers import Estimate, ProtocolFindings, ProtocolSlice
 from framejury.pages.style import (
     LIGHT,
-    Theme,
     new_figure,
     sentence_figure,
     style_axes,
@@ -41,38 +40,34 @@ def protocol_names(p: ProtocolFindings) -> list[tuple[str, str]]:
     ]
 
 
-def protocol_pictures(p: ProtocolFindings, theme: Theme = LIGHT) -> dict[str, Figure]:
+def protocol_pictures(p: ProtocolFindings) -> dict[str, Figure]:
     """Draw the charts, by name."""
     frames = [(str(count), one) for count, one in p.by_frames.items()]
     files = {
-        FRAMES: curve_figure("Sampled frames", "frames per video", frames, theme),
+        FRAMES: curve_figure("Sampled frames", "frames per video", frames),
     }
     before = p.robustness.get(UNTOUCHED, {})
     for family, points in p.robustness.items():
         if family != UNTOUCHED:
             name, axis = FAMILY_NAMES[family]
             labelled = labelled_points(before, points)
-            files[robustness_name(family)] = curve_figure(name, axis, labelled, theme)
+            files[robustness_name(family)] = curve_figure(name, axis, labelled)
     return files
 
 
-def curve_figure(
-    title: str, x_label: str, points: Sequence[tuple[str, ProtocolSlice]], theme: Theme
-) -> Figure:
+def curve_figure(title: str, x_label: str, points: Sequence[tuple[str, ProtocolSlice]]) -> Figure:
     """Draw AUC with its interval (left) and calls at the threshold (right) at each point."""
     if not points:
-        return sentence_figure(title, "Not measured.", theme)
-    figure = new_figure(7.0, 3.3, theme)
+        return sentence_figure(title, "Not measured.")
+    figure = new_figure(7.0, 3.3)
     left, right = figure.subplots(1, 2)
-    style_axes(left, theme, title=f"{title}: AUC", x_label=x_label, y_label="AUC")
-    _line(left, points, "auc", ("AUC", theme.real, "o", "-"))
-    left.axhline(0.5, color=theme.undecided, lw=1, ls=":", label="chance")
-    style_axes(
-        right, theme, title="At the threshold", x_label=x_label, y_label="Share of videos, %"
-    )
+    style_axes(left, title=f"{title}: AUC", x_label=x_label, y_label="AUC")
+    _line(left, points, "auc", ("AUC", LIGHT.real, "o", "-"))
+    left.axhline(0.5, color=LIGHT.undecided, lw=1, ls=":", label="chance")
+    style_axes(right, title="At the threshold", x_label=x_label, y_label="Share of videos, %")
     for name, look in (
-        ("recall_fake", ("fakes called fake", theme.fake, "s", "-")),
-        ("fpr_of_calls", ("reals called fake", theme.real, "o", "--")),
+        ("recall_fake", ("fakes called fake", LIGHT.fake, "s", "-")),
+        ("fpr_of_calls", ("reals called fake", LIGHT.real, "o", "--")),
     ):
         _line(right, points, name, look)
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
@@ -80,7 +75,7 @@ def curve_figure(
     for axes in (left, right):
         axes.set_xticks(range(len(points)), [name for name, _ in points])
         axes.set_xlim(-0.4, len(points) - 0.6)
-        style_legend(axes, theme, loc="best")
+        style_legend(axes, loc="best")
     values = [one.videos["auc"].value for _, one in points]
     lowest = min([0.5, *(value for value in values if value is not None)])
     left.set_ylim(max(0.0, lowest - 0.1), 1.02)

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from framejury.evaluation.binary import (
     BinaryMetrics,
-    Confusion,
     RocCurve,
     binary_metrics,
     roc_points,
@@ -35,27 +34,6 @@ from framejury.evaluation.rows import (
     video_rows,
 )
 from framejury.schemas.statuses import Label, Verdict
-
-__all__ = [
-    "BinaryMetrics",
-    "Bootstrap",
-    "BreakdownRow",
-    "Confusion",
-    "Coverage",
-    "FaceMetrics",
-    "Interval",
-    "RocCurve",
-    "SliceMetrics",
-    "VerdictCounts",
-    "VideoMetrics",
-    "binary_metrics",
-    "face_metrics",
-    "face_roc",
-    "roc_points",
-    "slice_metrics",
-    "video_metrics",
-    "video_roc",
-]
 
 FACE_SCORE_CLIP = 5e-5
 """Half a step: face scores are rounded to 4 decimals."""

@@ -11,9 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.examine.client import DecodingClient
-from framejury.inspection.answer import array_of, unpacked
-from framejury.inspection.inspected import Facts, Inspection, Sheet, Shots, Trace
-from framejury.inspection.names import (
+from framejury.inspection.answer import (
     CONTACT_SHEET,
     INSPECT,
     NAMES,
@@ -25,7 +23,10 @@ from framejury.inspection.names import (
     TRACE,
     TRACE_SIZE,
     Pictures,
+    array_of,
+    unpacked,
 )
+from framejury.inspection.inspected import Facts, Inspection, Sheet, Shots, Trace
 from framejury.media.fetch import LocalCopy
 from framejury.media.sample import Indices, Times
 from framejury.records import Size

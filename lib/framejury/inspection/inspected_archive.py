@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.errors import MediaError
-from framejury.inspection.agreement import Agreement, agreement_of
-from framejury.inspection.inspected import Inspection
+from framejury.inspection.inspected import Agreement, Inspection, agreement_of
 from framejury.schemas.statuses import Status
 
 _ASKED = [

@@ -16,9 +16,9 @@ from framejury.faces.crop import crop_region, encode_crop, limited
 from framejury.faces.detect import choose_faces, make_detector, reduced_size, rescaled
 from framejury.faces.tracks import FaceTracks
 from framejury.inspection.album import Album
+from framejury.inspection.answer import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.drawing import reduced_to
 from framejury.inspection.inspected import MOST_FACES, Face, InspectedFrame, Inspection
-from framejury.inspection.names import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.reading import facts_of
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
@@ -68,7 +68,7 @@ class Inspector:
             key: seed of random sampling, different per video.
 
         Returns:
-            the record, and pictures by file name (`names.NAMES`).
+            the record, and pictures by file name (`answer.NAMES`).
 
         Raises:
             MediaError: the video cannot be read.
@@ -112,7 +112,7 @@ class Inspector:
         """Use every part once, so that nothing needs to be loaded after the lockdown.
 
         Args:
-            clip: descriptor of `rehearsal.small_clip`.
+            clip: descriptor of `inspect_child.small_clip`.
         """
         double = copy.copy(self)
         free = {part: type(getattr(self._settings, part))() for part in _REHEARSED}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from framejury.archive.frame_labels import read_frame_labels
+from framejury.archive.assignment import FaceDraw
+from framejury.archive.csv_files import read_frame_labels
 from framejury.archive.labelled_video import Placement, keys_of
 from framejury.archive.leakage import check_leakage
-from framejury.archive.split_by_face import FaceDraw
 from framejury.errors import SplitError, WarehouseError
 from framejury.labelled.videos import LabelledVideo, labelled_parts, labelled_videos
 from framejury.model.source import FaceSource, VideoTruth, read_batches
@@ -98,7 +98,7 @@ def with_frame_labels(
     Args:
         source: of these warehouses.
         warehouses: with the videos of the file.
-        path: of the file, see `archive.frame_labels`.
+        path: of the file, see `archive.csv_files`.
 
     Raises:
         UsageError: the file cannot be read, a line is wrong, or a video is in no warehouse.

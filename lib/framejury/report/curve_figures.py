@@ -15,8 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from framejury.evaluation.binary import Floats, RocCurve
-from framejury.evaluation.curves import PrecisionRecall, thinned
+from framejury.evaluation.binary import Floats, PrecisionRecall, RocCurve, thinned
 from framejury.evaluation.reliability import BINS, Reliability
 from framejury.pages.style import (
     LIGHT,

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from framejury.records import Box
-from framejury.report.evidence.choice import evidence_order, whose_faces
 from framejury.report.evidence.video_evidence import evidence_of
+from framejury.report.predictions import evidence_order, whose_faces
 from framejury.schemas.statuses import PictureKind
 from tests.builders.rows import verdict_row, verdict_table
 

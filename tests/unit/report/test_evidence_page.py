@@ -12,7 +12,7 @@ import pytest
 
 from framejury.faces.crop import decode_crop
 from framejury.report.evidence import sentences as words
-from framejury.report.evidence.page_index import IndexEntry, index_html
+from framejury.report.evidence.scan_pages import IndexEntry, index_html
 from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
 from framejury.report.evidence.timeline import Scale
 from framejury.report.evidence.video_evidence import Evidence
@@ -123,7 +123,7 @@ def test_a_score_that_mixes_people_says_so() -> None:
 
 
 def tracks_of(rows: list[dict[str, Any]]) -> Any:
-    from framejury.report.evidence.track_styles import tracks_of as found
+    from framejury.report.evidence.video_evidence import tracks_of as found
 
     return found(evidence(rows).faces, 0)
 

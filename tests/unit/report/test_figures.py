@@ -13,9 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from framejury.evaluation.binary import Confusion, roc_points
+from framejury.evaluation.binary import POINTS, Confusion, precision_recall, roc_points, thinned
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.curves import POINTS, precision_recall, thinned
 from framejury.evaluation.reliability import reliability
 from framejury.pages.style import chart_css, inline_svg, png, svg
 from framejury.report import curve_figures, figures

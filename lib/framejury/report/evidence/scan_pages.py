@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+from jinja2 import Template
 
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.model.manifest import Bundle
-from framejury.report.evidence.page_index import IndexEntry, index_html
+from framejury.pages.templating import POLICY, environment, style_of
 from framejury.report.evidence.video_evidence import evidence_of
 from framejury.report.evidence.video_page import About, evidence_html
 from framejury.report.inputs import BundleInfo
+from framejury.report.wording import FILTERS
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One video: its verdict, columns as `framejury scan --json`, and the name of its page."""
+
+    verdict: Mapping[str, Any]
+    page: str
+
+
+def index_html(entries: Sequence[IndexEntry], created_at: datetime) -> str:
+    """Return the index as a page, in the order given."""
+    return _template().render(
+        entries=entries, created_at=created_at, policy=POLICY, style=style_of()
+    )
+
+
+@cache
+def _template() -> Template:
+    return environment(**FILTERS).get_template("evidence_index.html")
+
 
 INDEX = "index.html"
 _ENDINGS = (".html", ".htm")

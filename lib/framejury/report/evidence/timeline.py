@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from framejury.pages.style import LIGHT, inline_svg, style_axes, svg
-from framejury.report.evidence.track_styles import STYLES, FaceTrack, TrackStyle
-from framejury.report.evidence.video_evidence import FaceEvidence
+from framejury.report.evidence.video_evidence import STYLES, FaceEvidence, FaceTrack, TrackStyle
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,13 +14,10 @@ from framejury.archive.assignment import assign_groups, assign_videos
 from framejury.archive.balance import balanced_splits, balanced_whole
 from framejury.archive.csv_files import Pins
 from framejury.archive.groups import group_names
-from framejury.archive.labelled_video import SIDES, Candidate, Placement, keys_of
-from framejury.archive.leakage import check_leakage
+from framejury.archive.labelled_video import Candidate, Placement, keys_of
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
-
-__all__ = ["SIDES", "Candidate", "Placement", "check_leakage", "keys_of", "split_videos"]
 
 
 def split_videos(

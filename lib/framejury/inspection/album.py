@@ -24,7 +24,6 @@ from framejury.inspection.drawing import (
     clock,
     contact_sheet,
     reduced_to,
-    side_by_side,
     with_boxes,
 )
 from framejury.inspection.inspected import Face, InspectedFrame, Sheet
@@ -129,9 +128,8 @@ class Album:
             ("Haar", inspected.haar, HAAR_COLOR),
         )
         panels = [_boxed(small, self._full, faces, color) for _, faces, color in names]
-        return side_by_side(
-            panels, [f"{name}: {counted(len(faces), 'face')}" for name, faces, _ in names]
-        )
+        captions = [f"{name}: {counted(len(faces), 'face')}" for name, faces, _ in names]
+        return contact_sheet(panels, captions, columns=len(panels))
 
 
 def sheet_of(

@@ -30,6 +30,7 @@ from framejury.report.wording import status_word
 from framejury.schemas.statuses import Label, Status
 
 _LONGEST_NAME = 36
+_BINS = 24
 _COLORS = {Label.FAKE.value: LIGHT.fake, NO_LABEL: LIGHT.undecided}
 
 Floats = npt.NDArray[np.float64]
@@ -72,13 +73,12 @@ def files_of(charts: Iterable[Chart]) -> dict[str, bytes]:
     return files
 
 
-def bars(name: str, title: str, counts: Counts, noun: str, sentence: str) -> Chart:
+def bars(name: str, title: str, counts: Counts, sentence: str) -> Chart:
     """Draw counts as bars, longest on top.
 
     Args:
         name, title: of the chart.
-        counts: name -> number.
-        noun: what is counted, plural.
+        counts: name -> videos.
         sentence: shown without data.
     """
     shown = list(counts.shown)
@@ -89,7 +89,7 @@ def bars(name: str, title: str, counts: Counts, noun: str, sentence: str) -> Cha
     total = sum(count for _, count in shown)
     figure = new_figure(5.6, 1.2 + 0.34 * len(shown))
     axes = figure.add_subplot()
-    style_axes(axes, title=title, x_label=f"{noun}, count", y_label="")
+    style_axes(axes, title=title, x_label="videos, count", y_label="")
     rows = range(len(shown))
     colors = [_COLORS.get(text, LIGHT.real) for text, _ in shown]
     axes.barh(rows, [count for _, count in shown], color=colors, height=0.66)
@@ -115,7 +115,6 @@ def histogram(
     *,
     x_label: str,
     sentence: str,
-    bins: int = 24,
 ) -> Chart:
     """Draw the distribution of values, one outline per series.
 
@@ -132,19 +131,11 @@ def histogram(
     axes = figure.add_subplot()
     style_axes(axes, title=title, x_label=x_label, y_label="videos, count")
     top = max(float(everything.max()), 1e-9)
-    edges = np.linspace(0, top, bins + 1).tolist()
+    edges = np.linspace(0, top, _BINS + 1).tolist()
     styles = ((LIGHT.fake, "solid", 0.25), (LIGHT.real, "dashed", 0.0))
     for (text, values), (color, dash, fill) in zip(series, styles, strict=False):
         axes.hist(values, bins=edges, histtype="stepfilled", color=color, alpha=fill or 0.01)
-        axes.hist(
-            values,
-            bins=edges,
-            histtype="step",
-            color=color,
-            linestyle=dash,
-            linewidth=1.6,
-            label=text,
-        )
+        axes.hist(values, bins=edges, histtype="step", color=color, ls=dash, lw=1.6, label=text)
     if len(series) > 1:
         style_legend(axes)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -236,19 +227,15 @@ def archive_charts(found: ArchiveSummary) -> list[Chart]:
     """Draw all charts, from labels to statuses."""
     empty, none = "The archive has no videos.", "No video could be read."
     return [
-        bars("labels", "Labels", found.labels, "videos", empty),
-        bars("layouts", "Layouts", found.layouts, "videos", empty),
-        bars("methods", "Manipulation methods", found.methods, "videos", "No method is named."),
-        bars("sizes", "Frame sizes, pixels", found.sizes, "videos", none),
+        bars("labels", "Labels", found.labels, empty),
+        bars("layouts", "Layouts", found.layouts, empty),
+        bars("methods", "Manipulation methods", found.methods, "No method is named."),
+        bars("sizes", "Frame sizes, pixels", found.sizes, none),
         histogram(
-            "durations",
-            "Lengths",
-            [("", found.durations_s)],
-            x_label="seconds",
-            sentence=none,
+            "durations", "Lengths", [("", found.durations_s)], x_label="seconds", sentence=none
         ),
-        bars("codecs", "Video codecs", found.codecs, "videos", none),
-        bars("sound", "Audio codecs", found.sounds, "videos", none),
+        bars("codecs", "Video codecs", found.codecs, none),
+        bars("sound", "Audio codecs", found.sounds, none),
         histogram(
             "faces",
             "Faces per frame",
@@ -257,9 +244,7 @@ def archive_charts(found: ArchiveSummary) -> list[Chart]:
             sentence=none,
         ),
         _detectors(found),
-        bars(
-            "statuses", "Results", _worded(found.statuses), "videos", "The archive has no videos."
-        ),
+        bars("statuses", "Results", _worded(found.statuses), empty),
     ]
 
 

@@ -66,11 +66,6 @@ def with_boxes(
     return drawn
 
 
-def side_by_side(pictures: Sequence[Image], captions: Sequence[str]) -> Image:
-    """Return pictures of one size in a row, a caption under each."""
-    return contact_sheet(pictures, captions, columns=len(pictures))
-
-
 def contact_sheet(
     pictures: Sequence[Image], captions: Sequence[str], columns: int | None = None
 ) -> Image:

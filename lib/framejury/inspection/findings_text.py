@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from framejury.inspection.agreement import Agreement
 from framejury.inspection.compare import Comparison, Modality
-from framejury.inspection.inspected import Agreement, Facts
+from framejury.inspection.inspected import Facts
 from framejury.pages.text_table import counted
 
 ANSWERS: dict[Modality, str] = {

@@ -13,12 +13,13 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from framejury import __version__
+from framejury.inspection.agreement import agreement_of
 from framejury.inspection.charts import Chart
 from framejury.inspection.compare import Comparison
 from framejury.inspection.difference import CHANGED_RATIO, LEAST_LEVELS
 from framejury.inspection.drawing import clock
 from framejury.inspection.findings_text import agreement_rows, answer_of, facts_rows
-from framejury.inspection.inspected import Inspection, agreement_of
+from framejury.inspection.inspected import Inspection
 from framejury.inspection.inspected_archive import ArchiveSummary
 from framejury.pages.style import inline_svg
 from framejury.pages.templating import POLICY, data_uri, environment, style_of

@@ -85,13 +85,13 @@ class Inspector:
             view = _View(self._detectors, self._detection, flicker=pictures == "all")
             album = Album(settings)
             shown, thumbnail = Size(1, 1), None
-            on = set(sheet.tolist())
+            on, near = set(sheet.tolist()), set(close.tolist())
             for frame in video.frames(np.union1d(close, sheet)):
                 shown = frame.picture.size
                 if frame.frame_index in on:
                     album.add_to_sheet(frame)
                 # The substitute of a damaged frame of the inspected part belongs to it.
-                if frame.frame_index not in on or _has(close, frame.frame_index):
+                if frame.frame_index not in on or frame.frame_index in near:
                     inspected = view.at(frame)
                     if pictures == "all":
                         album.add(frame, inspected)
@@ -223,11 +223,6 @@ def _face(face: DetectedFace, person: int | None, like: float | None) -> Face:
 def _within(value: float) -> float:
     """Clip a value that rounding may have left outside -1 to 1."""
     return min(max(value, -1.0), 1.0)
-
-
-def _has(ranks: Indices, rank: int) -> bool:
-    at = int(np.searchsorted(ranks, rank))
-    return at < len(ranks) and int(ranks[at]) == rank
 
 
 def _thumbnail(frame: SampledFrame, longer_px: int) -> bytes:

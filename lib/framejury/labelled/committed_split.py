@@ -155,21 +155,8 @@ def videos_of(source: FaceSource, videos: Sequence[LabelledVideo]) -> list[Label
 
 def split_table(placements: list[Placement], run_id: str) -> pa.Table:
     """Return rows of table `splits`."""
-    return pa.Table.from_pylist(
-        [
-            {
-                "video_id": row.video_id,
-                "run_id": run_id,
-                "group": row.group,
-                "label": row.label,
-                "side": row.side,
-                "reason": row.reason,
-                "unit": row.unit,
-            }
-            for row in placements
-        ],
-        schema=SPLITS,
-    )
+    rows = [{**vars(row), "run_id": run_id} for row in placements]
+    return pa.Table.from_pylist(rows, schema=SPLITS)
 
 
 def _draw_of(warehouse: Warehouse) -> FaceDraw:

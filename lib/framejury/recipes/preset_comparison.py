@@ -17,7 +17,9 @@ from pydantic import TypeAdapter
 from framejury import __version__, logs
 from framejury.archive.csv_files import Pins
 from framejury.archive.label_files import first_of
-from framejury.archive.splits import Candidate, Placement, check_leakage, split_videos
+from framejury.archive.labelled_video import Candidate, Placement
+from framejury.archive.leakage import check_leakage
+from framejury.archive.splits import split_videos
 from framejury.clock import now
 from framejury.errors import FramejuryError, SplitError, UsageError
 from framejury.labelled.preparation import (

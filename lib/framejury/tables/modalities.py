@@ -27,7 +27,8 @@ from framejury.tables.spark_schema import spark_schema
 from framejury.tables.task_progress import COST, Done
 
 if TYPE_CHECKING:
-    from framejury.inspection.inspect_client import InspectClient, ReadStream
+    from framejury.inspection.inspect_client import InspectClient
+    from framejury.inspection.inspected import Stream
 
 _TASK = "task"
 _ASKED = pa.schema(
@@ -162,7 +163,7 @@ def _compared(
     }
 
 
-def _read(client: InspectClient, stack: ExitStack, uri: str, settings: Settings) -> ReadStream:
+def _read(client: InspectClient, stack: ExitStack, uri: str, settings: Settings) -> Stream:
     # Imported on the executor, never before the worker forks.
     from framejury.media.fetch import local_copy
 

@@ -11,17 +11,15 @@ import pytest
 from framejury.clock import now
 from framejury.commands.inspect import is_archive
 from framejury.errors import MediaError, UsageError
+from framejury.inspection.agreement import Agreement, agreement_of, matches
 from framejury.inspection.charts import archive_charts, files_of
 from framejury.inspection.inspect_page import Parts, archive_page
 from framejury.inspection.inspected import (
-    Agreement,
     Face,
     Facts,
     InspectedFrame,
     Inspection,
     Sound,
-    agreement_of,
-    matches,
 )
 from framejury.inspection.inspected_archive import (
     ROWS,

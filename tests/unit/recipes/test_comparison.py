@@ -14,7 +14,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from framejury.archive.csv_files import read_pins
-from framejury.archive.splits import Candidate
+from framejury.archive.labelled_video import Candidate
 from framejury.errors import SplitError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Measurement

@@ -25,6 +25,8 @@ from framejury.evaluation.reliability import calibration_error
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 
+POINTS = 400
+"""Most corners of a drawn curve; a picture cannot show more."""
 SCORE_CLIP = 1e-15
 """Least distance of scores from 0 and 1 in the log loss, which is infinite for a wrong 0 or 1."""
 
@@ -268,10 +270,6 @@ def _ranking(labels: Integers, scores: Floats, counts: Integers) -> dict[str, fl
         "tpr_at_fpr_5": float(tpr[fpr <= 0.05].max()),
         "ece": calibration_error(labels, scores, counts),
     }
-
-
-POINTS = 400
-"""Most corners of a drawn curve; a picture cannot show more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,6 +29,11 @@ from framejury.redaction import printable
 from framejury.report.wording import status_word
 from framejury.schemas.statuses import Label, Status
 
+SSIM, FACES = "ssim", "faces"
+DETECTORS = "detectors"
+_TRACKS = 4
+_TRACK_COLORS = (LIGHT.fake, "#009e73", "#cc79a7", "#b8860b")
+_TRACK_DASHES = ("-", "--", "-.", ":")
 _LONGEST_NAME = 36
 _BINS = 24
 _COLORS = {Label.FAKE.value: LIGHT.fake, NO_LABEL: LIGHT.undecided}
@@ -151,12 +156,6 @@ def _short(text: str) -> str:
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
 
-SSIM, FACES = "ssim", "faces"
-_TRACKS = 4
-_TRACK_COLORS = (LIGHT.fake, "#009e73", "#cc79a7", "#b8860b")
-_TRACK_DASHES = ("-", "--", "-.", ":")
-
-
 def ssim_chart(frames: Sequence[InspectedFrame]) -> Chart:
     """Draw the similarity of each frame and face to the previous one; flicker shows as dips."""
     title = "Similarity to the previous frame (SSIM)"
@@ -218,9 +217,6 @@ def _tracks(frames: Sequence[InspectedFrame]) -> list[tuple[int, list[tuple[floa
                 found.setdefault(face.person, []).append((one.pts_s, face.ssim))
     often = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     return sorted(often[:_TRACKS])
-
-
-DETECTORS = "detectors"
 
 
 def archive_charts(found: ArchiveSummary) -> list[Chart]:

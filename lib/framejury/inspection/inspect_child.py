@@ -25,6 +25,8 @@ from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, Settings
 from framejury.settings.loading import settings_from
 
+_FRAMES, _RATE, _SIDE_PX = 6, 5, 96
+
 
 def serve(setup: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
     """Make the handler of requests.
@@ -80,9 +82,6 @@ def _load_the_rest(settings: Settings, inspector: Inspector | None) -> None:
         shots(clip, free, [0, 2], Size(64, 64))
         if inspector is not None:
             inspector.rehearse(clip)
-
-
-_FRAMES, _RATE, _SIDE_PX = 6, 5, 96
 
 
 @contextmanager

@@ -34,6 +34,8 @@ HEADINGS = (
     *("preset", "accuracy", "AUC", "on fakes", "on originals"),
     *("s/video", "peak MiB", "scored"),
 )
+_FEW_VIDEOS = 100
+_SHOWN = (("auc", "AUC", -0.12, "o"), ("accuracy", "accuracy", 0.12, "s"))
 _MIB = 2**20
 
 
@@ -105,10 +107,6 @@ def _flat(row: PresetOutcome) -> dict[str, Any]:
         else:
             values[name] = value
     return values
-
-
-_FEW_VIDEOS = 100
-_SHOWN = (("auc", "AUC", -0.12, "o"), ("accuracy", "accuracy", 0.12, "s"))
 
 
 def comparison_files(rows: Sequence[Row], facts: Mapping[str, Any]) -> dict[str, bytes]:

@@ -15,6 +15,8 @@ from framejury.evaluation.rows import outcome_column
 from framejury.report.inputs import Context
 from framejury.schemas.statuses import Label, Verdict
 
+SHOWN = 12
+"""Mistakes per kind that are shown with their faces."""
 COLUMNS = (
     "path",
     "label",
@@ -96,10 +98,6 @@ def as_rows(predictions: pa.Table, limit: int) -> list[dict[str, Any]]:
     """Return the first `limit` rows as mappings."""
     rows: list[dict[str, Any]] = predictions.slice(0, limit).to_pylist()
     return rows
-
-
-SHOWN = 12
-"""Mistakes per kind that are shown with their faces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

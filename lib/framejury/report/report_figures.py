@@ -47,6 +47,7 @@ from framejury.report.figures import (
 from framejury.report.findings import Findings, why_no_roc
 from framejury.report.protocol_tables import FAMILY_NAMES, UNTOUCHED, labelled_points
 
+FRAMES = "frames_per_video"
 LABELS = {
     ROC: "ROC curve: fakes found against false alarms, with the operating point",
     DET: "DET curve: missed fakes against false alarms, with the operating point",
@@ -141,9 +142,6 @@ def _score_series(f: Findings) -> list[ScoreSeries]:
             ScoreSeries("faces", faces.scores, faces.weights, faces.labels, f.face_threshold)
         )
     return found
-
-
-FRAMES = "frames_per_video"
 
 
 def robustness_name(family: str) -> str:

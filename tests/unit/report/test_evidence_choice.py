@@ -101,8 +101,6 @@ def test_rows_become_records_in_order_of_time() -> None:
     heat = found.pictures[1].heat
     assert heat is not None
     np.testing.assert_array_equal(heat, [[0, 0.25], [0.5, 1]])
-    assert found.picture_of(found.faces[0]) is found.pictures[1]
-    assert found.picture_of(found.faces[1]) is None
     assert found.sampled_s == (0.0, 0.2)
 
 

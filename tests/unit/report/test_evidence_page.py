@@ -414,5 +414,10 @@ def test_old_rows_without_box_confidence_and_times() -> None:
 def test_heat_is_drawn_over_the_very_face() -> None:
     one = evidence(score_rows([0.9, 0.2]))
     shown = face_pictures(one)[0][0]
-    kept = one.picture_of(shown.face)
-    assert kept is not None and (shown.height, shown.width) == decode_crop(kept.picture).shape[:2]
+    kept = next(
+        picture
+        for picture in one.pictures
+        if (picture.frame_index, picture.face_index)
+        == (shown.face.frame_index, shown.face.face_index)
+    )
+    assert (shown.height, shown.width) == decode_crop(kept.picture).shape[:2]

@@ -6,12 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-from jinja2 import Template
 
 from framejury.clock import now
 from framejury.errors import UsageError
@@ -25,6 +23,13 @@ from framejury.report.wording import FILTERS
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule
 
+INDEX = "index.html"
+_ENDINGS = (".html", ".htm")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 60
+_OF_AN_ARCHIVE = ("layout", "label", "method", "group")
+"""Columns that a file without an archive does not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
@@ -36,22 +41,8 @@ class IndexEntry:
 
 def index_html(entries: Sequence[IndexEntry], created_at: datetime) -> str:
     """Return the index as a page, in the order given."""
-    return _template().render(
-        entries=entries, created_at=created_at, policy=POLICY, style=style_of()
-    )
-
-
-@cache
-def _template() -> Template:
-    return environment(**FILTERS).get_template("evidence_index.html")
-
-
-INDEX = "index.html"
-_ENDINGS = (".html", ".htm")
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST_NAME = 60
-_OF_AN_ARCHIVE = ("layout", "label", "method", "group")
-"""Columns that a file without an archive does not have."""
+    template = environment(**FILTERS).get_template("evidence_index.html")
+    return template.render(entries=entries, created_at=created_at, policy=POLICY, style=style_of())
 
 
 class ScanPages:

@@ -81,14 +81,6 @@ class Evidence:
         times = None if self.extraction is None else self.extraction["sampled_s"]
         return None if times is None else tuple(times)
 
-    def picture_of(self, face: FaceEvidence) -> PictureEvidence | None:
-        """Return the stored picture of a face, or None."""
-        for picture in self.pictures:
-            at = (picture.kind, picture.frame_index, picture.face_index)
-            if at == (PictureKind.FACE, face.frame_index, face.face_index):
-                return picture
-        return None
-
 
 def evidence_of(
     verdict: Row, extraction: Row | None, scores: Iterable[Row], pictures: Iterable[Row]

@@ -102,10 +102,7 @@ class ArchiveSummary:
     failed: int
 
 
-_FACTS = (
-    *("container", "codec", "pixel_format", "width_px", "height_px", "duration_s"),
-    *("frames_per_s", "key_frames"),
-)
+_FACTS = ("container", "codec", "pixel_format", "width_px", "height_px", "duration_s")
 _READ = (Status.EXTRACTED.value, Status.NO_FACE.value)
 _FAILURES = 200
 _SHOWN = 12
@@ -127,6 +124,8 @@ def row_of(video: Mapping[str, Any], found: Inspection, wall_s: float) -> dict[s
         "error": facts.damage,
         **{name: getattr(facts, name) for name in _FACTS},
         "video_frames": facts.frames,
+        "frames_per_s": facts.frames_per_s,
+        "key_frames": facts.key_frames,
         "sound_codec": None if sound is None else sound.codec,
         "sound_rate_hz": None if sound is None else sound.rate_hz,
         **asdict(both),

@@ -16,7 +16,7 @@ from functools import partial
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import logs
-from framejury.archive.fixed_splits import read_pins
+from framejury.archive.csv_files import read_pins
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import check_has_network, make_parser, run_command
 from framejury.clock import now

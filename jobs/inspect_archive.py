@@ -18,8 +18,8 @@ from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
 from framejury.commands.inspect import parser
 from framejury.errors import FramejuryError, UsageError
+from framejury.inspection.answer import CONTACT_SHEET
 from framejury.inspection.inspected_archive import ArchiveSummary, summary_of
-from framejury.inspection.names import CONTACT_SHEET
 from framejury.jobs.index_videos import describe, index_settings
 from framejury.logs import say
 from framejury.redaction import printable
@@ -100,8 +100,7 @@ def _files(
     settings: Settings,
 ) -> dict[str, bytes]:
     """Return page and figures by file name; `words` are the paths on the sheet, and notes."""
-    from framejury.inspection.archive_figures import archive_charts
-    from framejury.inspection.charts import files_of
+    from framejury.inspection.charts import archive_charts, files_of
     from framejury.inspection.inspect_page import Parts, archive_page
     from framejury.report.document import plain
 

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-from framejury.archive.fixed_splits import read_pins
+from framejury.archive.csv_files import read_pins
 from framejury.archive.labelled_video import Placement
 from framejury.archive.leakage import check_leakage
 from framejury.archive.splits import split_videos

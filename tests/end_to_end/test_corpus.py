@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from framejury.archive.fixed_splits import read_pins
+from framejury.archive.csv_files import read_pins
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
 from tests.builders.programs import here, ok, submit

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from framejury.archive.fixed_splits import read_pins
+from framejury.archive.csv_files import read_pins
 from framejury.model.bundle import load_bundle
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse

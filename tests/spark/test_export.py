@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.archive.split_by_face import FaceDraw
+from framejury.archive.assignment import FaceDraw
 from framejury.archive.video_rows import video_id_of
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.jobs import export_faces

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.labelled.training_files import write_training_outputs
+from framejury.labelled.bundling import write_training_outputs
 from framejury.model.schedule import EpochRecord
 from framejury.model.scoring import SCORED_FACES
 from framejury.model.source_counts import count_faces

@@ -25,7 +25,7 @@ LARGEST_BYTES = 256 * 2**20
 """Largest label file read; at one row per video, enough for more than a million."""
 
 CSV_COLUMNS = ("file", "label", "original", "donor", "method", "subject", "group")
-"""Columns of a labels.csv; `file` and `label` are required."""
+"""Columns of a labels.csv, those of `CsvRow` last; `file` and `label` are required."""
 
 
 @dataclass(frozen=True)
@@ -133,15 +133,8 @@ def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
             if values["file"] is None:
                 raise ArchiveError(f"{where}: no file name")
             path = _inside(folder, values["file"], where)
-            row = CsvRow(
-                folder,
-                _label(values["label"], where),
-                values["original"],
-                values["donor"],
-                values["method"],
-                values["subject"],
-                values["group"],
-            )
+            label = _label(values["label"], where)
+            row = CsvRow(folder, label, *(values[key] for key in CSV_COLUMNS[2:]))
             _claim(side.labels, path, row, where, side.notes)
     except csv.Error as error:
         raise ArchiveError(f"{name} is not a CSV file: {error}") from error

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from framejury.archive.label_files import CsvRow, DfdcEntry, SideFiles, first_of, read_side_files
+from framejury.archive.label_files import SideFiles, first_of, read_side_files
 from framejury.archive.listing import ArchiveFile, Trouble
 from framejury.errors import ArchiveError
 from framejury.redaction import printable
@@ -104,8 +104,7 @@ def _notes_on_trouble(files: Sequence[ArchiveFile]) -> list[str]:
 
 
 def _labels_csv(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
-    row: CsvRow | None = side.labels.get(file.path)
-    if row is None:
+    if (row := side.labels.get(file.path)) is None:
         return None
     keys = _file_keys(file.path)
     if row.group:
@@ -132,8 +131,7 @@ def _labels_csv(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
 
 
 def _dfdc(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
-    entry: DfdcEntry | None = side.dfdc.get(file.path)
-    if entry is None:
+    if (entry := side.dfdc.get(file.path)) is None:
         return None
     # DFDC names are unique across its parts, and originals often lie in another part.
     keys = [f"dfdc:{PurePosixPath(file.path).name}"]
@@ -187,13 +185,8 @@ def _ffpp(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
             return None
         kind = "actor" if "__" in stem else "youtube"
         subject = match[1]
-        return VideoEntry(
-            file,
-            "ffpp",
-            Label.REAL,
-            subject=subject,
-            group_keys=(f"ffpp-{kind}:{subject}",),
-        )
+        keys = (f"ffpp-{kind}:{subject}",)
+        return VideoEntry(file, "ffpp", Label.REAL, subject=subject, group_keys=keys)
     return None
 
 
@@ -207,13 +200,8 @@ def _celebdf(file: ArchiveFile, side: SideFiles) -> VideoEntry | None:
     folder = PurePosixPath(file.uri).parent.name
     stem = PurePosixPath(file.path).stem
     if folder == "Celeb-real" and (real := _CELEB_REAL.match(stem)):
-        return VideoEntry(
-            file,
-            "celebdf",
-            Label.REAL,
-            subject=real[1],
-            group_keys=(f"celebdf:{real[1]}",),
-        )
+        keys = (f"celebdf:{real[1]}",)
+        return VideoEntry(file, "celebdf", Label.REAL, subject=real[1], group_keys=keys)
     if folder == "Celeb-synthesis" and (fake := _CELEB_FAKE.match(stem)):
         target, donor, number = fake.groups()
         return VideoEntry(

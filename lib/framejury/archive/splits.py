@@ -10,18 +10,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from framejury.archive.assignment import assign_groups, assign_videos
 from framejury.archive.balance import balanced_splits, balanced_whole
-from framejury.archive.fixed_splits import Pins
+from framejury.archive.csv_files import Pins
 from framejury.archive.groups import group_names
-from framejury.archive.labelled_video import SIDES, Candidate, Placement, keys_of
-from framejury.archive.leakage import check_leakage
-from framejury.archive.split_by_group import assign_groups
-from framejury.archive.split_by_video import assign_videos
+from framejury.archive.labelled_video import Candidate, Placement, keys_of
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
-
-__all__ = ["SIDES", "Candidate", "Placement", "check_leakage", "keys_of", "split_videos"]
 
 
 def split_videos(
@@ -29,11 +25,10 @@ def split_videos(
 ) -> list[Placement]:
     """Assign every candidate to a split; returns rows sorted by path.
 
-    A group goes to one split as a whole (`split_by_group`); a pinned video takes its group along.
-    With `settings.unit` video, each video is assigned alone (`split_by_video`); with face, a
-    video is `mixed`, as each of its faces is assigned alone (`split_by_face`). There, pinned
-    videos go where they are pinned, without their group. Fakes are balanced before or after that
-    (`balance`).
+    A group goes to one split as a whole; a pinned video takes its group along. With
+    `settings.unit` video, each video is assigned alone; with face, a video is `mixed`, as each of
+    its faces is assigned alone (`FaceDraw`). There, pinned videos go where they are pinned, without
+    their group. Fakes are balanced before or after that (`balance`).
 
     Raises:
         SplitError: there are too few groups, a split would lack a class, or pins put one group

@@ -20,6 +20,7 @@ def videos_table(entries: Sequence[VideoEntry], run_id: str) -> pa.Table:
     groups = group_names([entry.group_keys for entry in entries])
     rows = [
         {
+            **vars(entry),
             "video_id": video_id_of(entry.file.path),
             "run_id": run_id,
             "path": entry.file.path,
@@ -27,13 +28,6 @@ def videos_table(entries: Sequence[VideoEntry], run_id: str) -> pa.Table:
             "bytes": entry.file.size_bytes,
             "modified_at": entry.file.modified_at,
             "missing_since": None,
-            "layout": entry.layout,
-            "label": entry.label,
-            "original": entry.original,
-            "donor": entry.donor,
-            "method": entry.method,
-            "subject": entry.subject,
-            "group_keys": list(entry.group_keys),
             "group": group,
         }
         for entry, group in zip(entries, groups, strict=True)

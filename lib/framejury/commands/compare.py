@@ -19,7 +19,8 @@ from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
 from framejury.inspection.compare import Comparison, compare_streams
 from framejury.inspection.findings_text import answer_line, as_values
-from framejury.inspection.inspect_client import InspectClient, ReadStream
+from framejury.inspection.inspect_client import InspectClient
+from framejury.inspection.inspected import Stream
 from framejury.logs import say
 from framejury.redaction import printable
 from framejury.settings import Settings
@@ -65,7 +66,7 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(name: str, client: InspectClient, stack: ExitStack) -> ReadStream:
+def _read(name: str, client: InspectClient, stack: ExitStack) -> Stream:
     with read_or_stop(name):
         copy, _ = stack.enter_context(client.fetched(place_of(name)))
         return client.read(copy)

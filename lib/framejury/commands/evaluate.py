@@ -124,8 +124,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _evaluate_warehouse(args: argparse.Namespace) -> int:
-    from framejury.report.evidence.choice import whose_faces
     from framejury.report.inputs import Context
+    from framejury.report.predictions import whose_faces
     from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 
     settings = settings_of(args, judging=True)

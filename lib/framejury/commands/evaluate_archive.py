@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from framejury.archive.fixed_splits import read_pins
+from framejury.archive.csv_files import read_pins
 from framejury.cli.options import bundle_dir_of, warn_of_demo, workers_of
 from framejury.clock import now
 from framejury.errors import UsageError

@@ -117,9 +117,8 @@ def _files(
     place: str, found: Inspection, pictures: dict[str, bytes], settings: Settings
 ) -> dict[str, bytes]:
     """Return the page and the files in it, by name."""
-    from framejury.inspection.charts import files_of
+    from framejury.inspection.charts import faces_chart, files_of, ssim_chart
     from framejury.inspection.inspect_page import Parts, video_page
-    from framejury.inspection.video_figures import faces_chart, ssim_chart
 
     charts = [ssim_chart(found.looks), faces_chart(found.looks)]
     parts = Parts(printable(place.rpartition("/")[2]), pictures, charts, now())

@@ -1,4 +1,4 @@
-"""Metrics of binary classification: how well `p_fake` separates FAKE from REAL.
+"""Metrics and curves of binary classification: how well `p_fake` separates FAKE from REAL.
 
 FAKE is the positive class, label 1. A metric that the data do not define is None, never NaN, 0.5
 or 0. Weights are counts, so a histogram of a billion faces costs as much as its thousands of rows.
@@ -15,6 +15,7 @@ from sklearn.metrics import (
     average_precision_score,
     det_curve,
     log_loss,
+    precision_recall_curve,
     roc_auc_score,
     roc_curve,
 )
@@ -24,6 +25,8 @@ from framejury.evaluation.reliability import calibration_error
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 
+POINTS = 400
+"""Most corners of a drawn curve; a picture cannot show more."""
 SCORE_CLIP = 1e-15
 """Least distance of scores from 0 and 1 in the log loss, which is infinite for a wrong 0 or 1."""
 
@@ -148,9 +151,9 @@ def binary_metrics(
     keep = counts > 0
     labels, scores, counts, limits = labels[keep], scores[keep], counts[keep], limits[keep]
     called = scores >= limits
-    confusion = _confusion(labels, called, counts)
-    c = confusion
+    c = _confusion(labels, called, counts)
     both = c.reals > 0 and c.fakes > 0
+    ranking = _ranking(labels, scores, counts) if both else {}
     recall, fpr = _ratio(c.tp, c.fakes), _ratio(c.fp, c.reals)
     return BinaryMetrics(
         threshold=_single(limits, threshold),
@@ -163,16 +166,14 @@ def binary_metrics(
         recall_fake=recall,
         f1_fake=_ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn) if both else None,
         fpr=fpr,
-        auc=float(roc_auc_score(labels, scores, sample_weight=counts)) if both else None,
-        average_precision=(
-            float(average_precision_score(labels, scores, sample_weight=counts)) if both else None
-        ),
+        auc=ranking.get("auc"),
+        average_precision=ranking.get("average_precision"),
         log_loss=_log_loss(labels, scores, counts, score_clip),
-        eer=_eer(labels, scores, counts) if both else None,
+        eer=ranking.get("eer"),
         recall_real=_ratio(c.tn, c.reals),
-        tpr_at_fpr_1=_tpr_at(0.01, labels, scores, counts) if both else None,
-        tpr_at_fpr_5=_tpr_at(0.05, labels, scores, counts) if both else None,
-        ece=calibration_error(labels, scores, counts) if both else None,
+        tpr_at_fpr_1=ranking.get("tpr_at_fpr_1"),
+        tpr_at_fpr_5=ranking.get("tpr_at_fpr_5"),
+        ece=ranking.get("ece"),
     )
 
 
@@ -180,30 +181,38 @@ def roc_points(
     labels: Integers, scores: Floats, weights: Integers | None = None
 ) -> RocCurve | None:
     """Return the corners of the ROC curve; None when a class is missing."""
-    labels, scores, counts = _checked(labels, scores, weights)
-    keep = counts > 0
-    if len(np.unique(labels[keep])) < 2:
+    if (rows := _of_both_classes(labels, scores, weights)) is None:
         return None
-    fpr, tpr, thresholds = roc_curve(labels[keep], scores[keep], sample_weight=counts[keep])
+    labels, scores, counts = rows
+    fpr, tpr, thresholds = roc_curve(labels, scores, sample_weight=counts)
     return RocCurve(fpr=fpr, tpr=tpr, thresholds=thresholds)
 
 
 def det_points(labels: Integers, scores: Floats) -> DetCurve | None:
     """Return the corners of the DET curve; None when a class is missing."""
-    labels, scores, _ = _checked(labels, scores, None)
-    if len(np.unique(labels)) < 2:
+    if (rows := _of_both_classes(labels, scores, None)) is None:
         return None
-    fpr, fnr, _ = det_curve(labels, scores)
+    fpr, fnr, _ = det_curve(*rows[:2])
     return DetCurve(fpr=fpr, fnr=fnr)
 
 
 def auc_or_none(labels: Integers, scores: Floats, weights: Integers | None = None) -> float | None:
     """Return the area under the ROC curve, 0 to 1; None when a class is missing."""
+    if (rows := _of_both_classes(labels, scores, weights)) is None:
+        return None
+    labels, scores, counts = rows
+    return float(roc_auc_score(labels, scores, sample_weight=counts))
+
+
+def _of_both_classes(
+    labels: Integers, scores: Floats, weights: Integers | None
+) -> tuple[Integers, Floats, Integers] | None:
+    """Return the checked rows that count; None when a class is missing."""
     labels, scores, counts = _checked(labels, scores, weights)
     keep = counts > 0
     if len(np.unique(labels[keep])) < 2:
         return None
-    return float(roc_auc_score(labels[keep], scores[keep], sample_weight=counts[keep]))
+    return labels[keep], scores[keep], counts[keep]
 
 
 def _checked(
@@ -250,13 +259,59 @@ def _log_loss(labels: Integers, scores: Floats, counts: Integers, clip: float) -
     return float(log_loss(labels, held, labels=[0, 1], sample_weight=counts))
 
 
-def _eer(labels: Integers, scores: Floats, counts: Integers) -> float:
-    """Return FPR where it equals 1 - TPR on the interpolated ROC curve; FPR + TPR rises there."""
+def _ranking(labels: Integers, scores: Floats, counts: Integers) -> dict[str, float]:
+    """Return the metrics that need both classes and no threshold."""
     fpr, tpr, _ = roc_curve(labels, scores, sample_weight=counts, drop_intermediate=False)
-    return float(np.interp(1.0, fpr + tpr, fpr))
+    return {
+        "auc": float(roc_auc_score(labels, scores, sample_weight=counts)),
+        "average_precision": float(average_precision_score(labels, scores, sample_weight=counts)),
+        "eer": float(np.interp(1.0, fpr + tpr, fpr)),  # FPR + TPR rises along the curve
+        "tpr_at_fpr_1": float(tpr[fpr <= 0.01].max()),
+        "tpr_at_fpr_5": float(tpr[fpr <= 0.05].max()),
+        "ece": calibration_error(labels, scores, counts),
+    }
 
 
-def _tpr_at(limit: float, labels: Integers, scores: Floats, counts: Integers) -> float:
-    """Return the highest TPR of any threshold with an FPR of at most `limit`."""
-    fpr, tpr, _ = roc_curve(labels, scores, sample_weight=counts, drop_intermediate=False)
-    return float(tpr[fpr <= limit].max())
+@dataclass(frozen=True, slots=True, eq=False)
+class PrecisionRecall:
+    """Precision against recall, with FAKE as the positive class.
+
+    Attributes:
+        precision, recall: float64 (m,), 0 to 1; recall falls.
+        share_fake: of all rows, 0 to 1: the precision of chance.
+    """
+
+    precision: Floats
+    recall: Floats
+    share_fake: float
+
+
+def precision_recall(
+    labels: Integers, scores: Floats, weights: Integers | None = None
+) -> PrecisionRecall | None:
+    """Return the corners of the curve; None when a class is missing.
+
+    Args:
+        labels: int8 (n,), 1 = FAKE.
+        scores: float64 (n,), `p_fake`, 0 to 1.
+        weights: integer (n,), how often each row counts; None counts each once.
+    """
+    if (rows := _of_both_classes(labels, scores, weights)) is None:
+        return None
+    labels, scores, counts = rows
+    precision, recall, _ = precision_recall_curve(labels, scores, sample_weight=counts)
+    return PrecisionRecall(precision, recall, float(counts @ labels / counts.sum()))
+
+
+def thinned(x: Floats, y: Floats, points: int = POINTS) -> tuple[Floats, Floats]:
+    """Return at most `points` corners of a line, spread evenly along it, with both ends.
+
+    Args:
+        x, y: float64 (m,), finite.
+    """
+    if len(x) <= points:
+        return x, y
+    along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    chosen = np.searchsorted(along, np.linspace(0, along[-1], points - 1))
+    kept = np.unique(np.append(np.minimum(chosen, len(x) - 1), len(x) - 1))
+    return x[kept], y[kept]

@@ -16,6 +16,10 @@ import numpy.typing as npt
 from framejury.evaluation.binary import SCORE_CLIP, Floats, Integers
 from framejury.evaluation.reliability import BINS, score_bins
 
+DRAWS = 1000
+LEVEL = 0.95
+"""Share of the draws inside an interval."""
+
 MIN_GROUPS = 5
 """With fewer groups of a class, an interval would claim more than the data support."""
 
@@ -80,8 +84,7 @@ def bootstrap_intervals(
     called_fake: npt.NDArray[np.bool_],
     groups: Integers,
     *,
-    draws: int = 1000,
-    level: float = 0.95,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> Bootstrap:
     """Compute percentile intervals of the metrics in `BinaryMetrics`, resampled by group.
@@ -92,7 +95,6 @@ def bootstrap_intervals(
         called_fake: bool (n,), the call at the threshold.
         groups: integer (n,), 0 to g - 1, each present; rows of one group are drawn together.
         draws: resamples, count.
-        level: share of the draws inside, 0 to 1.
         seed: of the draws; the same data and seed give the same ends.
 
     Returns:
@@ -114,8 +116,8 @@ def bootstrap_intervals(
                 values[name].append(found[name])
     intervals: dict[str, Interval | None] = dict.fromkeys(_NEEDS)
     for name in names:
-        intervals[name] = _interval(np.concatenate(values[name]), level)
-    return Bootstrap(level, draws, group_count, reals, fakes, intervals)
+        intervals[name] = _interval(np.concatenate(values[name]))
+    return Bootstrap(LEVEL, draws, group_count, reals, fakes, intervals)
 
 
 _NEEDS: dict[str, str] = {
@@ -136,14 +138,7 @@ _NEEDS: dict[str, str] = {
 }
 
 
-def share_interval(
-    flags: npt.NDArray[np.bool_],
-    groups: Integers,
-    *,
-    draws: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Interval | None:
+def share_interval(flags: npt.NDArray[np.bool_], groups: Integers) -> Interval | None:
     """Compute the percentile interval of the share of flagged rows, resampled by group.
 
     Args:
@@ -157,9 +152,8 @@ def share_interval(
         return None
     rows = np.bincount(groups, minlength=group_count)
     hits = np.bincount(groups, flags, group_count)
-    rng = np.random.default_rng(seed)
-    counts = _draw(rng, group_count, draws)
-    return _interval(counts @ hits / (counts @ rows), level)
+    counts = _draw(np.random.default_rng(0), group_count, DRAWS)
+    return _interval(counts @ hits / (counts @ rows))
 
 
 def _names(reals: int, fakes: int) -> list[str]:
@@ -276,11 +270,11 @@ def _equal_error(fpr: Floats, tpr: Floats) -> Floats:
     return result
 
 
-def _interval(values: Floats, level: float) -> Interval | None:
+def _interval(values: Floats) -> Interval | None:
     usable = values[np.isfinite(values)]
     if len(usable) < _MIN_USABLE_DRAWS * len(values):
         return None
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(usable, [tail, 1 - tail])
     if math.isclose(low, high):
         return None  # an interval of 100 to 100 % would claim certainty

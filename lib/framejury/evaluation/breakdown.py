@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,7 +65,7 @@ class BreakdownRow:
     auc_interval: Interval | None = None
 
 
-def verdict_counts(outcomes: Texts) -> VerdictCounts:
+def verdict_counts(outcomes: Iterable[str]) -> VerdictCounts:
     """Count outcomes, which are among `rows.OUTCOMES`."""
     counts = Counter(outcomes)
     return VerdictCounts(*(counts[outcome] for outcome in OUTCOMES))

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from framejury.evaluation.binary import (
     BinaryMetrics,
-    Confusion,
     RocCurve,
     binary_metrics,
     roc_points,
@@ -35,27 +34,6 @@ from framejury.evaluation.rows import (
     video_rows,
 )
 from framejury.schemas.statuses import Label, Verdict
-
-__all__ = [
-    "BinaryMetrics",
-    "Bootstrap",
-    "BreakdownRow",
-    "Confusion",
-    "Coverage",
-    "FaceMetrics",
-    "Interval",
-    "RocCurve",
-    "SliceMetrics",
-    "VerdictCounts",
-    "VideoMetrics",
-    "binary_metrics",
-    "face_metrics",
-    "face_roc",
-    "roc_points",
-    "slice_metrics",
-    "video_metrics",
-    "video_roc",
-]
 
 FACE_SCORE_CLIP = 5e-5
 """Half a step: face scores are rounded to 4 decimals."""
@@ -135,12 +113,11 @@ class FaceMetrics:
     methods: tuple[BreakdownRow, ...]
 
 
-def video_metrics(table: pa.Table, *, draws: int = 1000, seed: int = 0) -> VideoMetrics:
+def video_metrics(table: pa.Table) -> VideoMetrics:
     """Compute the metrics of a verdict table.
 
     Args:
         table: columns `rows.REPORT_COLUMNS`, one row per video.
-        draws, seed: of the bootstrap by `group`.
 
     Raises:
         ValueError: as `rows.video_rows`.
@@ -148,13 +125,13 @@ def video_metrics(table: pa.Table, *, draws: int = 1000, seed: int = 0) -> Video
     rows = video_rows(table)
     labelled = rows.where(rows.known)
     layouts = tuple(
-        slice_metrics(str(name), labelled.where(labelled.layouts == name), draws=draws, seed=seed)
+        slice_metrics(str(name), labelled.where(labelled.layouts == name))
         for name in sorted(set(labelled.layouts))
     )
     return VideoMetrics(
         videos=len(rows),
         unlabelled=len(rows) - len(labelled),
-        overall=slice_metrics("all labelled videos", labelled, draws=draws, seed=seed),
+        overall=slice_metrics("all labelled videos", labelled),
         layouts=layouts,
         methods=video_breakdown(labelled),
     )
@@ -182,26 +159,23 @@ def face_metrics(face_counts: pa.Table, threshold: float) -> FaceMetrics:
     )
 
 
-def slice_metrics(
-    name: str, labelled: VideoRows, *, draws: int = 1000, seed: int = 0
-) -> SliceMetrics:
+def slice_metrics(name: str, labelled: VideoRows) -> SliceMetrics:
     """Compute the metrics of one set of labelled videos.
 
     Args:
         name: of the set.
         labelled: rows with a label, scored or not.
-        draws, seed: of the bootstrap by `group`.
     """
     scored = labelled.where(labelled.scored)
     return SliceMetrics(
         name=name,
         scored=binary_metrics(scored.fake, scored.scores, scored.thresholds),
-        bootstrap=_bootstrap(scored, scored.called_fake, draws, seed),
+        bootstrap=_bootstrap(scored, scored.called_fake),
         verdicts={
             label.value: verdict_counts(labelled.outcomes[labelled.labels == label.value])
             for label in (Label.FAKE, Label.REAL)
         },
-        coverage=_coverage(labelled, draws, seed),
+        coverage=_coverage(labelled),
     )
 
 
@@ -219,20 +193,16 @@ def face_roc(face_counts: pa.Table) -> RocCurve | None:
     return roc_points(rows.fake, rows.scores, rows.weights)
 
 
-def _bootstrap(
-    rows: VideoRows, called_fake: npt.NDArray[np.bool_], draws: int, seed: int
-) -> Bootstrap:
-    return bootstrap_intervals(
-        rows.fake, rows.scores, called_fake, rows.group_numbers, draws=draws, seed=seed
-    )
+def _bootstrap(rows: VideoRows, called_fake: npt.NDArray[np.bool_]) -> Bootstrap:
+    return bootstrap_intervals(rows.fake, rows.scores, called_fake, rows.group_numbers)
 
 
-def _coverage(labelled: VideoRows, draws: int, seed: int) -> Coverage:
+def _coverage(labelled: VideoRows) -> Coverage:
     decided = labelled.where(np.isin(labelled.outcomes, [Verdict.FAKE.value, Verdict.REAL.value]))
     says_fake = decided.outcomes == Verdict.FAKE.value
     right = int((says_fake == (decided.fake == 1)).sum())
     everything, scored = len(labelled), int((labelled.outcomes != NOT_SCORED).sum())
-    intervals = _bootstrap(decided, says_fake, draws, seed).intervals
+    intervals = _bootstrap(decided, says_fake).intervals
     return Coverage(
         labelled=everything,
         scored=scored,

@@ -16,6 +16,8 @@ import numpy.typing as npt
 BINS = 10
 """Of equal width. With few videos, more bins would only measure chance."""
 
+_CHANCE_DRAWS = 200
+
 _Floats = npt.NDArray[np.float64]
 _Integers = npt.NDArray[np.integer[Any]]
 
@@ -67,7 +69,7 @@ def calibration_error(labels: _Integers, scores: _Floats, weights: _Integers | _
     return float(np.abs(surplus).sum() / weights.sum())
 
 
-def error_by_chance(scores: _Floats, draws: int = 200, seed: int = 0) -> float:
+def error_by_chance(scores: _Floats) -> float:
     """Return the mean calibration error that perfectly calibrated scores have by chance.
 
     Labels are drawn with the scores as probabilities (consistency resampling: Broecker and Smith,
@@ -76,8 +78,7 @@ def error_by_chance(scores: _Floats, draws: int = 200, seed: int = 0) -> float:
 
     Args:
         scores: float64 (n,), `p_fake`, 0 to 1, n >= 1.
-        draws: sets of labels, count; seed: of the draws.
     """
-    drawn = np.random.default_rng(seed).random((draws, len(scores))) < scores
+    drawn = np.random.default_rng(0).random((_CHANCE_DRAWS, len(scores))) < scores
     ones = np.ones(len(scores))
     return float(np.mean([calibration_error(labels, scores, ones) for labels in drawn]))

@@ -8,18 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from framejury.faces.crop import crop_region, decode_crop, encode_crop, limited
-from framejury.inspection.animation import animated
-from framejury.inspection.drawing import (
-    HAAR_COLOR,
-    MTCNN_COLOR,
-    clock,
-    contact_sheet,
-    reduced_to,
-    side_by_side,
-    with_boxes,
-)
-from framejury.inspection.inspected import Face, InspectedFrame, Sheet
-from framejury.inspection.names import (
+from framejury.inspection.answer import (
     BOXES,
     CONTACT_SHEET,
     DETECTORS,
@@ -28,6 +17,16 @@ from framejury.inspection.names import (
     FRAME,
     VIDEO_MOVES,
 )
+from framejury.inspection.drawing import (
+    HAAR_COLOR,
+    MTCNN_COLOR,
+    animated,
+    clock,
+    contact_sheet,
+    reduced_to,
+    with_boxes,
+)
+from framejury.inspection.inspected import Face, InspectedFrame, Sheet
 from framejury.pages.text_table import counted
 from framejury.records import Image, SampledFrame, Size
 from framejury.settings import Settings
@@ -129,9 +128,8 @@ class Album:
             ("Haar", inspected.haar, HAAR_COLOR),
         )
         panels = [_boxed(small, self._full, faces, color) for _, faces, color in names]
-        return side_by_side(
-            panels, [f"{name}: {counted(len(faces), 'face')}" for name, faces, _ in names]
-        )
+        captions = [f"{name}: {counted(len(faces), 'face')}" for name, faces, _ in names]
+        return contact_sheet(panels, captions, columns=len(panels))
 
 
 def sheet_of(

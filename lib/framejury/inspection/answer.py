@@ -1,4 +1,4 @@
-"""How a record and files travel from the decoding process.
+"""How a record and files travel from the decoding process, and the names both sides use.
 
 JSON `{"record": ..., "files": {name: length, ...}}`, a line feed, then the files in that order.
 """
@@ -7,15 +7,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from framejury.errors import MediaError
 from framejury.examine.checks import DistrustError
+from framejury.records import Size
 from framejury.redaction import printable
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status
+
+TRACE, SHOTS, INSPECT, SHEET = "trace", "shots", "inspect", "sheet"
+"""Requests: `reading.trace`, `reading.shots`, `inspector.Inspector.inspect`, `album.sheet_of`."""
+
+Pictures = Literal["all", "thumbnail", "none"]
+"""all: every picture of a stretch of consecutive frames. thumbnail, none: frames are sampled over
+the video as for a verdict, with one small picture or without pictures."""
+PICTURES: tuple[Pictures, ...] = get_args(Pictures)
+
+FRAME, BOXES, FACE = "frame.jpg", "frame_boxes.jpg", "face.jpg"
+DETECTORS, CONTACT_SHEET = "detectors.jpg", "contact_sheet.jpg"
+VIDEO_MOVES, FACE_MOVES = "video.webp", "face.webp"
+THUMBNAIL = "thumbnail.jpg"
+NAMES = (FRAME, BOXES, FACE, DETECTORS, CONTACT_SHEET, VIDEO_MOVES, FACE_MOVES, THUMBNAIL)
+"""Files with pictures of an inspected video."""
+
+THUMBNAILS, SOUND, PIXELS = "thumbnails", "sound", "pixels"
+"""Arrays of `TRACE` (the first two) and of `SHOTS`."""
+
+TRACE_SIZE = Size(36, 64)
+"""Size of the grey thumbnails by which two videos are aligned."""
+
 
 _LONGEST_HEAD = 64 * 2**20
 _LONGEST_TEXT = 2000

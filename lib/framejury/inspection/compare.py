@@ -1,25 +1,21 @@
-"""Comparison of a fake with its original: was the picture changed, the sound or both? Pure.
-
-`compare_streams` compares anything that provides thumbnails, sound and chosen frames.
-"""
+"""Comparison of a fake with its original: was the picture changed, the sound or both? Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from framejury.inspection.align import Alignment, Grey, align, nearest_alike, overlapping
+from framejury.inspection.align import Alignment, align, nearest_alike, overlapping
 from framejury.inspection.difference import (
     CELL_PX,
     Images,
     PictureDifference,
     picture_difference,
 )
-from framejury.inspection.inspected import Facts
-from framejury.inspection.sound import Samples
+from framejury.inspection.inspected import Facts, Stream
 from framejury.inspection.sound_difference import SoundDifference, sound_difference
 from framejury.media.sample import Indices, Times
 from framejury.records import Size
@@ -32,33 +28,6 @@ SHAPE_SLACK = 0.06
 
 Modality = Literal["video", "audio", "both", "none", "unknown"]
 """What was changed; unknown: the picture or the sound cannot be compared."""
-
-
-class Stream(Protocol):
-    """A video to compare."""
-
-    @property
-    def facts(self) -> Facts:
-        """Return the facts from its headers."""
-
-    @property
-    def times_s(self) -> Times:
-        """Return the times of the frames that were read, from the first one."""
-
-    @property
-    def thumbnails(self) -> Grey:
-        """Return these frames reduced, uint8 (n, 36, 64), grey."""
-
-    @property
-    def sound(self) -> Samples:
-        """Return int16 (m,) at `sound.RATE_HZ`; empty without sound."""
-
-    @property
-    def sound_start_s(self) -> float:
-        """Return when the sound begins, from the first frame."""
-
-    def frames(self, ranks: Indices, size: Size) -> tuple[Indices, Images]:
-        """Return the ranks of the frames that could be read, and their pixels at this size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

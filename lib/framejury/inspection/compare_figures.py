@@ -28,9 +28,9 @@ def difference_chart(found: Comparison) -> Chart:
     if found.picture is None or found.pairs is None:
         return no_chart(DIFFERENCE, title, "The pictures cannot be compared.")
     picture, times = found.picture, found.pairs.times_s
-    figure = new_figure(9.0, 4.4, LIGHT)
+    figure = new_figure(9.0, 4.4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    style_axes(above, LIGHT, title=title, x_label="", y_label="multiple of noise floor")
+    style_axes(above, title=title, x_label="", y_label="multiple of noise floor")
     above.plot(
         times, picture.over_time, color=LIGHT.fake, marker="o", ms=3, lw=1.4, label="strongest area"
     )
@@ -42,11 +42,9 @@ def difference_chart(found: Comparison) -> Chart:
         label=f"changed at {CHANGED_RATIO:g} and above (mean over time)",
     )
     above.set_ylim(bottom=0)
-    style_legend(above, LIGHT, loc="upper left", bbox_to_anchor=(0, 1.02), ncols=2)
+    style_legend(above, loc="upper left", bbox_to_anchor=(0, 1.02), ncols=2)
     above.set_ylim(top=max(float(picture.over_time.max()) * 1.3, CHANGED_RATIO * 1.4))
-    style_axes(
-        below, LIGHT, title="", x_label="time in the fake, seconds", y_label="mean, grey levels"
-    )
+    style_axes(below, title="", x_label="time in the fake, seconds", y_label="mean, grey levels")
     below.plot(times, picture.mean_levels, color=LIGHT.real, marker="s", ms=3, lw=1.4)
     below.set_ylim(0, max(float(picture.mean_levels.max()) * 1.15, 0.5))
     label = f"{title}, {len(times)} pairs: {picture.why}"
@@ -59,9 +57,9 @@ def sound_chart(found: Comparison) -> Chart:
     sound = found.sound
     if not len(sound.times_s):
         return no_chart(SOUND, title, f"{sound.why[:1].upper()}{sound.why[1:]}.")
-    figure = new_figure(9.0, 2.8, LIGHT)
+    figure = new_figure(9.0, 2.8)
     axes = figure.add_subplot()
-    style_axes(axes, LIGHT, title=title, x_label="time in the fake, seconds", y_label="correlation")
+    style_axes(axes, title=title, x_label="time in the fake, seconds", y_label="correlation")
     axes.plot(sound.times_s, sound.wave, color=LIGHT.real, lw=1.2, marker=".", ms=4)
     axes.plot(
         sound.times_s[sound.changed],
@@ -74,7 +72,7 @@ def sound_chart(found: Comparison) -> Chart:
     )
     axes.axhline(SAME_WAVE, color=LIGHT.ink, linestyle="--", lw=1, label="same waveform above")
     axes.set_ylim(min(-0.02, float(sound.wave.min())), 1.03)
-    style_legend(axes, LIGHT, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    style_legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return chart_of(SOUND, f"{title}: {sound.why}", figure)
 
 

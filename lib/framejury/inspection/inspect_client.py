@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.examine.client import DecodingClient
-from framejury.inspection.answer import array_of, unpacked
-from framejury.inspection.inspected import Facts, Inspection, Sheet, Shots, Trace
-from framejury.inspection.names import (
+from framejury.inspection.answer import (
     CONTACT_SHEET,
     INSPECT,
     NAMES,
@@ -25,9 +23,12 @@ from framejury.inspection.names import (
     TRACE,
     TRACE_SIZE,
     Pictures,
+    array_of,
+    unpacked,
 )
+from framejury.inspection.inspected import Inspection, Sheet, Shots, Stream, Trace
 from framejury.media.fetch import LocalCopy
-from framejury.media.sample import Indices, Times
+from framejury.media.sample import Indices
 from framejury.records import Size
 from framejury.settings import Settings
 
@@ -61,7 +62,7 @@ class InspectClient(DecodingClient):
         with self.fetched(uri) as (copy, left_s):
             return self.ask(request, copy.file, read, left_s)
 
-    def read(self, copy: LocalCopy) -> ReadStream:
+    def read(self, copy: LocalCopy) -> Stream:
         """Read a video for `compare`.
 
         The frames are read from the file that was opened, whatever becomes of its path; `copy`
@@ -76,7 +77,14 @@ class InspectClient(DecodingClient):
             return trace, thumbnails, array_of(arrays[SOUND], np.int16, (-1,))
 
         trace, thumbnails, sound = self.ask({"what": TRACE}, copy.file, parse)
-        return ReadStream(trace, thumbnails, sound, partial(self._shots, copy))
+        return Stream(
+            trace.facts,
+            np.array(trace.times_s, np.float64),
+            thumbnails,
+            sound,
+            trace.sound_start_s or 0.0,
+            partial(self._shots, copy),
+        )
 
     def _shots(self, copy: LocalCopy, ranks: Indices, size: Size) -> tuple[Indices, Images]:
         def parse(answer: bytes) -> tuple[Indices, Images]:
@@ -109,34 +117,3 @@ class InspectClient(DecodingClient):
             read = partial(unpacked, kind=Sheet, names=(CONTACT_SHEET,))
             _, files = self.ask(request, file.fileno(), read)
         return files.get(CONTACT_SHEET)
-
-
-class ReadStream:
-    """A video of `InspectClient.read`, as `compare.Stream`."""
-
-    def __init__(
-        self,
-        trace: Trace,
-        thumbnails: Any,
-        sound: Any,
-        frames: Callable[[Indices, Size], tuple[Indices, Images]],
-    ) -> None:
-        self._trace = trace
-        self.thumbnails = thumbnails
-        self.sound = sound
-        self._frames = frames
-
-    @property
-    def facts(self) -> Facts:
-        return self._trace.facts
-
-    @property
-    def times_s(self) -> Times:
-        return np.array(self._trace.times_s, np.float64)
-
-    @property
-    def sound_start_s(self) -> float:
-        return self._trace.sound_start_s or 0.0
-
-    def frames(self, ranks: Indices, size: Size) -> tuple[Indices, Images]:
-        return self._frames(ranks, size)

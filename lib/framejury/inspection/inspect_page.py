@@ -48,7 +48,7 @@ class Parts:
 
 
 def video_page(parts: Parts, found: Inspection, settings: Settings) -> bytes:
-    """Make `inspect.html` of one video from pictures of `album` and charts of `video_figures`.
+    """Make `inspect.html` of one video from pictures of `album` and charts of `charts`.
 
     Args:
         parts: of the page.
@@ -127,7 +127,7 @@ def archive_page(
     notes: Sequence[str],
     settings: Settings,
 ) -> bytes:
-    """Make `inspect.html` of an archive from its contact sheet and charts of `archive_figures`.
+    """Make `inspect.html` of an archive from its contact sheet and `charts`.
 
     Args:
         parts: of the page.

@@ -6,11 +6,16 @@ printable words and lists of bounded length pass.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from framejury.records import Box
+from framejury.media.sample import Indices, Times
+from framejury.records import Box, Size
 
 MOST_FRAMES = 10_000
 """Most frames of one video in one answer."""
@@ -154,3 +159,24 @@ class Sheet(Model):
     """A contact sheet; the picture is sent separately."""
 
     pictures: Count
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """A video to compare, in the form that `compare.compare_streams` takes.
+
+    Attributes:
+        facts: from its headers.
+        times_s: of the frames that were read, from the first one.
+        thumbnails: these frames reduced, uint8 (n, 36, 64), grey.
+        sound: int16 (m,) at `sound.RATE_HZ`; empty without sound.
+        sound_start_s: when the sound begins, from the first frame.
+        frames: for some ranks, those that could be read, and their pixels at a size.
+    """
+
+    facts: Facts
+    times_s: Times
+    thumbnails: npt.NDArray[np.uint8]
+    sound: npt.NDArray[np.int16]
+    sound_start_s: float
+    frames: Callable[[Indices, Size], tuple[Indices, npt.NDArray[np.uint8]]]

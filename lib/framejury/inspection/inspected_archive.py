@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,7 @@ class ArchiveSummary:
     failed: int
 
 
+_FACTS = ("container", "codec", "pixel_format", "width_px", "height_px", "duration_s")
 _READ = (Status.EXTRACTED.value, Status.NO_FACE.value)
 _FAILURES = 200
 _SHOWN = 12
@@ -121,18 +122,13 @@ def row_of(video: Mapping[str, Any], found: Inspection, wall_s: float) -> dict[s
         **{name: video[name] for name, _ in _ASKED},
         "status": (Status.EXTRACTED if both.mtcnn_faces else Status.NO_FACE).value,
         "error": facts.damage,
-        "container": facts.container,
-        "codec": facts.codec,
-        "pixel_format": facts.pixel_format,
-        "width_px": facts.width_px,
-        "height_px": facts.height_px,
-        "duration_s": facts.duration_s,
+        **{name: getattr(facts, name) for name in _FACTS},
         "video_frames": facts.frames,
         "frames_per_s": facts.frames_per_s,
         "key_frames": facts.key_frames,
         "sound_codec": None if sound is None else sound.codec,
         "sound_rate_hz": None if sound is None else sound.rate_hz,
-        **{part.name: getattr(both, part.name) for part in fields(Agreement)},
+        **asdict(both),
         "mtcnn_s": found.mtcnn_s,
         "haar_s": found.haar_s,
         "wall_s": wall_s,
@@ -184,12 +180,7 @@ def summary_of(rows: pa.Table) -> ArchiveSummary:
     good = rows.filter(pa.array(read))
     frames = good["frames"].to_numpy().astype(np.float64)
     sampled = np.maximum(frames, 1)
-    sizes = [
-        f"{width} x {height}"
-        for width, height in zip(
-            good["width_px"].to_pylist(), good["height_px"].to_pylist(), strict=True
-        )
-    ]
+    sizes = [f"{row['width_px']} x {row['height_px']}" for row in good.to_pylist()]
     failures = rows.filter(pa.array(~read)).select(["path", "status", "error"])
     return ArchiveSummary(
         videos=rows.num_rows,

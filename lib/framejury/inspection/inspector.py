@@ -16,9 +16,9 @@ from framejury.faces.crop import crop_region, encode_crop, limited
 from framejury.faces.detect import choose_faces, make_detector, reduced_size, rescaled
 from framejury.faces.tracks import FaceTracks
 from framejury.inspection.album import Album
+from framejury.inspection.answer import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.drawing import reduced_to
 from framejury.inspection.inspected import MOST_FACES, Face, InspectedFrame, Inspection
-from framejury.inspection.names import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.reading import facts_of
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
@@ -68,7 +68,7 @@ class Inspector:
             key: seed of random sampling, different per video.
 
         Returns:
-            the record, and pictures by file name (`names.NAMES`).
+            the record, and pictures by file name (`answer.NAMES`).
 
         Raises:
             MediaError: the video cannot be read.
@@ -85,13 +85,13 @@ class Inspector:
             view = _View(self._detectors, self._detection, flicker=pictures == "all")
             album = Album(settings)
             shown, thumbnail = Size(1, 1), None
-            on = set(sheet.tolist())
+            on, near = set(sheet.tolist()), set(close.tolist())
             for frame in video.frames(np.union1d(close, sheet)):
                 shown = frame.picture.size
                 if frame.frame_index in on:
                     album.add_to_sheet(frame)
                 # The substitute of a damaged frame of the inspected part belongs to it.
-                if frame.frame_index not in on or _has(close, frame.frame_index):
+                if frame.frame_index not in on or frame.frame_index in near:
                     inspected = view.at(frame)
                     if pictures == "all":
                         album.add(frame, inspected)
@@ -112,7 +112,7 @@ class Inspector:
         """Use every part once, so that nothing needs to be loaded after the lockdown.
 
         Args:
-            clip: descriptor of `rehearsal.small_clip`.
+            clip: descriptor of `inspect_child.small_clip`.
         """
         double = copy.copy(self)
         free = {part: type(getattr(self._settings, part))() for part in _REHEARSED}
@@ -223,11 +223,6 @@ def _face(face: DetectedFace, person: int | None, like: float | None) -> Face:
 def _within(value: float) -> float:
     """Clip a value that rounding may have left outside -1 to 1."""
     return min(max(value, -1.0), 1.0)
-
-
-def _has(ranks: Indices, rank: int) -> bool:
-    at = int(np.searchsorted(ranks, rank))
-    return at < len(ranks) and int(ranks[at]) == rank
 
 
 def _thumbnail(frame: SampledFrame, longer_px: int) -> bytes:

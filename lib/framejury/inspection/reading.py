@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from framejury.inspection.answer import PIXELS, SOUND, THUMBNAILS, TRACE_SIZE
 from framejury.inspection.inspected import MOST_FRAMES, Facts, Shots, Trace
-from framejury.inspection.names import PIXELS, SOUND, THUMBNAILS, TRACE_SIZE
 from framejury.inspection.sound import read_sound, sound_facts
 from framejury.media.decode import VideoFile
 from framejury.media.probe import VideoSource, open_container, picture_stream

@@ -1,12 +1,12 @@
-"""From a trained network to a bundle: verdict rule and figures."""
+"""From a trained network to a bundle: verdict rule, figures and published files."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -19,7 +19,6 @@ from framejury.labelled.measure import (
     figures_by_set,
     fit_rule_on,
 )
-from framejury.labelled.training_files import write_training_outputs
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
@@ -31,8 +30,9 @@ from framejury.model.source_counts import count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
+from framejury.storage import Location, write_whole
 from framejury.verdict.rule import NOT_CALIBRATED
-from framejury.warehouse import Warehouse
+from framejury.warehouse import OUTPUTS, Warehouse
 
 if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
@@ -177,12 +177,38 @@ def _figures(
 def _publish(warehouse: Warehouse, trained: TrainedNetwork, sides: Sequence[_Scored]) -> None:
     """Write the files of `report.outputs`."""
     test = next((part for part in sides if part.side is Side.TEST), None)
+    scored = None if test is None else test.scored
     videos = [] if test is None else [video.row for video in test.videos]
-    place = write_training_outputs(
-        warehouse,
-        trained,
-        None if test is None else test.scored,
-        videos,
-        trained.source.frame_labels,
-    )
+    labels = trained.source.frame_labels
+    place = write_training_outputs(warehouse, trained, scored, videos, labels)
     say(f"  published files: {place.uri}")
+
+
+def write_training_outputs(
+    warehouse: Warehouse,
+    trained: TrainedNetwork,
+    tested: pa.Table | None,
+    videos: Sequence[Mapping[str, Any]],
+    frame_labels: Mapping[tuple[str, int], int],
+) -> Location:
+    """Write the files that recipe face_frames publishes after a training; return the folder.
+
+    Args:
+        warehouse: gets the files.
+        trained: history, and the network with the weights of its best epoch.
+        tested: faces of split test from `model.scoring.score_faces`; None without such a split.
+        videos: rows of `videos` in that split.
+        frame_labels: as of `FaceSource`.
+    """
+    from framejury.report.published_files import WEIGHTS, predictions_of, training_outputs
+
+    faces = [] if tested is None else predictions_of(tested, videos, frame_labels)
+    with tempfile.TemporaryDirectory() as scratch:
+        weights = Path(scratch) / WEIGHTS
+        trained.model.save_weights(weights)
+        history = [asdict(epoch) for epoch in trained.history]
+        files = training_outputs(history, faces, weights.read_bytes())
+    place = warehouse.location.child(OUTPUTS)
+    for name, content in files.items():
+        write_whole(place.child(name), content)
+    return place

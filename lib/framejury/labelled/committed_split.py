@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from framejury.archive.frame_labels import read_frame_labels
+from framejury.archive.assignment import FaceDraw
+from framejury.archive.csv_files import read_frame_labels
 from framejury.archive.labelled_video import Placement, keys_of
 from framejury.archive.leakage import check_leakage
-from framejury.archive.split_by_face import FaceDraw
 from framejury.errors import SplitError, WarehouseError
 from framejury.labelled.videos import LabelledVideo, labelled_parts, labelled_videos
 from framejury.model.source import FaceSource, VideoTruth, read_batches
@@ -98,7 +98,7 @@ def with_frame_labels(
     Args:
         source: of these warehouses.
         warehouses: with the videos of the file.
-        path: of the file, see `archive.frame_labels`.
+        path: of the file, see `archive.csv_files`.
 
     Raises:
         UsageError: the file cannot be read, a line is wrong, or a video is in no warehouse.
@@ -155,21 +155,8 @@ def videos_of(source: FaceSource, videos: Sequence[LabelledVideo]) -> list[Label
 
 def split_table(placements: list[Placement], run_id: str) -> pa.Table:
     """Return rows of table `splits`."""
-    return pa.Table.from_pylist(
-        [
-            {
-                "video_id": row.video_id,
-                "run_id": run_id,
-                "group": row.group,
-                "label": row.label,
-                "side": row.side,
-                "reason": row.reason,
-                "unit": row.unit,
-            }
-            for row in placements
-        ],
-        schema=SPLITS,
-    )
+    rows = [{**vars(row), "run_id": run_id} for row in placements]
+    return pa.Table.from_pylist(rows, schema=SPLITS)
 
 
 def _draw_of(warehouse: Warehouse) -> FaceDraw:

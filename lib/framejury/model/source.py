@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSystem
 
-from framejury.archive.split_by_face import FaceDraw
+from framejury.archive.assignment import FaceDraw
 from framejury.errors import WarehouseError
 from framejury.faces.crop import decode_crop, landmarks_in_crop
 from framejury.faces.header import crop_size

@@ -131,7 +131,7 @@ class Publisher:
 
     def _with_evidence(self, verdicts: DataFrame, report: RunReport) -> Context:
         """Write missing evidence pages; return the context with links to pages, and with faces."""
-        from framejury.report.evidence.choice import evidence_order, whose_faces
+        from framejury.report.predictions import evidence_order, whose_faces
 
         order = evidence_order(report.verdicts, report.context.judged_now)
         there = written_pages(self._root, order)

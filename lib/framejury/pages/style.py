@@ -54,45 +54,45 @@ DARK = Theme(
 )
 
 
-def new_figure(width_in: float, height_in: float, theme: Theme) -> Figure:
-    """Return an empty figure of this size in inches, on the theme's paper."""
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure of this size in inches."""
     figure = Figure(
         figsize=(width_in, height_in),
         dpi=DOTS_PER_INCH,
         layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12),
-        facecolor=theme.paper,
+        facecolor=LIGHT.paper,
     )
     FigureCanvasAgg(figure)
     return figure
 
 
-def style_axes(axes: Axes, theme: Theme, *, title: str, x_label: str, y_label: str) -> None:
+def style_axes(axes: Axes, *, title: str, x_label: str, y_label: str) -> None:
     """Set the title at the left, two thin spines and a faint grid behind the data."""
-    axes.set_facecolor(theme.paper)
-    axes.set_title(title, loc="left", fontsize=11, color=theme.ink, pad=10)
-    axes.set_xlabel(x_label, fontsize=9.5, color=theme.ink)
-    axes.set_ylabel(y_label, fontsize=9.5, color=theme.ink)
-    axes.tick_params(colors=theme.ink, labelsize=9, length=3, color=theme.faint)
+    axes.set_facecolor(LIGHT.paper)
+    axes.set_title(title, loc="left", fontsize=11, color=LIGHT.ink, pad=10)
+    axes.set_xlabel(x_label, fontsize=9.5, color=LIGHT.ink)
+    axes.set_ylabel(y_label, fontsize=9.5, color=LIGHT.ink)
+    axes.tick_params(colors=LIGHT.ink, labelsize=9, length=3, color=LIGHT.faint)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(theme.faint)
-    axes.grid(True, color=theme.faint, linewidth=0.6, alpha=0.6)
+        spine.set_color(LIGHT.faint)
+    axes.grid(True, color=LIGHT.faint, linewidth=0.6, alpha=0.6)
     axes.set_axisbelow(True)
 
 
-def style_legend(axes: Axes, theme: Theme, **place: Any) -> None:
-    """Add a frameless legend in the theme's ink, if anything has a label."""
+def style_legend(axes: Axes, **place: Any) -> None:
+    """Add a frameless legend, if anything has a label."""
     if axes.get_legend_handles_labels()[0]:
         legend = axes.legend(frameon=False, fontsize=9, **place)
         for text in legend.get_texts():
-            text.set_color(theme.ink)
+            text.set_color(LIGHT.ink)
 
 
-def sentence_figure(title: str, sentence: str, theme: Theme = LIGHT) -> Figure:
+def sentence_figure(title: str, sentence: str) -> Figure:
     """Return a figure of one sentence: why there is nothing to draw."""
-    figure = new_figure(5.6, 1.5, theme)
-    figure.text(0.04, 0.68, title, fontsize=11, color=theme.ink, weight="bold")
-    figure.text(0.04, 0.36, sentence, fontsize=9.5, color=theme.ink)
+    figure = new_figure(5.6, 1.5)
+    figure.text(0.04, 0.68, title, fontsize=11, color=LIGHT.ink, weight="bold")
+    figure.text(0.04, 0.36, sentence, fontsize=9.5, color=LIGHT.ink)
     return figure
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from framejury.archive.fixed_splits import Pins
+from framejury.archive.csv_files import Pins
 from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
 from framejury.archive.video_rows import videos_table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from framejury.archive.split_by_face import FaceDraw
+from framejury.archive.assignment import FaceDraw
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.redaction import printable

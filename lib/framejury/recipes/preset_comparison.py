@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from framejury import __version__, logs
-from framejury.archive.fixed_splits import Pins
-from framejury.archive.splits import Placement
+from framejury.archive.csv_files import Pins
+from framejury.archive.label_files import first_of
+from framejury.archive.labelled_video import Candidate, Placement
+from framejury.archive.leakage import check_leakage
+from framejury.archive.splits import split_videos
 from framejury.clock import now
-from framejury.errors import FramejuryError, UsageError
+from framejury.errors import FramejuryError, SplitError, UsageError
 from framejury.labelled.preparation import (
     StepError,
     check_step,
@@ -27,14 +33,12 @@ from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
-from framejury.recipes.comparison_page import comparison_files
-from framejury.recipes.comparison_table import Row
+from framejury.recipes.comparison_table import Row, comparison_files
 from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
-from framejury.recipes.shared_split import check_sides, shared_sides, sides_csv
 from framejury.redaction import redacted
 from framejury.runs.provenance import training_history, versions
 from framejury.schemas.statuses import Side
-from framejury.settings import Settings
+from framejury.settings import Settings, SplitSettings
 from framejury.settings.loading import load_settings
 from framejury.storage import locate, read_json, write_json, write_whole
 from framejury.verdict.rule import rule_in_use
@@ -199,3 +203,65 @@ def _kept(file: Path) -> dict[str, Any] | None:
 
 def _unreadable(file: Path, error: Exception) -> UsageError:
     return UsageError(f"{file} was not written by {COMMAND} ({error}); remove it and run again")
+
+
+def shared_sides(
+    candidates: Sequence[Candidate], settings: SplitSettings, pins: Pins | None = None
+) -> list[Placement]:
+    """Assign every labelled video of an archive to a split, whole groups at a time.
+
+    Videos without usable faces count too; otherwise each preset would be measured on other videos.
+
+    Args:
+        candidates: labelled videos; those of identical content are one group.
+        settings: shares and seed; unit, order and balance are framejury's defaults.
+        pins: splits fixed beforehand.
+
+    Raises:
+        SplitError: there are too few groups, or a split would lack a class.
+    """
+    usual = {"unit": "group", "order": "drawn", "balance": "none", "balance_over": "side"}
+    whole = settings.model_copy(update=usual)
+    placements = split_videos([replace(one, usable=True) for one in candidates], whole, pins)
+    check_leakage(placements)
+    return placements
+
+
+def sides_csv(placements: Sequence[Placement]) -> str:
+    """Return a CSV file (`archive.csv_files`) that fixes the split of every video by path."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["pattern", "side"])
+    for row in sorted(placements, key=lambda row: row.path):
+        writer.writerow([_pattern(row.path), row.side.value])
+    return text.getvalue()
+
+
+def check_sides(placements: Sequence[Placement], sides: Mapping[str, str]) -> None:
+    """Check that a preset's own split agrees with the shared one, or leaves videos out.
+
+    Args:
+        placements: the shared split.
+        sides: video_id -> split, from the preset's warehouse.
+
+    Raises:
+        SplitError: a video is in another split, so the preset would not be comparable.
+    """
+    moved = [
+        f"{row.path} in {sides[row.video_id]} instead of {row.side}"
+        for row in placements
+        if sides.get(row.video_id, row.side) not in (row.side, Side.EXCLUDED)
+    ]
+    if moved:
+        raise SplitError(
+            f"the split of {len(moved)} of {len(placements)} videos differs from that of the other "
+            f"presets: {first_of(moved)}"
+        )
+
+
+def _pattern(path: str) -> str:
+    """Return a pattern that matches only this path; readers strip outer spaces and skip `#`."""
+    pattern = escape(path)
+    if pattern[0] == "#" or pattern[0].isspace():
+        pattern = f"[{pattern[0]}]{pattern[1:]}"
+    return f"{pattern[:-1]}[{pattern[-1]}]" if pattern[-1].isspace() else pattern

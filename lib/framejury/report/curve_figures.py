@@ -6,22 +6,19 @@ suffix and never change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from framejury.evaluation.binary import Floats, RocCurve
-from framejury.evaluation.curves import PrecisionRecall, miss_rates, thinned
+from framejury.evaluation.binary import Floats, PrecisionRecall, RocCurve, thinned
 from framejury.evaluation.reliability import BINS, Reliability
 from framejury.pages.style import (
     LIGHT,
-    Theme,
     new_figure,
     sentence_figure,
     style_axes,
@@ -34,6 +31,8 @@ PRECISION_RECALL = "precision_recall"
 CALIBRATION = "calibration"
 
 _SIDE_IN = 5.2
+_STYLES = ((LIGHT.real, "-", "o"), (LIGHT.fake, "--", "s"))
+"""Colour, dash and marker of each line."""
 _DET_TICKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _DET_LIMITS = (0.004, 0.85)
 
@@ -61,93 +60,78 @@ class Ranked:
     precision: float | None
 
 
-def roc_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) -> Figure:
+def roc_figure(series: Sequence[Ranked], why_none: str) -> Figure:
     """Draw ROC curves; `why_none` is shown without any."""
     if not series:
-        return sentence_figure("ROC curve", why_none, theme)
-    figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
-    axes = figure.add_subplot()
-    style_axes(
-        axes,
-        theme,
-        title="Fakes found against false alarms",
-        x_label="Reals called fake (false positive rate), %",
-        y_label="Fakes called fake (true positive rate), %",
+        return sentence_figure("ROC curve", why_none)
+    figure, axes = _square(
+        "Fakes found against false alarms",
+        "Reals called fake (false positive rate), %",
+        "Fakes called fake (true positive rate), %",
     )
-    axes.plot([0, 1], [0, 1], color=theme.undecided, linewidth=1, linestyle=":", label="chance")
-    for one, style in _styled(series, theme):
+    axes.plot([0, 1], [0, 1], color=LIGHT.undecided, linewidth=1, linestyle=":", label="chance")
+    for one, (color, dash, marker) in zip(series, _STYLES, strict=False):
         x, y = thinned(one.roc.fpr, one.roc.tpr)
-        axes.plot(x, y, **style.line, label=f"{one.count:,} {one.name}, AUC {one.auc:.3f}")
-        _point(axes, one, (one.fpr, one.tpr), style)
-    axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+        axes.plot(
+            x, y, color=color, ls=dash, lw=2, label=f"{one.count:,} {one.name}, AUC {one.auc:.3f}"
+        )
+        _point(axes, one, (one.fpr, one.tpr), color, marker)
+    axes.set(xlim=(0, 1), ylim=(0, 1.005))
     _percent_axes(axes)
-    style_legend(axes, theme, loc="lower right")
+    style_legend(axes, loc="lower right")
     return figure
 
 
-def det_figure(series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT) -> Figure:
+def det_figure(series: Sequence[Ranked], why_none: str) -> Figure:
     """Draw missed fakes against false alarms on normal-deviate axes (Martin et al., 1997)."""
     if not series:
-        return sentence_figure("DET curve", why_none, theme)
-    figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
-    axes = figure.add_subplot()
-    style_axes(
-        axes,
-        theme,
-        title="Detection error tradeoff",
-        x_label="Reals called fake (false positive rate), %",
-        y_label="Fakes called real (miss rate), %",
+        return sentence_figure("DET curve", why_none)
+    figure, axes = _square(
+        "Detection error tradeoff",
+        "Reals called fake (false positive rate), %",
+        "Fakes called real (miss rate), %",
     )
     low, high = _deviates(_DET_LIMITS)
-    axes.plot([low, high], [low, high], color=theme.undecided, lw=1, ls=":", label="equal errors")
-    for one, style in _styled(series, theme):
-        fpr, misses = miss_rates(one.roc)
-        x, y = thinned(_deviates(fpr), _deviates(misses))
+    axes.plot([low, high], [low, high], color=LIGHT.undecided, lw=1, ls=":", label="equal errors")
+    for one, (color, dash, marker) in zip(series, _STYLES, strict=False):
+        x, y = thinned(_deviates(one.roc.fpr), _deviates(1.0 - one.roc.tpr))
         # The curve falls: fewer misses at each further false alarm.
-        axes.plot(x, y, **style.line, label=one.name, drawstyle="steps-post")
+        axes.plot(x, y, color=color, ls=dash, lw=2, label=one.name, drawstyle="steps-post")
         seen = np.clip(_deviates([one.fpr, 1 - one.tpr]), low, high)
-        _point(axes, one, (float(seen[0]), float(seen[1])), style)
+        _point(axes, one, (float(seen[0]), float(seen[1])), color, marker)
     ticks = _deviates(_DET_TICKS)
     words = [f"{100 * tick:g}" for tick in _DET_TICKS]
     axes.set_xticks(ticks, words)
     axes.set_yticks(ticks, words)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-    style_legend(axes, theme, loc="upper right")
+    axes.set(xlim=(low, high), ylim=(low, high))
+    style_legend(axes, loc="upper right")
     return figure
 
 
-def precision_recall_figure(
-    series: Sequence[Ranked], why_none: str, theme: Theme = LIGHT
-) -> Figure:
+def precision_recall_figure(series: Sequence[Ranked], why_none: str) -> Figure:
     """Draw precision against recall of fakes."""
     if not series:
-        return sentence_figure("Precision and recall", why_none, theme)
-    figure = new_figure(_SIDE_IN, _SIDE_IN, theme)
-    axes = figure.add_subplot()
-    style_axes(
-        axes,
-        theme,
-        title="Precision and recall of fakes",
-        x_label="Fakes called fake (recall), %",
-        y_label="Videos called fake that are fake (precision), %",
+        return sentence_figure("Precision and recall", why_none)
+    figure, axes = _square(
+        "Precision and recall of fakes",
+        "Fakes called fake (recall), %",
+        "Videos called fake that are fake (precision), %",
     )
-    for one, style in _styled(series, theme):
+    for one, (color, dash, marker) in zip(series, _STYLES, strict=False):
         x, y = thinned(one.pr.recall, one.pr.precision)
         name = f"{one.count:,} {one.name}, AP {one.average_precision:.3f}"
-        axes.plot(x, y, **style.line, label=name, drawstyle="steps-post")
+        axes.plot(x, y, color=color, ls=dash, lw=2, label=name, drawstyle="steps-post")
         chance = f"share of fakes among {one.name}"
-        axes.axhline(one.pr.share_fake, color=style.color, lw=1, ls=":", label=chance)
+        axes.axhline(one.pr.share_fake, color=color, lw=1, ls=":", label=chance)
         if one.precision is not None:
-            _point(axes, one, (one.tpr, one.precision), style)
-    axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+            _point(axes, one, (one.tpr, one.precision), color, marker)
+    axes.set(xlim=(0, 1), ylim=(0, 1.005))
     _percent_axes(axes)
-    style_legend(axes, theme, loc="lower left")
+    style_legend(axes, loc="lower left")
     return figure
 
 
-def calibration_figure(
-    diagram: Reliability | None, error: float | None, theme: Theme = LIGHT
-) -> Figure:
+def calibration_figure(diagram: Reliability | None, error: float | None) -> Figure:
     """Draw the share of fakes against the score, and below it the videos per bin.
 
     Args:
@@ -155,61 +139,46 @@ def calibration_figure(
         error: the expected calibration error, 0 to 1; None if a class is missing.
     """
     if diagram is None or not diagram.counts.sum():
-        return sentence_figure("Calibration", "No labelled video was scored.", theme)
-    figure = new_figure(_SIDE_IN, 5.6, theme)
+        return sentence_figure("Calibration", "No labelled video was scored.")
+    figure = new_figure(_SIDE_IN, 5.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     ece = "" if error is None else f" (ECE {error:.3f})"
     style_axes(
         above,
-        theme,
         title=f"Calibration of the video score{ece}",
         x_label="",
         y_label="Share that is fake, %",
     )
     filled = diagram.counts > 0
     x, y = diagram.mean_score[filled], diagram.fake_share[filled]
-    above.plot([0, 1], [0, 1], color=theme.undecided, lw=1, ls=":", label="perfect")
-    above.plot(x, y, color=theme.real, marker="o", ms=5, lw=1.6, label="videos")
+    above.plot([0, 1], [0, 1], color=LIGHT.undecided, lw=1, ls=":", label="perfect")
+    above.plot(x, y, color=LIGHT.real, marker="o", ms=5, lw=1.6, label="videos")
     above.set(xlim=(0, 1), ylim=(-0.02, 1.02))
     above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    style_legend(above, theme, loc="upper left")
-    style_axes(below, theme, title="", x_label="p_fake (0 real, 1 fake)", y_label="Videos")
+    style_legend(above, loc="upper left")
+    style_axes(below, title="", x_label="p_fake (0 real, 1 fake)", y_label="Videos")
     middles = (np.arange(BINS) + 0.5) / BINS
-    below.bar(middles, diagram.counts, width=0.9 / BINS, color=theme.real, alpha=0.6)
+    below.bar(middles, diagram.counts, width=0.9 / BINS, color=LIGHT.real, alpha=0.6)
     below.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     below.grid(False, axis="x")
     return figure
 
 
-@dataclass(frozen=True, slots=True)
-class _LineStyle:
-    color: str
-    dash: str
-    marker: str
-    paper: str
-
-    @property
-    def line(self) -> dict[str, Any]:
-        return {"color": self.color, "linestyle": self.dash, "linewidth": 2}
+def _square(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    figure = new_figure(_SIDE_IN, _SIDE_IN)
+    axes = figure.add_subplot(aspect="equal")
+    style_axes(axes, title=title, x_label=x_label, y_label=y_label)
+    return figure, axes
 
 
-def _styled(series: Sequence[Ranked], theme: Theme) -> Iterator[tuple[Ranked, _LineStyle]]:
-    styles = (
-        _LineStyle(theme.real, "-", "o", theme.paper),
-        _LineStyle(theme.fake, "--", "s", theme.paper),
-    )
-    return zip(series, styles, strict=False)
-
-
-def _point(axes: Axes, one: Ranked, at: tuple[float, float], style: _LineStyle) -> None:
+def _point(axes: Axes, one: Ranked, at: tuple[float, float], color: str, marker: str) -> None:
     axes.plot(
-        [at[0]],
-        [at[1]],
-        marker=style.marker,
+        *at,
+        marker=marker,
         markersize=9,
         linestyle="none",
-        color=style.color,
-        markeredgecolor=style.paper,
+        color=color,
+        markeredgecolor=LIGHT.paper,
         label=f"{one.name} at the threshold",
         zorder=4,
         clip_on=False,

@@ -21,7 +21,6 @@ from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.pages.style import (
     LIGHT,
-    Theme,
     new_figure,
     picture_files,
     sentence_figure,
@@ -59,76 +58,71 @@ class ScoreSeries:
     threshold: float | None
 
 
-def confusion_face_figure(
-    confusion: Confusion | None, threshold: float, theme: Theme = LIGHT
-) -> Figure:
+def confusion_face_figure(confusion: Confusion | None, threshold: float) -> Figure:
     """Draw faces: the label of their video against the call at the threshold, 0 to 1."""
     if confusion is None or not confusion.total:
-        return sentence_figure("Faces", "No face of a labelled video was scored.", theme)
-    figure = new_figure(4.6, 3.6, theme)
+        return sentence_figure("Faces", "No face of a labelled video was scored.")
+    figure = new_figure(4.6, 3.6)
     title = f"{confusion.total:,} faces, threshold {threshold:.2f}"
-    _matrix(figure.add_subplot(), _calls(confusion), ("fake", "real"), title, theme)
+    _matrix(figure.add_subplot(), _calls(confusion), ("fake", "real"), title)
     return figure
 
 
-def confusion_video_figure(
-    confusion: Confusion, verdicts: Mapping[str, VerdictCounts], theme: Theme = LIGHT
-) -> Figure:
+def confusion_video_figure(confusion: Confusion, verdicts: Mapping[str, VerdictCounts]) -> Figure:
     """Draw videos: on the left the call at the threshold, on the right the verdict."""
     total = sum(counts.total for counts in verdicts.values())
     if not total:
-        return sentence_figure("Videos", "No video is labelled.", theme)
-    figure = new_figure(9.6, 3.6, theme)
+        return sentence_figure("Videos", "No video is labelled.")
+    figure = new_figure(9.6, 3.6)
     left, right = figure.subplots(1, 2, width_ratios=(2, 4))
     title = f"Call at the threshold ({confusion.total:,} scored)"
-    _matrix(left, _calls(confusion), ("fake", "real"), title, theme)
+    _matrix(left, _calls(confusion), ("fake", "real"), title)
     rows = [
         (counts.fake, counts.real, counts.inconclusive, counts.not_scored)
         for counts in (verdicts[Label.FAKE.value], verdicts[Label.REAL.value])
     ]
     names = ("fake", "real", "inconclusive", "not scored")
-    _matrix(right, rows, names, f"Verdict ({total:,} labelled)", theme)
+    _matrix(right, rows, names, f"Verdict ({total:,} labelled)")
     right.set_ylabel("")
     return figure
 
 
-def scores_figure(series: Sequence[ScoreSeries], theme: Theme = LIGHT) -> Figure:
+def scores_figure(series: Sequence[ScoreSeries]) -> Figure:
     """Draw histograms of `p_fake` by label, one panel per series, with the threshold."""
     series = [one for one in series if one.scores.size]
     if not series:
-        return sentence_figure("Scores", "Nothing was scored.", theme)
-    figure = new_figure(6.4, 2.7 * len(series) + 0.4, theme)
+        return sentence_figure("Scores", "Nothing was scored.")
+    figure = new_figure(6.4, 2.7 * len(series) + 0.4)
     panels = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
     for axes, one in zip(panels, series, strict=True):
         last = axes is panels[-1]
         style_axes(
             axes,
-            theme,
             title=f"Scores of {int(one.weights.sum()):,} {one.name}",
             x_label="p_fake (0 real, 1 fake)" if last else "",
             y_label=f"{one.name}, count",
         )
-        _score_bars(axes, one, theme)
+        _score_bars(axes, one)
         axes.set_xlim(0, 1)
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.grid(False, axis="x")
-        style_legend(axes, theme, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        style_legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
-def runs_figure(runs: Sequence[JudgedRun], theme: Theme = LIGHT) -> Figure:
+def runs_figure(runs: Sequence[JudgedRun]) -> Figure:
     """Draw the videos judged per nightly run by outcome, one bar each, latest on the right."""
     if not runs:
-        return sentence_figure("Nightly runs", "There was no earlier run.", theme)
-    figure = new_figure(max(5.2, 1.6 + 0.42 * len(runs)), 3.4, theme)
+        return sentence_figure("Nightly runs", "There was no earlier run.")
+    figure = new_figure(max(5.2, 1.6 + 0.42 * len(runs)), 3.4)
     axes = figure.add_subplot()
-    style_axes(axes, theme, title="Videos judged per run", x_label="", y_label="videos, count")
+    style_axes(axes, title="Videos judged per run", x_label="", y_label="videos, count")
     styles = (
-        ("fake", theme.fake, 0.9, ""),
-        ("real", theme.real, 0.9, ""),
-        ("inconclusive", theme.undecided, 0.45, ""),
-        ("not scored", theme.ink, 0.0, "////"),
+        ("fake", LIGHT.fake, 0.9, ""),
+        ("real", LIGHT.real, 0.9, ""),
+        ("inconclusive", LIGHT.undecided, 0.45, ""),
+        ("not scored", LIGHT.ink, 0.0, "////"),
     )
     places = np.arange(len(runs))
     base = np.zeros(len(runs))
@@ -142,7 +136,7 @@ def runs_figure(runs: Sequence[JudgedRun], theme: Theme = LIGHT) -> Figure:
     axes.set_xlim(-0.6, max(len(runs), 4) - 0.4)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(False, axis="x")
-    style_legend(axes, theme, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    style_legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
@@ -162,8 +156,8 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
             val_accuracy; unmeasured values are None or absent. Accuracies are 0 to 1.
     """
     return {
-        LOSS: _curve(history, "loss", "Loss (binary cross-entropy)", LIGHT),
-        ACCURACY: _curve(history, "accuracy", "Accuracy on single faces, %", LIGHT),
+        LOSS: _curve(history, "loss", "Loss (binary cross-entropy)"),
+        ACCURACY: _curve(history, "accuracy", "Accuracy on single faces, %"),
     }
 
 
@@ -182,7 +176,6 @@ def _matrix(
     rows: Sequence[tuple[int, ...]],
     columns: Sequence[str],
     title: str,
-    theme: Theme,
 ) -> None:
     """Draw labels FAKE, REAL as rows, calls as columns, counts with their share of the row.
 
@@ -191,7 +184,7 @@ def _matrix(
     for y, row in enumerate(rows):
         total = sum(row)
         for x, count in enumerate(row):
-            hue = theme.undecided if x > 1 else theme.real if x == y else theme.fake
+            hue = LIGHT.undecided if x > 1 else LIGHT.real if x == y else LIGHT.fake
             share = count / total if total else 0.0
             # Rectangles, not an image, keep the SVG file free of pixels.
             corner = (x - 0.49, y - 0.485)
@@ -199,27 +192,24 @@ def _matrix(
                 Rectangle(corner, 0.98, 0.97, facecolor=hue, alpha=0.08 + 0.62 * share, linewidth=0)
             )
             text = f"{count:,}\n{share:.1%}" if total else "0\n–"  # noqa: RUF001
-            axes.text(x, y, text, ha="center", va="center", fontsize=11, color=theme.ink)
-    style_axes(axes, theme, title=title, x_label="Called", y_label="Label")
+            axes.text(x, y, text, ha="center", va="center", fontsize=11, color=LIGHT.ink)
+    style_axes(axes, title=title, x_label="Called", y_label="Label")
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(1.5, -0.5))
     axes.grid(False)
     axes.tick_params(length=0)
     axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks([0, 1], [f"{name}\n({sum(row):,})" for name, row in _truths(rows)])
+    fakes, reals = map(sum, rows)
+    axes.set_yticks([0, 1], [f"FAKE\n({fakes:,})", f"REAL\n({reals:,})"])
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
-def _truths(rows: Sequence[tuple[int, ...]]) -> list[tuple[str, tuple[int, ...]]]:
-    return [("FAKE", rows[0]), ("REAL", rows[1])]
-
-
-def _score_bars(axes: Axes, one: ScoreSeries, theme: Theme) -> None:
+def _score_bars(axes: Axes, one: ScoreSeries) -> None:
     edges = np.linspace(0, 1, SCORE_BINS + 1)
     styles = (
-        (None, "no label", theme.undecided, 0.3),
-        (Label.REAL.value, "label REAL", theme.real, 0.35),
-        (Label.FAKE.value, "label FAKE", theme.fake, 0.0),
+        (None, "no label", LIGHT.undecided, 0.3),
+        (Label.REAL.value, "label REAL", LIGHT.real, 0.35),
+        (Label.FAKE.value, "label FAKE", LIGHT.fake, 0.0),
     )
     for label, name, color, fill in styles:
         mine = np.array([value == label for value in one.labels], bool)
@@ -238,51 +228,50 @@ def _score_bars(axes: Axes, one: ScoreSeries, theme: Theme) -> None:
     if one.threshold is not None:
         axes.axvline(
             one.threshold,
-            color=theme.ink,
+            color=LIGHT.ink,
             linestyle="--",
             linewidth=1.2,
             label=f"threshold {one.threshold:.2f}",
         )
 
 
-def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str, theme: Theme) -> Figure:
+def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str) -> Figure:
     kinds = (
-        (name, "training", theme.real, "-", "o"),
-        (f"val_{name}", "validation", theme.fake, "--", "s"),
+        (name, "training", LIGHT.real, "-", "o"),
+        (f"val_{name}", "validation", LIGHT.fake, "--", "s"),
     )
     if not any(epoch.get(key) is not None for epoch in history for key, *_ in kinds):
-        return sentence_figure(y_label, "No epoch was recorded.", theme)
-    figure = new_figure(6.4, 3.8, theme)
+        return sentence_figure(y_label, "No epoch was recorded.")
+    figure = new_figure(6.4, 3.8)
     axes = figure.add_subplot()
-    style_axes(axes, theme, title="", x_label="Epoch, all phases", y_label=y_label)
-    percent = name == "accuracy"
+    style_axes(axes, title="", x_label="Epoch, all phases", y_label=y_label)
     for key, label, color, dash, marker in kinds:
         points = [(i, e[key]) for i, e in enumerate(history, 1) if e.get(key) is not None]
         if points:
             xs, ys = zip(*points, strict=True)
             axes.plot(xs, ys, color=color, linestyle=dash, marker=marker, ms=4, lw=1.8, label=label)
-    _mark_phases(axes, [str(epoch.get("phase") or "") for epoch in history], theme)
+    _mark_phases(axes, [str(epoch.get("phase") or "") for epoch in history])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlim(0.5, max(len(history), 2) + 0.5)
-    if percent:
+    if name == "accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     else:
         axes.set_ylim(bottom=0)
-    style_legend(axes, theme, loc="best")
+    style_legend(axes, loc="best")
     return figure
 
 
-def _mark_phases(axes: Axes, phases: Sequence[str], theme: Theme) -> None:
+def _mark_phases(axes: Axes, phases: Sequence[str]) -> None:
     """Name each phase above its first epoch and draw a line where it begins."""
     for index, phase in enumerate(phases):
         if index and phase == phases[index - 1]:
             continue
         if index:
-            axes.axvline(index + 0.5, color=theme.undecided, linewidth=1, linestyle=":")
+            axes.axvline(index + 0.5, color=LIGHT.undecided, linewidth=1, linestyle=":")
         axes.annotate(
             phase,
             (index + 0.55, 1.02),
             xycoords=("data", "axes fraction"),
             fontsize=9,
-            color=theme.undecided,
+            color=LIGHT.undecided,
         )

@@ -9,12 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.evaluation.binary import Integers
+from framejury.evaluation.binary import Integers, PrecisionRecall, RocCurve, precision_recall
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
-from framejury.evaluation.curves import PrecisionRecall, precision_recall
 from framejury.evaluation.metrics import (
     FaceMetrics,
-    RocCurve,
     VideoMetrics,
     face_metrics,
     face_roc,
@@ -26,8 +24,7 @@ from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
 from framejury.report.effort import Effort, find_effort
 from framejury.report.inputs import DEMO, BundleInfo, Context, RunInfo, RunReport
-from framejury.report.mistakes import Mistakes, find_mistakes
-from framejury.report.predictions import predictions_table
+from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
 from framejury.report.wording import CROSSES, TOO_FEW, judged_words
 from framejury.schemas.statuses import VERDICT_STATUSES, Status, Verdict

@@ -18,14 +18,12 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from framejury.pages.templating import TEMPLATES, environment, style_of
-from framejury.pages.thumbnails import LARGE_PX, thumbnail
 from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings, why_no_roc
 from framejury.report.inputs import Context
-from framejury.report.mistakes import SHOWN
-from framejury.report.predictions import as_rows
-from framejury.report.protocol_figures import protocol_names
+from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.protocol_tables import protocol_tables
+from framejury.report.report_figures import protocol_names
 from framejury.report.summary import (
     accuracy_sentences,
     changes,
@@ -34,7 +32,14 @@ from framejury.report.summary import (
     summary_sentences,
     undecided_sentence,
 )
-from framejury.report.verdict_table import checked_link, face_words, page_count, table_page
+from framejury.report.verdict_table import (
+    LARGE_PX,
+    checked_link,
+    face_words,
+    page_count,
+    table_page,
+    thumbnail,
+)
 from framejury.report.wording import (
     FILTERS,
     bootstrap_sentence,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +15,8 @@ from framejury.evaluation.rows import outcome_column
 from framejury.report.inputs import Context
 from framejury.schemas.statuses import Label, Verdict
 
+SHOWN = 12
+"""Mistakes per kind that are shown with their faces."""
 COLUMNS = (
     "path",
     "label",
@@ -68,11 +73,6 @@ def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.
     return full.select(COLUMNS).take(order)
 
 
-def changed(predictions: pa.Table) -> pa.ChunkedArray:
-    """Return bool (n,): whether there was an outcome before, and it was different."""
-    return pc.fill_null(pc.not_equal(predictions["before"], outcome_column(predictions)), False)
-
-
 def _since(ids: pa.ChunkedArray, context: Context) -> dict[str, pa.Array | pa.ChunkedArray]:
     """Return the columns about the time before this run, null where unknown."""
     judged: pa.Array | pa.ChunkedArray = pa.nulls(len(ids), pa.bool_())
@@ -98,3 +98,68 @@ def as_rows(predictions: pa.Table, limit: int) -> list[dict[str, Any]]:
     """Return the first `limit` rows as mappings."""
     rows: list[dict[str, Any]] = predictions.slice(0, limit).to_pylist()
     return rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mistakes:
+    """Wrong verdicts of labelled videos, as rows of the predictions.
+
+    Inconclusive videos are not among them.
+
+    Attributes:
+        accused: reals called fake, highest score first; each is a false accusation.
+        missed: fakes called real, lowest score first.
+    """
+
+    accused: pa.Table
+    missed: pa.Table
+
+    @property
+    def count(self) -> int:
+        return int(self.accused.num_rows + self.missed.num_rows)
+
+
+def find_mistakes(predictions: pa.Table) -> Mistakes:
+    """Return the wrong verdicts of the predictions."""
+    wrong = _wrong(predictions)
+    accused = wrong.filter(pc.equal(wrong["label"], Label.REAL.value))
+    missed = wrong.filter(pc.equal(wrong["label"], Label.FAKE.value))
+    return Mistakes(accused, missed.sort_by([("p_fake", "ascending"), ("path", "ascending")]))
+
+
+def _wrong(predictions: pa.Table) -> pa.Table:
+    return predictions.filter(pc.invert(predictions["correct"]))
+
+
+def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa.Table:
+    """Return the videos in the order in which they should get an evidence page.
+
+    Wrong verdicts come first, then videos judged in this run, each by falling score; false
+    accusations thus come before all others.
+
+    Args:
+        verdicts: columns `rows.REPORT_COLUMNS`.
+        judged_now: ids of the videos of this run; None: unknown.
+
+    Returns:
+        the same rows and columns.
+    """
+    table = predictions_table(verdicts)
+    wrong = pc.fill_null(pc.invert(table["correct"]), False)
+    now = pc.is_in(table["video_id"], pa.array(list(judged_now or ()), pa.string()))
+    later = [pc.invert(first).to_numpy() for first in (now, wrong)]
+    order = table["video_id"].take(np.lexsort(later)).combine_chunks()
+    return verdicts.take(pc.index_in(order, verdicts["video_id"].combine_chunks()))
+
+
+def whose_faces(verdicts: pa.Table, rows: int) -> pa.Array:
+    """Return ids of the videos whose faces a report shows: its first page and wrong verdicts.
+
+    Args:
+        verdicts: columns `rows.REPORT_COLUMNS`.
+        rows: of the first page; also the most wrong verdicts.
+    """
+    table = predictions_table(verdicts)
+    shown = (table, _wrong(table))
+    ids = [part["video_id"].slice(0, rows).combine_chunks() for part in shown]
+    return pa.concat_arrays(ids).unique()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
-from framejury.evaluation.rows import Texts, outcome_column
+from framejury.evaluation.rows import outcome_column
 from framejury.report.inputs import Context, EarlierRun, RunInfo
-from framejury.report.predictions import changed
 from framejury.schemas.statuses import Status, Verdict
 
 
@@ -59,10 +57,12 @@ def find_since(predictions: pa.Table, context: Context) -> Since | None:
     gone = pc.invert(pc.is_in(context.before["video_id"], predictions["video_id"]))
     return Since(
         ended_at=context.earlier[-1].ended_at if context.earlier else None,
-        before=verdict_counts(_texts(outcome_column(context.before))),
+        before=verdict_counts(outcome_column(context.before).to_pylist()),
         new=predictions["before"].null_count,
-        gone=_count(gone),
-        changed=predictions.filter(changed(predictions)),
+        gone=pc.sum(gone).as_py() or 0,
+        changed=predictions.filter(
+            pc.not_equal(predictions["before"], outcome_column(predictions))
+        ),
     )
 
 
@@ -73,7 +73,7 @@ def find_runs(predictions: pa.Table, context: Context, run: RunInfo) -> tuple[Ju
     runs = [_earlier(one) for one in context.earlier]
     if context.judged_now is not None:
         mine = predictions.filter(predictions["judged_now"])
-        outcomes = verdict_counts(_texts(outcome_column(mine)))
+        outcomes = verdict_counts(outcome_column(mine).to_pylist())
         wall_s = sum(run.seconds.values()) if run.seconds else None
         runs.append(JudgedRun(run.run_id, run.created_at, outcomes, wall_s, is_this=True))
     return tuple(runs)
@@ -86,12 +86,3 @@ def _earlier(run: EarlierRun) -> JudgedRun:
     failed = sum(run.statuses.values()) - scored
     outcomes = VerdictCounts(fake, real, max(scored - fake - real, 0), failed)
     return JudgedRun(run.run_id, run.ended_at, outcomes, run.wall_s)
-
-
-def _count(flags: Any) -> int:
-    return int(pc.sum(flags).as_py() or 0)
-
-
-def _texts(column: pa.ChunkedArray) -> Texts:
-    values: Texts = column.to_numpy(zero_copy_only=False).astype(object)
-    return values

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from framejury.pages.text_table import grid, heading
 from framejury.report.findings import Findings
-from framejury.report.mistakes import SHOWN
-from framejury.report.predictions import as_rows
+from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.summary import changes, since_words
 from framejury.report.wording import day_word, decimal, took_word
 

@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from framejury import logs
 from framejury.errors import MediaError
 from framejury.examine.costs import FRAME_S, Seconds, estimate_costs_s
+from framejury.inspection.answer import THUMBNAIL, Pictures
 from framejury.inspection.inspected_archive import ROWS, chosen_for_sheet, failed_row, row_of
-from framejury.inspection.names import THUMBNAIL, Pictures
 from framejury.settings import Settings
 from framejury.tables.inspectors import rows_of
 from framejury.tables.task_progress import Done, dealt

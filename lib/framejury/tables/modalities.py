@@ -25,7 +25,8 @@ from framejury.tables.inspectors import rows_of
 from framejury.tables.task_progress import Done, dealt
 
 if TYPE_CHECKING:
-    from framejury.inspection.inspect_client import InspectClient, ReadStream
+    from framejury.inspection.inspect_client import InspectClient
+    from framejury.inspection.inspected import Stream
 
 _ASKED = pa.schema(
     [
@@ -142,6 +143,6 @@ def _compared(
     }
 
 
-def _read(client: InspectClient, stack: ExitStack, uri: str) -> ReadStream:
+def _read(client: InspectClient, stack: ExitStack, uri: str) -> Stream:
     copy, _ = stack.enter_context(client.fetched(uri))
     return client.read(copy)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.archive.fixed_splits import Pin, Pins, read_pins
+from framejury.archive.csv_files import Pin, Pins, read_pins
 from framejury.archive.groups import group_names
 from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.archive.frame_labels import read_frame_labels
+from framejury.archive.csv_files import read_frame_labels
 from framejury.errors import UsageError
 
 IDS = {"a/one.mp4": "id1", "two, of it.mp4": "id2"}

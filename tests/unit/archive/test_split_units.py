@@ -13,12 +13,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from framejury.archive.assignment import FaceDraw, quotas
 from framejury.archive.balance import DROPPED
-from framejury.archive.fixed_splits import Pin, Pins
+from framejury.archive.csv_files import Pin, Pins
 from framejury.archive.labelled_video import SIDES, Candidate, Placement
 from framejury.archive.leakage import check_leakage
-from framejury.archive.split_by_face import FaceDraw
-from framejury.archive.split_by_video import quotas
 from framejury.archive.splits import split_videos
 from framejury.errors import LeakageError, SplitError
 from framejury.schemas.statuses import Label, Side

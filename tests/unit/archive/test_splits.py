@@ -13,8 +13,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from framejury.archive.fixed_splits import Pin, Pins
-from framejury.archive.splits import Candidate, Placement, check_leakage, split_videos
+from framejury.archive.csv_files import Pin, Pins
+from framejury.archive.labelled_video import Candidate, Placement
+from framejury.archive.leakage import check_leakage
+from framejury.archive.splits import split_videos
 from framejury.errors import LeakageError, SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings

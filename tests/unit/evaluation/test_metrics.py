@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+from framejury.evaluation.binary import Confusion
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.metrics import (
-    Confusion,
     face_metrics,
     face_roc,
     video_metrics,

@@ -18,9 +18,9 @@ from framejury.evaluation.protocol_numbers import (
     ProtocolData,
     find_protocol,
 )
-from framejury.report.protocol_figures import protocol_names
 from framejury.report.protocol_tables import FIGURES, protocol_tables
 from framejury.report.report import BundleInfo, RunReport, build_report
+from framejury.report.report_figures import protocol_names
 from tests.builders.reports import RUN, Page
 from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
 

@@ -12,10 +12,15 @@ from framejury.clock import now
 from framejury.commands.inspect import is_archive
 from framejury.errors import MediaError, UsageError
 from framejury.inspection.agreement import Agreement, agreement_of, matches
-from framejury.inspection.archive_figures import archive_charts
-from framejury.inspection.charts import files_of
+from framejury.inspection.charts import archive_charts, files_of
 from framejury.inspection.inspect_page import Parts, archive_page
-from framejury.inspection.inspected import Face, Facts, InspectedFrame, Inspection, Sound
+from framejury.inspection.inspected import (
+    Face,
+    Facts,
+    InspectedFrame,
+    Inspection,
+    Sound,
+)
 from framejury.inspection.inspected_archive import (
     ROWS,
     chosen_for_sheet,

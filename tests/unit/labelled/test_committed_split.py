@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framejury.archive.split_by_face import FaceDraw
+from framejury.archive.assignment import FaceDraw
 from framejury.cli.main import main
 from framejury.errors import LeakageError, SplitError, UsageError, WarehouseError
 from framejury.labelled.bundling import framing_of

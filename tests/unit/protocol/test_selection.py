@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framejury.archive.fixed_splits import read_pins
+from framejury.archive.csv_files import read_pins
 from framejury.errors import ArchiveError, LeakageError, UsageError
 from framejury.protocol.selection import (
     Selection,

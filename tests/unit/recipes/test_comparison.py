@@ -13,15 +13,20 @@ import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
-from framejury.archive.fixed_splits import read_pins
-from framejury.archive.splits import Candidate
+from framejury.archive.csv_files import read_pins
+from framejury.archive.labelled_video import Candidate
 from framejury.errors import SplitError
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle, Measurement
-from framejury.recipes.comparison_page import presets_page
-from framejury.recipes.comparison_table import csv_table, json_table, remarks, text_table
+from framejury.recipes.comparison_table import (
+    csv_table,
+    json_table,
+    presets_page,
+    remarks,
+    text_table,
+)
+from framejury.recipes.preset_comparison import check_sides, shared_sides, sides_csv
 from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
-from framejury.recipes.shared_split import check_sides, shared_sides, sides_csv
 from framejury.schemas.statuses import Label, Side
 from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.settings import SplitSettings

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from framejury.records import Box
-from framejury.report.evidence.choice import evidence_order, whose_faces
 from framejury.report.evidence.video_evidence import evidence_of
+from framejury.report.predictions import evidence_order, whose_faces
 from framejury.schemas.statuses import PictureKind
 from tests.builders.rows import verdict_row, verdict_table
 
@@ -101,8 +101,6 @@ def test_rows_become_records_in_order_of_time() -> None:
     heat = found.pictures[1].heat
     assert heat is not None
     np.testing.assert_array_equal(heat, [[0, 0.25], [0.5, 1]])
-    assert found.picture_of(found.faces[0]) is found.pictures[1]
-    assert found.picture_of(found.faces[1]) is None
     assert found.sampled_s == (0.0, 0.2)
 
 

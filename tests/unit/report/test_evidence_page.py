@@ -12,7 +12,7 @@ import pytest
 
 from framejury.faces.crop import decode_crop
 from framejury.report.evidence import sentences as words
-from framejury.report.evidence.page_index import IndexEntry, index_html
+from framejury.report.evidence.scan_pages import IndexEntry, index_html
 from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
 from framejury.report.evidence.timeline import Scale
 from framejury.report.evidence.video_evidence import Evidence
@@ -123,7 +123,7 @@ def test_a_score_that_mixes_people_says_so() -> None:
 
 
 def tracks_of(rows: list[dict[str, Any]]) -> Any:
-    from framejury.report.evidence.track_styles import tracks_of as found
+    from framejury.report.evidence.video_evidence import tracks_of as found
 
     return found(evidence(rows).faces, 0)
 
@@ -414,5 +414,10 @@ def test_old_rows_without_box_confidence_and_times() -> None:
 def test_heat_is_drawn_over_the_very_face() -> None:
     one = evidence(score_rows([0.9, 0.2]))
     shown = face_pictures(one)[0][0]
-    kept = one.picture_of(shown.face)
-    assert kept is not None and (shown.height, shown.width) == decode_crop(kept.picture).shape[:2]
+    kept = next(
+        picture
+        for picture in one.pictures
+        if (picture.frame_index, picture.face_index)
+        == (shown.face.frame_index, shown.face.face_index)
+    )
+    assert (shown.height, shown.width) == decode_crop(kept.picture).shape[:2]

@@ -12,8 +12,7 @@ import pytest
 from framejury.pages.style import LIGHT
 from framejury.pages.templating import style_of
 from framejury.report.evidence.timeline import MOST_POINTS, Scale, binned, timeline
-from framejury.report.evidence.track_styles import STYLES, tracks_of
-from framejury.report.evidence.video_evidence import FaceEvidence
+from framejury.report.evidence.video_evidence import STYLES, FaceEvidence, tracks_of
 
 SCALE = Scale(0.5, (0.6, 0.8))
 

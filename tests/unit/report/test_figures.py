@@ -13,11 +13,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from framejury.evaluation.binary import Confusion, roc_points
+from framejury.evaluation.binary import POINTS, Confusion, precision_recall, roc_points, thinned
 from framejury.evaluation.breakdown import VerdictCounts
-from framejury.evaluation.curves import POINTS, miss_rates, precision_recall, thinned
 from framejury.evaluation.reliability import reliability
-from framejury.pages.style import DARK, LIGHT, chart_css, inline_svg, png, svg
+from framejury.pages.style import chart_css, inline_svg, png, svg
 from framejury.report import curve_figures, figures
 from framejury.report.curve_figures import Ranked
 from framejury.report.figures import ScoreSeries
@@ -150,13 +149,6 @@ def test_precision_and_recall_by_hand():
     assert precision_recall(labels, scores, np.array([1, 0, 1, 0])) is None
 
 
-def test_misses_are_what_is_not_found():
-    one = ranked()
-    fpr, misses = miss_rates(one.roc)
-    assert fpr.tolist() == one.roc.fpr.tolist()
-    assert (misses + one.roc.tpr).tolist() == [1.0] * len(fpr)
-
-
 def test_the_numbers_are_in_the_picture():
     """Another count gives another picture; the shares decide the shade of a cell."""
     other = Confusion(tn=41, fp=10, fn=5, tp=45)
@@ -244,13 +236,6 @@ def test_one_class_alone_is_drawn():
     one_class = {"FAKE": VERDICTS["FAKE"], "REAL": VerdictCounts(0, 0, 0, 0)}
     picture = pixels(figures.confusion_video_figure(Confusion(0, 0, 5, 45), one_class))
     assert picture.shape[0] > 400
-
-
-def test_dark_pictures_are_dark():
-    light = pixels(figures.confusion_face_figure(CONFUSION, 0.5, LIGHT))
-    dark = pixels(figures.confusion_face_figure(CONFUSION, 0.5, DARK))
-    assert light[2, 2, :3].min() > 0.95
-    assert dark[2, 2, :3].max() < 0.15
 
 
 def test_within_a_page_no_colour_of_the_light_theme_is_left():

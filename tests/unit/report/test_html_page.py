@@ -19,12 +19,11 @@ from PIL import Image
 
 from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
-from framejury.pages.thumbnails import SMALL_PX, thumbnail
 from framejury.report.html_page import script_policy, table_script
 from framejury.report.inputs import Context, ReportFace, RunReport
 from framejury.report.report import build_report
 from framejury.report.report_figures import ReportFigure
-from framejury.report.verdict_table import MOST_CHOICES
+from framejury.report.verdict_table import MOST_CHOICES, SMALL_PX, thumbnail
 from tests.builders.reports import RUN, Page, extractions, jpeg, mixed_rows, now_rows, report
 from tests.builders.reports import context as night
 from tests.builders.rows import verdict_row, verdict_table

@@ -12,8 +12,7 @@ from framejury.evaluation.breakdown import VerdictCounts
 from framejury.report.effort import KINDS, SLOWEST, find_effort
 from framejury.report.findings import find
 from framejury.report.inputs import Context, RunReport
-from framejury.report.mistakes import find_mistakes
-from framejury.report.predictions import predictions_table
+from framejury.report.predictions import find_mistakes, predictions_table
 from framejury.report.since import find_runs, find_since
 from framejury.report.summary import deltas, summary_sentences
 from framejury.report.text import text_report

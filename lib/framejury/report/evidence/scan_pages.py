@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,10 +15,11 @@ from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.model.manifest import Bundle
-from framejury.report.evidence.page_index import IndexEntry, index_html
+from framejury.pages.templating import POLICY, environment, style_of
 from framejury.report.evidence.video_evidence import evidence_of
 from framejury.report.evidence.video_page import About, evidence_html
 from framejury.report.inputs import BundleInfo
+from framejury.report.wording import FILTERS
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule
 
@@ -26,6 +29,20 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
 _OF_AN_ARCHIVE = ("layout", "label", "method", "group")
 """Columns that a file without an archive does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One video: its verdict, columns as `framejury scan --json`, and the name of its page."""
+
+    verdict: Mapping[str, Any]
+    page: str
+
+
+def index_html(entries: Sequence[IndexEntry], created_at: datetime) -> str:
+    """Return the index as a page, in the order given."""
+    template = environment(**FILTERS).get_template("evidence_index.html")
+    return template.render(entries=entries, created_at=created_at, policy=POLICY, style=style_of())
 
 
 class ScanPages:

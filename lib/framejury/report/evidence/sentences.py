@@ -7,8 +7,7 @@ from itertools import pairwise
 from statistics import median
 
 from framejury.pages.text_table import counted
-from framejury.report.evidence.track_styles import BRIEFLY, FaceTrack
-from framejury.report.evidence.video_evidence import Evidence, Row
+from framejury.report.evidence.video_evidence import BRIEFLY, Evidence, FaceTrack, Row
 from framejury.report.wording import SOUND, clock, took_word
 from framejury.schemas.statuses import Status, Verdict
 from framejury.verdict.rule import Rule

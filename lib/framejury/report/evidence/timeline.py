@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from framejury.pages.style import LIGHT, inline_svg, style_axes, svg
-from framejury.report.evidence.track_styles import STYLES, FaceTrack, TrackStyle
-from framejury.report.evidence.video_evidence import FaceEvidence
+from framejury.report.evidence.video_evidence import STYLES, FaceEvidence, FaceTrack, TrackStyle
 
 Floats = npt.NDArray[np.float64]
 
@@ -138,7 +137,7 @@ def _canvas(panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
 
 
 def _prepare(axes: Axes, last_s: float, *, is_lowest: bool) -> None:
-    style_axes(axes, LIGHT, title="", x_label="", y_label="")
+    style_axes(axes, title="", x_label="", y_label="")
     axes.set_xlim(-0.012 * max(last_s, 0.1), 1.012 * max(last_s, 0.1))
     if last_s >= _MINUTES_FROM_S:
         step_s = next((step for step in _STEPS_S if last_s <= 10 * step), _STEPS_S[-1])

@@ -19,8 +19,13 @@ from framejury.redaction import redacted
 from framejury.report.evidence import sentences as words
 from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
 from framejury.report.evidence.timeline import MOST_POINTS, Scale, timeline
-from framejury.report.evidence.track_styles import FaceTrack, tracks_of
-from framejury.report.evidence.video_evidence import Evidence, FaceEvidence, Row
+from framejury.report.evidence.video_evidence import (
+    Evidence,
+    FaceEvidence,
+    FaceTrack,
+    Row,
+    tracks_of,
+)
 from framejury.report.findings import banners_of
 from framejury.report.inputs import BundleInfo
 from framejury.report.wording import FILTERS, SOUND, bytes_word, outcome_word, took_word

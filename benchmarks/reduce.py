@@ -111,8 +111,8 @@ def measure(rows: int, out_dir: Path, repeat: int = 3) -> dict[str, float]:
 def make_scores(rows: int, folder: Path, seed: int = 3) -> Path:
     """Parquet files of `rows` rows of `face_scores` below `folder`, unless they are there.
 
-    Videos have 11 sampled frames, 3 in 10,000 of them 1,000 to 5,000; 70 % show one person,
-    25 % two and 5 % three; a face is missed in 7 % of its frames. Scores scatter by 0.1 around
+    Videos have 11 sampled frames, 3 in 10,000 of them 1,000 to 5,000; 70% show one person,
+    25% two and 5% three; a face is missed in 7% of its frames. Scores scatter by 0.1 around
     a mean drawn for each video. The rows of a video lie together, as workers write them.
     """
     done = folder / "_SUCCESS"

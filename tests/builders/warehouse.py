@@ -96,7 +96,7 @@ def warehouse_of(
 
 
 def split(warehouse: Warehouse, seed: int = 0) -> Warehouse:
-    """Commit a split by group: 60 % train, 20 % val, 20 % test."""
+    """Commit a split by group: 60% train, 20% val, 20% test."""
     settings = SplitSettings(train=0.6, val=0.2, test=0.2, seed=seed, balance="none")
     rows = split_videos([one.candidate for one in labelled_videos(warehouse)], settings)
     with warehouse.running("split", NOW) as run:

@@ -149,7 +149,7 @@ def test_class_folders_hold_the_crops_of_each_side(
     }
     assert found == expected
     err = capsys.readouterr().err
-    assert "18 of 18 pictures (100 %)" in err
+    assert "18 of 18 pictures (100%)" in err
     assert "18 pictures of 6 videos" in err
     assert "note: left out: 2 videos that the split excludes" in err
     assert "note: left out: 1 fake (only the sound was changed)" in err

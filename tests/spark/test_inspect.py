@@ -88,7 +88,7 @@ def test_the_command_writes_a_page_and_leaves_the_warehouse_free(
         env=os.environ | {"PYSPARK_SUBMIT_ARGS": "--master local[1] pyspark-shell"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 of 6 videos (100 %)" in done.stderr
+    assert "6 of 6 videos (100%)" in done.stderr
     assert "6 videos, of which 2 could not be read" in done.stderr
     (place,) = (warehouse / "inspections").iterdir()
     names = {path.name for path in place.iterdir()}

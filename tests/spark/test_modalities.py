@@ -101,7 +101,7 @@ def test_what_was_changed_of_each_fake_is_told_once(
     assert "picture: " in why["sound.mp4"] and "; sound: " in why["sound.mp4"]
     out, err = capsys.readouterr()
     assert "1 fake without an original here" in err
-    assert "6 of 6 fakes (100 %)" in err
+    assert "6 of 6 fakes (100%)" in err
     lines = out.splitlines()
     assert [line.split()[:2] for line in lines[:5]] == [
         ["1", "video"],
@@ -151,7 +151,7 @@ def test_a_second_run_compares_what_is_new_or_changed(
     capsys.readouterr()
     indexed(archive, warehouse)
     assert label_modalities.main(argv) == 0
-    assert "2 of 2 fakes (100 %)" in capsys.readouterr().err
+    assert "2 of 2 fakes (100%)" in capsys.readouterr().err
     second = told(warehouse)
     assert {name: row[0] for name, row in second.items()} == {
         "sound.mp4": "none",
@@ -168,7 +168,7 @@ def test_a_second_run_compares_what_is_new_or_changed(
     indexed(archive, warehouse)
     capsys.readouterr()
     assert label_modalities.main(argv) == 0
-    assert "2 of 2 fakes (100 %)" in capsys.readouterr().err
+    assert "2 of 2 fakes (100%)" in capsys.readouterr().err
     assert set(told(warehouse)) == {"sound.mp4", "both.mp4"}
 
 

@@ -101,7 +101,7 @@ def test_short_words_of_the_environment_stay() -> None:
         "abfss://container@account.dfs.core.windows.net/videos/x.mp4",
         "/videos/token_ring.mp4",
         "no bundle at /models/x: model.onnx has digest 0123456789abcdef0123456789abcdef",
-        "limits.timeout_s = 300 seconds; 3 of 4 videos (75 %)",
+        "limits.timeout_s = 300 seconds; 3 of 4 videos (75%)",
         "basic authentication and digest comparison",
         "http://localhost:4040/jobs?id=3",
         "key frames: 12",

@@ -92,7 +92,7 @@ def describe(
         cost_share: share of the estimated cost that is done, 0 to 1; None: that of the count.
     """
     share = 100 * done / total if total else 100
-    text = f"  {done:,} of {total:,} {what} ({share:.0f} %)"
+    text = f"  {done:,} of {total:,} {what} ({share:.0f}%)"
     if not done or elapsed_s <= 0:
         return text
     text += f", {done / elapsed_s:.2f} per second"

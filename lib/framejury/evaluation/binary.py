@@ -69,7 +69,7 @@ class BinaryMetrics:
         log_loss: mean negative log likelihood, natural logarithm.
         eer: equal error rate, where FPR equals the miss rate on the interpolated ROC curve.
         tpr_at_fpr_1, tpr_at_fpr_5: highest share of fakes found by a threshold that calls at most
-            1 % or 5 % of the reals fake. Not interpolated, so such a threshold exists.
+            1% or 5% of the reals fake. Not interpolated, so such a threshold exists.
         ece: expected calibration error, see `reliability`.
     """
 

@@ -277,5 +277,5 @@ def _interval(values: Floats) -> Interval | None:
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(usable, [tail, 1 - tail])
     if math.isclose(low, high):
-        return None  # an interval of 100 to 100 % would claim certainty
+        return None  # an interval of 100 to 100% would claim certainty
     return Interval(low=float(low), high=float(high))

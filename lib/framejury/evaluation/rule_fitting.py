@@ -43,7 +43,7 @@ MIN_GROUPS = 5
 """Of each class, as for the report's intervals."""
 SMALL_SAMPLE_MARGIN = 0.05
 """Margin above the highest real video, on the calibrated scale, when there are too few real videos
-for an order statistic (fewer than 19 for 5 %)."""
+for an order statistic (fewer than 19 for 5%)."""
 
 METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
 """`none` leaves scores unchanged; it is for comparison and never chosen."""

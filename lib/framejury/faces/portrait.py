@@ -2,8 +2,8 @@
 
 A tight crop lacks the surroundings that the detector expects around a face, so the image is first
 extended by reflection. On 120 faces cropped tightly from known images (square box up to 1.3 times
-the image), this changes the side of the box by 0 to 3 % and moves landmarks by 0.6 % of it at the
-median; borders of one colour make the box 3 to 5 % too small.
+the image), this changes the side of the box by 0 to 3% and moves landmarks by 0.6% of it at the
+median; borders of one colour make the box 3 to 5% too small.
 """
 
 from __future__ import annotations

@@ -56,10 +56,10 @@ FIGURES = {
         f"score against share of fakes, {BINS} bins; 0 is perfect",
     ),
     "tpr_at_fpr_1": FigureLabel(
-        "TPR at 1 % FPR", "TPR@1%", True, "fakes found when at most 1 % of reals are called fake"
+        "TPR at 1% FPR", "TPR@1%", True, "fakes found when at most 1% of reals are called fake"
     ),
     "tpr_at_fpr_5": FigureLabel(
-        "TPR at 5 % FPR", "TPR@5%", True, "fakes found when at most 5 % of reals are called fake"
+        "TPR at 5% FPR", "TPR@5%", True, "fakes found when at most 5% of reals are called fake"
     ),
     "accuracy": FigureLabel("Accuracy", "accuracy", True, "correct calls at the threshold"),
     "balanced_accuracy": FigureLabel(
@@ -269,7 +269,7 @@ def interval_of(interval: Interval | None, is_share: bool) -> str:
     if interval is None:
         return ""
     if is_share:
-        return f"{100 * interval.low:.0f}-{100 * interval.high:.0f} %"
+        return f"{100 * interval.low:.0f}-{100 * interval.high:.0f}%"
     return f"{interval.low:.2f}-{interval.high:.2f}"
 
 

@@ -107,8 +107,8 @@ def student_shift(
 def student_t(level: float, freedom: int) -> float:
     """Return the two-sided quantile of Student's t, by Fisher and Cornish's series in 1/freedom.
 
-    Exact for 1 and 2 degrees of freedom, which have a closed form. At 95 % the error is below
-    0.2 % for 3 and below 0.04 % from 4 on; at 99.9 % it is 4 % too small for 3 and 0.5 % for 5.
+    Exact for 1 and 2 degrees of freedom, which have a closed form. At 95% the error is below
+    0.2% for 3 and below 0.04% from 4 on; at 99.9% it is 4% too small for 3 and 0.5% for 5.
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
     """
     p = (1 + level) / 2

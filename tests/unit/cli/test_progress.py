@@ -15,16 +15,16 @@ from framejury.cli.progress import _pause_s, describe, progress
 @pytest.mark.parametrize(
     ("done", "total", "elapsed_s", "line"),
     [
-        (0, 10, 5, "  0 of 10 videos (0 %)"),
-        (5, 10, 5, "  5 of 10 videos (50 %), 1.00 per second, about 5 s left"),
-        (10, 10, 59.7, "  10 of 10 videos (100 %), 0.17 per second, in 1 min 00 s"),
-        (1, 4, 30, "  1 of 4 videos (25 %), 0.03 per second, about 1 min 30 s left"),
+        (0, 10, 5, "  0 of 10 videos (0%)"),
+        (5, 10, 5, "  5 of 10 videos (50%), 1.00 per second, about 5 s left"),
+        (10, 10, 59.7, "  10 of 10 videos (100%), 0.17 per second, in 1 min 00 s"),
+        (1, 4, 30, "  1 of 4 videos (25%), 0.03 per second, about 1 min 30 s left"),
         (
             *(1000, 1_000_000, 3600),
-            "  1,000 of 1,000,000 videos (0 %), 0.28 per second, about 999 h 00 min left",
+            "  1,000 of 1,000,000 videos (0%), 0.28 per second, about 999 h 00 min left",
         ),
-        (0, 0, 0, "  0 of 0 videos (100 %)"),
-        (3, 3, 0, "  3 of 3 videos (100 %)"),
+        (0, 0, 0, "  0 of 0 videos (100%)"),
+        (3, 3, 0, "  3 of 3 videos (100%)"),
     ],
 )
 def test_lines(done: int, total: int, elapsed_s: float, line: str) -> None:
@@ -69,9 +69,9 @@ def test_lines_appear_while_the_work_goes_on(capsys: pytest.CaptureFixture[str])
     lines = [line.split(",")[0] for line in err.splitlines()]
     assert out == ""
     assert lines[:3] == [
-        "  1 of 4 videos (25 %)",
-        "  2 of 4 videos (50 %)",
-        "  4 of 4 videos (100 %)",
+        "  1 of 4 videos (25%)",
+        "  2 of 4 videos (50%)",
+        "  4 of 4 videos (100%)",
     ]
     # A count that did not change is not repeated; the last line is the end of the work.
     assert len(lines) == 4 and ", in " in err.splitlines()[-1]

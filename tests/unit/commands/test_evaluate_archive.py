@@ -138,7 +138,7 @@ def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
     assert "split test by sides.csv" in out and "DEMO MODEL" in out
     assert "All videos: 4 labelled, 4 scored, 48 faces" in out
     assert str(place) in err
-    assert "4 of 4 videos (100 %)" in err
+    assert "4 of 4 videos (100%)" in err
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_each_draw_is_the_metric_of_the_repeated_rows():
 
 
 def test_intervals_cover_the_truth():
-    """Of 60 simulated archives about 95 % of the intervals hold the accuracy of the crowd."""
+    """Of 60 simulated archives about 95% of the intervals hold the accuracy of the crowd."""
     crowd_labels, crowd_scores = simulated(200_000, seed=0)
     crowd = binary_metrics(crowd_labels, crowd_scores, 0.5)
     hits = {"accuracy": 0, "auc": 0, "eer": 0}
@@ -44,7 +44,7 @@ def test_intervals_cover_the_truth():
             interval = found.intervals[name]
             assert interval is not None
             hits[name] += interval.low <= getattr(crowd, name) <= interval.high
-    assert min(hits.values()) >= 51  # 85 %; 57 are expected
+    assert min(hits.values()) >= 51  # 85%; 57 are expected
     assert sum(hits.values()) < 180  # an interval that never misses is too wide
 
 

@@ -238,7 +238,7 @@ def test_the_threshold_keeps_its_promise_on_new_videos(target: float) -> None:
 
 
 def test_the_rank_of_split_conformal_prediction() -> None:
-    reals = np.arange(1, 100) / 100  # 99 of them: rank 95 of 100 for 5 %
+    reals = np.arange(1, 100) / 100  # 99 of them: rank 95 of 100 for 5%
     assert real_limit(reals, 0.05).score == 0.95
     assert real_limit(reals, 0.05).source == "quantile"
     assert real_limit(np.arange(1, 20) / 20, 0.05).source == "quantile"  # 19 are just enough

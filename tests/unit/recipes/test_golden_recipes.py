@@ -234,7 +234,7 @@ def test_a_margin_in_pixels_is_clipped(x: int, y: int, w: int, h: int) -> None:
 
 @pytest.mark.parametrize(("x", "y", "w", "h"), [(200, 100, 90, 60), (10, 30, 90, 70)])
 def test_a_margin_of_thirty_percent(x: int, y: int, w: int, h: int) -> None:
-    """30 % of the width left and right, of the height above and below."""
+    """30% of the width left and right, of the height above and below."""
     region = region_of(Box(x, y, w, h), Size(480, 640), CropSettings(shape="box"))
     assert region.x == max(x - round(0.3 * w), 0) and region.y == max(y - round(0.3 * h), 0)
     assert region.x + region.width == x + w + round(0.3 * w)

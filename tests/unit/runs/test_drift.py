@@ -136,7 +136,7 @@ def test_chance_is_what_it_says(videos: int, before: int) -> None:
     assert 0.7 * expected < mean < 1.05 * expected
     assert sum(drift.is_beyond_chance for drift in drifts) <= 8  # 2 or 4 of 2,000 in the mean
     if videos > 60:
-        # And no slack either: the 5 % quantile of the same law is passed by some 5 %.
+        # And no slack either: the 5% quantile of the same law is passed by some 5%.
         ratio = chi2.isf(0.05, BINS - 1) / chi2.isf(CHANCE, BINS - 1)
         passed = np.mean([drift.psi > ratio * drift.psi_chance for drift in drifts])
         assert 0.02 < passed < 0.08

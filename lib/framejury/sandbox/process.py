@@ -76,9 +76,9 @@ def has_ended(child: subprocess.Popen[bytes]) -> bool:
     )
 
 
-def exit_code(child: subprocess.Popen[bytes]) -> int | None:
-    """Return the code as `Popen.returncode`; None: it did not end within 10 seconds."""
-    deadline_s = time.monotonic() + 10.0
+def exit_code(child: subprocess.Popen[bytes], timeout_s: float = 10.0) -> int | None:
+    """Return the code as `Popen.returncode`; None: it did not end within `timeout_s`."""
+    deadline_s = time.monotonic() + timeout_s
     while True:
         state = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if state is not None:

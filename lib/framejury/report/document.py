@@ -102,7 +102,7 @@ def plain(value: Any) -> Any:
 
 
 def _pr(curve: PrecisionRecall | None) -> dict[str, Any] | None:
-    """Return at most `curves.POINTS` corners, both ends kept."""
+    """Return at most `binary.POINTS` corners, both ends kept."""
     if curve is None:
         return None
     recall, precision = thinned(curve.recall, curve.precision)

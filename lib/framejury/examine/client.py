@@ -76,6 +76,11 @@ class DecodingClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def starts(self) -> int:
+        """How many processes were started."""
+        return self._sandbox.starts
+
     def lockdown(self) -> Lockdown:
         """Return how far the process is locked down; start one if there is none."""
         return self._sandbox.lockdown()

@@ -17,7 +17,7 @@ PYTEST = $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5 $(MARK_
 	--junit-xml=$(RESULTS)/$(SET)/$@.xml
 # The longest first, so that two cores end at the same time.
 QUICK_PARTS := test-unit test-spark test-training test-cluster test-e2e test-browser types lint
-LONG_PARTS := test-recipes test-e2e test-cluster test-spark test-training test-browser test-unit
+LONG_PARTS := test-chaos test-recipes test-e2e test-cluster test-spark test-training test-browser test-unit
 
 .PHONY: help
 help: ## List the targets
@@ -54,7 +54,7 @@ package: setup ## The archive of Python packages for executors: dist/ (PYTHON=pa
 define parts
 	@rm -rf $(RESULTS)/$(1)
 	@status=0; $(MAKE) --no-print-directory -j2 -k -O SET=$(1) $(2) || status=$$?; \
-		$(3) $(VENV)/bin/python bin/test-totals.py $(RESULTS)/$(1); exit $$status
+		$(VENV)/bin/python bin/test-totals.py $(RESULTS)/$(1); exit $$status
 endef
 
 .PHONY: test
@@ -63,7 +63,7 @@ test: setup ## All that matters, in at most 15 minutes on two cores: every part 
 
 .PHONY: test-long
 test-long: setup ## The long tests that make test leaves out, and the chaos tests in a reduced form
-	$(call parts,long,$(LONG_PARTS),$(MAKE) --no-print-directory SET=long REDUCED=1 test-chaos || status=$$?;)
+	$(call parts,long,REDUCED=1 $(LONG_PARTS))
 
 .PHONY: test-all
 test-all: ## make test, then make test-long

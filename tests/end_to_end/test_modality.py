@@ -36,7 +36,7 @@ def test_the_verb_and_the_job_say_which_fakes_only_sound_different(tmp_path: Pat
 
     first = run("framejury", "modality", "--warehouse", warehouse)
     printed = ok(first)
-    assert printed.endswith("\nfake by their sound alone:\n  part_0/heard.mp4\n")
+    assert printed.endswith("\nonly the sound was changed:\n  part_0/heard.mp4\n")
     assert "1 fake without an original here" in first.stderr
     rows = Warehouse.open(str(warehouse)).read_snapshot("modalities").to_pylist()
     assert sorted(row["modality"] for row in rows) == ["audio", "video"]

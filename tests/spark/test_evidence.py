@@ -73,6 +73,7 @@ def test_each_verdict_gets_its_page_and_the_report_leads_there(place: Place) -> 
     assert not list(root.glob("evidence/*/.*"))  # no draft is left
 
 
+@pytest.mark.long
 def test_a_second_night_knows_the_first(place: Place) -> None:
     first = place.run()
     report(first, place.spark.createDataFrame(videos(place)))
@@ -95,6 +96,7 @@ def test_a_second_night_knows_the_first(place: Place) -> None:
     assert {p.stem for p in set(after) - set(before)} == {ids["new.mp4"], ids["b.mp4"]}
 
 
+@pytest.mark.long
 def test_no_more_pages_than_the_settings_say_and_the_worst_first(place: Place) -> None:
     night = place.run()
     verdicts = night.store.latest("verdicts")
@@ -106,6 +108,7 @@ def test_no_more_pages_than_the_settings_say_and_the_worst_first(place: Place) -
     assert len(pages_of(place)) == 2  # the next one, where the first has its page
 
 
+@pytest.mark.long
 def test_pages_are_the_same_however_many_processes_make_them(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,7 +98,7 @@ def test_the_command_writes_a_page_and_leaves_the_warehouse_free(
     content = json.loads((place / "inspect.json").read_text("utf-8"))
     assert content["videos"] == 6 and content["failed"] == 2
     page = (place / "inspect.html").read_text("utf-8")
-    assert "e.mp4" in page and "not_video" in page
+    assert "e.mp4" in page and "not video" in page
     # No table, no lock, and a first night may still take the place.
     assert [path.name for path in warehouse.iterdir()] == ["inspections"]
     Warehouse.open_or_plan(str(warehouse))

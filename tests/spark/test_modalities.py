@@ -110,7 +110,7 @@ def test_what_was_changed_of_each_fake_is_told_once(
         ["1", "none"],
         ["2", "unknown"],
     ]
-    assert lines[5:] == ["", "fake by their sound alone:", "  sound.mp4"]
+    assert lines[5:] == ["", "only the sound was changed:", "  sound.mp4"]
 
     # Nothing has changed: no work, no Spark, no commit.
     assert session == ["modality"]
@@ -118,7 +118,7 @@ def test_what_was_changed_of_each_fake_is_told_once(
     assert label_modalities.main(argv) == 0
     assert session == ["modality"]
     assert len(Warehouse.open(str(warehouse)).commits()) == commits
-    assert "fake by their sound alone:\n  sound.mp4" in capsys.readouterr().out
+    assert "only the sound was changed:\n  sound.mp4" in capsys.readouterr().out
     assert label_modalities.main([*argv, "--all"]) == 0
     assert session == ["modality"] * 2
     again = told(warehouse)

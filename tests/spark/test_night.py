@@ -151,6 +151,7 @@ def test_retry_by_status_counts_no_tries(place: Place) -> None:
     assert commit_rows(night.commits[0]) == (0, 1)
 
 
+@pytest.mark.long
 def test_small_files_of_many_nights_are_merged(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,8 +138,8 @@ def faces_of(count: int) -> np.ndarray:
     ("backbone", "head_units", "output"),
     [
         ("efficientnet_lite0", (), "sigmoid"),
-        ("efficientnet_b0", (8, 4), "sigmoid"),
-        ("resnet18", (6,), "softmax"),
+        pytest.param("efficientnet_b0", (8, 4), "sigmoid", marks=pytest.mark.long),
+        pytest.param("resnet18", (6,), "softmax", marks=pytest.mark.long),
     ],
 )
 def test_it_is_grad_cam(backbone: str, head_units: tuple[int, ...], output: str) -> None:

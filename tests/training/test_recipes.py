@@ -313,6 +313,7 @@ def test_the_rate_falls_by_steps(flow: TrainedNetwork) -> None:
     assert flow.best_epoch == int(np.argmax(accuracies))
 
 
+@pytest.mark.long
 def test_its_bundle_repeats_it_and_has_its_heat(flow: TrainedNetwork, tmp_path: Path) -> None:
     bundle = packed(flow, tmp_path / "b", leak="One video stands on two sides.")
     assert bundle.model_id.startswith("resnet18-")

@@ -22,6 +22,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 QUICK = ("weights=none", "input_px=32", "head_units=[4]", "head_epochs=0", "finetune_epochs=1")
 
 
+@pytest.mark.long
 def test_a_bundle_of_a_leaking_split_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -126,6 +126,7 @@ def test_picture_without_a_face(package, detector):
     assert detector.detect([image]) == [[]]
 
 
+@pytest.mark.long
 def test_corpus_frames(package, detector):
     if not (CORPUS / "CORPUS.csv").is_file():
         pytest.skip("no corpus beside the checkout (../shared/corpus)")

@@ -139,6 +139,7 @@ def test_a_night_without_work_publishes_the_listing(place: Place) -> None:
     assert len(place.verdicts()) == 4
 
 
+@pytest.mark.long
 def test_retry_by_status_counts_no_tries(place: Place) -> None:
     for day in range(3):
         place.run(NOW + timedelta(days=day))

@@ -153,6 +153,7 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
     assert (outputs / "Confusion.png").read_bytes() == png(confusion_face_figure(confusion, 0.5))
 
 
+@pytest.mark.long
 def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
     warehouse_of(tmp_path, scored_faces())
     assert reduced(tmp_path) == 0

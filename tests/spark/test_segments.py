@@ -125,7 +125,10 @@ def examined(world: World, *, keep_crops: bool, **spark: Any) -> tuple[Run, dict
     return run, rows
 
 
-@pytest.mark.parametrize("keep_crops", [True, False], ids=["crops", "scores"])
+@pytest.mark.parametrize(
+    "keep_crops",
+    [pytest.param(True, id="crops"), pytest.param(False, id="scores", marks=pytest.mark.long)],
+)
 def test_segments_give_the_rows_of_whole_videos(world: World, keep_crops: bool) -> None:
     counts = plan_units(world.videos, plan(**CUT), world.shipped).segments
     assert counts[world.ids["two.mp4"]] >= 3 and counts[world.ids["damaged.mp4"]] >= 3

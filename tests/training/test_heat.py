@@ -152,6 +152,7 @@ def test_it_is_grad_cam(backbone: str, head_units: tuple[int, ...], output: str)
     np.testing.assert_allclose(alone[0], heat[1], atol=1e-3)
 
 
+@pytest.mark.long
 def test_without_hidden_layers_it_is_the_class_activation_map() -> None:
     """Zhou et al., CVPR 2016, which Grad-CAM equals there: the last weights over the channels."""
     model = random_network("efficientnet_lite0")

@@ -41,13 +41,18 @@ def framejury(place: Path, *arguments: str) -> str:
     Raises:
         SystemExit: it failed; with the last of what it printed.
     """
-    code = "import importlib, sys\n"
-    code += "for name in ('framejury.cli.main', 'framejury.cli'):\n"
-    code += "    main = getattr(importlib.import_module(name), 'main', None) if "
-    code += "importlib.util.find_spec(name) else None\n"
-    code += "    if callable(main): sys.exit(main(sys.argv[1:]))\n"
+    # The module of the commands was `framejury.cli` and is `framejury.cli.main`.
+    code = """
+import importlib, sys
+for name in ("framejury.cli.main", "framejury.cli"):
+    try:
+        main = importlib.import_module(name).main
+    except ModuleNotFoundError:
+        continue
+    sys.exit(main(sys.argv[1:]))
+"""
     ran = subprocess.run(
-        [sys.executable, "-c", "import importlib.util\n" + code, *arguments],
+        [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         check=False,

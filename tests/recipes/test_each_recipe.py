@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,13 @@ def test_a_leaky_split_is_told_everywhere(done: Callable[[str], Done], preset: s
     """All four recipes split by video or by face; each person is in several videos here."""
     recipe = done(preset)
     leak = load_bundle(recipe.place / "bundle").data.leak
-    assert leak is not None
+    sides = defaultdict(set)
+    for row in recipe.warehouse.read_snapshot("splits").to_pylist():
+        sides[row["group"]].add(row["side"])
+    torn = any(len(found) > 1 or "mixed" in found for found in sides.values())
+    assert (leak is not None) == torn
+    if leak is None:  # by chance, each person's videos are on one side
+        return
     assert leak in recipe.trained
     card = (recipe.place / "bundle" / "MODEL_CARD.md").read_text()
     assert leak in " ".join(card.split())

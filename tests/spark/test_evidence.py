@@ -124,6 +124,7 @@ def test_pages_are_the_same_however_many_processes_make_them(
     assert {path: path.read_bytes() for path in pages_of(place)} == alone
 
 
+@pytest.mark.long
 def test_a_folder_that_can_be_sent(place: Place, tmp_path: Path) -> None:
     night = place.run()
     out = tmp_path / "out"
@@ -147,6 +148,7 @@ def test_a_name_that_is_none(place: Place) -> None:
     assert evidence_verb.find_videos(videos(place), names) == [ids["b.mp4"], ids["nobody.mp4"]]
 
 
+@pytest.mark.long
 def test_pictures_lie_with_the_scores_that_a_verdict_rests_on(place: Place) -> None:
     night = place.run()
     verdicts = night.store.latest("verdicts")
@@ -172,6 +174,7 @@ def test_places_and_links_agree(tmp_path: Path) -> None:
     assert Path(place.path) == tmp_path / pages.page_link("run", "video")
 
 
+@pytest.mark.long
 def test_the_curves_of_a_bundle_that_was_trained_here(place: Place) -> None:
     night = place.run()
     verdicts = night.store.latest("verdicts")

@@ -127,6 +127,7 @@ def test_what_was_changed_of_each_fake_is_told_once(
     }
 
 
+@pytest.mark.long
 def test_a_second_run_compares_what_is_new_or_changed(
     session: list[str], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_night_in_batches_is_a_night(place: Place, tmp_path: Path) -> None:
     assert folder.filesystem.get_file_info(folder.child("report.html").path).size > 1000
 
 
+@pytest.mark.long
 def test_a_night_that_is_killed_goes_on_where_it_was(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_night_that_is_killed_goes_on_where_it_was(
     assert sum(c.tables["extractions"] for c in place.warehouse.with_table("extractions")) == 4
 
 
+@pytest.mark.long
 def test_deleted_changed_and_back(place: Place) -> None:
     place.run()
     before = place.verdicts()

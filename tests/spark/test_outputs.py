@@ -169,6 +169,7 @@ def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
     assert (tmp_path / "sent" / "report.html").is_file()
 
 
+@pytest.mark.long
 def test_another_rule_and_no_labels_are_said(tmp_path: Path) -> None:
     warehouse_of(tmp_path, scored_faces(), labelled=False)
     assert reduced(tmp_path, *ASKED, "--set", "verdict.threshold=0.25") == 0

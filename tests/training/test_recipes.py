@@ -396,6 +396,7 @@ def test_frozen_averages_are_not_settled() -> None:
 # ---------------------------------------------------------------- resuming, and labels by hand
 
 
+@pytest.mark.long
 def test_sgd_by_steps_goes_on_where_it_was_killed(
     tiny: None, single: FaceSource, tmp_path: Path
 ) -> None:
@@ -415,6 +416,7 @@ def test_sgd_by_steps_goes_on_where_it_was_killed(
         assert np.array_equal(one, other)
 
 
+@pytest.mark.long
 def test_labels_by_hand_are_what_is_learned(tiny: None, single: FaceSource, tmp_path: Path) -> None:
     """All frames labelled the other way round: what was fake looks real to the network."""
     settings = settings_of(finetune_epochs=12, patience=12, finetune_learning_rate=3e-2)

@@ -136,6 +136,7 @@ def test_foreign_folder_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixt
     assert [file.name for file in tmp_path.iterdir()] == ["holiday.mp4"]
 
 
+@pytest.mark.long
 def test_earlier_demo_is_replaced(tmp_path: Path) -> None:
     write_archive(tmp_path, seconds=SECONDS)
     before = digests(tmp_path)

@@ -65,12 +65,12 @@ def tools() -> Toolbox:
     return Toolbox.load(ExaminePlan("run", SETTINGS.model_dump(mode="json"), bundle, False))
 
 
-@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.long)])
-def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox, step: int) -> None:
+@pytest.mark.long
+def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> None:
     if not (CORPUS / "CORPUS.csv").is_file():
         pytest.skip("no corpus beside the checkout (../shared/corpus)")
     with (CORPUS / "CORPUS.csv").open(encoding="utf-8") as lines:
-        names = sorted(row["file"] for row in csv.DictReader(lines))[::step]
+        names = sorted(row["file"] for row in csv.DictReader(lines))
     differences, other_verdicts, faces_found, faces_missed = [], [], 0, 0
     for name in names:
         fast = examine_video(CORPUS / name, name, tools)
@@ -94,7 +94,7 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox, step: 
         differences.append(abs(mine.p_fake - theirs.p_fake))
         if mine.verdict != theirs.verdict:
             other_verdicts.append((name, astuple(mine), astuple(theirs)))
-    assert len(differences) >= 0.9 * len(names) > 70 / step
+    assert len(differences) >= 0.9 * len(names) > 70
     assert faces_missed <= 0.01 * faces_found
     assert np.mean(differences) < MOST_MEAN_DIFFERENCE
     assert other_verdicts == []

@@ -135,6 +135,7 @@ def test_it_says_where_and_when_the_picture_differs(
     assert max(corner.max() for corner in corners) < heat.max() / 2
 
 
+@pytest.mark.long
 def test_it_says_when_the_sound_differs(
     frames: list[Image], original: Path, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_trimmed_copy_is_found_and_unchanged(
     )
 
 
+@pytest.mark.long
 def test_a_trimmed_fake_is_found_and_changed(
     frames: list[Image], original: Path, tmp_path: Path
 ) -> None:
@@ -181,6 +183,7 @@ def test_videos_of_something_else_are_unknown(original: Path, tmp_path: Path) ->
     assert "What was changed cannot be determined." in page
 
 
+@pytest.mark.long
 def test_sound_in_one_of_them_only_is_unknown(
     frames: list[Image], original: Path, tmp_path: Path
 ) -> None:
@@ -191,6 +194,7 @@ def test_sound_in_one_of_them_only_is_unknown(
     assert "sound: the fake has no sound" in content["why"]
 
 
+@pytest.mark.long
 def test_where_neither_has_sound_the_picture_decides(frames: list[Image], tmp_path: Path) -> None:
     plain = write_talkie(tmp_path / "o.mp4", frames, None)
     fake = write_talkie(tmp_path / "f.mp4", [with_other_face(one) for one in frames], None)
@@ -257,12 +261,14 @@ PAIRS = [
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no ../shared/corpus beside this checkout")
 @pytest.mark.parametrize(("fake", "original"), PAIRS)
+@pytest.mark.long
 def test_real_fakes_differ_in_the_picture(fake: str, original: str, tmp_path: Path) -> None:
     content = compared(CORPUS / fake, CORPUS / original, tmp_path / "out")
     assert content["modality"] == "video", content["why"]
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no ../shared/corpus beside this checkout")
+@pytest.mark.long
 def test_real_videos_of_others_are_unknown(tmp_path: Path) -> None:
     content = compared(CORPUS / PAIRS[0][0], CORPUS / PAIRS[2][1], tmp_path / "out")
     assert content["modality"] == "unknown"

@@ -127,6 +127,7 @@ def face_of(face: ExaminedFace) -> CroppedFace:
     return CroppedFace(decode_crop(face.crop), None, following)
 
 
+@pytest.mark.long
 def test_flow_fusion_is_exact_from_frame_to_picture(clip: Path) -> None:
     """Every pixel of every fused picture, with the preset's own settings."""
     settings = load_settings("flow_fusion", overrides=["sampling.frames=4"])

@@ -44,6 +44,7 @@ def test_the_first_night_judges_every_file(project: Project) -> None:
     check_verdicts(project.nights)
 
 
+@pytest.mark.long
 def test_a_second_night_judges_what_is_new(project: Project) -> None:
     warehouse = Warehouse.open(str(project.nights))
     (first,) = warehouse.with_table("verdicts")

@@ -57,6 +57,7 @@ def publisher(place: Place, **settings: int) -> Publisher:
     )
 
 
+@pytest.mark.long
 def test_each_verdict_gets_its_page_and_the_report_leads_there(place: Place) -> None:
     night = place.run()
     folder = Path(report(night, place.spark.createDataFrame(videos(place))).path)

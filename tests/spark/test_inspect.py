@@ -75,6 +75,7 @@ def test_pictures_are_bounded(spark: SparkSession, archive: Path) -> None:
     assert sum(map(len, pictures.values())) < 20_000
 
 
+@pytest.mark.long
 def test_the_command_writes_a_page_and_leaves_the_warehouse_free(
     archive: Path, tmp_path: Path
 ) -> None:

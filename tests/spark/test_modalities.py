@@ -79,6 +79,7 @@ def reasons(warehouse: Path) -> dict[str, str]:
     return {names[row["video_id"]]: row["reason"] for row in rows}
 
 
+@pytest.mark.long
 def test_what_was_changed_of_each_fake_is_told_once(
     session: list[str], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

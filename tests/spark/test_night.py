@@ -49,6 +49,7 @@ def commit_rows(commit: Commit) -> tuple[int, int]:
     return commit.tables.get("videos", 0), commit.tables["verdicts"]
 
 
+@pytest.mark.long
 def test_a_night_in_batches_is_a_night(place: Place, tmp_path: Path) -> None:
     place.run()
     whole = place.verdicts()

@@ -113,6 +113,7 @@ def means_in(text: str) -> dict[str, float]:
     return {line[4]: float(line[0]) for line in lines}
 
 
+@pytest.mark.long
 def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
     faces = scored_faces()
     warehouse = warehouse_of(tmp_path, faces)

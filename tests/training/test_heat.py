@@ -168,6 +168,7 @@ def test_without_hidden_layers_it_is_the_class_activation_map() -> None:
     np.testing.assert_allclose(heat_map(model, face)[0], expected / expected.max(), atol=1e-4)
 
 
+@pytest.mark.long
 def test_a_bundle_of_an_old_format_gives_the_map_of_a_new_one(tmp_path: Path) -> None:
     """The bundle that ships has no output for it; the same network exported today has."""
     old = load_bundle(SHIPPED)

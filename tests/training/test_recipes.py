@@ -292,6 +292,7 @@ def flow(
     return train(settings, pairs, tmp_path_factory.mktemp("flow"), silent)
 
 
+@pytest.mark.long
 def test_frozen_layers_stay_and_others_learn(flow: TrainedNetwork) -> None:
     started = torchvision_arrays()
     inner = network.backbone_of(flow.model)

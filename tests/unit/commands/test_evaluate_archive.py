@@ -64,6 +64,7 @@ def document(output: Path) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.long
 def test_every_labelled_video_has_a_row_whatever_happened(output: Path) -> None:
     rows = {row["path"]: row for row in json.loads((output / "predictions.json").read_text())}
     assert len(rows) == 8

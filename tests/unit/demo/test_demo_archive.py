@@ -77,6 +77,7 @@ def test_only_the_cut_file_cannot_be_opened(archive: Path) -> None:
     assert b"ftyp" in (archive / broken[0]).read_bytes()[:16]
 
 
+@pytest.mark.long
 def test_seed_decides_the_bytes(archive: Path, tmp_path: Path) -> None:
     write_archive(tmp_path / "same", seed=3, seconds=SECONDS)
     write_archive(tmp_path / "other", seed=4, seconds=SECONDS)

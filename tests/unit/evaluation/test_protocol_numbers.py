@@ -165,6 +165,7 @@ def files() -> Mapping[str, bytes]:
     return build_report(report)
 
 
+@pytest.mark.long
 def test_files_have_fixed_names(files: Mapping[str, bytes]) -> None:
     added = {"metrics.json", "protocol.txt"}
     for name in ("frames_per_video", "robustness_h264"):
@@ -201,6 +202,7 @@ def test_metrics_json_has_every_figure_with_its_ends(files: Mapping[str, bytes])
     assert len(document["det"]["videos"]["fpr"]) == len(document["det"]["videos"]["fnr"])
 
 
+@pytest.mark.long
 def test_figures_that_flatter_say_so_in_every_file() -> None:
     table = verdict_table(hand_rows())
     for leak in ("Split by video: 3 sources.", None):

@@ -789,6 +789,7 @@ def test_a_file_that_changes_under_the_decoder_is_not_judged(
     assert row["faces_kept"] == 0
 
 
+@pytest.mark.long
 def test_after_running_out_of_memory_the_child_is_a_fresh_one(tmp_path: Path) -> None:
     examiner = Examiner(plan(detection={"detector": "haar"}, limits={"memory_bytes": 2**28}))
     large = clips.write_clip(

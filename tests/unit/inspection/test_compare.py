@@ -97,7 +97,13 @@ CASES: dict[str, tuple[str, Callable[[Path, list[Image]], Path]]] = {
 }
 
 
-@pytest.mark.parametrize("case", list(CASES))
+_QUICK = ("re-encoded", "other-face", "other-voice")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(one, marks=[] if one in _QUICK else [pytest.mark.long]) for one in CASES],
+)
 def test_what_was_changed_is_told(
     case: str,
     frames: list[Image],
@@ -116,6 +122,7 @@ def test_what_was_changed_is_told(
     assert [Path(name) for name in content["files"]] == [fake, original]
 
 
+@pytest.mark.long
 def test_it_says_where_and_when_the_picture_differs(
     frames: list[Image], original: Path, tmp_path: Path
 ) -> None:
@@ -149,6 +156,7 @@ def test_it_says_when_the_sound_differs(
     assert all(0.8 <= at_s <= 2.2 for at_s in changed)
 
 
+@pytest.mark.long
 def test_a_trimmed_copy_is_found_and_unchanged(
     frames: list[Image], original: Path, tmp_path: Path
 ) -> None:
@@ -237,6 +245,7 @@ def test_a_folder_with_something_in_it_is_left_alone(
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.long
 def test_a_hostile_name_stays_text(original: Path, tmp_path: Path) -> None:
     fake = tmp_path / "<script>alert(1)<script>.mp4"
     fake.write_bytes(original.read_bytes())

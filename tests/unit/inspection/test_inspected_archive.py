@@ -154,6 +154,7 @@ def test_many_names_are_cut_and_none_is_lost() -> None:
     assert len(found.shown) == 12 and found.rest == (8, 8)
 
 
+@pytest.mark.long
 def test_charts_have_the_same_names_every_time(rows: pa.Table) -> None:
     names = set(files_of(archive_charts(summary_of(rows))))
     stems = ["labels", "layouts", "methods", "sizes", "durations", "codecs"]

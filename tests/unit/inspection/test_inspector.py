@@ -59,6 +59,7 @@ def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     return output, inspected(clip, output, "inspect.sheet_every=10", "inspect.animation_s=1")
 
 
+@pytest.mark.long
 def test_every_file_has_its_name(whole: tuple[Path, dict[str, Any]]) -> None:
     assert {path.name for path in whole[0].iterdir()} == FILES
 
@@ -121,6 +122,7 @@ def test_the_animations_move(
     assert np.abs(np.asarray(animation.convert("RGB"), int) - first).mean() > 1
 
 
+@pytest.mark.long
 def test_flicker_shows_as_a_dip(tmp_path: Path) -> None:
     frames = face_frames(30, Size(480, 640))
     frames[17] = np.clip(frames[17].astype(int) // 2 + 90, 0, 255).astype(np.uint8)
@@ -132,6 +134,7 @@ def test_flicker_shows_as_a_dip(tmp_path: Path) -> None:
     assert min(face.get(17, 0), face.get(18, 0)) < min(others) - 0.05
 
 
+@pytest.mark.long
 def test_what_flickers_around_a_face_is_not_the_face(tmp_path: Path) -> None:
     frames = face_frames(30, Size(480, 640))
     frames[17][:, :110] = 255 - frames[17][:, :110]

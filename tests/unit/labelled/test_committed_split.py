@@ -184,6 +184,7 @@ def test_a_leak_is_said_to_whoever_calibrates(
 # ---------------------------------------------------------------- by video
 
 
+@pytest.mark.long
 def test_a_split_by_video_leaks_through_sources(tmp_path: Path, capsys: Capture) -> None:
     warehouse = split_by(scored_warehouse(tmp_path / "w"), unit="video")
     assert f"warning: {VIDEO_LEAK}" in capsys.readouterr().err
@@ -271,6 +272,7 @@ def test_fakes_of_sound_are_no_fakes_to_learn_from(tmp_path: Path, capsys: Captu
     assert learned == set(rows) - set(out)
 
 
+@pytest.mark.long
 def test_figures_on_all_videos_name_fakes_of_sound(tmp_path: Path) -> None:
     warehouse = scored_warehouse(tmp_path / "w", 6)
     bundle = bundle_of(tmp_path / "bundle", labelled_source(warehouse))
@@ -326,6 +328,7 @@ def test_hand_labels_count(labelled: tuple[Warehouse, FaceSource, FaceSource]) -
     assert count_hand_labels(replace(source, videos=gone)).frames == 0
 
 
+@pytest.mark.long
 def test_faces_are_judged_against_labels_set_by_hand(
     labelled: tuple[Warehouse, FaceSource, FaceSource], tmp_path: Path, capsys: Capture
 ) -> None:

@@ -90,6 +90,7 @@ def drawn() -> dict[str, Figure]:
     }
 
 
+@pytest.mark.long
 def test_pictures_are_large_enough_and_the_same_every_time():
     first, second = drawn(), drawn()
     for name, figure in first.items():

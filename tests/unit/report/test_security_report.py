@@ -180,6 +180,7 @@ def test_the_page_has_exactly_the_script_that_we_ship(attack: str) -> None:
         assert scripts(files[file].decode()) == [table_script()], file
 
 
+@pytest.mark.long
 def test_no_text_reaches_a_picture(real_pictures: None) -> None:
     files = built("ATTACK")
     drawings = [name for name in files if name.endswith(".svg")]

@@ -140,6 +140,7 @@ def test_a_folder_that_can_be_sent(place: Place, tmp_path: Path) -> None:
     assert not pages_of(place)
 
 
+@pytest.mark.long
 def test_a_name_that_is_none(place: Place) -> None:
     place.run()
     with pytest.raises(UsageError, match=r"did you mean b\.mp4"):

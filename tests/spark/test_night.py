@@ -132,6 +132,7 @@ def test_deleted_changed_and_back(place: Place) -> None:
     assert place.verdicts() == before
 
 
+@pytest.mark.long
 def test_a_night_without_work_publishes_the_listing(place: Place) -> None:
     (place.archive / "cut.mp4").unlink()
     place.run()

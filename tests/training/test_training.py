@@ -110,7 +110,6 @@ def val_pixels(source: FaceSource, count: int = 12) -> np.ndarray:
 # The whole way, with the real network
 
 
-@pytest.mark.long
 def test_learns_what_is_easy_on_videos_it_has_not_seen(bundle: Bundle, source: FaceSource) -> None:
     table = score_faces(Scorer(bundle), source, Side.TEST).to_pylist()
     right = [(row["p_fake"] >= 0.5) == ("fake" in row["video_id"]) for row in table]

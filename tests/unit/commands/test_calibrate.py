@@ -54,6 +54,7 @@ def refused(capsys: Capture, bundle: Bundle, output: Path, *more: str | Warehous
     return capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_bundle_gets_a_rule_that_its_verdicts_follow(
     warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -100,6 +101,7 @@ def _check_verdicts(fitted: Bundle, warehouses: list[Warehouse]) -> None:
     assert sum(p >= fitted.threshold for p in reals) <= 0.2 * len(reals)
 
 
+@pytest.mark.long
 def test_calibrating_twice_gives_the_same_bundle(
     warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_pictures_and_page_are_written(output: Path) -> None:
     assert "frames_per_video.png" in names and "calibration.png" in names
 
 
+@pytest.mark.long
 def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
     archive: Path, tmp_path: Path, capsys: Capture
 ) -> None:

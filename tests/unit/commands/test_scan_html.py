@@ -95,6 +95,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])
 def test_without_the_libraries_of_the_report(
     missing: str, bundle: Path, clip: Path, tmp_path: Path

@@ -42,6 +42,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in folder.iterdir()}
 
 
+@pytest.mark.long
 def test_labels_name_every_clip_once(archive: Path) -> None:
     rows = rows_of(archive)
     assert list(rows[0]) == ["file", "label", "original", "method", "group"]

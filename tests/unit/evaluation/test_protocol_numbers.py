@@ -241,6 +241,7 @@ def test_tables_are_rectangular() -> None:
         assert {len(row) for row in table.rows} == {len(table.header)}
 
 
+@pytest.mark.long
 def test_faces_may_have_a_threshold_of_their_own() -> None:
     faces = face_table([("REAL", None, "ffpp", 0.3, 4), ("FAKE", "swap", "ffpp", 0.9, 2)])
     table: pa.Table = verdict_table(hand_rows())

@@ -97,7 +97,7 @@ CASES: dict[str, tuple[str, Callable[[Path, list[Image]], Path]]] = {
 }
 
 
-_QUICK = ("re-encoded", "other-face", "other-voice")
+_QUICK = ("re-encoded", "other-face")
 
 
 @pytest.mark.parametrize(

@@ -383,6 +383,7 @@ def test_what_is_no_small_jpeg_is_no_picture() -> None:
     assert images(html) == []
 
 
+@pytest.mark.long
 def test_a_thousand_videos_with_faces_go_into_a_mail(real_pictures: None) -> None:
     rng = np.random.default_rng(4)
     rows = []

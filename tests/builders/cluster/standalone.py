@@ -112,7 +112,7 @@ class Cluster:
                 daemon.process.wait(timeout=10)
         assert self._keeper.stdin is not None
         self._keeper.stdin.close()
-        self._keeper.wait(timeout=60)
+        self._keeper.wait(timeout=600)  # it removes files, slowly on a busy machine
 
     @property
     def url(self) -> str:

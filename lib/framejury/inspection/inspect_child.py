@@ -19,7 +19,7 @@ from framejury.inspection.album import sheet_of
 from framejury.inspection.answer import INSPECT, SHEET, SHOTS, TRACE, failed, packed
 from framejury.inspection.inspector import Inspector
 from framejury.inspection.reading import shots, trace
-from framejury.media.probe import import_lazy_modules
+from framejury.media.container import import_lazy_modules
 from framejury.records import Size
 from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, Settings

@@ -19,10 +19,9 @@ from framejury.inspection.album import Album
 from framejury.inspection.answer import PICTURES, THUMBNAIL, Pictures
 from framejury.inspection.drawing import reduced_to
 from framejury.inspection.inspected import MOST_FACES, Face, InspectedFrame, Inspection
-from framejury.inspection.reading import facts_of
-from framejury.media.decode import VideoFile
+from framejury.inspection.reading import facts_of, opened
+from framejury.media.container import VideoSource
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.probe import VideoSource
 from framejury.media.sample import Indices, Times
 from framejury.records import Box, DetectedFace, Image, SampledFrame, Size
 from framejury.settings import InspectSettings, Settings
@@ -74,7 +73,7 @@ class Inspector:
             MediaError: the video cannot be read.
         """
         settings = self._settings
-        with VideoFile(source, settings.limits, settings.scoring.threads) as video:
+        with opened(source, settings) as video:
             times_s = video.facts.times_s
             if pictures == "all":
                 close = inspected_ranks(times_s, settings.inspect)
@@ -167,7 +166,7 @@ class _View:
         small = reduced_size(full, self.detection["mtcnn"])
         image = frame.picture.reduced(small)
         found = {name: self._detected(name, image, small, full) for name in self.detectors}
-        persons = self._tracks.number([face.box for face in found["mtcnn"]])
+        persons = self._tracks.number([face.box.in_heights(full) for face in found["mtcnn"]])
         inspected = InspectedFrame(
             frame_index=frame.frame_index,
             pts_s=frame.pts_s,

@@ -10,10 +10,20 @@ import numpy as np
 from framejury.inspection.answer import PIXELS, SOUND, THUMBNAILS, TRACE_SIZE
 from framejury.inspection.inspected import MOST_FRAMES, Facts, Shots, Trace
 from framejury.inspection.sound import read_sound, sound_facts
+from framejury.media.container import VideoSource, open_container
 from framejury.media.decode import VideoFile
-from framejury.media.probe import VideoSource, open_container, picture_stream
 from framejury.records import Image, Size
 from framejury.settings import Settings
+
+
+def opened(source: VideoSource, settings: Settings) -> VideoFile:
+    """Open a video as the settings ask.
+
+    Raises:
+        MediaError: as `VideoFile`.
+    """
+    threads, stream = settings.scoring.threads, settings.sampling.stream
+    return VideoFile(source, settings.limits, threads, stream)
 
 
 def facts_of(video: VideoFile, shown: Size, source: VideoSource, settings: Settings) -> Facts:
@@ -29,8 +39,7 @@ def facts_of(video: VideoFile, shown: Size, source: VideoSource, settings: Setti
         MediaError: it can no longer be opened.
     """
     with open_container(source, settings.limits) as container:
-        stream = picture_stream(container)
-        pixel_format = stream.codec_context.pix_fmt or "unknown"
+        pixel_format = container.streams[video.stream_index].codec_context.pix_fmt or "unknown"
         sound = sound_facts(container)
         size_bytes = container.size
     return Facts(
@@ -59,7 +68,7 @@ def trace(source: VideoSource, settings: Settings) -> tuple[Trace, dict[str, Any
     """
     seconds = settings.inspect.compare_s
     track = read_sound(source, settings.limits, seconds)
-    with VideoFile(source, settings.limits, settings.scoring.threads) as video:
+    with opened(source, settings) as video:
         count = int(np.searchsorted(video.facts.times_s, seconds, side="left"))
         ranks = np.arange(min(max(count, 1), MOST_FRAMES), dtype=np.int64)
         times_s, thumbnails, shown = [], [], Size(1, 1)
@@ -92,7 +101,7 @@ def shots(
     """
     pictures: list[Image] = []
     indices = []
-    with VideoFile(source, settings.limits, settings.scoring.threads) as video:
+    with opened(source, settings) as video:
         for frame in video.frames(np.asarray(ranks, np.int64)):
             indices.append(frame.frame_index)
             pictures.append(frame.picture.reduced(size))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from av.filter import Graph
 
 from framejury.inspection.inspected import Sound
-from framejury.media.probe import VideoSource, open_container
+from framejury.media.container import VideoSource, open_container
 from framejury.settings import LimitSettings
 
 RATE_HZ = 16_000

@@ -9,13 +9,14 @@ have no reliable times, every frame up to the last sample is decoded in order
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
-import av
 import numpy as np
 
 from framejury.errors import MediaError
+from framejury.media.container import VideoSource, open_container
 from framejury.media.decode_plan import move_to_cheap, plan_decode, segment_windows
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.decoders import (
@@ -26,14 +27,8 @@ from framejury.media.decoders import (
     decode_planned,
     samples_in_order,
 )
-from framejury.media.probe import (
-    VideoSource,
-    check_limits,
-    open_container,
-    picture_stream,
-    read_packets,
-    too_many_pixels,
-)
+from framejury.media.pixel_shape import PixelShape
+from framejury.media.probe import check_limits, check_size, read_packets
 from framejury.media.sample import (
     Indices,
     choose_frames,
@@ -41,10 +36,13 @@ from framejury.media.sample import (
     frames_per_sample,
     sampled_ranks,
 )
-from framejury.records import SampledFrame
-from framejury.schemas.statuses import Status
+from framejury.media.streams import choose_stream
+from framejury.records import SampledFrame, Size
+from framejury.schemas.notes import VideoNote
+from framejury.schemas.statuses import Note, Status
 from framejury.settings import LimitSettings, SamplingSettings
 
+_MOST_NAMED = 5
 _EXCHANGED_MODES = ("uniform", "random", "every_s")
 
 
@@ -53,16 +51,25 @@ class VideoFile:
 
     Attributes:
         facts: what the packet headers contain.
+        stream_index: of the stream that is looked at.
+        other_streams: moving pictures that are not looked at, in words.
         damage: what was damaged or missing, in words; complete once decoding has ended.
     """
 
-    def __init__(self, source: VideoSource, limits: LimitSettings, threads: int = 1) -> None:
+    def __init__(
+        self,
+        source: VideoSource,
+        limits: LimitSettings,
+        threads: int = 1,
+        stream: Literal["auto"] | int = "auto",
+    ) -> None:
         """Open the file and read its packet headers.
 
         Args:
             source: a path, or the descriptor of an open file, which stays open.
             limits: on streams, frames, their size, and duration.
             threads: decoder threads.
+            stream: index of the stream to look at; auto: what a player shows.
 
         Raises:
             MediaError: `missing`, `not_video`, `unreadable` or `too_large`.
@@ -72,13 +79,23 @@ class VideoFile:
         self._threads = threads
         self._container = open_container(source, limits)
         try:
-            self._stream = picture_stream(self._container)
+            choice = choose_stream(self._container, source, stream)
+            self.stream_index = choice.index
+            if choice.moved:
+                self._reopen()
+            self._stream = self._container.streams[self.stream_index]
+            self._shape = PixelShape(self._stream)
             self.facts, self._packets = read_packets(self._container, self._stream, limits)
             check_limits(self.facts, limits)
         except BaseException:
             self._container.close()
             raise
+        self.other_streams = choice.others
         self._counts = DecodeCounts()
+        self._lights: set[str] = set()
+        self._sizes: set[Size] = set()
+        self._is_interlaced = False
+        self._short_of_samples = False
         self.damage = self.facts.cut_short
 
     def __enter__(self) -> Self:
@@ -105,7 +122,26 @@ class VideoFile:
     @property
     def start_s(self) -> float:
         """Time of the first frame, seconds, on the clock shared by all streams of the file."""
-        return float(self._packets.ticks[0] * self._stream.time_base)
+        return float(self._packets.start_tick * self._stream.time_base)
+
+    def notes(self) -> list[VideoNote]:
+        """Return what a reader should know about the file; complete once decoding has ended."""
+        facts, counts = self.facts, self._counts
+        left_out = facts.orphans + counts.bad_frames
+        gaps = ", ".join(f"{gap_s:,.0f} s" for gap_s in facts.gaps_s[:_MOST_NAMED])
+        damaged = counts.bad_packets or self._short_of_samples
+        found: list[tuple[Note, object, str | None]] = [
+            (Note.OTHER_STREAMS, self.other_streams, ", ".join(self.other_streams[:_MOST_NAMED])),
+            (Note.CLOCK_RESTARTED, facts.restarts, f"{facts.restarts + 1:,} recordings"),
+            (Note.CLOCK_JUMPED, facts.gaps_s, f"skipped: {gaps}"),
+            (Note.FRAMES_CONCEALED, left_out, f"frames: {left_out:,}"),
+            (Note.CUT_SHORT, facts.cut_short, (facts.cut_short or "").removeprefix("cut short: ")),
+            (Note.DAMAGED, damaged, None),
+            (Note.TONE_MAPPED, self._lights, ", ".join(sorted(self._lights))),
+            (Note.INTERLACED, self._is_interlaced, None),
+            (Note.SIZE_CHANGED, len(self._sizes) > 1, _named(self._sizes)),
+        ]
+        return [VideoNote(code, detail or None) for code, holds, detail in found if holds]
 
     def choose(self, settings: SamplingSettings, key: str) -> Indices:
         """Return the first frame of each sample: int64 (k,) presentation ranks, increasing.
@@ -127,7 +163,7 @@ class VideoFile:
     def readable(self) -> Indices:
         """Decode everything; return the ranks of all intact frames, increasing."""
         self._check_fresh()
-        return np.array([rank for rank, _ in self._decode_in_order()], np.int64)
+        return np.array([ranked.rank for ranked in self._decode_in_order()], np.int64)
 
     def segments(
         self, ranks: Indices, most_s: float, each_s: float, *, pairs: bool = False
@@ -193,7 +229,8 @@ class VideoFile:
         group_starts = self._first_of_groups(ranks)
         for sample in self._decoded(ranks, stop, pairs=pairs):
             found += 1
-            yield tuple(self._sampled(rank, frame, group_starts) for rank, frame in sample)
+            yield tuple(self._sampled(ranked, group_starts) for ranked in sample)
+        self._short_of_samples = found < len(ranks)
         self.damage = self._damage_after(found, len(ranks), "pairs" if pairs else "frames")
         if found == 0 and len(ranks) and stop is None:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
@@ -235,28 +272,35 @@ class VideoFile:
             found < planned and f"{found} of {planned} planned {what} could be decoded",
         )
 
-    def _sampled(
-        self, rank: int, frame: av.VideoFrame, group_starts: frozenset[int]
-    ) -> SampledFrame:
-        if frame.width * frame.height > self._limits.frame_px:
-            raise MediaError(Status.TOO_LARGE, too_many_pixels(frame, self._limits))
-        time_s = float(self.facts.times_s[rank])
-        return SampledFrame(rank, time_s, DecodedFrame(frame), rank in group_starts)
+    def _sampled(self, ranked: RankedFrame, group_starts: frozenset[int]) -> SampledFrame:
+        rank, frame, ratio = ranked
+        picture = DecodedFrame(frame, self._shape.of(ratio))
+        check_size(picture.size, self._limits)
+        self._sizes.add(picture.size)
+        self._is_interlaced |= picture.is_interlaced
+        if picture.light is not None:
+            self._lights.add(picture.light.value)
+        return SampledFrame(rank, float(self.facts.times_s[rank]), picture, rank in group_starts)
 
     def _first_of_groups(self, ranks: Indices) -> frozenset[int]:
         """Return the ranks that come first in their group of pictures."""
         index = self._packets.index
         if index is None or len(ranks) == 0:
             return frozenset()
-        starts = index.starts()[np.argsort(index.rank)[ranks]]
+        starts = index.starts()[index.positions()[ranks]]
         return frozenset(ranks[np.diff(starts, prepend=-1) > 0].tolist())
 
     def _reopen(self) -> None:
         """Return to the first packet. Seeking there is not exact in MPEG program streams."""
         self._container.close()
         self._container = open_container(self._source, self._limits)
-        self._stream = picture_stream(self._container)
+        self._stream = self._container.streams[self.stream_index]
         self._stream.codec_context.thread_count = self._threads
+
+
+def _named(sizes: set[Size]) -> str:
+    listed = [f"{size.width} x {size.height}" for size in sorted(sizes, key=astuple)[:_MOST_NAMED]]
+    return ", ".join(listed)
 
 
 def _join(*parts: str | int | None) -> str | None:

@@ -29,11 +29,14 @@ class PacketIndex:
     """The coded pictures of a video in decoding order.
 
     Attributes:
-        rank: int64 (n,), place in presentation order, from 0, each once.
+        rank: int64 (n,), place among the shown pictures in presentation order, from 0, each once;
+            -1: not shown.
         bytes: int64 (n,), size of each packet.
         key: bool (n,), decoding may start here.
         reference: bool (n,), others may depend on it; True if unknown.
         frame_px: pixels of one frame.
+        order: int64 (n,), presentation order that also holds pictures not shown; compared only
+            between a key frame and what follows it.
     """
 
     rank: Indices
@@ -41,6 +44,12 @@ class PacketIndex:
     key: Flags
     reference: Flags
     frame_px: int
+    order: Indices
+
+    def positions(self) -> Indices:
+        """Return the packet of each shown picture: int64 (k,), by rank."""
+        shown = np.flatnonzero(self.rank >= 0)
+        return shown[np.argsort(self.rank[shown])]
 
     def costs_s(self) -> Times:
         """Estimate the seconds to decode each packet on one core: float64 (n,)."""
@@ -59,7 +68,7 @@ class PacketIndex:
             keys = np.concatenate([[0], keys])
         group = np.searchsorted(keys, np.arange(len(self.rank)), side="right") - 1
         while True:
-            leading = (group > 0) & (self.rank[keys[group]] > self.rank)
+            leading = (group > 0) & (self.order[keys[group]] > self.order)
             if not leading.any():
                 return np.asarray(keys[group], np.int64)
             group = group - leading
@@ -105,9 +114,9 @@ def move_to_cheap(
     Returns:
         int64 (k,) ranks, increasing.
     """
-    if tolerance_s <= 0 or len(ideal) in (0, len(index.rank)):
+    if tolerance_s <= 0 or len(ideal) in (0, len(times_s)):
         return ideal
-    position = np.argsort(index.rank)
+    position = index.positions()
     starts = index.starts()
     costs_s = index.costs_s()
     reached_s = np.concatenate([[0.0], np.cumsum(np.where(index.reference, costs_s, 0.0))])
@@ -155,9 +164,10 @@ def _candidates(
 
     These are the nearest and the first-decoded reference picture, and likewise of key frames.
     """
-    position = np.argsort(index.rank)
-    references = np.sort(index.rank[index.reference])
-    keys = np.sort(index.rank[index.key])
+    position = index.positions()
+    shown = index.rank >= 0
+    references = np.sort(index.rank[index.reference & shown])
+    keys = np.sort(index.rank[index.key & shown])
     quarters = np.diff(ideal) // 4
     lowest = np.concatenate([[ends[0]], ideal[1:] - quarters])
     highest = np.concatenate([ideal[:-1] + quarters, [ends[1]]])
@@ -185,7 +195,7 @@ def plan_decode(index: PacketIndex, ranks: Indices) -> DecodePlan:
         index: of the video.
         ranks: int64 (k,), increasing.
     """
-    position = np.argsort(index.rank)
+    position = index.positions()
     starts = index.starts()
     costs_s = index.costs_s()
     spans: list[list[int]] = []  # first and last packet of each run
@@ -202,7 +212,7 @@ def plan_decode(index: PacketIndex, ranks: Indices) -> DecodePlan:
         between = np.arange(first, last + 1)
         needed = index.reference[between] | wanted[between]
         if first > 0:  # pictures shown before the first key frame of the run cannot be decoded
-            needed &= index.rank[between] >= index.rank[first]
+            needed &= index.order[between] >= index.order[first]
         runs.append(between[needed])
     cost_s = float(sum(costs_s[run].sum() for run in runs))
     return DecodePlan(ranks, tuple(runs), cost_s)
@@ -223,8 +233,8 @@ def segment_windows(
         (first, stop) ranks, `stop` exclusive; together they contain each of `ranks` once.
     """
     if len(ranks) == 0:
-        return [(0, len(index.rank))]
-    position = np.argsort(index.rank)
+        return [(0, int(index.rank.max(initial=-1)) + 1)]
+    position = index.positions()
     starts = index.starts()
     sampled = starts[position[ranks]]
     breaks = np.flatnonzero(np.diff(sampled, prepend=-1) > 0)  # first sample of each group
@@ -239,5 +249,5 @@ def segment_windows(
             windows.append((int(ranks[first]), int(ranks[begin])))
             first, spent_s = begin, 0.0
         spent_s += seconds
-    windows.append((int(ranks[first]), len(index.rank)))
+    windows.append((int(ranks[first]), len(position)))
     return windows

@@ -1,52 +1,28 @@
-"""What the headers and packets of a video file contain, before any frame is decoded."""
+"""What the packets of a video stream contain, before any frame is decoded."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import pkgutil
 import re
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import av
 import av.error
 import numpy as np
 
 from framejury.errors import MediaError
 from framejury.media.decode_plan import PacketIndex
+from framejury.media.film_clock import Film, Flags, PacketTimes, film_of
 from framejury.media.references import layer_reader
 from framejury.media.sample import Indices, Times
 from framejury.records import Size
-from framejury.schemas.statuses import Status
+from framejury.schemas.statuses import Note, Status
 from framejury.settings import LimitSettings
-
-VideoSource = Path | int
-"""A video: its path, or the descriptor of the open file."""
-
-_MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof")
-_VIDEO_PREFIXES = (
-    b"\x1a\x45\xdf\xa3",  # EBML: Matroska, WebM
-    b"FLV\x01",
-    b"OggS",
-    b"GIF8",
-    b"\x00\x00\x01\xba",  # MPEG program stream
-    b"\x00\x00\x01\xb3",  # MPEG-1/2 video
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
-    b"\x06\x0e\x2b\x34",  # MXF
-)
-_TS_PACKET_BYTES = 188
-_HEAD_BYTES = 4 * _TS_PACKET_BYTES
-
-_FORMATS_OF_SEVERAL_FILES = frozenset(
-    ("concat", "dash", "hls", "image2", "imf", "mlv", "rtsp", "sap", "sdp", "vobsub")
-)
-"""libav's formats that open other files or hosts named in the file."""
 
 _DURATION_TAG = re.compile(r"^(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 _DURATION_SLACK_S = 1.0
+_ENCRYPTED = "encryption_info"
+_FRAME_RATE = 25.0
+"""Where a stream has neither times nor a rate."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +32,13 @@ class VideoFacts:
     Attributes:
         container: libav's name of the format, such as `mov,mp4,m4a,3gp,3g2,mj2`.
         codec: libav's name of the codec, such as `h264`.
-        coded_size: before rotation, pixels.
-        times_s: float64 (n,), presentation times from the first frame, increasing.
-        duration_s: until the last frame ends, seconds.
+        coded_size: as stored: before rotation, and not in square pixels.
+        times_s: float64 (n,), film time of each frame, increasing from 0.
+        duration_s: until the last frame ends, seconds; gaps between recordings are no film.
         cut_short: what the header announces and the file lacks, in words; None: nothing.
+        orphans: frames left out because they depend on a key frame that is not in the file.
+        restarts: how often the clock begins again, as in recordings put end to end.
+        gaps_s: what the clock skips, seconds each.
     """
 
     container: str
@@ -68,173 +47,108 @@ class VideoFacts:
     times_s: Times
     duration_s: float
     cut_short: str | None
+    orphans: int
+    restarts: int
+    gaps_s: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Packets:
-    """The packets of the picture stream in decoding order.
+    """The packets of the picture stream that are not empty, in file order.
 
     Attributes:
-        ticks: int64 (n,), presentation times in the stream's time base, increasing; frame
-            numbers if the stream has no times.
-        timed: whether its time identifies a frame; otherwise frames are counted.
-        index: dependencies between packets; None: times do not identify them.
+        rank: int64 (n,), rank of the frame of each packet; -1: not shown.
+        timed: whether `rank` tells which frame is which; otherwise frames are counted.
+        index: dependencies between packets; None: they are not known.
         key_frames: int64, ranks of the key frames, increasing.
+        ticks: int64 (n,), presentation times on the clock of the file; None: there are none.
+        before_join: bool (n,), among the last packets before another recording.
+        start_tick: of the first frame.
+        seekable: whether a presentation time identifies a packet.
     """
 
-    ticks: Indices
+    rank: Indices
     timed: bool
     index: PacketIndex | None
     key_frames: Indices
+    ticks: Indices | None
+    before_join: Flags
+    start_tick: int
+    seekable: bool
 
-
-def open_container(source: VideoSource, limits: LimitSettings) -> Any:
-    """Open the file in libav (`av.container.InputContainer`).
-
-    A descriptor is read from the start of the file; libav then guesses the format from the bytes
-    alone.
-
-    Raises:
-        MediaError: `missing`; `not_video`; `too_large` with too many streams; `unreadable` if
-            the first bytes are those of a video.
-    """
-    # Only this file may be read: playlists must not reach other files or hosts.
-    options = {"format_whitelist": _single_file_formats()}
-    try:
-        if isinstance(source, int):
-            os.lseek(source, 0, os.SEEK_SET)
-            options |= {"protocol_whitelist": "fd", "fd": str(source)}
-            container = av.open("fd:", options=options)
-        else:
-            container = av.open(str(source), options=options | {"protocol_whitelist": "file"})
-    except FileNotFoundError:
-        raise MediaError(Status.MISSING, "the file no longer exists") from None
-    except MemoryError:
-        raise
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = _reason(error)
-    else:
-        count = len(container.streams)
-        if count > limits.streams:
-            container.close()
-            raise MediaError(
-                Status.TOO_LARGE, f"{count} streams, more than limits.streams = {limits.streams}"
-            )
-        return container
-    try:
-        video = looks_like_video(source)
-    except OSError as error:
-        raise MediaError(Status.UNREADABLE, f"cannot read the file: {_reason(error)}") from None
-    if video:
-        raise MediaError(Status.UNREADABLE, f"damaged or cut short: {reason}")
-    raise MediaError(Status.NOT_VIDEO, f"not a media file: {reason}")
-
-
-def looks_like_video(source: VideoSource) -> bool:
-    """Check whether the first bytes are those of a video container: else it never was a video.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    if isinstance(source, int):
-        head = os.pread(source, _HEAD_BYTES, 0)
-    else:
-        with source.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    if head.startswith(_VIDEO_PREFIXES):
-        return True
-    if head[4:8] in _MP4_ATOMS:
-        # The length comes first; a text such as "The free ..." is not a box of 1.4 GB.
-        return not all(0x20 <= byte < 0x7F for byte in head[:4])
-    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
-        return True
-    return len(head) > _TS_PACKET_BYTES and head[::_TS_PACKET_BYTES].strip(b"\x47") == b""
-
-
-@cache
-def _single_file_formats() -> str:
-    return ",".join(sorted(av.formats_available - _FORMATS_OF_SEVERAL_FILES))
-
-
-def picture_stream(container: Any) -> Any:
-    """Return the moving picture (`av.VideoStream`): neither cover art nor a still image.
-
-    Raises:
-        MediaError: `not_video` if there is none, `unreadable` without a decoder for it.
-    """
-    name = container.format.name
-    if name.endswith("_pipe") or name == "image2":
-        raise MediaError(Status.NOT_VIDEO, f"a still image ({name})")
-    attached = av.stream.Disposition.attached_pic
-    for stream in container.streams.video:
-        if stream.disposition & attached:
-            continue
-        if stream.codec_context is None:
-            raise MediaError(Status.UNREADABLE, "no decoder for the codec of the video stream")
-        return stream
-    kinds = sorted({stream.type for stream in container.streams})
-    raise MediaError(Status.NOT_VIDEO, f"no moving picture; streams: {', '.join(kinds) or 'none'}")
+    @property
+    def frames(self) -> int:
+        """How many frames are shown."""
+        return int(self.rank.max(initial=-1)) + 1
 
 
 def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[VideoFacts, Packets]:
     """Read packet headers and the first bytes of each packet, without decoding.
 
     Raises:
-        MediaError: `unreadable` if the stream has no packets, `too_large` if it has more than
-            `limits.frames`.
+        MediaError: `unreadable` if the stream has no packets or is encrypted, `too_large` if it
+            has more than `limits.frames`.
     """
-    context = stream.codec_context
-    found = _list_packets(container, stream, limits)
-    ticks, sizes, keys, layers = found.ticks, found.bytes, found.keys, found.layers
-    if not ticks:
+    indexed = len(stream.index_entries)  # before packets are read, which may add entries
+    listed = _list_packets(container, stream, limits)
+    if not listed.bytes:
         raise MediaError(Status.UNREADABLE, "the video stream has no packets")
-    rate = float(stream.average_rate or stream.guessed_rate or 25)
-    key_positions = np.flatnonzero(keys)
-    if None in ticks:
-        shown = np.arange(len(ticks), dtype=np.int64)
-        times_s = shown / rate
-        end_s = len(ticks) / rate
-        packets = Packets(shown, timed=False, index=None, key_frames=key_positions)
-    else:
-        decoded = np.asarray(ticks, dtype=np.int64)
-        shown = np.unique(decoded)
-        time_base = float(stream.time_base)
-        times_s = (shown - shown[0]) * time_base
-        end_s = float(times_s[-1]) + (found.last_duration * time_base or 1 / rate)
-        # AVI stores no presentation times; libav derives them in decoding order, which differs
-        # with B-frames: the set of times is right, but not which packet has which.
-        timed = not (context.has_b_frames and len(ticks) > 1 and bool(np.all(np.diff(decoded) > 0)))
-        rank = np.searchsorted(shown, decoded).astype(np.int64)
-        index = None
-        if timed and len(shown) == len(decoded):
-            layer = np.asarray(layers, dtype=np.int64)
-            reference = (layer == 0) | (layer < layer.max())
-            frame_px = context.height * context.width
-            index = PacketIndex(
-                rank, np.asarray(sizes, np.int64), np.asarray(keys), reference, frame_px
-            )
-        packets = Packets(shown, timed, index, np.unique(rank[key_positions]))
+    timed = None not in listed.pts
+    film = film_of(listed.times(stream, timed=timed))
+    if not timed:
+        rate = _rate(stream)
+        count = len(film.times_s)
+        film = replace(film, times_s=np.arange(count) / rate, end_s=count / rate)
+    packets = _packets(stream.codec_context, listed, film, timed=timed)
+    context = stream.codec_context
     facts = VideoFacts(
         container=container.format.name,
         codec=context.name,
         coded_size=Size(context.height, context.width),
-        times_s=times_s,
-        duration_s=end_s,
-        cut_short=_missing_frames(stream, found.count, end_s),
+        times_s=film.times_s,
+        duration_s=film.end_s,
+        cut_short=_missing_frames(stream, len(listed.bytes), film, indexed),
+        orphans=int(film.orphan.sum()),
+        restarts=film.restarts,
+        gaps_s=film.gaps_s,
     )
     return facts, packets
 
 
 @dataclass
 class _Listed:
-    """The packets of a stream, and how many there were including empty ones."""
+    """The packets of a stream that are not empty, in file order."""
 
-    ticks: list[int | None] = field(default_factory=list)
+    pts: list[int | None] = field(default_factory=list)
+    dts: list[int | None] = field(default_factory=list)
+    duration: list[int] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
-    keys: list[bool] = field(default_factory=list)
-    layers: list[int] = field(default_factory=list)
-    count: int = 0
-    last_duration: int = 0
+    key: list[bool] = field(default_factory=list)
+    hidden: list[bool] = field(default_factory=list)
+    layer: list[int] = field(default_factory=list)
+
+    def times(self, stream: Any, *, timed: bool) -> PacketTimes:
+        """Return their times; those of a stream without times by its frame rate."""
+        frame_s = 1 / _rate(stream)
+        key, hidden = np.asarray(self.key, np.bool_), np.asarray(self.hidden, np.bool_)
+        if not timed:
+            counted = np.arange(len(self.bytes), dtype=np.int64)
+            once = np.ones(len(counted), np.int64)
+            return PacketTimes(counted, None, once, key, hidden, False, frame_s, frame_s)
+        return PacketTimes(
+            pts=np.asarray(self.pts, np.int64),
+            dts=None if None in self.dts else np.asarray(self.dts, np.int64),
+            duration=np.asarray(self.duration, np.int64),
+            key=key,
+            hidden=hidden,
+            fragmented=stream.frames == 0,
+            tick_s=float(stream.time_base),
+            frame_s=frame_s,
+        )
+
+
+def _rate(stream: Any) -> float:
+    return float(stream.average_rate or stream.guessed_rate or _FRAME_RATE)
 
 
 def _list_packets(container: Any, stream: Any, limits: LimitSettings) -> _Listed:
@@ -242,19 +156,25 @@ def _list_packets(container: Any, stream: Any, limits: LimitSettings) -> _Listed
     found = _Listed()
     try:
         for packet in container.demux(stream):
-            found.count += packet.dts is not None or packet.size > 0
-            if found.count > limits.frames:
+            if packet.size == 0:
+                continue
+            if packet.is_keyframe and packet.has_sidedata(_ENCRYPTED):
+                raise MediaError(
+                    Status.UNREADABLE,
+                    "the video is encrypted; decrypt it with its key and judge the copy",
+                    Note.ENCRYPTED,
+                )
+            found.pts.append(packet.pts)
+            found.dts.append(packet.dts)
+            found.duration.append(packet.duration or 0)
+            found.bytes.append(packet.size)
+            found.key.append(packet.is_keyframe)
+            found.hidden.append(packet.is_discard)
+            found.layer.append(layer_of(bytes(packet)) if layer_of is not None else 0)
+            if len(found.bytes) > limits.frames:
                 raise MediaError(
                     Status.TOO_LARGE, f"more frames than limits.frames = {limits.frames:,}"
                 )
-            if packet.size == 0 or packet.is_discard:
-                continue
-            found.ticks.append(packet.pts)
-            found.bytes.append(packet.size)
-            found.keys.append(packet.is_keyframe)
-            found.layers.append(layer_of(bytes(packet)) if layer_of is not None else 0)
-            if packet.pts is not None:
-                found.last_duration = packet.duration or found.last_duration
     except MemoryError:
         raise
     except av.error.FFmpegError:
@@ -262,17 +182,70 @@ def _list_packets(container: Any, stream: Any, limits: LimitSettings) -> _Listed
     return found
 
 
-def _missing_frames(stream: Any, listed: int, end_s: float) -> str | None:
-    """Describe what the header announces (frames; in Matroska a duration) and the file lacks."""
-    if listed < stream.frames:
-        return f"cut short: {listed} of {stream.frames} frames present"
+def _packets(context: Any, listed: _Listed, film: Film, *, timed: bool) -> Packets:
+    key = np.asarray(listed.key, np.bool_)
+    key_frames = np.unique(film.rank[key & (film.rank >= 0)])
+    if not timed:
+        return Packets(film.rank, False, None, key_frames, None, film.before_join, 0, False)
+    ticks = np.asarray(listed.pts, np.int64)
+    # AVI stores no presentation times; libav derives them in decoding order, which differs
+    # with B-frames: the set of times is right, but not which packet has which.
+    timed = not (context.has_b_frames and len(ticks) > 1 and bool(np.all(np.diff(ticks) > 0)))
+    index = None
+    if timed and film.unique:
+        index = PacketIndex(
+            rank=film.rank,
+            bytes=np.asarray(listed.bytes, np.int64),
+            key=key,
+            reference=_references(listed.layer) & ~film.orphan,
+            frame_px=context.height * context.width,
+            order=film.order,
+        )
+    seekable = film.restarts == 0 and len(np.unique(ticks)) == len(ticks)
+    return Packets(
+        film.rank,
+        timed,
+        index,
+        key_frames,
+        ticks,
+        film.before_join,
+        film.first_tick,
+        seekable,
+    )
+
+
+def _references(layers: list[int]) -> Flags:
+    layer = np.asarray(layers, np.int64)
+    return np.asarray((layer == 0) | (layer < layer.max()), np.bool_)
+
+
+def _missing_frames(stream: Any, listed: int, film: Film, indexed: int) -> str | None:
+    """Describe what the header announces (frames; in Matroska a duration) and the file lacks.
+
+    Args:
+        listed: packets in the file.
+        indexed: packets in its index.
+    """
+    promised = stream.frames
+    if listed < promised and indexed >= listed:
+        # The header also counts frames that an edit list leaves out, and AVI's empty ones, which
+        # repeat the frame before. An index has neither.
+        promised = indexed
+    if listed < promised:
+        return f"cut short: {listed} of {promised} frames present"
+    tick_s = float(stream.time_base)
     clock = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))
-    if clock is None:
+    if clock is not None:
+        hours, minutes, seconds = (float(part) for part in clock.groups())
+        promised_s = hours * 3600 + minutes * 60 + seconds
+    elif listed < stream.frames:
+        promised_s = (stream.duration or 0) * tick_s
+    else:
         return None
-    hours, minutes, seconds = (float(part) for part in clock.groups())
-    promised_s = hours * 3600 + minutes * 60 + seconds
+    # Some writers count from the first frame, others from zero on the clock of the file.
+    end_s = max(film.end_s, film.last_tick * tick_s)
     if end_s + _DURATION_SLACK_S < promised_s:
-        return f"cut short: {end_s:.1f} of {promised_s:.1f} seconds present"
+        return f"cut short: {film.end_s:.1f} of {promised_s:.1f} seconds present"
     return None
 
 
@@ -282,9 +255,7 @@ def check_limits(facts: VideoFacts, limits: LimitSettings) -> None:
     Raises:
         MediaError: `too_large`.
     """
-    size = facts.coded_size
-    if size.height * size.width > limits.frame_px:
-        raise MediaError(Status.TOO_LARGE, too_many_pixels(size, limits))
+    check_size(facts.coded_size, limits)
     if facts.duration_s > limits.duration_s:
         raise MediaError(
             Status.TOO_LARGE,
@@ -292,22 +263,15 @@ def check_limits(facts: VideoFacts, limits: LimitSettings) -> None:
         )
 
 
-def too_many_pixels(size: Any, limits: LimitSettings) -> str:
-    """Describe a frame (anything with `width`, `height`) beyond `limits.frame_px`."""
-    return (
-        f"frames of {size.width} x {size.height} pixels, more than "
-        f"limits.frame_px = {limits.frame_px:,}"
-    )
+def check_size(size: Size, limits: LimitSettings) -> None:
+    """Refuse frames of more than `limits.frame_px` pixels.
 
-
-def import_lazy_modules() -> None:
-    """Import what PyAV and NumPy import on first use, for processes that lose access to files."""
-    modules = {module.name for module in pkgutil.walk_packages(av.__path__, "av.")}
-    used = {name for name in modules if not name.startswith(("av.datasets", "av.__main__"))}
-    for name in sorted(used | {"numpy.random", "numpy.ma"}):
-        importlib.import_module(name)
-
-
-def _reason(error: BaseException) -> str:
-    """Return libav's message without the path."""
-    return getattr(error, "strerror", None) or str(error)
+    Raises:
+        MediaError: `too_large`.
+    """
+    if size.height * size.width > limits.frame_px:
+        raise MediaError(
+            Status.TOO_LARGE,
+            f"frames of {size.width} x {size.height} pixels, more than "
+            f"limits.frame_px = {limits.frame_px:,}",
+        )

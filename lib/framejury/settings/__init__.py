@@ -61,6 +61,10 @@ __all__ = [
 ]
 
 
+_ADDED = (("sampling", "stream", "auto"),)
+"""Settings added after ids were first written: at their default they leave an id as it was."""
+
+
 class Settings(Section):
     """All settings of one run."""
 
@@ -91,5 +95,8 @@ class Settings(Section):
     def digest(self, *sections: str) -> str:
         """Return a short stable id of the named sections, or of all: 12 hex digits."""
         chosen = self.model_dump(mode="json", include=set(sections) or None)
+        for section, name, default in _ADDED:
+            if chosen.get(section, {}).get(name) == default:
+                del chosen[section][name]
         text = json.dumps(chosen, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from framejury.settings.section import Section
 
 VIDEO_EXTENSIONS = (
-    *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4"),
-    *("mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
+    *("3g2", "3gp", "amv", "asf", "avi", "divx", "dv", "f4v", "flv", "gif", "m1v", "m2t", "m2ts"),
+    *("m2v", "m4v", "mj2", "mkv", "mov", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "ogg", "ogm"),
+    *("ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv"),
 )
 
 
@@ -59,6 +60,12 @@ class SamplingSettings(Section):
         le=10_000,
         description="Frames to sample per video (pairs count as one), count; ignored by all and "
         "every_s.",
+    )
+    stream: Literal["auto"] | int = Field(
+        "auto",
+        description="Which moving picture of a file is looked at. auto: what a player shows, which "
+        "is the default one, else the largest, and never a thumbnail or cover art; or the index "
+        "of a stream, from 0.",
     )
     pairs: bool = Field(
         False,

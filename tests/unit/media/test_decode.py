@@ -644,3 +644,25 @@ def test_a_cheaper_neighbour_stays_in_the_range_and_pairs_stay(tmp_path: Path) -
     assert chosen()[0] in (0, 12, 24)
     assert chosen(first_frame=13, last_frame=23) == [13]  # the cheapest there
     assert chosen(first_frame=13, last_frame=23, pairs=True) == [19]
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "mpeg2video"])
+def test_what_the_decoder_covers_up_is_not_shown(codec: str, tmp_path: Path) -> None:
+    """A few wrong bytes within a picture: every frame that is given is as it was filmed."""
+    path = write_with_b_frames(tmp_path / "sound.mkv", codec)
+    sound = {frame.frame_index: whole(frame) for frame in decode(path).frames}
+    with av.open(str(path)) as container:
+        packets = [(one.pos, one.size) for one in container.demux(video=0) if one.size > 60]
+    left_out = 0
+    for number, (place, size) in enumerate(packets[2::5]):
+        content = bytearray(path.read_bytes())
+        at = place + 40 + 7 * number % (size - 44)
+        content[at : at + 4] = b"\xa5\x5a\xff\x00"
+        damaged = tmp_path / "damaged.mkv"
+        damaged.write_bytes(content)
+        given = decode(damaged).frames
+        left_out += len(sound) - len(given)
+        for frame in given:
+            difference = np.abs(whole(frame).astype(int) - sound[frame.frame_index]).mean()
+            assert difference < 1, (number, frame.frame_index)
+    assert left_out > 0

@@ -42,6 +42,7 @@ def stream(types: str, *, size_bytes: int = 1000) -> PacketIndex:
         key=kinds == "I",
         reference=kinds != "b",
         frame_px=1_000_000,
+        order=np.array(order, np.int64),
     )
 
 

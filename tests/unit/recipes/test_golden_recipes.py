@@ -64,10 +64,19 @@ def carphone() -> Path:
     return Path(spec.origin).parent / "datasets" / "data" / "carphone_pristine.mp4"
 
 
+def in_square_pixels(video: Path, copy: Path) -> Path:
+    """Copy an MP4 without the shape of its pixels, which OpenCV and the recipes do not know."""
+    content = bytearray(video.read_bytes())
+    at = content.index(b"pasp") + 4
+    content[at : at + 8] = (1).to_bytes(4) * 2
+    copy.write_bytes(content)
+    return copy
+
+
 @pytest.fixture(scope="module", params=["carphone", *IN_CORPUS])
-def clip(request: pytest.FixtureRequest) -> Path:
+def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if request.param == "carphone":
-        return carphone()
+        return in_square_pixels(carphone(), tmp_path_factory.mktemp("clips") / "carphone.mp4")
     if not (CORPUS / request.param).is_file():
         pytest.skip("no corpus beside the checkout (../shared/corpus)")
     return CORPUS / str(request.param)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framejury.media.probe import looks_like_video
+from framejury.media.container import looks_like_video
 from framejury.records import Size
 from tests.builders import clips
 

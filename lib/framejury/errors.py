@@ -1,12 +1,14 @@
 """Every error that framejury raises on purpose, with its exit code.
 
 A message states what happened, with the value received, and what to do. Exit codes: 1 for a
-fault, 2 for something the user can fix (a path, a setting, a bundle, a split).
+fault, 2 for something the user can fix (a path, a setting, a bundle, a split, a full disk).
 """
 
 from __future__ import annotations
 
-from framejury.schemas.statuses import Status
+import errno
+
+from framejury.schemas.statuses import Note, Status
 
 
 class FramejuryError(Exception):
@@ -28,7 +30,7 @@ class CommitError(FramejuryError):
 
 
 class SparkFaultError(FramejuryError):
-    """Spark failed: tasks failed too often, a disk is full, or the cluster is gone."""
+    """Spark failed: tasks failed too often, or the cluster is gone."""
 
 
 class ParityError(FramejuryError):
@@ -78,8 +80,26 @@ class MediaError(Exception):
 
     Attributes:
         status: outcome of the video.
+        note: what a reader should know about the file; None: nothing.
     """
 
-    def __init__(self, status: Status, message: str) -> None:
+    def __init__(self, status: Status, message: str, note: Note | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.note = note
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "No usable temporary directory")
+"""As Java, TensorFlow and `tempfile` say it."""
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether a full disk is what the error, or one that it was raised from, tells of."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        if any(words in str(error) for words in _FULL_WORDS):
+            return True
+        error = error.__cause__
+    return False

@@ -48,6 +48,11 @@ class Box:
         x, y = target.width / source.width, target.height / source.height
         return Box(self.x * x, self.y * y, self.width * x, self.height * y)
 
+    def in_heights(self, frame: Size) -> Box:
+        """Convert from pixels of a frame to multiples of its height."""
+        height = frame.height
+        return Box(self.x / height, self.y / height, self.width / height, self.height / height)
+
     def iou(self, other: Box) -> float:
         """Return intersection over union with `other`, 0 to 1."""
         inner = self.intersection(other)

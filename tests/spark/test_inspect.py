@@ -40,7 +40,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def listed(archive: Path) -> pa.Table:
-    entries, _ = index_archive(None, str(archive), Settings().index)
+    entries, *_ = index_archive(None, str(archive), Settings().index)
     return videos_table(entries, "planned")
 
 

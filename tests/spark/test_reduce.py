@@ -131,8 +131,11 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
     }
     videos = there(spark, [*statuses, "never opened"])
     extractions = spark.createDataFrame(
-        [(video_id, status.value, "why") for video_id, status in statuses.items()],
-        "video_id string, status string, error string",
+        [
+            (video_id, status.value, "why", f"of {video_id}")
+            for video_id, status in statuses.items()
+        ],
+        "video_id string, status string, error string, notes string",
     )
     scores = spark.createDataFrame(
         pa.Table.from_pylist(
@@ -166,6 +169,8 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
         "never opened": "not_scored",
     }
     assert rows["scored"]["verdict"] == "fake"
+    notes = {video_id: f"of {video_id}" for video_id in statuses} | {"never opened": None}
+    assert {video_id: row["notes"] for video_id, row in rows.items()} == notes
     for video_id, row in rows.items():
         if video_id != "scored":
             assert row["verdict"] == unscored(Status.NO_FACE).verdict == "inconclusive"
@@ -291,8 +296,8 @@ def _plan(frame: DataFrame) -> list[str]:
 
 def _extracted(spark: SparkSession, ids: list[str]) -> DataFrame:
     return spark.createDataFrame(
-        [(video_id, Status.EXTRACTED.value, None) for video_id in ids],
-        "video_id string, status string, error string",
+        [(video_id, Status.EXTRACTED.value, None, None) for video_id in ids],
+        "video_id string, status string, error string, notes string",
     )
 
 

@@ -83,7 +83,7 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def _index(spark: SparkSession, world: World) -> None:
-    entries, _ = index_archive(spark, str(world.archive), SETTINGS.index)
+    entries, *_ = index_archive(spark, str(world.archive), SETTINGS.index)
     with world.warehouse.running("index", NOW) as run:
         table = videos_table(entries, run.run_id)
         world.warehouse.write(run, "videos", table)
@@ -243,8 +243,8 @@ def test_any_hadoop_uri_is_listed_and_led_back_to_its_files(
     link = "fs.viewfs.mounttable.default.link./videos"
     configuration = spark.sparkContext._jsc.hadoopConfiguration()
     configuration.set(link, f"file://{world.archive}")
-    entries, _ = index_archive(spark, "viewfs:///videos", SETTINGS.index)
-    local, _ = index_archive(spark, str(world.archive), SETTINGS.index)
+    entries, *_ = index_archive(spark, "viewfs:///videos", SETTINGS.index)
+    local, *_ = index_archive(spark, str(world.archive), SETTINGS.index)
     assert [entry.file.path for entry in entries] == [entry.file.path for entry in local]
     assert [entry.label for entry in entries] == [entry.label for entry in local]
     assert [entry.file.size_bytes for entry in entries] == [e.file.size_bytes for e in local]

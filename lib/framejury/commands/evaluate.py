@@ -179,7 +179,7 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
         face_threshold=face_threshold(rule),
         context=Context(faces=shown),
     )
-    files = build_report(report, page_rows=settings.report.rows)
+    files = build_report(report, page_rows=settings.report.rows, csv_mark=settings.report.csv_mark)
     if args.output is None:
         place = warehouse.write_report(name, files).uri
     else:

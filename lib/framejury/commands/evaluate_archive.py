@@ -98,7 +98,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         face_threshold=face_threshold(judge.rule),
         protocol=data,
     )
-    files = build_report(report)
+    files = build_report(report, csv_mark=settings.report.csv_mark)
     sys.stdout.write(files["protocol.txt"].decode())
     place = _write(args, warehouse, judge.run_id, files)
     say(f"  report: {place}/report.html")

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.redaction import printable
-from framejury.schemas.statuses import Status
+from framejury.schemas.notes import VideoNote, from_text
+from framejury.schemas.statuses import Note, Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Rule
@@ -123,6 +124,7 @@ def _verdict(
         "threshold": rule.threshold,
         "reducer": rule.reducer.name,
         "model_id": bundle.model_id,
+        "notes": [asdict(note) for note in from_text(extraction["notes"])],
     }
 
 
@@ -136,7 +138,12 @@ def _words(verdict: dict[str, Any]) -> str:
             f"{verdict['threshold']:.2f}, {verdict['faces_scored']} faces)"
         )
     error = f"  {verdict['error']}" if verdict["error"] else ""
-    return printable(f"{verdict['uri']}: {text}{error}")
+    lines = [f"{verdict['uri']}: {text}{error}"]
+    lines += [
+        f"  note: {VideoNote(Note(note['code']), note['detail']).sentence}"
+        for note in verdict["notes"]
+    ]
+    return "\n".join(printable(line) for line in lines)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from framejury.cli.options import add_warehouse, make_parser, run_command
+from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
@@ -40,7 +40,7 @@ _SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "stat
 
 
 def parser() -> argparse.ArgumentParser:
-    options = make_parser("verdicts", _described())
+    options = make_parser("verdicts", _described(), ["report"])
     add_warehouse(options)
     options.add_argument(
         "--format",
@@ -90,6 +90,7 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(
             "--format table only prints; with --output use csv, parquet, jsonl or json"
         )
+    mark = settings_of(args).report.csv_mark
     table = latest_verdicts(Warehouse.open(args.warehouse))
     if form == "table":
         print("\n".join(columns([_SHOWN, *map(_words, table.to_pylist())])))
@@ -97,22 +98,23 @@ def _run(args: argparse.Namespace) -> int:
         sys.stdout.write(exported(table, form).decode())
     else:
         try:
-            replace_file(output, exported(table, form))
+            replace_file(output, exported(table, form, csv_mark=mark))
         except OSError as error:
             raise UsageError(f"cannot write {printable(args.output)}: {error.strerror}") from error
         say(f"  {table.num_rows:,} verdicts: {output}")
     return 0
 
 
-def exported(table: pa.Table, form: str) -> bytes:
+def exported(table: pa.Table, form: str, *, csv_mark: bool = False) -> bytes:
     """Return verdicts as the bytes of a file.
 
     Args:
         table: columns `COLUMNS`.
         form: csv, parquet, jsonl or json.
+        csv_mark: whether CSV begins with a byte-order mark.
     """
     if form == "csv":
-        return csv_bytes(table)
+        return csv_bytes(table, mark=csv_mark)
     if form == "parquet":
         sink = pa.BufferOutputStream()
         parquet.write_table(table, sink, compression="zstd")

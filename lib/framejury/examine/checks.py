@@ -25,6 +25,7 @@ from framejury.examine.messages import (
 )
 from framejury.examine.segments import SEGMENTS
 from framejury.faces.header import crop_size
+from framejury.schemas.notes import from_text
 from framejury.schemas.statuses import EXTRACTION_STATUSES, PictureKind, Status
 from framejury.schemas.tables import EXTRACTIONS
 
@@ -121,6 +122,7 @@ def checked(
         field.name for field in EXTRACTIONS if not field.nullable and first[field.name] is None
     ]
     wrong += [name for name in _TEXTS if not _is_text(first[name])]
+    wrong += [] if _are_notes(first["notes"]) else ["notes"]
     if wrong or first["status"] not in EXTRACTION_STATUSES:
         raise DistrustError(f"wrong {', '.join(wrong) or 'status'}")
     if batch.num_rows > 1 and first["status"] not in _WITH_FACES:
@@ -174,6 +176,15 @@ def _check_pictures(pictures: pa.RecordBatch) -> None:
             raise DistrustError(str(error)) from None
         if not row["picture"].startswith(b"\xff\xd8") or max(size.height, size.width) > _LONGEST_PX:
             raise DistrustError("pictures of an invalid format or size")
+
+
+def _are_notes(text: str | None) -> bool:
+    """Check for codes of `Note`, each once, with details that are safe to show."""
+    try:
+        codes = [note.code for note in from_text(text)]
+    except ValueError:
+        return False
+    return _is_text(text) and len(set(codes)) == len(codes)
 
 
 def _is_text(text: str | None) -> bool:

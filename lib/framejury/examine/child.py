@@ -34,13 +34,14 @@ from framejury.examine.messages import (
 )
 from framejury.examine.segments import staged
 from framejury.faces.detect import Detector, make_detector
+from framejury.media.container import VideoSource, import_lazy_modules
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.probe import VideoSource, import_lazy_modules
 from framejury.media.sample import Indices, draw_again
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
+from framejury.schemas.notes import VideoNote, to_text
 from framejury.schemas.statuses import LANDMARK_NAMES, Status
 from framejury.settings import PAIR_SIGNALS, Settings
 from framejury.settings.loading import settings_from
@@ -157,6 +158,8 @@ def examine_video(
         outcome.status = Status.EXTRACTED if found.faces else Status.NO_FACE
     except MediaError as error:
         outcome.status, outcome.error, outcome.faces_found = error.status, str(error), 0
+        if error.note is not None:
+            outcome.notes = to_text([VideoNote(error.note)])
     except MemoryError:
         outcome.status, outcome.error = Status.CRASHED, OUT_OF_MEMORY
     outcome.faces_kept = len(examined.faces)
@@ -224,7 +227,8 @@ class _Examination:
 
     def _open(self) -> VideoFile:
         settings = self._tools.settings
-        return VideoFile(self._source, settings.limits, settings.scoring.threads)
+        threads, stream = settings.scoring.threads, settings.sampling.stream
+        return VideoFile(self._source, settings.limits, threads, stream)
 
     def _note_headers(self, video: VideoFile) -> None:
         facts, outcome = video.facts, self.outcome
@@ -246,6 +250,7 @@ class _Examination:
             found.finish()
         finally:
             outcome.frames_decoded += video.frames_decoded
+            outcome.notes = to_text(video.notes())
         return found
 
 
@@ -272,7 +277,7 @@ def serve(setup: Mapping[str, Any]) -> Any:
         rows = [row, *tools.rows(examined, row)]
         if segment is not None:
             boxes: dict[tuple[Any, Any], Box] = {
-                (face.frame_index, face.face_index): face.face.box for face in examined.faces
+                (face.frame_index, face.face_index): face.track_box for face in examined.faces
             }
             rows = [
                 staged(row, segment, boxes.get((row.get("frame_index"), row.get("face_index"))))
@@ -300,7 +305,7 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
         MediaError: the file cannot be opened.
     """
     sampling = tools.settings.sampling
-    with VideoFile(file, tools.settings.limits) as video:
+    with VideoFile(file, tools.settings.limits, stream=sampling.stream) as video:
         ranks = video.choose(sampling, key)
         open_s = OPEN_S + READ_S_A_BYTE * os.fstat(file).st_size
         most_s = max(tools.settings.spark.segment_s, open_s / _OVERHEAD_RATIO)

@@ -156,6 +156,7 @@ def _find_face(
         pts_s=0.0,
         face_index=0,
         person=0,
+        track_box=portrait.face.box.in_heights(size),
         face=portrait.face,
         region=region,
         crop=_cut(image, data, region, settings.crops),

@@ -13,7 +13,7 @@ from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder
 from framejury.faces.tracks import FaceTracks, link
 from framejury.model.runtime import Scorer
-from framejury.records import CroppedFace, DetectedFace, Image, Region, SampledFrame, Size
+from framejury.records import Box, CroppedFace, DetectedFace, Image, Region, SampledFrame, Size
 from framejury.settings import Settings
 
 
@@ -23,6 +23,7 @@ class ExaminedFace:
 
     Attributes:
         person: number of the face track in this video or segment.
+        track_box: the box by which tracks are linked, in frame heights.
         crop: the stored image file; None: crops are not kept.
         next_crop: likewise from the next frame, if frames are sampled in pairs.
         ssim: structural similarity to the previous face of the track, -1 to 1; None for the
@@ -33,6 +34,7 @@ class ExaminedFace:
     pts_s: float
     face_index: int
     person: int
+    track_box: Box
     face: DetectedFace
     region: Region
     crop: bytes | None
@@ -162,9 +164,12 @@ class FaceExaminer:
         """
         if not faces:
             return
-        persons = self._tracks.number([followed.face.box for followed in faces])
-        for face_index, (followed, person) in enumerate(zip(faces, persons, strict=True)):
-            examined, cropped = self._crop(sample, face_index, followed, person)
+        frame = sample[0].picture.size
+        boxes = [followed.face.box.in_heights(frame) for followed in faces]
+        persons = self._tracks.number(boxes)
+        for face_index, followed in enumerate(faces):
+            track = (persons[face_index], boxes[face_index])
+            examined, cropped = self._crop(sample, face_index, followed, track)
             if self._scorer is None:
                 self.faces.append(examined)
                 continue
@@ -173,9 +178,14 @@ class FaceExaminer:
                 self.finish()
 
     def _crop(
-        self, sample: Sequence[SampledFrame], face_index: int, followed: FollowedFace, person: int
+        self,
+        sample: Sequence[SampledFrame],
+        face_index: int,
+        followed: FollowedFace,
+        track: tuple[int, Box],
     ) -> tuple[ExaminedFace, CroppedFace]:
         first, face, settings = sample[0], followed.face, self._crops
+        person, track_box = track
         region = region_of(face.box, first.picture.size, settings)
         parts = [first.picture.part(region)]
         if followed.next_region is not None:
@@ -194,6 +204,7 @@ class FaceExaminer:
             pts_s=first.pts_s,
             face_index=face_index,
             person=person,
+            track_box=track_box,
             face=face,
             region=region,
             crop=stored[0],

@@ -19,7 +19,7 @@ SEGMENT_TABLE_COLUMN = "segment_table"
 SEGMENT_COLUMN = "segment"
 SEGMENT_BOX_COLUMN = "segment_box"
 """In rows staged per segment: the table they will belong to, the number of the segment, and for
-faces the box in full precision, by which faces are tracked over the whole video."""
+faces the box by which they are tracked over the whole video, in frame heights."""
 
 _EXACT_BOX = pa.struct([(name, pa.float64()) for name in ("x", "y", "width", "height")])
 
@@ -119,6 +119,7 @@ class Outcome:
     faces_kept: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    notes: str | None = None
 
     def to_row(self) -> dict[str, Any]:
         """Return these columns of `extractions`."""

@@ -21,7 +21,8 @@ from framejury.examine.messages import (
 )
 from framejury.faces.tracks import assign_persons
 from framejury.records import Box
-from framejury.schemas.statuses import Status
+from framejury.schemas.notes import VideoNote, from_text, to_text
+from framejury.schemas.statuses import Note, Status
 from framejury.schemas.tables import EXTRACTIONS
 
 SEGMENTS = "segments"
@@ -34,7 +35,7 @@ Row = Mapping[str, Any]
 
 
 def staged(row: Row, segment: Segment, box: Box | None = None) -> dict[str, Any]:
-    """Address a row of a segment to the staging table; `box` is that of its face."""
+    """Address a row of a segment to the staging table; `box` is its face's `track_box`."""
     return dict(row) | {
         TABLE_COLUMN: SEGMENTS,
         SEGMENT_TABLE_COLUMN: row[TABLE_COLUMN],
@@ -68,6 +69,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
     whole |= {name: _sum(parts, name) for name in _SUMMED}
     whole["peak_memory_bytes"] = _most(parts, "peak_memory_bytes")
     whole["sampled_s"] = [time for part in parts for time in part["sampled_s"] or ()]
+    whole["notes"] = to_text(_notes(parts))
     failed = [part for part in parts if part["status"] not in _WELL]
     if failed:
         whole |= {"status": failed[0]["status"], "error": _named(failed[:1], count)}
@@ -93,6 +95,15 @@ def number_persons(faces: Sequence[Row]) -> list[int]:
         for _, group in groupby(faces, key=lambda face: int(face["frame_index"]))
     ]
     return [number for numbers in assign_persons(frames) for number in numbers]
+
+
+def _notes(parts: Sequence[Row]) -> list[VideoNote]:
+    """Return the notes of all segments, one of each kind."""
+    notes = {note.code: note for part in parts for note in from_text(part["notes"])}
+    sizes = {(part["width_px"], part["height_px"]) for part in parts if part["frames_sampled"]}
+    if len(sizes) > 1:
+        notes.setdefault(Note.SIZE_CHANGED, VideoNote(Note.SIZE_CHANGED))
+    return list(notes.values())
 
 
 def _last(parts: Sequence[Row], name: str) -> Any:

@@ -1,6 +1,7 @@
 """Face tracks: the same number for the same face over the samples of one video.
 
-Faces are linked by position and size alone. Two people who swap places between two samples swap
+Faces are linked by position and size alone, both relative to the height of their frame: a video may
+change its resolution on the way. Two people who swap places between two samples swap
 numbers, and a person who returns elsewhere gets a new number.
 """
 
@@ -28,7 +29,8 @@ def assign_persons(frames: Sequence[Sequence[Box]]) -> list[list[int]]:
     first (greedy). Boxes left over start new tracks.
 
     Args:
-        frames: the boxes of each sampled frame in order of time, full-frame pixels.
+        frames: the boxes of each sampled frame in order of time, all in one unit
+            (`Box.in_heights`, or pixels where the frame size never changes).
 
     Returns:
         numbers in the shape of `frames`, from 0 in order of first appearance (within a frame
@@ -60,8 +62,8 @@ def link(boxes: Sequence[Box], known_boxes: Sequence[Box]) -> dict[int, int]:
     """Link boxes to known boxes of the same face, the likeliest pair first.
 
     Args:
-        boxes: of one frame, full-frame pixels.
-        known_boxes: of another frame.
+        boxes: of one frame.
+        known_boxes: of another frame, in the same unit.
 
     Returns:
         index into `known_boxes` by index into `boxes`, each at most once; without the boxes

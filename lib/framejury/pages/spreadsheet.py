@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -10,10 +12,14 @@ import pyarrow.csv
 _FORMULA = "^([\\s\\pZ\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n])"
 
 
-def csv_bytes(table: pa.Table) -> bytes:
+def csv_bytes(table: pa.Table, *, mark: bool) -> bytes:
     """Return UTF-8 CSV with a header, texts quoted, null as empty.
 
     Texts that a spreadsheet would run as a formula get a leading apostrophe.
+
+    Args:
+        table: its columns are those of the CSV.
+        mark: whether to begin with a byte-order mark, as Excel needs it.
     """
     for index, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
@@ -23,4 +29,4 @@ def csv_bytes(table: pa.Table) -> bytes:
             table = table.set_column(index, field.name, safe)
     sink = pa.BufferOutputStream()
     pa.csv.write_csv(table, sink)
-    return bytes(sink.getvalue().to_pybytes())
+    return (codecs.BOM_UTF8 if mark else b"") + sink.getvalue().to_pybytes()

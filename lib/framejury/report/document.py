@@ -44,6 +44,8 @@ def json_report(findings: Findings) -> bytes:
             "outcomes": f.outcomes,
             "statuses": f.statuses,
             "inconclusive": f.inconclusive,
+            "left_out": f.context.left_out,
+            "file_notes": f.file_notes,
         },
         "threshold": f.threshold,
         "reducers": f.reducers,

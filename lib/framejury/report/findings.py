@@ -27,7 +27,8 @@ from framejury.report.inputs import DEMO, BundleInfo, Context, RunInfo, RunRepor
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
 from framejury.report.wording import CROSSES, TOO_FEW, judged_words
-from framejury.schemas.statuses import VERDICT_STATUSES, Status, Verdict
+from framejury.schemas.notes import from_text
+from framejury.schemas.statuses import NOTE_MEANING, VERDICT_STATUSES, Status, Verdict
 
 DEMO_BANNER = (
     "DEMO MODEL: these verdicts mean nothing. The bundle was trained to show that the system runs, "
@@ -57,6 +58,7 @@ class Findings:
         judged: a sentence on what was judged and what was not.
         predictions: one row per video, highest score first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
+        file_notes: sentence -> videos of which it is true, most first.
         inconclusive: reason -> scored videos without a verdict.
         threshold: None when rows differ or there are none.
         face_threshold: the same for single faces.
@@ -79,6 +81,7 @@ class Findings:
     predictions: pa.Table
     outcomes: VerdictCounts
     statuses: dict[str, int]
+    file_notes: dict[str, int]
     inconclusive: dict[str, int]
     threshold: float | None
     face_threshold: float | None
@@ -138,6 +141,7 @@ def find(report: RunReport) -> Findings:
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},
+        file_notes=_file_notes(table),
         inconclusive=_why_inconclusive(table),
         threshold=threshold,
         face_threshold=face_threshold,
@@ -180,6 +184,11 @@ def _precision_recall(rows: VideoRows | FaceRows, weights: Integers) -> Precisio
     known = rows.known & (weights > 0)
     mine = rows.where(known)
     return precision_recall(mine.fake, mine.scores, weights[known])
+
+
+def _file_notes(table: pa.Table) -> dict[str, int]:
+    counts = Counter(note.code for text in table["notes"].to_pylist() for note in from_text(text))
+    return {f"{NOTE_MEANING[code]}.": count for code, count in counts.most_common()}
 
 
 def _why_inconclusive(table: pa.Table) -> dict[str, int]:

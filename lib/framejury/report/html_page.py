@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -48,12 +49,15 @@ from framejury.report.wording import (
     flat,
     inconclusive_words,
     interval_text,
+    left_out_words,
     metric_lines,
     percent,
     status_meaning,
     status_word,
     took_word,
 )
+from framejury.schemas.notes import from_text
+from framejury.schemas.statuses import NOTE_MEANING
 
 REPORT_HTML = "report.html"
 
@@ -95,6 +99,8 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         outcomes=_outcomes(f),
         mistakes=list(_mistakes(f)),
         failures=list(_failures(f)),
+        noted=list(_noted(f)),
+        left_out=left_out_words(f.context.left_out),
         why_no_roc=why_no_roc(f),
         rates=[(_RATES[name][0], _RATES[name][1](value)) for name, value in f.effort.rates.items()],
         has_effort=bool(f.effort.phases or f.effort.rates or f.effort.kinds),
@@ -212,6 +218,17 @@ def _failures(f: Findings) -> Iterator[dict[str, Any]]:
             "total": total,
             "rows": as_rows(mine, _FAILURES),
         }
+
+
+def _noted(f: Findings) -> Iterator[dict[str, Any]]:
+    """Yield videos by the notes about their files, most frequent note first."""
+    groups = defaultdict(list)
+    table = f.predictions
+    for row in table.filter(pc.not_equal(pc.fill_null(table["notes"], ""), "")).to_pylist():
+        for note in from_text(row["notes"]):
+            groups[note.code].append(row | {"detail": note.detail})
+    for code, rows in sorted(groups.items(), key=lambda one: -len(one[1])):
+        yield {"sentence": f"{NOTE_MEANING[code]}.", "total": len(rows), "rows": rows[:_FAILURES]}
 
 
 def _by_status(counts: Mapping[str, int]) -> list[tuple[str, str]]:

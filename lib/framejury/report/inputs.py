@@ -126,6 +126,7 @@ class Context:
         extractions: one row per video, columns of `extractions` (`EXTRACTION_COLUMNS`).
         evidence: video_id -> link to its evidence page, relative to the report.
         faces: video_id -> some of its faces, highest score first.
+        left_out: files of the archive left out by their names, as `ArchiveIndex.left_out`.
         work: name -> number of this run: videos, faces_scored, read_bytes, videos_cpu_s,
             videos_wall_s.
     """
@@ -136,6 +137,7 @@ class Context:
     extractions: pa.Table | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     faces: Mapping[str, tuple[ReportFace, ...]] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
     work: Mapping[str, float] = field(default_factory=dict)
 
 

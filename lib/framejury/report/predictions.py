@@ -26,6 +26,7 @@ COLUMNS = (
     "p_fake_high",
     "status",
     "error",
+    "notes",
     "called",
     "correct",
     "layout",

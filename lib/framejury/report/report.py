@@ -52,7 +52,9 @@ class ReportFiles(Mapping[str, bytes]):
         return len(self._ready) + len(self._pages)
 
 
-def build_report(report: RunReport, *, page_rows: int = PAGE_ROWS) -> ReportFiles:
+def build_report(
+    report: RunReport, *, page_rows: int = PAGE_ROWS, csv_mark: bool = True
+) -> ReportFiles:
     """Return all files of a report by name.
 
     Returns:
@@ -68,6 +70,7 @@ def build_report(report: RunReport, *, page_rows: int = PAGE_ROWS) -> ReportFile
         report: its input; secrets in URIs are removed first.
         page_rows: videos in the table of one page. The text shows at most 500; the two
             prediction files always hold every video.
+        csv_mark: whether `predictions.csv` begins with a byte-order mark (`report.csv_mark`).
 
     Raises:
         ValueError: the tables break their contract (`rows.video_rows`, `rows.face_rows`), or a
@@ -84,7 +87,7 @@ def build_report(report: RunReport, *, page_rows: int = PAGE_ROWS) -> ReportFile
         REPORT_TEXT: _utf8(text),
         REPORT_JSON: json_report(findings),
         REPORT_HTML: _utf8(html_report(findings, charts, page_rows=page_rows)),
-        PREDICTIONS_CSV: csv_bytes(findings.predictions),
+        PREDICTIONS_CSV: csv_bytes(findings.predictions, mark=csv_mark),
         PREDICTIONS_JSON: json_bytes(findings.predictions),
         **protocol,
         **drawn,

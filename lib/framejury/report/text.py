@@ -28,6 +28,7 @@ from framejury.report.wording import (
     flat,
     inconclusive_words,
     interval_text,
+    left_out_words,
     metric_lines,
     outcome_word,
     percent,
@@ -252,8 +253,9 @@ def _predictions(f: Findings, max_rows: int) -> str:
 
 def _failures(f: Findings, max_rows: int) -> str:
     total = f.outcomes.not_scored
+    others = [words] if (words := left_out_words(f.context.left_out)) else []
     if not total:
-        return f"{heading('Not scored')}\nEvery video was scored."
+        return "\n".join([heading("Not scored"), "Every video was scored.", *others])
     failed = f.predictions.slice(f.predictions.num_rows - total)
     rows = [
         (status_word(row["status"]), row["path"], row["error"] or status_meaning(row["status"]))
@@ -273,7 +275,7 @@ def _failures(f: Findings, max_rows: int) -> str:
     ]
     if total > max_rows:
         lines.append(f"First {max_rows:,}; predictions.csv has all.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *others])
 
 
 def _run(f: Findings) -> str:
@@ -286,6 +288,7 @@ def _run(f: Findings) -> str:
         ("model", run.model_id),
         *((f"seconds: {phase}", f"{seconds:.1f}") for phase, seconds in run.seconds.items()),
         *((f"this run: {status_word(s)}", str(n)) for s, n in (run.statuses or {}).items()),
+        *((f"videos with a note: {note}", f"{n:,}") for note, n in f.file_notes.items()),
         *((f"version: {name}", version) for name, version in run.versions.items()),
         *((f"setting: {key}", value) for key, value in flat(run.settings)),
     ]

@@ -161,6 +161,14 @@ def status_word(status: str) -> str:
     return status.replace("_", " ")
 
 
+def left_out_words(left_out: Mapping[str, int]) -> str | None:
+    """Return a sentence on files of the archive that were not opened; None if there are none."""
+    if not left_out:
+        return None
+    counts = ", ".join(f"{name} {count:,}" for name, count in left_out.items())
+    return f"Files of the archive that were not opened, because of their names: {counts}."
+
+
 def inconclusive_words(reasons: Mapping[str, int]) -> list[str]:
     """Return how many scored videos are inconclusive for each reason of `findings`."""
     return [

@@ -46,6 +46,37 @@ FAILURE_STATUSES = (*RETRYABLE_STATUSES, Status.MISSING)
 """Outcomes that count as failures of a run, for files that were listed."""
 
 
+class Note(StrEnum):
+    """What a reader of a verdict should know about the file. The set is closed."""
+
+    OTHER_STREAMS = "other_streams"
+    CLOCK_RESTARTED = "clock_restarted"
+    CLOCK_JUMPED = "clock_jumped"
+    FRAMES_CONCEALED = "frames_concealed"
+    CUT_SHORT = "cut_short"
+    DAMAGED = "damaged"
+    TONE_MAPPED = "tone_mapped"
+    INTERLACED = "interlaced"
+    SIZE_CHANGED = "size_changed"
+    ENCRYPTED = "encrypted"
+
+
+NOTE_MEANING = {
+    Note.OTHER_STREAMS: "The file has another moving picture, which was not looked at",
+    Note.CLOCK_RESTARTED: "Several recordings stand end to end in the file; all were looked at, "
+    "and times count the film of all",
+    Note.CLOCK_JUMPED: "The clock of the file jumps; what it skips is no film and has no length",
+    Note.FRAMES_CONCEALED: "Frames that the decoder could only guess were left out",
+    Note.CUT_SHORT: "The file ends before its header says",
+    Note.DAMAGED: "Part of the file could not be decoded and was not judged",
+    Note.TONE_MAPPED: "High dynamic range or wide colour was brought to the range of BT.709",
+    Note.INTERLACED: "The film is interlaced; every other line of each frame was looked at",
+    Note.SIZE_CHANGED: "The size of the picture changes within the file",
+    Note.ENCRYPTED: "The file is encrypted",
+}
+"""What each note means: a sentence without its full stop, to which details are added."""
+
+
 class Reason(StrEnum):
     """Why a run works on a video. The set is closed."""
 

@@ -74,6 +74,13 @@ POINT = pa.struct(
     [pa.field("x", pa.float32(), nullable=False), pa.field("y", pa.float32(), nullable=False)]
 )
 
+_NOTES = _text(
+    "notes",
+    "What a reader should know about the file: codes of `Note`, each with a detail or none, as in "
+    "`clock_restarted: 2 recordings; tone_mapped: PQ`; empty: nothing. Null in runs written before "
+    "this column existed.",
+)
+
 VIDEOS = pa.schema(
     [
         _VIDEO_ID,
@@ -137,11 +144,12 @@ EXTRACTIONS = pa.schema(
         ),
         _text("container", "libav's name of the container format."),
         _text("codec", "libav's name of the video codec."),
-        _int32("width_px", "Displayed width (after rotation), pixels."),
-        _int32("height_px", "Displayed height (after rotation), pixels."),
+        _int32("width_px", "Width as shown (turned, in square pixels), pixels."),
+        _int32("height_px", "Height as shown (turned, in square pixels), pixels."),
         _float64(
             "duration_s",
-            "Duration from the start of the first to the end of the last frame, seconds.",
+            "Length of the film, seconds; what lies between recordings put end to end, and gaps of "
+            "the clock, do not count.",
         ),
         _int32("frames_total", "Frames in the video stream, counted from its packets."),
         _int32("frames_decoded", "Frames that were decoded, count.", required=True),
@@ -167,6 +175,7 @@ EXTRACTIONS = pa.schema(
             "Peak resident memory of the process that examined the video, with detectors and "
             "network, bytes; null when it died or the kernel does not report it.",
         ),
+        _NOTES,
     ]
 )
 
@@ -300,6 +309,7 @@ VERDICTS = pa.schema(
             "Aggregation of face scores to the video's score: `verdict.reducer`.",
             required=True,
         ),
+        _NOTES,
     ]
 )
 

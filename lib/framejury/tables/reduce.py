@@ -54,11 +54,11 @@ def reduce_verdicts(
 
     Args:
         videos: rows with `video_id` and `missing_since`.
-        extractions: at most one row per video, with `video_id`, `status`, `error`.
+        extractions: at most one row per video, with `video_id`, `status`, `error`, `notes`.
         scores: rows of `face_scores`, all by `rules.model_id`.
         rules: the rules.
     """
-    outcome = extractions.select("video_id", F.col("status").alias("extracted"), "error")
+    outcome = extractions.select("video_id", F.col("status").alias("extracted"), "error", "notes")
     rows = (
         videos.select("video_id", "missing_since")
         .join(outcome, on="video_id", how="left")

@@ -178,7 +178,8 @@ def test_rows_of_a_segment_are_staged_with_their_boxes(examiner: Examiner, clip:
     assert {row["frame_index"] for row in faces} <= set(range(12, 24))
     for row in faces:
         for side, value in row["box"].items():
-            assert row[SEGMENT_BOX_COLUMN][side] == pytest.approx(value, rel=1e-6)
+            in_heights = row[SEGMENT_BOX_COLUMN][side] * extraction["height_px"]
+            assert in_heights == pytest.approx(value, rel=1e-6)
 
 
 def test_a_segment_of_a_file_that_changed_is_tried_again(

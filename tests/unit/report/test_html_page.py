@@ -420,6 +420,31 @@ def test_failures_are_grouped_and_say_what_to_do() -> None:
     assert "e49" in section and "e50" not in section
 
 
+def test_notes_about_files_name_the_videos() -> None:
+    note = "clock_restarted: 2 recordings; tone_mapped: PQ"
+    rows = [verdict_row(0, notes=note), verdict_row(1, notes=""), verdict_row(2)]
+    rows += [verdict_row(n, notes="tone_mapped: HLG") for n in range(3, 60)]
+    text = Page(html_of(report(rows))).text
+    section = text[text.index("Notes about files") :]
+    toned = section.index("High dynamic range or wide colour was brought to the range of BT.709.")
+    joined = section.index("Several recordings stand end to end in the file")
+    assert toned < joined < section.index("clips/000.mp4 2 recordings")
+    assert "First 50 of 58; predictions.csv has all." in section
+    assert "Notes about files" not in Page(html_of(report(rows[1:3]))).text
+
+
+def test_files_that_were_not_opened_are_counted() -> None:
+    context = Context(left_out={".txt": 1200, "hidden": 2})
+    one = RunReport(verdict_table([verdict_row(0)]), None, RUN, context=context)
+    words = (
+        "Files of the archive that were not opened, because of their names: .txt 1,200, hidden 2."
+    )
+    files = build_report(one)
+    assert words in Page(files["report.html"].decode()).text
+    assert words in files["report.txt"].decode()
+    assert json.loads(files["report.json"])["counts"]["left_out"] == {".txt": 1200, "hidden": 2}
+
+
 def test_nights_and_time_have_their_tables() -> None:
     rows = extractions([{"codec": "h264", "wall_s": 2.0, "width_px": 640, "height_px": 360}] * 3)
     one = with_night(extractions=rows, work={"videos": 4.0})

@@ -114,7 +114,9 @@ def test_csv_runs_no_formula(name: str):
     bad = verdict_row(0, p_fake=0.2, path=name, error=name, method=name)
     rows = [bad, verdict_row(1, path="a=b-c.mp4")]
     files = build_report(report(rows))
-    read = list(csv.DictReader(io.StringIO(files["predictions.csv"].decode(), newline="")))
+    read = list(
+        csv.DictReader(io.StringIO(files["predictions.csv"].decode("utf-8-sig"), newline=""))
+    )
     assert [row["path"] for row in read] == ["'" + name, "a=b-c.mp4"]
     assert (read[0]["error"], read[0]["method"]) == ("'" + name, "'" + name)
     assert (read[0]["p_fake"], read[0]["label"]) == ("0.2", "REAL")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 from framejury.pages.text_table import counted
 from framejury.report.evidence.video_evidence import BRIEFLY, Evidence, FaceTrack, Row
 from framejury.report.wording import SOUND, clock, took_word
-from framejury.schemas.statuses import Status, Verdict
+from framejury.schemas.notes import VideoNote, from_text
+from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
 
 NO_PROOF = (
@@ -163,8 +165,7 @@ def limits_of(
             )
         if sampled_s and len(sampled_s) != extraction["frames_total"]:
             found.append(between(extraction, sampled_s))
-        if extraction["error"]:
-            found.append("Part of the file could not be decoded and was not judged.")
+        found += note_sentences(extraction)
     brief = sum(track.is_brief for track in tracks)
     if brief and len(tracks) > 1:
         have, mean = ("has", "its mean is") if brief == 1 else ("have", "their means are")
@@ -173,6 +174,23 @@ def limits_of(
             f"so {mean} unreliable."
         )
     return [*found, NO_PROOF]
+
+
+def changes_size(extraction: Mapping[str, Any]) -> bool:
+    """Return whether frames differ in size, so that the file's size is not that of each frame."""
+    notes = from_text(extraction.get("notes"))
+    return any(note.code is Note.SIZE_CHANGED for note in notes)
+
+
+def note_sentences(extraction: Mapping[str, Any]) -> list[str]:
+    """Return one sentence per note about the file.
+
+    Args:
+        extraction: row of `extractions`, also of runs that kept no notes.
+    """
+    if extraction.get("notes") is None:
+        return [VideoNote(Note.DAMAGED).sentence] if extraction["error"] else []
+    return [note.sentence for note in from_text(extraction["notes"])]
 
 
 def mixed(tracks: Sequence[FaceTrack], threshold: float) -> list[str]:

@@ -8,6 +8,7 @@ from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.overlay import overlay
 from framejury.pages.templating import data_uri
 from framejury.records import Image
+from framejury.report.evidence.sentences import changes_size
 from framejury.report.evidence.video_evidence import Evidence, FaceEvidence, PictureEvidence
 from framejury.schemas.statuses import PictureKind
 
@@ -116,7 +117,7 @@ def _decoded(picture: bytes) -> Image | None:
 def _on_frame(face: FaceEvidence, evidence: Evidence) -> BoxOnFrame | None:
     """Return the box, clipped to the frame; None if it or the frame's size is unknown."""
     extraction, box = evidence.extraction, face.box
-    if extraction is None or box is None:
+    if extraction is None or box is None or changes_size(extraction):
         return None
     width, height = extraction["width_px"], extraction["height_px"]
     if not width or not height:

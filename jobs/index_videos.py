@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from framejury.archive.layouts import VideoEntry
+from framejury.archive.layouts import ArchiveIndex
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
@@ -18,6 +18,7 @@ from framejury.storage import is_local
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import CommitFacts
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,17 +52,17 @@ def index_settings(args: argparse.Namespace) -> IndexSettings:
     return settings.model_copy(update={"layout": args.layout}) if args.layout else settings
 
 
-def describe(entries: list[VideoEntry], notes: list[str]) -> None:
+def describe(found: ArchiveIndex) -> None:
     """Print what the archive holds."""
-    labels = Counter(entry.label.value if entry.label else "no label" for entry in entries)
-    layouts = Counter(entry.layout for entry in entries)
+    labels = Counter(entry.label.value if entry.label else "no label" for entry in found.videos)
+    layouts = Counter(entry.layout for entry in found.videos)
     say(
-        f"  {len(entries):,} videos: "
+        f"  {len(found.videos):,} videos: "
         + ", ".join(f"{count:,} {name}" for name, count in sorted(labels.items()))
         + "; layouts: "
         + ", ".join(f"{name} {count:,}" for name, count in sorted(layouts.items()))
     )
-    for note in notes:
+    for note in found.notes:
         say(f"  note: {note}")
 
 
@@ -74,15 +75,19 @@ def _run(args: argparse.Namespace) -> int:
         stack.enter_context(warehouse.locked("index", now(), say))
         # Only listing a Hadoop URI needs the JVM.
         spark = None if is_local(archive) else stack.enter_context(spark_session("index"))
-        entries, notes = index_archive(spark, archive, settings)
-        describe(entries, notes)
+        found = index_archive(spark, archive, settings)
+        describe(found)
         before = warehouse.read_snapshot("videos") if warehouse.with_table("videos") else None
         run = stack.enter_context(warehouse.running("index", now()))
-        videos = with_missing(videos_table(entries, run.run_id), before, now())
+        videos = with_missing(videos_table(found.videos, run.run_id), before, now())
         check_share_missing(videos, before, settings.missing_ratio)
         warehouse.write(run, "videos", videos)
         warehouse.commit(
-            run, now(), archive=archive, settings=settings_of(args).model_dump(mode="json")
+            run,
+            now(),
+            archive=archive,
+            settings=settings_of(args).model_dump(mode="json"),
+            facts=CommitFacts(left_out=found.left_out),
         )
     say(f"  run {run.run_id} committed to {warehouse.location.uri}")
     return 0

@@ -97,10 +97,11 @@ def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightP
     """List the archive and plan the run."""
     warehouse, store, settings = night.warehouse, night.store, night.judging.settings
     with night.phase("index"):
-        entries, notes = index_archive(night.spark, night.archive, index_settings(args))
-        describe(entries, notes)
+        found = index_archive(night.spark, night.archive, index_settings(args))
+        describe(found)
+        night.left_out = found.left_out
         before = warehouse.read_snapshot("videos") if warehouse.with_table("videos") else None
-        rows = with_missing(videos_table(entries, "planned"), before, now())
+        rows = with_missing(videos_table(found.videos, "planned"), before, now())
         check_share_missing(rows, before, settings.index.missing_ratio)
     rules = PlanRules(
         tries=settings.limits.tries,

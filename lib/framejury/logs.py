@@ -139,7 +139,7 @@ def collected() -> Iterator[Path]:
     """Yield a local file that receives every line the body logs; it is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="framejury-log-") as folder:
         path = Path(folder) / "log.jsonl"
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _ToFile(path, encoding="utf-8")
         handler.setFormatter(_OneLine(FILE_BYTES))
         _LOGGER.addHandler(handler)
         try:
@@ -193,6 +193,17 @@ class _OneLine(JsonFormatter):
             longest //= 2
         named = {name: value for name, value in log_data.items() if name in _ALWAYS}
         return super().jsonify_log_record(_cut(named, self._longest_bytes // 32))
+
+
+class _ToFile(logging.FileHandler):
+    """Says once that the log cannot be written, instead of printing a traceback per line."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        if not self._told:
+            self._told = True
+            print(f"warning: the log is incomplete: {sys.exc_info()[1]}", file=sys.stderr)
 
 
 class _ToStderr(logging.StreamHandler[Any]):

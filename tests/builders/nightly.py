@@ -42,7 +42,7 @@ class Place:
         return night
 
     def plan(self, night: NightlyRun, now: datetime = NOW) -> tuple[pa.Table, NightPlan]:
-        entries, _ = index_archive(self.spark, night.archive, night.judging.settings.index)
+        entries, *_ = index_archive(self.spark, night.archive, night.judging.settings.index)
         known = self.warehouse.with_table("videos")
         before = self.warehouse.read_snapshot("videos") if known else None
         rows = with_missing(videos_table(entries, "planned"), before, now)

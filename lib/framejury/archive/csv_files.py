@@ -15,6 +15,58 @@ from typing import Literal
 from framejury.errors import FramejuryError, SplitError, UsageError
 from framejury.schemas.statuses import Label, Side
 
+_DELIMITERS = ",;\t"
+SAVE_AS_UTF8 = "save it as UTF-8 (in Excel: CSV UTF-8)"
+
+
+class CsvText:
+    """The rows of a CSV file as people save it.
+
+    With or without a byte-order mark, with commas, semicolons (Excel in many countries) or tabs,
+    with Excel's first line `sep=;`, and with empty columns to the right.
+
+    Args:
+        text: of the file.
+
+    Attributes:
+        header: names of the columns, without spaces around them and without empty ones at the end.
+    """
+
+    def __init__(self, text: str) -> None:
+        text = text.removeprefix("\ufeff")
+        first, _, rest = text.partition("\n")
+        named = first.strip().lower().startswith("sep=") and len(first.strip()) == len("sep=;")
+        delimiter = first.strip()[-1] if named else max(_DELIMITERS, key=first.count)
+        self._before = int(named)
+        # Strict, or an unclosed quote would swallow the lines after it. Line ends are kept as they
+        # are, as a quoted name may hold one.
+        lines = io.StringIO(rest if named else text, newline="")
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        self.header = _without_empty_end([name.strip() for name in next(self._reader, [])])
+
+    @property
+    def line(self) -> int:
+        """Number of the line that was read last; the first is 1."""
+        return self._reader.line_num + self._before
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the fields of each row that is not empty, without empty ones beyond the columns.
+
+        Raises:
+            csv.Error: the text is not CSV.
+        """
+        for row in self._reader:
+            extra = _without_empty_end([field.strip() for field in row[len(self.header) :]])
+            fields = row[: len(self.header)] + extra
+            if any(field.strip() for field in fields):
+                yield fields
+
+
+def _without_empty_end(fields: list[str]) -> list[str]:
+    while fields and not fields[-1]:
+        fields = fields[:-1]
+    return fields
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -53,28 +105,27 @@ def csv_lines(
     wanted = ",".join(header)
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as why:
+    except UnicodeDecodeError as why:
+        raise error(f"the {what} in {path} are not UTF-8 ({why}); {SAVE_AS_UTF8}") from why
+    except OSError as why:
         raise error(f"cannot read the {what} in {path}: {why}") from why
-    # Strict, or an unclosed quote would swallow the lines after it. Line ends are kept as they
-    # are, as a quoted name may hold one.
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    is_empty = True
+    is_empty, table = True, None
     try:
-        found = [name.strip() for name in next(reader, [])]
-        if found != list(header):
+        table = CsvText(text)
+        if table.header != list(header):
             raise error(
-                f"{path} line 1: the header must be {wanted}, not {','.join(found)[:100]!r}"
+                f"{path} line 1: the header must be {wanted}, not {','.join(table.header)[:100]!r}"
             )
-        for row in reader:
-            if not row or (comments and row[0].lstrip().startswith("#")):
+        for row in table.rows():
+            if comments and row[0].lstrip().startswith("#"):
                 continue
-            place = f"{path} line {reader.line_num}"
+            place = f"{path} line {table.line}"
             if len(row) != len(header):
                 raise error(f"{place}: {len(row)} fields instead of {wanted}")
             is_empty = False
-            yield Line(tuple(text.strip() for text in row), reader.line_num, place)
+            yield Line(tuple(text.strip() for text in row), table.line, place)
     except csv.Error as why:
-        raise error(f"{path} line {reader.line_num}: {why}") from why
+        raise error(f"{path} line {table.line if table else 1}: {why}") from why
     if is_empty:
         raise error(f"{path} holds no {what}: it has no line below its header")
 

@@ -7,15 +7,17 @@ messages show their text shortened and without control characters.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import posixpath
+import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
+from framejury.archive.csv_files import SAVE_AS_UTF8, CsvText
 from framejury.archive.listing import ArchiveFile, is_text
 from framejury.errors import ArchiveError
 from framejury.redaction import printable
@@ -23,6 +25,8 @@ from framejury.schemas.statuses import Label
 
 LARGEST_BYTES = 256 * 2**20
 """Largest label file read; at one row per video, enough for more than a million."""
+
+LABEL_FILES = ("labels.csv", "metadata.json")
 
 CSV_COLUMNS = ("file", "label", "original", "donor", "method", "subject", "group")
 """Columns of a labels.csv, those of `CsvRow` last; `file` and `label` are required."""
@@ -102,7 +106,27 @@ def read_side_files(
             _read_csv(file, _text(file, read_text), side)
         elif name == "metadata.json" and layout in ("auto", "dfdc"):
             _read_dfdc(file, _text(file, read_text), side, required=layout == "dfdc")
+    listed = {file.path for file in files}
+    _as_listed(side.labels, listed)
+    _as_listed(side.dfdc, listed)
     return side
+
+
+def _as_listed(rows: dict[str, Any], listed: set[str]) -> None:
+    """Spell names as the archive does: macOS writes an accent apart from its letter, others do not.
+
+    A name that is listed as it stands, or of which the archive has two spellings, stays.
+    """
+    absent = [path for path in rows if path not in listed]
+    if not absent:
+        return
+    spellings = defaultdict(list)
+    for path in listed:
+        spellings[unicodedata.normalize("NFC", path)].append(path)
+    for path in absent:
+        found = spellings.get(unicodedata.normalize("NFC", path), [])
+        if len(found) == 1 and found[0] not in rows:
+            rows[found[0]] = rows.pop(path)
 
 
 def _text(file: ArchiveFile, read_text: Callable[[ArchiveFile], str]) -> str:
@@ -113,26 +137,26 @@ def _text(file: ArchiveFile, read_text: Callable[[ArchiveFile], str]) -> str:
         )
     try:
         return read_text(file)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ArchiveError(f"{_shown(file.path)} is not UTF-8 ({error}); {SAVE_AS_UTF8}") from error
+    except OSError as error:
         raise ArchiveError(f"cannot read {_shown(file.path)}: {error}") from error
 
 
 def _read_csv(file: ArchiveFile, text: str, side: SideFiles) -> None:
-    folder, name = _folder(file), _shown(file.path)
-    # Strict, or an unclosed quote would swallow the lines after it.
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    folder, name, root = _folder(file), _shown(file.path), _root(file)
     try:
-        columns = [column.strip() for column in reader.fieldnames or []]
-        _check_columns(columns, name, side.notes)
-        reader.fieldnames = columns
-        for raw in reader:
-            where = f"{name} line {reader.line_num}"
-            if any(raw.get(None) or ()):
+        table = CsvText(text)
+        _check_columns([column for column in table.header if column], name, side.notes)
+        for fields in table.rows():
+            where = f"{name} line {table.line}"
+            if len(fields) > len(table.header):
                 raise ArchiveError(f"{where}: more fields than columns; quote names with a comma")
-            values = {key: (raw.get(key) or "").strip() or None for key in CSV_COLUMNS}
+            raw = dict(zip(table.header, fields, strict=False))
+            values = {key: raw.get(key, "").strip() or None for key in CSV_COLUMNS}
             if values["file"] is None:
                 raise ArchiveError(f"{where}: no file name")
-            path = _inside(folder, values["file"], where)
+            path = _inside(folder, values["file"], where, root)
             label = _label(values["label"], where)
             row = CsvRow(folder, label, *(values[key] for key in CSV_COLUMNS[2:]))
             _claim(side.labels, path, row, where, side.notes)
@@ -180,7 +204,7 @@ def _read_dfdc(file: ArchiveFile, text: str, side: SideFiles, *, required: bool)
         if not is_text(name) or not is_text(original or ""):
             raise ArchiveError(f"{where}: the name holds half a surrogate pair; fix it")
         entry = DfdcEntry(folder, _label(facts.get("label"), where), original or None)
-        _claim(side.dfdc, _inside(folder, name, where), entry, where, side.notes)
+        _claim(side.dfdc, _inside(folder, name, where, _root(file)), entry, where, side.notes)
 
 
 def _has_label(value: object) -> bool:
@@ -234,9 +258,22 @@ def _folder(file: ArchiveFile) -> str:
     return "" if parent == "." else parent
 
 
-def _inside(folder: str, name: str, where: str) -> str:
-    """Return the archive-relative path of `name` below `folder`; raise if it leads outside."""
-    path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/")))
+def _root(file: ArchiveFile) -> str | None:
+    """Return where the archive is, with a slash at the end; None: its files tell nothing."""
+    return file.uri.removesuffix(file.path) if file.uri.endswith(f"/{file.path}") else None
+
+
+def _inside(folder: str, name: str, where: str, root: str | None) -> str:
+    """Return the archive-relative path of `name`; raise if it leads outside.
+
+    Args:
+        folder: of the label file, which names start from.
+        root: of the archive; names may also start with it.
+    """
+    name = name.replace("\\", "/")
+    if root is not None and name.startswith(root):
+        folder, name = "", name.removeprefix(root)
+    path = posixpath.normpath(posixpath.join(folder, name))
     if path.startswith(("/", "../")) or path in ("..", "."):
         raise ArchiveError(f"{where}: {_short(name)} points outside the archive")
     return path

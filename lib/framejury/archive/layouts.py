@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from framejury.archive.label_files import SideFiles, first_of, read_side_files
+from framejury.archive.label_files import LABEL_FILES, SideFiles, first_of, read_side_files
 from framejury.archive.listing import ArchiveFile, Trouble
 from framejury.errors import ArchiveError
 from framejury.redaction import printable
@@ -42,15 +44,36 @@ class VideoEntry:
 Rule = Callable[[ArchiveFile, SideFiles], VideoEntry | None]
 
 
+_HIDDEN, _NO_ENDING, _OTHER_ENDINGS = "hidden", "no ending", "other endings"
+_ENDING = re.compile(r"\.[a-z0-9_+-]{1,12}")
+_MOST_ENDINGS = 20
+"""Endings that are counted apart, at most: they become labels of metrics."""
+
+
+class ArchiveIndex(NamedTuple):
+    """What an archive holds.
+
+    Attributes:
+        videos: in the order of the listing.
+        notes: for the user, sentences without a full stop.
+        left_out: files that are neither videos nor label files: ending such as `.txt`, or
+            `hidden`, `no ending`, `other endings` -> count, most first.
+    """
+
+    videos: list[VideoEntry]
+    notes: list[str]
+    left_out: dict[str, int]
+
+
 def describe_videos(
     files: Sequence[ArchiveFile],
     read_text: Callable[[ArchiveFile], str],
     settings: IndexSettings,
-) -> tuple[list[VideoEntry], list[str]]:
-    """Describe every video among `files`, and return notes for the user.
+) -> ArchiveIndex:
+    """Describe every video among `files`.
 
     A file with a `Trouble` is not read as a label file, and a link that leads out is not a video.
-    The notes count both.
+    The notes count both, and files left out by their names.
 
     Args:
         files: everything in the archive.
@@ -61,14 +84,20 @@ def describe_videos(
         ArchiveError: there is no video, a side file is damaged or contradicts itself, or a video
             does not fit the requested layout.
     """
-    endings = {ending.lower().lstrip(".") for ending in settings.extensions}
+    endings = {f".{ending.lower().lstrip('.')}" for ending in settings.extensions}
     inside = [f for f in files if f.trouble is not Trouble.LEADS_OUT]
-    videos = [f for f in inside if PurePosixPath(f.path).suffix.lower().lstrip(".") in endings]
+    videos = [f for f in inside if _ending(f) in endings and not _is_hidden(f)]
     if not videos:
         raise ArchiveError(
             f"no videos in the archive ({len(files)} files checked); "
-            f"index.extensions is {', '.join(sorted(endings))}"
-            + "".join(f"; {note}" for note in _notes_on_trouble(files))
+            f"index.extensions is {', '.join(settings.extensions)}"
+            + "".join(
+                f"; {note}"
+                for note in (
+                    *_notes_on_trouble(files),
+                    *_left_out_notes(_left_out(inside, endings)),
+                )
+            )
         )
     sound = [file for file in files if file.trouble is None]
     side = read_side_files(sound, read_text, settings.layout)
@@ -82,8 +111,47 @@ def describe_videos(
                 "--set index.layout=auto"
             )
         entries.append(_bound_to_dfdc(entry, side))
-    notes = side.notes_about({file.path for file in videos})
-    return entries, [*_notes_on_trouble(files), *notes]
+    left_out = _left_out(inside, endings)
+    notes = [*_notes_on_trouble(files), *_left_out_notes(left_out)]
+    notes += side.notes_about({file.path for file in videos})
+    return ArchiveIndex(entries, notes, left_out)
+
+
+def _ending(file: ArchiveFile) -> str:
+    return PurePosixPath(file.path).suffix.lower()
+
+
+def _is_hidden(file: ArchiveFile) -> bool:
+    """Whether its name or a folder's starts with a dot, as macOS's `._` files and `.Trash`."""
+    return any(part.startswith(".") for part in PurePosixPath(file.path).parts)
+
+
+def _left_out(files: Sequence[ArchiveFile], endings: set[str]) -> dict[str, int]:
+    """Count files that are neither videos nor label files, by ending, most first."""
+    counts: Counter[str] = Counter()
+    for file in files:
+        ending = _ending(file)
+        if _is_hidden(file):
+            counts[_HIDDEN] += 1
+        elif not ending:
+            counts[_NO_ENDING] += 1
+        elif ending not in endings and PurePosixPath(file.path).name not in LABEL_FILES:
+            counts[ending if _ENDING.fullmatch(ending) else _OTHER_ENDINGS] += 1
+    listed = Counter(dict(counts.most_common(_MOST_ENDINGS)))
+    if rest := counts.total() - listed.total():
+        listed[_OTHER_ENDINGS] += rest
+    return dict(listed)
+
+
+def _left_out_notes(left_out: Mapping[str, int]) -> list[str]:
+    if not left_out:
+        return []
+    total = sum(left_out.values())
+    counts = ", ".join(f"{name} {count:,}" for name, count in left_out.items())
+    return [
+        f"files left out by their names: {total:,} ({counts}); "
+        "index.extensions lists the endings of videos"
+    ]
 
 
 _TROUBLE = {

@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from framejury import logs
-from framejury.errors import BundleError, ConfigError, FramejuryError, UsageError
+from framejury.errors import (
+    BundleError,
+    ConfigError,
+    FramejuryError,
+    UsageError,
+    is_disk_full,
+)
 from framejury.logs import say
 from framejury.settings import Settings
 from framejury.settings.loading import described, load_settings, preset_names, setting_fields
@@ -192,6 +198,8 @@ def workers_of(args: argparse.Namespace) -> int:
 
 def exit_code_of(error: BaseException) -> int:
     """Return the exit code of a command whose body raised this."""
+    if is_disk_full(error):
+        return UsageError.exit_code
     if isinstance(error, FramejuryError):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
@@ -216,10 +224,8 @@ def run_command(
         sys.stdout.flush()  # here, where a closed pipe is handled
         return code
     except FramejuryError as error:
-        # One line, even if a parser or a file system gave several.
-        text = f"{parser.prog}: error: {' '.join(str(error).split())}"
-        logs.say(text, "error", logging.ERROR)
-        return error.exit_code
+        text = f"{error}; {_MAKE_ROOM}" if is_disk_full(error) else str(error)
+        return _failed(parser, text, exit_code_of(error))
     except (KeyboardInterrupt, TerminatedError) as stop:
         how = "interrupted" if isinstance(stop, KeyboardInterrupt) else "terminated"
         text = f"{parser.prog}: {how}; uncommitted work is lost, run the command again"
@@ -229,6 +235,20 @@ def run_command(
         # The reader of our output is gone (`| head`), which is not a fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        return _failed(parser, f"a disk is full: {error}; {_MAKE_ROOM}", exit_code_of(error))
+
+
+_MAKE_ROOM = "make room and run this again (what was committed is kept)"
+
+
+def _failed(parser: argparse.ArgumentParser, text: str, code: int) -> int:
+    """Say in one line what went wrong, even if a parser or a file system gave several."""
+    with suppress(OSError):  # the disk of the log may be full, too
+        logs.say(f"{parser.prog}: error: {' '.join(text.split())}", "error", logging.ERROR)
+    return code
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

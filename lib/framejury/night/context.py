@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -64,6 +64,7 @@ def context_of(
         extractions=extractions.filter(
             pc.is_in(extractions["video_id"], verdicts["video_id"].combine_chunks())
         ),
+        left_out=_left_out(commits),
         work=_work(night),
     )
 
@@ -103,6 +104,12 @@ def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[Earl
         for past in nights_before(commits, first, count)
         if past.ended_at is not None
     ]
+
+
+def _left_out(commits: Sequence[Commit]) -> Mapping[str, int]:
+    """Return what the latest listing of the archive left out; older commits did not count it."""
+    counts = [commit.facts.left_out for commit in commits if commit.tables.get("videos")]
+    return (counts[-1] or {}) if counts else {}
 
 
 def _work(night: Sequence[Commit]) -> dict[str, float]:

@@ -62,6 +62,8 @@ class NightlyRun:
         keep_crops: whether crops of faces are kept.
         spark: the session; set when it has started.
         seconds: seconds by phase, summed over the batches.
+        left_out: files of the archive left out by their names, as `ArchiveIndex.left_out`; None if
+            it was not listed.
         commits: commits of this nightly run, in order.
         began: id of the run begun last; None before the first.
     """
@@ -73,6 +75,7 @@ class NightlyRun:
     keep_crops: bool = False
     spark: SparkSession = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, int] | None = None
     commits: list[Commit] = field(default_factory=list)
     began: str | None = None
 
@@ -188,6 +191,7 @@ def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
 
     return RunCounts(
         videos_in_archive=in_archive,
+        left_out=night.left_out,
         planned=added(row.planned for row in rows),
         statuses=added(row.statuses for row in rows),
         failed_again=sum(row.failed_again for row in rows),
@@ -267,6 +271,7 @@ def _work(
     written.unpersist()
     return CommitFacts(
         keeps_crops=night.keep_crops,
+        left_out=None if snapshot is None else night.left_out,
         bundle=bundle_facts(bundle),
         rule=rule_facts(night.judging.rule),
         statuses=outcome,

@@ -66,7 +66,8 @@ class Publisher:
         report = replace(report, context=self._with_evidence(verdicts, report))
         if self.settings.outputs == "face_frames":
             _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), self._root)
-        files = build_report(report, page_rows=self.settings.rows)
+        rows, mark = self.settings.rows, self.settings.csv_mark
+        files = build_report(report, page_rows=rows, csv_mark=mark)
         if self.folder is None:
             return self.warehouse.write_report(self.commit.run_id, files)
         write_files(files, local_path(self.folder.uri))

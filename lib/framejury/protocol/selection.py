@@ -58,8 +58,8 @@ def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
         )
     root = local_path(archive).resolve()
     files = list_local(root, follow_out=settings.links == "anywhere")
-    entries, notes = describe_videos(files, lambda f: Path(f.uri).read_text("utf-8"), settings)
-    rows = videos_table(entries, "evaluate").to_pylist()
+    found = describe_videos(files, lambda f: Path(f.uri).read_text("utf-8"), settings)
+    rows, notes = videos_table(found.videos, "evaluate").to_pylist(), found.notes
     labelled = tuple(row for row in rows if row["label"] is not None)
     if not labelled:
         raise ArchiveError(

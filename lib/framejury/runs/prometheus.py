@@ -135,6 +135,13 @@ def _of_time(metrics: RunMetrics) -> Iterator[Sample]:
 def _of_counts(counts: RunCounts) -> Iterator[Sample]:
     if counts.videos_in_archive is not None:
         yield _one("archive_videos", "Videos in the archive.", counts.videos_in_archive)
+    if counts.left_out is not None:
+        yield Sample(
+            "archive_left_out_files",
+            "Files in the archive that were not opened, by the ending of their names.",
+            counts.left_out,
+            "ending",
+        )
     yield Sample(
         "run_planned_videos",
         "Videos that the last run worked on, by reason.",

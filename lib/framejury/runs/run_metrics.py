@@ -22,9 +22,11 @@ class RunCounts(Counts):
     """Counts of a run, known when it is committed.
 
     Attributes:
+        left_out: files of the archive left out by their names, by ending; None: it was not listed.
         drift: drift of the scores against earlier runs with the same model.
     """
 
+    left_out: dict[str, int] | None = None
     drift: RunDrift = Field(default_factory=RunDrift)
 
     @model_validator(mode="after")

@@ -196,6 +196,12 @@ class ReportSettings(Section):
         le=1000,
         description="Earlier nightly runs that the report compares with, at most, count.",
     )
+    csv_mark: bool = Field(
+        True,
+        description="Begin CSV files with a byte-order mark: without it Excel garbles accents in "
+        "file names. DuckDB, pandas, R and Spark skip it; Python's csv needs "
+        "encoding='utf-8-sig'. CSV printed to the terminal has none.",
+    )
     outputs: Literal["none", "face_frames"] = Field(
         "none",
         description="Further files below `outputs/` of the warehouse, under the names that a "

@@ -10,7 +10,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from framejury.archive.layouts import VideoEntry, describe_videos
+from framejury.archive.layouts import ArchiveIndex, describe_videos
 from framejury.archive.listing import ArchiveFile, list_local
 from framejury.errors import ArchiveError
 from framejury.settings import IndexSettings
@@ -41,8 +41,8 @@ def check_archive(uri: str) -> str:
 
 def index_archive(
     spark: SparkSession | None, archive: str, settings: IndexSettings
-) -> tuple[list[VideoEntry], list[str]]:
-    """List and describe every video of the archive; also return notes for the user.
+) -> ArchiveIndex:
+    """List and describe every video of the archive.
 
     Args:
         spark: the session; needed if the archive is not local.

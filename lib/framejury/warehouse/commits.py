@@ -100,6 +100,8 @@ class CommitFacts(_Record):
 
     Attributes:
         keeps_crops: whether the run kept the crops of its faces.
+        left_out: files of the archive left out by their names, by ending, as
+            `archive.layouts.ArchiveIndex` counts them; None for a job that lists no archive.
         bundle: the bundle that scored, as `runs.provenance.bundle_facts` gives it.
         rule: the verdict rule in use, as `verdict.rule.rule_facts` gives it.
         statuses: videos by status; None for a job that examines no videos.
@@ -116,6 +118,7 @@ class CommitFacts(_Record):
     """
 
     keeps_crops: bool = False
+    left_out: dict[str, int] | None = None
     bundle: dict[str, Any] | None = None
     rule: dict[str, Any] | None = None
     statuses: dict[str, int] | None = None

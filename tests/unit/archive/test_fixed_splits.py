@@ -123,7 +123,7 @@ def test_parts_of_the_face_set_stand_where_its_readme_wants_them() -> None:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no ../shared/corpus beside this checkout")
 def test_no_source_of_the_corpus_is_pinned_to_two_sides() -> None:
     pins = read_pins(ROOT / "conf" / "training" / "sides-corpus.csv")
-    entries, _ = describe_videos(
+    entries, *_ = describe_videos(
         list_local(CORPUS), lambda file: Path(file.uri).read_text("utf-8"), IndexSettings()
     )
     assert pins.unused(entry.file.path for entry in entries) == []

@@ -56,7 +56,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the frame labels"):
         read_frame_labels(tmp_path / "none.csv", IDS)
     (tmp_path / "bytes.csv").write_bytes(b"video,frame,label\n\xff\xfe,1,REAL\n")
-    with pytest.raises(UsageError, match="cannot read the frame labels"):
+    with pytest.raises(UsageError, match=r"are not UTF-8.*save it as UTF-8"):
         read_frame_labels(tmp_path / "bytes.csv", IDS)
 
 

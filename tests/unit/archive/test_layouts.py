@@ -30,11 +30,12 @@ class Archive:
         self._texts = files
         self._root = root
         self.notes: list[str] = []
+        self.left_out: dict[str, int] = {}
 
     def entries(self, **settings: Any) -> dict[str, VideoEntry]:
         changed = datetime(2024, 1, 1, tzinfo=UTC)
         files = [ArchiveFile(path, f"{self._root}/{path}", 1, changed) for path in self._texts]
-        found, self.notes = describe_videos(
+        found, self.notes, self.left_out = describe_videos(
             files, lambda file: self._texts[file.path] or "", IndexSettings(**settings)
         )
         assert [entry.file for entry in found] == [f for f in files if f in [e.file for e in found]]
@@ -280,7 +281,7 @@ def test_labels_csv() -> None:
         ("file,label\n\n\na.mp4,1\n", "line 4"),
         ("file,label\na.mp4,yes\n", "not 'yes'"),
         ("name,label\na.mp4,FAKE\n", "needs the columns file,label.*it has: name, label"),
-        ("file;label\na.mp4;FAKE\n", "it has: file;label"),
+        ("file|label\na.mp4|FAKE\n", r"it has: file\|label"),
         ("", "it has: none"),
         ("file,label,label\na.mp4,FAKE,REAL\n", "names a column twice"),
         ("file,label\na.mp4,FAKE\na.mp4,REAL\n", "line 3: a.mp4 occurs twice"),
@@ -319,7 +320,7 @@ def test_an_unreadable_labels_csv() -> None:
 
     changed = datetime(2024, 1, 1, tzinfo=UTC)
     files = [ArchiveFile(name, name, 1, changed) for name in ("labels.csv", "a.mp4")]
-    with pytest.raises(ArchiveError, match=r"cannot read labels\.csv"):
+    with pytest.raises(ArchiveError, match=r"labels\.csv is not UTF-8.*save it as UTF-8"):
         describe_videos(files, fail, IndexSettings())
 
 
@@ -450,7 +451,7 @@ def test_a_labels_csv_wins_over_folders() -> None:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no ../shared/corpus beside this checkout")
 def test_the_corpus_has_the_labels_and_groups_of_its_table() -> None:
     files = list_local(CORPUS)
-    entries, notes = describe_videos(files, lambda f: Path(f.uri).read_text(), IndexSettings())
+    entries, notes, _ = describe_videos(files, lambda f: Path(f.uri).read_text(), IndexSettings())
     with (CORPUS / "CORPUS.csv").open(newline="", encoding="utf-8") as table:
         truth = {row["file"]: row for row in csv.DictReader(table)}
     assert len(entries) == len(truth) == 81
@@ -463,4 +464,66 @@ def test_the_corpus_has_the_labels_and_groups_of_its_table() -> None:
         ours[truth[entry.file.path]["group"]].add(group)
     assert {name: found for name, found in ours.items() if len(found) > 1} == {}
     assert len(set(groups)) >= 20  # and not simply all in one
-    assert notes == []
+    (note,) = notes
+    assert "left out by their names: 2 (.csv 1, .md 1)" in note
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,label,,,\na.mp4,FAKE,,,\n,,,,\n",
+        "\ufefffile;label\na.mp4;FAKE\n",
+        "sep=;\nfile;label\na.mp4;FAKE\n",
+        "file\tlabel\na.mp4\tFAKE\n",
+        "file,,label,\na.mp4,,FAKE,\n",
+    ],
+)
+def test_a_labels_csv_as_spreadsheets_save_it(text: str) -> None:
+    archive = labelled(text, "a.mp4")
+    assert archive.entries()["a.mp4"].label is FAKE
+    assert archive.notes == []
+
+
+def test_accents_may_be_written_either_way() -> None:
+    composed, apart = "caf\u00e9.mp4", "cafe\u0301.mp4"
+    assert labelled(f"file,label\n{apart},FAKE\n", composed).entries()[composed].label is FAKE
+    assert labelled(f"file,label\n{composed},FAKE\n", apart).entries()[apart].label is FAKE
+    dfdc = Archive({"metadata.json": f'{{"{apart}": {{"label": "FAKE"}}}}', composed: None})
+    assert dfdc.entries()[composed].label is FAKE
+    # Where the archive has both, each has its own row.
+    both = labelled(f"file,label\n{composed},FAKE\n{apart},REAL\n", composed, apart).entries()
+    assert (both[composed].label, both[apart].label) == (FAKE, REAL)
+
+
+def test_names_may_start_at_the_root_of_the_file_system() -> None:
+    text = "file,label\n/archive/sub/a.mp4,FAKE\n"
+    assert labelled(text, "sub/a.mp4").entries()["sub/a.mp4"].label is FAKE
+    labelled("file,label\n/archives/a.mp4,FAKE\n", "a.mp4").refuses("points outside")
+    labelled("file,label\n/archive/../a.mp4,FAKE\n", "a.mp4").refuses("points outside")
+
+
+def test_what_is_left_out_is_counted() -> None:
+    archive = Archive(
+        {
+            **videos("a.mp4", "b.3g2", "._a.mp4", ".trash/b.mkv", "notes.txt", "c.TXT", "video"),
+            **videos("d.mp4 (copy)"),
+            "labels.csv": "file,label\na.mp4,FAKE\n",
+        }
+    )
+    assert set(archive.entries()) == {"a.mp4", "b.3g2"}
+    assert archive.left_out == {"hidden": 2, ".txt": 2, "no ending": 1, "other endings": 1}
+    (note,) = archive.notes
+    assert note.startswith("files left out by their names: 6 (hidden 2, .txt 2, no ending 1, other")
+
+
+def test_many_endings_are_counted_together() -> None:
+    numbered = [f"a.{number}" for number in range(30)]
+    archive = Archive(videos("a.mp4", "x.0", *numbered, *(f"b.{n}" for n in range(5))))
+    archive.entries()
+    assert archive.left_out == {".0": 3} | dict.fromkeys((".1", ".2", ".3", ".4"), 2) | {
+        f".{number}": 1 for number in range(5, 20)
+    } | {"other endings": 10}
+
+
+def test_an_archive_without_videos_says_what_it_holds() -> None:
+    Archive(videos("a.txt", ".b.mp4")).refuses(r"2 files checked.*\.txt 1, hidden 1")

@@ -24,7 +24,7 @@ def originals(root: Path, *paths: str, **texts: str) -> Originals:
         (root / stem).parent.mkdir(parents=True, exist_ok=True)
         (root / f"{stem}.{ending}").write_text(text, "utf-8")
     files = list_local(root)
-    entries, _ = describe_videos(files, lambda file: Path(file.uri).read_text(), IndexSettings())
+    entries, *_ = describe_videos(files, lambda file: Path(file.uri).read_text(), IndexSettings())
     return pairs_of(videos_table(entries, "run").to_pylist())
 
 

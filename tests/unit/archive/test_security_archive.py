@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from framejury.archive.label_files import LARGEST_BYTES
-from framejury.archive.layouts import VideoEntry, describe_videos
+from framejury.archive.layouts import ArchiveIndex, VideoEntry, describe_videos
 from framejury.archive.listing import ArchiveFile, Trouble, list_local
 from framejury.archive.video_rows import videos_table
 from framejury.errors import ArchiveError, MediaError
@@ -47,7 +47,7 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-def index(root: Path, **settings: object) -> tuple[list[VideoEntry], list[str]]:
+def index(root: Path, **settings: object) -> ArchiveIndex:
     """As `framejury index` does it."""
     chosen = IndexSettings.model_validate(settings)
     files = list_local(root, follow_out=chosen.links == "anywhere")
@@ -93,7 +93,7 @@ def test_a_link_that_leads_out_is_counted_and_not_followed(
     (listed,) = (file for file in list_local(archive) if file.path == link)
     assert (listed.trouble, listed.size_bytes) == (Trouble.LEADS_OUT, 0)
     assert listed.modified_at == datetime(1970, 1, 1, tzinfo=UTC)  # nothing of the target
-    entries, notes = index(archive)
+    entries, notes, _ = index(archive)
     assert names(entries) == ["honest.mp4"]
     assert notes == [
         f"links out of the archive, not followed: 1 ({link}); "
@@ -105,7 +105,7 @@ def test_a_link_over_another_link_leads_out_too(archive: Path, outside: Path) ->
     (archive / "a").symlink_to("b")
     (archive / "b").symlink_to(outside)
     (archive / "c.mp4").symlink_to("a/secret.mp4")
-    entries, notes = index(archive)
+    entries, notes, _ = index(archive)
     assert names(entries) == ["honest.mp4"]
     assert "links out of the archive, not followed: 3" in notes[0]
 
@@ -114,7 +114,7 @@ def test_all_links_are_followed_for_who_says_so(archive: Path, outside: Path) ->
     (archive / "video.mp4").symlink_to("../outside/secret.mp4")
     (outside / "labels.csv").unlink()
     (archive / "folder").symlink_to("../outside")
-    entries, notes = index(archive, links="anywhere")
+    entries, notes, _ = index(archive, links="anywhere")
     assert names(entries) == ["folder/secret.mp4", "honest.mp4", "video.mp4"]
     assert notes == []
 
@@ -124,7 +124,7 @@ def test_links_within_the_archive_are_followed(archive: Path) -> None:
     (archive / "sub" / "b.mp4").write_bytes(b"12")
     (archive / "link.mp4").symlink_to("sub/b.mp4")
     (archive / "absolute.mp4").symlink_to(archive / "sub" / "b.mp4")
-    entries, notes = index(archive)
+    entries, notes, _ = index(archive)
     assert names(entries) == ["absolute.mp4", "honest.mp4", "link.mp4", "sub/b.mp4"]
     assert {entry.file.size_bytes for entry in entries[2:]} == {2}
     assert notes == []
@@ -154,7 +154,7 @@ def test_only_links_and_no_video_says_why(archive: Path, outside: Path) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
 def test_an_odd_name_is_listed_and_its_video_can_be_opened(name: str, archive: Path) -> None:
     (archive / name).write_bytes(b"odd")
-    entries, notes = index(archive)
+    entries, notes, _ = index(archive)
     assert names(entries) == sorted(["honest.mp4", name])
     assert notes == []
     rows = {row["path"]: row for row in videos_table(entries, "run").to_pylist()}
@@ -171,7 +171,7 @@ def test_a_name_that_no_table_can_hold_stops_nobody(archive: Path) -> None:
     odd_bytes(archive, b"caf\xe9/clip.mp4").write_bytes(b"x")
     odd_bytes(archive, b"caf\xe9/labels.csv").write_text("broken")
     odd_bytes(archive, b"\xff\x1b.mp4").write_bytes(b"x")
-    entries, notes = index(archive)
+    entries, notes, _ = index(archive)
     assert names(entries) == ["\\xff\x1b.mp4", r"caf\xe9/clip.mp4", "honest.mp4"]
     assert notes == [
         "files not opened, because their names are not UTF-8: 3 "
@@ -195,7 +195,7 @@ def test_an_archive_whose_own_name_is_none_is_refused(archive: Path) -> None:
 def test_two_names_never_become_one(archive: Path) -> None:
     for name in (b"caf\xe9.mp4", rb"caf\xe9.mp4", b"\\xe9\xe9.mp4", b"\xe9\\xe9.mp4"):
         odd_bytes(archive, name).write_bytes(b"x")
-    entries, _ = index(archive)
+    entries, *_ = index(archive)
     assert len(entries) == len(set(names(entries))) == 5
     assert videos_table(entries, "run")["video_id"].to_pylist().count(None) == 0
     # The one that can be opened keeps its own name.
@@ -209,7 +209,7 @@ def test_impossible_times(seconds: float, archive: Path) -> None:
         os.utime(archive / "honest.mp4", (seconds, seconds))
     except (OSError, OverflowError):
         pytest.skip("this file system keeps no such time")
-    (entry,), _ = index(archive)
+    (entry,), *_ = index(archive)
     assert entry.file.modified_at == datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -223,7 +223,7 @@ def test_a_folder_in_a_folder_in_a_folder(archive: Path) -> None:
             os.chdir("d")
         Path("deep.mp4").write_bytes(b"x")
         os.chdir(here)
-        entries, _ = index(archive)
+        entries, *_ = index(archive)
         assert names(entries) == ["d/" * 1200 + "deep.mp4", "honest.mp4"]
         os.chdir(archive)
         for _ in range(1200):
@@ -296,7 +296,7 @@ def test_the_error_cannot_steer_a_terminal(public: Path) -> None:
 def test_a_file_that_may_not_be_read_is_listed(public: Path) -> None:
     (public / "honest.mp4").chmod(0)
     with as_nobody():
-        entries, _ = index(public)
+        entries, *_ = index(public)
         assert names(entries) == ["honest.mp4", "sub/deep/hidden.mp4"]
         with pytest.raises(MediaError) as caught, local_copy(str(public / "honest.mp4"), 100):
             pass
@@ -325,7 +325,7 @@ def with_file(archive: Path, name: str, content: str | bytes) -> Path:
         ('{"/etc/passwd": {"label": "FAKE"}, "a.b": {"label": "FAKE"}}', "points outside"),
         ('{"../../x.mp4": {"label": "FAKE"}}', "points outside"),
         ('{"\\u001b[2J/../../../x.mp4": {"label": "FAKE"}}', "points outside"),
-        (b'\xff\xfe{"honest.mp4": {"label": "FAKE"}}', "cannot read"),
+        (b'\xff\xfe{"honest.mp4": {"label": "FAKE"}}', "is not UTF-8"),
     ],
     ids=lambda value: ascii(value)[:30],
 )
@@ -347,7 +347,7 @@ def test_a_metadata_json_that_attacks_is_refused(
         ("file,label\nsub/../../x.mp4,FAKE\n", "points outside"),
         ("file,label\nhonest.mp4,FAKE\x00\n", "label must be"),
         ("file,label\nhonest.mp4," + "F" * 10_000 + "\n", "label must be"),
-        ("file,label\nhonest.mp4,FAKE\n".encode("utf-16"), "cannot read"),
+        ("file,label\nhonest.mp4,FAKE\n".encode("utf-16"), "is not UTF-8"),
     ],
     ids=lambda value: ascii(value)[:30],
 )
@@ -380,7 +380,7 @@ def test_what_label_files_name_is_never_opened(archive: Path) -> None:
             opened.append(file.path)
             return Path(file.uri).read_text("utf-8")
 
-        (entry,), _ = describe_videos(list_local(archive), read, IndexSettings())
+        (entry,), *_ = describe_videos(list_local(archive), read, IndexSettings())
         assert opened == ["labels.csv"]
         assert (entry.original, entry.donor, entry.method) == (word, word, word)
         assert entry.file.uri == str(archive / "honest.mp4")
@@ -391,7 +391,7 @@ def test_strangers_may_label_nothing_where_layout_is_plain(archive: Path) -> Non
     """The defence for archives that strangers write into: docs/security.md."""
     with_file(archive, "labels.csv", "file,label\nhonest.mp4,REAL\n")
     with_file(archive, "metadata.json", "[" * 100_000)
-    (entry,), notes = index(archive, layout="plain")
+    (entry,), notes, _ = index(archive, layout="plain")
     assert (entry.label, notes) == (None, [])
 
 
@@ -403,7 +403,7 @@ def test_notes_cannot_steer_a_terminal(archive: Path) -> None:
     )
     (archive / "out\x1b[2J\n.mp4").symlink_to("/etc/passwd")
     try:
-        _, notes = index(archive)
+        _, notes, _ = index(archive)
     except ArchiveError as error:
         notes = [str(error)]
     assert notes and all(note.isprintable() and len(note) < 800 for note in notes)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -232,3 +233,56 @@ def test_the_bundle_that_is_named_or_ships(install: Path) -> None:
     with pytest.raises(BundleError, match=r"several bundles \(b0, b1\).*--bundle"):
         bundle_dir_of(args)
     assert bundle_dir_of(argparse.Namespace(bundle="mine")) == Path("mine")
+
+
+# ---------------------------------------------------------------- a full disk
+
+
+def _write_to_full(args: argparse.Namespace) -> int:
+    Path("/dev/full").write_text("verdicts")
+    return 0
+
+
+def _fail_after_full(args: argparse.Namespace) -> int:
+    try:
+        return _write_to_full(args)
+    except OSError as error:
+        raise FramejuryError("the run could not be committed") from error
+
+
+def _fail_as_java_does(args: argparse.Namespace) -> int:
+    raise FramejuryError("Spark failed: java.io.IOException: No space left on device")
+
+
+@pytest.mark.parametrize("body", [_write_to_full, _fail_after_full, _fail_as_java_does])
+def test_a_full_disk_is_told_in_one_line(
+    body: Callable[[argparse.Namespace], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(parser(), ["--warehouse", "w"], body) == 2
+    line = one_line(capsys)
+    assert "make room and run this again" in line
+
+
+def test_output_into_a_full_disk_is_told_in_one_line() -> None:
+    code = (
+        "import sys; from framejury.cli.options import make_parser, run_command; "
+        "sys.exit(run_command(make_parser('test', 'x', []), [], lambda args: print('rows') or 0))"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "a disk is full" in done.stderr
+
+
+def test_other_errors_of_the_system_keep_their_place() -> None:
+    def missing(args: argparse.Namespace) -> int:
+        return len(Path("/nowhere").read_text())
+
+    with pytest.raises(FileNotFoundError):
+        run_command(parser(), ["--warehouse", "w"], missing)

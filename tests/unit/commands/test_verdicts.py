@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -65,7 +66,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
         return rows
-    text = path.read_text("utf-8")
+    text = path.read_text("utf-8-sig")
     if path.suffix == ".csv":
         return list(csv.DictReader(io.StringIO(text, newline="")))
     if path.suffix == ".json":
@@ -112,7 +113,16 @@ def test_what_is_printed_is_what_is_written(
     assert export(warehouse, "--format", form) == 0
     printed = capsys.readouterr().out
     assert export(warehouse, "--output", str(tmp_path / f"v.{form}")) == 0
-    assert (tmp_path / f"v.{form}").read_bytes().decode() == printed
+    assert (tmp_path / f"v.{form}").read_bytes().decode("utf-8-sig") == printed
+
+
+@pytest.mark.parametrize("mark", ["true", "false"])
+def test_a_setting_decides_on_the_mark_that_excel_needs(
+    warehouse: Path, tmp_path: Path, mark: str
+) -> None:
+    target = tmp_path / "v.csv"
+    assert export(warehouse, "--output", str(target), "--set", f"report.csv_mark={mark}") == 0
+    assert target.read_bytes().startswith(codecs.BOM_UTF8) == (mark == "true")
 
 
 def test_jsonl_has_one_object_a_line(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:

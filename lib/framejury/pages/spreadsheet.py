@@ -29,4 +29,4 @@ def csv_bytes(table: pa.Table, *, mark: bool) -> bytes:
             table = table.set_column(index, field.name, safe)
     sink = pa.BufferOutputStream()
     pa.csv.write_csv(table, sink)
-    return (codecs.BOM_UTF8 if mark else b"") + sink.getvalue().to_pybytes()
+    return (codecs.BOM_UTF8 if mark else b"") + bytes(sink.getvalue().to_pybytes())

@@ -128,11 +128,15 @@ class VideoFile:
         """Return what a reader should know about the file; complete once decoding has ended."""
         facts, counts = self.facts, self._counts
         left_out = facts.orphans + counts.bad_frames
+        starts = ", ".join(f"{start_s:.1f} s" for start_s in facts.starts_s[1 : _MOST_NAMED + 1])
+        recordings = f"{facts.restarts + 1:,} recordings" + f", the next from {starts}" * bool(
+            starts
+        )
         gaps = ", ".join(f"{gap_s:,.0f} s" for gap_s in facts.gaps_s[:_MOST_NAMED])
         damaged = counts.bad_packets or self._short_of_samples
         found: list[tuple[Note, object, str | None]] = [
             (Note.OTHER_STREAMS, self.other_streams, ", ".join(self.other_streams[:_MOST_NAMED])),
-            (Note.CLOCK_RESTARTED, facts.restarts, f"{facts.restarts + 1:,} recordings"),
+            (Note.CLOCK_RESTARTED, facts.restarts, recordings),
             (Note.CLOCK_JUMPED, facts.gaps_s, f"skipped: {gaps}"),
             (Note.FRAMES_CONCEALED, left_out, f"frames: {left_out:,}"),
             (Note.CUT_SHORT, facts.cut_short, (facts.cut_short or "").removeprefix("cut short: ")),

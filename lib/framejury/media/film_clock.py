@@ -67,6 +67,7 @@ class Film:
         unique: whether no two shown pictures have the same time.
         orphan: bool (n,), depends on a key frame that is not in the file.
         restarts: how often the clock began again or stepped back.
+        starts_s: film time at which each recording begins, of those that show anything.
         gaps_s: what jumps forward left out, seconds each.
         before_join: bool (n,), among the last packets before another recording.
         first_tick, last_tick: presentation times on the clock of the file: of the first shown
@@ -80,6 +81,7 @@ class Film:
     unique: bool
     orphan: Flags
     restarts: int
+    starts_s: tuple[float, ...]
     gaps_s: tuple[float, ...]
     before_join: Flags
     first_tick: int
@@ -93,6 +95,7 @@ def film_of(packets: PacketTimes) -> Film:
     rank = np.full(count, -1, np.int64)
     orphan, before_join = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
     times: list[Times] = []
+    starts_s: list[float] = []
     gaps_s: list[float] = []
     shown_before, film_s, first_tick, end_tick, unique = 0, 0.0, None, 0, True
     for first, stop in zip(starts, [*starts[1:], count], strict=True):
@@ -104,6 +107,7 @@ def film_of(packets: PacketTimes) -> Film:
         shown = first + np.flatnonzero(~left_out)
         if len(shown) == 0:
             continue
+        starts_s.append(film_s)
         ticks, where, place = np.unique(packets.pts[shown], return_index=True, return_inverse=True)
         unique = unique and len(ticks) == len(shown)
         rank[shown] = shown_before + place
@@ -130,6 +134,7 @@ def film_of(packets: PacketTimes) -> Film:
         orphan=orphan,
         before_join=before_join,
         restarts=len(starts) - 1,
+        starts_s=tuple(starts_s),
         gaps_s=tuple(gaps_s),
         first_tick=first_tick or 0,
         last_tick=end_tick,

@@ -38,6 +38,7 @@ class VideoFacts:
         cut_short: what the header announces and the file lacks, in words; None: nothing.
         orphans: frames left out because they depend on a key frame that is not in the file.
         restarts: how often the clock begins again, as in recordings put end to end.
+        starts_s: when each of the recordings begins, seconds.
         gaps_s: what the clock skips, seconds each.
     """
 
@@ -49,6 +50,7 @@ class VideoFacts:
     cut_short: str | None
     orphans: int
     restarts: int
+    starts_s: tuple[float, ...]
     gaps_s: tuple[float, ...]
 
 
@@ -110,6 +112,7 @@ def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[Vi
         cut_short=_missing_frames(stream, len(listed.bytes), film, indexed),
         orphans=int(film.orphan.sum()),
         restarts=film.restarts,
+        starts_s=film.starts_s,
         gaps_s=film.gaps_s,
     )
     return facts, packets

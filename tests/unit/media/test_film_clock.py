@@ -73,6 +73,7 @@ def test_every_frame_of_every_recording_has_its_time(parts: list[tuple[str, int]
 def test_a_clock_that_begins_again() -> None:
     film = film_of(packets(recording("IbbP" * 5) + recording("IbbP" * 5)))
     assert film.restarts == 1 and film.gaps_s == ()
+    assert film.starts_s == pytest.approx((0.0, 0.8))
     assert film.times_s.tolist() == pytest.approx([rank * 0.04 for rank in range(40)])
 
 

@@ -58,7 +58,7 @@ define parts
 endef
 
 .PHONY: test
-test: setup ## All that matters, in about 15 minutes on two cores: every part below, without its long tests
+test: setup ## All that matters, in under 20 minutes on two cores: every part below, without its long tests
 	$(call parts,quick,$(QUICK_PARTS))
 
 .PHONY: test-long

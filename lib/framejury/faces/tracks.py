@@ -1,7 +1,7 @@
 """Face tracks: the same number for the same face over the samples of one video.
 
-Faces are linked by position and size alone, both relative to the height of their frame: a video may
-change its resolution on the way. Two people who swap places between two samples swap
+Faces are linked by position and size alone, both relative to the height of their frame, because a
+video may change its resolution on the way. Two people who swap places between two samples swap
 numbers, and a person who returns elsewhere gets a new number.
 """
 

@@ -129,9 +129,8 @@ class VideoFile:
         facts, counts = self.facts, self._counts
         left_out = facts.orphans + counts.bad_frames
         starts = ", ".join(f"{start_s:.1f} s" for start_s in facts.starts_s[1 : _MOST_NAMED + 1])
-        recordings = f"{facts.restarts + 1:,} recordings" + f", the next from {starts}" * bool(
-            starts
-        )
+        recordings = f"{facts.restarts + 1:,} recordings"
+        recordings += f", the next from {starts}" if starts else ""
         gaps = ", ".join(f"{gap_s:,.0f} s" for gap_s in facts.gaps_s[:_MOST_NAMED])
         damaged = counts.bad_packets or self._short_of_samples
         found: list[tuple[Note, object, str | None]] = [

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 import av
@@ -260,23 +261,23 @@ def decode_in_order(
         counts: updated.
     """
     decoder = _Decoder(stream.codec_context, packets, counts)
-    restart, bad, last_rank = 0, list[int](), -1  # numbers of packets: the last key, bad ones
+    restart, last_rank = 0, -1  # number of the last key packet; rank of the last frame
+    bad: list[int] = []  # heap of the numbers of bad packets since then
     for found, bad_packet in _decoded_in_order(container, stream, packets, decoder):
         if bad_packet is not None:
             counts.bad_packets += 1
-            bad.append(bad_packet)
+            heappush(bad, bad_packet)
         for number, ranked in found:
             frame = ranked.frame
             whole = not frame.is_corrupt and number not in decoder.concealed
             if whole and frame.key_frame:
                 restart = max(number, restart)
             if not whole:
-                bad.append(max(number, restart))
+                heappush(bad, max(number, restart))
+            while bad and bad[0] < restart:
+                heappop(bad)
             # Frames come out later than packets go in: what is damaged since does not matter.
-            intact = whole and not any(
-                restart <= one and (one < number or number < 0)
-                for one in (*bad, *decoder.concealed)
-            )
+            intact = whole and not (bad and (number < 0 or bad[0] < number))
             counted = number < 0 or (ranked.rank >= 0 and not packets.timed)
             rank = last_rank + 1 if counted else ranked.rank
             if not last_rank < rank < packets.frames:
@@ -286,7 +287,6 @@ def decode_in_order(
                 yield ranked._replace(rank=rank)
             else:
                 counts.bad_frames += 1
-        bad = [one for one in bad if one >= restart]
 
 
 def _decoded_in_order(
@@ -297,7 +297,9 @@ def _decoded_in_order(
     for number, packet in enumerate(stored):
         try:
             damaged = _is_damaged(packet, number, packets)
-            yield list(decoder.decode(number, packet)), number if damaged else None
+            found = list(decoder.decode(number, packet))
+            damaged = damaged or number in decoder.concealed
+            yield found, number if damaged else None
         except MemoryError:
             raise
         except av.error.FFmpegError:

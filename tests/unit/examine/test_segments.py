@@ -97,6 +97,14 @@ def test_a_segment_is_there_once(numbers: Sequence[int]) -> None:
         merge_extractions("v", [part(number) for number in numbers], 2)
 
 
+def test_notes_of_all_segments_are_kept_and_a_change_of_size_between_them_is_one() -> None:
+    noted = part(0, notes="tone_mapped: PQ", width_px=640, height_px=480)
+    same = part(1, notes="tone_mapped: PQ; damaged", width_px=640, height_px=480)
+    assert merged(noted, same)["notes"] == "tone_mapped: PQ; damaged"
+    larger = part(1, notes="", width_px=1280, height_px=960)
+    assert merged(noted, larger)["notes"] == "tone_mapped: PQ; size_changed"
+
+
 def test_persons_go_on_from_segment_to_segment() -> None:
     def face(frame: int, x: float) -> Row:
         row = {TABLE_COLUMN: "faces", "frame_index": frame}

@@ -51,6 +51,17 @@ def test_highlights_are_compressed_and_keep_their_order() -> None:
     assert _shown(_pq(0), Light.PQ) <= 1
 
 
+def test_a_highlight_does_not_darken_the_rest() -> None:
+    frame = _frame(_pq(203 * 0.5**2.4))
+    (luma, *_) = frame.planes
+    rows = np.frombuffer(luma, np.uint16).reshape(luma.height, -1).copy()
+    rows[:8] = round(64 + 876 * float(_pq(4000)))
+    luma.update(rows.tobytes())
+    pixels = in_bt709(frame, Light.PQ).to_ndarray(format="rgb24")
+    assert pixels[:4].min() > 240
+    assert pixels[-16:].mean() == pytest.approx(255 * 0.5, abs=3)
+
+
 @pytest.mark.parametrize("level", [0.2, 0.5, 0.75])
 def test_hlg_white_is_at_three_quarters(level: float) -> None:
     """BT.2408: reference white, 203 cd/m2 on a display of 1000, is the HLG value 0.75."""

@@ -7,7 +7,8 @@ SHELL := bash
 VENV := .venv
 STAMP := $(VENV)/.framejury-setup
 BENCH_STAMP := $(VENV)/.framejury-bench
-# SET chooses the tests of a part: quick (make test), long (make test-long), or both when empty.
+# SET chooses the tests of a part: quick (make test), long (make test-long), all (make test-all); a
+# part called by itself runs all.
 SET :=
 MARK_quick := -m "not long"
 MARK_long := -m long
@@ -18,6 +19,7 @@ PYTEST = $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5 $(MARK_
 # The longest first, so that two cores end at the same time.
 QUICK_PARTS := test-unit test-spark test-training test-cluster test-e2e test-browser types lint
 LONG_PARTS := test-chaos test-recipes test-e2e test-cluster test-spark test-training test-browser test-unit
+ALL_PARTS := test-chaos test-recipes test-unit test-spark test-training test-e2e test-cluster test-browser types lint
 
 .PHONY: help
 help: ## List the targets
@@ -66,8 +68,8 @@ test-long: setup ## The long tests that make test leaves out, and the chaos test
 	$(call parts,long,REDUCED=1 $(LONG_PARTS))
 
 .PHONY: test-all
-test-all: ## make test, then make test-long
-	@status=0; for set in test test-long; do $(MAKE) --no-print-directory $$set || status=$$?; done; exit $$status
+test-all: setup ## Both, each part once: its sessions, clusters and trained networks are made once, not twice
+	$(call parts,all,REDUCED=1 $(ALL_PARTS))
 
 .PHONY: lint
 lint: setup ## Style: ruff check and ruff format

@@ -21,7 +21,7 @@ SHORT = (
     *("other/hdtf/WDA_EdMarkey0_000.mp4", "other/uadfv/0017_fake.mp4"),
 )
 """Six real and six fake videos; five pairs of one person."""
-FRAMES = 72
+FRAMES = 48
 """Frames of each, at most: recipes that look at every frame take most of the time."""
 
 

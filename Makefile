@@ -19,7 +19,7 @@ PYTEST = $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5 $(MARK_
 # The longest first, so that two cores end at the same time.
 QUICK_PARTS := test-unit test-spark test-training test-cluster test-e2e test-browser types lint
 LONG_PARTS := test-chaos test-recipes test-e2e test-cluster test-spark test-training test-browser test-unit
-ALL_PARTS := test-chaos test-recipes test-unit test-spark test-training test-e2e test-cluster test-browser types lint
+ALL_PARTS := test-chaos test-recipes $(QUICK_PARTS)
 
 .PHONY: help
 help: ## List the targets
@@ -68,7 +68,7 @@ test-long: setup ## The long tests that make test leaves out, and the chaos test
 	$(call parts,long,REDUCED=1 $(LONG_PARTS))
 
 .PHONY: test-all
-test-all: setup ## Both, each part once: its sessions, clusters and trained networks are made once, not twice
+test-all: setup ## make test and make test-long in one; what their tests share is made once
 	$(call parts,all,REDUCED=1 $(ALL_PARTS))
 
 .PHONY: lint

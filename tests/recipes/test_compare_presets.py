@@ -1,6 +1,6 @@
 """`compare-presets`: two recipes on one archive, from its files to one table.
 
-test_each_recipe trains the other two as well; four here would train each of them twice.
+Two are enough to compare: test_each_recipe trains all four, each by itself.
 """
 
 from __future__ import annotations

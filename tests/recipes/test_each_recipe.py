@@ -23,6 +23,13 @@ from tests.recipes.reduced import REDUCED
 pytestmark = pytest.mark.long
 
 TRAINED = ("face_frames", "random_frames", "flow_fusion", "all_frames")
+FRAMING = {
+    "face_frames": ("face", 0.3, None),
+    "random_frames": ("face", 0.0, None),
+    "flow_fusion": ("face", 0.3, 40),
+    "all_frames": ("frame", 0.0, None),
+}
+"""What each bundle sees: faces or frames, and the margin as a share and in pixels."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ def test_it_trains_and_judges_every_video(done: Callable[[str], Done], preset: s
     bundle = load_bundle(recipe.place / "bundle")
     assert {row["model_id"] for row in verdicts} == {bundle.model_id}
     assert {row["threshold"] for row in scored} == {0.5}
+    framing = bundle.framing
+    assert (framing.judges, framing.margin_ratio, framing.margin_px) == FRAMING[preset]
 
 
 @pytest.mark.parametrize("preset", TRAINED)

@@ -18,8 +18,8 @@ PYTEST = $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5 $(MARK_
 	--junit-xml=$(RESULTS)/$(SET)/$@.xml
 # The longest first, so that two cores end at the same time.
 QUICK_PARTS := test-unit test-spark test-training test-cluster test-e2e test-browser types lint
-LONG_PARTS := test-chaos test-recipes test-e2e test-cluster test-spark test-training test-browser test-unit
-ALL_PARTS := test-chaos test-recipes $(QUICK_PARTS)
+LONG_PARTS := test-recipes test-unit-long test-chaos test-e2e test-cluster test-spark test-training test-browser
+ALL_PARTS := test-recipes test-unit test-unit-long test-chaos $(filter-out test-unit,$(QUICK_PARTS))
 
 .PHONY: help
 help: ## List the targets
@@ -51,11 +51,11 @@ train: setup ## Train, calibrate and evaluate the detector of models/: make trai
 package: setup ## The archive of Python packages for executors: dist/ (PYTHON=path, WITH=report)
 	@bin/package.sh $(if $(PYTHON),--python "$(PYTHON)") $(foreach extra,$(WITH),--with $(extra))
 
-# Two parts at a time, each printed when it ends; a part that fails does not keep the others from
-# running. The totals of all parts are the last line.
+# Three parts at a time on two cores, since each waits now and then; each is printed when it ends, and
+# one that fails does not keep the others from running. The totals of all parts are the last line.
 define parts
 	@rm -rf $(RESULTS)/$(1)
-	@status=0; $(MAKE) --no-print-directory -j2 -k -O SET=$(1) $(2) || status=$$?; \
+	@status=0; $(MAKE) --no-print-directory -j3 -k -O SET=$(1) $(2) || status=$$?; \
 		$(VENV)/bin/python bin/test-totals.py $(RESULTS)/$(1); exit $$status
 endef
 
@@ -81,7 +81,11 @@ types: setup ## Types: mypy --strict
 
 .PHONY: test-unit
 test-unit: setup ## Unit tests, without a JVM and without training; a few damaged files
-	@bin/timed.sh test-unit $(PYTEST) $(if $(SET),,-n 2 --dist loadscope) tests/unit tests/fuzz
+	@bin/timed.sh test-unit $(PYTEST) -m "not long" $(if $(SET),,-n 2 --dist loadscope) tests/unit tests/fuzz
+
+.PHONY: test-unit-long
+test-unit-long: setup ## The long unit tests: whole corpora, Airflow itself, large reports
+	@$(if $(REDUCED),FRAMEJURY_REDUCED=1) bin/timed.sh test-unit-long $(PYTEST) -m long tests/unit
 
 .PHONY: test-training
 test-training: setup ## Train networks and export them, with TensorFlow
@@ -111,7 +115,7 @@ test-cluster: setup ## Jobs on a standalone Spark cluster started here; executor
 # libfaketime; each is skipped with a reason otherwise.
 .PHONY: test-chaos
 test-chaos: setup ## Kill executors, workers, drivers; full disks, hangs, wrong clocks; fuzzed files: REDUCED=1 for few
-	@$(if $(REDUCED),FRAMEJURY_CHAOS_TRIALS=4) bin/timed.sh test-chaos $(PYTEST) tests/chaos
+	@$(if $(REDUCED),FRAMEJURY_CHAOS_TRIALS=3) bin/timed.sh test-chaos $(PYTEST) tests/chaos
 	@$(if $(REDUCED),true,FRAMEJURY_FUZZ=2000 bin/timed.sh test-fuzz $(PYTEST) -n 2 tests/fuzz)
 
 # What only the benchmarks need: the rivals of the reduce.

@@ -23,7 +23,8 @@ from tests.chaos.trial import (
 
 pytestmark = pytest.mark.long
 
-VICTIMS = ("executor", "worker", "driver")
+# The reduced run takes the first ones only.
+VICTIMS = ("driver", "executor", "worker")
 MOST_RUNS = 3
 MOST_REPEATS = 5
 # One trial of the reduced run is a child that hangs.
@@ -60,7 +61,7 @@ def test_kill(number: int, scene: Scene, trial: Trial, rng: random.Random, tmp_p
 def test_the_kills_fell_on_different_phases() -> None:
     kills = [one for one in done if one.result == "equal" and one.victim.startswith(VICTIMS)]
     assert len(kills) == KILLS
-    assert {one.victim.split()[0] for one in kills} == set(VICTIMS)
+    assert {one.victim.split()[0] for one in kills} == set(VICTIMS[:KILLS])
     phases = {one.moment.split()[0] for one in kills}
     assert len(phases) >= (2 if REDUCED else 4), phases
 

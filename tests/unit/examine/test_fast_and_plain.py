@@ -34,6 +34,8 @@ from framejury.verdict.rule import Rule
 CORPUS = Path(__file__).resolve().parents[3].parent / "shared" / "corpus"
 SETTINGS = Settings()
 MOST_MEAN_DIFFERENCE = 0.02
+# The plain path takes minutes: make test-all looks at a third of the corpus, `pytest -m long` at all.
+EVERY = 3 if os.environ.get("FRAMEJURY_REDUCED") else 1
 
 Finder = Callable[[Image], list[DetectedFace]]
 
@@ -70,7 +72,7 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> Non
     if not (CORPUS / "CORPUS.csv").is_file():
         pytest.skip("no corpus beside the checkout (../shared/corpus)")
     with (CORPUS / "CORPUS.csv").open(encoding="utf-8") as lines:
-        names = sorted(row["file"] for row in csv.DictReader(lines))
+        names = sorted(row["file"] for row in csv.DictReader(lines))[::EVERY]
     differences, other_verdicts, faces_found, faces_missed = [], [], 0, 0
     for name in names:
         fast = examine_video(CORPUS / name, name, tools)
@@ -94,7 +96,7 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> Non
         differences.append(abs(mine.p_fake - theirs.p_fake))
         if mine.verdict != theirs.verdict:
             other_verdicts.append((name, astuple(mine), astuple(theirs)))
-    assert len(differences) >= 0.9 * len(names) > 70
+    assert len(differences) >= 0.9 * len(names) > 70 / EVERY
     assert faces_missed <= 0.01 * faces_found
     assert np.mean(differences) < MOST_MEAN_DIFFERENCE
     assert other_verdicts == []

@@ -13,8 +13,9 @@ SET :=
 MARK_quick := -m "not long"
 MARK_long := -m long
 RESULTS := out/test/results
-# The slowest are named: what takes long is where minutes can be saved.
-PYTEST = $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5 $(MARK_$(SET)) \
+# The slowest are named: what takes long is where minutes can be saved. A part that hangs is
+# interrupted, and says where it was.
+PYTEST = timeout --foreground --signal=INT --kill-after=60 45m $(VENV)/bin/python -m pytest -q --durations=8 --durations-min=5 $(MARK_$(SET)) \
 	--junit-xml=$(RESULTS)/$(SET)/$@.xml
 # The longest first, so that two cores end at the same time.
 QUICK_PARTS := test-unit test-spark test-training test-cluster test-e2e test-browser types lint

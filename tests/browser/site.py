@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
 from framejury.report.evidence.video_page import evidence_html
-from framejury.report.inputs import BundleInfo, Context, EarlierRun, ReportFace, RunInfo, RunReport
+from framejury.report.inputs import Context, EarlierRun, ReportFace, RunInfo, RunReport
 from framejury.report.report import build_report, write_files
 from framejury.schemas.tables import EXTRACTIONS
 from tests.builders.evidence_rows import (

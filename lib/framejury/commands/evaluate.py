@@ -40,7 +40,7 @@ from framejury.model.source_counts import count_faces
 from framejury.runs.provenance import bundle_facts, training_history, versions
 from framejury.schemas.statuses import Side
 from framejury.verdict.judge import face_threshold
-from framejury.verdict.rule import rule_in_use
+from framejury.verdict.rule import rule_facts, rule_in_use
 from framejury.warehouse import Warehouse
 
 _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "report"]
@@ -159,17 +159,19 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     )
     shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
     history = training_history(warehouse, bundle.model_id)
+    rule = rule_in_use(bundle.rule, settings.verdict)
     info = RunInfo(
         run_id=name,
         created_at=now(),
         archive=warehouse.archive or "",
         warehouse=warehouse.location.uri,
         model_id=bundle.model_id,
-        bundle=BundleInfo.of_facts(bundle_facts(bundle), history),
+        bundle=BundleInfo.of_facts(
+            bundle_facts(bundle), history, own_rule=rule_facts(rule) == rule_facts(bundle.rule)
+        ),
         settings=settings.model_dump(mode="json"),
         versions=versions(),
     )
-    rule = rule_in_use(bundle.rule, settings.verdict)
     report = RunReport(
         verdicts,
         counts,

@@ -26,6 +26,8 @@ from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.redaction import printable
+from framejury.report.bundle_info import BundleInfo
+from framejury.report.trust import reader_word, trust_of
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status
 from framejury.settings import VerdictSettings
@@ -68,6 +70,7 @@ def _run(args: argparse.Namespace) -> int:
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )
+    say(trust_of(BundleInfo.of_bundle(bundle, rule)).sentence)
     with Examiner(plan) as examiner:
         for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
@@ -133,7 +136,7 @@ def _words(verdict: dict[str, Any]) -> str:
         text = f"{verdict['verdict']}  ({verdict['status']})"
     else:
         text = (
-            f"{verdict['verdict']}  p_fake {verdict['p_fake']:.3f} "
+            f"{reader_word(verdict)}  p_fake {verdict['p_fake']:.3f} "
             f"({verdict['p_fake_low']:.2f} to {verdict['p_fake_high']:.2f}, threshold "
             f"{verdict['threshold']:.2f}, {verdict['faces_scored']} faces)"
         )

@@ -16,7 +16,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.logs import say
 from framejury.night.context import context_of, night_commits, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
-from framejury.report.inputs import BundleInfo, Context, RunInfo, RunReport
+from framejury.report.bundle_info import BundleInfo
+from framejury.report.inputs import Context, RunInfo, RunReport
 from framejury.runs.provenance import bundle_of, training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path, write_whole
@@ -117,13 +118,16 @@ class Publisher:
         facts = self.commit.facts
         model_id = str(self._judged.model_id)
         history = training_history(self.warehouse, model_id)
+        bundle = bundle_of(self._judged)
         return RunInfo(
             run_id=self.commit.run_id,
             created_at=self.now,
             archive=self.warehouse.archive or "",
             warehouse=self.warehouse.location.uri,
             model_id=model_id,
-            bundle=BundleInfo.of_facts(bundle_of(self._judged), history),
+            bundle=BundleInfo.of_facts(
+                bundle, history, own_rule=self._rule() == rule_of_facts(bundle)
+            ),
             settings=self.commit.settings,
             versions=facts.versions,
             seconds=facts.seconds,

@@ -35,6 +35,7 @@ def json_report(findings: Findings) -> bytes:
         "title": f.title,
         "warning": DEMO_BANNER if f.is_demo else None,
         "leak": None if f.run.bundle is None else f.run.bundle.leak,
+        "trust": f.trust,
         "sound": f.judged,
         "notes": f.notes,
         "summary": summary_sentences(f),

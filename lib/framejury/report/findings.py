@@ -22,10 +22,12 @@ from framejury.evaluation.metrics import (
 from framejury.evaluation.protocol_numbers import ProtocolFindings, find_protocol
 from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
+from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.report.effort import Effort, find_effort
-from framejury.report.inputs import DEMO, BundleInfo, Context, RunInfo, RunReport
+from framejury.report.inputs import Context, RunInfo, RunReport
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
+from framejury.report.trust import Trust, trust_of
 from framejury.report.wording import CROSSES, TOO_FEW, judged_words
 from framejury.schemas.notes import from_text
 from framejury.schemas.statuses import NOTE_MEANING, VERDICT_STATUSES, Status, Verdict
@@ -55,6 +57,7 @@ class Findings:
 
     Attributes:
         banners: warnings above everything else.
+        trust: the model's error rates on held-out videos, above all counts.
         judged: a sentence on what was judged and what was not.
         predictions: one row per video, highest score first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
@@ -77,6 +80,7 @@ class Findings:
     run: RunInfo
     is_demo: bool
     banners: tuple[str, ...]
+    trust: Trust
     judged: str
     predictions: pa.Table
     outcomes: VerdictCounts
@@ -137,6 +141,7 @@ def find(report: RunReport) -> Findings:
         run=report.run,
         is_demo=bundle is not None and bundle.purpose == DEMO,
         banners=banners_of(bundle),
+        trust=trust_of(bundle),
         judged=judged_words("face" if bundle is None else bundle.judges),
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),

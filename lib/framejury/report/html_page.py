@@ -27,12 +27,14 @@ from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
 from framejury.report.summary import (
     accuracy_sentences,
+    by_score_sentence,
     changes,
     deltas,
     since_words,
     summary_sentences,
     undecided_sentence,
 )
+from framejury.report.trust import NO_SIGN, REAL_MEANS
 from framejury.report.verdict_table import (
     LARGE_PX,
     checked_link,
@@ -57,7 +59,7 @@ from framejury.report.wording import (
     took_word,
 )
 from framejury.schemas.notes import from_text
-from framejury.schemas.statuses import NOTE_MEANING
+from framejury.schemas.statuses import NOTE_MEANING, Verdict
 
 REPORT_HTML = "report.html"
 
@@ -91,7 +93,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         sheet=table_page(f.predictions, f.context, 1, page_rows),
         charts={name: Markup(chart) for name, chart in charts.items()},
         sentences=summary_sentences(f),
-        accuracy=[*accuracy_sentences(f), undecided_sentence(f)],
+        accuracy=[*accuracy_sentences(f), undecided_sentence(f), by_score_sentence(f)],
         deltas=deltas(f),
         since=since_words(f),
         changes=changes(f, _CHANGES),
@@ -101,6 +103,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         failures=list(_failures(f)),
         noted=list(_noted(f)),
         left_out=left_out_words(f.context.left_out),
+        real_means=REAL_MEANS,
         why_no_roc=why_no_roc(f),
         rates=[(_RATES[name][0], _RATES[name][1](value)) for name, value in f.effort.rates.items()],
         has_effort=bool(f.effort.phases or f.effort.rates or f.effort.kinds),
@@ -256,6 +259,12 @@ def _outcomes(f: Findings) -> list[dict[str, Any]]:
         ("not scored", o.not_scored),
     )
     return [
-        {"word": word, "css": word.replace(" ", "-"), "count": count, "why": why.get(word, [])}
+        {
+            "word": word,
+            "label": NO_SIGN if word == Verdict.REAL else word,
+            "css": word.replace(" ", "-"),
+            "count": count,
+            "why": why.get(word, []),
+        }
         for word, count in counts
     ]

@@ -12,44 +12,7 @@ import pyarrow.compute as pc
 
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.redaction import redacted
-
-DEMO = "demo"
-"""Purpose of a bundle whose verdicts mean nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class BundleInfo:
-    """What a report needs to know about the model bundle.
-
-    Attributes:
-        purpose: "detector", or "demo", which the report warns of.
-        card: text of `MODEL_CARD.md`; may be empty.
-        metrics: of training, nested as in `bundle.json`; None without any.
-        history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
-        leak: a sentence on what its split leaked, which the report warns of; None if nothing.
-        judges: face or frame: what the model scores.
-    """
-
-    purpose: str
-    card: str
-    metrics: Mapping[str, Any] | None = None
-    history: tuple[Mapping[str, Any], ...] = ()
-    leak: str | None = None
-    judges: str = "face"
-
-    @classmethod
-    def of_facts(
-        cls, facts: Mapping[str, Any], history: tuple[Mapping[str, Any], ...] = ()
-    ) -> BundleInfo:
-        """Read the facts of `provenance.bundle_facts` from a commit of any version."""
-        return cls(
-            facts["purpose"],
-            facts["card"],
-            facts["metrics"],
-            history,
-            leak=facts.get("leak"),
-            judges=facts.get("judges", "face"),
-        )
+from framejury.report.bundle_info import BundleInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.style import inline_svg, png, svg
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.document import json_report, metrics_json
 from framejury.report.findings import Findings, find
 from framejury.report.html_page import REPORT_HTML, html_page, html_report, page_names
-from framejury.report.inputs import BundleInfo, RunInfo, RunReport
+from framejury.report.inputs import RunInfo, RunReport
 from framejury.report.predictions import json_bytes
 from framejury.report.report_figures import report_figures
 from framejury.report.text import protocol_text, text_report

@@ -16,10 +16,13 @@ from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
 from framejury.report.summary import (
     accuracy_sentences,
+    by_score_sentence,
+    outcome_counts,
     summary_sentences,
     undecided_sentence,
 )
 from framejury.report.text_news import changed_text, mistakes_text, runs_text
+from framejury.report.trust import REAL_MEANS
 from framejury.report.wording import (
     auc_against,
     bootstrap_sentence,
@@ -89,7 +92,7 @@ def _head(f: Findings) -> str:
     lines = [heading(printable(f.title))]
     for banner in f.banners:
         lines += ["", "!" * 78, printable(banner), "!" * 78]
-    lines += ["", *summary_sentences(f), "", f.judged]
+    lines += ["", f.trust.sentence, "", *summary_sentences(f), "", f.judged]
     lines += [f"Note: {printable(note)}" for note in f.notes]
     return "\n".join(lines)
 
@@ -100,8 +103,7 @@ def _counts(f: Findings) -> str:
     reducers = printable(", ".join(f.reducers)) or "-"
     lines = [
         heading(counted(f.video.videos, "video")),
-        f"{o.fake:,} fake, {o.real:,} real, {o.inconclusive:,} inconclusive, "
-        f"{o.not_scored:,} not scored ({threshold}, aggregation {reducers})",
+        f"{outcome_counts(o)} ({threshold}, aggregation {reducers})",
         *(f"inconclusive: {why}" for why in inconclusive_words(f.inconclusive)),
         "",
         grid(
@@ -116,7 +118,7 @@ def _counts(f: Findings) -> str:
 def _accuracy(f: Findings) -> str:
     if f.why_no_accuracy:
         return f"{heading('Accuracy')}\n{f.why_no_accuracy}"
-    sentences = [*accuracy_sentences(f), undecided_sentence(f)]
+    sentences = [*accuracy_sentences(f), undecided_sentence(f), by_score_sentence(f)]
     blocks = [heading("Accuracy"), " ".join(sentences), "", _slice(f.video.overall)]
     if len(f.video.layouts) > 1:
         rows = [
@@ -131,7 +133,7 @@ def _accuracy(f: Findings) -> str:
             )
             for one in f.video.layouts
         ]
-        header = ("layout", "labelled", "scored", "accuracy", "interval", "AUC", "false alarms")
+        header = ("layout", "labelled", "scored", "accuracy", "interval", "AUC", "FPR")
         blocks += ["", grid(header, rows, "lrrrlrr")]
     if f.face is not None:
         m = f.face.labelled
@@ -155,7 +157,7 @@ def _slice(one: SliceMetrics) -> str:
             f"{c.scored:,} of {counted(c.labelled, 'labelled video')} scored "
             f"({percent(c.scored_share)}), {c.decided:,} decided ({percent(c.decided_share)}).",
             "",
-            "All scored videos at the threshold, decided or not:",
+            "By score alone, all scored videos against the threshold:",
             grid(("metric", "value", "interval", "meaning"), lines, "lr"),
             bootstrap_sentence(one.bootstrap),
         ]
@@ -167,20 +169,21 @@ def _confusions(f: Findings) -> str:
         return ""
     blocks = [
         heading("Confusion matrices"),
-        "Videos by score alone, at the threshold",
+        "Videos by score alone, against the threshold",
         _matrix(f.video.overall.scored.confusion),
         "",
         "Videos by verdict",
         _verdict_matrix(f.video.overall.verdicts),
     ]
     if f.face is not None:
-        blocks += ["", "Faces by score alone, at the threshold", _matrix(f.face.labelled.confusion)]
+        title = "Faces by score alone, against the threshold"
+        blocks += ["", title, _matrix(f.face.labelled.confusion)]
     return "\n".join(blocks)
 
 
 def _matrix(c: Confusion) -> str:
     rows = [("FAKE", c.tp, c.fn), ("REAL", c.fp, c.tn)]
-    return grid(("label", "called fake", "called real"), [_shares(row) for row in rows], "lrr")
+    return grid(("label", "at or above", "below"), [_shares(row) for row in rows], "lrr")
 
 
 def _verdict_matrix(verdicts: dict[str, VerdictCounts]) -> str:
@@ -244,6 +247,7 @@ def _predictions(f: Findings, max_rows: int) -> str:
     lines = [
         heading("Verdicts"),
         "Highest score first; p_fake is the score of the video, from 0 (real) to 1 (fake).",
+        REAL_MEANS,
     ]
     if total > max_rows:
         lines.append(f"First {max_rows:,} of {total:,} videos; predictions.csv has all.")

@@ -15,6 +15,7 @@ from framejury.pages.style import sentence_figure
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.report.report import BundleInfo, RunReport, build_report, write_files
 from framejury.report.report_figures import ReportFigure
+from framejury.report.trust import NO_SIGN, trust_of
 from framejury.report.wording import judged_words
 from tests.builders.reports import NASTY, RUN, Page, mixed_rows, report
 from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
@@ -164,11 +165,12 @@ def test_names_cannot_steer_a_terminal_or_turn_text_around():
 def test_the_first_screen_counts_and_says_why():
     page = Page(build_report(report(mixed_rows()))["report.html"].decode()).text
     first = page.split("Highest score first")[0]
-    for words in ("5 videos", "2 fake", "1 real", "1 inconclusive", "1 not scored", "1 timeout"):
+    outcomes = ("2 fake", f"1 {NO_SIGN}", "1 inconclusive", "1 not scored", "1 timeout")
+    for words in ("5 videos", *outcomes):
         assert words in first
     assert "1 interval crosses the threshold" in first
-    assert "2 of 3 verdicts right" in first and "1 real video called fake" in first
-    assert "5 videos labelled" in first
+    assert "3 of 5 labelled videos decided 2 right" in first
+    assert first.index(trust_of(RUN.bundle).sentence) < first.index("5 videos")
     assert judged_words("face") in first
 
 
@@ -249,12 +251,12 @@ def test_without_labels_there_is_no_accuracy_and_a_reason(real_pictures: None):
     page = Page(files["report.html"].decode()).text
     assert why in page
     assert why in files["report.txt"].decode()
-    assert "verdicts right" not in page
+    assert "decided" not in page
     assert "Confusion matrices" not in files["report.txt"].decode()
     document = json.loads(files["report.json"])
     assert document["videos"]["overall"]["scored"]["accuracy"] is None
     assert document["faces"]["unlabelled"] == 12
-    assert "2 fake" in page  # verdicts are there all the same
+    assert "2 called fake" in page  # verdicts are there all the same
 
 
 @pytest.mark.parametrize("label", ["FAKE", "REAL"])

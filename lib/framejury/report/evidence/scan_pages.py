@@ -16,9 +16,10 @@ from framejury.errors import UsageError
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.model.manifest import Bundle
 from framejury.pages.templating import POLICY, environment, style_of
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import evidence_of
 from framejury.report.evidence.video_page import About, evidence_html
-from framejury.report.inputs import BundleInfo
+from framejury.report.trust import REAL_MEANS, trust_of
 from framejury.report.wording import FILTERS
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule
@@ -39,10 +40,21 @@ class IndexEntry:
     page: str
 
 
-def index_html(entries: Sequence[IndexEntry], created_at: datetime) -> str:
-    """Return the index as a page, in the order given."""
+def index_html(entries: Sequence[IndexEntry], created_at: datetime, trust: str) -> str:
+    """Return the index as a page, in the order given.
+
+    Args:
+        trust: the sentence of `trust.trust_of`.
+    """
     template = environment(**FILTERS).get_template("evidence_index.html")
-    return template.render(entries=entries, created_at=created_at, policy=POLICY, style=style_of())
+    return template.render(
+        entries=entries,
+        created_at=created_at,
+        trust=trust,
+        real_means=REAL_MEANS,
+        policy=POLICY,
+        style=style_of(),
+    )
 
 
 class ScanPages:
@@ -60,6 +72,7 @@ class ScanPages:
         self._single = target.suffix.lower() in _ENDINGS
         self._target = target
         self._entries: list[IndexEntry] = []
+        self._trust = ""
         if self._single and files != 1:
             raise UsageError(
                 f"--html {target} names one page, but {files:,} files are judged; name a folder"
@@ -93,11 +106,11 @@ class ScanPages:
         row |= {"video_id": verdict["uri"]} | dict.fromkeys(_OF_AN_ARCHIVE)
         scores, pictures = (_of(others, table) for table in ("face_scores", "pictures"))
         evidence = evidence_of(row, extraction, scores, pictures)
+        info = BundleInfo.of_bundle(bundle, rule)
+        self._trust = trust_of(info).sentence
         about = About(
             created_at=now(),
-            bundle=BundleInfo(
-                bundle.purpose, "", leak=bundle.data.leak, judges=bundle.framing.judges
-            ),
+            bundle=info,
             rule=rule,
             settings=settings,
             report=None if self._single else INDEX,
@@ -111,7 +124,7 @@ class ScanPages:
         """Write the index of several pages; return the page to open."""
         if self._single:
             return self._target
-        self._write(INDEX, index_html(self._entries, now()))
+        self._write(INDEX, index_html(self._entries, now(), self._trust))
         return self._target / INDEX
 
     def _page_name(self, name: str) -> str:

@@ -21,7 +21,7 @@ NO_PROOF = (
 
 _CALLED = {
     Verdict.FAKE: "framejury calls this video fake.",
-    Verdict.REAL: "framejury calls this video real.",
+    Verdict.REAL: "framejury found no sign of manipulation in this video.",
     Verdict.INCONCLUSIVE: "No verdict: the evidence is inconclusive.",
 }
 _AGGREGATED = {

@@ -25,6 +25,7 @@ from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.manifest import Bundle
+from framejury.pages.text_table import counted
 from framejury.redaction import printable
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.trust import reader_word, trust_of
@@ -77,7 +78,7 @@ def _run(args: argparse.Namespace) -> int:
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
             if pages is not None:
                 pages.add(verdict, rows, bundle, rule, settings.verdict)
-            print(json.dumps(verdict) if args.json else _words(verdict), flush=True)
+            print(json.dumps(verdict) if args.json else _words(verdict, bundle), flush=True)
     if pages is not None:
         say(f"  evidence: {pages.finish()}")
     return 0
@@ -131,14 +132,15 @@ def _verdict(
     }
 
 
-def _words(verdict: dict[str, Any]) -> str:
+def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
     if verdict["p_fake"] is None:
         text = f"{verdict['verdict']}  ({verdict['status']})"
     else:
+        seen = counted(verdict["faces_scored"], bundle.framing.judges)
         text = (
             f"{reader_word(verdict)}  p_fake {verdict['p_fake']:.3f} "
             f"({verdict['p_fake_low']:.2f} to {verdict['p_fake_high']:.2f}, threshold "
-            f"{verdict['threshold']:.2f}, {verdict['faces_scored']} faces)"
+            f"{verdict['threshold']:.2f}, {seen})"
         )
     error = f"  {verdict['error']}" if verdict["error"] else ""
     lines = [f"{verdict['uri']}: {text}{error}"]

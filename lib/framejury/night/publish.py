@@ -18,11 +18,12 @@ from framejury.night.context import context_of, night_commits, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunInfo, RunReport
+from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, Step, steps_of
 from framejury.runs.provenance import bundle_of, training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path, write_whole
 from framejury.tables.store import Store
-from framejury.tables.tallies import described, face_counts
+from framejury.tables.tallies import described, face_counts, runs_behind
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import OUTPUTS, Warehouse
@@ -93,7 +94,7 @@ class Publisher:
         return RunReport(
             table,
             face_counts(self.store.scores_behind(verdicts), self.videos),
-            self._info(),
+            self._info(self._steps(verdicts)),
             notes=_notes(self.warehouse),
             face_threshold=face_threshold(self._rule()),
             context=context_of(self.store, commits, night, table, nights=self.settings.nights),
@@ -114,7 +115,17 @@ class Publisher:
         judged, rule = self._judged, self._judged.facts.rule
         return rule_of_facts(bundle_of(judged) | ({} if rule is None else {"rule": rule}))
 
-    def _info(self) -> RunInfo:
+    def _steps(self, verdicts: DataFrame) -> tuple[Step, ...]:
+        """Return the settings of the runs that made the rows behind these verdicts."""
+        made = {
+            EXTRACTION: runs_behind(self.store.extractions_behind(verdicts)),
+            SCORING: runs_behind(self.store.scores_behind(verdicts)),
+            VERDICTS: runs_behind(verdicts),
+        }
+        used = {commit.run_id: commit.settings for commit in self.warehouse.commits()}
+        return steps_of(made, used, bundle_of(self._judged).get("settings"))
+
+    def _info(self, steps: tuple[Step, ...] = ()) -> RunInfo:
         facts = self.commit.facts
         model_id = str(self._judged.model_id)
         history = training_history(self.warehouse, model_id)
@@ -128,7 +139,7 @@ class Publisher:
             bundle=BundleInfo.of_facts(
                 bundle, history, own_rule=self._rule() == rule_of_facts(bundle)
             ),
-            settings=self.commit.settings,
+            steps=steps,
             versions=facts.versions,
             seconds=facts.seconds,
             statuses=facts.statuses,

@@ -24,6 +24,7 @@ class BundleInfo:
         history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
         leak: a sentence on what its split leaked, which the report warns of; None if nothing.
         judges: face or frame: what the model scores.
+        settings: it was trained with; None: unknown.
         own_rule: whether its own rule made the verdicts, unchanged by settings.
     """
 
@@ -34,6 +35,7 @@ class BundleInfo:
     leak: str | None = None
     judges: str = "face"
     own_rule: bool = True
+    settings: Mapping[str, Any] | None = None
 
     @classmethod
     def of_facts(
@@ -52,6 +54,7 @@ class BundleInfo:
             leak=facts.get("leak"),
             judges=facts.get("judges", "face"),
             own_rule=own_rule,
+            settings=facts.get("settings"),
         )
 
     @classmethod

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from framejury.evaluation.binary import Integers, PrecisionRecall, RocCurve, precision_recall
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
+from framejury.evaluation.few import few_videos
 from framejury.evaluation.metrics import (
     FaceMetrics,
     VideoMetrics,
@@ -28,7 +29,7 @@ from framejury.report.inputs import Context, RunInfo, RunReport
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
 from framejury.report.trust import Trust, trust_of
-from framejury.report.wording import CROSSES, TOO_FEW, judged_words
+from framejury.report.wording import CROSSES, judged_words
 from framejury.schemas.notes import from_text
 from framejury.schemas.statuses import NOTE_MEANING, VERDICT_STATUSES, Status, Verdict
 
@@ -58,6 +59,7 @@ class Findings:
     Attributes:
         banners: warnings above everything else.
         trust: the model's error rates on held-out videos, above all counts.
+        judges: face or frame: what the model scores.
         judged: a sentence on what was judged and what was not.
         predictions: one row per video, highest score first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
@@ -81,6 +83,7 @@ class Findings:
     is_demo: bool
     banners: tuple[str, ...]
     trust: Trust
+    judges: str
     judged: str
     predictions: pa.Table
     outcomes: VerdictCounts
@@ -132,6 +135,7 @@ def find(report: RunReport) -> Findings:
     counts = report.face_counts if threshold is not None else None
     video = video_metrics(table)
     bundle = report.run.bundle
+    judges = "face" if bundle is None else bundle.judges
     faces = None if report.face_counts is None else face_rows(report.face_counts)
     truth = rows.where(rows.known & rows.scored)
     predictions = predictions_table(table, report.context)
@@ -142,12 +146,13 @@ def find(report: RunReport) -> Findings:
         is_demo=bundle is not None and bundle.purpose == DEMO,
         banners=banners_of(bundle),
         trust=trust_of(bundle),
-        judged=judged_words("face" if bundle is None else bundle.judges),
+        judges=judges,
+        judged=judged_words(judges),
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},
         file_notes=_file_notes(table),
-        inconclusive=_why_inconclusive(table),
+        inconclusive=_why_inconclusive(table, judges),
         threshold=threshold,
         face_threshold=face_threshold,
         reducers=tuple(sorted(set(table["reducer"].to_pylist()))),
@@ -196,7 +201,7 @@ def _file_notes(table: pa.Table) -> dict[str, int]:
     return {f"{NOTE_MEANING[code]}.": count for code, count in counts.most_common()}
 
 
-def _why_inconclusive(table: pa.Table) -> dict[str, int]:
+def _why_inconclusive(table: pa.Table, judges: str) -> dict[str, int]:
     """Count the reasons of `verdict.judge.decide` for scored videos without a verdict."""
     undecided = pc.and_(
         pc.equal(table["verdict"], Verdict.INCONCLUSIVE.value),
@@ -208,7 +213,7 @@ def _why_inconclusive(table: pa.Table) -> dict[str, int]:
         pc.less_equal(rows["threshold"], rows["p_fake_high"]),
     )
     across = pc.sum(pc.fill_null(crosses, False)).as_py() or 0
-    reasons = {CROSSES: across, TOO_FEW: rows.num_rows - across}
+    reasons = {CROSSES: across, f"too few {judges}s": rows.num_rows - across}
     return {reason: count for reason, count in reasons.items() if count}
 
 
@@ -241,7 +246,10 @@ def _own_notes(report: RunReport, video: VideoMetrics, threshold: float | None) 
             "of all accuracy figures."
         )
     scored = video.overall.scored
+    few = few_videos(scored.reals, scored.fakes)
     if scored.total and not (scored.reals and scored.fakes):
         only = "FAKE" if scored.fakes else "REAL"
         notes.append(f"All labelled and scored videos are {only}, so AUC cannot be measured.")
+    elif scored.total and few is not None:
+        notes.append(few)
     return notes

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.redaction import redacted
 from framejury.report.bundle_info import BundleInfo
+from framejury.report.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class RunInfo:
         created_at: when the report was made, with time zone.
         archive, warehouse: path or URI.
         bundle: None when it is not available.
-        settings: section -> name -> value, or other plain values.
+        steps: settings behind the rows, step by step; empty: unknown.
         versions: library -> version.
         seconds: phase -> wall-clock seconds, in the order of the work.
         statuses: status -> videos that *this run* processed; None if these are all videos of
@@ -36,7 +37,7 @@ class RunInfo:
     warehouse: str
     model_id: str
     bundle: BundleInfo | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     statuses: Mapping[str, int] | None = None
@@ -146,7 +147,9 @@ class RunReport:
             self.run,
             archive=redacted(self.run.archive),
             warehouse=redacted(self.run.warehouse),
-            settings=_redact_all(self.run.settings),
+            steps=tuple(
+                replace(step, settings=_redact_all(step.settings)) for step in self.run.steps
+            ),
         )
         title = None if self.title is None else redacted(self.title)
         notes = tuple(redacted(note) for note in self.notes)

@@ -100,15 +100,15 @@ def report_figures(findings: Findings) -> dict[str, ReportFigure]:
 
 def _face_confusion(f: Findings) -> Figure:
     if f.face is None or f.face_threshold is None:
-        return confusion_face_figure(None, 0.0)
-    return confusion_face_figure(f.face.labelled.confusion, f.face_threshold)
+        return confusion_face_figure(None, 0.0, f.judges)
+    return confusion_face_figure(f.face.labelled.confusion, f.face_threshold, f.judges)
 
 
 def _ranked(f: Findings) -> list[Ranked]:
     face = None if f.face is None else f.face.labelled
     sources = (
         ("videos", f.video_roc, f.video_pr, f.video.overall.scored),
-        ("faces", f.face_roc, f.face_pr, face),
+        (f"{f.judges}s", f.face_roc, f.face_pr, face),
     )
     found = []
     for name, roc, pr, m in sources:
@@ -139,7 +139,7 @@ def _score_series(f: Findings) -> list[ScoreSeries]:
     if f.face_rows is not None:
         faces = f.face_rows
         found.append(
-            ScoreSeries("faces", faces.scores, faces.weights, faces.labels, f.face_threshold)
+            ScoreSeries(f"{f.judges}s", faces.scores, faces.weights, faces.labels, f.face_threshold)
         )
     return found
 

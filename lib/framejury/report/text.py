@@ -73,7 +73,7 @@ def _protocol(f: Findings) -> str:
     """Return nothing if the protocol was not followed."""
     if f.protocol is None:
         return ""
-    tables = [_protocol_table(table) for table in protocol_tables(f.protocol)]
+    tables = [_protocol_table(table) for table in protocol_tables(f.protocol, f.judges)]
     bootstrap = bootstrap_sentence(f.protocol.overall.metrics.bootstrap)
     return "\n\n".join([heading("Evaluation protocol"), *tables, bootstrap])
 
@@ -140,7 +140,7 @@ def _accuracy(f: Findings) -> str:
         lines = [(line.label, line.value, line.meaning) for line in metric_lines(m, None)]
         blocks += [
             "",
-            f"{counted(m.total, 'face')} of labelled videos, each against the label of its video",
+            f"{counted(m.total, f.judges)} of labelled videos, each against the label of its video",
             grid(("metric", "value", "meaning"), lines, "lr"),
         ]
     return "\n".join(blocks)
@@ -176,7 +176,7 @@ def _confusions(f: Findings) -> str:
         _verdict_matrix(f.video.overall.verdicts),
     ]
     if f.face is not None:
-        title = "Faces by score alone, against the threshold"
+        title = f"{f.judges.capitalize()}s by score alone, against the threshold"
         blocks += ["", title, _matrix(f.face.labelled.confusion)]
     return "\n".join(blocks)
 
@@ -204,7 +204,7 @@ def _methods(f: Findings) -> str:
     blocks = []
     for name, rows in (
         ("Videos", f.video.methods),
-        ("Faces", () if f.face is None else f.face.methods),
+        (f"{f.judges.capitalize()}s", () if f.face is None else f.face.methods),
     ):
         if rows:
             table = [
@@ -251,7 +251,7 @@ def _predictions(f: Findings, max_rows: int) -> str:
     ]
     if total > max_rows:
         lines.append(f"First {max_rows:,} of {total:,} videos; predictions.csv has all.")
-    header = ("p_fake", "verdict", "label", "correct?", "faces", "video")
+    header = ("p_fake", "verdict", "label", "correct?", f"{f.judges}s", "video")
     return "\n".join([*lines, grid(header, rows, "rlllrl")])
 
 
@@ -294,6 +294,9 @@ def _run(f: Findings) -> str:
         *((f"this run: {status_word(s)}", str(n)) for s, n in (run.statuses or {}).items()),
         *((f"videos with a note: {note}", f"{n:,}") for note, n in f.file_notes.items()),
         *((f"version: {name}", version) for name, version in run.versions.items()),
-        *((f"setting: {key}", value) for key, value in flat(run.settings)),
     ]
-    return f"{heading('Run')}\n{grid(('name', 'value'), lines)}"
+    blocks = [f"{heading('Run')}\n{grid(('name', 'value'), lines)}"]
+    for step in run.steps:
+        title = heading(printable(f"Settings: {step.title}"))
+        blocks.append(f"{title}\n{grid(('setting', 'value'), list(flat(step.settings)))}")
+    return "\n\n".join(blocks)

@@ -8,6 +8,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Any
 
+from framejury.evaluation.few import few_videos
 from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.schemas.statuses import Side, Verdict
 
@@ -78,6 +79,8 @@ def trust_of(bundle: BundleInfo | None) -> Trust:
         else f"found {_words(found, fakes, 'fake')}",
     )
     sentence = f"Tested on videos kept out of its training, this model {' and '.join(parts)}."
+    if (few := few_videos(reals, fakes)) is not None:
+        sentence += f" {few}"
     if not bundle.own_rule:
         sentence += " Settings changed its rule for verdicts, so these figures do not hold here."
     return Trust(sentence, reals, fakes, alarms, found)

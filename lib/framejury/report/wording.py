@@ -17,12 +17,11 @@ from framejury.schemas.statuses import STATUS_MEANING, Status
 
 UNDEFINED = "n/a"
 CROSSES = "interval crosses the threshold"
-TOO_FEW = "too few faces"
 SOUND = "Sound was not judged: a video in which only the voice is fake can be called real."
 _JUDGED = {
     "face": "Only faces in the picture were judged.",
-    "frame": "Whole frames were judged; no face was searched for, and face counts are frame "
-    "counts.",
+    "frame": "Whole frames were judged; no face was searched for. Columns named after faces count "
+    "frames.",
 }
 
 
@@ -54,7 +53,7 @@ _METRICS = (
     ),
     ("recall_fake", "Recall (fake)", percent, "fakes at or above the threshold"),
     ("fpr", "False positive rate", percent, "reals at or above the threshold (FPR)"),
-    ("precision_fake", "Precision (fake)", percent, "share of fakes at or above the threshold"),
+    ("precision_fake", "Precision (fake)", percent, "fakes among those at or above the threshold"),
     ("f1_fake", "F1 (fake)", decimal, "harmonic mean of precision and recall, 0 to 1"),
     ("auc", "AUC", decimal, "how often a random fake scores above a random real; 0.5 is chance"),
     ("average_precision", "Average precision", decimal, "area under precision and recall, 0 to 1"),

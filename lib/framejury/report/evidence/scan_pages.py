@@ -40,17 +40,21 @@ class IndexEntry:
     page: str
 
 
-def index_html(entries: Sequence[IndexEntry], created_at: datetime, trust: str) -> str:
+def index_html(
+    entries: Sequence[IndexEntry], created_at: datetime, trust: str, judges: str = "face"
+) -> str:
     """Return the index as a page, in the order given.
 
     Args:
         trust: the sentence of `trust.trust_of`.
+        judges: face or frame: what the model scores.
     """
     template = environment(**FILTERS).get_template("evidence_index.html")
     return template.render(
         entries=entries,
         created_at=created_at,
         trust=trust,
+        judges=judges,
         real_means=REAL_MEANS,
         policy=POLICY,
         style=style_of(),
@@ -72,7 +76,7 @@ class ScanPages:
         self._single = target.suffix.lower() in _ENDINGS
         self._target = target
         self._entries: list[IndexEntry] = []
-        self._trust = ""
+        self._trust, self._judges = "", "face"
         if self._single and files != 1:
             raise UsageError(
                 f"--html {target} names one page, but {files:,} files are judged; name a folder"
@@ -107,7 +111,7 @@ class ScanPages:
         scores, pictures = (_of(others, table) for table in ("face_scores", "pictures"))
         evidence = evidence_of(row, extraction, scores, pictures)
         info = BundleInfo.of_bundle(bundle, rule)
-        self._trust = trust_of(info).sentence
+        self._trust, self._judges = trust_of(info).sentence, info.judges
         about = About(
             created_at=now(),
             bundle=info,
@@ -124,7 +128,7 @@ class ScanPages:
         """Write the index of several pages; return the page to open."""
         if self._single:
             return self._target
-        self._write(INDEX, index_html(self._entries, now(), self._trust))
+        self._write(INDEX, index_html(self._entries, now(), self._trust, self._judges))
         return self._target / INDEX
 
     def _page_name(self, name: str) -> str:

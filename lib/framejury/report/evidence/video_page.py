@@ -91,7 +91,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         outcome=outcome_word(verdict),
         called=words.called(verdict),
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
-        why=words.why_inconclusive(verdict, settings.min_faces if settings else None),
+        why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
         truth=words.truth(verdict),
         error=_error(evidence),

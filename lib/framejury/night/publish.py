@@ -62,12 +62,15 @@ class Publisher:
         Args:
             verdicts: rows of `latest("verdicts")`; cache them, they are read several times.
         """
+        from framejury.report.published_files import outputs_folder
         from framejury.report.report import build_report, write_files
 
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))
         if self.settings.outputs == "face_frames":
-            _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), self._root)
+            name = outputs_folder("verdicts", report.run.model_id)
+            folder = self._root.child(OUTPUTS, name)
+            _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), folder)
         rows, mark = self.settings.rows, self.settings.csv_mark
         files = build_report(report, page_rows=rows, csv_mark=mark)
         if self.folder is None:
@@ -193,16 +196,16 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
 
 
 def _write_face_frames(
-    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, root: Location
+    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, folder: Location
 ) -> None:
-    """Write the files that recipe face_frames publishes on verdicts, below `root`.
+    """Write the files that recipe face_frames publishes on verdicts.
 
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
         table: the verdicts joined with their videos (`tables.tallies.described`).
         rule: the rule of the latest verdicts.
-        root: the warehouse, or another folder.
+        folder: where to.
     """
     from framejury.report import published_files
 
@@ -211,7 +214,6 @@ def _write_face_frames(
     called = F.col("p_fake") >= published_files.FACE_THRESHOLD
     counts = scores.groupBy("label", called.alias("called")).count().collect()
     confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
-    folder = root.child(OUTPUTS)
     for name, content in published_files.verdict_outputs(table, confusion, rule).items():
         write_whole(folder.child(name), content)
     # All faces of an archive may not fit into the driver's memory, so they go through a file.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ class Publisher:
         videos: the snapshot.
         settings: how much to show.
         now: when the report is made, UTC.
+        seconds: ends the run's clock and returns seconds by phase; None: those of `commit`.
         folder: where to write; None: `reports/<run_id>` and `evidence` of the warehouse.
     """
 
@@ -55,6 +56,7 @@ class Publisher:
     settings: ReportSettings
     now: datetime
     folder: Location | None = None
+    seconds: Callable[[], Mapping[str, float]] | None = None
 
     def publish(self, verdicts: DataFrame) -> Location:
         """Write report and evidence pages, and return the report's folder.
@@ -72,7 +74,7 @@ class Publisher:
             folder = self._root.child(OUTPUTS, name)
             _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), folder)
         rows, mark = self.settings.rows, self.settings.csv_mark
-        files = build_report(report, page_rows=rows, csv_mark=mark)
+        files = build_report(report, page_rows=rows, csv_mark=mark, seconds=self.seconds)
         if self.folder is None:
             return self.warehouse.write_report(self.commit.run_id, files)
         write_files(files, local_path(self.folder.uri))

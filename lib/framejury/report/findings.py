@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -178,6 +179,17 @@ def find(report: RunReport) -> Findings:
         runs=find_runs(predictions, report.context, report.run),
         effort=find_effort(predictions, report.context, report.run),
         context=report.context,
+    )
+
+
+def timed(f: Findings, seconds: Mapping[str, float]) -> Findings:
+    """Return the findings with the run's seconds by phase, and what follows from them."""
+    run = replace(f.run, seconds=seconds)
+    return replace(
+        f,
+        run=run,
+        runs=find_runs(f.predictions, f.context, run),
+        effort=find_effort(f.predictions, f.context, run),
     )
 
 

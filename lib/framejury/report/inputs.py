@@ -52,9 +52,9 @@ class EarlierRun:
     """An earlier nightly run, from its commits.
 
     Attributes:
-        ended_at: when its last commit was made, with time zone.
+        ended_at: when its report was written, or else its last commit, with time zone.
         statuses, verdicts: name -> videos that it processed.
-        wall_s: from its start to its last commit, seconds; None where unknown.
+        wall_s: from its start to its end, seconds; None where unknown.
     """
 
     run_id: str

@@ -33,6 +33,11 @@ class Store:
         self._warehouse = warehouse
         self._row_group_bytes = row_group_bytes
 
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse whose tables these are."""
+        return self._warehouse
+
     def snapshot(self, table: str) -> DataFrame:
         """Return `videos` or `splits`, as the latest run wrote it.
 

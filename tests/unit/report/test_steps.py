@@ -85,3 +85,13 @@ def test_the_order_of_runs_is_theirs_not_that_of_their_names() -> None:
     (step, *_) = steps_of({VERDICTS: {"a": 1, "z": 1}}, {"z": {}, "a": {}}, None)
     assert step.run_ids == ("z", "a")
     assert replace(step, videos=1).title.startswith("verdicts of 1 video in 2 runs")
+
+
+def test_the_time_of_a_run_is_taken_when_its_figures_are_drawn() -> None:
+    """A page can name the time of its own making only as far as it is made."""
+    files = build_report(report(mixed_rows()), seconds=lambda: {"start": 20.0, "report": 7.5})
+    text = " ".join(files["report.txt"].decode().split())
+    assert "seconds: start 20.0 seconds: report 7.5" in text and "seconds: index" not in text
+    document = json.loads(files["report.json"])
+    assert document["run"]["seconds"] == {"start": 20.0, "report": 7.5}
+    assert document["effort"]["rates"]["wall_s"] == 27.5

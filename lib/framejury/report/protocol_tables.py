@@ -65,8 +65,12 @@ FIGURES = {
     "balanced_accuracy": FigureLabel(
         "Balanced accuracy", "balanced", True, "mean of the two accuracies below"
     ),
-    "recall_real": FigureLabel("Accuracy on reals", "acc. reals", True, "reals called real"),
-    "recall_fake": FigureLabel("Accuracy on fakes", "acc. fakes", True, "fakes called fake"),
+    "recall_real": FigureLabel(
+        "Accuracy on reals", "acc. reals", True, "reals below the threshold"
+    ),
+    "recall_fake": FigureLabel(
+        "Accuracy on fakes", "acc. fakes", True, "fakes not below the threshold"
+    ),
     "reals_called_fake": FigureLabel(
         "Reals called fake", "reals called fake", True, "verdict fake on a real video"
     ),

@@ -187,8 +187,8 @@ def curve_figure(title: str, x_label: str, points: Sequence[tuple[str, ProtocolS
     left.axhline(0.5, color=LIGHT.undecided, lw=1, ls=":", label="chance")
     style_axes(right, title="At the threshold", x_label=x_label, y_label="Share of videos, %")
     for name, look in (
-        ("recall_fake", ("fakes called fake", LIGHT.fake, "s", "-")),
-        ("fpr_of_calls", ("reals called fake", LIGHT.real, "o", "--")),
+        ("recall_fake", ("fakes at or above it", LIGHT.fake, "s", "-")),
+        ("fpr_of_calls", ("reals at or above it", LIGHT.real, "o", "--")),
     ):
         _line(right, points, name, look)
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))

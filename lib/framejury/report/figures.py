@@ -161,7 +161,7 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """
     return {
         LOSS: _curve(history, "loss", "Loss (binary cross-entropy)"),
-        ACCURACY: _curve(history, "accuracy", "Accuracy on single faces, %"),
+        ACCURACY: _curve(history, "accuracy", "Accuracy on single crops or frames, %"),
     }
 
 

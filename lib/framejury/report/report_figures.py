@@ -56,7 +56,7 @@ LABELS = {
     SCORES: "Histograms of p_fake by label, with the threshold",
     NIGHTS: "Videos judged per nightly run, by verdict",
     LOSS: "Loss per epoch, training and validation",
-    ACCURACY: "Accuracy on faces per epoch, training and validation",
+    ACCURACY: "Accuracy per epoch, training and validation",
 }
 """Text alternatives of the figures on the page."""
 

@@ -92,7 +92,7 @@ class NightlyRun:
         say(f"[{name}]")
         with self.phases.phase(name):
             yield
-        took_s = self.phases.seconds[name] - before_s
+        took_s = self.phases.seconds.get(name, before_s) - before_s
         logs.event("phase_ended", phase=name, seconds=round(took_s, 3))
 
 

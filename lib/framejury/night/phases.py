@@ -84,5 +84,9 @@ def besides_judging_s(warehouse: Warehouse) -> float:
     commits = warehouse.commits()
     latest = nights_before(commits, commits[-1].sequence + 1, _NIGHTS) if commits else []
     stored = [metrics_of(night, warehouse) for night in latest]
-    found = [one["wall_s"] - one["phase_s"].get(JUDGING, 0.0) for one in stored if one]
+    found = [
+        one["wall_s"] - one["phase_s"].get(JUDGING, 0.0)
+        for one in stored
+        if one and "wall_s" in one
+    ]
     return median(found) if found else _USUAL_S

@@ -237,8 +237,8 @@ def timed(run: PastRun, warehouse: Warehouse) -> PastRun:
     Raises:
         WarehouseError: the file cannot be read.
     """
-    metrics = metrics_of(run, warehouse)
-    if metrics is None:
+    metrics = metrics_of(run, warehouse) or {}
+    if not {"started_at", "ended_at"} <= metrics.keys():
         return run
     start, end = (datetime.fromisoformat(metrics[name]) for name in ("started_at", "ended_at"))
     return replace(run, times=(start, end))

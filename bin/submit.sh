@@ -3,7 +3,8 @@
 # on a cluster, the environment archive of `make package`. Ends with the job's exit code.
 set -euo pipefail
 # A run begins here, not when Java has started Python (clock.py).
-export FRAMEJURY_STARTED_S="${EPOCHREALTIME:-}"
+started=${EPOCHREALTIME:-}
+export FRAMEJURY_STARTED_S="${started/,/.}"
 . "$(dirname "$0")/common.sh"
 
 usage() {

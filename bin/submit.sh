@@ -2,6 +2,9 @@
 # Run a framejury job on Spark, on this machine or on a cluster, with the settings of conf/spark and,
 # on a cluster, the environment archive of `make package`. Ends with the job's exit code.
 set -euo pipefail
+# A run begins here, not when Java has started Python (clock.py).
+started=${EPOCHREALTIME:-}
+export FRAMEJURY_STARTED_S="${started/,/.}"
 . "$(dirname "$0")/common.sh"
 
 usage() {

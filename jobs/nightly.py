@@ -29,6 +29,7 @@ from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
 from framejury.night.ending import add_metrics_file, recorded
 from framejury.night.night import SECTIONS, NightlyRun, judge, merge_small_files, report
+from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
@@ -79,7 +80,8 @@ def _run(args: argparse.Namespace) -> int:
     archive = check_archive(args.archive)
     warehouse = Warehouse.open_or_plan(args.warehouse)
     check_same_archive(warehouse, archive, moved=args.moved)
-    night = NightlyRun("nightly", archive, judging, warehouse, args.keep_crops)
+    phases = Phases.of_process()
+    night = NightlyRun("nightly", archive, judging, warehouse, args.keep_crops, phases=phases)
     if args.dry_run:
         with spark_session("nightly") as night.spark:
             _plan(args, night)
@@ -113,7 +115,7 @@ def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightP
     )
     videos = night.spark.createDataFrame(rows)
     planned = plan_night(videos, store.history("extractions"), store.history("verdicts"), rules)
-    plan = make_plan(planned, settings, warehouse.commits())
+    plan = make_plan(planned, settings, warehouse.commits(), besides_judging_s(warehouse))
     for line in plan.lines(rows.num_rows):
         say(line)
     return rows, plan

@@ -22,6 +22,7 @@ from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.night.ending import add_metrics_file, recorded
 from framejury.night.night import SECTIONS, NightlyRun, judge, report
+from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import make_plan, plan_selected
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.tables.session import spark_session
@@ -62,7 +63,8 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"{args.warehouse} was not made from an archive, so there is nothing to open again"
         )
-    night = NightlyRun("retry", warehouse.archive, judging, warehouse)
+    phases = Phases.of_process()
+    night = NightlyRun("retry", warehouse.archive, judging, warehouse, phases=phases)
     if args.dry_run:
         with spark_session("retry") as night.spark:
             _retry(night, args.status, dry_run=True)
@@ -81,7 +83,8 @@ def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool
     """Judge the videos; return whether any were judged."""
     videos = night.store.snapshot("videos")
     planned = plan_selected(videos, night.store.latest("verdicts"), statuses)
-    plan = make_plan(planned, night.judging.settings, night.warehouse.commits())
+    besides_s = besides_judging_s(night.warehouse)
+    plan = make_plan(planned, night.judging.settings, night.warehouse.commits(), besides_s)
     for line in plan.lines(videos.count()):
         say(line)
     if dry_run or not plan.videos.num_rows:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
 from framejury.report.evidence.video_page import evidence_html
-from framejury.report.inputs import BundleInfo, Context, EarlierRun, ReportFace, RunInfo, RunReport
+from framejury.report.inputs import Context, EarlierRun, ReportFace, RunInfo, RunReport
 from framejury.report.report import build_report, write_files
+from framejury.report.steps import Step
 from framejury.schemas.tables import EXTRACTIONS
 from tests.builders.evidence_rows import (
     ABOUT,
@@ -187,7 +189,7 @@ def _run() -> RunInfo:
             {"val": {"auc": 0.9}},
             ({"epoch": 1, "phase": "head", "loss": 0.6, "accuracy": 0.7},),
         ),
-        settings={"verdict": {"reducer": "mean", "threshold": None}},
+        steps=(Step("verdicts", ("run-1",), 5, {"verdict": {"reducer": "mean"}}),),
         versions={"framejury": "0.1.0"},
         seconds={"index": 1.25, "extract": 71.0, "reduce": 3.0},
     )

@@ -70,6 +70,17 @@ def test_every_video_is_in_the_table_and_the_file_is_small(site: Site, watch: Op
         assert one.requests[0] == site.report
 
 
+def test_how_far_to_trust_it_is_seen_first(site: Site, watch: Opener) -> None:
+    """Above the counts, and without scrolling."""
+    with watch(site.folder) as one:
+        page = one.open(site.report)
+        said = page.locator("p.trust")
+        assert "is not known: its model card has no figures" in said.inner_text()
+        box, below = said.bounding_box(), page.locator("div.tiles").bounding_box()
+        assert box["y"] + box["height"] <= below["y"]
+        assert box["y"] + box["height"] < page.viewport_size["height"]
+
+
 def test_sorting_by_a_column(site: Site, watch: Opener) -> None:
     with watch(site.folder) as one:
         page = one.open(site.report)

@@ -10,9 +10,9 @@ import numpy as np
 import skimage.data
 
 from framejury.faces.crop import encode_crop
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
 from framejury.report.evidence.video_page import About
-from framejury.report.inputs import BundleInfo
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule

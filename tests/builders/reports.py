@@ -15,6 +15,7 @@ from skimage import data
 
 from framejury.report.inputs import BEFORE_COLUMNS, Context, EarlierRun, RunReport
 from framejury.report.report import BundleInfo, RunInfo
+from framejury.report.steps import Step
 from framejury.schemas.tables import EXTRACTIONS
 from tests.builders.rows import verdict_row, verdict_table
 
@@ -26,7 +27,7 @@ RUN = RunInfo(
     warehouse="/data/warehouse",
     model_id="b0-000000000000",
     bundle=BundleInfo("detector", "# Card\n\nTrained on <b>few</b> videos.", {"val": {"auc": 0.9}}),
-    settings={"verdict": {"reducer": "mean", "threshold": None}},
+    steps=(Step("verdicts", ("run-1",), 5, {"verdict": {"reducer": "mean", "threshold": None}}),),
     versions={"framejury": "0.1.0"},
     seconds={"index": 1.25},
 )

@@ -119,10 +119,14 @@ def test_a_leaky_split_is_told_everywhere(done: Callable[[str], Done], preset: s
 
 def test_face_frames_leaves_the_published_files(done: Callable[[str], Done]) -> None:
     recipe = done("face_frames")
-    outputs = recipe.place / "warehouse" / "outputs"
-    for name in ("Loss.png", "Accuracy.png", "Confusion.png", "ConfusionVideo.png"):
+    model_id = load_bundle(recipe.place / "bundle").model_id
+    places = recipe.place / "warehouse" / "outputs"
+    learned, outputs = places / f"train-{model_id}", places / f"verdicts-{model_id}"
+    for name in ("Loss.png", "Accuracy.png", "Confusion.png"):
+        assert cv2.imread(str(learned / name)).std() > 5
+    for name in ("Confusion.png", "ConfusionVideo.png"):
         assert cv2.imread(str(outputs / name)).std() > 5
-    assert list(outputs.glob("*.weights.h5"))
+    assert list(learned.glob("*.weights.h5"))
     predictions = json.loads((outputs / "cnn_preds_values.json").read_text())
     paths = {row["video_id"]: row["path"] for row in recipe.videos()}
     text = (outputs / "mapreduce_res.txt").read_text()

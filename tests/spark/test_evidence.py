@@ -81,7 +81,7 @@ def test_a_second_night_knows_the_first(place: Place) -> None:
     before = {p: p.stat().st_mtime_ns for p in pages_of(place)}
     clips.write_clip(place.archive / "new.mp4", clips.face_frames(6))
     os.utime(place.archive / "b.mp4", (1, 1))
-    second = place.run()
+    second = place.run(sampling={"frames": 2})
     made = publisher(place).report(second.store.latest("verdicts"))
     ids = {row["path"]: row["video_id"] for row in videos(place).to_pylist()}
     context = made.context
@@ -91,6 +91,12 @@ def test_a_second_night_knows_the_first(place: Place) -> None:
     assert night.run_id == first.commits[-1].run_id and sum(night.statuses.values()) == 3
     assert context.work["videos"] == 2 and context.work["faces_scored"] > 0
     assert context.extractions is not None and context.extractions.num_rows == 4
+    steps = [step for step in made.run.steps if step.name == "extraction"]
+    shown = {step.run_ids: (step.settings["sampling"]["frames"], step.videos) for step in steps}
+    runs = [(night.commits[-1].run_id,) for night in (first, second)]
+    assert shown == {runs[0]: (3, 2), runs[1]: (2, 2)}
+    scored = [step for step in made.run.steps if step.name == "scoring"]
+    assert [(step.run_ids, step.videos) for step in scored] == [((*runs[0], *runs[1]), 3)]
     report(second, place.spark.createDataFrame(videos(place)))
     after = {p: p.stat().st_mtime_ns for p in pages_of(place)}
     assert before.items() <= after.items()  # a page of an old verdict stays

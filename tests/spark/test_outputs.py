@@ -103,6 +103,14 @@ def warehouse_of(place: Path, faces: pd.DataFrame, *, labelled: bool = True) -> 
     return warehouse
 
 
+def outputs_of(place: Path) -> Path:
+    """Return the only folder of published files, and check whose it is."""
+    (folder,) = (place / "outputs").iterdir()
+    judged = Warehouse.open(str(place.parent / "w")).require("verdicts")[-1]
+    assert folder.name == f"verdicts-{judged.model_id}"
+    return folder
+
+
 def reduced(place: Path, *more: str) -> int:
     return reduce_verdicts.main(["--warehouse", str(place / "w"), *PLAIN, *more])
 
@@ -118,7 +126,7 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
     faces = scored_faces()
     warehouse = warehouse_of(tmp_path, faces)
     assert reduced(tmp_path, *ASKED) == 0
-    outputs = tmp_path / "w" / "outputs"
+    outputs = outputs_of(tmp_path / "w")
     assert {path.name for path in outputs.iterdir()} == FILES
 
     predictions = json.loads((outputs / "cnn_preds_values.json").read_text())
@@ -158,14 +166,14 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
 def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
     warehouse_of(tmp_path, scored_faces())
     assert reduced(tmp_path) == 0
-    outputs = tmp_path / "w" / "outputs"
-    assert not outputs.exists()
+    assert not (tmp_path / "w" / "outputs").exists()
     where = ["--warehouse", str(tmp_path / "w")]
     assert report.main([*where, *ASKED]) == 0
+    outputs = outputs_of(tmp_path / "w")
     first = {path.name: path.read_bytes() for path in outputs.iterdir()}
     assert set(first) == FILES
     assert report.main([*where, *ASKED, "--output", str(tmp_path / "sent")]) == 0
-    sent = {path.name: path.read_bytes() for path in (tmp_path / "sent" / "outputs").iterdir()}
+    sent = {path.name: path.read_bytes() for path in outputs_of(tmp_path / "sent").iterdir()}
     assert sent == first
     assert (tmp_path / "sent" / "report.html").is_file()
 
@@ -174,7 +182,7 @@ def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
 def test_another_rule_and_no_labels_are_said(tmp_path: Path) -> None:
     warehouse_of(tmp_path, scored_faces(), labelled=False)
     assert reduced(tmp_path, *ASKED, "--set", "verdict.threshold=0.25") == 0
-    outputs = tmp_path / "w" / "outputs"
+    outputs = outputs_of(tmp_path / "w")
     text = (outputs / "mapreduce_res.txt").read_text()
     assert text.startswith(
         "Video accuracy: no video is labelled\nNote: this is not the recipe's mean"

@@ -245,7 +245,10 @@ def test_the_plan_in_batches_and_words(spark: SparkSession) -> None:
     past = Commit(
         1, "r", "nightly", "", {}, facts=CommitFacts(cost=CostFacts(estimated_s=50, measured_s=100))
     )
-    slower = make_plan(planned, finer, [past])
+    slower = make_plan(planned, finer, [past], besides_s=7200.0)
+    assert "  about 2.0 h in all, of which 2.0 h to start, list, reduce and report" in "\n".join(
+        slower.lines(25)
+    )
     assert slower.core_s == pytest.approx(2 * dealt.core_s)
     assert np.unique(slower.batches).tolist() == list(range(8))
     assert "no earlier run" not in "\n".join(slower.lines(25))

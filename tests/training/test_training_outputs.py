@@ -11,14 +11,29 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.labelled.bundling import write_training_outputs
+from framejury.labelled.bundling import _published, write_training_outputs
 from framejury.model.schedule import EpochRecord
 from framejury.model.scoring import SCORED_FACES
 from framejury.model.source_counts import count_faces
+from framejury.report.published_files import (
+    MAPREDUCE,
+    PREDICTIONS,
+    FacePrediction,
+    confusion_of,
+    outputs_folder,
+    predictions_json,
+    verdict_outputs,
+)
+from framejury.report.report import write_files
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
+from framejury.settings.loading import settings_from
+from framejury.storage import locate
+from framejury.verdict.rule import Rule
 from framejury.warehouse import Warehouse
+from tests.builders.bundles import brightness_bundle
 from tests.builders.faces import small_videos, write_source
+from tests.builders.rows import verdict_row, verdict_table
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
@@ -67,10 +82,8 @@ def test_the_weights_are_those_of_the_network(tmp_path: Path) -> None:
         for frame in (0, 10)
     ]
     scored = pa.Table.from_pylist(rows, schema=SCORED_FACES)
-    warehouse = Warehouse.open_or_plan(str(tmp_path / "w"))
-    place = write_training_outputs(warehouse, found, scored, videos, {})
-    folder = tmp_path / "w" / "outputs"
-    assert place.uri == str(folder)
+    folder = tmp_path / "new"
+    write_training_outputs(locate(str(folder)), found, scored, videos, {})
     assert {path.name for path in folder.iterdir()} == {
         *("Loss.png", "Accuracy.png", "Confusion.png"),
         *("best_weights.weights.h5", "cnn_preds_values.json"),
@@ -86,7 +99,36 @@ def test_the_weights_are_those_of_the_network(tmp_path: Path) -> None:
 
 
 def test_without_a_test_side_there_are_no_predictions(tmp_path: Path) -> None:
-    warehouse = Warehouse.open_or_plan(str(tmp_path / "w"))
-    write_training_outputs(warehouse, trained(tmp_path), None, [], {})
-    folder = tmp_path / "w" / "outputs"
+    folder = tmp_path / "new"
+    write_training_outputs(locate(str(folder)), trained(tmp_path), None, [], {})
     assert json.loads((folder / "cnn_preds_values.json").read_text()) == {}
+
+
+def test_files_of_two_models_never_mix(tmp_path: Path) -> None:
+    """Train, judge, train again: the second training replaced the night's predictions before."""
+    warehouse = Warehouse.open_or_plan(str(tmp_path / "w"))
+    outputs = tmp_path / "w" / "outputs"
+    found = trained(tmp_path)
+    bundle = brightness_bundle(tmp_path / "bundle")
+    first, second = (replace(bundle, model_id=name) for name in ("b0-a", "b0-b"))
+    settings = settings_from({"report": {"outputs": "face_frames"}})
+    assert _published(first, warehouse, found, [], settings) is first
+    judged = verdict_outputs(verdict_table([verdict_row(0, p_fake=0.9)]), confusion_of({}), Rule())
+    judged[PREDICTIONS] = b"".join(predictions_json([FacePrediction("a.mp4", 0, 0, 0.9)]))
+    write_files(judged, outputs / outputs_folder("verdicts", "b0-a"))
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    _published(second, warehouse, found, [], settings)
+    after = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    assert before.items() < after.items()
+    assert {path.parent.name for path in set(after) - set(before)} == {"train-b0-b"}
+    for folder in outputs.iterdir():
+        files = {path.name for path in folder.iterdir()}
+        assert PREDICTIONS in files
+        assert (MAPREDUCE in files) is folder.name.startswith("verdicts-")
+
+
+def test_no_files_are_written_unasked(tmp_path: Path) -> None:
+    warehouse = Warehouse.open_or_plan(str(tmp_path / "w"))
+    bundle = brightness_bundle(tmp_path / "bundle")
+    _published(bundle, warehouse, trained(tmp_path), [], settings_from({}))
+    assert not (tmp_path / "w").exists()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from framejury.cli.options import (
     add_bundle,
@@ -39,9 +41,13 @@ from framejury.model.scoring import score_faces
 from framejury.model.source_counts import count_faces
 from framejury.runs.provenance import bundle_facts, training_history, versions
 from framejury.schemas.statuses import Side
+from framejury.settings import Settings
 from framejury.verdict.judge import face_threshold
-from framejury.verdict.rule import rule_in_use
+from framejury.verdict.rule import rule_facts, rule_in_use
 from framejury.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from framejury.report.steps import Step
 
 _SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "report"]
 _ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")
@@ -159,17 +165,19 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     )
     shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
     history = training_history(warehouse, bundle.model_id)
+    rule = rule_in_use(bundle.rule, settings.verdict)
     info = RunInfo(
         run_id=name,
         created_at=now(),
         archive=warehouse.archive or "",
         warehouse=warehouse.location.uri,
         model_id=bundle.model_id,
-        bundle=BundleInfo.of_facts(bundle_facts(bundle), history),
-        settings=settings.model_dump(mode="json"),
+        bundle=BundleInfo.of_facts(
+            bundle_facts(bundle), history, own_rule=rule_facts(rule) == rule_facts(bundle.rule)
+        ),
+        steps=_steps(warehouse, videos, name, settings, bundle),
         versions=versions(),
     )
-    rule = rule_in_use(bundle.rule, settings.verdict)
     report = RunReport(
         verdicts,
         counts,
@@ -188,6 +196,24 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     sys.stdout.write(files["report.txt"].decode())
     say(f"  report: {place}/report.html")
     return 0
+
+
+def _steps(
+    warehouse: Warehouse,
+    videos: Sequence[LabelledVideo],
+    name: str,
+    settings: Settings,
+    bundle: Bundle,
+) -> tuple[Step, ...]:
+    """Return the settings behind the figures: the faces' from their runs, the others are given."""
+    from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, steps_of
+
+    used = {commit.run_id: commit.settings for commit in warehouse.commits()}
+    used[name] = settings.model_dump(mode="json")
+    found = [video.extraction["run_id"] for video in videos if video.extraction is not None]
+    here = {name: len(videos)}
+    made = {EXTRACTION: Counter(found), SCORING: here, VERDICTS: here}
+    return steps_of(made, used, bundle.settings)
 
 
 def _note_for_all(bundle: Bundle) -> tuple[str, ...]:

@@ -32,11 +32,13 @@ from framejury.protocol.selection import (
 )
 from framejury.protocol.verdicts import VideoJudge, face_histogram
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
+from framejury.report.steps import SECTIONS, steps_of
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from framejury.verdict.judge import face_threshold
+from framejury.verdict.rule import rule_facts
 from framejury.warehouse import Warehouse
 
 PROTOCOL_FRAMES = 32
@@ -84,8 +86,14 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         archive=selection.archive,
         warehouse="none" if warehouse is None else warehouse.location.uri,
         model_id=bundle.model_id,
-        bundle=BundleInfo.of_facts(bundle_facts(bundle)),
-        settings=settings.model_dump(mode="json"),
+        bundle=BundleInfo.of_facts(
+            bundle_facts(bundle), own_rule=rule_facts(judge.rule) == rule_facts(bundle.rule)
+        ),
+        steps=steps_of(
+            {step: {judge.run_id: len(videos)} for step in SECTIONS},
+            {judge.run_id: settings.model_dump(mode="json")},
+            bundle.settings,
+        ),
         versions=versions(),
         seconds={"examine": examined_s},
     )

@@ -14,6 +14,8 @@ from framejury.cli.outputs import new_folder
 from framejury.clock import now
 from framejury.logs import say
 from framejury.night.publish import Publisher
+from framejury.runs.details import metrics_of
+from framejury.runs.history import find_run, past_runs
 from framejury.settings import SparkSettings
 from framejury.storage import locate
 from framejury.tables.session import spark_session
@@ -41,10 +43,16 @@ def _run(args: argparse.Namespace) -> int:
     folder = None if args.output is None else locate(str(new_folder(args.output)))
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")
+    # The commit of a night was made before its report, and lacks the time of that.
+    run = find_run(past_runs(warehouse), commits[-1].run_id)
+    metrics = metrics_of(run, warehouse)
+    seconds = None if metrics is None else lambda: dict(metrics["phase_s"])
     with spark_session("report") as spark:
         store = Store(spark, warehouse, SparkSettings().row_group_bytes)
         videos = store.snapshot("videos").cache()
-        publisher = Publisher(store, warehouse, commits[-1], videos, settings.report, now(), folder)
+        publisher = Publisher(
+            store, warehouse, commits[-1], videos, settings.report, now(), folder, seconds
+        )
         written = publisher.publish(store.latest("verdicts").cache())
     say(f"  report: {written.child('report.html').uri}")
     return 0

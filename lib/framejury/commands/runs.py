@@ -14,7 +14,7 @@ from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.pages.text_table import UNKNOWN, columns, count, duration, pairs
 from framejury.redaction import printable
-from framejury.runs.details import Details, TableFiles, details
+from framejury.runs.details import Details, TableFiles, details, timed
 from framejury.runs.history import PastRun, State, find_run, past_runs
 from framejury.schemas.statuses import Verdict
 from framejury.warehouse import Warehouse
@@ -73,7 +73,8 @@ def _run(args: argparse.Namespace) -> int:
         else:
             _show_table(found, None if args.all else _SHOWN)
         return 0
-    shown = runs[-args.last :] if args.last else runs
+    chosen = runs[-args.last :] if args.last else runs
+    shown = [timed(run, warehouse) for run in chosen]
     if args.format == "json":
         print(json.dumps([run.to_plain() for run in shown], indent=1, allow_nan=False))
     elif args.format == "csv":
@@ -178,7 +179,7 @@ def _head(found: Details) -> list[str]:
             "note": _NOTES.get(run.state),
             "exit code": None if found.exit_code is None else str(found.exit_code),
             "started": plain["started_at"],
-            "last commit": plain["ended_at"],
+            "ended": plain["ended_at"],
             "took": None if run.wall_s is None else duration(run.wall_s),
             "archive": found.archive,
             "model": run.model_id,

@@ -25,7 +25,10 @@ from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.manifest import Bundle
+from framejury.pages.text_table import counted
 from framejury.redaction import printable
+from framejury.report.bundle_info import BundleInfo
+from framejury.report.trust import reader_word, trust_of
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status
 from framejury.settings import VerdictSettings
@@ -68,13 +71,14 @@ def _run(args: argparse.Namespace) -> int:
     plan = ExaminePlan(
         "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
     )
+    say(trust_of(BundleInfo.of_bundle(bundle, rule)).sentence)
     with Examiner(plan) as examiner:
         for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
             if pages is not None:
                 pages.add(verdict, rows, bundle, rule, settings.verdict)
-            print(json.dumps(verdict) if args.json else _words(verdict), flush=True)
+            print(json.dumps(verdict) if args.json else _words(verdict, bundle), flush=True)
     if pages is not None:
         say(f"  evidence: {pages.finish()}")
     return 0
@@ -128,14 +132,15 @@ def _verdict(
     }
 
 
-def _words(verdict: dict[str, Any]) -> str:
+def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
     if verdict["p_fake"] is None:
         text = f"{verdict['verdict']}  ({verdict['status']})"
     else:
+        seen = counted(verdict["faces_scored"], bundle.framing.judges)
         text = (
-            f"{verdict['verdict']}  p_fake {verdict['p_fake']:.3f} "
+            f"{reader_word(verdict)}  p_fake {verdict['p_fake']:.3f} "
             f"({verdict['p_fake_low']:.2f} to {verdict['p_fake_high']:.2f}, threshold "
-            f"{verdict['threshold']:.2f}, {verdict['faces_scored']} faces)"
+            f"{verdict['threshold']:.2f}, {seen})"
         )
     error = f"  {verdict['error']}" if verdict["error"] else ""
     lines = [f"{verdict['uri']}: {text}{error}"]

@@ -109,20 +109,20 @@ def write_trained(
             for side in (Side.VAL, Side.TEST)
             if (part := only_side(trained.source, side)).videos
         ]
-        if settings.report.outputs == "face_frames":
-            _publish(warehouses[0], trained, sides)
         try:
             fitted = _fit(sides, settings, f"split val of {described}")
         except CalibrationError as error:
             metrics = _figures(sides, draft, settings)
-            return with_metrics(draft, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
+            bundle = with_metrics(draft, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
+            return _published(bundle, warehouses[0], trained, sides, settings)
         rule = fitted.rule
         judge = replace(
             draft, reducer=rule.reducer, calibration=rule.calibration, threshold=rule.threshold
         )
         metrics = _figures(sides, judge, settings)
         metrics[Side.VAL.value] |= cross_fitted_figures(fitted)
-        return with_rule(draft, output, rule, fitted.fit, metrics)
+        bundle = with_rule(draft, output, rule, fitted.fit, metrics)
+        return _published(bundle, warehouses[0], trained, sides, settings)
 
 
 def _notes(purpose: str, source: FaceSource) -> tuple[str, ...]:
@@ -174,27 +174,39 @@ def _figures(
     return metrics
 
 
-def _publish(warehouse: Warehouse, trained: TrainedNetwork, sides: Sequence[_Scored]) -> None:
-    """Write the files of `report.outputs`."""
+def _published(
+    bundle: Bundle,
+    warehouse: Warehouse,
+    trained: TrainedNetwork,
+    sides: Sequence[_Scored],
+    settings: Settings,
+) -> Bundle:
+    """Write the files of `report.outputs` in the bundle's name; return the bundle."""
+    if settings.report.outputs != "face_frames":
+        return bundle
+    from framejury.report.published_files import outputs_folder
+
     test = next((part for part in sides if part.side is Side.TEST), None)
     scored = None if test is None else test.scored
     videos = [] if test is None else [video.row for video in test.videos]
     labels = trained.source.frame_labels
-    place = write_training_outputs(warehouse, trained, scored, videos, labels)
+    place = warehouse.location.child(OUTPUTS, outputs_folder("train", bundle.model_id))
+    write_training_outputs(place, trained, scored, videos, labels)
     say(f"  published files: {place.uri}")
+    return bundle
 
 
 def write_training_outputs(
-    warehouse: Warehouse,
+    place: Location,
     trained: TrainedNetwork,
     tested: pa.Table | None,
     videos: Sequence[Mapping[str, Any]],
     frame_labels: Mapping[tuple[str, int], int],
-) -> Location:
-    """Write the files that recipe face_frames publishes after a training; return the folder.
+) -> None:
+    """Write the files that recipe face_frames publishes after a training.
 
     Args:
-        warehouse: gets the files.
+        place: folder that gets the files.
         trained: history, and the network with the weights of its best epoch.
         tested: faces of split test from `model.scoring.score_faces`; None without such a split.
         videos: rows of `videos` in that split.
@@ -208,7 +220,5 @@ def write_training_outputs(
         trained.model.save_weights(weights)
         history = [asdict(epoch) for epoch in trained.history]
         files = training_outputs(history, faces, weights.read_bytes())
-    place = warehouse.location.child(OUTPUTS)
     for name, content in files.items():
         write_whole(place.child(name), content)
-    return place

@@ -25,7 +25,7 @@ from framejury.verdict.rule import Reducer, Rule, rule_in_use
 FrameLabels = Mapping[tuple[str, int], Literal[0, 1]]
 """(video_id, frame_index) -> 1 for FAKE, 0 for REAL."""
 
-_VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "log_loss")
+_VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "recall_fake", "log_loss")
 
 
 def judge_labelled(

@@ -102,6 +102,7 @@ def _accuracy(manifest: Manifest) -> list[str]:
 
 _HEADLINES = (
     ("video_fpr", "Real videos called fake (false accusations)", ".1%"),
+    ("video_recall_fake", "Fake videos called fake", ".1%"),
     ("video_accuracy", "Videos called correctly at the threshold", ".1%"),
     ("video_auc", "AUC", ".3f"),
 )

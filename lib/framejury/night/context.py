@@ -17,10 +17,12 @@ from framejury.report.inputs import (
     EarlierRun,
     ReportFace,
 )
+from framejury.runs.details import timed
 from framejury.runs.drift import night_of
 from framejury.runs.history import nights_before
 from framejury.schemas.statuses import PictureKind
 from framejury.tables.store import Store
+from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
 
 WORK = ("faces_scored", "read_bytes", "videos_cpu_s", "videos_wall_s")
@@ -60,7 +62,7 @@ def context_of(
     return Context(
         judged_now=frozenset(judged["video_id"].to_pylist()),
         before=before,
-        earlier=tuple(_night_infos(commits, first, nights)),
+        earlier=tuple(_night_infos(store.warehouse, commits, first, nights)),
         extractions=extractions.filter(
             pc.is_in(extractions["video_id"], verdicts["video_id"].combine_chunks())
         ),
@@ -92,7 +94,9 @@ def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ReportFac
     return {video_id: tuple(faces) for video_id, faces in found.items()}
 
 
-def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[EarlierRun]:
+def _night_infos(
+    warehouse: Warehouse, commits: Sequence[Commit], first: int, count: int
+) -> list[EarlierRun]:
     return [
         EarlierRun(
             run_id=past.run_ids[-1],
@@ -101,8 +105,8 @@ def _night_infos(commits: Sequence[Commit], first: int, count: int) -> list[Earl
             verdicts=past.counted("verdicts"),
             wall_s=past.wall_s,
         )
-        for past in nights_before(commits, first, count)
-        if past.ended_at is not None
+        for night in nights_before(commits, first, count)
+        if (past := timed(night, warehouse)).ended_at is not None
     ]
 
 

@@ -7,12 +7,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from framejury import logs
 from framejury.cli.options import exit_code_of
-from framejury.clock import now
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
 from framejury.night.night import NightlyRun, counts_of
@@ -43,7 +41,6 @@ class Ending:
 
     night: NightlyRun
     metrics_file: Path | None
-    started_at: datetime
 
     def code(self, in_archive: int | None) -> int:
         """Report on a nightly run that was committed, and return its exit code.
@@ -83,13 +80,13 @@ class Ending:
         return RunMetrics(
             job=night.job,
             exit_code=code,
-            started_at=self.started_at,
-            ended_at=now(),
+            started_at=night.phases.started_at,
+            ended_at=night.phases.ended_at,
             warehouse=night.warehouse.location.uri,
             archive=night.archive,
             run_ids=tuple(commit.run_id for commit in night.commits),
             model_id=night.judging.bundle.model_id,
-            phase_s=night.seconds,
+            phase_s=night.phases.seconds,
             counts=counts,
         )
 
@@ -107,7 +104,7 @@ def recorded(night: NightlyRun, args: argparse.Namespace) -> Iterator[Ending]:
     """
     if args.metrics_file is not None:
         check_textfile(args.metrics_file)
-    ending = Ending(night, args.metrics_file, now())
+    ending = Ending(night, args.metrics_file)
     with logs.collected() as log:
         try:
             yield ending

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from framejury.cli.judging_options import Judging
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
+from framejury.night.phases import JUDGING, REPORT, Phases
 from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
 from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
@@ -61,7 +61,7 @@ class NightlyRun:
         warehouse: the warehouse.
         keep_crops: whether crops of faces are kept.
         spark: the session; set when it has started.
-        seconds: seconds by phase, summed over the batches.
+        phases: its clock.
         left_out: files of the archive left out by their names, as `ArchiveIndex.left_out`; None if
             it was not listed.
         commits: commits of this nightly run, in order.
@@ -74,7 +74,7 @@ class NightlyRun:
     warehouse: Warehouse
     keep_crops: bool = False
     spark: SparkSession = field(init=False)
-    seconds: dict[str, float] = field(default_factory=dict)
+    phases: Phases = field(default_factory=Phases)
     left_out: dict[str, int] | None = None
     commits: list[Commit] = field(default_factory=list)
     began: str | None = None
@@ -87,20 +87,20 @@ class NightlyRun:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time a phase; phases of the same name are added up."""
-        started_s = time.monotonic()
+        before_s = self.phases.seconds.get(name, 0.0)
         logs.event("phase_started", phase=name)
         say(f"[{name}]")
-        yield
-        took_s = time.monotonic() - started_s
+        with self.phases.phase(name):
+            yield
+        took_s = self.phases.seconds.get(name, before_s) - before_s
         logs.event("phase_ended", phase=name, seconds=round(took_s, 3))
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + took_s, 3)
 
 
 def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) -> None:
     """Extract, score and reduce the planned videos; publish each batch by one commit.
 
     Args:
-        night: the nightly run; its `commits` and `seconds` grow.
+        night: the nightly run; its `commits` and `phases` grow.
         plan: from `make_plan`.
         snapshot: rows of `videos` that the first commit publishes; None: they are committed.
     """
@@ -152,10 +152,10 @@ def stamped(videos: pa.Table, run: Run) -> pa.Table:
 
 def report(night: NightlyRun, videos: DataFrame) -> Location:
     """Report on every video of the archive, not only on those judged in this nightly run."""
-    with logs.bound(run_id=night.commits[-1].run_id), night.phase("report"):
+    with logs.bound(run_id=night.commits[-1].run_id), night.phase(REPORT):
         verdicts = night.store.latest("verdicts").cache()
         last = night.commits[-1]
-        whole = {"seconds": night.seconds, "statuses": dict(statuses(night))}
+        whole = {"statuses": dict(statuses(night))}
         folder = Publisher(
             night.store,
             night.warehouse,
@@ -163,6 +163,7 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             videos,
             night.judging.settings.report,
             now(),
+            seconds=night.phases.stop,
         ).publish(verdicts)
         counts = count_by(verdicts.join(videos, on="video_id", how="left_semi"), "verdict")
     say(f"  verdicts of the archive: {sentence(counts)}")
@@ -233,7 +234,7 @@ def _work(
     lacking: list[str] = []
     there = planned.where(F.col(REASON) != Reason.MISSING.value)
     if there.count():
-        with night.phase("extract and score"):
+        with night.phase(JUDGING):
             work = ExaminePlan(
                 run.run_id,
                 night.judging.settings.model_dump(mode="json"),
@@ -275,7 +276,7 @@ def _work(
         bundle=bundle_facts(bundle),
         rule=rule_facts(night.judging.rule),
         statuses=outcome,
-        seconds=dict(night.seconds),
+        seconds=night.phases.seconds,
         versions=versions(),
         jail_lacking=tuple(lacking),
         scores=histograms.to_facts(),

@@ -175,6 +175,7 @@ class NightPlan:
         batches: int64 (n,), batch of each video.
         slots: tasks that run at the same time, count.
         scale: measured time of earlier runs as a multiple of the estimate; None without any.
+        besides_s: estimated time of a run besides judging, seconds (`phases.besides_judging_s`).
     """
 
     videos: pa.Table
@@ -182,6 +183,7 @@ class NightPlan:
     batches: Counts
     slots: int
     scale: float | None
+    besides_s: float = 0.0
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -210,16 +212,21 @@ class NightPlan:
             f"  {size_bytes / 1e9:,.2f} GB to read, about {_hours(self.core_s)} on one core, "
             f"{_hours(self.core_s / self.slots)} on {self.slots} at once, "
             f"{count} commit{'s' * (count != 1)}{unsure}",
+            f"  about {_hours(self.core_s / self.slots + self.besides_s)} in all, of which "
+            f"{_hours(self.besides_s)} to start, list, reduce and report",
         ]
 
 
-def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit]) -> NightPlan:
+def make_plan(
+    planned: DataFrame, settings: Settings, commits: Sequence[Commit], besides_s: float = 0.0
+) -> NightPlan:
     """Collect the planned videos (one row each) and divide them into batches.
 
     Args:
         planned: from `plan_night` or `plan_selected`.
         settings: settings of the run.
         commits: every committed run; their measured times scale the estimate.
+        besides_s: estimated time besides judging, seconds.
     """
     videos = planned.orderBy("path").toArrow()
     costs_s = estimate_costs_s(videos["bytes"].to_numpy(), settings.sampling)
@@ -227,7 +234,8 @@ def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit])
     scale = _measured_scale(commits)
     at_once = slots(planned.sparkSession)
     commit_s = settings.run.commit_s / (1.0 if scale is None else scale)
-    return NightPlan(videos, costs_s, deal_batches(costs_s, at_once, commit_s), at_once, scale)
+    batches = deal_batches(costs_s, at_once, commit_s)
+    return NightPlan(videos, costs_s, batches, at_once, scale, besides_s)
 
 
 def _measured_scale(commits: Sequence[Commit]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,12 +16,14 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.logs import say
 from framejury.night.context import context_of, night_commits, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
-from framejury.report.inputs import BundleInfo, Context, RunInfo, RunReport
+from framejury.report.bundle_info import BundleInfo
+from framejury.report.inputs import Context, RunInfo, RunReport
+from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, Step, steps_of
 from framejury.runs.provenance import bundle_of, training_history
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path, write_whole
 from framejury.tables.store import Store
-from framejury.tables.tallies import described, face_counts
+from framejury.tables.tallies import described, face_counts, runs_behind
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import OUTPUTS, Warehouse
@@ -43,6 +45,7 @@ class Publisher:
         videos: the snapshot.
         settings: how much to show.
         now: when the report is made, UTC.
+        seconds: ends the run's clock and returns seconds by phase; None: those of `commit`.
         folder: where to write; None: `reports/<run_id>` and `evidence` of the warehouse.
     """
 
@@ -53,6 +56,7 @@ class Publisher:
     settings: ReportSettings
     now: datetime
     folder: Location | None = None
+    seconds: Callable[[], Mapping[str, float]] | None = None
 
     def publish(self, verdicts: DataFrame) -> Location:
         """Write report and evidence pages, and return the report's folder.
@@ -60,14 +64,17 @@ class Publisher:
         Args:
             verdicts: rows of `latest("verdicts")`; cache them, they are read several times.
         """
+        from framejury.report.published_files import outputs_folder
         from framejury.report.report import build_report, write_files
 
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))
         if self.settings.outputs == "face_frames":
-            _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), self._root)
+            name = outputs_folder("verdicts", report.run.model_id)
+            folder = self._root.child(OUTPUTS, name)
+            _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), folder)
         rows, mark = self.settings.rows, self.settings.csv_mark
-        files = build_report(report, page_rows=rows, csv_mark=mark)
+        files = build_report(report, page_rows=rows, csv_mark=mark, seconds=self.seconds)
         if self.folder is None:
             return self.warehouse.write_report(self.commit.run_id, files)
         write_files(files, local_path(self.folder.uri))
@@ -92,7 +99,7 @@ class Publisher:
         return RunReport(
             table,
             face_counts(self.store.scores_behind(verdicts), self.videos),
-            self._info(),
+            self._info(self._steps(verdicts)),
             notes=_notes(self.warehouse),
             face_threshold=face_threshold(self._rule()),
             context=context_of(self.store, commits, night, table, nights=self.settings.nights),
@@ -113,18 +120,31 @@ class Publisher:
         judged, rule = self._judged, self._judged.facts.rule
         return rule_of_facts(bundle_of(judged) | ({} if rule is None else {"rule": rule}))
 
-    def _info(self) -> RunInfo:
+    def _steps(self, verdicts: DataFrame) -> tuple[Step, ...]:
+        """Return the settings of the runs that made the rows behind these verdicts."""
+        made = {
+            EXTRACTION: runs_behind(self.store.extractions_behind(verdicts)),
+            SCORING: runs_behind(self.store.scores_behind(verdicts)),
+            VERDICTS: runs_behind(verdicts),
+        }
+        used = {commit.run_id: commit.settings for commit in self.warehouse.commits()}
+        return steps_of(made, used, bundle_of(self._judged).get("settings"))
+
+    def _info(self, steps: tuple[Step, ...] = ()) -> RunInfo:
         facts = self.commit.facts
         model_id = str(self._judged.model_id)
         history = training_history(self.warehouse, model_id)
+        bundle = bundle_of(self._judged)
         return RunInfo(
             run_id=self.commit.run_id,
             created_at=self.now,
             archive=self.warehouse.archive or "",
             warehouse=self.warehouse.location.uri,
             model_id=model_id,
-            bundle=BundleInfo.of_facts(bundle_of(self._judged), history),
-            settings=self.commit.settings,
+            bundle=BundleInfo.of_facts(
+                bundle, history, own_rule=self._rule() == rule_of_facts(bundle)
+            ),
+            steps=steps,
             versions=facts.versions,
             seconds=facts.seconds,
             statuses=facts.statuses,
@@ -178,16 +198,16 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
 
 
 def _write_face_frames(
-    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, root: Location
+    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, folder: Location
 ) -> None:
-    """Write the files that recipe face_frames publishes on verdicts, below `root`.
+    """Write the files that recipe face_frames publishes on verdicts.
 
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
         table: the verdicts joined with their videos (`tables.tallies.described`).
         rule: the rule of the latest verdicts.
-        root: the warehouse, or another folder.
+        folder: where to.
     """
     from framejury.report import published_files
 
@@ -196,7 +216,6 @@ def _write_face_frames(
     called = F.col("p_fake") >= published_files.FACE_THRESHOLD
     counts = scores.groupBy("label", called.alias("called")).count().collect()
     confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
-    folder = root.child(OUTPUTS)
     for name, content in published_files.verdict_outputs(table, confusion, rule).items():
         write_whole(folder.child(name), content)
     # All faces of an archive may not fit into the driver's memory, so they go through a file.

@@ -25,7 +25,7 @@ from framejury.pages.style import (
     svg,
 )
 from framejury.pages.templating import POLICY, environment, style_of
-from framejury.pages.text_table import grid
+from framejury.pages.text_table import counted, grid
 from framejury.recipes.preset_outcome import FIGURES, Failure, PresetOutcome
 
 Row = PresetOutcome | Failure
@@ -47,7 +47,7 @@ def cells_of(row: PresetOutcome) -> list[str]:
         *(figure_text(getattr(row, name)) for name in FIGURES),
         "-" if row.seconds_a_video is None else f"{row.seconds_a_video:.2f}",
         "-" if peak is None else f"{peak / _MIB:,.0f}",
-        f"{row.scored} of {row.labelled}",
+        f"{row.scored} of {row.labelled}{' (too few)' if row.few else ''}",
     ]
 
 
@@ -66,10 +66,10 @@ def remarks(rows: Sequence[Row]) -> list[str]:
             found.append(f"{row.preset}: failed in step {row.step}: {row.reason}")
             continue
         learned = (
-            f"{row.preset}: {row.backbone} on {row.signal}, {row.faces:,} faces, "
-            f"{row.epochs} epoch{'s' * (row.epochs != 1)} in {row.train_s:,.0f} s"
+            f"{row.preset}: {row.backbone} on {row.signal}, {counted(row.faces, row.judges)}, "
+            f"{counted(row.epochs, 'epoch')} in {row.train_s:,.0f} s"
         )
-        found.append("; ".join(part for part in (learned, row.remark, row.leak) if part))
+        found.append("; ".join(part for part in (learned, row.remark, row.leak, row.few) if part))
     return found
 
 
@@ -148,6 +148,7 @@ def presets_page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
             rows=[cells_of(row) for row in outcomes],
             failures=[row for row in rows if isinstance(row, Failure)],
             remarks=remarks(outcomes),
+            too_few=next((row.few for row in outcomes if row.few), None),
             no_interval=any(row.auc and row.auc.low is None for row in outcomes),
             chart=chart,
         )

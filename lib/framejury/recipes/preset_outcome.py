@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ConfigDict, Field
 
+from framejury.evaluation.few import few_videos
 from framejury.evaluation.metrics import video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS
 from framejury.labelled.measure import bounded_figure
@@ -45,6 +46,8 @@ class PresetOutcome:
         train_s: duration of training, seconds.
         leak: sentence on how its split leaks; None: it does not.
         remark: sentence on its verdict rule; empty: nothing to mention.
+        judges: face or frame: what its network scores.
+        few: sentence where its figures rest on too few videos (`evaluation.few`), else None.
     """
 
     __pydantic_config__ = _STRICT
@@ -66,6 +69,8 @@ class PresetOutcome:
     train_s: float
     leak: str | None
     remark: str = ""
+    judges: str = "face"
+    few: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +123,8 @@ def outcome_of(
         train_s=sum(float(epoch["seconds"]) for epoch in history),
         leak=bundle.data.leak,
         remark=remark,
+        judges=bundle.framing.judges,
+        few=few_videos(overall.scored.reals, overall.scored.fakes),
         **{field: bounded_figure(overall, name) for field, name in FIGURES.items()},
     )
 

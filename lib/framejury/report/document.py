@@ -19,8 +19,11 @@ from framejury.report.inputs import RunInfo
 from framejury.report.protocol_tables import FIGURES
 from framejury.report.summary import changes, summary_sentences
 
-SCHEMA_VERSION, METRICS_SCHEMA_VERSION = 1, 1
-"""Of `report.json` and `metrics.json`; raised when a key is removed or changes its meaning."""
+SCHEMA_VERSION, METRICS_SCHEMA_VERSION = 2, 2
+"""Of `report.json` and `metrics.json`; raised when a key is removed or changes its meaning.
+
+From version 2 on `steps` has the settings behind the rows, in place of `settings`.
+"""
 
 ROC_POINTS = 500
 CHANGES = 10_000
@@ -35,6 +38,7 @@ def json_report(findings: Findings) -> bytes:
         "title": f.title,
         "warning": DEMO_BANNER if f.is_demo else None,
         "leak": None if f.run.bundle is None else f.run.bundle.leak,
+        "trust": f.trust,
         "sound": f.judged,
         "notes": f.notes,
         "summary": summary_sentences(f),
@@ -138,7 +142,7 @@ def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...]) -> b
         "leak": None if run.bundle is None else run.bundle.leak,
         "notes": notes,
         "versions": run.versions,
-        "settings": run.settings,
+        "steps": run.steps,
         "interval_level": p.overall.metrics.bootstrap.level,
         "bootstrap_draws": p.overall.metrics.bootstrap.draws,
         "figures": {name: f"{figure.label}: {figure.meaning}" for name, figure in FIGURES.items()},

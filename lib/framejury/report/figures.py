@@ -58,12 +58,16 @@ class ScoreSeries:
     threshold: float | None
 
 
-def confusion_face_figure(confusion: Confusion | None, threshold: float) -> Figure:
-    """Draw faces: the label of their video against the call at the threshold, 0 to 1."""
+def confusion_face_figure(
+    confusion: Confusion | None, threshold: float, judges: str = "face"
+) -> Figure:
+    """Draw faces (or frames, which `judges` names): their video's label against the call."""
     if confusion is None or not confusion.total:
-        return sentence_figure("Faces", "No face of a labelled video was scored.")
+        return sentence_figure(
+            f"{judges.capitalize()}s", f"No {judges} of a labelled video was scored."
+        )
     figure = new_figure(4.6, 3.6)
-    title = f"{confusion.total:,} faces, threshold {threshold:.2f}"
+    title = f"{confusion.total:,} {judges}s, threshold {threshold:.2f}"
     _matrix(figure.add_subplot(), _calls(confusion), ("fake", "real"), title)
     return figure
 
@@ -157,7 +161,7 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """
     return {
         LOSS: _curve(history, "loss", "Loss (binary cross-entropy)"),
-        ACCURACY: _curve(history, "accuracy", "Accuracy on single faces, %"),
+        ACCURACY: _curve(history, "accuracy", "Accuracy on single crops or frames, %"),
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from framejury.evaluation.binary import Integers, PrecisionRecall, RocCurve, precision_recall
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
+from framejury.evaluation.few import few_videos
 from framejury.evaluation.metrics import (
     FaceMetrics,
     VideoMetrics,
@@ -22,11 +24,13 @@ from framejury.evaluation.metrics import (
 from framejury.evaluation.protocol_numbers import ProtocolFindings, find_protocol
 from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
+from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.report.effort import Effort, find_effort
-from framejury.report.inputs import DEMO, BundleInfo, Context, RunInfo, RunReport
+from framejury.report.inputs import Context, RunInfo, RunReport
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
-from framejury.report.wording import CROSSES, TOO_FEW, judged_words
+from framejury.report.trust import Trust, trust_of
+from framejury.report.wording import CROSSES, judged_words
 from framejury.schemas.notes import from_text
 from framejury.schemas.statuses import NOTE_MEANING, VERDICT_STATUSES, Status, Verdict
 
@@ -55,6 +59,8 @@ class Findings:
 
     Attributes:
         banners: warnings above everything else.
+        trust: the model's error rates on held-out videos, above all counts.
+        judges: face or frame: what the model scores.
         judged: a sentence on what was judged and what was not.
         predictions: one row per video, highest score first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
@@ -77,6 +83,8 @@ class Findings:
     run: RunInfo
     is_demo: bool
     banners: tuple[str, ...]
+    trust: Trust
+    judges: str
     judged: str
     predictions: pa.Table
     outcomes: VerdictCounts
@@ -128,6 +136,7 @@ def find(report: RunReport) -> Findings:
     counts = report.face_counts if threshold is not None else None
     video = video_metrics(table)
     bundle = report.run.bundle
+    judges = "face" if bundle is None else bundle.judges
     faces = None if report.face_counts is None else face_rows(report.face_counts)
     truth = rows.where(rows.known & rows.scored)
     predictions = predictions_table(table, report.context)
@@ -137,12 +146,14 @@ def find(report: RunReport) -> Findings:
         run=report.run,
         is_demo=bundle is not None and bundle.purpose == DEMO,
         banners=banners_of(bundle),
-        judged=judged_words("face" if bundle is None else bundle.judges),
+        trust=trust_of(bundle),
+        judges=judges,
+        judged=judged_words(judges),
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},
         file_notes=_file_notes(table),
-        inconclusive=_why_inconclusive(table),
+        inconclusive=_why_inconclusive(table, judges),
         threshold=threshold,
         face_threshold=face_threshold,
         reducers=tuple(sorted(set(table["reducer"].to_pylist()))),
@@ -171,6 +182,17 @@ def find(report: RunReport) -> Findings:
     )
 
 
+def timed(f: Findings, seconds: Mapping[str, float]) -> Findings:
+    """Return the findings with the run's seconds by phase, and what follows from them."""
+    run = replace(f.run, seconds=seconds)
+    return replace(
+        f,
+        run=run,
+        runs=find_runs(f.predictions, f.context, run),
+        effort=find_effort(f.predictions, f.context, run),
+    )
+
+
 def why_no_roc(findings: Findings) -> str:
     """Return why there is no ROC curve."""
     scored = findings.video.overall.scored
@@ -191,7 +213,7 @@ def _file_notes(table: pa.Table) -> dict[str, int]:
     return {f"{NOTE_MEANING[code]}.": count for code, count in counts.most_common()}
 
 
-def _why_inconclusive(table: pa.Table) -> dict[str, int]:
+def _why_inconclusive(table: pa.Table, judges: str) -> dict[str, int]:
     """Count the reasons of `verdict.judge.decide` for scored videos without a verdict."""
     undecided = pc.and_(
         pc.equal(table["verdict"], Verdict.INCONCLUSIVE.value),
@@ -203,7 +225,7 @@ def _why_inconclusive(table: pa.Table) -> dict[str, int]:
         pc.less_equal(rows["threshold"], rows["p_fake_high"]),
     )
     across = pc.sum(pc.fill_null(crosses, False)).as_py() or 0
-    reasons = {CROSSES: across, TOO_FEW: rows.num_rows - across}
+    reasons = {CROSSES: across, f"too few {judges}s": rows.num_rows - across}
     return {reason: count for reason, count in reasons.items() if count}
 
 
@@ -236,7 +258,10 @@ def _own_notes(report: RunReport, video: VideoMetrics, threshold: float | None) 
             "of all accuracy figures."
         )
     scored = video.overall.scored
+    few = few_videos(scored.reals, scored.fakes)
     if scored.total and not (scored.reals and scored.fakes):
         only = "FAKE" if scored.fakes else "REAL"
         notes.append(f"All labelled and scored videos are {only}, so AUC cannot be measured.")
+    elif scored.total and few is not None:
+        notes.append(few)
     return notes

@@ -27,12 +27,14 @@ from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
 from framejury.report.summary import (
     accuracy_sentences,
+    by_score_sentence,
     changes,
     deltas,
     since_words,
     summary_sentences,
     undecided_sentence,
 )
+from framejury.report.trust import NO_SIGN, REAL_MEANS
 from framejury.report.verdict_table import (
     LARGE_PX,
     checked_link,
@@ -57,7 +59,7 @@ from framejury.report.wording import (
     took_word,
 )
 from framejury.schemas.notes import from_text
-from framejury.schemas.statuses import NOTE_MEANING
+from framejury.schemas.statuses import NOTE_MEANING, Verdict
 
 REPORT_HTML = "report.html"
 
@@ -68,7 +70,7 @@ _FACES = 3
 _RATES = {
     "wall_s": ("wall-clock time", took_word),
     "videos_per_minute": ("videos per minute", lambda value: f"{value:,.1f}"),
-    "faces_per_s": ("faces scored per second", lambda value: f"{value:,.1f}"),
+    "faces_per_s": ("{judges}s scored per second", lambda value: f"{value:,.1f}"),
     "read_bytes": ("data read", bytes_word),
     "wall_s_per_video": ("wall-clock time per video, on its worker", took_word),
     "cpu_s_per_video": ("processor time per video", took_word),
@@ -88,10 +90,10 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
     f = findings
     return _template(REPORT_HTML).render(
         **_common(f),
-        sheet=table_page(f.predictions, f.context, 1, page_rows),
+        sheet=table_page(f.predictions, f.context, 1, page_rows, f.judges),
         charts={name: Markup(chart) for name, chart in charts.items()},
         sentences=summary_sentences(f),
-        accuracy=[*accuracy_sentences(f), undecided_sentence(f)],
+        accuracy=[*accuracy_sentences(f), undecided_sentence(f), by_score_sentence(f)],
         deltas=deltas(f),
         since=since_words(f),
         changes=changes(f, _CHANGES),
@@ -101,13 +103,17 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         failures=list(_failures(f)),
         noted=list(_noted(f)),
         left_out=left_out_words(f.context.left_out),
+        real_means=REAL_MEANS,
         why_no_roc=why_no_roc(f),
-        rates=[(_RATES[name][0], _RATES[name][1](value)) for name, value in f.effort.rates.items()],
+        rates=[
+            (_RATES[name][0].format(judges=f.judges), _RATES[name][1](value))
+            for name, value in f.effort.rates.items()
+        ],
         has_effort=bool(f.effort.phases or f.effort.rates or f.effort.kinds),
         statuses=_by_status(f.statuses),
         run_statuses=_by_status(f.run.statuses or {}),
-        settings=list(flat(f.run.settings)),
-        protocol_tables=[] if f.protocol is None else protocol_tables(f.protocol),
+        steps=[(step.title, list(flat(step.settings))) for step in f.run.steps],
+        protocol_tables=[] if f.protocol is None else protocol_tables(f.protocol, f.judges),
         protocol_pictures=[]
         if f.protocol is None
         else [name for name, _ in protocol_names(f.protocol)],
@@ -118,7 +124,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
 def html_page(findings: Findings, number: int, *, page_rows: int) -> str:
     """Return a further page of the table, from 2, as text."""
     f = findings
-    found = table_page(f.predictions, f.context, number, page_rows)
+    found = table_page(f.predictions, f.context, number, page_rows, f.judges)
     return _template("verdicts.html").render(**_common(f), sheet=found)
 
 
@@ -187,13 +193,13 @@ def _mistakes(f: Findings) -> Iterator[dict[str, Any]]:
         ("Real videos called fake", f.mistakes.accused),
         ("Fake videos called real", f.mistakes.missed),
     ):
-        rows = [_mistake(row, f.context) for row in as_rows(table, SHOWN)]
+        rows = [_mistake(row, f.context, f.judges) for row in as_rows(table, SHOWN)]
         yield {"title": title, "total": table.num_rows, "rows": rows}
 
 
-def _mistake(row: dict[str, Any], context: Context) -> dict[str, Any]:
+def _mistake(row: dict[str, Any], context: Context, judges: str) -> dict[str, Any]:
     faces = [
-        {"src": source, "words": face_words(face)}
+        {"src": source, "words": face_words(face, judges)}
         for face in context.faces.get(row["video_id"], ())[:_FACES]
         if (source := thumbnail(face.picture, LARGE_PX)) is not None
     ]
@@ -256,6 +262,12 @@ def _outcomes(f: Findings) -> list[dict[str, Any]]:
         ("not scored", o.not_scored),
     )
     return [
-        {"word": word, "css": word.replace(" ", "-"), "count": count, "why": why.get(word, [])}
+        {
+            "word": word,
+            "label": NO_SIGN if word == Verdict.REAL else word,
+            "css": word.replace(" ", "-"),
+            "count": count,
+            "why": why.get(word, []),
+        }
         for word, count in counts
     ]

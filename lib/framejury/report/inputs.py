@@ -12,44 +12,8 @@ import pyarrow.compute as pc
 
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.redaction import redacted
-
-DEMO = "demo"
-"""Purpose of a bundle whose verdicts mean nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class BundleInfo:
-    """What a report needs to know about the model bundle.
-
-    Attributes:
-        purpose: "detector", or "demo", which the report warns of.
-        card: text of `MODEL_CARD.md`; may be empty.
-        metrics: of training, nested as in `bundle.json`; None without any.
-        history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
-        leak: a sentence on what its split leaked, which the report warns of; None if nothing.
-        judges: face or frame: what the model scores.
-    """
-
-    purpose: str
-    card: str
-    metrics: Mapping[str, Any] | None = None
-    history: tuple[Mapping[str, Any], ...] = ()
-    leak: str | None = None
-    judges: str = "face"
-
-    @classmethod
-    def of_facts(
-        cls, facts: Mapping[str, Any], history: tuple[Mapping[str, Any], ...] = ()
-    ) -> BundleInfo:
-        """Read the facts of `provenance.bundle_facts` from a commit of any version."""
-        return cls(
-            facts["purpose"],
-            facts["card"],
-            facts["metrics"],
-            history,
-            leak=facts.get("leak"),
-            judges=facts.get("judges", "face"),
-        )
+from framejury.report.bundle_info import BundleInfo
+from framejury.report.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +24,7 @@ class RunInfo:
         created_at: when the report was made, with time zone.
         archive, warehouse: path or URI.
         bundle: None when it is not available.
-        settings: section -> name -> value, or other plain values.
+        steps: settings behind the rows, step by step; empty: unknown.
         versions: library -> version.
         seconds: phase -> wall-clock seconds, in the order of the work.
         statuses: status -> videos that *this run* processed; None if these are all videos of
@@ -73,7 +37,7 @@ class RunInfo:
     warehouse: str
     model_id: str
     bundle: BundleInfo | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     statuses: Mapping[str, int] | None = None
@@ -88,9 +52,9 @@ class EarlierRun:
     """An earlier nightly run, from its commits.
 
     Attributes:
-        ended_at: when its last commit was made, with time zone.
+        ended_at: when its report was written, or else its last commit, with time zone.
         statuses, verdicts: name -> videos that it processed.
-        wall_s: from its start to its last commit, seconds; None where unknown.
+        wall_s: from its start to its end, seconds; None where unknown.
     """
 
     run_id: str
@@ -183,7 +147,9 @@ class RunReport:
             self.run,
             archive=redacted(self.run.archive),
             warehouse=redacted(self.run.warehouse),
-            settings=_redact_all(self.run.settings),
+            steps=tuple(
+                replace(step, settings=_redact_all(step.settings)) for step in self.run.steps
+            ),
         )
         title = None if self.title is None else redacted(self.title)
         notes = tuple(redacted(note) for note in self.notes)

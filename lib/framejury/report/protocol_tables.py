@@ -65,8 +65,12 @@ FIGURES = {
     "balanced_accuracy": FigureLabel(
         "Balanced accuracy", "balanced", True, "mean of the two accuracies below"
     ),
-    "recall_real": FigureLabel("Accuracy on reals", "acc. reals", True, "reals called real"),
-    "recall_fake": FigureLabel("Accuracy on fakes", "acc. fakes", True, "fakes called fake"),
+    "recall_real": FigureLabel(
+        "Accuracy on reals", "acc. reals", True, "reals below the threshold"
+    ),
+    "recall_fake": FigureLabel(
+        "Accuracy on fakes", "acc. fakes", True, "fakes not below the threshold"
+    ),
     "reals_called_fake": FigureLabel(
         "Reals called fake", "reals called fake", True, "verdict fake on a real video"
     ),
@@ -135,19 +139,19 @@ class Table:
         return tuple(name in _WORDS for name in self.header)
 
 
-def protocol_tables(p: ProtocolFindings) -> list[Table]:
+def protocol_tables(p: ProtocolFindings, judges: str = "face") -> list[Table]:
     """Return all tables in reading order."""
     return [
-        headline_table(p),
+        headline_table(p, judges),
         *_data_sets(p),
         *_methods(p),
         _frames(p),
-        *_robustness(p),
+        *_robustness(p, judges),
         _reliability(p),
     ]
 
 
-def headline_table(p: ProtocolFindings) -> Table:
+def headline_table(p: ProtocolFindings, judges: str = "face") -> Table:
     """Return every figure of all videos, next to that of single faces."""
     one = p.overall
     rows = []
@@ -163,12 +167,12 @@ def headline_table(p: ProtocolFindings) -> Table:
             )
         )
     c, faces = one.metrics.coverage, one.face_count
-    title = f"All videos: {c.labelled:,} labelled, {c.scored:,} scored, {faces:,} faces"
+    title = f"All videos: {c.labelled:,} labelled, {c.scored:,} scored, {faces:,} {judges}s"
     note = (
-        f"Videos are judged by {p.headline} frames; faces are those of all sampled frames, each "
+        f"Videos are judged by {p.headline} frames; {judges}s are those of all samples, each "
         "compared with the label of its video."
     )
-    return Table(title, ("figure", "videos", "faces", "meaning"), tuple(rows), note)
+    return Table(title, ("figure", "videos", f"{judges}s", "meaning"), tuple(rows), note)
 
 
 def _broad(
@@ -212,7 +216,7 @@ def _frames(p: ProtocolFindings) -> Table:
     return _broad("By frames per video", ("frames", "reals", "fakes"), rows, note=note)
 
 
-def _robustness(p: ProtocolFindings) -> Iterator[Table]:
+def _robustness(p: ProtocolFindings, judges: str) -> Iterator[Table]:
     """Yield one table of all perturbations, unperturbed faces first, if they were measured."""
     rows = [(("unperturbed",), one) for one in p.robustness.get(UNTOUCHED, {}).values()]
     rows += [
@@ -223,7 +227,8 @@ def _robustness(p: ProtocolFindings) -> Iterator[Table]:
     ]
     if rows:
         axes = "; ".join(f"{name}: {axis}" for name, axis in FAMILY_NAMES.values())
-        note = f"Faces of {p.headline} frames per video, perturbed and scored again. {axes}."
+        seen = "Samples" if judges == "frame" else f"Faces of {p.headline} frames per video"
+        note = f"{seen}, perturbed and scored again. {axes}."
         yield _broad("Robustness", ("perturbation",), rows, note=note, figures=NARROW)
 
 

@@ -1,5 +1,8 @@
 """Files under the names of the recipe face_frames (`report.outputs`). Pure.
 
+A folder of `outputs/` holds files of one model, and those of its training apart from those of its
+verdicts: both have some of the names.
+
     train              Loss.png, Accuracy.png, best_weights.weights.h5, and for split test
                        cnn_preds_values.json, Confusion.png
     reduce, nightly,   cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
@@ -16,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -44,6 +47,11 @@ ACCURACY_CURVE = "Accuracy.png"
 WEIGHTS = "best_weights.weights.h5"
 
 FACE_THRESHOLD = 0.5
+
+
+def outputs_folder(step: Literal["train", "verdicts"], model_id: str) -> str:
+    """Return the name of the folder below `outputs/` for one model's training or verdicts."""
+    return f"{step}-{model_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.style import inline_svg, png, svg
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.document import json_report, metrics_json
-from framejury.report.findings import Findings, find
+from framejury.report.findings import Findings, find, timed
 from framejury.report.html_page import REPORT_HTML, html_page, html_report, page_names
-from framejury.report.inputs import BundleInfo, RunInfo, RunReport
+from framejury.report.inputs import RunInfo, RunReport
 from framejury.report.predictions import json_bytes
 from framejury.report.report_figures import report_figures
 from framejury.report.text import protocol_text, text_report
@@ -53,7 +54,11 @@ class ReportFiles(Mapping[str, bytes]):
 
 
 def build_report(
-    report: RunReport, *, page_rows: int = PAGE_ROWS, csv_mark: bool = True
+    report: RunReport,
+    *,
+    page_rows: int = PAGE_ROWS,
+    csv_mark: bool = True,
+    seconds: Callable[[], Mapping[str, float]] | None = None,
 ) -> ReportFiles:
     """Return all files of a report by name.
 
@@ -71,6 +76,8 @@ def build_report(
         page_rows: videos in the table of one page. The text shows at most 500; the two
             prediction files always hold every video.
         csv_mark: whether `predictions.csv` begins with a byte-order mark (`report.csv_mark`).
+        seconds: called once all figures are drawn, for the run's seconds by phase; None: they are
+            in `report`.
 
     Raises:
         ValueError: the tables break their contract (`rows.video_rows`, `rows.face_rows`), or a
@@ -78,6 +85,8 @@ def build_report(
     """
     findings = find(report)
     drawn, charts = _drawn(findings)
+    if seconds is not None:
+        findings = timed(findings, seconds())
     text = text_report(findings, max_rows=min(page_rows, TEXT_ROWS))
     protocol = {}
     if findings.protocol is not None:

@@ -56,7 +56,7 @@ LABELS = {
     SCORES: "Histograms of p_fake by label, with the threshold",
     NIGHTS: "Videos judged per nightly run, by verdict",
     LOSS: "Loss per epoch, training and validation",
-    ACCURACY: "Accuracy on faces per epoch, training and validation",
+    ACCURACY: "Accuracy per epoch, training and validation",
 }
 """Text alternatives of the figures on the page."""
 
@@ -100,15 +100,15 @@ def report_figures(findings: Findings) -> dict[str, ReportFigure]:
 
 def _face_confusion(f: Findings) -> Figure:
     if f.face is None or f.face_threshold is None:
-        return confusion_face_figure(None, 0.0)
-    return confusion_face_figure(f.face.labelled.confusion, f.face_threshold)
+        return confusion_face_figure(None, 0.0, f.judges)
+    return confusion_face_figure(f.face.labelled.confusion, f.face_threshold, f.judges)
 
 
 def _ranked(f: Findings) -> list[Ranked]:
     face = None if f.face is None else f.face.labelled
     sources = (
         ("videos", f.video_roc, f.video_pr, f.video.overall.scored),
-        ("faces", f.face_roc, f.face_pr, face),
+        (f"{f.judges}s", f.face_roc, f.face_pr, face),
     )
     found = []
     for name, roc, pr, m in sources:
@@ -139,7 +139,7 @@ def _score_series(f: Findings) -> list[ScoreSeries]:
     if f.face_rows is not None:
         faces = f.face_rows
         found.append(
-            ScoreSeries("faces", faces.scores, faces.weights, faces.labels, f.face_threshold)
+            ScoreSeries(f"{f.judges}s", faces.scores, faces.weights, faces.labels, f.face_threshold)
         )
     return found
 
@@ -187,8 +187,8 @@ def curve_figure(title: str, x_label: str, points: Sequence[tuple[str, ProtocolS
     left.axhline(0.5, color=LIGHT.undecided, lw=1, ls=":", label="chance")
     style_axes(right, title="At the threshold", x_label=x_label, y_label="Share of videos, %")
     for name, look in (
-        ("recall_fake", ("fakes called fake", LIGHT.fake, "s", "-")),
-        ("fpr_of_calls", ("reals called fake", LIGHT.real, "o", "--")),
+        ("recall_fake", ("fakes at or above it", LIGHT.fake, "s", "-")),
+        ("fpr_of_calls", ("reals at or above it", LIGHT.real, "o", "--")),
     ):
         _line(right, points, name, look)
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))

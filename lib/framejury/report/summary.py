@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.pages.text_table import counted
 from framejury.report.findings import Findings
+from framejury.report.trust import NO_SIGN
 from framejury.report.wording import (
     day_word,
     interval_text,
@@ -72,9 +73,14 @@ def changes(f: Findings, limit: int) -> list[Change]:
 
 
 def _what(videos: int, o: VerdictCounts) -> str:
+    return f"{counted(videos, 'video')}: {outcome_counts(o)}."
+
+
+def outcome_counts(o: VerdictCounts) -> str:
+    """Return the number of videos of each outcome in readers' words."""
     return (
-        f"{counted(videos, 'video')}: {o.fake:,} fake, {o.real:,} real, "
-        f"{o.inconclusive:,} inconclusive, {o.not_scored:,} not scored."
+        f"{o.fake:,} called fake, {NO_SIGN} in {o.real:,}, {o.inconclusive:,} inconclusive, "
+        f"{o.not_scored:,} not scored"
     )
 
 
@@ -127,3 +133,13 @@ def undecided_sentence(f: Findings) -> str:
     """Return the accuracy with undecided videos counted as misses."""
     share = percent(f.video.overall.coverage.correct_share)
     return f"Counting undecided videos as misses: {share}."
+
+
+def by_score_sentence(f: Findings) -> str:
+    """Return what the figures by score count, so that they do not seem to contradict verdicts."""
+    c = f.video.overall.scored.confusion
+    return (
+        "Figures by score also count inconclusive videos: "
+        f"{c.fp:,} of {counted(c.reals, 'real video')} and {c.tp:,} of {counted(c.fakes, 'fake')} "
+        "scored at or above the threshold."
+    )

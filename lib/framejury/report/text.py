@@ -16,10 +16,13 @@ from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
 from framejury.report.summary import (
     accuracy_sentences,
+    by_score_sentence,
+    outcome_counts,
     summary_sentences,
     undecided_sentence,
 )
 from framejury.report.text_news import changed_text, mistakes_text, runs_text
+from framejury.report.trust import REAL_MEANS
 from framejury.report.wording import (
     auc_against,
     bootstrap_sentence,
@@ -70,7 +73,7 @@ def _protocol(f: Findings) -> str:
     """Return nothing if the protocol was not followed."""
     if f.protocol is None:
         return ""
-    tables = [_protocol_table(table) for table in protocol_tables(f.protocol)]
+    tables = [_protocol_table(table) for table in protocol_tables(f.protocol, f.judges)]
     bootstrap = bootstrap_sentence(f.protocol.overall.metrics.bootstrap)
     return "\n\n".join([heading("Evaluation protocol"), *tables, bootstrap])
 
@@ -89,7 +92,7 @@ def _head(f: Findings) -> str:
     lines = [heading(printable(f.title))]
     for banner in f.banners:
         lines += ["", "!" * 78, printable(banner), "!" * 78]
-    lines += ["", *summary_sentences(f), "", f.judged]
+    lines += ["", f.trust.sentence, "", *summary_sentences(f), "", f.judged]
     lines += [f"Note: {printable(note)}" for note in f.notes]
     return "\n".join(lines)
 
@@ -100,8 +103,7 @@ def _counts(f: Findings) -> str:
     reducers = printable(", ".join(f.reducers)) or "-"
     lines = [
         heading(counted(f.video.videos, "video")),
-        f"{o.fake:,} fake, {o.real:,} real, {o.inconclusive:,} inconclusive, "
-        f"{o.not_scored:,} not scored ({threshold}, aggregation {reducers})",
+        f"{outcome_counts(o)} ({threshold}, aggregation {reducers})",
         *(f"inconclusive: {why}" for why in inconclusive_words(f.inconclusive)),
         "",
         grid(
@@ -116,7 +118,7 @@ def _counts(f: Findings) -> str:
 def _accuracy(f: Findings) -> str:
     if f.why_no_accuracy:
         return f"{heading('Accuracy')}\n{f.why_no_accuracy}"
-    sentences = [*accuracy_sentences(f), undecided_sentence(f)]
+    sentences = [*accuracy_sentences(f), undecided_sentence(f), by_score_sentence(f)]
     blocks = [heading("Accuracy"), " ".join(sentences), "", _slice(f.video.overall)]
     if len(f.video.layouts) > 1:
         rows = [
@@ -131,14 +133,14 @@ def _accuracy(f: Findings) -> str:
             )
             for one in f.video.layouts
         ]
-        header = ("layout", "labelled", "scored", "accuracy", "interval", "AUC", "false alarms")
+        header = ("layout", "labelled", "scored", "accuracy", "interval", "AUC", "FPR")
         blocks += ["", grid(header, rows, "lrrrlrr")]
     if f.face is not None:
         m = f.face.labelled
         lines = [(line.label, line.value, line.meaning) for line in metric_lines(m, None)]
         blocks += [
             "",
-            f"{counted(m.total, 'face')} of labelled videos, each against the label of its video",
+            f"{counted(m.total, f.judges)} of labelled videos, each against the label of its video",
             grid(("metric", "value", "meaning"), lines, "lr"),
         ]
     return "\n".join(blocks)
@@ -155,7 +157,7 @@ def _slice(one: SliceMetrics) -> str:
             f"{c.scored:,} of {counted(c.labelled, 'labelled video')} scored "
             f"({percent(c.scored_share)}), {c.decided:,} decided ({percent(c.decided_share)}).",
             "",
-            "All scored videos at the threshold, decided or not:",
+            "By score alone, all scored videos against the threshold:",
             grid(("metric", "value", "interval", "meaning"), lines, "lr"),
             bootstrap_sentence(one.bootstrap),
         ]
@@ -167,20 +169,21 @@ def _confusions(f: Findings) -> str:
         return ""
     blocks = [
         heading("Confusion matrices"),
-        "Videos by score alone, at the threshold",
+        "Videos by score alone, against the threshold",
         _matrix(f.video.overall.scored.confusion),
         "",
         "Videos by verdict",
         _verdict_matrix(f.video.overall.verdicts),
     ]
     if f.face is not None:
-        blocks += ["", "Faces by score alone, at the threshold", _matrix(f.face.labelled.confusion)]
+        title = f"{f.judges.capitalize()}s by score alone, against the threshold"
+        blocks += ["", title, _matrix(f.face.labelled.confusion)]
     return "\n".join(blocks)
 
 
 def _matrix(c: Confusion) -> str:
     rows = [("FAKE", c.tp, c.fn), ("REAL", c.fp, c.tn)]
-    return grid(("label", "called fake", "called real"), [_shares(row) for row in rows], "lrr")
+    return grid(("label", "at or above", "below"), [_shares(row) for row in rows], "lrr")
 
 
 def _verdict_matrix(verdicts: dict[str, VerdictCounts]) -> str:
@@ -201,7 +204,7 @@ def _methods(f: Findings) -> str:
     blocks = []
     for name, rows in (
         ("Videos", f.video.methods),
-        ("Faces", () if f.face is None else f.face.methods),
+        (f"{f.judges.capitalize()}s", () if f.face is None else f.face.methods),
     ):
         if rows:
             table = [
@@ -244,10 +247,11 @@ def _predictions(f: Findings, max_rows: int) -> str:
     lines = [
         heading("Verdicts"),
         "Highest score first; p_fake is the score of the video, from 0 (real) to 1 (fake).",
+        REAL_MEANS,
     ]
     if total > max_rows:
         lines.append(f"First {max_rows:,} of {total:,} videos; predictions.csv has all.")
-    header = ("p_fake", "verdict", "label", "correct?", "faces", "video")
+    header = ("p_fake", "verdict", "label", "correct?", f"{f.judges}s", "video")
     return "\n".join([*lines, grid(header, rows, "rlllrl")])
 
 
@@ -290,6 +294,9 @@ def _run(f: Findings) -> str:
         *((f"this run: {status_word(s)}", str(n)) for s, n in (run.statuses or {}).items()),
         *((f"videos with a note: {note}", f"{n:,}") for note, n in f.file_notes.items()),
         *((f"version: {name}", version) for name, version in run.versions.items()),
-        *((f"setting: {key}", value) for key, value in flat(run.settings)),
     ]
-    return f"{heading('Run')}\n{grid(('name', 'value'), lines)}"
+    blocks = [f"{heading('Run')}\n{grid(('name', 'value'), lines)}"]
+    for step in run.steps:
+        title = heading(printable(f"Settings: {step.title}"))
+        blocks.append(f"{title}\n{grid(('setting', 'value'), list(flat(step.settings)))}")
+    return "\n\n".join(blocks)

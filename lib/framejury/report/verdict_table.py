@@ -136,25 +136,28 @@ def page_count(predictions: pa.Table, page_rows: int) -> int:
     return max(1, math.ceil(videos / page_rows))
 
 
-def table_page(predictions: pa.Table, context: Context, number: int, page_rows: int) -> TablePage:
+def table_page(
+    predictions: pa.Table, context: Context, number: int, page_rows: int, judges: str = "face"
+) -> TablePage:
     """Return a page of the table.
 
     Args:
         predictions: all videos, highest score first.
         number: of the page, from 1.
         page_rows: videos per page.
+        judges: face or frame: what the model scores.
 
     Raises:
         ValueError: a link to evidence leads out of the report's folder.
     """
     start = (number - 1) * page_rows
-    rows = tuple(_rows(predictions.slice(start, page_rows), context))
+    rows = tuple(_rows(predictions.slice(start, page_rows), context, judges))
     return TablePage(
         number=number,
         pages=page_count(predictions, page_rows),
         first=start + 1 if rows else 0,
         total=predictions.num_rows,
-        columns=tuple(_columns(predictions, context, rows)),
+        columns=tuple(_columns(predictions, context, rows, judges)),
         rows=rows,
     )
 
@@ -170,12 +173,12 @@ def checked_link(link: str | None) -> str | None:
     return link
 
 
-def face_words(face: ReportFace) -> str:
+def face_words(face: ReportFace, judges: str) -> str:
     """Return the text alternative of a face."""
-    return f"face at {face.pts_s:.2f} s, score {face.p_fake:.3f}"
+    return f"{judges} at {face.pts_s:.2f} s, score {face.p_fake:.3f}"
 
 
-def _rows(predictions: pa.Table, context: Context) -> Iterator[Row]:
+def _rows(predictions: pa.Table, context: Context, judges: str) -> Iterator[Row]:
     for row in predictions.to_pylist():
         video_id = row["video_id"]
         face = next(iter(context.faces.get(video_id, ())), None)
@@ -199,11 +202,13 @@ def _rows(predictions: pa.Table, context: Context) -> Iterator[Row]:
             change=_change(row),
             link=checked_link(context.evidence.get(video_id)),
             face=None if face is None else thumbnail(face.picture, SMALL_PX),
-            face_words="" if face is None else face_words(face),
+            face_words="" if face is None else face_words(face, judges),
         )
 
 
-def _columns(predictions: pa.Table, context: Context, rows: tuple[Row, ...]) -> Iterator[Column]:
+def _columns(
+    predictions: pa.Table, context: Context, rows: tuple[Row, ...], judges: str
+) -> Iterator[Column]:
     """Yield the columns that have values: without labels there is no label column."""
     has_truth = predictions["label"].null_count < predictions.num_rows
     yield _choice("verdict", "verdict", "Verdict", [row.outcome for row in rows])
@@ -218,8 +223,9 @@ def _columns(predictions: pa.Table, context: Context, rows: tuple[Row, ...]) -> 
         yield _choice("layout", "layout", "Layout", [row.layout for row in rows], is_wide=True)
     if predictions["method"].null_count < predictions.num_rows:
         yield _choice("method", "method", "Method", [row.method for row in rows], is_wide=True)
-    yield Column("faces", "faces", is_number=True, is_wide=True)
-    yield Column("people", "tracks", is_number=True, is_wide=True)
+    yield Column("faces", f"{judges}s", is_number=True, is_wide=True)
+    if judges == "face":
+        yield Column("people", "tracks", is_number=True, is_wide=True)
     yield _choice("status", "status", "Status", [row.status for row in rows], is_wide=True)
     if context.judged_now is not None:
         yield _choice("judged", "judged", "Judged", [row.judged for row in rows], is_wide=True)

@@ -17,12 +17,11 @@ from framejury.schemas.statuses import STATUS_MEANING, Status
 
 UNDEFINED = "n/a"
 CROSSES = "interval crosses the threshold"
-TOO_FEW = "too few faces"
 SOUND = "Sound was not judged: a video in which only the voice is fake can be called real."
 _JUDGED = {
     "face": "Only faces in the picture were judged.",
-    "frame": "Whole frames were judged; no face was searched for, and face counts are frame "
-    "counts.",
+    "frame": "Whole frames were judged; no face was searched for. Columns named after faces count "
+    "frames.",
 }
 
 
@@ -45,16 +44,16 @@ def decimal(value: float | None) -> str:
 
 
 _METRICS = (
-    ("accuracy", "Accuracy", percent, "called correctly at the threshold"),
+    ("accuracy", "Accuracy", percent, "videos on the right side of the threshold"),
     (
         "balanced_accuracy",
         "Balanced accuracy",
         percent,
         "mean accuracy of reals and of fakes",
     ),
-    ("recall_fake", "Recall (fake)", percent, "fakes called fake"),
-    ("fpr", "False alarms", percent, "reals called fake (false positive rate, FPR)"),
-    ("precision_fake", "Precision (fake)", percent, "share of those called fake that is fake"),
+    ("recall_fake", "Recall (fake)", percent, "fakes at or above the threshold"),
+    ("fpr", "False positive rate", percent, "reals at or above the threshold (FPR)"),
+    ("precision_fake", "Precision (fake)", percent, "fakes among those at or above the threshold"),
     ("f1_fake", "F1 (fake)", decimal, "harmonic mean of precision and recall, 0 to 1"),
     ("auc", "AUC", decimal, "how often a random fake scores above a random real; 0.5 is chance"),
     ("average_precision", "Average precision", decimal, "area under precision and recall, 0 to 1"),

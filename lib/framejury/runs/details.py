@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -116,7 +117,7 @@ def details(run: PastRun, warehouse: Warehouse) -> Details:
     metrics = metrics_of(run, warehouse) or {}
     facts = run.commits[-1].facts if run.commits else CommitFacts()
     return Details(
-        run=run,
+        run=timed(run, warehouse),
         settings=changed_settings(run),
         phase_s=metrics.get("phase_s", facts.seconds),
         planned=run.counted("planned"),
@@ -228,6 +229,19 @@ def metrics_of(run: PastRun, warehouse: Warehouse) -> dict[str, Any] | None:
         if is_file(place):
             return read_record(place)
     return None
+
+
+def timed(run: PastRun, warehouse: Warehouse) -> PastRun:
+    """Return the run with its `times`, if it stored metrics.
+
+    Raises:
+        WarehouseError: the file cannot be read.
+    """
+    metrics = metrics_of(run, warehouse) or {}
+    if not {"started_at", "ended_at"} <= metrics.keys():
+        return run
+    start, end = (datetime.fromisoformat(metrics[name]) for name in ("started_at", "ended_at"))
+    return replace(run, times=(start, end))
 
 
 def _drift(run: PastRun, warehouse: Warehouse, metrics: Mapping[str, Any]) -> dict[str, Any] | None:

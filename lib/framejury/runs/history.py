@@ -40,11 +40,14 @@ class PastRun:
         state: committed; under way, according to the lock; or dropped: it ended before its commit,
             and the next run removes its files.
         commits: its commits, in order.
+        times: when its process started and when its report was written, UTC; None: not read
+            (`details.timed`) or not known.
     """
 
     run_ids: tuple[str, ...]
     state: State
     commits: tuple[Commit, ...] = ()
+    times: tuple[datetime, datetime] | None = None
 
     @property
     def run_id(self) -> str:
@@ -63,7 +66,9 @@ class PastRun:
 
     @property
     def started_at(self) -> datetime | None:
-        """When it started, UTC, to the second, from its id; None if the id has no time."""
+        """When it started, UTC; without `times` from its id, None if the id has no time."""
+        if self.times is not None:
+            return self.times[0]
         try:
             started = datetime.strptime(self.run_id.partition("-")[0], "%Y%m%dT%H%M%SZ")
         except ValueError:
@@ -72,12 +77,14 @@ class PastRun:
 
     @property
     def ended_at(self) -> datetime | None:
-        """When its last commit was made, UTC; None without a commit."""
+        """When its report was written, without `times` its last commit; None without a commit."""
+        if self.times is not None:
+            return self.times[1]
         return datetime.fromisoformat(self.commits[-1].created_at) if self.commits else None
 
     @property
     def wall_s(self) -> float | None:
-        """Time from start to last commit, seconds; 0 if the clock was set back."""
+        """Time from start to end, seconds; 0 if the clock was set back."""
         if self.started_at is None or self.ended_at is None:
             return None
         return max(0.0, (self.ended_at - self.started_at).total_seconds())

@@ -32,6 +32,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "leak": bundle.data.leak,
         "judges": bundle.framing.judges,
         "threshold": bundle.threshold,
+        "settings": dict(bundle.settings),
         "rule": rule_facts(bundle.rule),
         "metrics": {
             side: {name: asdict(figure) for name, figure in figures.items()}

@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 STATUS_MEANING = {
     Status.EXTRACTED: "faces were found and kept (`extractions` only)",
-    Status.SCORED: "faces were found and scored (`verdicts` only)",
+    Status.SCORED: "it was looked at and has a score (`verdicts` only)",
     Status.NO_FACE: "the video was decoded; no sampled frame shows a face",
     Status.EMPTY: "the file is empty",
     Status.NOT_VIDEO: "the file is not media, or has no video stream (audio only)",

@@ -10,6 +10,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from framejury.examine.messages import ROWS, TABLE_COLUMN
+from framejury.schemas.statuses import Status
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_local, is_taken, local_path
 from framejury.warehouse import Warehouse
@@ -31,6 +32,11 @@ class Store:
         self._spark = spark
         self._warehouse = warehouse
         self._row_group_bytes = row_group_bytes
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse whose tables these are."""
+        return self._warehouse
 
     def snapshot(self, table: str) -> DataFrame:
         """Return `videos` or `splits`, as the latest run wrote it.
@@ -103,6 +109,18 @@ class Store:
     def pictures_behind(self, verdicts: DataFrame) -> DataFrame:
         """Return the `pictures` of the runs that `scores_behind` reads."""
         return self._behind(verdicts, "pictures")
+
+    def extractions_behind(self, verdicts: DataFrame) -> DataFrame:
+        """Return the rows of `extractions` behind rows of `latest("verdicts")`.
+
+        A later extraction without a verdict does not count; a missing video has none.
+        """
+        there = verdicts.where(F.col("status") != Status.MISSING.value)
+        judged = there.select("video_id", F.col(SEQUENCE).alias("judged_in"))
+        rows = self.history("extractions").join(judged, on="video_id", how="inner")
+        rows = rows.where(F.col(SEQUENCE) <= F.col("judged_in")).drop("judged_in")
+        newest = rows.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
+        return rows.join(newest, on=["video_id", SEQUENCE], how="left_semi")
 
     def _behind(self, verdicts: DataFrame, table: str) -> DataFrame:
         scores = self.history("face_scores")

@@ -36,6 +36,11 @@ def face_counts(scores: DataFrame, videos: DataFrame) -> pa.Table:
     return counted.orderBy("label", "method", "layout", "p_fake").toArrow()
 
 
+def runs_behind(rows: DataFrame) -> dict[str, int]:
+    """Count the videos of rows by the run that made them."""
+    return count_by(rows.select("video_id", "run_id").distinct(), "run_id")
+
+
 def described(verdicts: DataFrame, videos: DataFrame) -> pa.Table:
     """Return verdicts joined with their videos, as reports show them, on the driver."""
     known = videos.select("video_id", "path", "uri", "layout", "label", "method", "group")

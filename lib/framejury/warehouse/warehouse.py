@@ -7,7 +7,7 @@ WAREHOUSE/
   lock/00000007.json                 which process holds the lock
   runs/<run_id>/table=<name>/*.parquet
   reports/<run_id>/report.html ...
-  outputs/Confusion.png ...          a published recipe's files, of the latest run
+  outputs/<step>-<model_id>/*.png    a published recipe's files, of training or verdicts
   inspections/<time>/inspect.html    pages of `framejury inspect`; no run reads them
   evidence/<run_id>/<video_id>.html  the evidence behind a verdict
   logs/<run_id>.jsonl                the log, one event per line

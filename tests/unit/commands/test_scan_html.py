@@ -39,10 +39,12 @@ def test_the_page_of_one_file(bundle: Path, clip: Path, tmp_path: Path, capsys: 
     out, said = capsys.readouterr()
     verdict = json.loads(out)
     assert str(target) in said
+    unknown = "wrong is not known: its model card has no figures"
     assert [path.name for path in target.parent.iterdir()] == ["out.html"]
     page = Page(target.read_text(encoding="utf-8"))
     assert f"p_fake is {verdict['p_fake']:.3f}" in page.text
     assert HOSTILE in page.text and "script" not in page.tags
+    assert unknown in said and unknown in page.text
     assert "Score of each face" in page.text and "SSIM" in page.text
     assert "4 of 12 frames were sampled" in page.text
     assert page.tags.count("img") == 5  # four faces and the frame; this network has no maps

@@ -206,6 +206,32 @@ def test_the_text_has_a_line_a_preset_and_says_what_failed(bundle: Bundle) -> No
     assert "Split by face: x." in remarks([row])[0]
 
 
+def test_figures_of_too_few_videos_say_so_everywhere(bundle: Bundle) -> None:
+    """Two test videos gave an AUC of 1.000 and one of 0.000 without a remark."""
+    row = outcome(bundle)
+    said = "figures of 2 real videos and 3 fakes say little"
+    facts = {"archive": "a", "created_at": "2026", "overrides": []}
+    text = text_table([row])
+    assert "5 of 6 (too few)" in text and said in text
+    assert said in presets_page([row], facts | {"videos": {"train": 3, "val": 2, "test": 6}})
+    assert said in json.loads(json_table([row], facts))["presets"][0]["few"]
+    assert said in csv_table([row])
+    enough = {f"{kind}_{n}": 0.1 * n for kind in ("real", "fake") for n in range(10)}
+    judged = with_truth(verdicts_of(enough), videos_of(list(enough)))
+    times = pa.table({"cpu_s": [1.0], "peak_memory_bytes": [1]})
+    whole = outcome_of("some", bundle, judged, times, [])
+    assert whole.few is None and "too few" not in text_table([whole])
+
+
+def test_a_preset_of_whole_frames_learned_frames(bundle: Bundle) -> None:
+    row = replace(outcome(bundle), faces=3)
+    assert "3 faces" in remarks([row])[0]
+    frames = remarks([replace(row, judges="frame")])[0]
+    assert "3 frames" in frames and "face" not in frames
+    framed = replace(bundle, framing=replace(bundle.framing, judges="frame"))
+    assert outcome(framed).judges == "frame"
+
+
 def test_csv_and_json_hold_every_figure(bundle: Bundle) -> None:
     row = outcome(bundle)
     (line,) = csv.DictReader(io.StringIO(csv_table([row])))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from framejury.faces.crop import decode_crop
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence import sentences as words
 from framejury.report.evidence.scan_pages import IndexEntry, index_html
 from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
@@ -18,7 +19,6 @@ from framejury.report.evidence.timeline import Scale
 from framejury.report.evidence.video_evidence import Evidence
 from framejury.report.evidence.video_page import MOST_ROWS, About, _scale, evidence_html
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
-from framejury.report.inputs import BundleInfo
 from framejury.report.wording import clock
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.verdict.calibration import Calibration
@@ -323,7 +323,7 @@ def test_hostile_texts_stay_text(attack: str) -> None:
 def test_a_hostile_name_on_the_index() -> None:
     name = "<script>alert(1)</script>.mp4"
     row = {**evidence().verdict, "path": name}
-    html = index_html([IndexEntry(row, "001-x.html")], ABOUT.created_at)
+    html = index_html([IndexEntry(row, "001-x.html")], ABOUT.created_at, "Trust.")
     assert "<script" not in html
     assert name in Page(html).text
     assert "001-x.html" in Page(html).addresses

@@ -23,6 +23,7 @@ from framejury.report.html_page import script_policy, table_script
 from framejury.report.inputs import Context, ReportFace, RunReport
 from framejury.report.report import build_report
 from framejury.report.report_figures import ReportFigure
+from framejury.report.trust import NO_SIGN
 from framejury.report.verdict_table import MOST_CHOICES, SMALL_PX, thumbnail
 from tests.builders.reports import RUN, Page, extractions, jpeg, mixed_rows, now_rows, report
 from tests.builders.reports import context as night
@@ -123,7 +124,7 @@ def test_the_first_screen_compares_with_the_night_before() -> None:
     page = Page(html_of(with_night()))
     first = page.text.split("Highest score first.")[0]
     for words in (
-        "6 videos: 2 fake, 2 real, 0 inconclusive, 2 not scored.",
+        f"6 videos: 2 called fake, {NO_SIGN} in 2, 0 inconclusive, 2 not scored.",
         "3 verdicts changed since 2026-02-28 02:31 UTC",
         "4 judged in this run 3 verdicts changed 1 new",
         "same number as before",
@@ -132,7 +133,7 @@ def test_the_first_screen_compares_with_the_night_before() -> None:
     ):
         assert words in first, words
     more = Page(html_of(with_night(before=night().before.slice(0, 1)))).text
-    assert "2 fake +2" in more and "2 real +1" in more
+    assert "2 fake +2" in more and f"2 {NO_SIGN} +1" in more
 
 
 def test_without_an_earlier_night_nothing_is_compared() -> None:

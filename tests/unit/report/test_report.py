@@ -15,6 +15,8 @@ from framejury.pages.style import sentence_figure
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
 from framejury.report.report import BundleInfo, RunReport, build_report, write_files
 from framejury.report.report_figures import ReportFigure
+from framejury.report.steps import Step
+from framejury.report.trust import NO_SIGN, trust_of
 from framejury.report.wording import judged_words
 from tests.builders.reports import NASTY, RUN, Page, mixed_rows, report
 from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
@@ -73,7 +75,7 @@ def test_training_curves_ride_along_when_the_bundle_has_a_history(real_pictures:
 
 def test_json_has_the_numbers():
     document = json.loads(build_report(report(mixed_rows()))["report.json"])
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["counts"]["videos"] == 5
     outcomes = {"fake": 2, "real": 1, "inconclusive": 1, "not_scored": 1}
     assert document["counts"]["outcomes"] == outcomes
@@ -87,7 +89,8 @@ def test_json_has_the_numbers():
     assert document["faces"] is None
     assert document["roc"]["videos"]["thresholds"][0] is None  # infinity
     assert document["run"]["created_at"] == "2026-03-01T02:31:00+00:00"
-    assert document["run"]["settings"]["verdict"]["threshold"] is None
+    (step,) = document["run"]["steps"]
+    assert step["settings"]["verdict"]["threshold"] is None
 
 
 def test_json_knows_no_nan(realistic: Mapping[str, bytes]):
@@ -144,7 +147,7 @@ def test_html_is_one_file_that_asks_the_network_for_nothing(realistic: Mapping[s
 def test_names_stay_text():
     rows = [verdict_row(0, label="FAKE", p_fake=0.9, path=NASTY, method=NASTY, layout=NASTY)]
     rows.append(verdict_row(1, p_fake=None, status="crashed", path="x", error=NASTY, label="REAL"))
-    run = {"archive": NASTY, "run_id": NASTY, "settings": {NASTY: NASTY}}
+    run = {"archive": NASTY, "run_id": NASTY, "steps": (Step(NASTY, (NASTY,), 1, {NASTY: NASTY}),)}
     card = BundleInfo("detector", f"</pre>{NASTY}", {NASTY: 1})
     html = build_report(report(rows, bundle=card, **run))["report.html"].decode()
     assert NASTY not in html
@@ -164,22 +167,34 @@ def test_names_cannot_steer_a_terminal_or_turn_text_around():
 def test_the_first_screen_counts_and_says_why():
     page = Page(build_report(report(mixed_rows()))["report.html"].decode()).text
     first = page.split("Highest score first")[0]
-    for words in ("5 videos", "2 fake", "1 real", "1 inconclusive", "1 not scored", "1 timeout"):
+    outcomes = ("2 fake", f"1 {NO_SIGN}", "1 inconclusive", "1 not scored", "1 timeout")
+    for words in ("5 videos", *outcomes):
         assert words in first
     assert "1 interval crosses the threshold" in first
-    assert "2 of 3 verdicts right" in first and "1 real video called fake" in first
-    assert "5 videos labelled" in first
+    assert "3 of 5 labelled videos decided 2 right" in first
+    assert first.index(trust_of(RUN.bundle).sentence) < first.index("5 videos")
     assert judged_words("face") in first
 
 
 def test_a_model_of_whole_frames_is_not_said_to_judge_faces():
     whole = BundleInfo("detector", "", judges="frame")
-    files = build_report(report(mixed_rows(), bundle=whole))
+    few = verdict_row(2, p_fake=0.9, verdict="inconclusive", faces_scored=1)
+    rows = [few if row["p_fake"] == 0.52 else row for row in mixed_rows()]
+    faces = face_table([("FAKE", "swap", "plain", 0.9, 3), ("REAL", None, "plain", 0.1, 4)])
+    files = build_report(report(rows, faces, bundle=whole))
     said = judged_words("frame")
     assert "no face was searched for" in said and said != judged_words("face")
     assert said in files["report.txt"].decode()
     assert said in Page(files["report.html"].decode()).text
-    assert json.loads(files["report.json"])["sound"] == said
+    document = json.loads(files["report.json"])
+    assert document["sound"] == said
+    assert document["counts"]["inconclusive"] == {"too few frames": 1}
+    without = Page(files["report.html"].decode().replace(said, "")).text
+    without = without[: without.index("In the same folder")]
+    text = files["report.txt"].decode().replace(said, "")
+    assert " frames video" in " ".join(text.split()) and "11 frames" in without
+    for shown in (text, without):
+        assert not re.search(r"\b(faces?|tracks)\b", shown, re.IGNORECASE), shown
 
 
 def test_text_has_the_matrices_the_table_and_the_failures():
@@ -213,6 +228,7 @@ def test_a_demo_bundle_is_called_meaningless_loudly(purpose: str, warned: bool):
     assert (json.loads(files["report.json"])["warning"] is not None) is warned
 
 
+SECRET = (Step("verdicts", ("r",), 1, {"x": ["s3a://me:secret@bucket"]}),)
 LEAK = "Split by face: faces of the same video are in several splits (3 videos)."
 
 
@@ -249,12 +265,12 @@ def test_without_labels_there_is_no_accuracy_and_a_reason(real_pictures: None):
     page = Page(files["report.html"].decode()).text
     assert why in page
     assert why in files["report.txt"].decode()
-    assert "verdicts right" not in page
+    assert "decided" not in page
     assert "Confusion matrices" not in files["report.txt"].decode()
     document = json.loads(files["report.json"])
     assert document["videos"]["overall"]["scored"]["accuracy"] is None
     assert document["faces"]["unlabelled"] == 12
-    assert "2 fake" in page  # verdicts are there all the same
+    assert "2 called fake" in page  # verdicts are there all the same
 
 
 @pytest.mark.parametrize("label", ["FAKE", "REAL"])
@@ -319,7 +335,7 @@ def test_a_huge_archive_shows_its_worst_and_says_where_the_rest_is():
 
 def test_passwords_in_addresses_stay_out_of_every_file():
     rows = [verdict_row(0, uri="s3a://me:secret@bucket/a.mp4", error="s3a://me:secret@bucket no")]
-    run = {"archive": "s3a://me:secret@bucket", "settings": {"x": ["s3a://me:secret@bucket"]}}
+    run = {"archive": "s3a://me:secret@bucket", "steps": SECRET}
     files = build_report(report(rows, **run))
     assert not [name for name, content in files.items() if b"secret" in content]
     rows = [verdict_row(0, uri="abfss://films@account.dfs.core.windows.net/a.mp4")]
@@ -355,3 +371,14 @@ def test_files_are_written_and_names_cannot_leave_the_directory(tmp_path: Path):
     with pytest.raises(ValueError, match="plain file name"):
         write_files({"ok": b"", "../x": b""}, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_accuracy_of_too_few_videos_is_said_to_be() -> None:
+    few = [verdict_row(n, label="REAL" if n % 2 else "FAKE", p_fake=0.9) for n in range(19)]
+    said = "Too few videos: figures of 9 real videos and 10 fakes say little (below 10 of a class)."
+    files = build_report(report(few))
+    assert f"Note: {said}" in files["report.txt"].decode()
+    assert said in Page(files["report.html"].decode()).text
+    assert said in json.loads(files["report.json"])["notes"]
+    enough = build_report(report([*few, verdict_row(19, label="REAL", p_fake=0.1)]))
+    assert "Too few videos" not in enough["report.txt"].decode()

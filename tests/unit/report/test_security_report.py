@@ -27,6 +27,7 @@ from framejury.report.html_page import table_script
 from framejury.report.inputs import BEFORE_COLUMNS, Context, EarlierRun, ReportFace
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report
 from framejury.report.report_figures import LABELS, ReportFigure
+from framejury.report.steps import Step
 from tests.builders.reports import ATTACKS, Page, extractions, jpeg
 from tests.builders.rows import face_table, verdict_row, verdict_table
 
@@ -72,7 +73,7 @@ def report_of(text: str) -> RunReport:
         warehouse=text,
         model_id=text,
         bundle=bundle,
-        settings={text: {text: text, "list": [text]}},
+        steps=(Step(text, (text,), 1, {text: {text: text, "list": [text]}}),),
         versions={text: text},
         seconds={text: 1.0},
     )
@@ -327,7 +328,9 @@ def test_a_report_holds_no_secret_that_errors_or_settings_carried() -> None:
             verdict_row(1, p_fake=None, status="unreadable", error=f"cannot read {text}"),
         ]
         base = report_of(HARMLESS)
-        run = replace(base.run, archive=text, settings={"x": [text]}, bundle=None)
+        run = replace(
+            base.run, archive=text, steps=(Step("verdicts", ("r",), 1, {"x": [text]}),), bundle=None
+        )
         report = replace(
             base, verdicts=verdict_table(rows), run=run, title=text, notes=(text,), protocol=None
         )

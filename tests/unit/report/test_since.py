@@ -74,7 +74,9 @@ def test_sentences_and_differences() -> None:
     report = RunReport(verdict_table(now_rows()), None, RUN, context=context())
     findings = find(report)
     what, news, rightness = summary_sentences(findings)
-    assert what == "6 videos: 2 fake, 2 real, 0 inconclusive, 2 not scored."
+    assert what == (
+        "6 videos: 2 called fake, no sign of manipulation found in 2, 0 inconclusive, 2 not scored."
+    )
     assert news == (
         "4 videos were judged in this run; 3 verdicts changed since 2026-02-28 02:31 UTC; "
         "1 video is new; 1 video is gone."

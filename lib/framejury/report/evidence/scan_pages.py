@@ -16,9 +16,10 @@ from framejury.errors import UsageError
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.model.manifest import Bundle
 from framejury.pages.templating import POLICY, environment, style_of
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import evidence_of
 from framejury.report.evidence.video_page import About, evidence_html
-from framejury.report.inputs import BundleInfo
+from framejury.report.trust import REAL_MEANS, trust_of
 from framejury.report.wording import FILTERS
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import Rule
@@ -39,10 +40,25 @@ class IndexEntry:
     page: str
 
 
-def index_html(entries: Sequence[IndexEntry], created_at: datetime) -> str:
-    """Return the index as a page, in the order given."""
+def index_html(
+    entries: Sequence[IndexEntry], created_at: datetime, trust: str, judges: str = "face"
+) -> str:
+    """Return the index as a page, in the order given.
+
+    Args:
+        trust: the sentence of `trust.trust_of`.
+        judges: face or frame: what the model scores.
+    """
     template = environment(**FILTERS).get_template("evidence_index.html")
-    return template.render(entries=entries, created_at=created_at, policy=POLICY, style=style_of())
+    return template.render(
+        entries=entries,
+        created_at=created_at,
+        trust=trust,
+        judges=judges,
+        real_means=REAL_MEANS,
+        policy=POLICY,
+        style=style_of(),
+    )
 
 
 class ScanPages:
@@ -60,6 +76,7 @@ class ScanPages:
         self._single = target.suffix.lower() in _ENDINGS
         self._target = target
         self._entries: list[IndexEntry] = []
+        self._trust, self._judges = "", "face"
         if self._single and files != 1:
             raise UsageError(
                 f"--html {target} names one page, but {files:,} files are judged; name a folder"
@@ -93,11 +110,11 @@ class ScanPages:
         row |= {"video_id": verdict["uri"]} | dict.fromkeys(_OF_AN_ARCHIVE)
         scores, pictures = (_of(others, table) for table in ("face_scores", "pictures"))
         evidence = evidence_of(row, extraction, scores, pictures)
+        info = BundleInfo.of_bundle(bundle, rule)
+        self._trust, self._judges = trust_of(info).sentence, info.judges
         about = About(
             created_at=now(),
-            bundle=BundleInfo(
-                bundle.purpose, "", leak=bundle.data.leak, judges=bundle.framing.judges
-            ),
+            bundle=info,
             rule=rule,
             settings=settings,
             report=None if self._single else INDEX,
@@ -111,7 +128,7 @@ class ScanPages:
         """Write the index of several pages; return the page to open."""
         if self._single:
             return self._target
-        self._write(INDEX, index_html(self._entries, now()))
+        self._write(INDEX, index_html(self._entries, now(), self._trust, self._judges))
         return self._target / INDEX
 
     def _page_name(self, name: str) -> str:

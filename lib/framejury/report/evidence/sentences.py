@@ -21,7 +21,7 @@ NO_PROOF = (
 
 _CALLED = {
     Verdict.FAKE: "framejury calls this video fake.",
-    Verdict.REAL: "framejury calls this video real.",
+    Verdict.REAL: "framejury found no sign of manipulation in this video.",
     Verdict.INCONCLUSIVE: "No verdict: the evidence is inconclusive.",
 }
 _AGGREGATED = {
@@ -78,7 +78,7 @@ def score_sentence(verdict: Row, level: float | None) -> str | None:
     )
 
 
-def why_inconclusive(verdict: Row, min_faces: int | None) -> str | None:
+def why_inconclusive(verdict: Row, min_faces: int | None, judges: str = "face") -> str | None:
     """Return why a scored video has no verdict; None if it has one."""
     if verdict["p_fake"] is None or verdict["verdict"] != Verdict.INCONCLUSIVE:
         return None
@@ -89,7 +89,7 @@ def why_inconclusive(verdict: Row, min_faces: int | None) -> str | None:
             "the verdict."
         )
     needed = f"; at least {min_faces} are needed" if min_faces is not None else ""
-    return f"Too few faces: {verdict['faces_scored']} scored{needed}."
+    return f"Too few {judges}s: {verdict['faces_scored']} scored{needed}."
 
 
 def basis(

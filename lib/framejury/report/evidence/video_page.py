@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from framejury.pages.templating import POLICY, environment, style_of
 from framejury.redaction import redacted
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence import sentences as words
 from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
 from framejury.report.evidence.timeline import MOST_POINTS, Scale, timeline
@@ -27,7 +28,7 @@ from framejury.report.evidence.video_evidence import (
     tracks_of,
 )
 from framejury.report.findings import banners_of
-from framejury.report.inputs import BundleInfo
+from framejury.report.trust import trust_of
 from framejury.report.wording import FILTERS, SOUND, bytes_word, outcome_word, took_word
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold
@@ -86,10 +87,11 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         policy=POLICY,
         style=style_of("evidence.css"),
         banners=banners_of(about.bundle),
+        trust=trust_of(about.bundle if about.model_id in (None, verdict["model_id"]) else None),
         outcome=outcome_word(verdict),
         called=words.called(verdict),
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
-        why=words.why_inconclusive(verdict, settings.min_faces if settings else None),
+        why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
         truth=words.truth(verdict),
         error=_error(evidence),

@@ -1,0 +1,73 @@
+"""What reports and pages need to know about a model bundle. Light: also for a bare `scan`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from framejury.model.manifest import Bundle
+from framejury.verdict.rule import Rule, rule_facts
+
+DEMO = "demo"
+"""Purpose of a bundle whose verdicts mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleInfo:
+    """What a report needs to know about the model bundle.
+
+    Attributes:
+        purpose: "detector", or "demo", which the report warns of.
+        card: text of `MODEL_CARD.md`; may be empty.
+        metrics: of training, nested as in `bundle.json`; None without any.
+        history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
+        leak: a sentence on what its split leaked, which the report warns of; None if nothing.
+        judges: face or frame: what the model scores.
+        settings: it was trained with; None: unknown.
+        own_rule: whether its own rule made the verdicts, unchanged by settings.
+    """
+
+    purpose: str
+    card: str
+    metrics: Mapping[str, Any] | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
+    leak: str | None = None
+    judges: str = "face"
+    own_rule: bool = True
+    settings: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of_facts(
+        cls,
+        facts: Mapping[str, Any],
+        history: tuple[Mapping[str, Any], ...] = (),
+        *,
+        own_rule: bool = True,
+    ) -> BundleInfo:
+        """Read the facts of `provenance.bundle_facts` from a commit of any version."""
+        return cls(
+            facts["purpose"],
+            facts["card"],
+            facts["metrics"],
+            history,
+            leak=facts.get("leak"),
+            judges=facts.get("judges", "face"),
+            own_rule=own_rule,
+            settings=facts.get("settings"),
+        )
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, rule: Rule) -> BundleInfo:
+        """Read a bundle without the text of its card; `rule` is the one in use."""
+        return cls(
+            bundle.purpose,
+            "",
+            {
+                split: {name: asdict(figure) for name, figure in figures.items()}
+                for split, figures in bundle.metrics.items()
+            },
+            leak=bundle.data.leak,
+            judges=bundle.framing.judges,
+            own_rule=rule_facts(rule) == rule_facts(bundle.rule),
+        )

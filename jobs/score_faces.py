@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_of(args, judging=True)
     bundle = load_bundle_of(args)
+    settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("extractions")
     _check_framing(warehouse, bundle)

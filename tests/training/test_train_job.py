@@ -45,6 +45,8 @@ def test_a_bundle_of_a_leaking_split_says_so(
     assert bundle.data.leak == plain.leak
     assert bundle.data.fingerprint == count_faces(source).fingerprint
     assert bundle.data.counts == count_faces(source).per_split
+    assert bundle.judging["detection"]["detector"] == "mtcnn"
+    assert bundle.judging["sampling"]["frames"] == 11
     assert "Labels set by hand: 2 faces in 1 video." in bundle.notes
     assert str(plain.leak) in (bundle.directory / CARD_NAME).read_text()
     for side in (Side.VAL, Side.TEST):

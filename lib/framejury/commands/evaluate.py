@@ -128,9 +128,9 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     from framejury.report.predictions import whose_faces
     from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 
-    settings = settings_of(args, judging=True)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
+    settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
     side = args.side or ("test" if warehouse.with_table("splits") else "all")
     videos = labelled_videos(warehouse)

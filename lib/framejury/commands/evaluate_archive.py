@@ -19,6 +19,7 @@ from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.frames import frame_counts, headline_of
@@ -48,10 +49,9 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     Raises:
         UsageError: archive, splits, bundle or settings cannot be used; nothing is written.
     """
-    settings = _settings_of(args)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
-    settings = framed_for(bundle, settings)
+    settings = framed_for(bundle, _settings_of(args, bundle))
     name = Path(args.archive).resolve().name or "archive"
     judge = VideoJudge(bundle, settings.verdict, f"evaluate-{bundle.model_id}-{name}")
     warehouse = None if args.warehouse is None else Warehouse.open(args.warehouse)
@@ -133,10 +133,15 @@ def protocol_data(
     )
 
 
-def _settings_of(args: argparse.Namespace) -> Settings:
-    defaults = [f"sampling.frames={PROTOCOL_FRAMES}"]
+def _settings_of(args: argparse.Namespace, bundle: Bundle) -> Settings:
+    """Return the bundle's settings, except that the protocol chooses the frames."""
     settings = load_settings(
-        args.preset, args.config, args.set, command_defaults=defaults, judging=True
+        args.preset,
+        args.config,
+        args.set,
+        command_defaults=["sampling.mode=uniform", f"sampling.frames={PROTOCOL_FRAMES}"],
+        judging=True,
+        of_bundle=bundle.judging,
     )
     if settings.sampling.mode != "uniform":
         raise UsageError(

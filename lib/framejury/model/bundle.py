@@ -35,6 +35,7 @@ from framejury.model.manifest import (
     model_id_of,
 )
 from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.settings.loading import settings_from
 from framejury.verdict.rule import NOT_CALIBRATED, Rule, RuleFit
 
 _HEADER = ("format", "format_version", "manifest_sha256")
@@ -77,6 +78,7 @@ def load_bundle(directory: str | Path) -> Bundle:
         )
         raise BundleError(f"{directory / MANIFEST_NAME} has invalid fields: {where}") from None
     _check_files(bundle)
+    _check_judging(bundle)
     expected = model_id_of(bundle, bundle.files[ONNX_NAME].sha256)
     if bundle.model_id != expected:
         raise BundleError(
@@ -260,6 +262,16 @@ def _check_files(bundle: Bundle) -> None:
         known = path.name in bundle.files or path.name == MANIFEST_NAME
         if not known and not path.name.startswith("."):
             raise BundleError(f"{path} is not listed in {MANIFEST_NAME}; move it out of the bundle")
+
+
+def _check_judging(bundle: Bundle) -> None:
+    try:
+        settings_from(bundle.judging)
+    except ConfigError as error:
+        raise BundleError(
+            f"{bundle.directory / MANIFEST_NAME} carries settings that cannot be used: {error}. "
+            "Install the version of framejury that wrote it, or train a new bundle"
+        ) from None
 
 
 def check_may_replace(directory: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,7 @@ from framejury.model.manifest import (
     OUTPUT_NAME,
     Bundle,
     Framing,
+    JudgingSection,
     Manifest,
     Parity,
     PixelContract,
@@ -213,6 +215,7 @@ def pack_bundle(
     purpose: Literal["detector", "demo"] = "detector",
     notes: tuple[str, ...] = (),
     leak: str | None = None,
+    judging: Mapping[JudgingSection, Mapping[str, JsonValue]] | None = None,
 ) -> Bundle:
     """Write the bundle of a trained network, once its export was checked on validation crops.
 
@@ -225,6 +228,7 @@ def pack_bundle(
         purpose: demo: its verdicts mean nothing, as the card states.
         notes: sentences for the limits in the card.
         leak: a sentence on what lets one source appear in two splits; None: nothing does.
+        judging: as `Manifest.judging`; None: none.
 
     Raises:
         ParityError: scores of the export differ from the network's; nothing is written.
@@ -259,6 +263,7 @@ def pack_bundle(
                 leak=leak,
             ),
             settings={"training": _training_record(trained)},
+            judging=judging or {},
             parity=Parity(faces=len(samples), max_abs_difference=difference),
             libraries={name: version(name) for name in _LIBRARIES},
             created_at=datetime.now(UTC),

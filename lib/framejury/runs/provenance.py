@@ -33,6 +33,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "judges": bundle.framing.judges,
         "threshold": bundle.threshold,
         "rule": rule_facts(bundle.rule),
+        "judging": dict(bundle.judging),
         "metrics": {
             side: {name: asdict(figure) for name, figure in figures.items()}
             for side, figures in bundle.metrics.items()

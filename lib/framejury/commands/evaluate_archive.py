@@ -18,9 +18,10 @@ from framejury.errors import UsageError
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.bundle import framed_for, load_bundle, read_seen
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
+from framejury.model.seen import Recognised, known_video, recognise, seen_ids
 from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.frames import frame_counts, headline_of
 from framejury.protocol.robustness import CONDITIONS, Condition
@@ -32,6 +33,7 @@ from framejury.protocol.selection import (
     on_pinned_side,
 )
 from framejury.protocol.verdicts import VideoJudge, face_histogram
+from framejury.report.inputs import Context
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
@@ -77,7 +79,11 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         frames=headline_of(settings.sampling.frames),
     )
     examined_s = time.monotonic() - started_s
-    data = protocol_data(videos, judge, settings.sampling.frames, conditions)
+    seen = _seen(bundle, selection, videos)
+    known = seen_ids(seen)
+    new = [one for one in videos if one.video["video_id"] not in known]
+    headline = headline_of(settings.sampling.frames)
+    data = protocol_data(new, judge, settings.sampling.frames, conditions)
     info = RunInfo(
         run_id=judge.run_id,
         created_at=now(),
@@ -90,13 +96,14 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         seconds={"examine": examined_s},
     )
     report = RunReport(
-        data.by_frames[data.headline],
-        face_histogram(videos),
+        judge.table(videos, headline),
+        face_histogram(new),
         info,
         title=f"Evaluation of {bundle.model_id} on {name}",
-        notes=_notes(selection, judge, args.sides),
+        notes=_notes(selection, judge, recorded=seen is not None or args.sides is not None),
         face_threshold=face_threshold(judge.rule),
         protocol=data,
+        context=Context(seen=seen),
     )
     files = build_report(report, csv_mark=settings.report.csv_mark)
     sys.stdout.write(files["protocol.txt"].decode())
@@ -172,11 +179,23 @@ def _select(args: argparse.Namespace, settings: Settings) -> Selection:
     return selection
 
 
-def _notes(selection: Selection, judge: VideoJudge, sides: str | None) -> tuple[str, ...]:
+def _seen(bundle: Bundle, selection: Selection, videos: Sequence[VideoScores]) -> Recognised | None:
+    """Return which videos the bundle has seen; None if it has no record of it."""
+    record = read_seen(bundle)
+    if record is None:
+        return None
+    known = [
+        known_video(one.video, one.extraction["content_id"], selection.archive) for one in videos
+    ]
+    ids = [one.video["video_id"] for one in videos]
+    return recognise({bundle.model_id: record}, ids, [bundle.model_id] * len(ids), known)
+
+
+def _notes(selection: Selection, judge: VideoJudge, *, recorded: bool) -> tuple[str, ...]:
     notes = [*selection.notes]
     if judge.rule.remark:
         notes.append(judge.rule.remark)
-    if sides is None:
+    if not recorded:
         notes.append(
             "All labelled videos of the archive. It is unknown whether the bundle was trained on "
             "some of them; figures on those do not carry over to new videos."

@@ -13,13 +13,14 @@ import pyarrow as pa
 from framejury.errors import CalibrationError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
 from framejury.labelled.committed_split import only_side, videos_of
+from framejury.labelled.learned import record_of, record_with_start
 from framejury.labelled.measure import (
     FrameLabels,
     cross_fitted_figures,
     figures_by_set,
     fit_rule_on,
 )
-from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
+from framejury.labelled.videos import LabelledVideo, describe_data, labelled_parts
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
 from framejury.model.manifest import Bundle, Framing, JudgingSection, Measurement
@@ -131,7 +132,9 @@ def write_trained(
     from framejury.model.export import pack_bundle
 
     runs = [commit for _, commit in runs_of(warehouses, trained.source)]
-    videos = labelled_videos(*warehouses)
+    parts = labelled_parts(warehouses)
+    videos = [video for _, members in parts for video in members]
+    record = record_with_start(record_of(parts, trained.source), trained.settings.weights)
     described = describe_data(warehouses, videos)
     with tempfile.TemporaryDirectory() as scratch:
         draft = pack_bundle(
@@ -142,6 +145,7 @@ def write_trained(
             data_description=described,
             purpose=purpose,
             judging=carried_settings(judging, settings, runs),
+            seen=record,
             notes=_notes(purpose, trained.source),
             leak=trained.source.leak,
         )

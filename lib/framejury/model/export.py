@@ -45,6 +45,7 @@ from framejury.model.manifest import (
     TrainingData,
 )
 from framejury.model.network import INPUT_NAME, with_heat
+from framejury.model.seen import SeenVideos
 from framejury.model.source_counts import sample_faces
 from framejury.model.training import TrainedNetwork
 from framejury.schemas.statuses import Side
@@ -216,6 +217,7 @@ def pack_bundle(
     notes: tuple[str, ...] = (),
     leak: str | None = None,
     judging: Mapping[JudgingSection, Mapping[str, JsonValue]] | None = None,
+    seen: SeenVideos | None = None,
 ) -> Bundle:
     """Write the bundle of a trained network, once its export was checked on validation crops.
 
@@ -229,6 +231,7 @@ def pack_bundle(
         notes: sentences for the limits in the card.
         leak: a sentence on what lets one source appear in two splits; None: nothing does.
         judging: as `Manifest.judging`; None: none.
+        seen: the videos that were learned from; None: they are not recorded.
 
     Raises:
         ParityError: scores of the export differ from the network's; nothing is written.
@@ -269,7 +272,7 @@ def pack_bundle(
             created_at=datetime.now(UTC),
             notes=notes,
         )
-        return write_bundle(directory, manifest, onnx_file, keras_file)
+        return write_bundle(directory, manifest, onnx_file, keras_file, seen)
 
 
 def _origin(weights: Path) -> str:

@@ -32,6 +32,7 @@ MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 CARD_NAME = "MODEL_CARD.md"
+SEEN_NAME = "seen.parquet"
 OUTPUT_NAME = "p_fake"
 HEAT_NAME = "heat"
 """Names of the outputs of framejury's own networks: the score, and the heat map."""
@@ -267,6 +268,11 @@ class Bundle(Manifest):
     def keras_path(self) -> Path | None:
         """The Keras model; None when the bundle does not contain one."""
         return self.directory / KERAS_NAME if KERAS_NAME in self.files else None
+
+    @property
+    def seen_path(self) -> Path | None:
+        """The record of the videos it has seen; None in older bundles."""
+        return self.directory / SEEN_NAME if SEEN_NAME in self.files else None
 
 
 def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:

@@ -25,6 +25,7 @@ from framejury.report.inputs import Context
 from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
+from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows, seen_sentence
 from framejury.report.summary import (
     accuracy_sentences,
     changes,
@@ -91,7 +92,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         sheet=table_page(f.predictions, f.context, 1, page_rows),
         charts={name: Markup(chart) for name, chart in charts.items()},
         sentences=summary_sentences(f),
-        accuracy=[*accuracy_sentences(f), undecided_sentence(f)],
+        accuracy=[*accuracy_sentences(f), undecided_sentence(f), seen_sentence(f.seen)],
         deltas=deltas(f),
         since=since_words(f),
         changes=changes(f, _CHANGES),
@@ -102,6 +103,9 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         noted=list(_noted(f)),
         left_out=left_out_words(f.context.left_out),
         why_no_roc=why_no_roc(f),
+        seen_header=HEADER,
+        seen_rows=seen_rows(f.seen),
+        seen_note=f"{NOTE} {odds_sentence(f.seen)}",
         rates=[(_RATES[name][0], _RATES[name][1](value)) for name, value in f.effort.rates.items()],
         has_effort=bool(f.effort.phases or f.effort.rates or f.effort.kinds),
         statuses=_by_status(f.statuses),

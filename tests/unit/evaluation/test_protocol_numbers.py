@@ -181,7 +181,7 @@ def test_metrics_json_has_every_figure_with_its_ends(files: Mapping[str, bytes])
         raise AssertionError(constant)
 
     document = json.loads(files["metrics.json"], parse_constant=refuse)
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["notes"][-1] == "Held out."
     assert document["frames_per_video"] == 11
     assert set(document["figures"]) == set(FIGURES) == {*CALL_FIGURES, *VERDICT_FIGURES}

@@ -73,7 +73,7 @@ def test_training_curves_ride_along_when_the_bundle_has_a_history(real_pictures:
 
 def test_json_has_the_numbers():
     document = json.loads(build_report(report(mixed_rows()))["report.json"])
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["counts"]["videos"] == 5
     outcomes = {"fake": 2, "real": 1, "inconclusive": 1, "not_scored": 1}
     assert document["counts"]["outcomes"] == outcomes

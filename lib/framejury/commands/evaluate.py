@@ -231,14 +231,14 @@ def _note_for_side(
     bundle: Bundle, side: str, fingerprint: str, leak: str | None
 ) -> tuple[str, ...]:
     if bundle.data.fingerprint != fingerprint:
+        known = "it is unknown whether it was trained on these videos"
         if bundle.seen_path is not None:
-            return () if leak is None else (leak,)
-        unknown = (
-            "The bundle was trained on other data or on another split, so it is unknown whether "
-            "it was trained on these videos. (If it was trained with labels set by hand, give "
-            "them with --frame-labels.)"
+            known = "videos that it had seen stand apart"
+        other = (
+            f"The bundle was trained on other data or on another split, so {known}. (If it was "
+            "trained with labels set by hand, give them with --frame-labels.)"
         )
-        return (unknown,) if leak is None else (unknown, leak)
+        return (other,) if leak is None else (other, leak)
     if side == "train":
         return (
             "The bundle was trained on these videos; the figures do not carry over to new videos.",

@@ -100,7 +100,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         face_histogram(new),
         info,
         title=f"Evaluation of {bundle.model_id} on {name}",
-        notes=_notes(selection, judge, recorded=seen is not None or args.sides is not None),
+        notes=_notes(selection, judge),
         face_threshold=face_threshold(judge.rule),
         protocol=data,
         context=Context(seen=seen),
@@ -191,16 +191,8 @@ def _seen(bundle: Bundle, selection: Selection, videos: Sequence[VideoScores]) -
     return recognise({bundle.model_id: record}, ids, [bundle.model_id] * len(ids), known)
 
 
-def _notes(selection: Selection, judge: VideoJudge, *, recorded: bool) -> tuple[str, ...]:
-    notes = [*selection.notes]
-    if judge.rule.remark:
-        notes.append(judge.rule.remark)
-    if not recorded:
-        notes.append(
-            "All labelled videos of the archive. It is unknown whether the bundle was trained on "
-            "some of them; figures on those do not carry over to new videos."
-        )
-    return tuple(notes)
+def _notes(selection: Selection, judge: VideoJudge) -> tuple[str, ...]:
+    return (*selection.notes, judge.rule.remark) if judge.rule.remark else selection.notes
 
 
 def _write(

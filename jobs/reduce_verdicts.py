@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_of(args, judging=True)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("videos")
     bundle = latest_bundle(warehouse)
+    settings = settings_of(args, judging=True, of_bundle=bundle.get("judging"))
     rule = rule_in_use(rule_of_facts(bundle), settings.verdict)
     say_remark(rule)
     with spark_session("reduce") as spark:

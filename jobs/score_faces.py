@@ -19,7 +19,7 @@ from framejury.clock import now
 from framejury.errors import BundleError
 from framejury.logs import say
 from framejury.model.manifest import Bundle, Framing
-from framejury.runs.provenance import bundle_facts
+from framejury.runs.provenance import bundle_facts, remember_seen
 from framejury.settings import PAIR_SIGNALS
 from framejury.tables.evidence_pictures import pictures_of_faces
 from framejury.tables.resources import ship_bundle
@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_of(args, judging=True)
     bundle = load_bundle_of(args)
+    settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("extractions")
     _check_framing(warehouse, bundle)
@@ -51,6 +51,7 @@ def _run(args: argparse.Namespace) -> int:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         faces = store.faces()
         with warehouse.running("score", now(), say) as run:
+            remember_seen(warehouse, bundle)
             shipped = ship_bundle(spark, bundle.directory, bundle.model_id)
             scoring, evidence = settings.scoring, settings.evidence
             scores = score_faces(faces, shipped, run.run_id, scoring.threads, scoring.batch_size)

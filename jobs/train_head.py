@@ -103,7 +103,13 @@ def _run(args: argparse.Namespace) -> int:
     work_dir = output.with_name(f".{output.name}.training")
     trained = train(settings.training, source, work_dir, say)
     bundle = write_trained(
-        trained, output, warehouses, settings=settings, framing=framing, purpose=args.purpose
+        trained,
+        output,
+        warehouses,
+        settings=settings,
+        judging=settings_of(args, judging=True),
+        framing=framing,
+        purpose=args.purpose,
     )
     place = warehouses[0].write_report(training_report(bundle.model_id), _training_files(trained))
     shutil.rmtree(work_dir)

@@ -57,6 +57,7 @@ def test_train_step_by_step(project: Project) -> None:
         "bundle.json",
         "model.keras",
         "model.onnx",
+        "seen.parquet",
     ]
     manifest = json.loads((project.bundle / "bundle.json").read_text())
     assert manifest["purpose"] == "demo"

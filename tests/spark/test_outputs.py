@@ -20,11 +20,15 @@ from framejury.archive.video_rows import video_id_of
 from framejury.commands import report
 from framejury.evaluation.binary import Confusion
 from framejury.jobs import reduce_verdicts
+from framejury.model.manifest import SEEN_NAME
+from framejury.model.seen import KnownVideo, SeenVideos
 from framejury.pages.style import png
 from framejury.report.figures import confusion_face_figure
 from framejury.runs.provenance import bundle_facts
+from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings
+from framejury.storage import write_whole
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
 from tests.builders.bundles import brightness_bundle
@@ -176,6 +180,29 @@ def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
     sent = {path.name: path.read_bytes() for path in outputs_of(tmp_path / "sent").iterdir()}
     assert sent == first
     assert (tmp_path / "sent" / "report.html").is_file()
+
+
+@pytest.mark.long
+def test_videos_that_the_model_has_seen_stand_apart(tmp_path: Path) -> None:
+    """The warehouse remembers them; neither report nor published files need the bundle."""
+    faces = scored_faces()
+    warehouse = warehouse_of(tmp_path, faces)
+    seen = {f"a/v{number:02d}.mp4" for number in (0, 2, 4, 6)}
+    record = SeenVideos.of((Side.TRAIN, KnownVideo(None, (path,))) for path in seen)
+    model_id = str(warehouse.commits()[-1].model_id)
+    place = warehouse.location.child("models", model_id, SEEN_NAME)
+    write_whole(place, record.to_bytes())
+    assert reduced(tmp_path, *ASKED) == 0
+    folder = tmp_path / "w" / "reports" / warehouse.commits()[-1].run_id
+    found = json.loads((folder / "report.json").read_text())
+    (side,) = found["seen"]["sides"]
+    assert (side["videos"], side["metrics"]["coverage"]["labelled"]) == (4, 3)
+    assert found["videos"]["overall"]["coverage"]["labelled"] == 8
+    counted = faces[~faces["path"].isin({path for path in seen if label_of(path)})]
+    assert found["faces"]["faces"] == len(counted)
+    assert found["notes"] == [n for n in found["notes"] if "not recorded" not in n]
+    text = (tmp_path / "w" / "outputs" / "mapreduce_res.txt").read_text()
+    assert re.match(r"Video accuracy: \S+ \(\d of 7\)\nApart, .*: \S+ \(\d of 3\)\n", text)
 
 
 @pytest.mark.long

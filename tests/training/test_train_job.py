@@ -10,7 +10,9 @@ import pytest
 
 from framejury.cli.main import main
 from framejury.labelled.committed_split import only_side, training_source, with_frame_labels
-from framejury.model.bundle import load_bundle
+from framejury.labelled.learned import known_videos
+from framejury.labelled.videos import labelled_videos
+from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.manifest import CARD_NAME
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
@@ -45,6 +47,12 @@ def test_a_bundle_of_a_leaking_split_says_so(
     assert bundle.data.leak == plain.leak
     assert bundle.data.fingerprint == count_faces(source).fingerprint
     assert bundle.data.counts == count_faces(source).per_split
+    record, known = read_seen(bundle), known_videos(warehouse, labelled_videos(warehouse))
+    assert record is not None
+    # Every video has faces in split train.
+    assert set(record.sides_of(known)) == {"train"}
+    assert bundle.judging["detection"]["detector"] == "mtcnn"
+    assert bundle.judging["sampling"]["frames"] == 11
     assert "Labels set by hand: 2 faces in 1 video." in bundle.notes
     assert str(plain.leak) in (bundle.directory / CARD_NAME).read_text()
     for side in (Side.VAL, Side.TEST):
@@ -56,7 +64,9 @@ def test_a_bundle_of_a_leaking_split_says_so(
     report = tmp_path / "report"
     shown = [f"--warehouse={tmp_path / 'w'}", f"--bundle={tmp_path / 'made'}", f"--output={report}"]
     assert main(["evaluate", *shown]) == 0
-    assert json.loads((report / "report.json").read_text())["leak"] == plain.leak
+    found = json.loads((report / "report.json").read_text())
+    assert found["leak"] == plain.leak
+    assert "had seen every labelled video" in found["why_no_accuracy"]
 
 
 def test_a_wrong_label_is_found_before_anything_is_learned(

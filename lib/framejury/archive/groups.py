@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+LOCAL_PREFIXES = ("csv:", "donor:", "file:", "group:", "stem:", "still:")
+"""Starts of keys that are made of paths in one archive; others name a source of a data set."""
+
 
 def group_names(keys_of: Sequence[Sequence[str]]) -> list[str]:
     """Name the group of each item; items that share a key, directly or through others, share one.

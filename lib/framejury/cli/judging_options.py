@@ -36,6 +36,8 @@ class Judging:
     def from_args(cls, args: argparse.Namespace) -> Judging:
         """Read `--bundle`, `--preset`, `--config` and `--set`, and print what to be wary of.
 
+        Where the options set nothing, the bundle's own settings hold.
+
         Raises:
             UsageError: the preset has no network.
             BundleError: there is no such bundle, or it is damaged.
@@ -43,7 +45,8 @@ class Judging:
                 cannot be used with.
         """
         check_has_network(args.preset)
-        judging = cls.of(load_bundle_of(args), settings_of(args, judging=True))
+        bundle = load_bundle_of(args)
+        judging = cls.of(bundle, settings_of(args, judging=True, of_bundle=bundle.judging))
         say_remark(judging.rule)
         return judging
 

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -120,17 +120,23 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def settings_of(args: argparse.Namespace, *, judging: bool = False) -> Settings:
+def settings_of(
+    args: argparse.Namespace,
+    *,
+    judging: bool = False,
+    of_bundle: Mapping[str, Any] | None = None,
+) -> Settings:
     """Return checked settings from `--preset`, `--config` and `--set`.
 
     Args:
         judging: whether the command judges videos rather than trains on them; a preset may
             sample other frames then (`when_judging`).
+        of_bundle: settings that the bundle carries, below those of the options.
 
     Raises:
         ConfigError: an unknown key or a value out of range.
     """
-    return load_settings(args.preset, args.config, args.set, judging=judging)
+    return load_settings(args.preset, args.config, args.set, judging=judging, of_bundle=of_bundle)
 
 
 def check_has_network(preset: str | None) -> None:

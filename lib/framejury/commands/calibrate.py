@@ -24,13 +24,19 @@ from framejury.cli.options import (
 from framejury.errors import BundleError, UsageError
 from framejury.evaluation.rule_fitting import TARGET_FPR, candidate_table
 from framejury.labelled.committed_split import only_side, training_source, videos_of
+from framejury.labelled.learned import record_of
 from framejury.labelled.measure import (
     cross_fitted_figures,
     figures_for_card,
     fit_rule_on,
     judge_labelled,
 )
-from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
+from framejury.labelled.videos import (
+    LabelledVideo,
+    describe_data,
+    labelled_parts,
+    labelled_videos,
+)
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace, load_bundle, with_rule
 from framejury.model.manifest import Bundle, Framing
@@ -114,7 +120,8 @@ def _run(args: argparse.Namespace) -> int:
     verdicts, counts = judge_labelled(scored, judge, videos, own, run_id="calibrate")
     figures = figures_for_card(verdicts, counts, face_threshold(rule))
     metrics = {side.value: figures | cross_fitted_figures(fitted)}
-    written = with_rule(bundle, output, rule, fitted.fit, metrics)
+    fitted_on = record_of(labelled_parts(warehouses), source)
+    written = with_rule(bundle, output, rule, fitted.fit, metrics, fitted_on=fitted_on)
     print(candidate_table(fitted))
     dropped = sorted(set(bundle.metrics) - {side.value})
     if dropped:

@@ -30,14 +30,16 @@ from framejury.labelled.committed_split import (
     videos_of,
     with_frame_labels,
 )
+from framejury.labelled.learned import known_videos
 from framejury.labelled.measure import judge_labelled
 from framejury.labelled.videos import LabelledVideo, labelled_videos
 from framejury.labelled.worst_faces import worst_faces
 from framejury.logs import say
-from framejury.model.bundle import load_bundle
+from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
+from framejury.model.seen import Recognised, recognise, seen_ids
 from framejury.model.source_counts import count_faces
 from framejury.runs.provenance import bundle_facts, training_history, versions
 from framejury.schemas.statuses import Side
@@ -134,9 +136,9 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     from framejury.report.predictions import whose_faces
     from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 
-    settings = settings_of(args, judging=True)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
+    settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
     side = args.side or ("test" if warehouse.with_table("splits") else "all")
     videos = labelled_videos(warehouse)
@@ -155,6 +157,7 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
     scored = score_faces(scorer, source)
+    seen = _seen(bundle, warehouse, videos)
     verdicts, counts = judge_labelled(
         scored,
         bundle,
@@ -162,6 +165,7 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
         settings.verdict,
         run_id=name,
         frame_labels=source.frame_labels,
+        apart=seen_ids(seen),
     )
     shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
     history = training_history(warehouse, bundle.model_id)
@@ -185,7 +189,7 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
         title=f"Evaluation of {bundle.model_id} on {side} videos",
         notes=(*notes, rule.remark) if rule.remark else notes,
         face_threshold=face_threshold(rule),
-        context=Context(faces=shown),
+        context=Context(faces=shown, seen=seen),
     )
     files = build_report(report, page_rows=settings.report.rows, csv_mark=settings.report.csv_mark)
     if args.output is None:
@@ -216,7 +220,21 @@ def _steps(
     return steps_of(made, used, bundle.settings)
 
 
+def _seen(
+    bundle: Bundle, warehouse: Warehouse, videos: Sequence[LabelledVideo]
+) -> Recognised | None:
+    """Return which videos the bundle has seen; None if it has no record of it."""
+    record = read_seen(bundle)
+    if record is None:
+        return None
+    ids = [video.row["video_id"] for video in videos]
+    models = [bundle.model_id] * len(ids)
+    return recognise({bundle.model_id: record}, ids, models, known_videos(warehouse, videos))
+
+
 def _note_for_all(bundle: Bundle) -> tuple[str, ...]:
+    if bundle.seen_path is not None:
+        return ()
     return (
         "All labelled videos, including any that the bundle was trained on "
         f"({bundle.data.description}); figures on those do not carry over to new videos.",
@@ -239,12 +257,14 @@ def _note_for_side(
     bundle: Bundle, side: str, fingerprint: str, leak: str | None
 ) -> tuple[str, ...]:
     if bundle.data.fingerprint != fingerprint:
-        unknown = (
-            "The bundle was trained on other data or on another split, so it is unknown whether "
-            "it was trained on these videos. (If it was trained with labels set by hand, give "
-            "them with --frame-labels.)"
+        known = "it is unknown whether it was trained on these videos"
+        if bundle.seen_path is not None:
+            known = "videos that it had seen stand apart"
+        other = (
+            f"The bundle was trained on other data or on another split, so {known}. (If it was "
+            "trained with labels set by hand, give them with --frame-labels.)"
         )
-        return (unknown,) if leak is None else (unknown, leak)
+        return (other,) if leak is None else (other, leak)
     if side == "train":
         return (
             "The bundle was trained on these videos; the figures do not carry over to new videos.",

@@ -18,8 +18,10 @@ from framejury.errors import UsageError
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.examine.messages import ExaminePlan
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.bundle import framed_for, load_bundle, read_seen
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
+from framejury.model.seen import Recognised, known_video, recognise, seen_ids
 from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.frames import frame_counts, headline_of
 from framejury.protocol.robustness import CONDITIONS, Condition
@@ -31,6 +33,7 @@ from framejury.protocol.selection import (
     on_pinned_side,
 )
 from framejury.protocol.verdicts import VideoJudge, face_histogram
+from framejury.report.inputs import Context
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.report.steps import SECTIONS, steps_of
 from framejury.runs.provenance import bundle_facts, versions
@@ -50,10 +53,9 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     Raises:
         UsageError: archive, splits, bundle or settings cannot be used; nothing is written.
     """
-    settings = _settings_of(args)
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
-    settings = framed_for(bundle, settings)
+    settings = framed_for(bundle, _settings_of(args, bundle))
     name = Path(args.archive).resolve().name or "archive"
     judge = VideoJudge(bundle, settings.verdict, f"evaluate-{bundle.model_id}-{name}")
     warehouse = None if args.warehouse is None else Warehouse.open(args.warehouse)
@@ -79,7 +81,11 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         frames=headline_of(settings.sampling.frames),
     )
     examined_s = time.monotonic() - started_s
-    data = protocol_data(videos, judge, settings.sampling.frames, conditions)
+    seen = _seen(bundle, selection, videos)
+    known = seen_ids(seen)
+    new = [one for one in videos if one.video["video_id"] not in known]
+    headline = headline_of(settings.sampling.frames)
+    data = protocol_data(new, judge, settings.sampling.frames, conditions)
     info = RunInfo(
         run_id=judge.run_id,
         created_at=now(),
@@ -98,13 +104,14 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         seconds={"examine": examined_s},
     )
     report = RunReport(
-        data.by_frames[data.headline],
-        face_histogram(videos),
+        judge.table(videos, headline),
+        face_histogram(new),
         info,
         title=f"Evaluation of {bundle.model_id} on {name}",
-        notes=_notes(selection, judge, args.sides),
+        notes=_notes(selection, judge),
         face_threshold=face_threshold(judge.rule),
         protocol=data,
+        context=Context(seen=seen),
     )
     files = build_report(report, csv_mark=settings.report.csv_mark)
     sys.stdout.write(files["protocol.txt"].decode())
@@ -141,10 +148,15 @@ def protocol_data(
     )
 
 
-def _settings_of(args: argparse.Namespace) -> Settings:
-    defaults = [f"sampling.frames={PROTOCOL_FRAMES}"]
+def _settings_of(args: argparse.Namespace, bundle: Bundle) -> Settings:
+    """Return the bundle's settings, except that the protocol chooses the frames."""
     settings = load_settings(
-        args.preset, args.config, args.set, command_defaults=defaults, judging=True
+        args.preset,
+        args.config,
+        args.set,
+        command_defaults=["sampling.mode=uniform", f"sampling.frames={PROTOCOL_FRAMES}"],
+        judging=True,
+        of_bundle=bundle.judging,
     )
     if settings.sampling.mode != "uniform":
         raise UsageError(
@@ -175,16 +187,20 @@ def _select(args: argparse.Namespace, settings: Settings) -> Selection:
     return selection
 
 
-def _notes(selection: Selection, judge: VideoJudge, sides: str | None) -> tuple[str, ...]:
-    notes = [*selection.notes]
-    if judge.rule.remark:
-        notes.append(judge.rule.remark)
-    if sides is None:
-        notes.append(
-            "All labelled videos of the archive. It is unknown whether the bundle was trained on "
-            "some of them; figures on those do not carry over to new videos."
-        )
-    return tuple(notes)
+def _seen(bundle: Bundle, selection: Selection, videos: Sequence[VideoScores]) -> Recognised | None:
+    """Return which videos the bundle has seen; None if it has no record of it."""
+    record = read_seen(bundle)
+    if record is None:
+        return None
+    known = [
+        known_video(one.video, one.extraction["content_id"], selection.archive) for one in videos
+    ]
+    ids = [one.video["video_id"] for one in videos]
+    return recognise({bundle.model_id: record}, ids, [bundle.model_id] * len(ids), known)
+
+
+def _notes(selection: Selection, judge: VideoJudge) -> tuple[str, ...]:
+    return (*selection.notes, judge.rule.remark) if judge.rule.remark else selection.notes
 
 
 def _write(

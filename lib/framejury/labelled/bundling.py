@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,31 +13,36 @@ import pyarrow as pa
 from framejury.errors import CalibrationError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
 from framejury.labelled.committed_split import only_side, videos_of
+from framejury.labelled.learned import record_of, record_with_start
 from framejury.labelled.measure import (
     FrameLabels,
     cross_fitted_figures,
     figures_by_set,
     fit_rule_on,
 )
-from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
+from framejury.labelled.videos import LabelledVideo, describe_data, labelled_parts
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
-from framejury.model.manifest import Bundle, Framing, Measurement
+from framejury.model.manifest import Bundle, Framing, JudgingSection, Measurement
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
-from framejury.settings import Settings
+from framejury.settings import Settings, VerdictSettings
 from framejury.storage import Location, write_whole
-from framejury.verdict.rule import NOT_CALIBRATED
+from framejury.verdict.rule import NOT_CALIBRATED, Reducer, Rule, rule_in_use
 from framejury.warehouse import OUTPUTS, Warehouse
+from framejury.warehouse.commits import Commit
 
 if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
 
 _THRESHOLD = 0.5  # most published recipes round the mean
+_IMPORT = "import"
+"""The job that reads face sets."""
+_BESIDES_THE_RULE = ("min_faces", "confidence_level", "interval")
 _DEMO_NOTE = "Trained on the demo's clips of three people; its figures mean nothing."
 
 
@@ -51,12 +56,9 @@ def framing_of(warehouses: Sequence[Warehouse], source: FaceSource) -> Framing:
     Raises:
         WarehouseError: the runs differ.
     """
-    used = {truth.run_id for truth in source.videos.values()}
     found = {
         Framing.of_settings(commit.settings): f"run {commit.run_id} of {place.location.uri}"
-        for place in warehouses
-        for commit in place.with_table("faces")
-        if commit.run_id in used
+        for place, commit in runs_of(warehouses, source)
     }
     if len(found) != 1:
         listed = "; ".join(
@@ -69,12 +71,50 @@ def framing_of(warehouses: Sequence[Warehouse], source: FaceSource) -> Framing:
     return next(iter(found))
 
 
+def carried_settings(
+    judging: Settings, learning: Settings, runs: Sequence[Commit]
+) -> dict[JudgingSection, dict[str, Any]]:
+    """Return what a bundle carries: how frames and faces are chosen when it judges.
+
+    Detector and files of crops are those of the runs that found the training faces, where these
+    agree; face sets have no frames, so an import does not count. A section that `when_judging`
+    changes is that of judging. The crop geometry and the rule have their own places in a bundle.
+
+    Args:
+        judging: settings of the command that trains, with `when_judging`.
+        learning: the same without `when_judging`.
+        runs: the runs whose faces are learned from.
+    """
+    carried = judging.model_dump(mode="json", include={"sampling", "detection", "crops"})
+    for section in ("detection", "crops"):
+        used = [run.settings.get(section, {}) for run in runs if run.job != _IMPORT]
+        told = getattr(judging, section) != getattr(learning, section)
+        if used and not told and all(one == used[0] for one in used):
+            carried[section] |= used[0]
+    geometry = {part.name for part in fields(Framing)}
+    carried["crops"] = {k: v for k, v in carried["crops"].items() if k not in geometry}
+    verdict = judging.verdict.model_dump(mode="json", include=set(_BESIDES_THE_RULE))
+    return {**carried, "verdict": verdict}
+
+
+def runs_of(warehouses: Sequence[Warehouse], source: FaceSource) -> list[tuple[Warehouse, Commit]]:
+    """Return the runs that extracted the faces of a source, each with its warehouse."""
+    used = {truth.run_id for truth in source.videos.values()}
+    return [
+        (place, commit)
+        for place in warehouses
+        for commit in place.with_table("faces")
+        if commit.run_id in used
+    ]
+
+
 def write_trained(
     trained: TrainedNetwork,
     output: Path,
     warehouses: Sequence[Warehouse],
     *,
     settings: Settings,
+    judging: Settings,
     framing: Framing,
     purpose: Literal["detector", "demo"],
 ) -> Bundle:
@@ -85,12 +125,16 @@ def write_trained(
         output: folder of the bundle.
         warehouses: of the training faces; the first gets the files of `report.outputs`.
         settings: of scoring, verdict and report.
+        judging: the same with `when_judging`, for videos that the bundle will judge.
         framing: crop geometry of the training faces.
         purpose: demo: its verdicts mean nothing.
     """
     from framejury.model.export import pack_bundle
 
-    videos = labelled_videos(*warehouses)
+    runs = [commit for _, commit in runs_of(warehouses, trained.source)]
+    parts = labelled_parts(warehouses)
+    videos = [video for _, members in parts for video in members]
+    record = record_with_start(record_of(parts, trained.source), trained.settings.weights)
     described = describe_data(warehouses, videos)
     with tempfile.TemporaryDirectory() as scratch:
         draft = pack_bundle(
@@ -100,6 +144,8 @@ def write_trained(
             threshold=settings.verdict.threshold_or(_THRESHOLD),
             data_description=described,
             purpose=purpose,
+            judging=carried_settings(judging, settings, runs),
+            seen=record,
             notes=_notes(purpose, trained.source),
             leak=trained.source.leak,
         )
@@ -112,8 +158,9 @@ def write_trained(
         try:
             fitted = _fit(sides, settings, f"split val of {described}")
         except CalibrationError as error:
-            metrics = _figures(sides, draft, settings)
-            bundle = with_metrics(draft, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
+            plain = replace(draft, reducer=named_reducer(settings.verdict))
+            metrics = _figures(sides, plain, settings)
+            bundle = with_metrics(plain, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
             return _published(bundle, warehouses[0], trained, sides, settings)
         rule = fitted.rule
         judge = replace(
@@ -123,6 +170,13 @@ def write_trained(
         metrics[Side.VAL.value] |= cross_fitted_figures(fitted)
         bundle = with_rule(draft, output, rule, fitted.fit, metrics)
         return _published(bundle, warehouses[0], trained, sides, settings)
+
+
+def named_reducer(settings: VerdictSettings) -> Reducer | None:
+    """Return the aggregation that the settings name, for a bundle without a fitted rule."""
+    if settings.reducer in (None, "mean", "learned"):  # learned weights would have to be fitted
+        return None
+    return rule_in_use(Rule(), settings).reducer
 
 
 def _notes(purpose: str, source: FaceSource) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Literal
 
@@ -36,6 +36,7 @@ def judge_labelled(
     *,
     run_id: str,
     frame_labels: FrameLabels | None = None,
+    apart: Collection[str] = (),
 ) -> tuple[pa.Table, pa.Table]:
     """Judge labelled videos, and count their face scores.
 
@@ -46,6 +47,7 @@ def judge_labelled(
         settings: minimum faces, interval, and what overrides the bundle's rule (`rule_in_use`).
         run_id: written into the rows.
         frame_labels: labels of single frames, for the faces; videos keep their own label.
+        apart: ids of videos whose faces are not counted, as their model had seen them.
 
     Returns:
         verdicts: columns `evaluation.rows.REPORT_COLUMNS`, one row per video, by path.
@@ -71,7 +73,8 @@ def judge_labelled(
                 "reducer": rule.reducer.name,
             }
         )
-    return report_table(rows), _face_counts(scored, videos, frame_labels or {})
+    counted = [video for video in videos if video.row["video_id"] not in apart]
+    return report_table(rows), _face_counts(scored, counted, frame_labels or {})
 
 
 def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[ScoredVideo]:

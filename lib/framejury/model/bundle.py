@@ -1,7 +1,7 @@
 """Reading and writing model bundles, without TensorFlow and without unpickling.
 
-A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md`, and `bundle.json`, which
-lists the digest of each. An incomplete or altered bundle is refused.
+A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md`, `seen.parquet`, and
+`bundle.json`, which lists the digest of each. An incomplete or altered bundle is refused.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ from framejury.model.manifest import (
     ONNX_NAME,
     READABLE_VERSIONS,
     REQUIRED_FILES,
+    SEEN_NAME,
     Bundle,
     Manifest,
     Measurement,
     digest_of,
     model_id_of,
 )
+from framejury.model.seen import SeenVideos
 from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.settings.loading import settings_from
 from framejury.verdict.rule import NOT_CALIBRATED, Rule, RuleFit
 
 _HEADER = ("format", "format_version", "manifest_sha256")
@@ -77,6 +80,7 @@ def load_bundle(directory: str | Path) -> Bundle:
         )
         raise BundleError(f"{directory / MANIFEST_NAME} has invalid fields: {where}") from None
     _check_files(bundle)
+    _check_judging(bundle)
     expected = model_id_of(bundle, bundle.files[ONNX_NAME].sha256)
     if bundle.model_id != expected:
         raise BundleError(
@@ -91,6 +95,7 @@ def write_bundle(
     manifest: Manifest,
     onnx_file: Path,
     keras_file: Path | None = None,
+    seen: SeenVideos | None = None,
 ) -> Bundle:
     """Write a bundle beside its final place and rename it.
 
@@ -102,6 +107,7 @@ def write_bundle(
         manifest: the content of `bundle.json`.
         onnx_file: copied to `model.onnx`.
         keras_file: copied to `model.keras`; None leaves it out.
+        seen: the videos it has learned from; None: they are not recorded.
 
     Returns:
         The bundle as `load_bundle` reads it back.
@@ -116,7 +122,7 @@ def write_bundle(
     try:
         fresh = scratch / "new"
         fresh.mkdir()
-        _write_files(fresh, manifest, onnx_file, keras_file)
+        _write_files(fresh, manifest, onnx_file, keras_file, seen)
         load_bundle(fresh)
         _move_into_place(fresh, directory, aside=scratch / "old")
     finally:
@@ -138,7 +144,9 @@ def with_metrics(
         metrics: split -> name -> measurement.
         notes: further sentences for the model card.
     """
-    return _rewritten(draft, directory, metrics=metrics, notes=(*draft.notes, *notes))
+    return _rewritten(
+        draft, directory, read_seen(draft), metrics=metrics, notes=(*draft.notes, *notes)
+    )
 
 
 def with_rule(
@@ -147,6 +155,8 @@ def with_rule(
     rule: Rule,
     fit: RuleFit,
     metrics: Mapping[str, Mapping[str, Measurement]],
+    *,
+    fitted_on: SeenVideos | None = None,
 ) -> Bundle:
     """Write a bundle like `draft` with another rule, and therefore a new `model_id`.
 
@@ -156,10 +166,13 @@ def with_rule(
         rule: aggregation, calibration and threshold.
         fit: data and target of the rule.
         metrics: split -> name -> measurement with this rule; those of `draft` used its own rule.
+        fitted_on: the videos of the fit, added to the record; None: `draft` has recorded them.
     """
+    seen = read_seen(draft)
     return _rewritten(
         draft,
         directory,
+        seen if seen is None or fitted_on is None else seen.joined(fitted_on),
         reducer=rule.reducer,
         calibration=rule.calibration,
         threshold=rule.threshold,
@@ -169,10 +182,18 @@ def with_rule(
     )
 
 
-def _rewritten(draft: Bundle, directory: str | Path, **changes: Any) -> Bundle:
+def read_seen(bundle: Bundle) -> SeenVideos | None:
+    """Return the record of the videos that a bundle has seen; None in older bundles."""
+    path = bundle.seen_path
+    return None if path is None else SeenVideos.of_bytes(path.read_bytes(), str(path))
+
+
+def _rewritten(
+    draft: Bundle, directory: str | Path, seen: SeenVideos | None, **changes: Any
+) -> Bundle:
     body = {part.name: getattr(draft, part.name) for part in fields(Manifest)}
     manifest = Manifest(**{**body, **changes})
-    return write_bundle(directory, manifest, draft.onnx_path, draft.keras_path)
+    return write_bundle(directory, manifest, draft.onnx_path, draft.keras_path, seen)
 
 
 def framed_for(bundle: Bundle, settings: Settings) -> Settings:
@@ -262,6 +283,16 @@ def _check_files(bundle: Bundle) -> None:
             raise BundleError(f"{path} is not listed in {MANIFEST_NAME}; move it out of the bundle")
 
 
+def _check_judging(bundle: Bundle) -> None:
+    try:
+        settings_from(bundle.judging)
+    except ConfigError as error:
+        raise BundleError(
+            f"{bundle.directory / MANIFEST_NAME} carries settings that cannot be used: {error}. "
+            "Install the version of framejury that wrote it, or train a new bundle"
+        ) from None
+
+
 def check_may_replace(directory: Path) -> None:
     """Check that a directory is free, empty or a bundle.
 
@@ -282,9 +313,15 @@ def check_may_replace(directory: Path) -> None:
 
 
 def _write_files(
-    directory: Path, manifest: Manifest, onnx_file: Path, keras_file: Path | None
+    directory: Path,
+    manifest: Manifest,
+    onnx_file: Path,
+    keras_file: Path | None,
+    seen: SeenVideos | None,
 ) -> None:
     shutil.copyfile(onnx_file, directory / ONNX_NAME)
+    if seen is not None:
+        (directory / SEEN_NAME).write_bytes(seen.to_bytes())
     if keras_file is not None:
         shutil.copyfile(keras_file, directory / KERAS_NAME)
     model_id = model_id_of(manifest, sha256_of(directory / ONNX_NAME))

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from framejury.model.manifest import Framing, Manifest, Measurement, TrainingData
+from pydantic import JsonValue
+
+from framejury.model.manifest import (
+    Framing,
+    JudgingSection,
+    Manifest,
+    Measurement,
+    TrainingData,
+)
 from framejury.settings import PAIR_SIGNALS, Signal
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import Reducer
@@ -123,12 +131,24 @@ def _contract(manifest: Manifest) -> str:
         f"{pixels.resize}.",
         _crops(manifest.framing),
     ]
+    if manifest.judging:
+        lines.append(_found(manifest.judging))
     if manifest.signal != "rgb":
         lines.append(f"Signal: {manifest.signal}: {_SIGNALS[manifest.signal]}.")
     frozen = _trained_with(manifest, "frozen_layers")
     if isinstance(frozen, Sequence) and frozen:
         lines.append(f"Layers that were never trained: {', '.join(map(str, frozen))}.")
     return _bullets(lines)
+
+
+def _found(judging: Mapping[JudgingSection, Mapping[str, JsonValue]]) -> str:
+    sampling, detection = judging.get("sampling", {}), judging.get("detection", {})
+    frames = f"{sampling.get('mode')}, {sampling.get('frames')} per video"
+    return (
+        f"Unless a command is told otherwise: frames {frames} (sampling.mode, sampling.frames); "
+        f"faces by {detection.get('detector')}, kept: {detection.get('keep')}. bundle.json has "
+        "all settings it judges by."
+    )
 
 
 def _crops(framing: Framing) -> str:

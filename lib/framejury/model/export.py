@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,12 +38,14 @@ from framejury.model.manifest import (
     OUTPUT_NAME,
     Bundle,
     Framing,
+    JudgingSection,
     Manifest,
     Parity,
     PixelContract,
     TrainingData,
 )
 from framejury.model.network import INPUT_NAME, with_heat
+from framejury.model.seen import SeenVideos
 from framejury.model.source_counts import sample_faces
 from framejury.model.training import TrainedNetwork
 from framejury.schemas.statuses import Side
@@ -213,6 +216,8 @@ def pack_bundle(
     purpose: Literal["detector", "demo"] = "detector",
     notes: tuple[str, ...] = (),
     leak: str | None = None,
+    judging: Mapping[JudgingSection, Mapping[str, JsonValue]] | None = None,
+    seen: SeenVideos | None = None,
 ) -> Bundle:
     """Write the bundle of a trained network, once its export was checked on validation crops.
 
@@ -225,6 +230,8 @@ def pack_bundle(
         purpose: demo: its verdicts mean nothing, as the card states.
         notes: sentences for the limits in the card.
         leak: a sentence on what lets one source appear in two splits; None: nothing does.
+        judging: as `Manifest.judging`; None: none.
+        seen: the videos that were learned from; None: they are not recorded.
 
     Raises:
         ParityError: scores of the export differ from the network's; nothing is written.
@@ -259,12 +266,13 @@ def pack_bundle(
                 leak=leak,
             ),
             settings={"training": _training_record(trained)},
+            judging=judging or {},
             parity=Parity(faces=len(samples), max_abs_difference=difference),
             libraries={name: version(name) for name in _LIBRARIES},
             created_at=datetime.now(UTC),
             notes=notes,
         )
-        return write_bundle(directory, manifest, onnx_file, keras_file)
+        return write_bundle(directory, manifest, onnx_file, keras_file, seen)
 
 
 def _origin(weights: Path) -> str:

@@ -22,19 +22,24 @@ from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import MEAN, Reducer, Rule, RuleFit
 
 FORMAT = "framejury-bundle"
-FORMAT_VERSION = 4
-READABLE_VERSIONS = (1, 2, 3, 4)
+FORMAT_VERSION = 5
+READABLE_VERSIONS = (1, 2, 3, 4, 5)
 """Version 1 has no aggregation and no calibration: the score is the plain mean. Version 2 has one
-signal, and margins as a share only. Up to version 3 the network has no output for a heat map."""
+signal, and margins as a share only. Up to version 3 the network has no output for a heat map, up to
+version 4 the bundle does not say how its faces are found."""
 
 MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 CARD_NAME = "MODEL_CARD.md"
+SEEN_NAME = "seen.parquet"
 OUTPUT_NAME = "p_fake"
 HEAT_NAME = "heat"
 """Names of the outputs of framejury's own networks: the score, and the heat map."""
 REQUIRED_FILES = (ONNX_NAME, CARD_NAME)
+
+JudgingSection = Annotated[str, Field(pattern="^(sampling|detection|crops|verdict)$")]
+"""The sections of settings that a bundle may carry; none of them limits what a video may cost."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -199,6 +204,8 @@ class Manifest:
         metrics: split -> name of the figure -> measurement.
         data: the training data.
         settings: the sections of settings used, as in `conf/default.yaml`.
+        judging: settings by which it judges unless a command is told otherwise: which frames, how
+            faces are found, what decides a verdict besides the rule; empty: the defaults.
         parity: exported against trained network; None when there was no export.
         libraries: name -> version.
         created_at: with time zone.
@@ -220,6 +227,7 @@ class Manifest:
     metrics: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
     data: TrainingData
     settings: Mapping[str, JsonValue]
+    judging: Mapping[JudgingSection, Mapping[str, JsonValue]] = field(default_factory=dict)
     parity: Parity | None = None
     libraries: Mapping[str, str]
     created_at: datetime
@@ -261,12 +269,17 @@ class Bundle(Manifest):
         """The Keras model; None when the bundle does not contain one."""
         return self.directory / KERAS_NAME if KERAS_NAME in self.files else None
 
+    @property
+    def seen_path(self) -> Path | None:
+        """The record of the videos it has seen; None in older bundles."""
+        return self.directory / SEEN_NAME if SEEN_NAME in self.files else None
+
 
 def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
     """Return the id that verdicts store; another contract with the same weights has another id.
 
     The contract is everything that changes a verdict: signal, pixels, crop geometry, aggregation,
-    calibration and threshold.
+    calibration, threshold, and the settings it judges by.
 
     Args:
         manifest: manifest of the bundle.
@@ -282,6 +295,8 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
     }
     if manifest.reducer is not None:  # left out otherwise, so that older ids stay
         contract["reducer"] = _floats(manifest.reducer)
+    if manifest.judging:  # empty in older bundles
+        contract["judging"] = manifest.judging
     return f"{manifest.backbone}-{digest_of(contract)[:12]}"
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.model.seen import Recognised, known_video, recognise
 from framejury.report.inputs import (
     BEFORE_COLUMNS,
     EXTRACTION_COLUMNS,
@@ -20,6 +21,7 @@ from framejury.report.inputs import (
 from framejury.runs.details import timed
 from framejury.runs.drift import night_of
 from framejury.runs.history import nights_before
+from framejury.runs.provenance import seen_records
 from framejury.schemas.statuses import PictureKind
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
@@ -69,6 +71,33 @@ def context_of(
         left_out=_left_out(commits),
         work=_work(night),
     )
+
+
+def seen_of(
+    store: Store, warehouse: Warehouse, verdicts: pa.Table, videos: DataFrame
+) -> Recognised | None:
+    """Return which videos their models had seen; None if no model has a record of it.
+
+    Args:
+        store, warehouse: of the verdicts.
+        verdicts: the latest verdict of every video; columns `video_id`, `model_id`.
+        videos: the snapshot.
+    """
+    models = pc.unique(verdicts["model_id"]).to_pylist()
+    records = seen_records(warehouse, models)
+    if not any(records.values()):
+        return None
+    contents = store.latest("extractions").select("video_id", "content_id")
+    rows = (
+        videos.select("video_id", "group_keys", "group")
+        .join(contents, on="video_id", how="left")
+        .toArrow()
+    )
+    place = pc.index_in(verdicts["video_id"], rows["video_id"].combine_chunks())
+    judged = rows.take(place).to_pylist()
+    known = [known_video(row, row["content_id"], warehouse.archive) for row in judged]
+    ids, model_ids = verdicts["video_id"].to_pylist(), verdicts["model_id"].to_pylist()
+    return recognise(records, ids, model_ids, known)
 
 
 def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ReportFace, ...]]:

@@ -22,7 +22,7 @@ from framejury.night.phases import JUDGING, REPORT, Phases
 from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
 from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
-from framejury.runs.provenance import bundle_facts, versions
+from framejury.runs.provenance import bundle_facts, remember_seen, versions
 from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.storage import Location
@@ -125,6 +125,7 @@ def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) 
             logs.bound(run_id=run.run_id),
         ):
             night.began = run.run_id
+            remember_seen(night.warehouse, night.judging.bundle)
             if snapshot is not None and number == 0:
                 night.warehouse.write(run, "videos", stamped(snapshot, run))
             facts = _work(night, run, batch, shipped, snapshot)

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.logs import say
-from framejury.night.context import context_of, night_commits, shown_faces
+from framejury.night.context import context_of, night_commits, seen_of, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunInfo, RunReport
@@ -72,7 +72,7 @@ class Publisher:
         if self.settings.outputs == "face_frames":
             name = outputs_folder("verdicts", report.run.model_id)
             folder = self._root.child(OUTPUTS, name)
-            _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), folder)
+            _write_face_frames(self.store, verdicts, report, self._rule(), folder)
         rows, mark = self.settings.rows, self.settings.csv_mark
         files = build_report(report, page_rows=rows, csv_mark=mark, seconds=self.seconds)
         if self.folder is None:
@@ -96,13 +96,17 @@ class Publisher:
         table: pa.Table = described(verdicts, self.videos)
         commits = self.warehouse.commits()
         night = night_commits(commits, self.commit)
+        context = replace(
+            context_of(self.store, commits, night, table, nights=self.settings.nights),
+            seen=seen_of(self.store, self.warehouse, table, self.videos),
+        )
         return RunReport(
             table,
-            face_counts(self.store.scores_behind(verdicts), self.videos),
+            face_counts(_unseen(self.store.scores_behind(verdicts), table, context), self.videos),
             self._info(self._steps(verdicts)),
-            notes=_notes(self.warehouse),
+            notes=_notes(self.warehouse, context),
             face_threshold=face_threshold(self._rule()),
-            context=context_of(self.store, commits, night, table, nights=self.settings.nights),
+            context=context,
         )
 
     @property
@@ -188,8 +192,21 @@ class Publisher:
         )
 
 
-def _notes(warehouse: Warehouse) -> tuple[str, ...]:
-    if not warehouse.with_table("splits"):
+def _unseen(scores: DataFrame, verdicts: pa.Table, context: Context) -> DataFrame:
+    """Leave out the faces of labelled videos that their model had seen in training."""
+    from framejury.report.seen_videos import is_seen
+
+    seen = pc.and_(is_seen(verdicts["video_id"], context), pc.is_valid(verdicts["label"]))
+    ids = verdicts.select(["video_id"]).filter(seen)
+    if not ids.num_rows:
+        return scores
+    left_out = F.broadcast(scores.sparkSession.createDataFrame(ids))
+    return scores.join(left_out, on="video_id", how="left_anti")
+
+
+def _notes(warehouse: Warehouse, context: Context) -> tuple[str, ...]:
+    recorded = context.seen is not None and not context.seen.videos["seen"].null_count
+    if recorded or not warehouse.with_table("splits"):
         return ()
     return (
         "Videos of this archive were split for training here, so the bundle may have been trained "
@@ -198,25 +215,28 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
 
 
 def _write_face_frames(
-    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, folder: Location
+    store: Store, verdicts: DataFrame, report: RunReport, rule: Rule, folder: Location
 ) -> None:
     """Write the files that recipe face_frames publishes on verdicts.
 
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
-        table: the verdicts joined with their videos (`tables.tallies.described`).
+        report: on these verdicts.
         rule: the rule of the latest verdicts.
         folder: where to.
     """
     from framejury.report import published_files
 
+    table = report.verdicts
     truth = verdicts.sparkSession.createDataFrame(table.select(["video_id", "path", "label"]))
     scores = store.scores_behind(verdicts).join(truth, on="video_id", how="inner")
     called = F.col("p_fake") >= published_files.FACE_THRESHOLD
-    counts = scores.groupBy("label", called.alias("called")).count().collect()
+    unseen = _unseen(scores, table, report.context)
+    counts = unseen.groupBy("label", called.alias("called")).count().collect()
     confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
-    for name, content in published_files.verdict_outputs(table, confusion, rule).items():
+    files = published_files.verdict_outputs(table, confusion, rule, report.context)
+    for name, content in files.items():
         write_whole(folder.child(name), content)
     # All faces of an archive may not fit into the driver's memory, so they go through a file.
     with tempfile.TemporaryFile() as file:

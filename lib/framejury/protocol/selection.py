@@ -107,7 +107,7 @@ def on_pinned_side(selection: Selection, pins: Pins, side: Side | None) -> Selec
     wanted = "every split except train" if side is None else f"split {side.value}"
     note = (
         f"Videos of {wanted} by {Path(pins.source).name} ({shares}). They are held out only if the "
-        "bundle was trained with the same file, which cannot be verified here."
+        "bundle was trained with the same file."
     )
     return Selection(selection.archive, kept, (*selection.notes, note))
 

@@ -17,12 +17,14 @@ from framejury.evaluation.reliability import BINS
 from framejury.report.findings import DEMO_BANNER, Findings
 from framejury.report.inputs import RunInfo
 from framejury.report.protocol_tables import FIGURES
+from framejury.report.seen_videos import Seen
 from framejury.report.summary import changes, summary_sentences
 
 SCHEMA_VERSION, METRICS_SCHEMA_VERSION = 2, 2
 """Of `report.json` and `metrics.json`; raised when a key is removed or changes its meaning.
 
-From version 2 on `steps` has the settings behind the rows, in place of `settings`.
+Since 2, figures on accuracy leave out labelled videos that the model had seen, except in `seen`;
+`steps` has the settings behind the rows, in place of `settings`.
 """
 
 ROC_POINTS = 500
@@ -44,7 +46,7 @@ def json_report(findings: Findings) -> bytes:
         "summary": summary_sentences(f),
         "run": f.run,
         "counts": {
-            "videos": f.video.videos,
+            "videos": f.videos,
             "outcomes": f.outcomes,
             "statuses": f.statuses,
             "inconclusive": f.inconclusive,
@@ -56,6 +58,7 @@ def json_report(findings: Findings) -> bytes:
         "why_no_accuracy": f.why_no_accuracy,
         "videos": f.video,
         "faces": f.face,
+        "seen": f.seen,
         "roc": {"videos": _roc(f.video_roc), "faces": _roc(f.face_roc)},
         "precision_recall": {"videos": _pr(f.video_pr), "faces": _pr(f.face_pr)},
         "calibration": f.calibration,
@@ -128,7 +131,7 @@ def _roc(curve: RocCurve | None) -> dict[str, Any] | None:
     }
 
 
-def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...]) -> bytes:
+def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...], seen: Seen) -> bytes:
     """Return UTF-8 JSON; null where a figure or its interval is undefined.
 
     A figure is `{"value", "low", "high"}`; `figures` explains each name.
@@ -148,6 +151,7 @@ def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...]) -> b
         "figures": {name: f"{figure.label}: {figure.meaning}" for name, figure in FIGURES.items()},
         "frames_per_video": p.headline,
         "overall": _slice(p.overall),
+        "seen": seen,
         "data_set_rule": p.data_set_rule,
         "data_sets": {one.name: _slice(one) for one in p.data_sets},
         "methods": [

@@ -28,6 +28,7 @@ from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.report.effort import Effort, find_effort
 from framejury.report.inputs import Context, RunInfo, RunReport
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
+from framejury.report.seen_videos import Seen, find_seen, is_seen, seen_note
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
 from framejury.report.trust import Trust, trust_of
 from framejury.report.wording import CROSSES, judged_words
@@ -62,8 +63,11 @@ class Findings:
         trust: the model's error rates on held-out videos, above all counts.
         judges: face or frame: what the model scores.
         judged: a sentence on what was judged and what was not.
+        videos: all videos, count.
         predictions: one row per video, highest score first.
         outcomes: all videos by outcome; statuses: by status, in the order of the closed set.
+        seen: the videos that the model had seen. Labelled ones are left out of every figure on
+            accuracy, of the curves and of the mistakes.
         file_notes: sentence -> videos of which it is true, most first.
         inconclusive: reason -> scored videos without a verdict.
         threshold: None when rows differ or there are none.
@@ -86,6 +90,8 @@ class Findings:
     trust: Trust
     judges: str
     judged: str
+    videos: int
+    seen: Seen
     predictions: pa.Table
     outcomes: VerdictCounts
     statuses: dict[str, int]
@@ -113,10 +119,6 @@ class Findings:
     effort: Effort
     context: Context
 
-    @property
-    def videos(self) -> int:
-        return self.video.videos
-
 
 def find(report: RunReport) -> Findings:
     """Compute all numbers of a report.
@@ -134,12 +136,15 @@ def find(report: RunReport) -> Findings:
     face_threshold = threshold if report.face_threshold is None else report.face_threshold
     face_threshold = None if threshold is None else face_threshold
     counts = report.face_counts if threshold is not None else None
-    video = video_metrics(table)
+    apart = pc.and_(is_seen(table["video_id"], report.context), pc.is_valid(table["label"]))
+    seen, fresh = find_seen(table, report.context), table.filter(pc.invert(apart))
+    video, fresh_rows = video_metrics(fresh), video_rows(fresh)
     bundle = report.run.bundle
     judges = "face" if bundle is None else bundle.judges
     faces = None if report.face_counts is None else face_rows(report.face_counts)
-    truth = rows.where(rows.known & rows.scored)
+    truth = fresh_rows.where(fresh_rows.known & fresh_rows.scored)
     predictions = predictions_table(table, report.context)
+    unseen = predictions.filter(pc.invert(is_seen(predictions["video_id"], report.context)))
     judged = report.context.judged_now
     return Findings(
         title=report.title or f"Verdicts on {report.run.archive}",
@@ -149,6 +154,8 @@ def find(report: RunReport) -> Findings:
         trust=trust_of(bundle),
         judges=judges,
         judged=judged_words(judges),
+        videos=table.num_rows,
+        seen=seen,
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},
@@ -163,17 +170,17 @@ def find(report: RunReport) -> Findings:
             if counts is None or face_threshold is None
             else face_metrics(counts, face_threshold)
         ),
-        video_roc=video_roc(table),
+        video_roc=video_roc(fresh),
         face_roc=None if counts is None else face_roc(counts),
-        video_rows=rows,
+        video_rows=fresh_rows,
         face_rows=faces,
-        notes=(*_own_notes(report, video, threshold), *report.notes),
-        why_no_accuracy=_why_no_accuracy(video),
+        notes=(*_own_notes(report, video, threshold, seen), *report.notes),
+        why_no_accuracy=_why_no_accuracy(video, seen),
         protocol=None if report.protocol is None else find_protocol(report.protocol),
         video_pr=_precision_recall(truth, np.ones(len(truth), np.int64)),
         face_pr=None if faces is None else _precision_recall(faces, faces.weights),
         calibration=reliability(truth.fake, truth.scores) if len(truth) else None,
-        mistakes=find_mistakes(predictions),
+        mistakes=find_mistakes(unseen),
         judged_now=None if judged is None else pc.sum(predictions["judged_now"]).as_py() or 0,
         since=find_since(predictions, report.context),
         runs=find_runs(predictions, report.context, report.run),
@@ -229,7 +236,12 @@ def _why_inconclusive(table: pa.Table, judges: str) -> dict[str, int]:
     return {reason: count for reason, count in reasons.items() if count}
 
 
-def _why_no_accuracy(video: VideoMetrics) -> str | None:
+def _why_no_accuracy(video: VideoMetrics, seen: Seen) -> str | None:
+    if seen.labelled and not video.overall.coverage.labelled:
+        return (
+            "The model had seen every labelled video here in training, so its accuracy on new "
+            "videos cannot be measured."
+        )
     if not video.videos:
         return "There are no videos, so accuracy cannot be measured."
     if video.unlabelled == video.videos:
@@ -239,7 +251,9 @@ def _why_no_accuracy(video: VideoMetrics) -> str | None:
     return None
 
 
-def _own_notes(report: RunReport, video: VideoMetrics, threshold: float | None) -> list[str]:
+def _own_notes(
+    report: RunReport, video: VideoMetrics, threshold: float | None, seen: Seen
+) -> list[str]:
     """Return the caveats that follow from the tables."""
     notes = []
     table = report.verdicts
@@ -251,10 +265,13 @@ def _own_notes(report: RunReport, video: VideoMetrics, threshold: float | None) 
     reducers = sorted(set(table["reducer"].to_pylist()))
     if len(reducers) > 1:
         notes.append(f"Scores were aggregated in different ways: {', '.join(reducers)}.")
-    if 0 < video.unlabelled < video.videos:
+    total = table.num_rows
+    if (caveat := seen_note(seen)) is not None and video.unlabelled < video.videos:
+        notes.append(caveat)
+    if 0 < video.unlabelled < total:
         has, left = ("has", "is") if video.unlabelled == 1 else ("have", "are")
         notes.append(
-            f"{video.unlabelled:,} of {video.videos:,} videos {has} no label and {left} left out "
+            f"{video.unlabelled:,} of {total:,} videos {has} no label and {left} left out "
             "of all accuracy figures."
         )
     scored = video.overall.scored

@@ -25,6 +25,7 @@ from framejury.report.inputs import Context
 from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
+from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows, seen_sentence
 from framejury.report.summary import (
     accuracy_sentences,
     by_score_sentence,
@@ -93,7 +94,12 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         sheet=table_page(f.predictions, f.context, 1, page_rows, f.judges),
         charts={name: Markup(chart) for name, chart in charts.items()},
         sentences=summary_sentences(f),
-        accuracy=[*accuracy_sentences(f), undecided_sentence(f), by_score_sentence(f)],
+        accuracy=[
+            *accuracy_sentences(f),
+            undecided_sentence(f),
+            by_score_sentence(f),
+            seen_sentence(f.seen),
+        ],
         deltas=deltas(f),
         since=since_words(f),
         changes=changes(f, _CHANGES),
@@ -105,6 +111,9 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         left_out=left_out_words(f.context.left_out),
         real_means=REAL_MEANS,
         why_no_roc=why_no_roc(f),
+        seen_header=HEADER,
+        seen_rows=seen_rows(f.seen),
+        seen_note=f"{NOTE} {odds_sentence(f.seen)}",
         rates=[
             (_RATES[name][0].format(judges=f.judges), _RATES[name][1](value))
             for name, value in f.effort.rates.items()

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.evaluation.protocol_numbers import ProtocolData
+from framejury.model.seen import Recognised
 from framejury.redaction import redacted
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.steps import Step
@@ -91,6 +92,7 @@ class Context:
         evidence: video_id -> link to its evidence page, relative to the report.
         faces: video_id -> some of its faces, highest score first.
         left_out: files of the archive left out by their names, as `ArchiveIndex.left_out`.
+        seen: which videos their models had seen in training; None: no model has a record of it.
         work: name -> number of this run: videos, faces_scored, read_bytes, videos_cpu_s,
             videos_wall_s.
     """
@@ -103,6 +105,7 @@ class Context:
     faces: Mapping[str, tuple[ReportFace, ...]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     work: Mapping[str, float] = field(default_factory=dict)
+    seen: Recognised | None = None
 
 
 BEFORE_COLUMNS = ("video_id", "status", "verdict", "p_fake")
@@ -118,12 +121,14 @@ class RunReport:
 
     Attributes:
         verdicts: one row per video, columns `rows.REPORT_COLUMNS`; label and method may be null.
-        face_counts: histogram of face scores, columns `rows.FACE_COUNT_COLUMNS`, or None.
+        face_counts: histogram of face scores, columns `rows.FACE_COUNT_COLUMNS`, or None; faces of
+            labelled videos that the model had seen are left out.
         title: heading; None is "Verdicts on ARCHIVE".
         notes: caveats as sentences, e.g. that the model was trained on these videos.
         face_threshold: of single faces, 0 to 1, where their scale differs from that of the
             calibrated verdicts; None: the verdicts' threshold.
-        protocol: the same videos measured by the evaluation protocol; None: not measured.
+        protocol: the videos that the model had not seen, measured by the evaluation protocol; None:
+            not measured.
         context: earlier runs, evidence, properties of the videos.
     """
 

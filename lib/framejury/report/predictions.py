@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from framejury.evaluation.rows import outcome_column
 from framejury.report.inputs import Context
+from framejury.report.seen_videos import seen_column
 from framejury.schemas.statuses import Label, Verdict
 
 SHOWN = 12
@@ -46,11 +47,13 @@ COLUMNS = (
     "judged_now",
     "before",
     "p_fake_before",
+    "seen",
 )
 """Columns of `verdicts` and `videos`, and these: `called`, FAKE or REAL by the threshold alone,
 null when not scored; `correct`, whether a verdict of fake or real equals the label, null without
 either; `judged_now`, whether this run judged the video, null where unknown; `before`, the outcome
-before this run (one of `rows.OUTCOMES`), and `p_fake_before`, its score, null without one."""
+before this run (one of `rows.OUTCOMES`), and `p_fake_before`, its score, null without one; `seen`,
+train or val if the model had seen the video or its source in training, no, or null if unknown."""
 
 
 def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.Table:
@@ -65,7 +68,9 @@ def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.
     agrees = pc.equal(pc.utf8_upper(outcome), verdicts["label"].cast(pa.string()))
     correct = pc.if_else(decided, agrees, pa.scalar(None, pa.bool_()))
     full = verdicts.append_column("called", called).append_column("correct", correct)
-    for name, column in _since(verdicts["video_id"], context or Context()).items():
+    context = context or Context()
+    full = full.append_column("seen", seen_column(verdicts["video_id"], context))
+    for name, column in _since(verdicts["video_id"], context).items():
         full = full.append_column(name, column)
     order = pc.sort_indices(
         full.append_column("_score", pc.fill_null(full["p_fake"], -1.0)),

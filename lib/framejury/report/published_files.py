@@ -22,6 +22,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from framejury.evaluation.binary import Confusion, binary_metrics
 from framejury.evaluation.breakdown import verdict_counts
@@ -35,6 +36,8 @@ from framejury.report.figures import (
     confusion_video_figure,
     training_figures,
 )
+from framejury.report.inputs import Context
+from framejury.report.seen_videos import find_seen, is_seen, seen_note
 from framejury.schemas.statuses import Label
 from framejury.verdict.rule import Rule
 
@@ -128,18 +131,26 @@ def training_outputs(
     }
 
 
-def verdict_outputs(verdicts: pa.Table, faces: Confusion, rule: Rule) -> dict[str, bytes]:
+def verdict_outputs(
+    verdicts: pa.Table, faces: Confusion, rule: Rule, context: Context | None = None
+) -> dict[str, bytes]:
     """Return the files about verdicts by name, except for `predictions_json`.
 
     Args:
         verdicts: one row per video, columns `evaluation.rows.REPORT_COLUMNS`.
-        faces: of labelled videos, called at `FACE_THRESHOLD`.
+        faces: of labelled videos that the model had not seen, called at `FACE_THRESHOLD`.
         rule: of the latest verdicts.
+        context: tells which videos the model had seen; None: unknown.
     """
+    context = context or Context()
     return {
-        MAPREDUCE: mapreduce_text(verdicts, rule).encode("utf-8", errors="backslashreplace"),
+        MAPREDUCE: mapreduce_text(verdicts, rule, context).encode(
+            "utf-8", errors="backslashreplace"
+        ),
         CONFUSION: face_confusion_png(faces),
-        CONFUSION_VIDEO: video_confusion_png(verdicts),
+        CONFUSION_VIDEO: video_confusion_png(
+            verdicts.filter(pc.invert(is_seen(verdicts["video_id"], context)))
+        ),
     }
 
 
@@ -185,31 +196,57 @@ def video_confusion_png(verdicts: pa.Table) -> bytes:
     return png(confusion_video_figure(calls, counts))
 
 
-def mapreduce_text(verdicts: pa.Table, rule: Rule) -> str:
+def mapreduce_text(verdicts: pa.Table, rule: Rule, context: Context | None = None) -> str:
     """Return video accuracy, the score of each video, and prediction against label.
 
+    Videos that the model had seen in training have an accuracy and a table of their own.
+
     Args:
-        verdicts, rule: as in `verdict_outputs`. Scores are printed without loss of precision.
+        verdicts, rule, context: as in `verdict_outputs`. Scores are printed without loss of
+            precision.
     """
+    context = context or Context()
+    verdicts = verdicts.append_column("was_seen", is_seen(verdicts["video_id"], context))
     rows = sorted(verdicts.to_pylist(), key=lambda row: str(row["path"]))
     scored = [row for row in rows if row["p_fake"] is not None]
-    calls = Counter((row["label"], _call(row)) for row in scored)
-    right = sum(calls[label, label] for label in (Label.FAKE, Label.REAL))
-    known = sum(count for (label, _), count in calls.items() if label is not None)
-    share = f"{right / known!r} ({right:,} of {known:,})" if known else "no video is labelled"
-    lines = [f"Video accuracy: {share}", *_rule_lines(scored, rule)]
+    new, seen = (
+        Counter((row["label"], _call(row)) for row in scored if row["was_seen"] is which)
+        for which in (False, True)
+    )
+    lines = [f"Video accuracy: {_accuracy(new)}", *_rule_lines(scored, rule)]
+    if seen:
+        lines.insert(1, f"Apart, on videos the model had seen in training: {_accuracy(seen)}")
+    caveat = seen_note(find_seen(verdicts, context))
+    if caveat is not None and any(row["label"] is not None for row in scored):
+        lines.append(f"Note: {caveat}")
     lines += ["", "Mean of each video", f"{'mean':>22}{'faces':>8}  predicted  truth  video"]
     lines += [
         f"{row['p_fake']!r:>22}{row['faces_scored']:>8,}  {_call(row):<9}  {row['label'] or '-':<5}"
         f"  {printable(row['path'])}"
         for row in scored
     ]
-    lines += ["", "Prediction against label", f"{'':<12}{'called FAKE':>12}{'called REAL':>12}"]
-    lines += [
-        f"{name:<14}{calls[label, Label.FAKE]:>12,}{calls[label, Label.REAL]:>12,}"
-        for name, label in (("label FAKE", "FAKE"), ("label REAL", "REAL"), ("no label", None))
-    ]
+    lines += ["", "Prediction against label", *_matrix(new)]
+    if seen:
+        lines += ["", "The same, on videos the model had seen in training", *_matrix(seen)]
     return "\n".join([*lines, *_unscored_lines(rows)]) + "\n"
+
+
+def _accuracy(calls: Mapping[tuple[str | None, str], int]) -> str:
+    """Return the share of right calls: (label, call) -> videos."""
+    right = sum(calls.get((label, label), 0) for label in (Label.FAKE, Label.REAL))
+    known = sum(count for (label, _), count in calls.items() if label is not None)
+    return f"{right / known!r} ({right:,} of {known:,})" if known else "no video is labelled"
+
+
+def _matrix(calls: Mapping[tuple[str | None, str], int]) -> list[str]:
+    rows = (("label FAKE", "FAKE"), ("label REAL", "REAL"), ("no label", None))
+    return [
+        f"{'':<12}{'called FAKE':>12}{'called REAL':>12}",
+        *(
+            f"{name:<14}{calls.get((label, 'FAKE'), 0):>12,}{calls.get((label, 'REAL'), 0):>12,}"
+            for name, label in rows
+        ),
+    ]
 
 
 def _call(row: Mapping[str, Any]) -> str:

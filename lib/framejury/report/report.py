@@ -91,7 +91,8 @@ def build_report(
     protocol = {}
     if findings.protocol is not None:
         protocol[PROTOCOL_TEXT] = _utf8(protocol_text(findings))
-        protocol[METRICS_JSON] = metrics_json(findings.protocol, findings.run, findings.notes)
+        f = findings
+        protocol[METRICS_JSON] = metrics_json(findings.protocol, f.run, f.notes, f.seen)
     ready = {
         REPORT_TEXT: _utf8(text),
         REPORT_JSON: json_report(findings),

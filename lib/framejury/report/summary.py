@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.pages.text_table import counted
 from framejury.report.findings import Findings
+from framejury.report.seen_videos import seen_sentence
 from framejury.report.trust import NO_SIGN
 from framejury.report.wording import (
     day_word,
@@ -31,7 +32,8 @@ class Change:
 
 def summary_sentences(f: Findings) -> list[str]:
     """Return the outcomes, the news and the accuracy, as far as they are known."""
-    sentences = [_what(f.videos, f.outcomes), *_news(f), " ".join(accuracy_sentences(f))]
+    accuracy = [*accuracy_sentences(f), seen_sentence(f.seen)]
+    sentences = [_what(f.videos, f.outcomes), *_news(f), " ".join(accuracy).strip()]
     return [one for one in sentences if one]
 
 
@@ -103,6 +105,9 @@ def accuracy_sentences(f: Findings) -> list[str]:
     if f.why_no_accuracy:
         return []
     labelled = f"{counted(c.labelled, 'video is', 'videos are')} labelled."
+    if f.seen.labelled:
+        new = counted(c.labelled, "labelled video is", "labelled videos are")
+        labelled = f"{new} new to the model."
     if not c.decided:
         return [f"{labelled} framejury decided none of them."]
     which = f"{c.decided:,} of them"

@@ -14,6 +14,7 @@ from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
+from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows
 from framejury.report.summary import (
     accuracy_sentences,
     by_score_sentence,
@@ -56,6 +57,7 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
         _accuracy(findings),
         _confusions(findings),
         _methods(findings),
+        _seen(findings),
         _predictions(findings, max_rows),
         _failures(findings, max_rows),
         runs_text(findings),
@@ -66,7 +68,8 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
 
 def protocol_text(findings: Findings) -> str:
     """Return the head of the report and the tables of the evaluation protocol."""
-    return "\n\n".join([_head(findings), _protocol(findings)]) + "\n"
+    blocks = [_head(findings), _protocol(findings), _seen(findings)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _protocol(f: Findings) -> str:
@@ -102,7 +105,7 @@ def _counts(f: Findings) -> str:
     threshold = "several thresholds" if f.threshold is None else f"threshold {f.threshold:.3f}"
     reducers = printable(", ".join(f.reducers)) or "-"
     lines = [
-        heading(counted(f.video.videos, "video")),
+        heading(counted(f.videos, "video")),
         f"{outcome_counts(o)} ({threshold}, aggregation {reducers})",
         *(f"inconclusive: {why}" for why in inconclusive_words(f.inconclusive)),
         "",
@@ -225,6 +228,15 @@ def _methods(f: Findings) -> str:
             header = ("layout", "label", "method", "scored", "correct", "mean p_fake", "AUC")
             blocks.append(f"{name} by method\n{grid((*header, 'against'), table, 'lllrrrrl')}")
     return "\n\n".join([heading("By method"), *blocks]) if blocks else ""
+
+
+def _seen(f: Findings) -> str:
+    """Return nothing if no video was seen in training."""
+    if not f.seen.sides:
+        return ""
+    table = grid(HEADER, seen_rows(f.seen), "lrrrrrr")
+    title = heading("Videos the model had seen in training")
+    return "\n".join([title, table, NOTE, odds_sentence(f.seen)])
 
 
 def _with_ends(value: str, interval: Interval | None, write: Callable[[float], str]) -> str:

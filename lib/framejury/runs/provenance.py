@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -12,8 +13,9 @@ from pydantic import TypeAdapter
 
 from framejury import __version__
 from framejury.errors import WarehouseError
-from framejury.model.manifest import CARD_NAME, Bundle
-from framejury.storage import is_file
+from framejury.model.manifest import CARD_NAME, SEEN_NAME, Bundle
+from framejury.model.seen import SeenVideos
+from framejury.storage import Location, is_file, write_whole
 from framejury.verdict.rule import rule_facts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
@@ -34,6 +36,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "threshold": bundle.threshold,
         "settings": dict(bundle.settings),
         "rule": rule_facts(bundle.rule),
+        "judging": dict(bundle.judging),
         "metrics": {
             side: {name: asdict(figure) for name, figure in figures.items()}
             for side, figures in bundle.metrics.items()
@@ -62,6 +65,42 @@ def bundle_of(commit: Commit) -> dict[str, Any]:
             f"the commit of run {commit.run_id} names no bundle; score again with framejury score"
         )
     return commit.facts.bundle
+
+
+def remember_seen(warehouse: Warehouse, bundle: Bundle) -> None:
+    """Keep a bundle's record of the videos it has seen, for reports without the bundle.
+
+    Raises:
+        OSError: the warehouse cannot be written.
+    """
+    place = _seen_place(warehouse, bundle.model_id)
+    if bundle.seen_path is not None and not is_file(place):
+        write_whole(place, bundle.seen_path.read_bytes())
+
+
+def seen_records(warehouse: Warehouse, model_ids: Iterable[str]) -> dict[str, SeenVideos | None]:
+    """Return model_id -> the record kept by `remember_seen`; None: there is none.
+
+    Raises:
+        WarehouseError, BundleError: a record is there but cannot be read.
+    """
+    return {model_id: _seen_record(warehouse, model_id) for model_id in model_ids}
+
+
+def _seen_record(warehouse: Warehouse, model_id: str) -> SeenVideos | None:
+    place = _seen_place(warehouse, model_id)
+    if not is_file(place):
+        return None
+    try:
+        with place.filesystem.open_input_stream(place.path) as stream:
+            data = stream.read()
+    except OSError as error:
+        raise WarehouseError(f"cannot read {place.uri}: {error}") from error
+    return SeenVideos.of_bytes(data, place.uri)
+
+
+def _seen_place(warehouse: Warehouse, model_id: str) -> Location:
+    return warehouse.location.child("models", model_id, SEEN_NAME)
 
 
 def training_report(model_id: str) -> str:

@@ -2,9 +2,9 @@
 
 `framejury.settings` declares them; `conf/default.yaml` is printed from there
 (`python -m framejury.settings.loading`, checked by a test) for people to read and change.
-Order of precedence, last wins: the declarations, `conf/default.yaml`, `--preset`,
-`--config`, `--set`. The section `when_judging` of a preset or file holds sections that apply only
-to commands that judge videos, not to those that train on them.
+Order of precedence, last wins: the declarations, `conf/default.yaml`, for commands that judge what
+the bundle carries, `--preset`, `--config`, `--set`. The section `when_judging` of a preset or file
+holds sections that apply only to commands that judge videos, not to those that train on them.
 """
 
 from __future__ import annotations
@@ -32,22 +32,26 @@ def load_settings(
     command_defaults: Iterable[str] = (),
     *,
     judging: bool = False,
+    of_bundle: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Merge defaults, preset, file and `key=value` overrides; the last wins.
+    """Merge defaults, bundle, preset, file and `key=value` overrides; the last wins.
 
     Args:
         preset: name of a file in `conf/presets`, without `.yaml`.
         config_file: path of a YAML file with some of the settings.
         overrides: texts such as `sampling.frames=32`; the value is read as YAML.
         conf_dir: folder that holds `default.yaml` and `presets/`; beside the package when None.
-        command_defaults: as `overrides`, for one command: preset, file and overrides win.
+        command_defaults: as `overrides`, for one command: they win over the bundle, while preset,
+            file and overrides win over them.
         judging: whether the sections `when_judging` of preset and file apply.
+        of_bundle: sections that a bundle carries (`Manifest.judging`); None: no bundle judges.
 
     Raises:
         ConfigError: unknown preset, key or value; the message lists what is allowed.
     """
     conf_dir = conf_dir or find_conf_dir()
     merged = _read_yaml(conf_dir / "default.yaml")
+    _merge(merged, of_bundle or {})
     for default in command_defaults:
         _merge(merged, _parse_override(default))
     if preset is not None:
@@ -114,8 +118,8 @@ def default_yaml() -> str:
     """Return the text of `conf/default.yaml`: every setting, described, with its range."""
     lines = [
         "# Every setting of framejury with its default, printed by `make docs` from",
-        "# lib/framejury/settings/. Overridden, in this order, by --preset NAME (conf/presets),",
-        "# --config FILE and --set section.name=value.",
+        "# lib/framejury/settings/. Overridden, in this order, by the bundle that judges, by",
+        "# --preset NAME (conf/presets), --config FILE and --set section.name=value.",
     ]
     section_before = None
     for key, field in setting_fields().items():

@@ -10,6 +10,7 @@ WAREHOUSE/
   outputs/<step>-<model_id>/*.png    a published recipe's files, of training or verdicts
   inspections/<time>/inspect.html    pages of `framejury inspect`; no run reads them
   evidence/<run_id>/<video_id>.html  the evidence behind a verdict
+  models/<model_id>/seen.parquet     the videos that a model which judged here has learned from
   logs/<run_id>.jsonl                the log, one event per line
 ```
 

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from framejury.cli.main import main
+from framejury.model.bundle import sha256_of, write_bundle
+from framejury.model.seen import KnownVideo, SeenVideos, source_keys
+from framejury.schemas.statuses import Side
 from tests.builders import clips
-from tests.builders.bundles import brightness_bundle
+from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
 
 Capture = pytest.CaptureFixture[str]
 DEMO_BUNDLE = Path(__file__).resolve().parents[2] / "data" / "demo_bundle"
@@ -111,6 +114,21 @@ def test_degradations_are_measured_on_the_same_faces(output: Path) -> None:
     losses = [one["videos"]["log_loss"]["value"] for name in curves for one in curves[name]]
     assert all(loss == pytest.approx(untouched, abs=0.1) for loss in losses)
     assert len(set(losses)) == len(losses)
+
+
+def test_videos_that_the_bundle_has_seen_are_measured_apart(archive: Path, tmp_path: Path) -> None:
+    """One source was trained on; of another, one file chose the rule, under another name."""
+    sources = source_keys(["csv::0"], str(archive))
+    chosen = KnownVideo(sha256_of(archive / "nobody.mp4"), ())
+    record = SeenVideos.of([(Side.TRAIN, KnownVideo(None, sources)), (Side.VAL, chosen)])
+    network = brightness_network(tmp_path / "network.onnx")
+    bundle = write_bundle(tmp_path / "bundle", MANIFEST, network, seen=record)
+    options = ["--bundle", bundle.directory, "--archive", archive, "--workers", 1, "--quick"]
+    assert evaluate(*options, "--output", tmp_path / "report") == 0
+    found = document(tmp_path / "report")
+    assert found["overall"]["labelled"] == 5
+    assert {one["side"]: one["videos"] for one in found["seen"]["sides"]} == {"train": 2, "val": 1}
+    assert not any("not recorded" in note for note in found["notes"])
 
 
 def test_pictures_and_page_are_written(output: Path) -> None:

@@ -186,7 +186,7 @@ def test_path_traversal(directory: Path, name: str) -> None:
     assert "plain file names only" in refused(directory)
 
 
-@pytest.mark.parametrize("version", [0, 5, "1", None])
+@pytest.mark.parametrize("version", [0, 6, "1", None])
 def test_unknown_format_version(directory: Path, version: object) -> None:
     rewrite_manifest(directory, format_version=version)
     assert f"format version {version!r}" in refused(directory)
@@ -226,6 +226,8 @@ def test_altered_manifest(directory: Path) -> None:
         ({"surprise": 1}, "surprise"),
         ({"pixels": {"input_px": 32, "channels": "BGR"}}, "channels"),
         ({"purpose": "oracle"}, "purpose"),
+        ({"judging": {"limits": {"bytes": 1}}}, "judging"),
+        ({"judging": {"sampling": {"colour": 1}}}, "unknown setting 'sampling.colour'"),
     ],
 )
 def test_manifest_field_out_of_range(

@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli examine report runs schemas settings tables verdict warehouse",
+    "night": "cli examine model report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
     "commands": "archive cli evaluation examine faces inspection labelled model night pages "
     "protocol report runs sandbox schemas settings signals tables verdict warehouse",
@@ -53,7 +53,9 @@ MAY_IMPORT = {
 
 SPARK_ROOMS = {"tables", "night"}
 TENSORFLOW_ROOMS = {"model", "commands"}
-LIGHT_MODEL = {"bundle", "manifest", "runtime", "source", "old_heads", "overlay", "perturb"}
+LIGHT_MODEL = {
+    *("bundle", "manifest", "runtime", "seen", "source", "old_heads", "overlay", "perturb"),
+}
 """Modules of `model` that executors and `framejury scan` load."""
 
 

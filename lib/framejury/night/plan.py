@@ -222,7 +222,9 @@ def make_plan(planned: DataFrame, settings: Settings, commits: Sequence[Commit])
         commits: every committed run; their measured times scale the estimate.
     """
     videos = planned.orderBy("path").toArrow()
-    costs_s = estimate_costs_s(videos["bytes"].to_numpy(), settings.sampling)
+    costs_s = estimate_costs_s(
+        videos["bytes"].to_numpy(), settings.sampling, settings.detection.detector
+    )
     costs_s[pc.equal(videos[REASON], Reason.MISSING.value).to_numpy()] = 0.0
     scale = _measured_scale(commits)
     at_once = slots(planned.sparkSession)

@@ -327,9 +327,9 @@ def test_files_that_are_no_weights_are_refused(
         weights.load_backbone_weights(network.backbone_of(fresh), str(tmp_path / name))
 
 
-def test_weights_that_are_not_there(fresh: keras.Model) -> None:
+def test_weights_that_are_not_there() -> None:
     with pytest.raises(ConfigError, match="neither noisy-student, imagenet, lite0 or none"):
-        weights.load_backbone_weights(network.backbone_of(fresh), "nowhere.h5")
+        network.build_network(SETTINGS.model_copy(update={"weights": "nowhere.h5"}))
 
 
 def test_a_network_with_code_in_it_is_refused(fresh: keras.Model, tmp_path: Path) -> None:
@@ -358,6 +358,8 @@ def test_failed_download_says_what_to_do(kind: str, monkeypatch: pytest.MonkeyPa
 
 
 # The data
+        "`make lite0`",
+        "--set training.weights=lite0",
 
 
 def datasets_of(source: FaceSource, **changes: object) -> FaceDatasets:

@@ -34,6 +34,7 @@ from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
 from framejury.recipes.comparison_table import Row, comparison_files
+from framejury.model.pretrained import require_weights
 from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
 from framejury.redaction import redacted
 from framejury.runs.provenance import training_history, versions
@@ -115,6 +116,8 @@ class PresetComparison:
         options = settings_options(preset, self.config, self.overrides)
         place = self.output / preset
         uri = f"{self.warehouses.rstrip('/')}/{preset}/warehouse"
+        if not (place / "trained.json").is_file():
+            _check_weights(self.settings_of(preset))
         index_and_extract(self.archive, uri, options)
         warehouse = Warehouse.open(uri)
         self._divide(warehouse)
@@ -192,6 +195,20 @@ def _measured_before(place: Path, identity: dict[str, str]) -> PresetOutcome | N
 
 
 def _kept(file: Path) -> dict[str, Any] | None:
+def _check_weights(settings: Settings) -> None:
+    """Find out before hours of work whether training could begin.
+
+    Raises:
+        StepError: the first weights are not on this machine; the error is printed.
+    """
+    try:
+        if settings.training.weights != "none":
+            require_weights(settings.training)
+    except FramejuryError as error:
+        say(f"  error: {error}")
+        raise StepError("train", error.exit_code) from error
+
+
     """Read a file of an earlier call; None without one."""
     if not file.is_file():
         return None

@@ -14,9 +14,10 @@ PAIR_SIGNALS: tuple[Signal, ...] = ("delta", "flow_fusion")
 
 Resize = Literal["letterbox", "stretch"]
 
-_NAMED_WEIGHTS = ("noisy-student", "imagenet", "lite0")
+NAMED_WEIGHTS = ("noisy-student", "imagenet", "lite0")
+"""Published weights, next to `none` and to paths of files."""
 _DOWNLOADED_WEIGHTS = {
-    "efficientnet_b0": _NAMED_WEIGHTS,
+    "efficientnet_b0": NAMED_WEIGHTS,
     "efficientnet_b4": ("noisy-student", "imagenet"),
     "efficientnet_lite0": ("lite0",),
     "resnet18": ("imagenet",),
@@ -217,7 +218,7 @@ class TrainingSettings(Section):
     @model_validator(mode="after")
     def _weights_fit(self) -> TrainingSettings:
         downloads = _DOWNLOADED_WEIGHTS[self.backbone]
-        if self.weights in _NAMED_WEIGHTS and self.weights not in downloads:
+        if self.weights in NAMED_WEIGHTS and self.weights not in downloads:
             listed = ", ".join([*downloads, "none or a file"])
             raise ValueError(
                 f"training.weights={self.weights} does not fit training.backbone={self.backbone}; "

@@ -15,7 +15,6 @@ from framejury.evaluation.binary import PrecisionRecall, RocCurve, thinned
 from framejury.evaluation.protocol_numbers import Estimate, ProtocolFindings, ProtocolSlice
 from framejury.evaluation.reliability import BINS
 from framejury.report.findings import DEMO_BANNER, Findings
-from framejury.report.inputs import RunInfo
 from framejury.report.protocol_tables import FIGURES
 from framejury.report.summary import changes, summary_sentences
 
@@ -52,6 +51,7 @@ def json_report(findings: Findings) -> bytes:
         "why_no_accuracy": f.why_no_accuracy,
         "videos": f.video,
         "faces": f.face,
+        "known_methods": _apart(f),
         "roc": {"videos": _roc(f.video_roc), "faces": _roc(f.face_roc)},
         "precision_recall": {"videos": _pr(f.video_pr), "faces": _pr(f.face_pr)},
         "calibration": f.calibration,
@@ -66,6 +66,20 @@ def json_report(findings: Findings) -> bytes:
         "predictions": "predictions.json",
     }
     return _encoded(content, indent=2)
+
+
+def _apart(f: Findings) -> dict[str, Any]:
+    """Return figures of fakes of known and of unknown methods; null without such a fake."""
+    a = f.apart
+    if a is None:
+        return {"note": f.why_not_apart, "known": None, "unknown": None}
+    return {
+        "note": None,
+        "known": a.of_known and {"methods": a.known} | _slice(a.of_known),
+        "unknown": a.of_unknown and {"methods": a.unknown} | _slice(a.of_unknown),
+        "unnamed": a.unnamed,
+        "trained_unnamed": a.trained_unnamed,
+    }
 
 
 def _encoded(content: Any, indent: int) -> bytes:
@@ -124,21 +138,21 @@ def _roc(curve: RocCurve | None) -> dict[str, Any] | None:
     }
 
 
-def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...]) -> bytes:
+def metrics_json(f: Findings, p: ProtocolFindings) -> bytes:
     """Return UTF-8 JSON; null where a figure or its interval is undefined.
 
     A figure is `{"value", "low", "high"}`; `figures` explains each name.
     """
     content = {
         "schema_version": METRICS_SCHEMA_VERSION,
-        "run_id": run.run_id,
-        "created_at": run.created_at,
-        "model_id": run.model_id,
-        "archive": run.archive,
-        "leak": None if run.bundle is None else run.bundle.leak,
-        "notes": notes,
-        "versions": run.versions,
-        "settings": run.settings,
+        "run_id": f.run.run_id,
+        "created_at": f.run.created_at,
+        "model_id": f.run.model_id,
+        "archive": f.run.archive,
+        "leak": None if f.run.bundle is None else f.run.bundle.leak,
+        "notes": f.notes,
+        "versions": f.run.versions,
+        "settings": f.run.settings,
         "interval_level": p.overall.metrics.bootstrap.level,
         "bootstrap_draws": p.overall.metrics.bootstrap.draws,
         "figures": {name: f"{figure.label}: {figure.meaning}" for name, figure in FIGURES.items()},
@@ -155,6 +169,7 @@ def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...]) -> b
             family: [{"strength": strength} | _slice(one) for strength, one in points.items()]
             for family, points in p.robustness.items()
         },
+        "known_methods": _apart(f),
         "reliability": {
             "bins": BINS,
             "counts": p.reliability.counts,

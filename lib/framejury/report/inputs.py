@@ -28,6 +28,7 @@ class BundleInfo:
         history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
         leak: a sentence on what its split leaked, which the report warns of; None if nothing.
         judges: face or frame: what the model scores.
+        methods: method -> fake videos of it in training, as in `bundle.json`; None: not recorded.
     """
 
     purpose: str
@@ -36,6 +37,7 @@ class BundleInfo:
     history: tuple[Mapping[str, Any], ...] = ()
     leak: str | None = None
     judges: str = "face"
+    methods: Mapping[str, int] | None = None
 
     @classmethod
     def of_facts(
@@ -49,6 +51,7 @@ class BundleInfo:
             history,
             leak=facts.get("leak"),
             judges=facts.get("judges", "face"),
+            methods=facts.get("methods"),
         )
 
 

@@ -82,7 +82,7 @@ def build_report(
     protocol = {}
     if findings.protocol is not None:
         protocol[PROTOCOL_TEXT] = _utf8(protocol_text(findings))
-        protocol[METRICS_JSON] = metrics_json(findings.protocol, findings.run, findings.notes)
+        protocol[METRICS_JSON] = metrics_json(findings, findings.protocol)
     ready = {
         REPORT_TEXT: _utf8(text),
         REPORT_JSON: json_report(findings),

@@ -12,6 +12,7 @@ from framejury.pages.text_table import counted, grid, heading
 from framejury.redaction import printable
 from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
+from framejury.report.known import TITLE, known_table
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
 from framejury.report.summary import (
@@ -53,6 +54,7 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
         _accuracy(findings),
         _confusions(findings),
         _methods(findings),
+        _known(findings),
         _predictions(findings, max_rows),
         _failures(findings, max_rows),
         runs_text(findings),
@@ -63,7 +65,8 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
 
 def protocol_text(findings: Findings) -> str:
     """Return the head of the report and the tables of the evaluation protocol."""
-    return "\n\n".join([_head(findings), _protocol(findings)]) + "\n"
+    blocks = [_head(findings), _protocol(findings), _known(findings)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _protocol(f: Findings) -> str:
@@ -222,6 +225,13 @@ def _methods(f: Findings) -> str:
             header = ("layout", "label", "method", "scored", "correct", "mean p_fake", "AUC")
             blocks.append(f"{name} by method\n{grid((*header, 'against'), table, 'lllrrrrl')}")
     return "\n\n".join([heading("By method"), *blocks]) if blocks else ""
+
+
+def _known(f: Findings) -> str:
+    """Return nothing if no labelled fake has a named method."""
+    if f.why_not_apart:
+        return f"{heading(TITLE)}\n{f.why_not_apart}"
+    return "" if f.apart is None else f"{heading(TITLE)}\n{_protocol_table(known_table(f.apart))}"
 
 
 def _with_ends(value: str, interval: Interval | None, write: Callable[[float], str]) -> str:

@@ -66,12 +66,23 @@ class SplitSettings(Section):
         ge=2,
         description="Videos per chunk, in name order, count; for balance_over chunk only.",
     )
+    hold_out_methods: tuple[str, ...] = Field(
+        (),
+        description="Manipulation methods to test on only, by their names in the archive. Their "
+        "fakes are in split test or, where their source is in another split, in none.",
+    )
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> SplitSettings:
         total = self.train + self.val + self.test
         if abs(total - 1.0) > 1e-6:
             raise ValueError(f"split.train + split.val + split.test is {total:g}; it must be 1")
+        return self
+
+    @model_validator(mode="after")
+    def _held_out_are_tested(self) -> SplitSettings:
+        if self.hold_out_methods and self.test == 0:
+            raise ValueError("split.hold_out_methods needs a test split, but split.test is 0")
         return self
 
     @model_validator(mode="after")

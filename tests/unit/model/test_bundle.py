@@ -186,7 +186,7 @@ def test_path_traversal(directory: Path, name: str) -> None:
     assert "plain file names only" in refused(directory)
 
 
-@pytest.mark.parametrize("version", [0, 5, "1", None])
+@pytest.mark.parametrize("version", [0, 6, "1", None])
 def test_unknown_format_version(directory: Path, version: object) -> None:
     rewrite_manifest(directory, format_version=version)
     assert f"format version {version!r}" in refused(directory)
@@ -312,6 +312,19 @@ def test_a_bundle_of_version_1_is_the_plain_mean(directory: Path) -> None:
     assert bundle.rule == Rule(threshold=0.5)
     assert bundle.model_id == before.model_id
     assert "Not calibrated" in (directory / "MODEL_CARD.md").read_text()
+
+
+def test_methods_come_back_and_leave_the_id(tmp_path: Path, onnx_file: Path) -> None:
+    plain = write_bundle(tmp_path / "plain", MANIFEST, onnx_file)
+    assert plain.data.methods is None
+    assert "Methods of the fake" not in (plain.directory / "MODEL_CARD.md").read_text()
+    data = replace(MANIFEST.data, methods={"Deepfakes": 1200, "not named": 3})
+    found = write_bundle(tmp_path / "found", replace(MANIFEST, data=data), onnx_file)
+    assert found.data.methods == data.methods
+    assert found.model_id == plain.model_id
+    assert bundle_facts(found)["methods"] == data.methods
+    card = (found.directory / "MODEL_CARD.md").read_text()
+    assert "Methods of the fake videos in train and val: Deepfakes (1,200), not named (3)." in card
 
 
 def test_a_bundle_of_the_first_format_keeps_its_id() -> None:

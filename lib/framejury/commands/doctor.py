@@ -348,7 +348,7 @@ def check_weights(settings: TrainingSettings) -> Check:
     if settings.weights == "lite0":
         to_do = "run: make lite0"
     elif settings.weights in NAMED_WEIGHTS:
-        to_do = f"training downloads them; without a network, {instead_of_download(settings)}"
+        to_do = f"training downloads them; if it cannot, {instead_of_download(settings)}"
     else:
         to_do = "--set training.weights=PATH names another file"
     return Check(name, "warning", f"{wanted}: not at {path}", to_do)

@@ -12,8 +12,8 @@ usage() {
 usage: bin/submit.sh [options] COMMAND [ARGUMENT]...
 
 COMMAND and its ARGUMENTs are those of `framejury COMMAND` (--help lists them):
-  index, extract, split, train, score, reduce, nightly, retry, modality, export-faces,
-  compare-presets
+  index, extract, split, train, score, reduce, nightly, retry, inspect (an archive), modality,
+  export-faces, compare-presets
 
   --conf NAME       settings: a file, or a name from conf/spark (local, standalone, yarn,
                     kubernetes, gpu, train, ui); may be repeated, the last one wins (default: local)
@@ -37,7 +37,7 @@ END
 
 declare -A job_of=([index]=index_videos [extract]=extract_faces [split]=split_dataset
     [train]=train_head [score]=score_faces [reduce]=reduce_verdicts [nightly]=nightly
-    [retry]=retry_videos [modality]=label_modalities [export-faces]=export_faces
+    [retry]=retry_videos [inspect]=inspect_archive [modality]=label_modalities [export-faces]=export_faces
     [compare-presets]=compare_presets)
 confs=() extra=() master= archive= secret_file= no_auth= dry_run=
 while [ $# -gt 0 ]; do
@@ -65,8 +65,8 @@ command=$1
 shift
 job=${job_of[$command]:-}
 [ -n "$job" ] || fail "$command is not a Spark job; Spark jobs are: index, extract, split, train," \
-    "score, reduce, nightly, retry, modality, export-faces, compare-presets. Run other commands with:" \
-    "framejury $command"
+    "score, reduce, nightly, retry, inspect, modality, export-faces, compare-presets. Run other" \
+    "commands with: framejury $command"
 [ -x "$venv/bin/spark-submit" ] || fail "no Spark in .venv; run: make setup"
 
 # One file of settings that only we can read, because every user of a machine can see command lines.

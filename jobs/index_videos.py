@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 from framejury.archive.layouts import ArchiveIndex
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
+from framejury.cli.archive_options import add_layout, in_layout
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
 from framejury.logs import say
@@ -35,11 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def add_archive(parser: argparse.ArgumentParser) -> None:
     """Add the options that name an archive."""
     parser.add_argument("archive", metavar="ARCHIVE", help="folder or Hadoop URI with videos")
-    parser.add_argument(
-        "--layout",
-        choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
-        help="how labels are read; same as --set index.layout=... (default: auto)",
-    )
+    add_layout(parser)
     parser.add_argument(
         "--moved",
         action="store_true",
@@ -48,8 +45,7 @@ def add_archive(parser: argparse.ArgumentParser) -> None:
 
 
 def index_settings(args: argparse.Namespace) -> IndexSettings:
-    settings = settings_of(args).index
-    return settings.model_copy(update={"layout": args.layout}) if args.layout else settings
+    return in_layout(settings_of(args).index, args)
 
 
 def describe(found: ArchiveIndex) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from framejury.archive.csv_files import read_pins
+from framejury.archive.held_out import held_out_counts
 from framejury.archive.labelled_video import Placement
 from framejury.archive.leakage import check_leakage
 from framejury.archive.splits import split_videos
@@ -18,6 +19,7 @@ from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Label, Side
+from framejury.settings import SplitSettings
 from framejury.warehouse import Warehouse
 
 
@@ -51,6 +53,7 @@ def _run(args: argparse.Namespace) -> int:
         warehouse.write(run, "splits", split_table(placements, run.run_id))
         warehouse.commit(run, now(), settings=settings.model_dump(mode="json"))
     _say_counts(placements)
+    _say_held_out(placements, settings.split)
     if leak is not None:
         say(f"warning: {leak} Bundles and reports made from this split repeat this warning")
     say(f"  run {run.run_id} committed")
@@ -71,6 +74,16 @@ def _say_counts(placements: Sequence[Placement]) -> None:
         say("           mixed: each face is assigned on its own, by the same shares")
     for reason, count in Counter(row.reason for row in placements if row.reason).most_common():
         say(f"    excluded {count:,}: {reason}")
+
+
+def _say_held_out(placements: Sequence[Placement], settings: SplitSettings) -> None:
+    for method, (tested, left_out) in held_out_counts(placements, settings).items():
+        say(f"    held out {method}: {counted(tested, 'fake')} in test, {left_out:,} in no split")
+        if not tested:
+            say(
+                f"  warning: no fake of {method} is in test, so it cannot be measured; try another "
+                f"seed: --set split.seed={settings.seed + 1}"
+            )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,13 @@ from framejury.labelled.preparation import index_and_extract, settings_options, 
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
 from framejury.model.manifest import Bundle
+from framejury.model.pretrained import require_weights
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.schemas.statuses import Side
+from framejury.settings import Settings
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ def _run(args: argparse.Namespace) -> int:
     output = Path(args.output).absolute()
     check_may_replace(output)
     if args.archive is not None:
-        _prepare(args)
+        _prepare(args, settings)
     warehouses = [Warehouse.open(uri) for uri in args.warehouse]
     source = training_source(*warehouses)
     if source.leak is not None:
@@ -125,11 +128,15 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _prepare(args: argparse.Namespace) -> None:
-    """Index, extract and split the archive."""
+def _prepare(args: argparse.Namespace, settings: Settings) -> None:
+    """Index, extract and split the archive, which takes hours; what training needs is there."""
     if len(args.warehouse) != 1:
         raise UsageError("--archive fills one warehouse; give --warehouse once")
     (warehouse,) = args.warehouse
+    if find_spec("tensorflow") is None:
+        raise SetupError("training needs TensorFlow; pip install 'framejury[train]'")
+    if settings.training.weights != "none":
+        require_weights(settings.training)
     options = settings_options(args.preset, args.config, args.set)
     index_and_extract(args.archive, warehouse, options)
     split(warehouse, options)

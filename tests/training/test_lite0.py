@@ -19,6 +19,7 @@ import keras
 from framejury.model import lite0
 from framejury.model.export import round_kernels, save_compact
 from framejury.model.network import backbone_of, build_network
+from framejury.model.pretrained import LITE0_ARRAYS
 
 PX = 64
 
@@ -44,7 +45,7 @@ def arrays() -> lite0.Arrays:
 
 def write_home(home: Path, arrays: lite0.Arrays) -> None:
     (home / "models").mkdir(parents=True)
-    np.savez(home / "models" / lite0.ARRAYS_NAME, **arrays)
+    np.savez(home / "models" / LITE0_ARRAYS, **arrays)
 
 
 def settings_of(backbone: str) -> TrainingSettings:
@@ -103,7 +104,7 @@ def test_damaged_weights_are_refused(
     write_home(tmp_path, {name: a for name, a in arrays.items() if not name.startswith("_bn1.")})
     with pytest.raises(ConfigError, match=r"not the weights of EfficientNet-Lite0.*_bn1"):
         build_network(settings_of("efficientnet_lite0"))
-    (tmp_path / "models" / lite0.ARRAYS_NAME).write_bytes(b"PK\x03\x04 cut short")
+    (tmp_path / "models" / LITE0_ARRAYS).write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ConfigError, match="Delete it"):
         build_network(settings_of("efficientnet_lite0"))
 

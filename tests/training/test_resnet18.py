@@ -19,7 +19,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 
 import keras
 
-from framejury.model import network, resnet18, weights
+from framejury.model import network, pretrained, resnet18, weights
 
 PX = 37  # odd, so that padding on one side and on both differ in every stage
 
@@ -155,7 +155,7 @@ def test_imagenet_is_downloaded_once_with_its_digest(
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     started = network.backbone_of(network.build_network(settings_of("imagenet")))
     (one,) = asked
-    assert one["origin"] == weights._RESNET18_ORIGIN
+    assert one["origin"] == pretrained._RESNET18_ORIGIN
     assert str(one["file_hash"]).startswith("694f673d") and len(str(one["file_hash"])) == 64
     assert np.array_equal(
         started.get_layer("layer4.1.conv2").get_weights()[0],
@@ -168,7 +168,9 @@ def test_without_the_network_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
         raise Exception(f"URL fetch failure on {origin}: None -- name resolution")
 
     monkeypatch.setattr(keras.utils, "get_file", offline)
-    with pytest.raises(SetupError, match=r"resnet18_imagenet\.safetensors.*weights=PATH"):
+    with pytest.raises(
+        SetupError, match=r"resnet18_imagenet\.safetensors.*backbone=efficientnet_b0"
+    ):
         network.build_network(settings_of("imagenet"))
 
 
@@ -182,7 +184,7 @@ def test_b4_asks_for_its_own_files(kind: str, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(keras.utils, "get_file", offline)
     with pytest.raises(SetupError, match="efficientnet-b4"):
-        weights.downloaded_weights(kind, "efficientnet-b4")
+        weights.downloaded(settings_of(kind, "efficientnet_b4"))
     ((name, digest),) = asked
     assert name.startswith("efficientnet-b4_") and name.endswith("notop.h5")
     known = {"noisy-student": "47c10902", "imagenet": "7942c140"}  # of the efficientnet package

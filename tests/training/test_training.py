@@ -157,6 +157,7 @@ def test_bundle_repeats_the_network(bundle: Bundle, outcome: Outcome, source: Fa
 def test_bundle_says_what_was_trained(bundle: Bundle, source: FaceSource) -> None:
     assert load_bundle(bundle.directory).model_id == bundle.model_id
     assert bundle.data.fingerprint == count_faces(source).fingerprint
+    assert bundle.data.methods == {"not named": 20}
     assert bundle.settings["training"]["input_px"] == PX
     assert bundle.settings["training"]["epochs_done"] == 6
     assert bundle.libraries["keras"] == keras.__version__
@@ -294,6 +295,10 @@ def test_weights_come_from_a_bundle(bundle: Bundle, outcome: Outcome) -> None:
     started = network.backbone_of(network.build_network(settings)).get_weights()
     trained = network.backbone_of(outcome.trained.model).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(started, trained, strict=True))
+    later = replace(outcome.trained, settings=settings)
+    assert export.methods_of(later) == {"not named": 40}
+    elsewhere = settings.model_copy(update={"weights": "/weights/of/unknown.h5"})
+    assert export.methods_of(replace(later, settings=elsewhere)) is None
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
@@ -327,9 +332,9 @@ def test_files_that_are_no_weights_are_refused(
         weights.load_backbone_weights(network.backbone_of(fresh), str(tmp_path / name))
 
 
-def test_weights_that_are_not_there(fresh: keras.Model) -> None:
+def test_weights_that_are_not_there() -> None:
     with pytest.raises(ConfigError, match="neither noisy-student, imagenet, lite0 or none"):
-        weights.load_backbone_weights(network.backbone_of(fresh), "nowhere.h5")
+        network.build_network(SETTINGS.model_copy(update={"weights": "nowhere.h5"}))
 
 
 def test_a_network_with_code_in_it_is_refused(fresh: keras.Model, tmp_path: Path) -> None:
@@ -353,6 +358,8 @@ def test_failed_download_says_what_to_do(kind: str, monkeypatch: pytest.MonkeyPa
         "cannot be downloaded",
         "training.weights=none",
         "training.weights=PATH",
+        "`make lite0`",
+        "--set training.weights=lite0",
     ):
         assert part in str(caught.value)
 

@@ -23,6 +23,7 @@ class Candidate:
         usable: whether it has faces to train on.
         still: whether it is a photograph, which is paired with itself and not balanced.
         why_not: why it is not usable, if not for lack of a face.
+        method: manipulation method of a fake, if the data set names it.
     """
 
     video_id: str
@@ -33,6 +34,7 @@ class Candidate:
     usable: bool
     still: bool = False
     why_not: str | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Placement:
     keys: tuple[str, ...]
     still: bool = False
     unit: Unit = "group"
+    method: str | None = None
+
+    @property
+    def unit_name(self) -> str:
+        """Name of the unit that the video belongs to."""
+        return self.group if self.unit == "group" else self.video_id
 
 
 def keys_of(candidate: Candidate) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from framejury.archive.assignment import assign_groups, assign_videos
 from framejury.archive.balance import balanced_splits, balanced_whole
 from framejury.archive.csv_files import Pins
 from framejury.archive.groups import group_names
+from framejury.archive.held_out import set_apart, tested
 from framejury.archive.labelled_video import Candidate, Placement, keys_of
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
@@ -28,27 +29,29 @@ def split_videos(
     A group goes to one split as a whole; a pinned video takes its group along. With
     `settings.unit` video, each video is assigned alone; with face, a video is `mixed`, as each of
     its faces is assigned alone (`FaceDraw`). There, pinned videos go where they are pinned, without
-    their group. Fakes are balanced before or after that (`balance`).
+    their group. Fakes are balanced before or after that (`balance`). Fakes of held-out methods are
+    in test or in no split (`held_out`).
 
     Raises:
         SplitError: there are too few groups, a split would lack a class, or pins put one group
-            into two splits.
+            into two splits, or a held-out method is not in the archive.
     """
     rows = _unplaced(candidates, settings)
     pinned = {} if pins is None else _pinned_sides(_members(rows), pins)
     left_out = {unit for unit, side in pinned.items() if side is Side.EXCLUDED}
     why = "its group is excluded by a pin" if settings.unit == "group" else "excluded by a pin"
     rows = [
-        replace(row, reason=row.reason or why) if _unit_of(row) in left_out else row for row in rows
+        replace(row, reason=row.reason or why) if row.unit_name in left_out else row for row in rows
     ]
-    rows = balanced_whole(rows, settings)
+    apart = set_apart(rows, settings, pinned)
+    rows = balanced_whole(apart.rest, settings)
     side_of = _divided(rows, settings, pinned)
     placed = [
-        replace(row, side=side_of[_unit_of(row)]) if row.reason is None else row for row in rows
+        replace(row, side=side_of[row.unit_name]) if row.reason is None else row for row in rows
     ]
-    balanced = balanced_splits(placed, settings)
+    balanced = balanced_splits(placed, settings) + tested(apart, {**pinned, **side_of})
     _check_classes(balanced, settings)
-    return balanced
+    return sorted(balanced, key=lambda row: row.path)
 
 
 def _unplaced(candidates: Sequence[Candidate], settings: SplitSettings) -> list[Placement]:
@@ -65,15 +68,11 @@ def _unplaced(candidates: Sequence[Candidate], settings: SplitSettings) -> list[
             keys,
             one.still,
             settings.unit,
+            one.method,
         )
         for one, group, keys in zip(candidates, group_names(all_keys), all_keys, strict=True)
     ]
     return sorted(rows, key=lambda row: row.path)
-
-
-def _unit_of(row: Placement) -> str:
-    """Return the name of the unit that the video belongs to."""
-    return row.group if row.unit == "group" else row.video_id
 
 
 def _divided(
@@ -87,7 +86,7 @@ def _divided(
         pinned: splits of units that are not free.
     """
     usable = [row for row in rows if row.reason is None]
-    units = {_unit_of(row) for row in usable}
+    units = {row.unit_name for row in usable}
     held = {unit: side for unit, side in pinned.items() if unit in units}
     if settings.unit == "group":
         return assign_groups(_members([r for r in rows if r.group in units]), settings, held)
@@ -100,7 +99,7 @@ def _members(rows: Sequence[Placement]) -> dict[str, list[Placement]]:
     """Return the videos of each unit."""
     members: dict[str, list[Placement]] = defaultdict(list)
     for row in rows:
-        members[_unit_of(row)].append(row)
+        members[row.unit_name].append(row)
     return members
 
 

@@ -23,9 +23,16 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from framejury.cli.options import add_bundle, bundle_dir_of, make_parser, run_command
-from framejury.errors import BundleError, UsageError
-from framejury.settings import DetectionSettings
+from framejury.cli.options import (
+    add_bundle,
+    bundle_dir_of,
+    make_parser,
+    run_command,
+    settings_of,
+)
+from framejury.errors import BundleError, SetupError, UsageError
+from framejury.settings import DetectionSettings, TrainingSettings
+from framejury.settings.learning import NAMED_WEIGHTS
 
 State = Literal["ok", "warning", "problem"]
 
@@ -58,7 +65,7 @@ class Check:
 
 
 def parser() -> argparse.ArgumentParser:
-    options = make_parser("doctor", __doc__)
+    options = make_parser("doctor", __doc__, ["training"])
     add_bundle(options)
     options.add_argument(
         "--warehouse", metavar="DIR", help="also check that DIR can be written (default: none)"
@@ -89,7 +96,14 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def examine_machine(args: argparse.Namespace) -> Iterator[Check]:
-    """Run every check; `args` has bundle, warehouse (None: not given) and tensorflow."""
+    """Run every check.
+
+    Args:
+        args: bundle, warehouse (None: not given), tensorflow, and the options of settings.
+
+    Raises:
+        ConfigError: an unknown setting or a value out of range.
+    """
     yield check_python()
     yield check_memory()
     yield from check_libraries()
@@ -100,6 +114,8 @@ def examine_machine(args: argparse.Namespace) -> Iterator[Check]:
         yield check_spark()
         yield check_java(java_command(os.environ, spark_env_file()))
     yield check_gpu()
+    if find_spec("tensorflow") is not None:
+        yield check_weights(settings_of(args).training)
     if args.tensorflow:
         yield check_tensorflow()
     yield check_disk(Path.cwd() if args.warehouse is None else _existing(args.warehouse))
@@ -314,6 +330,28 @@ def check_tensorflow() -> Check:
         return Check("TensorFlow", "ok", f"{tf.__version__}, {len(gpus)} GPUs")
     cuda = f"pip install 'tensorflow[and-cuda]=={tf.__version__}'"
     return Check("TensorFlow", "warning", f"{tf.__version__} sees no GPU", cuda)
+
+
+def check_weights(settings: TrainingSettings) -> Check:
+    """Check that the file with a new network's first weights is on this machine."""
+    from framejury.model.pretrained import instead_of_download, weights_file
+
+    name, wanted = "first weights", f"{settings.weights} for {settings.backbone}"
+    if settings.weights == "none":
+        return Check(name, "ok", "random (training.weights=none)")
+    try:
+        path = weights_file(settings)
+    except SetupError as error:
+        return Check(name, "warning", str(error), "pip install 'framejury[train]'")
+    if path.is_file():
+        return Check(name, "ok", f"{wanted} in {path}")
+    if settings.weights == "lite0":
+        to_do = "run: make lite0"
+    elif settings.weights in NAMED_WEIGHTS:
+        to_do = f"training downloads them; if it cannot, {instead_of_download(settings)}"
+    else:
+        to_do = "--set training.weights=PATH names another file"
+    return Check(name, "warning", f"{wanted}: not at {path}", to_do)
 
 
 def check_disk(place: Path) -> Check:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framejury.cli.archive_options import add_layout
 from framejury.cli.options import (
     add_bundle,
     bundle_dir_of,
@@ -86,12 +87,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="with --archive: CSV pattern,side with the split of each video (default: none)",
     )
-    options.add_argument(
-        "--layout",
-        choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
-        help="with --archive: where labels are read from, same as --set index.layout=... "
-        "(default: auto)",
-    )
+    add_layout(options, "with --archive: ")
     options.add_argument(
         "--workers",
         metavar="N",

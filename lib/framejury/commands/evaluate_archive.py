@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from framejury.archive.csv_files import read_pins
+from framejury.cli.archive_options import in_layout
 from framejury.cli.options import bundle_dir_of, warn_of_demo, workers_of
 from framejury.clock import now
 from framejury.errors import UsageError
@@ -167,10 +168,7 @@ def _settings_of(args: argparse.Namespace, bundle: Bundle) -> Settings:
 
 
 def _select(args: argparse.Namespace, settings: Settings) -> Selection:
-    indexing = settings.index
-    if args.layout is not None:
-        indexing = indexing.model_copy(update={"layout": args.layout})
-    selection = labelled_videos_of(args.archive, indexing)
+    selection = labelled_videos_of(args.archive, in_layout(settings.index, args))
     if args.sides is None and args.side not in (None, "all"):
         raise UsageError(
             f"--side {args.side} needs --sides FILE with the split of each video (or --warehouse "

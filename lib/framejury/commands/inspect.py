@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from framejury.cli.archive_options import add_layout
 from framejury.cli.options import make_parser, run_command, settings_of
 from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
@@ -52,11 +53,7 @@ def parser() -> argparse.ArgumentParser:
         help="for an archive: write to DIR/inspections/TIME, without reading or writing its tables "
         "(default: --output)",
     )
-    options.add_argument(
-        "--layout",
-        choices=["auto", "dfdc", "ffpp", "celebdf", "labels_csv", "plain"],
-        help="how an archive's labels are read; the same as --set index.layout=... (default: auto)",
-    )
+    add_layout(options, "for an archive: ")
     return options
 
 

@@ -12,10 +12,9 @@ import numpy.typing as npt
 from framejury.evaluation.binary import Floats, Integers, auc_or_none
 from framejury.evaluation.bootstrap import Interval, bootstrap_intervals, share_interval
 from framejury.evaluation.rows import OUTCOMES, FaceRows, Texts, VideoRows, is_known
-from framejury.schemas.statuses import Label
+from framejury.schemas.statuses import UNNAMED, Label
 
 ORIGINAL = "original"
-UNNAMED = "not named"
 SAME_LAYOUT = "the same layout"
 
 

@@ -173,20 +173,20 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
     faces_fake = rows.fake[data.face_videos]
     return ProtocolFindings(
         headline=data.headline,
-        overall=_slice("all videos", rows, everything, data),
+        overall=protocol_slice("all videos", rows, everything, data),
         data_sets=tuple(
-            _slice(name, rows, np.array([name in names for names in sets], np.bool_), data)
+            protocol_slice(name, rows, np.array([name in names for names in sets], np.bool_), data)
             for name in sorted({name for names in sets for name in names})
         ),
         data_set_rule=data.data_set_rule,
         methods=_methods(rows, np.array([names[0] for names in sets], object)),
         by_frames={
-            count: _slice(f"{count} frames", video_rows(table), everything)
+            count: protocol_slice(f"{count} frames", video_rows(table), everything)
             for count, table in sorted(data.by_frames.items())
         },
         robustness={
             family: {
-                strength: _slice(f"{family} {strength:g}", video_rows(table), everything)
+                strength: protocol_slice(f"{family} {strength:g}", video_rows(table), everything)
                 for strength, table in tables.items()
             }
             for family, tables in data.perturbed.items()
@@ -198,10 +198,17 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
     )
 
 
-def _slice(
+def protocol_slice(
     name: str, rows: VideoRows, mask: Flags, data: ProtocolData | None = None
 ) -> ProtocolSlice:
-    """Compute the figures of the videos in `mask`, and of their faces when `data` is given."""
+    """Compute the figures of some videos.
+
+    Args:
+        name: of the slice.
+        rows: labelled videos, or at least those in `mask`.
+        mask: bool (n,), the videos to measure.
+        data: also measure their faces; None: videos only.
+    """
     mine = rows.where(mask)
     metrics = slice_metrics(name, mine)
     faces: dict[str, Estimate] = {}
@@ -261,6 +268,6 @@ def _methods(rows: VideoRows, sets: npt.NDArray[np.object_]) -> tuple[MethodSlic
         mine = fake & (sets == data_set) & (rows.methods == method)
         near = real & (sets == data_set)
         chosen, reals_of = (near, data_set) if near.any() else (real, "all data sets")
-        figures = _slice(f"{data_set}, {method}", rows, mine | chosen)
+        figures = protocol_slice(f"{data_set}, {method}", rows, mine | chosen)
         found.append(MethodSlice(data_set, method, reals_of, figures))
     return tuple(found)

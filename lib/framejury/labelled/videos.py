@@ -55,6 +55,7 @@ class LabelledVideo:
             usable=extraction.get("status") == Status.EXTRACTED and self.why_not is None,
             still=self.row["layout"] == STILL_LAYOUT,
             why_not=self.why_not,
+            method=self.row["method"],
         )
 
     @property

@@ -236,7 +236,11 @@ def _data(data: TrainingData) -> str:
         (count.side, count.label, f"{count.videos:,}", f"{count.faces:,}") for count in data.counts
     ]
     table = _table(("split", "class", "videos", "faces"), rows)
-    return f"{data.description}\n\n{table}\n\nFingerprint: `{data.fingerprint}`"
+    blocks = [data.description, table]
+    if data.methods is not None:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in data.methods.items())
+        blocks.append(f"Methods of the fake videos in train and val: {listed or 'none'}.")
+    return "\n\n".join([*blocks, f"Fingerprint: `{data.fingerprint}`"])
 
 
 def _training(settings: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -46,9 +47,10 @@ from framejury.model.manifest import (
 )
 from framejury.model.network import INPUT_NAME, with_heat
 from framejury.model.seen import SeenVideos
-from framejury.model.source_counts import sample_faces
+from framejury.model.source_counts import methods_learned, sample_faces
 from framejury.model.training import TrainedNetwork
 from framejury.schemas.statuses import Side
+from framejury.settings.learning import NAMED_WEIGHTS
 from framejury.signals.network_input import picture_of
 
 PARITY_TOLERANCE = 1e-4
@@ -264,6 +266,7 @@ def pack_bundle(
                 fingerprint=trained.counts.fingerprint,
                 counts=trained.counts.per_split,
                 leak=leak,
+                methods=methods_of(trained),
             ),
             settings={"training": _training_record(trained)},
             judging=judging or {},
@@ -273,6 +276,22 @@ def pack_bundle(
             notes=notes,
         )
         return write_bundle(directory, manifest, onnx_file, keras_file, seen)
+
+
+def methods_of(trained: TrainedNetwork) -> dict[str, int] | None:
+    """Return the methods learned, also by the bundle whose weights training began with.
+
+    None: that bundle did not record them.
+    """
+    own = methods_learned(trained.source)
+    weights = trained.settings.weights
+    if weights in (*NAMED_WEIGHTS, "none"):
+        return own
+    try:
+        before = load_bundle(Path(weights).parent).data.methods
+    except BundleError:
+        return None
+    return None if before is None else dict(Counter(own) + Counter(before))
 
 
 def _origin(weights: Path) -> str:
@@ -287,7 +306,7 @@ def _origin(weights: Path) -> str:
 def _training_record(trained: TrainedNetwork) -> dict[str, JsonValue]:
     record: dict[str, JsonValue] = trained.settings.model_dump(mode="json")
     weights = trained.settings.weights
-    if weights not in ("noisy-student", "imagenet", "lite0", "none"):
+    if weights not in (*NAMED_WEIGHTS, "none"):
         record["weights"] = _origin(Path(weights))
     return {
         **record,

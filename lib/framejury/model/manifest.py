@@ -25,8 +25,8 @@ FORMAT = "framejury-bundle"
 FORMAT_VERSION = 5
 READABLE_VERSIONS = (1, 2, 3, 4, 5)
 """Version 1 has no aggregation and no calibration: the score is the plain mean. Version 2 has one
-signal, and margins as a share only. Up to version 3 the network has no output for a heat map, up to
-version 4 the bundle does not say how its faces are found."""
+signal, and margins as a share only. Up to version 3 the network has no output for a heat map. Up to
+version 4 the bundle says neither how its faces are found nor the methods of its training fakes."""
 
 MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
@@ -152,6 +152,8 @@ class TrainingData:
         counts: videos and faces per split and class.
         leak: a sentence for every report on what lets one source, person or video appear in two
             splits; None: the leakage gate passed.
+        methods: method -> fake videos of it in train and val; `schemas.statuses.UNNAMED` for those
+            without a named method. None: not recorded.
     """
 
     __pydantic_config__ = _STRICT
@@ -160,6 +162,7 @@ class TrainingData:
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     counts: tuple[SplitCount, ...]
     leak: str | None = None
+    methods: Mapping[str, Annotated[int, Field(ge=1)]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,12 +19,8 @@ from keras import ops
 from framejury.errors import ConfigError
 from framejury.model import lite0, resnet18
 from framejury.model.manifest import HEAT_NAME, OUTPUT_NAME
-from framejury.model.weights import (
-    downloaded_resnet18,
-    downloaded_weights,
-    lite0_arrays,
-    load_backbone_weights,
-)
+from framejury.model.pretrained import PUBLISHED, require_weights
+from framejury.model.weights import downloaded, load_backbone_weights
 from framejury.settings import TrainingSettings
 
 BACKBONE_LAYERS = {
@@ -169,15 +165,16 @@ def _quicken_averages(backbone: keras.Model) -> None:
 
 
 def _load_start(backbone: keras.Model, settings: TrainingSettings) -> None:
-    weights = settings.weights
-    if weights == "lite0":
-        lite0.fill(backbone, lite0_arrays())
-    elif weights not in ("noisy-student", "imagenet"):
-        load_backbone_weights(backbone, weights)
+    if settings.weights not in PUBLISHED:
+        path = require_weights(settings)
+        if settings.weights == "lite0":
+            lite0.fill(backbone, lite0.read_arrays(path))
+        else:
+            load_backbone_weights(backbone, str(path))
     elif settings.backbone == "resnet18":
-        load_backbone_weights(backbone, str(downloaded_resnet18()))
+        load_backbone_weights(backbone, str(downloaded(settings)))
     else:
-        backbone.load_weights(downloaded_weights(weights, backbone.name))
+        backbone.load_weights(downloaded(settings))
 
 
 def _with_head(backbone: keras.Model, settings: TrainingSettings) -> keras.Model:

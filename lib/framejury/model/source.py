@@ -51,6 +51,7 @@ class VideoTruth:
         still: whether it is a photograph, which a network sees only together with its self-blend,
             never as a plain real.
         dataset: its data set, the first folder in the archive.
+        method: manipulation method of a fake; None where the data set does not name it.
         draw: assigns a split to each face of a `mixed` video; None for all others.
         only: the split whose faces count in a `mixed` video; None: all of them.
     """
@@ -62,6 +63,7 @@ class VideoTruth:
     dataset: str = ""
     draw: FaceDraw | None = None
     only: Side | None = None
+    method: str | None = None
 
     def __post_init__(self) -> None:
         if (self.draw is None) is (self.side is Side.MIXED):

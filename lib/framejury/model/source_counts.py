@@ -13,7 +13,7 @@ import pyarrow as pa
 from framejury.errors import SplitError
 from framejury.model.manifest import SplitCount, digest_of
 from framejury.model.source import FaceRow, FaceSource, iter_faces, read_batches
-from framejury.schemas.statuses import Label, Side
+from framejury.schemas.statuses import UNNAMED, Label, Side
 
 LEARNING_SIDES = (Side.TRAIN, Side.VAL)
 _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]
@@ -134,6 +134,13 @@ def _fingerprint(source: FaceSource, faces: Mapping[tuple[str, Side, int], int])
         if video_id in by_hand:
             known[video_id].append(by_hand[video_id])
     return digest_of(known)
+
+
+def methods_learned(source: FaceSource) -> dict[str, int]:
+    """Return method -> fake videos of it in train, val or both, `UNNAMED` included; by name."""
+    sides = (*LEARNING_SIDES, Side.MIXED)
+    fakes = (one for one in source.videos.values() if one.label == 1 and one.side in sides)
+    return dict(sorted(Counter(one.method or UNNAMED for one in fakes).items()))
 
 
 @dataclass(frozen=True)

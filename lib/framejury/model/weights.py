@@ -7,76 +7,44 @@ file is compared with the backbone, name by name, before it is loaded.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
-import efficientnet.weights as published
 import h5py  # type: ignore[import-untyped]
 import keras
 
 from framejury.errors import ConfigError, SetupError
-from framejury.model import lite0, resnet18
+from framejury.model import resnet18
+from framejury.model.pretrained import download_of, instead_of_download
+from framejury.settings import TrainingSettings
 
-_RESNET18_ORIGIN = (
-    "https://huggingface.co/timm/resnet18.tv_in1k/resolve/"
-    "a987fd6b60f845221bfff84b6f0191273ba56ead/model.safetensors"
-)
-"""torchvision's IMAGENET1K_V1 (BSD-3-Clause), as safetensors."""
-_RESNET18_SHA256 = "694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81"
 Shapes = dict[str, list[tuple[int, ...]]]
 
 
-def downloaded_weights(kind: str, name: str) -> Path:
-    """Return the path of an EfficientNet's published weights without its top, downloaded once.
+def downloaded(settings: TrainingSettings) -> Path:
+    """Return the path of published weights in Keras' cache, downloaded once.
+
+    A file with another digest is downloaded again.
 
     Args:
-        kind: imagenet or noisy-student.
-        name: name of the network in the `efficientnet` package, such as efficientnet-b0.
+        settings: of which `weights` and `backbone` are used.
 
     Raises:
-        SetupError: the file is not in Keras' cache and cannot be downloaded.
+        SetupError: the file is not in the cache and cannot be downloaded.
     """
-    if kind == "imagenet":
-        file_name = f"{name}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
-        origin, digest = published.IMAGENET_WEIGHTS_PATH, published.IMAGENET_WEIGHTS_HASHES
-    else:
-        file_name = f"{name}_noisy-student_notop.h5"
-        origin, digest = published.NS_WEIGHTS_PATH, published.NS_WEIGHTS_HASHES
-    return _downloaded(file_name, origin + file_name, digest[name][1])
-
-
-def downloaded_resnet18() -> Path:
-    """Return the path of ResNet-18's published ImageNet weights, downloaded once.
-
-    Raises:
-        SetupError: the file is not in Keras' cache and cannot be downloaded.
-    """
-    return _downloaded("resnet18_imagenet.safetensors", _RESNET18_ORIGIN, _RESNET18_SHA256)
-
-
-def _downloaded(file_name: str, origin: str, digest: str) -> Path:
-    """Return the path in Keras' cache; a file with another digest is downloaded again."""
+    file = download_of(settings)
+    assert file is not None
     try:
-        path = keras.utils.get_file(file_name, origin, cache_subdir="models", file_hash=digest)
+        path = keras.utils.get_file(
+            file.file_name, file.origin, cache_subdir="models", file_hash=file.digest
+        )
     except Exception as error:  # get_file wraps every network error in a bare Exception
         raise SetupError(
-            f"the pretrained weights {file_name} are not on this machine and cannot be downloaded "
-            f"from {origin} ({error}). Without a network connection, --set training.weights=PATH "
-            f"takes a copy of {file_name}, and training.weights=none starts from random weights"
+            f"the pretrained weights {file.file_name} are not on this machine and cannot be "
+            f"downloaded from {file.origin} ({error}). Without a network connection, "
+            f"{instead_of_download(settings)}, and training.weights=none starts from random weights"
         ) from error
     return Path(path)
-
-
-def lite0_arrays() -> lite0.Arrays:
-    """Read EfficientNet-Lite0's ImageNet weights from Keras' cache, where `make lite0` puts them.
-
-    Raises:
-        SetupError: there is no such file.
-        ConfigError: the file is damaged.
-    """
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return lite0.read_arrays(home / "models" / lite0.ARRAYS_NAME)
 
 
 def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
@@ -89,14 +57,9 @@ def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
             `.safetensors` file with torchvision's names.
 
     Raises:
-        ConfigError: there is no such file, or it is of another kind or another network.
+        ConfigError: the file cannot be read, or is of another kind or another network.
     """
     path, name = Path(weights), backbone.name
-    if not path.is_file():
-        raise ConfigError(
-            f"training.weights is {weights!r}, which is neither noisy-student, imagenet, lite0 or "
-            "none, nor the path of a file"
-        )
     try:
         if path.name.endswith(resnet18.SUFFIX):
             _load_arrays(backbone, path)

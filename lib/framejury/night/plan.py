@@ -229,7 +229,9 @@ def make_plan(
         besides_s: estimated time besides judging, seconds.
     """
     videos = planned.orderBy("path").toArrow()
-    costs_s = estimate_costs_s(videos["bytes"].to_numpy(), settings.sampling)
+    costs_s = estimate_costs_s(
+        videos["bytes"].to_numpy(), settings.sampling, settings.detection.detector
+    )
     costs_s[pc.equal(videos[REASON], Reason.MISSING.value).to_numpy()] = 0.0
     scale = _measured_scale(commits)
     at_once = slots(planned.sparkSession)

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from framejury import __version__, logs
 from framejury.archive.csv_files import Pins
+from framejury.archive.held_out import ELSEWHERE
 from framejury.archive.label_files import first_of
 from framejury.archive.labelled_video import Candidate, Placement
 from framejury.archive.leakage import check_leakage
@@ -33,6 +34,7 @@ from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
+from framejury.model.pretrained import require_weights
 from framejury.recipes.comparison_table import Row, comparison_files
 from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
 from framejury.redaction import redacted
@@ -114,6 +116,8 @@ class PresetComparison:
     def _measured(self, preset: str) -> PresetOutcome:
         options = settings_options(preset, self.config, self.overrides)
         place = self.output / preset
+        if not (place / "trained.json").is_file():
+            _check_weights(self.settings_of(preset))
         uri = f"{self.warehouses.rstrip('/')}/{preset}/warehouse"
         index_and_extract(self.archive, uri, options)
         warehouse = Warehouse.open(uri)
@@ -191,6 +195,20 @@ def _measured_before(place: Path, identity: dict[str, str]) -> PresetOutcome | N
         raise _unreadable(file, error) from error
 
 
+def _check_weights(settings: Settings) -> None:
+    """Find out before hours of work whether training could begin.
+
+    Raises:
+        StepError: the first weights are not on this machine; the error is printed.
+    """
+    try:
+        if settings.training.weights != "none":
+            require_weights(settings.training)
+    except FramejuryError as error:
+        say(f"  error: {error}")
+        raise StepError("train", error.exit_code) from error
+
+
 def _kept(file: Path) -> dict[str, Any] | None:
     """Read a file of an earlier call; None without one."""
     if not file.is_file():
@@ -229,11 +247,14 @@ def shared_sides(
 
 def sides_csv(placements: Sequence[Placement]) -> str:
     """Return a CSV file (`archive.csv_files`) that fixes the split of every video by path."""
+    group_side = {row.group: row.side for row in placements if row.side is not Side.EXCLUDED}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["pattern", "side"])
     for row in sorted(placements, key=lambda row: row.path):
-        writer.writerow([_pattern(row.path), row.side.value])
+        # A preset leaves a held-out fake out by itself, wherever its group is.
+        side = group_side[row.group] if row.reason == ELSEWHERE else row.side
+        writer.writerow([_pattern(row.path), side.value])
     return text.getvalue()
 
 

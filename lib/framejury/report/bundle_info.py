@@ -24,6 +24,7 @@ class BundleInfo:
         history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
         leak: a sentence on what its split leaked, which the report warns of; None if nothing.
         judges: face or frame: what the model scores.
+        methods: method -> fake videos of it in training, as in `bundle.json`; None: not recorded.
         settings: it was trained with; None: unknown.
         own_rule: whether its own rule made the verdicts, unchanged by settings.
     """
@@ -34,6 +35,7 @@ class BundleInfo:
     history: tuple[Mapping[str, Any], ...] = ()
     leak: str | None = None
     judges: str = "face"
+    methods: Mapping[str, int] | None = None
     own_rule: bool = True
     settings: Mapping[str, Any] | None = None
 
@@ -53,6 +55,7 @@ class BundleInfo:
             history,
             leak=facts.get("leak"),
             judges=facts.get("judges", "face"),
+            methods=facts.get("methods"),
             own_rule=own_rule,
             settings=facts.get("settings"),
         )
@@ -69,5 +72,6 @@ class BundleInfo:
             },
             leak=bundle.data.leak,
             judges=bundle.framing.judges,
+            methods=bundle.data.methods,
             own_rule=rule_facts(rule) == rule_facts(bundle.rule),
         )

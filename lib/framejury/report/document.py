@@ -15,9 +15,7 @@ from framejury.evaluation.binary import PrecisionRecall, RocCurve, thinned
 from framejury.evaluation.protocol_numbers import Estimate, ProtocolFindings, ProtocolSlice
 from framejury.evaluation.reliability import BINS
 from framejury.report.findings import DEMO_BANNER, Findings
-from framejury.report.inputs import RunInfo
 from framejury.report.protocol_tables import FIGURES
-from framejury.report.seen_videos import Seen
 from framejury.report.summary import changes, summary_sentences
 
 SCHEMA_VERSION, METRICS_SCHEMA_VERSION = 2, 2
@@ -59,6 +57,7 @@ def json_report(findings: Findings) -> bytes:
         "videos": f.video,
         "faces": f.face,
         "seen": f.seen,
+        "known_methods": _apart(f),
         "roc": {"videos": _roc(f.video_roc), "faces": _roc(f.face_roc)},
         "precision_recall": {"videos": _pr(f.video_pr), "faces": _pr(f.face_pr)},
         "calibration": f.calibration,
@@ -73,6 +72,20 @@ def json_report(findings: Findings) -> bytes:
         "predictions": "predictions.json",
     }
     return _encoded(content, indent=2)
+
+
+def _apart(f: Findings) -> dict[str, Any]:
+    """Return figures of fakes of known and of unknown methods; null without such a fake."""
+    a = f.apart
+    if a is None:
+        return {"note": f.why_not_apart, "known": None, "unknown": None}
+    return {
+        "note": None,
+        "known": a.of_known and {"methods": a.known} | _slice(a.of_known),
+        "unknown": a.of_unknown and {"methods": a.unknown} | _slice(a.of_unknown),
+        "unnamed": a.unnamed,
+        "trained_unnamed": a.trained_unnamed,
+    }
 
 
 def _encoded(content: Any, indent: int) -> bytes:
@@ -131,27 +144,27 @@ def _roc(curve: RocCurve | None) -> dict[str, Any] | None:
     }
 
 
-def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...], seen: Seen) -> bytes:
+def metrics_json(f: Findings, p: ProtocolFindings) -> bytes:
     """Return UTF-8 JSON; null where a figure or its interval is undefined.
 
     A figure is `{"value", "low", "high"}`; `figures` explains each name.
     """
     content = {
         "schema_version": METRICS_SCHEMA_VERSION,
-        "run_id": run.run_id,
-        "created_at": run.created_at,
-        "model_id": run.model_id,
-        "archive": run.archive,
-        "leak": None if run.bundle is None else run.bundle.leak,
-        "notes": notes,
-        "versions": run.versions,
-        "steps": run.steps,
+        "run_id": f.run.run_id,
+        "created_at": f.run.created_at,
+        "model_id": f.run.model_id,
+        "archive": f.run.archive,
+        "leak": None if f.run.bundle is None else f.run.bundle.leak,
+        "notes": f.notes,
+        "versions": f.run.versions,
+        "steps": f.run.steps,
         "interval_level": p.overall.metrics.bootstrap.level,
         "bootstrap_draws": p.overall.metrics.bootstrap.draws,
         "figures": {name: f"{figure.label}: {figure.meaning}" for name, figure in FIGURES.items()},
         "frames_per_video": p.headline,
         "overall": _slice(p.overall),
-        "seen": seen,
+        "seen": f.seen,
         "data_set_rule": p.data_set_rule,
         "data_sets": {one.name: _slice(one) for one in p.data_sets},
         "methods": [
@@ -163,6 +176,7 @@ def metrics_json(p: ProtocolFindings, run: RunInfo, notes: tuple[str, ...], seen
             family: [{"strength": strength} | _slice(one) for strength, one in points.items()]
             for family, points in p.robustness.items()
         },
+        "known_methods": _apart(f),
         "reliability": {
             "bins": BINS,
             "counts": p.reliability.counts,

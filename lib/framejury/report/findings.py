@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from framejury.evaluation.binary import Integers, PrecisionRecall, RocCurve, precision_recall
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
 from framejury.evaluation.few import few_videos
+from framejury.evaluation.known_methods import MethodsApart
 from framejury.evaluation.metrics import (
     FaceMetrics,
     VideoMetrics,
@@ -27,6 +28,7 @@ from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
 from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.report.effort import Effort, find_effort
 from framejury.report.inputs import Context, RunInfo, RunReport
+from framejury.report.known import find_methods, methods_sentence
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.seen_videos import Seen, find_seen, is_seen, seen_note
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
@@ -75,6 +77,8 @@ class Findings:
         face: None when no face counts were given or there is no threshold.
         notes: caveats to the numbers.
         why_no_accuracy: a sentence where accuracy cannot be measured, else None.
+        apart: fakes of methods that the model was trained on, and of others; None: not measured.
+        why_not_apart: a sentence where they cannot be told apart, else None.
         protocol: None when the evaluation protocol was not followed.
         video_pr, face_pr: None where there is no ROC curve either.
         calibration: of the labelled, scored videos; None without one.
@@ -108,6 +112,8 @@ class Findings:
     face_rows: FaceRows | None
     notes: tuple[str, ...]
     why_no_accuracy: str | None
+    apart: MethodsApart | None
+    why_not_apart: str | None
     protocol: ProtocolFindings | None
     video_pr: PrecisionRecall | None
     face_pr: PrecisionRecall | None
@@ -176,6 +182,8 @@ def find(report: RunReport) -> Findings:
         face_rows=faces,
         notes=(*_own_notes(report, video, threshold, seen), *report.notes),
         why_no_accuracy=_why_no_accuracy(video, seen),
+        apart=find_methods(fresh_rows, bundle),
+        why_not_apart=methods_sentence(fresh_rows, bundle),
         protocol=None if report.protocol is None else find_protocol(report.protocol),
         video_pr=_precision_recall(truth, np.ones(len(truth), np.int64)),
         face_pr=None if faces is None else _precision_recall(faces, faces.weights),

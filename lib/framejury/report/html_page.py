@@ -22,6 +22,7 @@ from framejury.pages.templating import TEMPLATES, environment, style_of
 from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings, why_no_roc
 from framejury.report.inputs import Context
+from framejury.report.known import known_table
 from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
@@ -122,6 +123,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         statuses=_by_status(f.statuses),
         run_statuses=_by_status(f.run.statuses or {}),
         steps=[(step.title, list(flat(step.settings))) for step in f.run.steps],
+        known_table=None if f.apart is None else known_table(f.apart),
         protocol_tables=[] if f.protocol is None else protocol_tables(f.protocol, f.judges),
         protocol_pictures=[]
         if f.protocol is None

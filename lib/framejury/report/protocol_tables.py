@@ -175,7 +175,7 @@ def headline_table(p: ProtocolFindings, judges: str = "face") -> Table:
     return Table(title, ("figure", "videos", f"{judges}s", "meaning"), tuple(rows), note)
 
 
-def _broad(
+def broad_table(
     title: str,
     lead: tuple[str, ...],
     rows: Sequence[tuple[tuple[str, ...], ProtocolSlice]],
@@ -183,6 +183,15 @@ def _broad(
     note: str = "",
     figures: Sequence[str] = BROAD,
 ) -> Table:
+    """Return a table with one slice per row.
+
+    Args:
+        title: of the table.
+        lead: headers of the leading columns.
+        rows: the texts of those columns, and the slice.
+        note: a sentence below the table.
+        figures: names of figures, one column each.
+    """
     header = (*lead, *(FIGURES[name].short for name in figures))
     cells = tuple(
         (*map(Cell, words), *(_cell(name, one.videos[name]) for name in figures))
@@ -196,7 +205,7 @@ def _data_sets(p: ProtocolFindings) -> Iterator[Table]:
     if len(p.data_sets) > 1:
         rows = [((one.name, *_counts(one)), one) for one in p.data_sets]
         header = ("data set", "reals", "fakes")
-        yield _broad("By data set", header, rows, note=p.data_set_rule)
+        yield broad_table("By data set", header, rows, note=p.data_set_rule)
 
 
 def _methods(p: ProtocolFindings) -> Iterator[Table]:
@@ -204,7 +213,7 @@ def _methods(p: ProtocolFindings) -> Iterator[Table]:
     if p.methods:
         rows = [((m.data_set, m.method, *_against(m)), m.figures) for m in p.methods]
         header = ("data set", "method", "against", "fakes")
-        yield _broad("By method", header, rows, figures=OF_METHOD)
+        yield broad_table("By method", header, rows, figures=OF_METHOD)
 
 
 def _frames(p: ProtocolFindings) -> Table:
@@ -213,7 +222,7 @@ def _frames(p: ProtocolFindings) -> Table:
         f"The headline uses {p.headline}. Subsets are spread evenly over the sampled frames; reals "
         "and fakes are those with a score."
     )
-    return _broad("By frames per video", ("frames", "reals", "fakes"), rows, note=note)
+    return broad_table("By frames per video", ("frames", "reals", "fakes"), rows, note=note)
 
 
 def _robustness(p: ProtocolFindings, judges: str) -> Iterator[Table]:
@@ -229,7 +238,7 @@ def _robustness(p: ProtocolFindings, judges: str) -> Iterator[Table]:
         axes = "; ".join(f"{name}: {axis}" for name, axis in FAMILY_NAMES.values())
         seen = "Samples" if judges == "frame" else f"Faces of {p.headline} frames per video"
         note = f"{seen}, perturbed and scored again. {axes}."
-        yield _broad("Robustness", ("perturbation",), rows, note=note, figures=NARROW)
+        yield broad_table("Robustness", ("perturbation",), rows, note=note, figures=NARROW)
 
 
 def labelled_points(

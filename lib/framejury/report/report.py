@@ -91,8 +91,7 @@ def build_report(
     protocol = {}
     if findings.protocol is not None:
         protocol[PROTOCOL_TEXT] = _utf8(protocol_text(findings))
-        f = findings
-        protocol[METRICS_JSON] = metrics_json(findings.protocol, f.run, f.notes, f.seen)
+        protocol[METRICS_JSON] = metrics_json(findings, findings.protocol)
     ready = {
         REPORT_TEXT: _utf8(text),
         REPORT_JSON: json_report(findings),

@@ -12,6 +12,7 @@ from framejury.pages.text_table import counted, grid, heading
 from framejury.redaction import printable
 from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
+from framejury.report.known import TITLE, known_table
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
 from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows
@@ -58,6 +59,7 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
         _confusions(findings),
         _methods(findings),
         _seen(findings),
+        _known(findings),
         _predictions(findings, max_rows),
         _failures(findings, max_rows),
         runs_text(findings),
@@ -68,7 +70,7 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
 
 def protocol_text(findings: Findings) -> str:
     """Return the head of the report and the tables of the evaluation protocol."""
-    blocks = [_head(findings), _protocol(findings), _seen(findings)]
+    blocks = [_head(findings), _protocol(findings), _known(findings), _seen(findings)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -237,6 +239,13 @@ def _seen(f: Findings) -> str:
     table = grid(HEADER, seen_rows(f.seen), "lrrrrrr")
     title = heading("Videos the model had seen in training")
     return "\n".join([title, table, NOTE, odds_sentence(f.seen)])
+
+
+def _known(f: Findings) -> str:
+    """Return nothing if no labelled fake has a named method."""
+    if f.why_not_apart:
+        return f"{heading(TITLE)}\n{f.why_not_apart}"
+    return "" if f.apart is None else f"{heading(TITLE)}\n{_protocol_table(known_table(f.apart))}"
 
 
 def _with_ends(value: str, interval: Interval | None, write: Callable[[float], str]) -> str:

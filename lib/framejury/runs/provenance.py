@@ -33,6 +33,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "purpose": bundle.purpose,
         "leak": bundle.data.leak,
         "judges": bundle.framing.judges,
+        "methods": None if bundle.data.methods is None else dict(bundle.data.methods),
         "threshold": bundle.threshold,
         "settings": dict(bundle.settings),
         "rule": rule_facts(bundle.rule),

@@ -77,6 +77,10 @@ NOTE_MEANING = {
 """What each note means: a sentence without its full stop, to which details are added."""
 
 
+UNNAMED = "not named"
+"""Stands for the method of fakes whose data set does not name it."""
+
+
 class Reason(StrEnum):
     """Why a run works on a video. The set is closed."""
 

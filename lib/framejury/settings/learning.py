@@ -14,9 +14,10 @@ PAIR_SIGNALS: tuple[Signal, ...] = ("delta", "flow_fusion")
 
 Resize = Literal["letterbox", "stretch"]
 
-_NAMED_WEIGHTS = ("noisy-student", "imagenet", "lite0")
+NAMED_WEIGHTS = ("noisy-student", "imagenet", "lite0")
+"""Published weights, next to `none` and to paths of files."""
 _DOWNLOADED_WEIGHTS = {
-    "efficientnet_b0": _NAMED_WEIGHTS,
+    "efficientnet_b0": NAMED_WEIGHTS,
     "efficientnet_b4": ("noisy-student", "imagenet"),
     "efficientnet_lite0": ("lite0",),
     "resnet18": ("imagenet",),
@@ -65,12 +66,23 @@ class SplitSettings(Section):
         ge=2,
         description="Videos per chunk, in name order, count; for balance_over chunk only.",
     )
+    hold_out_methods: tuple[str, ...] = Field(
+        (),
+        description="Manipulation methods to test on only, by their names in the archive. Their "
+        "fakes are in split test or, where their source is in another split, in none.",
+    )
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> SplitSettings:
         total = self.train + self.val + self.test
         if abs(total - 1.0) > 1e-6:
             raise ValueError(f"split.train + split.val + split.test is {total:g}; it must be 1")
+        return self
+
+    @model_validator(mode="after")
+    def _held_out_are_tested(self) -> SplitSettings:
+        if self.hold_out_methods and self.test == 0:
+            raise ValueError("split.hold_out_methods needs a test split, but split.test is 0")
         return self
 
     @model_validator(mode="after")
@@ -217,7 +229,7 @@ class TrainingSettings(Section):
     @model_validator(mode="after")
     def _weights_fit(self) -> TrainingSettings:
         downloads = _DOWNLOADED_WEIGHTS[self.backbone]
-        if self.weights in _NAMED_WEIGHTS and self.weights not in downloads:
+        if self.weights in NAMED_WEIGHTS and self.weights not in downloads:
             listed = ", ".join([*downloads, "none or a file"])
             raise ValueError(
                 f"training.weights={self.weights} does not fit training.backbone={self.backbone}; "

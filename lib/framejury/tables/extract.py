@@ -109,7 +109,7 @@ def plan_units(videos: DataFrame, plan: ExaminePlan, bundle: str | None = None) 
     settings = settings_from(plan.settings)
     rows = videos.select(*_VIDEO.names).toArrow().cast(_VIDEO)
     sizes = rows["bytes"].to_numpy()
-    costs_s = estimate_costs_s(sizes, settings.sampling)
+    costs_s = estimate_costs_s(sizes, settings.sampling, settings.detection.detector)
     rows = _with_nulls(rows)
     large = sizes >= settings.spark.survey_bytes
     if not grows_with_length(settings.sampling) or not large.any():

@@ -13,8 +13,10 @@ from packaging.requirements import Requirement
 
 from framejury.commands import doctor
 from framejury.commands.doctor import Check
+from framejury.model.pretrained import weights_file
 from framejury.sandbox.lockdown import Lockdown
 from framejury.sandbox.sandbox import Sandbox
+from framejury.settings import TrainingSettings
 
 
 def script(path: Path, text: str) -> Path:
@@ -215,12 +217,51 @@ def test_tensorflow_is_left_alone_unless_asked(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(
         doctor, "check_tensorflow", lambda: asked.append("tf") or Check("TensorFlow", "ok", "2")
     )
-    args = argparse.Namespace(bundle=None, warehouse=None, tensorflow=False)
+    args = doctor.parser().parse_args([])
     list(doctor.examine_machine(args))
     assert asked == []
     args.tensorflow = True
     list(doctor.examine_machine(args))
     assert asked == ["tf"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "backbone", "words"),
+    [
+        ("noisy-student", "efficientnet_b0", "`make lite0` fetches"),
+        ("imagenet", "resnet18", "--set training.backbone=efficientnet_b0"),
+        ("lite0", "efficientnet_lite0", "run: make lite0"),
+        ("/no/such.h5", "efficientnet_b0", "names another file"),
+    ],
+)
+def test_first_weights_that_are_missing(
+    weights: str, backbone: str, words: str, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("efficientnet", reason="not installed (extra train)")
+    monkeypatch.setenv("KERAS_HOME", str(machine))
+    settings = TrainingSettings(weights=weights, backbone=backbone)
+    check = doctor.check_weights(settings)
+    assert (check.state, words in check.to_do) == ("warning", True)
+    path = machine / "there.h5" if weights.startswith("/") else weights_file(settings)
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    if weights.startswith("/"):
+        settings = TrainingSettings(weights=str(path), backbone=backbone)
+    assert doctor.check_weights(settings).state == "ok"
+
+
+def test_random_weights_are_always_there() -> None:
+    assert doctor.check_weights(TrainingSettings(weights="none")).state == "ok"
+
+
+def test_doctor_asks_for_the_weights_of_the_settings(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorflow", reason="not installed (extra train)")
+    monkeypatch.setenv("KERAS_HOME", str(machine))
+    doctor.main(["--json", "--set=training.weights=lite0"])
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert str(machine) in checks["first weights"]["found"]
 
 
 def test_the_jail_of_the_decoder_is_shown() -> None:

@@ -18,6 +18,7 @@ from framejury.evaluation.protocol_numbers import (
     ProtocolData,
     find_protocol,
 )
+from framejury.report.known import NOT_RECORDED
 from framejury.report.protocol_tables import FIGURES, protocol_tables
 from framejury.report.report import BundleInfo, RunReport, build_report
 from framejury.report.report_figures import protocol_names
@@ -184,6 +185,7 @@ def test_metrics_json_has_every_figure_with_its_ends(files: Mapping[str, bytes])
     assert document["schema_version"] == 2
     assert document["notes"][-1] == "Held out."
     assert document["frames_per_video"] == 11
+    assert document["known_methods"]["note"] == NOT_RECORDED
     assert set(document["figures"]) == set(FIGURES) == {*CALL_FIGURES, *VERDICT_FIGURES}
     for one in (
         document["overall"],
@@ -227,6 +229,7 @@ def test_text_and_page_show_the_same_tables(files: Mapping[str, bytes]) -> None:
         "H.264 40",
         "unperturbed",
         "0.833",
+        NOT_RECORDED,
     ):
         assert words in text, words
         assert words in page.text, words

@@ -15,10 +15,11 @@ from framejury.examine.costs import (
     deal_batches,
     estimate_costs_s,
     estimate_survey_costs_s,
+    frame_s,
     grows_with_length,
     pack,
 )
-from framejury.settings import SamplingSettings
+from framejury.settings import DetectionSettings, SamplingSettings
 from framejury.settings.loading import settings_from
 
 MB = 10**6
@@ -175,6 +176,19 @@ def test_batches_are_stretches_of_about_one_length(
 
 def test_no_videos_no_batches() -> None:
     assert deal_batches(np.zeros(0), 2, 10.0).tolist() == []
+
+
+def test_other_detectors_cost_more_or_less_per_frame() -> None:
+    sizes = np.array([1, 100], np.int64) * MB
+    faces_s = {}
+    for detector in ("mtcnn", "haar", "frame"):
+        two = estimate_costs_s(sizes, sampling(frames=11, pairs=True), detector)
+        faces_s[detector] = two - estimate_costs_s(sizes, sampling(frames=11), detector)
+        assert faces_s[detector] == pytest.approx(11 * frame_s(detector))
+    assert (faces_s["haar"] > 1.5 * faces_s["mtcnn"]).all()
+    assert (faces_s["frame"] < 0.5 * faces_s["mtcnn"]).all()
+    detectors = DetectionSettings.model_json_schema()["properties"]["detector"]["enum"]
+    assert all(frame_s(name) > 0 for name in detectors)
 
 
 def test_pairs_cost_two_frames_each_and_strides_begin_at_the_start() -> None:

@@ -34,7 +34,7 @@ from framejury.verdict.rule import Rule
 CORPUS = Path(__file__).resolve().parents[3].parent / "shared" / "corpus"
 SETTINGS = Settings()
 MOST_MEAN_DIFFERENCE = 0.02
-# The plain path takes minutes: make test-all looks at a third of the corpus, `pytest -m long` at all.
+# The plain path takes minutes: make test-all takes every third video, `pytest -m long` all.
 EVERY = 3 if os.environ.get("FRAMEJURY_REDUCED") else 1
 
 Finder = Callable[[Image], list[DetectedFace]]

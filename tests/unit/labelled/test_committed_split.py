@@ -28,7 +28,7 @@ from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.source import FaceSource, VideoTruth, iter_faces
-from framejury.model.source_counts import count_faces, count_hand_labels
+from framejury.model.source_counts import count_faces, count_hand_labels, methods_learned
 from framejury.report.findings import LEAK_BANNER
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
@@ -205,6 +205,37 @@ def test_a_split_by_video_leaks_through_sources(tmp_path: Path, capsys: Capture)
     options[1] = f"--bundle={other.directory}"
     assert main(["evaluate", *options, f"--output={tmp_path / 'o'}"]) == 0
     assert f"Note: {VIDEO_LEAK}" in (tmp_path / "o" / "report.txt").read_text()
+
+
+def test_a_held_out_method_is_tested_and_not_learned(tmp_path: Path, capsys: Capture) -> None:
+    """From the split to the report of a bundle that has learned the other method."""
+    videos = [
+        video(f"w/{kind}{n}.mp4", label, f"w:{n}") | {"method": method}
+        for n in range(20)
+        for kind, label, method in (
+            ("real", "REAL", None),
+            ("old", "FAKE", "FaceSwap"),
+            ("new", "FAKE", "NeuralTextures"),
+        )
+    ]
+    warehouse = relit(warehouse_of(tmp_path / "w", videos), 0)
+    split_by(warehouse, "split.hold_out_methods=[NeuralTextures]", unit="group")
+    said = capsys.readouterr().err
+    assert "held out NeuralTextures: 4 fakes in test, 16 in no split" in said
+    source = training_source(warehouse)
+    learned = methods_learned(source)
+    assert learned == {"FaceSwap": 16}
+    data = replace(MANIFEST.data, methods=learned)
+    network = brightness_network(tmp_path / "n.onnx")
+    bundle = write_bundle(tmp_path / "bundle", replace(MANIFEST, data=data), network)
+    options = [f"--warehouse={warehouse.location.uri}", f"--bundle={bundle.directory}"]
+    assert main(["evaluate", *options, f"--output={tmp_path / 'r'}"]) == 0
+    found = json.loads((tmp_path / "r" / "report.json").read_text())["known_methods"]
+    assert found["known"]["methods"] == ["FaceSwap"]
+    assert found["unknown"]["methods"] == ["NeuralTextures"]
+    assert found["known"]["scored"] == found["unknown"]["scored"] == {"reals": 4, "fakes": 4}
+    assert main(["split", options[0], "--set=split.hold_out_methods=[neural]"]) == 2
+    assert "FaceSwap, NeuralTextures" in capsys.readouterr().err
 
 
 def test_a_group_split_is_refused_as_ever(tmp_path: Path) -> None:

@@ -316,6 +316,19 @@ def test_a_bundle_of_version_1_is_the_plain_mean(directory: Path) -> None:
     assert "Not calibrated" in (directory / "MODEL_CARD.md").read_text()
 
 
+def test_methods_come_back_and_leave_the_id(tmp_path: Path, onnx_file: Path) -> None:
+    plain = write_bundle(tmp_path / "plain", MANIFEST, onnx_file)
+    assert plain.data.methods is None
+    assert "Methods of the fake" not in (plain.directory / "MODEL_CARD.md").read_text()
+    data = replace(MANIFEST.data, methods={"Deepfakes": 1200, "not named": 3})
+    found = write_bundle(tmp_path / "found", replace(MANIFEST, data=data), onnx_file)
+    assert found.data.methods == data.methods
+    assert found.model_id == plain.model_id
+    assert bundle_facts(found)["methods"] == data.methods
+    card = (found.directory / "MODEL_CARD.md").read_text()
+    assert "Methods of the fake videos in train and val: Deepfakes (1,200), not named (3)." in card
+
+
 def test_a_bundle_of_the_first_format_keeps_its_id() -> None:
     demo = load_bundle(Path(__file__).resolve().parents[2] / "data" / "demo_bundle")
     assert demo.model_id == "efficientnet_b0-3984c38317ef"

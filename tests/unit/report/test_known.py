@@ -1,0 +1,70 @@
+"""Every file of a report says how the model does on methods it knows and on others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from framejury.report.known import NOT_RECORDED, TITLE
+from framejury.report.report import BundleInfo, build_report
+from framejury.report.report_figures import ReportFigure
+from tests.builders.reports import Page, report
+from tests.builders.rows import verdict_row
+from tests.unit.evaluation.test_known_methods import ROWS
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, ReportFigure] = {}
+    monkeypatch.setattr("framejury.report.report.report_figures", lambda findings: drawn)
+
+
+def files_of(methods: Mapping[str, int] | None, rows: list[dict[str, Any]]) -> tuple[str, str, Any]:
+    bundle = BundleInfo("detector", "", methods=methods)
+    files = build_report(report(rows, bundle=bundle))
+    page = Page(files["report.html"].decode()).text
+    return files["report.txt"].decode(), page, json.loads(files["report.json"])["known_methods"]
+
+
+def test_both_kinds_are_told_apart() -> None:
+    text, page, found = files_of({"old": 3, "older": 1, "not named": 2}, ROWS)
+    assert TITLE in text
+    for said in (text, page):
+        assert "known: old, older" in said
+        assert "unknown: new" in said
+        assert "1 fake here has no named method" in said
+        assert "The method of 2 training fakes is not named" in said
+    assert found["known"]["methods"] == ["old", "older"]
+    assert found["known"]["scored"] == {"reals": 3, "fakes": 2}
+    assert found["known"]["videos"]["auc"]["value"] == 1.0
+    assert found["unknown"]["methods"] == ["new"]
+    assert (found["unnamed"], found["trained_unnamed"]) == (1, 2)
+
+
+def test_an_old_bundle_is_said_to_have_recorded_nothing() -> None:
+    text, page, found = files_of(None, ROWS)
+    assert NOT_RECORDED in text and NOT_RECORDED in page
+    assert found == {"note": NOT_RECORDED, "known": None, "unknown": None}
+
+
+@pytest.mark.parametrize("methods", [None, {"old": 1}])
+def test_nothing_is_said_where_no_fake_has_a_method(methods: Mapping[str, int] | None) -> None:
+    rows = [verdict_row(0, label="FAKE", p_fake=0.9), verdict_row(1, label="REAL")]
+    text, page, found = files_of(methods, rows)
+    assert TITLE not in text
+    assert "not recorded" not in page and "unknown:" not in page
+    assert found == {"note": None, "known": None, "unknown": None}
+
+
+def test_a_commit_of_before_methods_were_recorded_has_none() -> None:
+    facts = {"purpose": "detector", "card": "", "metrics": {}}
+    assert BundleInfo.of_facts(facts).methods is None
+    assert BundleInfo.of_facts(facts | {"methods": {"a": 1}}).methods == {"a": 1}
+
+
+def test_without_the_bundle_nothing_is_said() -> None:
+    files = build_report(report(ROWS, bundle=None))
+    assert TITLE not in files["report.txt"].decode()

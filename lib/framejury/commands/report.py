@@ -41,6 +41,7 @@ def _run(args: argparse.Namespace) -> int:
     folder = None if args.output is None else locate(str(new_folder(args.output)))
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")
+    warehouse.refresh_current()
     with spark_session("report") as spark:
         store = Store(spark, warehouse, SparkSettings().row_group_bytes)
         videos = store.snapshot("videos").cache()

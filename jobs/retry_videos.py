@@ -80,7 +80,9 @@ def _run(args: argparse.Namespace) -> int:
 def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool:
     """Judge the videos; return whether any were judged."""
     videos = night.store.snapshot("videos")
-    planned = plan_selected(videos, night.store.latest("verdicts"), statuses)
+    planned = plan_selected(
+        night.store.without_forgotten(videos), night.store.latest("verdicts"), statuses
+    )
     plan = make_plan(planned, night.judging.settings, night.warehouse.commits())
     for line in plan.lines(videos.count()):
         say(line)

@@ -42,7 +42,7 @@ def verdict_of(path: str, scores: Sequence[float], status: str | None = None) ->
         "model_id": MODEL,
         "status": status or ("scored" if scores else "no_face"),
         "verdict": "inconclusive" if mean is None else "fake" if mean >= 0.5 else "real",
-        "p_fake": mean,
+        **dict.fromkeys(("p_fake", "p_fake_low", "p_fake_high"), mean),
         "faces_scored": len(scores),
         "frames_scored": len(scores),
         "persons": int(bool(scores)),

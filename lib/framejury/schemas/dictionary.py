@@ -30,7 +30,7 @@ _READING = """\
 {files}
 
 Each commit replaces them, each in one step. The metadata of each file names the commit that it
-shows (`framejury.sequence`). While they are replaced, and after a run that was killed just then,
+shows (`framejury_sequence`). While they are replaced, and after a run that was killed just then,
 one may be a commit older than another; the next run, or `framejury report`, brings them up to
 date. Above {limit} faces, `faces.parquet` is left out, and the run says so; read
 `face_scores` as below.
@@ -80,7 +80,8 @@ def read_table(warehouse, table):  # all committed rows of a table, each once
 Which of these rows count, by the sequence of the commit of their `run_id`: of `videos`, `splits`
 and `modalities` those of the latest run that has any; of the other tables, for each video, those
 of the latest run that has any for it (of `face_scores` and `pictures`: by the verdict's model, no
-later than the verdict).
+later than the verdict). Rows of a video that is in `forgotten` count only if they are later than
+its last row there.
 """
 
 VERDICT_MEANING = {

@@ -23,10 +23,10 @@ from framejury.storage import Location, is_file, write_whole
 from framejury.warehouse.reader import Committed
 
 FOLDER = "current"
-SEQUENCE_KEY = b"framejury.sequence"
+SEQUENCE_KEY = b"framejury_sequence"
 """Key of the file's metadata: sequence of the latest commit that the file shows."""
 
-_SHOWS = ("videos", "verdicts", "face_scores")
+_SHOWS = ("videos", "verdicts", "face_scores", "forgotten")
 _PORTION_ROWS = 1 << 19
 _KEYS = ["video_id", "model_id", "run_id"]
 

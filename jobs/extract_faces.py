@@ -42,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
     warehouse.require("videos")
     with spark_session("extract") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
-        videos = store.snapshot("videos")
+        videos = store.without_forgotten(store.snapshot("videos"))
         planned = videos_to_extract(
             videos,
             store.extractions_with_crops(),

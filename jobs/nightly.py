@@ -113,7 +113,7 @@ def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightP
         everything=args.all,
         since=args.since,
     )
-    videos = night.spark.createDataFrame(rows)
+    videos = store.without_forgotten(night.spark.createDataFrame(rows))
     planned = plan_night(videos, store.history("extractions"), store.history("verdicts"), rules)
     plan = make_plan(planned, settings, warehouse.commits(), besides_judging_s(warehouse))
     for line in plan.lines(rows.num_rows):

@@ -39,7 +39,7 @@ def _run(args: argparse.Namespace) -> int:
     say_remark(rule)
     with spark_session("reduce") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
-        videos = store.snapshot("videos")
+        videos = store.without_forgotten(store.snapshot("videos"))
         scores = store.face_scores(bundle["model_id"])
         with warehouse.running("reduce", now(), say) as run:
             rules = VerdictRules(run.run_id, bundle["model_id"], rule, settings.verdict)

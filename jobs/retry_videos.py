@@ -82,7 +82,9 @@ def _run(args: argparse.Namespace) -> int:
 def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool:
     """Judge the videos; return whether any were judged."""
     videos = night.store.snapshot("videos")
-    planned = plan_selected(videos, night.store.latest("verdicts"), statuses)
+    planned = plan_selected(
+        night.store.without_forgotten(videos), night.store.latest("verdicts"), statuses
+    )
     besides_s = besides_judging_s(night.warehouse)
     plan = make_plan(planned, night.judging.settings, night.warehouse.commits(), besides_s)
     for line in plan.lines(videos.count()):

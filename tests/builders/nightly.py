@@ -48,7 +48,7 @@ class Place:
         rows = with_missing(videos_table(entries, "planned"), before, now)
         rules = PlanRules(3, night.judging.bundle.model_id, settings_id(night.judging.settings))
         planned = plan_night(
-            self.spark.createDataFrame(rows),
+            night.store.without_forgotten(self.spark.createDataFrame(rows)),
             night.store.history("extractions"),
             night.store.history("verdicts"),
             rules,

@@ -235,3 +235,13 @@ def test_another_model_judges_again_when_asked(week: Week) -> None:
     assert len(models) == 1
     again = here(*args, "--rescore", "--dry-run")
     assert "0 of 13 videos" in again.stderr, shown(again)
+
+
+def test_what_was_forgotten_is_judged_no_more(week: Week) -> None:
+    ok(here("forget", "v00.mp4", "--warehouse", week.warehouse))
+    os.utime(week.archive / "v00.mp4", (1, 1))  # a changed file would be judged again
+    planned = week.nightly("--dry-run")
+    assert "0 of 13 videos" in planned.stderr, shown(planned)
+    ok(here("forget", "v00.mp4", "--undo", "--warehouse", week.warehouse))
+    planned = week.nightly("--dry-run")
+    assert "1 of 13 videos" in planned.stderr, shown(planned)

@@ -19,10 +19,12 @@ from framejury.faces.crop import decode_crop
 from framejury.night import evidence_pages as pages
 from framejury.night.night import report
 from framejury.night.publish import Publisher
+from framejury.report.findings import find
 from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.settings import ReportSettings
 from framejury.storage import locate
 from framejury.warehouse import Warehouse
+from framejury.warehouse.forgetting import allow, forget
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 from tests.builders.nightly import Place
@@ -55,6 +57,45 @@ def publisher(place: Place, **settings: int) -> Publisher:
         ReportSettings(**settings),
         NOW,
     )
+
+
+@pytest.mark.long
+def test_deleted_and_forgotten_videos_leave_the_report(place: Place) -> None:
+    """The deleted one keeps its verdict on its page; the forgotten one is judged no more."""
+    first = place.run()
+    ids = {row["path"]: row["video_id"] for row in videos(place).to_pylist()}
+    (me, other) = sorted(ids.keys() - {"nobody.mp4"})
+    before = place.verdicts()
+    (place.archive / other).unlink()
+    forget(place.warehouse, [{"video_id": ids[me], "path": me}], NOW)
+    os.utime(place.archive / me, (1, 1))  # a changed file would be judged again
+    night = place.run()
+    assert {commit.tables.get("verdicts") for commit in night.commits} == {1}  # the deleted one
+    made = publisher(place).report(night.store.latest("verdicts"))
+    assert made.verdicts["path"].to_pylist() == ["nobody.mp4"]
+    assert made.face_counts is not None and made.face_counts.num_rows == 0
+    assert made.context.judged_now == frozenset()
+    since = find(made).since
+    assert since is not None and (since.gone, since.before.total) == (1, 2)
+    assert [note for note in made.notes if "not counted here" in note] == [
+        "1 video was deleted from the archive since, and not counted here.",
+        "1 video was forgotten (framejury forget), and not counted here.",
+    ]
+    chosen = publisher(place).write_evidence(
+        night.store.standing_verdicts(night.store.snapshot("videos")), [ids[other], ids[me]]
+    )
+    (row,) = chosen.to_pylist()
+    assert (row["path"], row["p_fake"]) == (other, before[other]["p_fake"])
+    assert row["run_id"] == first.commits[-1].run_id
+    (page,) = pages_of(place)
+    assert page.stem == ids[other]
+    text = page.read_text()
+    assert "deleted from the archive" in text and "Highest scores" in text
+    allow(place.warehouse, [{"video_id": ids[me], "path": me}], NOW)
+    night = place.night()
+    _, plan = place.plan(night)
+    again = plan.videos.select(["path", "reason"]).to_pylist()
+    assert again == [{"path": me, "reason": "new"}]
 
 
 @pytest.mark.long

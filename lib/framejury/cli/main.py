@@ -59,6 +59,12 @@ GROUPS = {
         "score": ("jobs.score_faces", "score the kept faces with a bundle"),
         "reduce": ("jobs.reduce_verdicts", "combine face scores into one verdict per video"),
     },
+    "keep the warehouse": {
+        "forget": (
+            "commands.forget",
+            "remove faces and pictures of a video for good, and judge it no more",
+        ),
+    },
     "set up": {
         "doctor": ("commands.doctor", "check this machine and print what is missing"),
     },

@@ -1,18 +1,15 @@
 """evidence: write evidence pages of named videos, which show what a verdict is based on.
 
 The command nightly writes pages for mistakes and high scores (report.evidence_pages); this command
-writes any page, and replaces existing ones. It reads the warehouse and opens no video.
+writes any page, and replaces existing ones. It reads the warehouse and opens no video. The page of
+a deleted video shows its verdict from before.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from collections.abc import Sequence
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from framejury.cli.options import add_warehouse, make_parser, run_command
 from framejury.clock import now
@@ -25,6 +22,7 @@ from framejury.storage import locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
+from framejury.warehouse.reader import find_videos
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +50,12 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")
     ids = find_videos(warehouse.read_snapshot("videos"), args.videos)
+    for stone in warehouse.forgotten().values():
+        if stone.video_id in ids:
+            raise UsageError(
+                f"{printable(stone.path)} was forgotten on {stone.at:%Y-%m-%d} by {stone.by}, so "
+                "there is no evidence; its tombstone is in the table forgotten"
+            )
     folder = None if args.output is None else locate(args.output)
     with spark_session("evidence") as spark:
         store = Store(spark, warehouse, SparkSettings().row_group_bytes)
@@ -59,33 +63,11 @@ def _run(args: argparse.Namespace) -> int:
         publisher = Publisher(
             store, warehouse, commits[-1], videos, ReportSettings(), now(), folder
         )
-        chosen = publisher.write_evidence(store.latest("verdicts"), ids)
+        chosen = publisher.write_evidence(store.standing_verdicts(videos), ids)
     root = warehouse.location if folder is None else folder
     for row in chosen.to_pylist():
         print(page_place(root, row["run_id"], row["video_id"]).uri)
     return 0
-
-
-def find_videos(videos: pa.Table, names: Sequence[str]) -> list[str]:
-    """Return ids of the videos with these names, each once.
-
-    Args:
-        videos: the snapshot; columns `video_id`, `path`.
-        names: paths or ids.
-
-    Raises:
-        UsageError: an unknown name; the message suggests similar ones.
-    """
-    found: dict[str, None] = {}
-    for name in names:
-        named = pc.or_(pc.equal(videos["path"], name), pc.equal(videos["video_id"], name))
-        ids = videos.filter(named)["video_id"].to_pylist()
-        if not ids:
-            near = difflib.get_close_matches(name, videos["path"].to_pylist(), n=3, cutoff=0.3)
-            hint = f"; did you mean {', '.join(map(printable, near))}?" if near else ""
-            raise UsageError(f"no video {printable(name)} in this warehouse{hint}")
-        found |= dict.fromkeys(ids)
-    return list(found)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.cli.outputs import new_folder
 from framejury.clock import now
+from framejury.errors import LockError, WarehouseError
 from framejury.logs import say
 from framejury.night.publish import Publisher
 from framejury.runs.details import metrics_of
@@ -21,6 +23,7 @@ from framejury.storage import locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
+from framejury.warehouse.lock import read_lock
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,6 +50,11 @@ def _run(args: argparse.Namespace) -> int:
     run = find_run(past_runs(warehouse), commits[-1].run_id)
     metrics = metrics_of(run, warehouse)
     seconds = None if metrics is None else lambda: dict(metrics["phase_s"])
+    lock = read_lock(warehouse.location)
+    if lock is None or not lock.is_held:  # a run in progress does it itself
+        # Under the lock, so that no older state replaces one that a run just wrote.
+        with suppress(LockError, WarehouseError), warehouse.locked("report", now()):
+            warehouse.refresh_current()
     with spark_session("report") as spark:
         store = Store(spark, warehouse, SparkSettings().row_group_bytes)
         videos = store.snapshot("videos").cache()

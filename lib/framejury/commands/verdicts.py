@@ -1,6 +1,6 @@
 """verdicts: print or export the latest committed verdict on every video of the archive.
 
-One row per video of the current listing, by path, with its uri, its label and every column of the
+One row per video that is in the archive, by path, with its uri, its label and every column of the
 table `verdicts` (docs/data_dictionary.md):
 
 {columns}
@@ -27,7 +27,7 @@ from framejury.cli.options import add_warehouse, make_parser, run_command, setti
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
-from framejury.pages.text_table import UNKNOWN, columns
+from framejury.pages.text_table import UNKNOWN, columns, left_out_sentences
 from framejury.redaction import printable
 from framejury.schemas.tables import VERDICTS
 from framejury.storage import is_local, local_path, replace_file
@@ -70,13 +70,15 @@ def _described() -> str:
 
 
 def latest_verdicts(warehouse: Warehouse) -> pa.Table:
-    """Return the latest verdict on every video of the current snapshot, `COLUMNS`, by path.
+    """Return the latest verdict on every video that is in the archive, `COLUMNS`, by path.
 
     Raises:
         WarehouseError: nothing has been judged yet.
     """
     verdicts = warehouse.read_latest("verdicts")
-    videos = warehouse.read_snapshot("videos").select(["video_id", "path", "uri", "label"])
+    videos = warehouse.read_snapshot("videos")
+    videos = videos.filter(videos["missing_since"].is_null())
+    videos = videos.select(["video_id", "path", "uri", "label"])
     both = videos.join(verdicts, keys="video_id", join_type="inner").sort_by("path")
     return both.select(list(COLUMNS))
 
@@ -91,7 +93,8 @@ def _run(args: argparse.Namespace) -> int:
             "--format table only prints; with --output use csv, parquet, jsonl or json"
         )
     mark = settings_of(args).report.csv_mark
-    table = latest_verdicts(Warehouse.open(args.warehouse))
+    warehouse = Warehouse.open(args.warehouse)
+    table = latest_verdicts(warehouse)
     if form == "table":
         print("\n".join(columns([_SHOWN, *map(_words, table.to_pylist())])))
     elif output is None:
@@ -102,7 +105,16 @@ def _run(args: argparse.Namespace) -> int:
         except OSError as error:
             raise UsageError(f"cannot write {printable(args.output)}: {error.strerror}") from error
         say(f"  {table.num_rows:,} verdicts: {output}")
+    for sentence in _left_out(warehouse):
+        say(f"  {sentence}")
     return 0
+
+
+def _left_out(warehouse: Warehouse) -> list[str]:
+    forgotten = warehouse.forgotten()
+    videos = warehouse.read_snapshot("videos")
+    gone = videos.filter(videos["missing_since"].is_valid())["video_id"].to_pylist()
+    return left_out_sentences(len(set(gone) - forgotten.keys()), len(forgotten))
 
 
 def exported(table: pa.Table, form: str, *, csv_mark: bool = False) -> bytes:

@@ -22,7 +22,7 @@ from framejury.runs.details import timed
 from framejury.runs.drift import night_of
 from framejury.runs.history import nights_before
 from framejury.runs.provenance import seen_records
-from framejury.schemas.statuses import PictureKind
+from framejury.schemas.statuses import PictureKind, Status
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
@@ -51,7 +51,7 @@ def context_of(
         store: of the warehouse.
         commits: every commit.
         night: commits of the run that reports.
-        verdicts: the latest verdict of every video; columns `video_id`, `run_id`.
+        verdicts: the latest verdict of every video that counts; columns `video_id`, `run_id`.
         nights: earlier nightly runs to show, at most.
     """
     first = night[0].sequence
@@ -60,6 +60,10 @@ def context_of(
     before = None
     if any(commit.tables.get("verdicts") for commit in commits if commit.sequence < first):
         before = store.latest("verdicts", before=first).select(*BEFORE_COLUMNS).toArrow()
+        # A video that was deleted by then and still is was not in the report before, either.
+        here = pc.is_in(before["video_id"], verdicts["video_id"].combine_chunks())
+        there = pc.not_equal(before["status"], Status.MISSING.value)
+        before = before.filter(pc.or_(here, there))
     extractions = store.latest("extractions").select(*EXTRACTION_COLUMNS).toArrow()
     return Context(
         judged_now=frozenset(judged["video_id"].to_pylist()),

@@ -104,7 +104,7 @@ def write_pages(
 
 def gathered(store: Store, verdicts: DataFrame, chosen: pa.Table) -> Iterator[list[Evidence]]:
     """Yield the evidence of verdicts, a few videos at a time. Arguments as for `write_pages`."""
-    extractions = store.latest("extractions").select(EXTRACTIONS.names)
+    extractions = store.extractions_behind(verdicts).select(EXTRACTIONS.names)
     scores, pictures = store.scores_behind(verdicts), store.pictures_behind(verdicts)
     spark = verdicts.sparkSession
     for rows in _portions(chosen):

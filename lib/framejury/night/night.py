@@ -166,7 +166,8 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             now(),
             seconds=night.phases.stop,
         ).publish(verdicts)
-        counts = count_by(verdicts.join(videos, on="video_id", how="left_semi"), "verdict")
+        there = night.store.present(videos)
+        counts = count_by(verdicts.join(there, on="video_id", how="left_semi"), "verdict")
     say(f"  verdicts of the archive: {sentence(counts)}")
     say(f"  report: {folder.child('report.html').uri}")
     return folder

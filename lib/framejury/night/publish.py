@@ -16,6 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.logs import say
 from framejury.night.context import context_of, night_commits, seen_of, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
+from framejury.pages.text_table import left_out_sentences
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunInfo, RunReport
 from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, Step, steps_of
@@ -87,13 +88,15 @@ class Publisher:
             their verdicts, one row per page; `run_id` is part of its path.
         """
         wanted = verdicts.where(F.col("video_id").isin(list(ids)))
-        chosen = described(wanted, self.videos)
+        gone = self.videos.select("video_id", "missing_since")
+        chosen = described(wanted.join(gone, on="video_id", how="inner"), self.videos)
         write_pages(self.store, wanted, chosen, self._root, self._about(self._info()))
         return chosen
 
     def report(self, verdicts: DataFrame) -> RunReport:
         """Return the report without evidence."""
-        table: pa.Table = described(verdicts, self.videos)
+        videos = self.store.present(self.videos)
+        table: pa.Table = described(verdicts, videos)
         commits = self.warehouse.commits()
         night = night_commits(commits, self.commit)
         context = replace(
@@ -102,12 +105,18 @@ class Publisher:
         )
         return RunReport(
             table,
-            face_counts(_unseen(self.store.scores_behind(verdicts), table, context), self.videos),
-            self._info(self._steps(verdicts)),
-            notes=_notes(self.warehouse, context),
+            face_counts(_unseen(self.store.scores_behind(verdicts), table, context), videos),
+            self._info(self._steps(verdicts.join(videos, on="video_id", how="left_semi"))),
+            notes=(*_notes(self.warehouse, context), *self._left_out()),
             face_threshold=face_threshold(self._rule()),
             context=context,
         )
+
+    def _left_out(self) -> list[str]:
+        """Return sentences on the videos that the report does not count."""
+        gone = self.videos.where(F.col("missing_since").isNotNull())
+        deleted = self.store.without_forgotten(gone).count()
+        return left_out_sentences(deleted, len(self.warehouse.forgotten()))
 
     @property
     def _root(self) -> Location:

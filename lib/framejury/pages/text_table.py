@@ -56,6 +56,18 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def left_out_sentences(deleted: int, forgotten: int) -> list[str]:
+    """Return which videos lists and figures leave out, one sentence each; empty for none."""
+    found = []
+    if deleted:
+        words = counted(deleted, "video was", "videos were")
+        found.append(f"{words} deleted from the archive since, and not counted here.")
+    if forgotten:
+        words = counted(forgotten, "video was", "videos were")
+        found.append(f"{words} forgotten (framejury forget), and not counted here.")
+    return found
+
+
 def duration(seconds: float | None) -> str:
     """Return `h:mm:ss`, or `-` where the time is unknown."""
     if seconds is None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 from framejury.schemas import statuses
+from framejury.schemas.exports import CURRENT, CURRENT_FACES_LIMIT, CURRENT_MEANING
 from framejury.schemas.statuses import STATUS_MEANING, Side, Verdict
 from framejury.schemas.tables import TABLE_MEANING, TABLES
 
@@ -17,8 +18,70 @@ _HEAD = """\
 # Data dictionary
 
 Every table of the warehouse. `make docs` prints this page from `lib/framejury/schemas/`; do not
-edit it. A table is a set of Parquet files below `runs/<run_id>/table=<name>/`;
-[architecture.md](architecture.md) explains which runs count. "Always" means never null.
+edit it. "Always" means never null. [Reading without framejury](#reading-without-framejury) tells
+where the files are and which of them count.
+"""
+
+_READING = """\
+## Reading without framejury
+
+**The latest state** is in three plain files, which DuckDB, pandas and Spark read as they are:
+
+{files}
+
+Each commit replaces them, each in one step. The metadata of each file names the commit that it
+shows (`framejury_sequence`). While they are replaced, and after a run that was killed just then,
+one may be a commit older than another; the next run, or `framejury report`, brings them up to
+date. Above {limit} faces, `faces.parquet` is left out, and the run says so; read
+`face_scores` as below.
+
+```sql
+select path, verdict, p_fake from read_parquet('WAREHOUSE/current/verdicts.parquet')
+order by p_fake desc
+```
+
+**Every run** is below `runs/`. A file there counts only if a commit record,
+`commits/<sequence>.json`, leads to it: never read `runs/` with a wildcard. The rows that a run
+wrote to a table are in one of two places:
+
+* `runs/<run_id>/table=<name>/*.parquet`: where the run wrote them.
+* `runs/<other_run_id>/merged/table=<name>/*.parquet`: small files of many runs, merged into few
+  by a later run. The commit record of that run holds the place and the runs whose rows moved there
+  (`merged`). If several records name a run, the last one counts. The old files stay for a day, for
+  readers that are still at work.
+
+```python
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset
+
+
+def read_table(warehouse, table):  # all committed rows of a table, each once
+    commits = sorted(Path(warehouse, "commits").glob("*.json"))
+    records = [json.loads(path.read_text()) for path in commits]
+    places = {{
+        record["run_id"]: f"runs/{{record['run_id']}}/table={{table}}"
+        for record in records
+        if record["tables"].get(table)
+    }}
+    for record in records:
+        moved = record.get("merged", {{}}).get(table)
+        if moved:
+            places.update(dict.fromkeys(moved["runs"], moved["place"]))
+    folders = [Path(warehouse, place) for place in dict.fromkeys(places.values())]
+    return pa.concat_tables(
+        [pyarrow.dataset.dataset(folder, format="parquet").to_table() for folder in folders],
+        promote_options="permissive",
+    )
+```
+
+Which of these rows count, by the sequence of the commit of their `run_id`: of `videos`, `splits`
+and `modalities` those of the latest run that has any; of the other tables, for each video, those
+of the latest run that has any for it (of `face_scores` and `pictures`: by the verdict's model, no
+later than the verdict). Rows of a video that is in `forgotten` count only if they are later than
+its last row there.
 """
 
 VERDICT_MEANING = {
@@ -72,7 +135,7 @@ def in_words(kind: pa.DataType) -> str:
 
 def data_dictionary() -> str:
     """Return the text of `docs/data_dictionary.md`, Markdown."""
-    parts = [_HEAD, _contents()]
+    parts = [_HEAD, _contents(), _reading()]
     parts += [_table(name, schema) for name, schema in TABLES.items()]
     parts.append(
         _values(
@@ -92,6 +155,14 @@ def data_dictionary() -> str:
 def _contents() -> str:
     rows = [f"| [`{name}`](#{name}) | {meaning} |" for name, meaning in TABLE_MEANING.items()]
     return "\n".join(["| table | rows |", "|---|---|", *rows]) + "\n"
+
+
+def _reading() -> str:
+    files = ["| file | rows | columns |", "|---|---|---|"]
+    for name, schema in CURRENT.items():
+        columns = ", ".join(f"`{column}`" for column in schema.names)
+        files.append(f"| `current/{name}.parquet` | {CURRENT_MEANING[name]} | {columns} |")
+    return _READING.format(files="\n".join(files), limit=f"{CURRENT_FACES_LIMIT:,}")
 
 
 def _table(name: str, schema: pa.Schema) -> str:

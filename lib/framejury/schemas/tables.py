@@ -354,6 +354,24 @@ MODALITIES = pa.schema(
     ]
 )
 
+FORGOTTEN = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _text("path", "Path of the file below the archive, with `/`.", required=True),
+        _field(
+            "forgotten",
+            pa.bool_(),
+            "True: faces and pictures were removed, and no run judges the video; false: from here "
+            "on it may be judged again (`framejury forget --undo`).",
+            required=True,
+        ),
+        _field("at", pa.timestamp("us", tz="UTC"), "When, UTC.", required=True),
+        _text("by", "Who: user and machine.", required=True),
+        _text("reason", "Why, in the words of that person; null if they gave none."),
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "videos": VIDEOS,
     "extractions": EXTRACTIONS,
@@ -363,7 +381,15 @@ TABLES: dict[str, pa.Schema] = {
     "verdicts": VERDICTS,
     "splits": SPLITS,
     "modalities": MODALITIES,
+    "forgotten": FORGOTTEN,
 }
+
+FACE_TABLES = tuple(
+    name
+    for name, schema in TABLES.items()
+    if any(field.name == "frame_index" or pa.types.is_binary(field.type) for field in schema)
+)
+"""Tables that show people: with pictures, or with where their faces are in a frame."""
 
 TABLE_MEANING = {
     "videos": "One row per file of the archive.",
@@ -375,4 +401,6 @@ TABLE_MEANING = {
     "verdicts": "One row per video judged in a run: exactly one, whatever the outcome.",
     "splits": "One row per labelled video: the part of the split it is assigned to.",
     "modalities": "One row per fake whose original is in the archive: what differs between them.",
+    "forgotten": "One row per video and `framejury forget`: the tombstone of a video whose faces "
+    "and pictures were removed. Older rows about the video do not count.",
 }

@@ -62,7 +62,10 @@ class Store:
         return rows.join(newest, on=["video_id", SEQUENCE], how="left_semi")
 
     def history(self, table: str) -> DataFrame:
-        """Return all committed rows of `table`, with `SEQUENCE`."""
+        """Return all committed rows of `table` that count, with `SEQUENCE`.
+
+        Rows from before a video was forgotten do not count.
+        """
         return self._of_commits(table, self._warehouse.with_table(table))
 
     def extractions_with_crops(self) -> DataFrame:
@@ -71,11 +74,45 @@ class Store:
 
     def _of_commits(self, table: str, commits: Sequence[Commit]) -> DataFrame:
         rows = self._read(table, [commit.run_id for commit in commits])
+        stones = self._warehouse.tombstones().values()
         order = self._spark.createDataFrame(
             [(commit.run_id, commit.sequence) for commit in commits],
             f"run_id string, {SEQUENCE} long",
         )
-        return rows.join(F.broadcast(order), on="run_id", how="inner")
+        rows = rows.join(F.broadcast(order), on="run_id", how="inner")
+        if not stones:
+            return rows
+        buried = self._spark.createDataFrame(
+            [(stone.video_id, stone.sequence) for stone in stones], "video_id string, buried long"
+        )
+        known = rows.join(F.broadcast(buried), on="video_id", how="left")
+        counts = F.col("buried").isNull() | (F.col(SEQUENCE) > F.col("buried"))
+        return known.where(counts).drop("buried")
+
+    def without_forgotten(self, videos: DataFrame) -> DataFrame:
+        """Return the rows of videos that were not forgotten: only they are judged and reported."""
+        ids = [(video_id,) for video_id in self._warehouse.forgotten()]
+        if not ids:
+            return videos
+        gone = self._spark.createDataFrame(ids, "video_id string")
+        return videos.join(F.broadcast(gone), on="video_id", how="left_anti")
+
+    def present(self, videos: DataFrame) -> DataFrame:
+        """Return the rows of videos that reports count: neither deleted nor forgotten."""
+        return self.without_forgotten(videos.where(F.col("missing_since").isNull()))
+
+    def standing_verdicts(self, videos: DataFrame) -> DataFrame:
+        """Return each video's latest verdict with `SEQUENCE`; of a deleted one, that from before.
+
+        Args:
+            videos: the snapshot.
+        """
+        rows = self.history("verdicts")
+        about = rows.join(videos.select("video_id", "missing_since"), on="video_id", how="inner")
+        stands = F.col("missing_since").isNull() | (F.col("status") != Status.MISSING.value)
+        rank = F.max(F.struct(stands.alias("stands"), SEQUENCE))
+        chosen = about.groupBy("video_id").agg(rank[SEQUENCE].alias(SEQUENCE))
+        return rows.join(chosen, on=["video_id", SEQUENCE], how="left_semi")
 
     def of_run(self, run: Run, table: str) -> DataFrame:
         """Return the rows that a run under way has written to `table` so far."""

@@ -174,6 +174,23 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Tombstone:
+    """A row of `forgotten`; fields as there.
+
+    Attributes:
+        sequence: of its commit.
+    """
+
+    video_id: str
+    path: str
+    forgotten: bool
+    at: datetime
+    by: str
+    reason: str | None
+    sequence: int
+
+
+@dataclass(frozen=True)
 class Commit:
     """What one committed run published.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import dataset, fs
 
-from framejury.errors import WarehouseError
+from framejury.errors import UsageError, WarehouseError
+from framejury.redaction import printable
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location
-from framejury.warehouse.commits import Commit, Merged, Run, Stored
+from framejury.warehouse.commits import Commit, Merged, Run, Stored, Tombstone
 from framejury.warehouse.marker import read_record
 
 _READ_TOGETHER = 16
@@ -25,6 +27,7 @@ _MADE_BY = {
     "pictures": "framejury score",
     "verdicts": "framejury reduce",
     "modalities": "framejury modality",
+    "forgotten": "framejury forget VIDEO",
 }
 """The command that writes a table."""
 
@@ -69,6 +72,22 @@ class Committed:
                 f"run: {_MADE_BY[table]} --warehouse {self.location.uri}"
             )
         return commits
+
+    def tombstones(self) -> dict[str, Tombstone]:
+        """Return the latest tombstone of each video that was ever forgotten, by its id.
+
+        Rows of a video from before its tombstone do not count, in any table.
+        """
+        found: dict[str, Tombstone] = {}
+        for commit in self.with_table("forgotten"):
+            for row in self.read_run(commit.run_id, "forgotten").to_pylist():
+                del row["run_id"]
+                found[row["video_id"]] = Tombstone(**row, sequence=commit.sequence)
+        return found
+
+    def forgotten(self) -> dict[str, Tombstone]:
+        """Return the tombstones of the videos that no run may judge, by their ids."""
+        return {key: stone for key, stone in self.tombstones().items() if stone.forgotten}
 
     @property
     def archive(self) -> str | None:
@@ -132,6 +151,8 @@ class Committed:
     ) -> pa.Table:
         """Read `extractions` or `verdicts`: each video's row of the latest run that has one.
 
+        Rows from before a video was forgotten do not count.
+
         Args:
             table: the table.
             columns: columns to read beside `video_id`; all when None.
@@ -155,6 +176,12 @@ class Committed:
                 "row": pa.array(range(rows.num_rows), pa.int64()),
             }
         )
+        stones = self.tombstones()
+        if stones:
+            at = pc.index_in(keys["video_id"], pa.array(list(stones), pa.string()))
+            buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
+            alive = pc.fill_null(pc.greater(keys["sequence"], buried), True)
+            keys = keys.filter(alive)
         newest = keys.group_by("video_id").aggregate([("sequence", "max")])
         kept = keys.join(
             newest, ["video_id", "sequence"], ["video_id", "sequence_max"], join_type="left semi"
@@ -183,6 +210,28 @@ class Committed:
             only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
             parts.append(rows.to_table(columns=columns, filter=only))
         return pa.concat_tables(parts)
+
+
+def find_videos(videos: pa.Table, names: Sequence[str]) -> list[str]:
+    """Return ids of the videos with these names, each once.
+
+    Args:
+        videos: the snapshot; columns `video_id`, `path`.
+        names: paths or ids.
+
+    Raises:
+        UsageError: an unknown name; the message suggests similar ones.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        named = pc.or_(pc.equal(videos["path"], name), pc.equal(videos["video_id"], name))
+        ids = videos.filter(named)["video_id"].to_pylist()
+        if not ids:
+            near = difflib.get_close_matches(name, videos["path"].to_pylist(), n=3, cutoff=0.3)
+            hint = f"; did you mean {', '.join(map(printable, near))}?" if near else ""
+            raise UsageError(f"no video {printable(name)} in this warehouse{hint}")
+        found |= dict.fromkeys(ids)
+    return list(found)
 
 
 def file_sizes(place: Location) -> list[int]:

@@ -6,6 +6,7 @@ WAREHOUSE/
   commits/00000007.json              one record per committed run
   lock/00000007.json                 which process holds the lock
   runs/<run_id>/table=<name>/*.parquet
+  current/verdicts.parquet ...       the latest verdicts for other programs (`current`)
   reports/<run_id>/report.html ...
   outputs/<step>-<model_id>/*.png    a published recipe's files, of training or verdicts
   inspections/<time>/inspect.html    pages of `framejury inspect`; no run reads them
@@ -21,6 +22,7 @@ that is killed leaves files that nobody reads.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -31,10 +33,12 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs, parquet
 
+from framejury import logs
 from framejury.errors import CommitError, WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, is_taken
 from framejury.warehouse.commits import Commit, CommitFacts, Merged, Run
+from framejury.warehouse.current import FOLDER, refresh_current
 from framejury.warehouse.lock import Lock, hold
 from framejury.warehouse.marker import (
     check_format,
@@ -177,7 +181,20 @@ class Warehouse(Committed):
             ) from None
         except OSError as error:
             raise CommitError(f"cannot commit {run.run_id}: {error}") from error
+        self.refresh_current()
         return record
+
+    def refresh_current(self) -> None:
+        """Bring the files of `current/` up to date; a failure is only a warning."""
+        try:
+            refresh_current(self)
+        except (OSError, pa.ArrowException, WarehouseError) as error:
+            logs.say(
+                f"warning: {self.location.child(FOLDER).uri} could not be refreshed ({error}); the "
+                "next run or framejury report does it",
+                "not_told",
+                logging.WARNING,
+            )
 
     @contextmanager
     def running(

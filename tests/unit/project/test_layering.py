@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli examine model report runs schemas settings tables verdict warehouse",
+    "night": "cli examine model pages report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
     "commands": "archive cli evaluation examine faces inspection labelled model night pages "
     "protocol report runs sandbox schemas settings signals tables verdict warehouse",

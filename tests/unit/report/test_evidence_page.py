@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -156,6 +156,24 @@ def test_a_video_without_a_score_says_why_and_what_to_do(status: Status) -> None
     assert ("moov atom not found" in text) == (status is Status.UNREADABLE)
     assert "Highest scores" not in text
     assert "p_fake is" not in text
+
+
+@pytest.mark.parametrize("status", [Status.MISSING, Status.NOT_SCORED, Status.NO_FACE])
+def test_frames_without_a_face_are_drawn_only_where_they_were_judged(status: Status) -> None:
+    """Frames that were sampled before a file was deleted did show faces, perhaps."""
+    one = evidence([], extraction_row(), p_fake=None, status=status.value, verdict="inconclusive")
+    assert ("Over time" in page(one).text) == (status is Status.NO_FACE)
+
+
+def test_a_deleted_video_keeps_its_verdict_and_says_that_it_is_gone() -> None:
+    gone = datetime(2026, 3, 2, 2, 30, tzinfo=UTC)
+    text = page(evidence(missing_since=gone)).text
+    assert "framejury calls this video fake." in text and "Highest scores" in text
+    assert "deleted from the archive (first missing 2026-03-02 02:30 UTC)" in text
+    assert "This is its verdict from before." in text
+    never = page(unscored("missing", missing_since=gone)).text
+    assert "first missing 2026-03-02" in never and "from before" not in never
+    assert "deleted" not in page(evidence()).text
 
 
 def test_the_truth_is_told_where_it_is_known() -> None:

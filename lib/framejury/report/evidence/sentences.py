@@ -9,7 +9,7 @@ from typing import Any
 
 from framejury.pages.text_table import counted
 from framejury.report.evidence.video_evidence import BRIEFLY, Evidence, FaceTrack, Row
-from framejury.report.wording import SOUND, clock, took_word
+from framejury.report.wording import SOUND, clock, day_word, took_word
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
@@ -57,6 +57,16 @@ def called(verdict: Row) -> str:
     if verdict["p_fake"] is None:
         return "This video has no score, so there is no verdict."
     return _CALLED[Verdict(verdict["verdict"])]
+
+
+def deleted(verdict: Row) -> str | None:
+    """Return since when the file is gone, for a row with `missing_since`; else None."""
+    since = verdict.get("missing_since")
+    if since is None:
+        return None
+    text = f"The file was deleted from the archive (first missing {day_word(since)})"
+    before = verdict["status"] != Status.MISSING
+    return f"{text}. This is its verdict from before." if before else f"{text}."
 
 
 def score_sentence(verdict: Row, level: float | None) -> str | None:

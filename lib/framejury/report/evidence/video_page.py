@@ -30,6 +30,7 @@ from framejury.report.evidence.video_evidence import (
 from framejury.report.findings import banners_of
 from framejury.report.trust import trust_of
 from framejury.report.wording import FILTERS, SOUND, bytes_word, outcome_word, took_word
+from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule
@@ -90,6 +91,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         trust=trust_of(about.bundle if about.model_id in (None, verdict["model_id"]) else None),
         outcome=outcome_word(verdict),
         called=words.called(verdict),
+        deleted=words.deleted(verdict),
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
@@ -159,7 +161,9 @@ def _every_frame(evidence: Evidence) -> bool:
 def _chart(
     evidence: Evidence, tracks: tuple[FaceTrack, ...], scale: Scale, judges: str
 ) -> Markup | None:
-    if not evidence.faces and not evidence.sampled_s:
+    # Without a verdict on these frames, their having no scored face means nothing.
+    was_judged = evidence.verdict["status"] in (Status.SCORED, Status.NO_FACE)
+    if not evidence.faces and not (was_judged and evidence.sampled_s):
         return None
     extraction = evidence.extraction
     duration_s = None if extraction is None else extraction["duration_s"]

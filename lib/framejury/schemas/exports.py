@@ -1,0 +1,33 @@
+"""Files below `current/` of a warehouse: what any program reads without knowing of commits."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from framejury.schemas.tables import FACE_SCORES, VERDICTS, VIDEOS
+
+_DESCRIBED = ("path", "uri", "label", "method", "group")
+
+CURRENT: dict[str, pa.Schema] = {
+    "videos": VIDEOS,
+    "verdicts": pa.schema([*VERDICTS, *(VIDEOS.field(name) for name in _DESCRIBED)]),
+    "faces": pa.schema(
+        [
+            *FACE_SCORES,
+            *(VIDEOS.field(name) for name in ("path", "label")),
+            VERDICTS.field("verdict"),
+        ]
+    ),
+}
+"""Columns of `current/<name>.parquet`."""
+
+CURRENT_FACES_LIMIT = 50_000_000
+"""Most faces in `current/faces.parquet`; above, the file is left out."""
+
+CURRENT_MEANING = {
+    "videos": "One row per file of the archive, as the latest run listed it, deleted ones too "
+    "(`missing_since`).",
+    "verdicts": "One row per judged video that is in the archive: its latest verdict, with path, "
+    "label and method. Deleted and forgotten videos are not in it.",
+    "faces": "One row per scored face behind these verdicts.",
+}

@@ -50,7 +50,7 @@ def face_scores(seed: int) -> list[dict[str, object]]:
                         "pts_s": 0.4 * frame,
                         "face_index": face_index,
                         "person": person,
-                        "p_fake": 0.5 if number == 7 else score,
+                        "score": 0.5 if number == 7 else score,
                     }
                 )
     draw.shuffle(rows)
@@ -148,7 +148,7 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
                     "pts_s": 1.0 * frame,
                     "face_index": 0,
                     "person": 0,
-                    "p_fake": 0.9,
+                    "score": 0.9,
                 }
                 for frame in range(5)
             ],
@@ -228,7 +228,7 @@ def test_only_sums_are_shuffled(
     # Read from the leaf up: the first shuffle carries sums of what one task has read.
     assert "partial_sum" in plan[exchanges[-1] + 1]
     time = "pts_s:double," if interval == "bootstrap" else ""
-    columns = f"video_id:string,{time}face_index:smallint,person:int,p_fake:float"
+    columns = f"video_id:string,{time}face_index:smallint,person:int,score:float"
     assert f"ReadSchema: struct<{columns}>" in plan[-1]
     before = plan[exchanges[-1] :]  # on the way into the first shuffle
     assert any("collect_list" in node for node in before) == (reducer == "median"), before

@@ -120,7 +120,7 @@ def _verdict(
         "frames_scored": result.frames_scored,
         "persons": result.persons,
         "worst_person": result.worst_person,
-        "worst_person_p_fake": result.worst_person_p_fake,
+        "worst_person_score": result.worst_person_score,
         "threshold": rule.threshold,
         "reducer": rule.reducer.name,
         "model_id": bundle.model_id,

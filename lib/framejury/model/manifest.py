@@ -33,7 +33,8 @@ KERAS_NAME = "model.keras"
 CARD_NAME = "MODEL_CARD.md"
 OUTPUT_NAME = "p_fake"
 HEAT_NAME = "heat"
-"""Names of the outputs of framejury's own networks: the score, and the heat map."""
+"""Names of the outputs of framejury's own networks: the score of a face (its published name
+stands in every bundle), and the heat map."""
 REQUIRED_FILES = (ONNX_NAME, CARD_NAME)
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -163,7 +164,7 @@ class Parity:
 
     Attributes:
         faces: number of crops compared.
-        max_abs_difference: largest difference of `p_fake` among them.
+        max_abs_difference: largest difference of a score among them.
     """
 
     __pydantic_config__ = _STRICT

@@ -36,7 +36,7 @@ COLUMNS = (
     "frames_scored",
     "persons",
     "worst_person",
-    "worst_person_p_fake",
+    "worst_person_score",
     "threshold",
     "reducer",
     "model_id",

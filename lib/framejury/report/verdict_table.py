@@ -172,7 +172,7 @@ def checked_link(link: str | None) -> str | None:
 
 def face_words(face: ReportFace) -> str:
     """Return the text alternative of a face."""
-    return f"face at {face.pts_s:.2f} s, score {face.p_fake:.3f}"
+    return f"face at {face.pts_s:.2f} s, score {face.score:.3f}"
 
 
 def _rows(predictions: pa.Table, context: Context) -> Iterator[Row]:

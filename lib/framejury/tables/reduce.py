@@ -88,12 +88,12 @@ def judge_scored(scores: DataFrame, rules: VerdictRules) -> DataFrame:
 
     Args:
         scores: rows of `face_scores`, all by `rules.model_id`. Only the columns `video_id`,
-            `person`, `face_index` and `p_fake` are read, and `pts_s` for the bootstrap.
+            `person`, `face_index` and `score` are read, and `pts_s` for the bootstrap.
         rules: the rules.
 
     Returns:
         `video_id`; `faces_scored`, `frames_scored`, `persons`, `worst_person`: int;
-        `worst_person_p_fake`, `p_fake`, `p_fake_low`, `p_fake_high`: double, 0 to 1;
+        `worst_person_score`, `p_fake`, `p_fake_low`, `p_fake_high`: double, 0 to 1;
         `total`, `squares`: long, sums of the scores in millionths and of their squares;
         `verdict`: string.
     """
@@ -153,7 +153,7 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
         "total",
         "squares",
         (PERSONS_MAX - 1 - F.col("worst") % PERSONS_MAX).cast("int").alias("worst_person"),
-        (F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)).alias("worst_person_p_fake"),
+        (F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)).alias("worst_person_score"),
         *summed,
         *([F.sort_array("all_units").alias("ordered")] if "all_units" in extra else []),
         *(["clusters"] if "clusters" in extra else []),
@@ -162,7 +162,7 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
 
 def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     """Sum scores by video and track; partitioned by `video_id`."""
-    units = F.floor(F.col("p_fake").cast("double") * UNITS + 0.5)
+    units = F.floor(F.col("score").cast("double") * UNITS + 0.5)
     keys, columns = ["video_id", "person"], ["video_id", "person", "face_index"]
     by_second = _is_bootstrap(rules.settings)
     if by_second:

@@ -26,7 +26,7 @@ _PI = 3.141592653589793
 def reduced(reducer: Reducer, shift: Column) -> Column:
     """Return the score as if every face had `shift` more, as `verdict.judge.reduced`.
 
-    Reads the columns `faces`, `total`, `worst_person_p_fake`, and `ordered` (sorted units) or
+    Reads the columns `faces`, `total`, `worst_person_score`, and `ordered` (sorted units) or
     `weighed` and `weights` if the aggregation needs them.
     """
     if reducer.name == "learned":
@@ -42,7 +42,7 @@ def _plain(reducer: Reducer) -> Column:
     if reducer.name == "mean":
         return F.col("total") / (F.lit(UNITS) * faces)
     if reducer.name == "worst_person":
-        return F.col("worst_person_p_fake")
+        return F.col("worst_person_score")
     if reducer.name == "confidence_weighted":
         return F.col("weighed") / (F.lit(UNITS) * F.col("weights"))
     if reducer.name == "median":

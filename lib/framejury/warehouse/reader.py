@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import dataset, fs
 
 from framejury.errors import WarehouseError
-from framejury.schemas.tables import TABLES
+from framejury.schemas.tables import FORMER_NAMES, TABLES, stored_schema
 from framejury.storage import Location
 from framejury.warehouse.commits import Commit, Merged, Run, Stored
 from framejury.warehouse.marker import read_record
@@ -178,11 +178,28 @@ class Committed:
                 stored.place.path,
                 filesystem=stored.place.filesystem,
                 format="parquet",
-                schema=TABLES[table],
+                schema=stored_schema(table),
             )
             only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
-            parts.append(rows.to_table(columns=columns, filter=only))
+            parts.append(_renamed(rows.to_table(_stored_names(table, columns), filter=only), table))
         return pa.concat_tables(parts)
+
+
+def _stored_names(table: str, columns: list[str] | None) -> list[str]:
+    """Return the names under which files may hold these columns (all when None)."""
+    names = TABLES[table].names if columns is None else columns
+    former = FORMER_NAMES.get(table, {})
+    return [*names, *(former[name] for name in names if name in former)]
+
+
+def _renamed(rows: pa.Table, table: str) -> pa.Table:
+    """Return values that stand under a column's former name under its name of now."""
+    for now, then in FORMER_NAMES.get(table, {}).items():
+        if then in rows.column_names:
+            values = pc.coalesce(rows[now], rows[then])
+            rows = rows.set_column(rows.column_names.index(now), TABLES[table].field(now), values)
+            rows = rows.drop_columns(then)
+    return rows
 
 
 def file_sizes(place: Location) -> list[int]:

@@ -73,8 +73,8 @@ def score_sentence(verdict: Row, level: float | None) -> str | None:
     wide = low is not None and high is not None and low < high
     interval = f" ({named} {low:.3f} to {high:.3f})" if wide else ""
     return (
-        f"Its score p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 "
-        f"(fake). Scores of {verdict['threshold']:.3f} and above count as fake."
+        f"Its p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 (fake). "
+        f"A p_fake of {verdict['threshold']:.3f} and above counts as fake."
     )
 
 
@@ -113,8 +113,11 @@ def basis(
     )
     text += ", calibrated on labelled videos." if rule is not None and rule.calibration else "."
     if len(tracks) > 1 and verdict["worst_person"] is not None:
-        worst, mean = verdict["worst_person"], verdict["worst_person_p_fake"]
-        text += f" The highest-scoring track is track {worst}, with a mean of {mean:.3f}."
+        worst, mean = verdict["worst_person"], verdict["worst_person_score"]
+        text += (
+            f" The highest-scoring track is track {worst}, with a mean score of {mean:.3f} (not "
+            "calibrated)."
+        )
     return text
 
 

@@ -169,7 +169,7 @@ def _listed(faces: tuple[FaceEvidence, ...]) -> tuple[FaceEvidence, ...]:
     """Return the faces with the highest scores, by time."""
     if len(faces) <= MOST_ROWS:
         return faces
-    ranked = sorted(range(len(faces)), key=lambda at: (-faces[at].p_fake, at))
+    ranked = sorted(range(len(faces)), key=lambda at: (-faces[at].score, at))
     return tuple(faces[at] for at in sorted(ranked[:MOST_ROWS]))
 
 

@@ -43,6 +43,7 @@ def verdict_row(number: int, **fields: Any) -> dict[str, Any]:
         "worst_person_score": p_fake,
         "threshold": 0.5,
         "reducer": "mean",
+        "stretches": None if p_fake is None else [],
         "path": f"clips/{number:03d}.mp4",
         "uri": f"/archive/clips/{number:03d}.mp4",
         "layout": "plain",

@@ -102,6 +102,20 @@ def report_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([*VERDICTS, *texts]))
 
 
+def joined(videos: pa.Table, verdicts: pa.Table) -> pa.Table:
+    """Return the columns of both, one row per video that is in both, in the order of `videos`.
+
+    `pa.Table.join` refuses columns of lists.
+    """
+    places = pc.index_in(videos["video_id"], verdicts["video_id"].combine_chunks())
+    known = pc.is_valid(places)
+    rows, about = verdicts.take(places.filter(known)), videos.filter(known)
+    for name in about.column_names:
+        if name not in rows.column_names:
+            rows = rows.append_column(about.schema.field(name), about[name])
+    return rows
+
+
 def count_faces(faces: pa.Table) -> pa.Table:
     """Count single faces by label, method, layout and score.
 

@@ -37,6 +37,7 @@ COLUMNS = (
     "persons",
     "worst_person",
     "worst_person_score",
+    "stretches",
     "threshold",
     "reducer",
     "model_id",

@@ -74,6 +74,21 @@ POINT = pa.struct(
     [pa.field("x", pa.float32(), nullable=False), pa.field("y", pa.float32(), nullable=False)]
 )
 
+STRETCHES = pa.list_(
+    pa.field(
+        "element",
+        pa.struct(
+            [
+                pa.field("start_s", pa.float64(), nullable=False),
+                pa.field("end_s", pa.float64(), nullable=False),
+                pa.field("person", pa.int32(), nullable=False),
+                pa.field("mean_score", pa.float64(), nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
+
 _NOTES = _text(
     "notes",
     "What a reader should know about the file: codes of `Note`, each with a detail or none, as in "
@@ -317,6 +332,13 @@ VERDICTS = pa.schema(
             required=True,
         ),
         _NOTES,
+        _field(
+            "stretches",
+            STRETCHES,
+            "Suspicious parts by time: first and last second, face track, mean score of its faces "
+            "(not calibrated). Empty: no part stands out, also where all of the video is "
+            "suspicious. Null when not scored, and in runs written before this column existed.",
+        ),
     ]
 )
 

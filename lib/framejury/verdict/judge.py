@@ -24,6 +24,7 @@ from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import UNITS, calibrated, in_steps, sigmoid
 from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
 from framejury.verdict.rule import Reducer, Rule
+from framejury.verdict.stretches import Stretch, moments_of, stretches_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Judgement:
     persons: int = 0
     worst_person: int | None = None
     worst_person_score: float | None = None
+    stretches: list[Stretch] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,7 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
         persons=len(by_person),
         worst_person=worst,
         worst_person_score=worst_mean,
+        stretches=stretches_of(moments_of(faces.person, faces.pts_s, units), face_threshold(rule)),
     )
 
 

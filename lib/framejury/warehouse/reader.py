@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from framejury.warehouse.commits import Commit, Merged, Run, Stored
 from framejury.warehouse.marker import read_record
 
 _READ_TOGETHER = 16
+_ROWS_AT_ONCE = 32_768
 _MADE_BY = {
     "videos": "framejury index ARCHIVE",
     "extractions": "framejury extract",
@@ -171,8 +172,29 @@ class Committed:
             files += [place.child(name) for name in names]
         return files
 
+    def batches(self, table: str, run_ids: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
+        """Yield these columns of the rows of `table` of committed runs, some thousand at a time."""
+        for rows, only in self._folders(table, run_ids):
+            found = rows.scanner(
+                _stored_names(table, columns),
+                filter=only,
+                batch_size=_ROWS_AT_ONCE,
+                batch_readahead=1,
+                fragment_readahead=1,
+            )
+            for batch in found.to_batches():
+                if batch.num_rows:
+                    yield _renamed(pa.Table.from_batches([batch]), table)
+
     def _read(self, table: str, run_ids: Sequence[str], columns: list[str] | None) -> pa.Table:
-        parts = []
+        names = _stored_names(table, columns)
+        parts = [rows.to_table(names, filter=only) for rows, only in self._folders(table, run_ids)]
+        return _renamed(pa.concat_tables(parts), table)
+
+    def _folders(
+        self, table: str, run_ids: Sequence[str]
+    ) -> Iterator[tuple[dataset.Dataset, pc.Expression | None]]:
+        """Yield each folder with rows of these runs, and which of its rows those are."""
         for stored in self.stored(table, run_ids):
             rows = dataset.dataset(
                 stored.place.path,
@@ -181,8 +203,7 @@ class Committed:
                 schema=stored_schema(table),
             )
             only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
-            parts.append(_renamed(rows.to_table(_stored_names(table, columns), filter=only), table))
-        return pa.concat_tables(parts)
+            yield rows, only
 
 
 def _stored_names(table: str, columns: list[str] | None) -> list[str]:

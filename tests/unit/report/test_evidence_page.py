@@ -67,6 +67,19 @@ def test_why_a_verdict_is_inconclusive() -> None:
     assert "crosses" not in page(evidence()).text
 
 
+def test_suspicious_parts_are_listed() -> None:
+    part = {"start_s": 61.0, "end_s": 64.5, "person": 1, "mean_score": 0.93}
+    some = page(evidence(stretches=[part], verdict="real", p_fake=0.3)).text
+    assert "Suspicious parts 61.0 to 64.5 s, track 1, uncalibrated score 0.930" in some
+    assert "are not verdicts: the scores are not calibrated" in some
+    assert "No part stands out" not in some
+    fake = page(evidence(stretches=[])).text
+    assert "Suspicious parts" not in fake and "No part stands out" in fake
+    for quiet in (evidence(stretches=None), evidence(stretches=[], verdict="real")):
+        text = page(quiet).text
+        assert "Suspicious parts" not in text and "No part stands out" not in text
+
+
 def test_how_the_score_came_about() -> None:
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2, 0.3, 0.1], person=1, face_index=1)
     two = evidence(rows, persons=2, worst_person_score=0.866, reducer="median", frames_scored=3)

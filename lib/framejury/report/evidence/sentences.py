@@ -13,6 +13,7 @@ from framejury.report.wording import SOUND, clock, took_word
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
+from framejury.verdict.stretches import in_words
 
 NO_PROOF = (
     "This is not proof. The scores come from a model that was trained on other videos; its model "
@@ -119,6 +120,30 @@ def basis(
             "calibrated)."
         )
     return text
+
+
+def parts(verdict: Row, judges: str = "face") -> list[str]:
+    """Return the suspicious stretches in words."""
+    return [in_words(stretch, judges) for stretch in verdict["stretches"] or ()]
+
+
+def about_parts(verdict: Row, threshold: float | None, judges: str = "face") -> str | None:
+    """Return what the stretches are, or why a fake video lists none; None with nothing to say.
+
+    Args:
+        threshold: of single faces; None: unknown.
+    """
+    limit = "" if threshold is None else f" ({threshold:.3f})"
+    if verdict["stretches"]:
+        return (
+            f"In these seconds the mean score of {'the frames' if judges == 'frame' else 'a track'}"
+            f" is at or above the threshold of single {judges}s{limit}. They show where to look "
+            "first and are not verdicts: the scores are not calibrated, and the times are those of "
+            "sampled frames."
+        )
+    if verdict["stretches"] is not None and verdict["verdict"] == Verdict.FAKE:
+        return "No part stands out: the suspicion is not limited to some seconds of the video."
+    return None
 
 
 def truth(verdict: Row) -> str | None:

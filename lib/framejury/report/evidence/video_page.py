@@ -91,6 +91,8 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None),
         basis=words.basis(verdict, tracks, rule, judges),
+        parts=words.parts(verdict, judges),
+        about_parts=words.about_parts(verdict, scale.threshold, judges),
         truth=words.truth(verdict),
         error=_error(evidence),
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--frames",
         action="store_true",
         help="also give the score of each face: frame, time, face track, score (not calibrated) "
-        "and box",
+        "and box (default: the verdict only)",
     )
     options.add_argument(
         "--html",

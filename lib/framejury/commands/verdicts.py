@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--frames",
         action="store_true",
-        help="one row per frame and face track instead of one per video",
+        help="give one row per frame and face track (default: one per video)",
     )
     options.add_argument(
         "--output",

@@ -292,7 +292,8 @@ def test_scan_tells_which_seconds_are_suspicious(
     assert [(face["frame_index"], face["person"]) for face in found["frames"]] == [
         (number, 0) for number in range(20)
     ]
-    assert [face["time_s"] for face in found["frames"]] == [number / 5 for number in range(20)]
+    times = [number / 5 for number in range(20)]
+    assert [face["time_s"] for face in found["frames"]] == pytest.approx(times)
     scores = [face["score"] for face in found["frames"]]
     assert max(scores[:10]) < 0.5 < min(scores[10:])
     assert found["frames"][0]["box"].keys() == {"x", "y", "width", "height"}

@@ -85,7 +85,7 @@ def test_how_the_score_came_about() -> None:
     two = evidence(rows, persons=2, worst_person_score=0.866, reducer="median", frames_scored=3)
     text = page(two, replace(ABOUT, rule=Rule(reducer=Reducer(name="median")))).text
     assert "based on 6 faces in 3 frames (2 face tracks)" in text
-    assert "the score of the video is the median of these scores." in text
+    assert "; p_fake is the median of these scores." in text
     assert (
         "The highest-scoring track is track 0, with a mean score of 0.866 (not calibrated)." in text
     )
@@ -127,7 +127,10 @@ def test_a_score_that_mixes_people_says_so() -> None:
     """The mean of a fake face and a real one is near neither."""
     fake, real = score_rows([0.99] * 4), score_rows([0.02] * 4, person=1, face_index=1)
     said = page(evidence(fake + real, persons=2)).text
-    assert "The face tracks differ: the mean of track 0 is 0.990, that of track 1 is 0.020." in said
+    assert (
+        "The face tracks differ: the mean score of track 0 is 0.990, that of track 1 is 0.020"
+        in said
+    )
     alike = score_rows([0.7] * 4, person=1, face_index=1)
     assert "The face tracks differ" not in page(evidence(fake + alike, persons=2)).text
     brief = score_rows([0.02] * 2, person=1, face_index=1)

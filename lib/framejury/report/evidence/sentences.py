@@ -109,7 +109,7 @@ def basis(
         f"({counted(count, 'face track')})"
     )
     text = (
-        f"It is based on {seen}. The network scored each {judges}; the score of the video is "
+        f"It is based on {seen}. The network scored each {judges}; p_fake is "
         f"{_AGGREGATED.get(verdict['reducer'], verdict['reducer'])}"
     )
     text += ", calibrated on labelled videos." if rule is not None and rule.calibration else "."
@@ -235,8 +235,8 @@ def mixed(tracks: Sequence[FaceTrack], threshold: float) -> list[str]:
     if not least.mean < threshold <= most.mean:
         return []
     return [
-        f"The face tracks differ: the mean of track {most.number} is {most.mean:.3f}, that of "
-        f"track {least.number} is {least.mean:.3f}. The score of the video mixes them and may fit "
+        f"The face tracks differ: the mean score of track {most.number} is {most.mean:.3f}, that of "
+        f"track {least.number} is {least.mean:.3f} (not calibrated). p_fake mixes them and may fit "
         "neither; in a fake video, some faces can be real."
     ]
 

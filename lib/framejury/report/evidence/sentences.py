@@ -235,8 +235,8 @@ def mixed(tracks: Sequence[FaceTrack], threshold: float) -> list[str]:
     if not least.mean < threshold <= most.mean:
         return []
     return [
-        f"The face tracks differ: the mean score of track {most.number} is {most.mean:.3f}, that of "
-        f"track {least.number} is {least.mean:.3f} (not calibrated). p_fake mixes them and may fit "
+        f"The face tracks differ: the mean score of track {most.number} is {most.mean:.3f}, of "
+        f"track {least.number} it is {least.mean:.3f} (not calibrated). p_fake mixes them and may fit "
         "neither; in a fake video, some faces can be real."
     ]
 

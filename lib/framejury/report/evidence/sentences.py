@@ -236,8 +236,8 @@ def mixed(tracks: Sequence[FaceTrack], threshold: float) -> list[str]:
         return []
     return [
         f"The face tracks differ: the mean score of track {most.number} is {most.mean:.3f}, of "
-        f"track {least.number} it is {least.mean:.3f} (not calibrated). p_fake mixes them and may fit "
-        "neither; in a fake video, some faces can be real."
+        f"track {least.number} it is {least.mean:.3f} (not calibrated). p_fake mixes them and may "
+        "fit neither; in a fake video, some faces can be real."
     ]
 
 

@@ -57,10 +57,17 @@ def test_each_track_has_its_own_stretches() -> None:
     fake = track({float(n): 0.8 for n in range(8)}, person=1)
     real = track({float(n): 0.2 for n in range(8)}, person=0)
     assert found(fake + real) == [Stretch(0.0, 7.0, 1, 0.8)]
+    later = track({n / 2: 0.9 if 8 <= n < 12 else 0.1 for n in range(40)}, person=0)
+    first = track({n / 2: (0.3, 0.9)[n % 2] if n < 4 else 0.1 for n in range(40)}, person=1)
+    assert [(one.person, one.start_s, one.end_s) for one in found(later + first)] == [
+        (1, 0.0, 1.5),
+        (0, 4.0, 5.5),
+    ]
 
 
 def test_a_video_that_is_fake_throughout_lists_no_part() -> None:
     assert found(track({float(n): 0.9 for n in range(20)})) == []
+    assert found(track({float(n): 0.9 for n in range(20)}) + track({3.0: 0.1}, person=1)) == []
     almost = {float(n): 0.9 for n in range(20)}
     assert found(track(almost | {7.0: 0.2, 8.0: 0.2})) == []
     assert len(found(track(almost | dict.fromkeys((6.0, 7.0, 8.0, 9.0, 10.0), 0.2)))) == 2

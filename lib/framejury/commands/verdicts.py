@@ -110,9 +110,10 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
     rows = _Counted(_frames(warehouse) if args.frames else iter([latest_verdicts(warehouse)]))
     if form == "table":
+        head, words = (_SHOWN_FRAMES, _frame_words) if args.frames else (_SHOWN, _words)
         for table in rows:
-            cells = map(_frame_words if args.frames else _words, table.to_pylist())
-            print("\n".join(columns([_SHOWN_FRAMES if args.frames else _SHOWN, *cells])))
+            if table.num_rows or not args.frames:
+                print("\n".join(columns([head, *map(words, table.to_pylist())])))
     elif output is None:
         for part in exported(rows, form):
             sys.stdout.write(part.decode())

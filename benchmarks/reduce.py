@@ -54,7 +54,7 @@ _EXACT = (
     "worst_person",
     "verdict",
 )
-_CLOSE = ("p_fake", "p_fake_low", "p_fake_high", "worst_person_p_fake")
+_CLOSE = ("p_fake", "p_fake_low", "p_fake_high", "worst_person_score")
 
 
 def measure(rows: int, out_dir: Path, repeat: int = 3) -> dict[str, float]:
@@ -127,7 +127,7 @@ def make_scores(rows: int, folder: Path, seed: int = 3) -> Path:
             folder / f"part-{part:05d}.parquet",
             compression="zstd",
             # As parquet-mr: scores hardly repeat, so a dictionary of them is given up.
-            use_dictionary=[name for name in FACE_SCORES.names if name != "p_fake"],
+            use_dictionary=[name for name in FACE_SCORES.names if name != "score"],
         )
     done.touch()
     return folder
@@ -178,7 +178,7 @@ def _scores(draw: np.random.Generator, rows: int) -> pa.Table:
             "pts_s": frame.astype(np.float64),
             "face_index": face_index.astype(np.int16),
             "person": person.astype(np.int32),
-            "p_fake": np.clip(draw.random(videos)[video] + scatter, 0, 1).astype(np.float32),
+            "score": np.clip(draw.random(videos)[video] + scatter, 0, 1).astype(np.float32),
         },
         schema=FACE_SCORES,
     )

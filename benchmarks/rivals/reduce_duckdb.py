@@ -29,7 +29,7 @@ class DuckDbReduce:
             CREATE OR REPLACE TABLE verdicts AS
             WITH faces AS (
                 SELECT video_id, person, face_index,
-                       floor(p_fake::DOUBLE * 1000000 + 0.5)::BIGINT AS units
+                       floor(score::DOUBLE * 1000000 + 0.5)::BIGINT AS units
                 FROM read_parquet('{folder.as_posix()}/*.parquet')
             ), persons AS (
                 SELECT video_id, person, count(*) AS faces, sum(units) AS total,
@@ -42,7 +42,7 @@ class DuckDbReduce:
                        sum(frames)::BIGINT AS frames_scored, count(*) AS persons,
                        sum(total)::BIGINT AS total, sum(squares)::BIGINT AS squares,
                        arg_max(person, (mean, -person)) AS worst_person,
-                       max(mean) AS worst_person_p_fake
+                       max(mean) AS worst_person_score
                 FROM ranked GROUP BY video_id
             ), scored AS (
                 SELECT *, total::DOUBLE / (1000000 * faces_scored) AS p_fake, {_student_t(level)}

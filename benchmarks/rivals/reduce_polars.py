@@ -23,7 +23,7 @@ class PolarsReduce:
     """
 
     def __init__(self, folder: Path, *, level: float, min_faces: int, threshold: float) -> None:
-        units = (pl.col("p_fake").cast(pl.Float64) * 1e6 + 0.5).floor().cast(pl.Int64)
+        units = (pl.col("score").cast(pl.Float64) * 1e6 + 0.5).floor().cast(pl.Int64)
         persons = (
             pl.scan_parquet(folder / "*.parquet")
             .select("video_id", "person", "face_index", units.alias("units"))
@@ -44,7 +44,7 @@ class PolarsReduce:
             pl.col("total").sum(),
             pl.col("squares").sum(),
             pl.col("person").filter(best).min().alias("worst_person"),
-            pl.col("mean").max().alias("worst_person_p_fake"),
+            pl.col("mean").max().alias("worst_person_score"),
         )
         faces, frames, total = pl.col("faces_scored"), pl.col("frames_scored"), pl.col("total")
         score, low, high = pl.col("p_fake"), pl.col("p_fake_low"), pl.col("p_fake_high")

@@ -30,9 +30,9 @@ class PythonReduce:
 
     def _means(self) -> RDD[tuple[str, float]]:
         """Made anew each time: Spark would keep the shuffled rows of the last one."""
-        scores = self._spark.read.parquet(self._uri).select("video_id", "p_fake")
+        scores = self._spark.read.parquet(self._uri).select("video_id", "score")
         return (
-            scores.rdd.map(lambda row: (row["video_id"], row["p_fake"]))
+            scores.rdd.map(lambda row: (row["video_id"], row["score"]))
             .mapValues(lambda score: (score, 1))
             .reduceByKey(lambda left, right: (left[0] + right[0], left[1] + right[1]))
             .mapValues(lambda pair: pair[0] / pair[1])

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,8 +145,12 @@ def write_json(place: Location, content: Mapping[str, Any]) -> None:
         stream.write(_as_json(content))
 
 
-def replace_file(target: Path, content: bytes) -> None:
+def replace_file(target: Path, content: bytes | Iterable[bytes]) -> None:
     """Replace a local file in one step: readers see the old or the new content, whole.
+
+    Args:
+        target: the file.
+        content: the content, or its parts, which need not fit into memory together.
 
     Raises:
         OSError: it cannot be written; nothing is left behind.
@@ -278,12 +282,12 @@ def _create_by_rename(place: Location, content: Mapping[str, Any]) -> None:
         raise FileExistsError(place.uri)
 
 
-def _draft(target: Path, content: bytes) -> Path:
+def _draft(target: Path, content: bytes | Iterable[bytes]) -> Path:
     """Write the content to a file beside its target and flush it to the disk."""
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with draft.open("wb") as stream:
-            stream.write(content)
+            stream.writelines([content] if isinstance(content, bytes) else content)
             stream.flush()
             os.fsync(stream.fileno())
     except BaseException:

@@ -74,7 +74,7 @@ def score_rows(
             "pts_s": at[place],
             "face_index": face_index,
             "person": person,
-            "p_fake": score,
+            "score": score,
             "box": {"x": 320.0 + 400 * person, "y": 180.0, "width": 160.0, "height": 200.0},
             "confidence": 0.99 - 0.002 * number,
             "ssim": None if number == 0 else 0.7 + 0.02 * (number % 10),
@@ -85,7 +85,7 @@ def score_rows(
 
 def picture_rows(scores: list[dict[str, Any]], each: int = 3) -> list[dict[str, Any]]:
     """As the worker keeps them: the most and least suspicious faces, and the worst one's frame."""
-    ranked = sorted(scores, key=lambda row: -row["p_fake"])
+    ranked = sorted(scores, key=lambda row: -row["score"])
     kept = {
         (row["frame_index"], row["face_index"]): row for row in [*ranked[:each], *ranked[-each:]]
     }
@@ -122,7 +122,7 @@ def unscored(status: str, error: str | None = None, **verdict: Any) -> Evidence:
 
 
 def _place(row: dict[str, Any], kind: PictureKind) -> dict[str, Any]:
-    names = ("frame_index", "pts_s", "p_fake")
+    names = ("frame_index", "pts_s", "score")
     return {"kind": kind.value} | {name: row[name] for name in names}
 
 

@@ -17,7 +17,7 @@ FACE_SCHEMA = pa.schema(
         ("label", TEXTS),
         ("method", TEXTS),
         ("layout", TEXTS),
-        ("p_fake", pa.float64()),
+        ("score", pa.float64()),
         ("faces", pa.int64()),
     ]
 )
@@ -40,9 +40,10 @@ def verdict_row(number: int, **fields: Any) -> dict[str, Any]:
         "frames_scored": 0 if p_fake is None else 11,
         "persons": 0 if p_fake is None else 1,
         "worst_person": None if p_fake is None else 0,
-        "worst_person_p_fake": p_fake,
+        "worst_person_score": p_fake,
         "threshold": 0.5,
         "reducer": "mean",
+        "stretches": None if p_fake is None else [],
         "path": f"clips/{number:03d}.mp4",
         "uri": f"/archive/clips/{number:03d}.mp4",
         "layout": "plain",

@@ -55,14 +55,14 @@ def test_scores_of_kept_crops_have_pictures_too(warehouse: Warehouse) -> None:
     videos = {row["video_id"] for row in scores}
     assert len(videos) == 2
     for video_id in videos:
-        mine = [row["p_fake"] for row in scores if row["video_id"] == video_id]
-        kept = [row["p_fake"] for row in rows if row["video_id"] == video_id]
+        mine = [row["score"] for row in scores if row["video_id"] == video_id]
+        kept = [row["score"] for row in rows if row["video_id"] == video_id]
         assert {min(mine), max(mine)} == set(kept) and len(kept) <= 2
     for row in rows:
         crop = decode_crop(row["picture"])
         assert max(crop.shape) <= 40
         # The test bundle's score is the mean of red.
-        assert crop[..., 0].mean() / 255 == pytest.approx(row["p_fake"], abs=0.05)
+        assert crop[..., 0].mean() / 255 == pytest.approx(row["score"], abs=0.05)
 
 
 def test_the_page_of_a_named_video(

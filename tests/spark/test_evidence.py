@@ -206,7 +206,7 @@ def test_pictures_lie_with_the_scores_that_a_verdict_rests_on(place: Place) -> N
     for row in pictures:
         level = decode_crop(row["picture"])[..., 0].mean() / 255
         if row["kind"] == "face":
-            assert level == pytest.approx(row["p_fake"], abs=0.05)
+            assert level == pytest.approx(row["score"], abs=0.05)
 
 
 def videos(place: Place) -> pa.Table:

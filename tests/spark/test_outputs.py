@@ -54,7 +54,7 @@ def scored_faces() -> pd.DataFrame:
     draw = np.random.default_rng(2)
     rows = [
         {"path": f"{'ab'[number % 2]}/v{number:02d}.mp4", "frame": 3 * frame, "face": face}
-        | {"p_fake": 0.5 if number == 4 else draw.integers(0, 65) / 64}
+        | {"score": 0.5 if number == 4 else draw.integers(0, 65) / 64}
         for number in range(12)
         for frame in range(int(draw.integers(1, 8)))
         for face in range(1 + number % 2)
@@ -98,7 +98,7 @@ def warehouse_of(place: Path, faces: pd.DataFrame, *, labelled: bool = True) -> 
         scores = [
             {"video_id": video_id_of(row.path), "model_id": bundle.model_id, "person": 0}
             | {"frame_index": row.frame, "pts_s": row.frame / 25, "face_index": row.face}
-            | {"p_fake": row.p_fake}
+            | {"score": row.score}
             for row in faces.itertuples()
         ]
         write(run, "face_scores", scores)
@@ -135,13 +135,13 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
 
     predictions = json.loads((outputs / "cnn_preds_values.json").read_text())
     assert predictions == {
-        path: {f"{row.frame}_{row.face}": row.p_fake for row in part.itertuples()}
+        path: {f"{row.frame}_{row.face}": row.score for row in part.itertuples()}
         for path, part in faces.groupby("path")
     }
     assert list(predictions) == sorted(predictions)
 
     text = (outputs / "mapreduce_res.txt").read_text()
-    means = faces.groupby("path")["p_fake"].mean()
+    means = faces.groupby("path")["score"].mean()
     names = {video_id_of(path): path for path in means.index}
     verdicts = warehouse.read_latest("verdicts").to_pylist()
     scored = {names[r["video_id"]]: r["p_fake"] for r in verdicts if r["p_fake"] is not None}
@@ -155,7 +155,7 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
     assert re.search(r"unreadable .* a/v90\.mp4$", text, re.MULTILINE)
 
     truth = faces["path"].map(label_of)
-    fake = faces["p_fake"] >= 0.5
+    fake = faces["score"] >= 0.5
     cells = {
         (t, c): int(((truth == t) & (fake == c)).sum()) for t in ("FAKE", "REAL") for c in (0, 1)
     }

@@ -50,7 +50,7 @@ def face_scores(seed: int) -> list[dict[str, object]]:
                         "pts_s": 0.4 * frame,
                         "face_index": face_index,
                         "person": person,
-                        "p_fake": 0.5 if number == 7 else score,
+                        "score": 0.5 if number == 7 else score,
                     }
                 )
     draw.shuffle(rows)
@@ -119,6 +119,8 @@ def test_sql_equals_reference(
                 assert got == pytest.approx(value, abs=1e-12), (video_id, name)
             else:
                 assert got == value, (video_id, name)
+    if reducer.name != "learned" and calibration is None:
+        assert sum(bool(row["stretches"]) for row in found.values()) > 5
 
 
 def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> None:
@@ -148,7 +150,7 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
                     "pts_s": 1.0 * frame,
                     "face_index": 0,
                     "person": 0,
-                    "p_fake": 0.9,
+                    "score": 0.9,
                 }
                 for frame in range(5)
             ],
@@ -223,22 +225,21 @@ def test_only_sums_are_shuffled(
     exchanges = [at for at, node in enumerate(plan) if node.startswith("Exchange")]
     assert [plan[at].split("(")[1].split(", 2")[0] for at in exchanges] == [
         "video_id",
-        "video_id, person, second" if interval == "bootstrap" else "video_id, person",
+        "video_id, person, second",
     ]
     # Read from the leaf up: the first shuffle carries sums of what one task has read.
     assert "partial_sum" in plan[exchanges[-1] + 1]
-    time = "pts_s:double," if interval == "bootstrap" else ""
-    columns = f"video_id:string,{time}face_index:smallint,person:int,p_fake:float"
+    columns = "video_id:string,pts_s:double,face_index:smallint,person:int,score:float"
     assert f"ReadSchema: struct<{columns}>" in plan[-1]
     before = plan[exchanges[-1] :]  # on the way into the first shuffle
     assert any("collect_list" in node for node in before) == (reducer == "median"), before
-    # Python is asked once a video for the bootstrap, and never for the rest.
-    assert sum("EvalPython" in node for node in plan) == (interval == "bootstrap"), plan
+    # Python is asked once per video, for the stretches and, with them, the bootstrap.
+    assert sum("EvalPython" in node for node in plan) == 1, plan
 
 
-@pytest.mark.parametrize(("interval", "expected"), [("student", 4), ("bootstrap", 5)])
+@pytest.mark.parametrize("interval", ["student", "bootstrap"])
 def test_the_join_with_videos_shuffles_no_scores_again(
-    spark: SparkSession, interval: Literal["bootstrap", "student"], expected: int
+    spark: SparkSession, interval: Literal["bootstrap", "student"]
 ) -> None:
     rows = face_scores(seed=7)
     scores = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
@@ -250,8 +251,8 @@ def test_the_join_with_videos_shuffles_no_scores_again(
     )
     exchanges = [node for node in _plan(verdicts) if node.startswith("Exchange")]
     # Two of the sums, one of videos, one of extractions. Python forgets how rows were placed, so
-    # after the bootstrap its one row a video is placed once more.
-    assert len(exchanges) == expected, exchanges
+    # after the stretches its one row per video is placed once more.
+    assert len(exchanges) == 5, exchanges
 
 
 def there(spark: SparkSession, ids: list[str]) -> DataFrame:

@@ -58,7 +58,7 @@ def rows_of_videos(spark: SparkSession, run: Run, *, fail_first: bool = False) -
         )
         for face in range(2):
             place = {"frame_index": 0, "pts_s": 0.0, "face_index": face, "person": face}
-            scores = {"model_id": "m", "p_fake": 0.5}
+            scores = {"model_id": "m", "score": 0.5}
             yield ids | place | scores | {TABLE_COLUMN: "face_scores"}
 
     run_id = run.run_id

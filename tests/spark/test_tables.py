@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
@@ -23,6 +24,7 @@ from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.runtime import Scorer
 from framejury.model.source import iter_faces
 from framejury.night.plan import videos_to_extract
+from framejury.schemas.tables import FACE_SCORES
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.tables.evidence_pictures import pictures_of_faces
@@ -32,6 +34,7 @@ from framejury.tables.extract import (
     write_examined,
 )
 from framejury.tables.index import index_archive
+from framejury.tables.merge import merge_runs
 from framejury.tables.resources import ship_bundle
 from framejury.tables.score import score_faces
 from framejury.tables.store import Store
@@ -180,7 +183,7 @@ def test_scores_from_executors_equal_scores_here(spark: SparkSession, world: Wor
     assert len(found) == len(expected)
     for row in found:
         assert row["model_id"] == bundle.model_id
-        assert row["p_fake"] == pytest.approx(
+        assert row["score"] == pytest.approx(
             expected[row["video_id"], row["frame_index"]], abs=1e-6
         )
 
@@ -196,10 +199,10 @@ def test_one_pass_scores_as_two_passes_do(spark: SparkSession, world: World) -> 
     assert rows.where("table = 'extractions'").count() == len(world.ids)
     apart = score_faces(world.store.faces(), shipped, "x", threads=1, batch_size=32)
     apart_rows = apart.orderBy("video_id", "frame_index").collect()
-    assert [row["p_fake"] for row in fused] == pytest.approx(
-        [row["p_fake"] for row in apart_rows], abs=0.01
+    assert [row["score"] for row in fused] == pytest.approx(
+        [row["score"] for row in apart_rows], abs=0.01
     )
-    assert np.ptp([row["p_fake"] for row in fused]) > 0  # the network does tell frames apart
+    assert np.ptp([row["score"] for row in fused]) > 0  # the network does tell frames apart
     counts = face_counts(rows.where("table = 'face_scores'"), world.store.snapshot("videos"))
     assert sum(counts["faces"].to_pylist()) == len(fused)
 
@@ -270,9 +273,9 @@ def test_a_network_of_pairs_scores_stored_faces_as_it_scores_videos(
     rows = examined(ada, plan, shipped).cache()
     faces, direct = rows.where("table = 'faces'"), rows.where("table = 'face_scores'")
     scored = score_faces(faces, shipped, "x", threads=1, batch_size=2).cache()
-    found = {row["frame_index"]: row["p_fake"] for row in scored.collect()}
+    found = {row["frame_index"]: row["score"] for row in scored.collect()}
     assert len(found) == 3
-    assert found == pytest.approx({r["frame_index"]: r["p_fake"] for r in direct.collect()})
+    assert found == pytest.approx({r["frame_index"]: r["score"] for r in direct.collect()})
     evidence = settings.evidence.model_copy(update={"faces": 1})
     pictures = pictures_of_faces(faces, scored, shipped, "x", evidence).collect()
     scorer = Scorer(bundle)
@@ -285,3 +288,27 @@ def test_a_network_of_pairs_scores_stored_faces_as_it_scores_videos(
     alone = faces.withColumn("next_crop", F.lit(None).cast("binary"))
     with pytest.raises(Exception, match=r"flow_fusion needs the face in two frames"):
         score_faces(alone, shipped, "x", threads=1, batch_size=2).collect()
+
+
+def test_columns_of_another_name_are_read_and_merged_under_the_name_of_now(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    stored = Path(__file__).resolve().parents[1] / "data" / "old_warehouse"
+    warehouse = Warehouse.open(str(shutil.copytree(stored, tmp_path / "warehouse")))
+    store = Store(spark, warehouse, 2**20)
+
+    def scores() -> dict[tuple[str, str, int], float]:
+        rows = store.history("face_scores").collect()
+        return {(r["run_id"], r["video_id"], r["frame_index"]): r["score"] for r in rows}
+
+    columns = ["run_id", "video_id", "frame_index", "p_fake"]
+    files = stored.glob("runs/*/table=face_scores/*.parquet")
+    old = [row for file in files for row in pq.ParquetFile(file).read(columns).to_pylist()]
+    before = scores()
+    assert before == {(r["run_id"], r["video_id"], r["frame_index"]): r["p_fake"] for r in old}
+    with warehouse.running("merge", NOW) as run:
+        assert "face_scores" in merge_runs(store, warehouse, run, least_runs=2)
+        warehouse.commit(run, NOW)
+    (merged,) = warehouse.parquet_files("face_scores")
+    assert pq.read_schema(merged.path).names == FACE_SCORES.names
+    assert scores() == before

@@ -127,7 +127,7 @@ def test_each_signal_is_learned_and_scored_from_the_same_pictures(
     assert np.array_equal(seen, expected)
     scores = np.asarray(trained.model(seen, training=False)).ravel()
     table = score_faces(Scorer(bundle), pairs, Side.VAL).to_pylist()
-    found = {(row["video_id"], row["frame_index"]): row["p_fake"] for row in table}
+    found = {(row["video_id"], row["frame_index"]): row["score"] for row in table}
     assert [found[row.video_id, row.frame_index] for row in rows] == pytest.approx(
         scores.tolist(), abs=1e-4
     )

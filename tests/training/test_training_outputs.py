@@ -77,7 +77,7 @@ def test_the_weights_are_those_of_the_network(tmp_path: Path) -> None:
     ]
     rows = [
         {"video_id": video["video_id"], "frame_index": frame, "pts_s": 0.0, "face_index": 0}
-        | {"person": 0, "p_fake": 0.25}
+        | {"person": 0, "score": 0.25}
         for video in videos
         for frame in (0, 10)
     ]

@@ -143,8 +143,8 @@ def protocol_data(
         by_frames={count: judge.table(videos, count) for count in frame_counts(frames)},
         data_sets=[data_sets_of(one.video) for one in videos],
         data_set_rule=DATA_SET_RULE,
-        face_scores=np.concatenate([np.zeros(0), *(one.p_fake for one in videos)]),
-        face_videos=np.repeat(np.arange(len(videos)), [len(one.p_fake) for one in videos]),
+        face_scores=np.concatenate([np.zeros(0), *(one.score for one in videos)]),
+        face_videos=np.repeat(np.arange(len(videos)), [len(one.score) for one in videos]),
         perturbed=perturbed,
     )
 

@@ -75,12 +75,12 @@ def _run(args: argparse.Namespace) -> int:
         )
     output.mkdir(parents=True, exist_ok=True)
     for rank, ((row, face), heat) in enumerate(zip(faces, heats, strict=True), start=1):
-        frame, pts_s, p_fake = row["frame_index"], row["pts_s"], row["p_fake"]
+        frame, pts_s, score = row["frame_index"], row["pts_s"], row["score"]
         picture = shown_face(face, scorer)
         target = output / f"face-{frame:06d}-{rank}.png"
-        text = f"frame {frame}   {pts_s:.2f} s   p_fake {p_fake:.3f}"
+        text = f"frame {frame}   {pts_s:.2f} s   score {score:.3f}"
         target.write_bytes(encode_crop(_sheet(picture, overlay(picture, heat), text), "png"))
-        print(f"{target}: frame {frame} at {pts_s:.2f} s, p_fake {p_fake:.3f}")
+        print(f"{target}: frame {frame} at {pts_s:.2f} s, score {score:.3f}")
     say(f"  {len(faces)} faces by {bundle.model_id}, the most suspicious first")
     return 0
 
@@ -111,7 +111,7 @@ def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[tuple[dict[str, A
         raise UsageError(
             f"{extraction['video_id']} has no face to explain ({extraction['status']}{reason})"
         )
-    scores.sort(key=lambda row: (-row["p_fake"], *(row[name] for name in at)))
+    scores.sort(key=lambda row: (-row["score"], *(row[name] for name in at)))
     return [(row, cropped_face(faces[tuple(row[name] for name in at)])) for row in scores[:count]]
 
 

@@ -34,6 +34,7 @@ from framejury.schemas.statuses import Note, Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Rule
+from framejury.verdict.stretches import in_words
 
 if TYPE_CHECKING:
     from framejury.report.evidence.scan_pages import ScanPages
@@ -47,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
     add_bundle(options)
     options.add_argument(
         "--json", action="store_true", help="print one JSON object per line (default: text)"
+    )
+    options.add_argument(
+        "--frames",
+        action="store_true",
+        help="also give the score of each face: frame, time, face track, score (not calibrated) "
+        "and box (default: the verdict only)",
     )
     options.add_argument(
         "--html",
@@ -78,6 +85,8 @@ def _run(args: argparse.Namespace) -> int:
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
             if pages is not None:
                 pages.add(verdict, rows, bundle, rule, settings.verdict)
+            if args.frames:
+                verdict |= {"frames": _frames(rows)}
             print(json.dumps(verdict) if args.json else _words(verdict, bundle), flush=True)
     if pages is not None:
         say(f"  evidence: {pages.finish()}")
@@ -124,12 +133,22 @@ def _verdict(
         "frames_scored": result.frames_scored,
         "persons": result.persons,
         "worst_person": result.worst_person,
-        "worst_person_p_fake": result.worst_person_p_fake,
+        "worst_person_score": result.worst_person_score,
         "threshold": rule.threshold,
         "reducer": rule.reducer.name,
         "model_id": bundle.model_id,
         "notes": [asdict(note) for note in from_text(extraction["notes"])],
+        "stretches": asdict(result)["stretches"],
     }
+
+
+def _frames(rows: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return the score of each face, by frame and track; columns as in `FRAME_SCORES`."""
+    scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
+    names = {"frame_index": "frame_index", "time_s": "pts_s", "person": "person"}
+    names |= {"score": "score", "box": "box"}
+    frames = [{name: row[column] for name, column in names.items()} for row in scores]
+    return sorted(frames, key=lambda face: (face["frame_index"], face["person"]))
 
 
 def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
@@ -147,6 +166,12 @@ def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
     lines += [
         f"  note: {VideoNote(Note(note['code']), note['detail']).sentence}"
         for note in verdict["notes"]
+    ]
+    lines += [f"  suspicious: {in_words(stretch)}" for stretch in verdict["stretches"] or ()]
+    lines += [
+        f"  frame {face['frame_index']}  {face['time_s']:.2f} s  track {face['person']}  "
+        f"score {face['score']:.3f}"
+        for face in verdict.get("frames", ())
     ]
     return "\n".join(printable(line) for line in lines)
 

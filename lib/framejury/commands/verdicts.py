@@ -8,6 +8,13 @@ table `verdicts` (docs/data_dictionary.md):
   framejury verdicts --warehouse warehouse/
   framejury verdicts --warehouse warehouse/ --output verdicts.parquet
   framejury verdicts --warehouse warehouse/ --format jsonl | jq -r 'select(.verdict=="fake").uri'
+
+With --frames one row per face behind these verdicts instead: uri, label, video_id, model_id,
+frame_index, time_s, person (its face track), score (not calibrated, so not comparable with p_fake
+and threshold) and box, in pixels of the frame (in CSV box_x, box_y, box_width, box_height). Rows
+are streamed in the order of the runs.
+
+  framejury verdicts --warehouse warehouse/ --frames --output frames.csv
 """
 
 from __future__ import annotations
@@ -15,8 +22,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +33,7 @@ from pyarrow import parquet
 
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.errors import UsageError
+from framejury.evaluation.rows import joined
 from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.text_table import UNKNOWN, columns, left_out_sentences
@@ -32,10 +41,13 @@ from framejury.redaction import printable
 from framejury.schemas.tables import VERDICTS
 from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse
+from framejury.warehouse.frame_scores import FRAME_SCORES, frame_scores
 
 COLUMNS = ("uri", "label", *VERDICTS.names)
 FORMATS = ("table", "csv", "parquet", "jsonl", "json")
 ENDINGS = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
+_SHOWN_FRAMES = ("uri", "frame", "time_s", "track", "score", "box, pixels")
+_BLOCK_BYTES = 2**20
 _SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
 
 
@@ -48,6 +60,11 @@ def parser() -> argparse.ArgumentParser:
         help="table: for people; csv, parquet, jsonl (one JSON object per line), json: all "
         "columns; csv puts an apostrophe before text that a spreadsheet would run as a formula "
         "(default: by the ending of --output, else table)",
+    )
+    options.add_argument(
+        "--frames",
+        action="store_true",
+        help="give one row per frame and face track (default: one per video)",
     )
     options.add_argument(
         "--output",
@@ -79,8 +96,7 @@ def latest_verdicts(warehouse: Warehouse) -> pa.Table:
     videos = warehouse.read_snapshot("videos")
     videos = videos.filter(videos["missing_since"].is_null())
     videos = videos.select(["video_id", "path", "uri", "label"])
-    both = videos.join(verdicts, keys="video_id", join_type="inner").sort_by("path")
-    return both.select(list(COLUMNS))
+    return joined(videos.sort_by("path"), verdicts).select(list(COLUMNS))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -94,17 +110,21 @@ def _run(args: argparse.Namespace) -> int:
         )
     mark = settings_of(args).report.csv_mark
     warehouse = Warehouse.open(args.warehouse)
-    table = latest_verdicts(warehouse)
+    rows = _Counted(_frames(warehouse) if args.frames else iter([latest_verdicts(warehouse)]))
     if form == "table":
-        print("\n".join(columns([_SHOWN, *map(_words, table.to_pylist())])))
+        head, words = (_SHOWN_FRAMES, _frame_words) if args.frames else (_SHOWN, _words)
+        for table in rows:
+            if table.num_rows or not args.frames:
+                print("\n".join(columns([head, *map(words, table.to_pylist())])))
     elif output is None:
-        sys.stdout.write(exported(table, form).decode())
+        for part in exported(rows, form):
+            sys.stdout.write(part.decode())
     else:
         try:
-            replace_file(output, exported(table, form, csv_mark=mark))
+            replace_file(output, exported(rows, form, csv_mark=mark))
         except OSError as error:
             raise UsageError(f"cannot write {printable(args.output)}: {error.strerror}") from error
-        say(f"  {table.num_rows:,} verdicts: {output}")
+        say(f"  {rows.count:,} {'faces' if args.frames else 'verdicts'}: {output}")
     for sentence in _left_out(warehouse):
         say(f"  {sentence}")
     return 0
@@ -117,24 +137,72 @@ def _left_out(warehouse: Warehouse) -> list[str]:
     return left_out_sentences(len(set(gone) - forgotten.keys()), len(forgotten))
 
 
-def exported(table: pa.Table, form: str, *, csv_mark: bool = False) -> bytes:
-    """Return verdicts as the bytes of a file.
+def _frames(warehouse: Warehouse) -> Iterator[pa.Table]:
+    """Yield the scores of single faces, first an empty table for their columns."""
+    found = frame_scores(warehouse)
+    first = next(found, None)
+    yield FRAME_SCORES.empty_table()
+    if first is not None:
+        yield first
+    yield from found
+
+
+class _Counted:
+    """Tables, and the number of their rows so far."""
+
+    def __init__(self, tables: Iterator[pa.Table]) -> None:
+        self.count = 0
+        self._tables = tables
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for table in self._tables:
+            self.count += table.num_rows
+            yield table
+
+
+def exported(tables: Iterable[pa.Table], form: str, *, csv_mark: bool = False) -> Iterator[bytes]:
+    """Yield the parts of a file, one table in memory at a time.
 
     Args:
-        table: columns `COLUMNS`.
+        tables: of the same columns, at least one.
         form: csv, parquet, jsonl or json.
         csv_mark: whether CSV begins with a byte-order mark.
     """
     if form == "csv":
-        return csv_bytes(table, mark=csv_mark)
-    if form == "parquet":
-        sink = pa.BufferOutputStream()
-        parquet.write_table(table, sink, compression="zstd")
-        return bytes(sink.getvalue().to_pybytes())
-    rows = table.to_pylist()
-    if form == "json":
-        return (json.dumps(rows, indent=1, allow_nan=False) + "\n").encode()
-    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode()
+        for number, table in enumerate(tables):
+            yield csv_bytes(table, mark=csv_mark and number == 0, header=number == 0)
+    elif form == "parquet":
+        yield from _parquet(tables)
+    elif form == "jsonl":
+        for row in _rows(tables):
+            yield (json.dumps(row, allow_nan=False) + "\n").encode()
+    else:
+        before = "["
+        for row in _rows(tables):
+            text = textwrap.indent(json.dumps(row, indent=1, allow_nan=False), " ")
+            yield f"{before}\n{text}".encode()
+            before = ","
+        yield b"[]\n" if before == "[" else b"\n]\n"
+
+
+def _rows(tables: Iterable[pa.Table]) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        yield from table.to_pylist()
+
+
+def _parquet(tables: Iterable[pa.Table]) -> Iterator[bytes]:
+    """Yield the parts of a Parquet file; it is written to the disk first, not to memory."""
+    with tempfile.TemporaryFile() as file:
+        writer = None
+        for table in tables:
+            writer = writer or parquet.ParquetWriter(file, table.schema, compression="zstd")
+            if table.num_rows:
+                writer.write_table(table)
+        if writer is not None:
+            writer.close()
+        file.seek(0)
+        while part := file.read(_BLOCK_BYTES):
+            yield part
 
 
 def _output(name: str) -> Path:
@@ -171,6 +239,20 @@ def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["faces_scored"]),
         row["status"],
         row["error"] or "",
+    )
+
+
+def _frame_words(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a face in the table for people, in the order of `_SHOWN_FRAMES`."""
+    box = row["box"]
+    where = "{width:.0f} x {height:.0f} at {x:.0f}, {y:.0f}"
+    return (
+        row["uri"],
+        str(row["frame_index"]),
+        f"{row['time_s']:.2f}",
+        str(row["person"]),
+        f"{row['score']:.3f}",
+        UNKNOWN if box is None else where.format(**box),
     )
 
 

@@ -1,4 +1,4 @@
-"""Metrics and curves of binary classification: how well `p_fake` separates FAKE from REAL.
+"""Metrics and curves of binary classification: how well scores separate FAKE from REAL.
 
 FAKE is the positive class, label 1. A metric that the data do not define is None, never NaN, 0.5
 or 0. Weights are counts, so a histogram of a billion faces costs as much as its thousands of rows.
@@ -136,7 +136,7 @@ def binary_metrics(
 
     Args:
         labels: int8 (n,), 1 = FAKE, 0 = REAL.
-        scores: float64 (n,), `p_fake`, 0 to 1.
+        scores: float64 (n,), of videos or faces, 0 to 1.
         threshold: scores from here on are called fake, 0 to 1; one, or one per row (n,).
         weights: integer (n,), how often each row counts; None counts each once.
         score_clip: least distance of scores from 0 and 1 in the log loss; half a step for
@@ -293,7 +293,7 @@ def precision_recall(
 
     Args:
         labels: int8 (n,), 1 = FAKE.
-        scores: float64 (n,), `p_fake`, 0 to 1.
+        scores: float64 (n,), of videos or faces, 0 to 1.
         weights: integer (n,), how often each row counts; None counts each once.
     """
     if (rows := _of_both_classes(labels, scores, weights)) is None:

@@ -41,7 +41,7 @@ class BreakdownRow:
         method: "original" for reals, "not named" for fakes without a method.
         scored: videos, or faces, with a score, count.
         correct: share of them called correctly at the threshold, 0 to 1.
-        mean_p_fake: their mean score, 0 to 1.
+        mean_score: their mean score, 0 to 1.
         auc: of these fakes against reals; None for reals, or without reals.
         auc_against: whose reals: "the same layout" or "all layouts"; None without an AUC.
         auc_reals: reals in that AUC, count.
@@ -55,7 +55,7 @@ class BreakdownRow:
     method: str
     scored: int
     correct: float | None
-    mean_p_fake: float | None
+    mean_score: float | None
     auc: float | None
     auc_against: str | None
     auc_reals: int
@@ -108,7 +108,7 @@ def _breakdown(
                 method=method,
                 scored=scored,
                 correct=right / scored if scored else None,
-                mean_p_fake=float(scores[mine] @ weights[mine]) / scored if scored else None,
+                mean_score=float(scores[mine] @ weights[mine]) / scored if scored else None,
                 auc=auc,
                 auc_against=against,
                 auc_reals=reals,

@@ -30,13 +30,13 @@ class ScoredVideo:
     """A labelled video with its face scores.
 
     Attributes:
-        p_fake: float32 (n,), 0 to 1, one per face, in any order.
+        score: float32 (n,), 0 to 1, one per face, in any order.
         person: (n,) face track of each.
         label: 1 is FAKE, 0 is REAL.
         group: a fold never fits on some videos of a group and judges others of it.
     """
 
-    p_fake: npt.NDArray[np.float32]
+    score: npt.NDArray[np.float32]
     person: Sequence[int]
     label: int
     group: str
@@ -98,7 +98,7 @@ def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer,
     if reducer is not None:
         scores = reduced_scores(sample, reducer)
         return reducer, [Fold(train, test, scores) for train, test in sample.folds]
-    features = np.array([quantiles_of(v.p_fake, LEARNED_QUANTILES) for v in sample.videos])
+    features = np.array([quantiles_of(v.score, LEARNED_QUANTILES) for v in sample.videos])
     folds = []
     for train, test in sample.folds:
         fitted = fit_learned(features[train], sample.labels[train])
@@ -108,7 +108,7 @@ def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer,
 
 def reduced_scores(sample: FitSample, reducer: Reducer) -> Floats:
     """Return the aggregated score of each video, float64 (v,)."""
-    return np.array([reduced(video.p_fake, video.person, reducer) for video in sample.videos])
+    return np.array([reduced(video.score, video.person, reducer) for video in sample.videos])
 
 
 def cross_fitted(sample: FitSample, folds: Sequence[Fold], method: MethodOrNone) -> Floats:

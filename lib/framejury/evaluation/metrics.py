@@ -141,7 +141,7 @@ def face_metrics(face_counts: pa.Table, threshold: float) -> FaceMetrics:
     """Compute the metrics of a face histogram.
 
     Args:
-        face_counts: columns `rows.FACE_COUNT_COLUMNS`, `p_fake` rounded to 4 decimals.
+        face_counts: columns `rows.FACE_COUNT_COLUMNS`, `score` rounded to 4 decimals.
         threshold: faces from here on are called fake, 0 to 1.
 
     Raises:

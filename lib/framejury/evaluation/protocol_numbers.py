@@ -75,7 +75,7 @@ class ProtocolData:
             the same labelled videos in the same order.
         data_sets: the data sets of each video, the widest first.
         data_set_rule: sentence on how they are named.
-        face_scores: float64 (n,), `p_fake` of each face; face_videos: int64 (n,), the row of
+        face_scores: float64 (n,), score of each face; face_videos: int64 (n,), the row of
             its video.
         perturbed: family -> strength -> verdicts as above, strengths from mild to strong;
             family `none` has one entry, the unperturbed faces. Empty: not measured.

@@ -20,7 +20,7 @@ VIDEO_COLUMNS = ("path", "uri", "layout", "label", "method", "group")
 REPORT_COLUMNS = (*VERDICTS.names, *VIDEO_COLUMNS)
 """Columns that the report reads: `verdicts` joined to `videos`."""
 
-FACE_COUNT_COLUMNS = ("label", "method", "layout", "p_fake", "faces")
+FACE_COUNT_COLUMNS = ("label", "method", "layout", "score", "faces")
 """Histogram of face scores: number of `faces` with these values."""
 
 NOT_SCORED = "not_scored"
@@ -102,18 +102,32 @@ def report_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([*VERDICTS, *texts]))
 
 
+def joined(videos: pa.Table, verdicts: pa.Table) -> pa.Table:
+    """Return the columns of both, one row per video that is in both, in the order of `videos`.
+
+    `pa.Table.join` refuses columns of lists.
+    """
+    places = pc.index_in(videos["video_id"], verdicts["video_id"].combine_chunks())
+    known = pc.is_valid(places)
+    rows, about = verdicts.take(places.filter(known)), videos.filter(known)
+    for name in about.column_names:
+        if name not in rows.column_names:
+            rows = rows.append_column(about.schema.field(name), about[name])
+    return rows
+
+
 def count_faces(faces: pa.Table) -> pa.Table:
     """Count single faces by label, method, layout and score.
 
     Args:
-        faces: columns `label`, `method`, `layout`, `p_fake`; one row per face.
+        faces: columns `label`, `method`, `layout`, `score`; one row per face.
 
     Returns:
-        columns `FACE_COUNT_COLUMNS`, `p_fake` rounded to 4 decimals.
+        columns `FACE_COUNT_COLUMNS`, `score` rounded to 4 decimals.
     """
     keys = list(FACE_COUNT_COLUMNS[:-1])
-    rounded = pc.round(faces["p_fake"].cast(pa.float64()), 4)
-    faces = faces.set_column(faces.column_names.index("p_fake"), "p_fake", rounded)
+    rounded = pc.round(faces["score"].cast(pa.float64()), 4)
+    faces = faces.set_column(faces.column_names.index("score"), "score", rounded)
     counts = faces.group_by(keys).aggregate([([], "count_all")])
     return counts.rename_columns(FACE_COUNT_COLUMNS).sort_by([(key, "ascending") for key in keys])
 
@@ -159,16 +173,16 @@ def face_rows(face_counts: pa.Table) -> FaceRows:
     """
     _need_columns(face_counts, FACE_COUNT_COLUMNS, "the face counts")
     _need_values(face_counts, "label", [label.value for label in Label], null=True)
-    for name in ("layout", "p_fake", "faces"):
+    for name in ("layout", "score", "faces"):
         _need_no_null(face_counts, name)
-    _need_range(face_counts, "p_fake")
+    _need_range(face_counts, "score")
     if not pa.types.is_integer(face_counts["faces"].type):
         raise ValueError(f"faces must be whole numbers, not {face_counts['faces'].type}")
     return FaceRows(
         labels=_texts(face_counts["label"]),
         methods=_texts(face_counts["method"]),
         layouts=_texts(face_counts["layout"]),
-        scores=_floats(face_counts["p_fake"]),
+        scores=_floats(face_counts["score"]),
         weights=face_counts["faces"].to_numpy().astype(np.int64),
     )
 

@@ -140,7 +140,7 @@ def fit_rule(
         raise ValueError(f"target_fpr must be above 0 and below 1, got {target_fpr}")
     if not (reducers or learned):
         raise ValueError("there is no aggregation to choose from")
-    enough = [video for video in videos if len(video.p_fake) >= min_faces]
+    enough = [video for video in videos if len(video.score) >= min_faces]
     _check_enough(enough, len(videos), min_faces)
     sample = sample_of(enough)
     wanted = (*reducers, *([None] if learned else []))

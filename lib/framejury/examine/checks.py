@@ -127,7 +127,7 @@ def checked(
         raise DistrustError(f"wrong {', '.join(wrong) or 'status'}")
     if batch.num_rows > 1 and first["status"] not in _WITH_FACES:
         raise DistrustError(f"faces for a video of status {first['status']}")
-    scores = batch["p_fake"].to_pylist()
+    scores = batch["score"].to_pylist()
     if not all(0 <= score <= 1 for score in scores if score is not None):
         raise DistrustError("scores outside 0 to 1")
     _check_numbers(batch, first)

@@ -108,7 +108,7 @@ class Toolbox:
         for face in examined.faces:
             if self.keep_crops:
                 yield ids | face_row(face, self.detector.name)
-            if face.p_fake is not None:
+            if face.score is not None:
                 yield ids | score_row(face) | {"model_id": model_id}
         for picture in examined.pictures:
             yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}

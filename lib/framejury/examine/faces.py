@@ -39,7 +39,7 @@ class ExaminedFace:
     region: Region
     crop: bytes | None
     next_crop: bytes | None = None
-    p_fake: float | None = None
+    score: float | None = None
     ssim: float | None = None
 
 
@@ -60,7 +60,7 @@ def score_row(face: ExaminedFace) -> dict[str, Any]:
     """Return the row of `face_scores` without ids."""
     return _common_columns(face) | {
         TABLE_COLUMN: "face_scores",
-        "p_fake": face.p_fake,
+        "score": face.score,
         "ssim": face.ssim,
     }
 
@@ -220,11 +220,11 @@ class FaceExaminer:
             return
         scores, heat = self._scorer.score_and_explain([cropped for _, cropped, _ in waiting])
         for number, (face, cropped, shown) in enumerate(waiting):
-            p_fake = float(scores[number])
-            self.faces.append(replace(face, p_fake=p_fake))
+            score = float(scores[number])
+            self.faces.append(replace(face, score=score))
             cells = None if heat is None else heat[number]
             place = face.frame_index, face.pts_s, face.face_index
-            self._keeper.offer(ScoredFace(*place, p_fake, cropped, shown, cells))
+            self._keeper.offer(ScoredFace(*place, score, cropped, shown, cells))
 
     def pictures(self) -> list[dict[str, Any]]:
         """Return the evidence kept so far: columns of `pictures` without ids."""

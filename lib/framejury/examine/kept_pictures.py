@@ -32,7 +32,7 @@ class ScoredFace:
     frame_index: int
     pts_s: float
     face_index: int
-    p_fake: float
+    score: float
     face: CroppedFace
     frame: Image | None
     heat: Floats | None
@@ -79,11 +79,11 @@ class PictureKeeper:
         count = self._settings.faces
         if count == 0:
             return
-        if self._top is None or face.p_fake > self._top.p_fake:
+        if self._top is None or face.score > self._top.score:
             self._top = face
         small = replace(face, frame=None)  # frames are large; only one is kept
-        self._highest = _first(self._highest, small, count, lambda one: -one.p_fake)
-        self._lowest = _first(self._lowest, small, count, lambda one: one.p_fake)
+        self._highest = _first(self._highest, small, count, lambda one: -one.score)
+        self._lowest = _first(self._lowest, small, count, lambda one: one.score)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return columns of `pictures` without ids, in order of time."""
@@ -104,7 +104,7 @@ class PictureKeeper:
             "frame_index": face.frame_index,
             "pts_s": face.pts_s,
             "face_index": face.face_index if is_face else None,
-            "p_fake": face.p_fake,
+            "score": face.score,
             "picture": encode_crop(limited(picture, side_px), "jpeg", self._settings.jpeg_quality),
             "heat": None if face.heat is None else face.heat.ravel().tolist(),
         }

@@ -87,7 +87,7 @@ def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[Sco
     faces = _by_video(scored)
     return [
         ScoredVideo(
-            p_fake=np.asarray(found.p_fake, np.float32),
+            score=np.asarray(found.score, np.float32),
             person=found.person,
             label=1 if video.row["label"] == Label.FAKE else 0,
             group=video.row["group"],
@@ -252,7 +252,7 @@ def _face_counts(
 ) -> pa.Table:
     names = ("video_id", "label", "method", "layout")
     truth = pa.table({name: pa.array([v.row[name] for v in videos], pa.string()) for name in names})
-    faces = scored.select(["video_id", "frame_index", "p_fake"])
+    faces = scored.select(["video_id", "frame_index", "score"])
     both = faces.join(truth, keys="video_id", join_type="inner")
     if frame_labels:
         both = both.join(_by_hand(frame_labels), keys=["video_id", "frame_index"])

@@ -29,19 +29,19 @@ def worst_faces(
         WarehouseError: faces cannot be read.
     """
     rows = scored.filter(pc.is_in(scored["video_id"], video_ids))
-    keys = [("p_fake", "descending"), ("frame_index", "ascending"), ("face_index", "ascending")]
+    keys = [("score", "descending"), ("frame_index", "ascending"), ("face_index", "ascending")]
     wanted: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
     for row in rows.take(pc.sort_indices(rows, sort_keys=keys)).to_pylist():
         mine = wanted[row["video_id"]]
         if len(mine) < EACH:
-            mine[row["frame_index"], row["face_index"]] = row["p_fake"]
+            mine[row["frame_index"], row["face_index"]] = row["score"]
     some = {name: truth for name, truth in source.videos.items() if name in wanted}
     found: dict[str, dict[tuple[int, int], ReportFace]] = defaultdict(dict)
     for face in iter_faces(replace(source, videos=some)) if some else ():
         place = face.frame_index, face.face_index
         if place in wanted[face.video_id]:
-            p_fake = wanted[face.video_id][place]
-            found[face.video_id][place] = ReportFace(face.crop, p_fake, face.pts_s)
+            score = wanted[face.video_id][place]
+            found[face.video_id][place] = ReportFace(face.crop, score, face.pts_s)
     return {
         video_id: tuple(found[video_id][place] for place in places if place in found[video_id])
         for video_id, places in wanted.items()

@@ -68,7 +68,7 @@ def _summary(manifest: Manifest) -> str:
     article = "An" if manifest.backbone[0] in "aeiou" else "A"
     return (
         f"{article} {manifest.backbone} network with dense layers and {_output(manifest)} on top. "
-        f"It sees one {seen} and returns `p_fake`, 0 to 1; 1 means manipulated. Written "
+        f"It sees one {seen} and returns a score, 0 to 1; 1 means manipulated. Written "
         f"{manifest.created_at:%Y-%m-%d %H:%M %Z} by framejury."
     )
 

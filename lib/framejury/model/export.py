@@ -128,7 +128,7 @@ def check_parity(model: keras.Model, onnx_path: Path, samples: npt.NDArray[np.ui
             not activate all parts of the network.
 
     Returns:
-        largest |difference| of `p_fake`, 0 to 1.
+        largest |difference| of the scores, 0 to 1.
 
     Raises:
         ParityError: it is above 1e-4 or not a number.

@@ -35,7 +35,8 @@ CARD_NAME = "MODEL_CARD.md"
 SEEN_NAME = "seen.parquet"
 OUTPUT_NAME = "p_fake"
 HEAT_NAME = "heat"
-"""Names of the outputs of framejury's own networks: the score, and the heat map."""
+"""Names of the outputs of framejury's own networks: the score of a face (its published name
+stands in every bundle), and the heat map."""
 REQUIRED_FILES = (ONNX_NAME, CARD_NAME)
 
 JudgingSection = Annotated[str, Field(pattern="^(sampling|detection|crops|verdict)$")]
@@ -171,7 +172,7 @@ class Parity:
 
     Attributes:
         faces: number of crops compared.
-        max_abs_difference: largest difference of `p_fake` among them.
+        max_abs_difference: largest difference of a score among them.
     """
 
     __pydantic_config__ = _STRICT

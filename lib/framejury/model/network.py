@@ -47,9 +47,9 @@ def build_network(
 
     Input: float32 (n, input_px, input_px, 3) RGB, 0 to 255; the first layer computes
     (x / 255 - mean) / std with the constants of the backbone's ImageNet training, or x / 255.
-    Output: float32 (n, 1), `p_fake` 0 to 1: a sigmoid, or FAKE's part of a softmax over REAL and
+    Output: float32 (n, 1), the score 0 to 1: a sigmoid, or FAKE's part of a softmax over REAL and
     FAKE. The binary cross entropy of that part equals the cross entropy over both classes:
-    -log p_fake for a fake, -log(1 - p_fake) = -log p_real for a real.
+    -log score for a fake, -log(1 - score) = -log p_real for a real.
 
     Args:
         settings: `backbone`, `input_px`, `normalisation`, `weights`, `head_units`, `dropout`,

@@ -85,7 +85,7 @@ class Scorer:
                 bundle's signal needs more than the crop.
 
         Returns:
-            float32 (n,), `p_fake` 0 to 1 in the order of `faces`.
+            float32 (n,), scores 0 to 1 in the order of `faces`.
 
         Raises:
             FramejuryError: the network returned an invalid score.

@@ -16,7 +16,7 @@ from framejury.schemas.tables import FACE_SCORES
 SCORED_FACES = pa.schema(
     [
         FACE_SCORES.field(name)
-        for name in ("video_id", "frame_index", "pts_s", "face_index", "person", "p_fake")
+        for name in ("video_id", "frame_index", "pts_s", "face_index", "person", "score")
     ]
 )
 """Columns of `score_faces`, as in the table `face_scores`."""
@@ -53,6 +53,6 @@ def _score_batches(scorer: Scorer, faces: Iterator[FaceRow]) -> Iterator[pa.Reco
         columns = {
             name: [getattr(face, name) for face in batch]
             for name in SCORED_FACES.names
-            if name != "p_fake"
+            if name != "score"
         }
-        yield pa.RecordBatch.from_pydict({**columns, "p_fake": scores}, schema=SCORED_FACES)
+        yield pa.RecordBatch.from_pydict({**columns, "score": scores}, schema=SCORED_FACES)

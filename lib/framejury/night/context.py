@@ -115,14 +115,14 @@ def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ReportFac
     rows = (
         pictures.where(F.col("kind") == PictureKind.FACE.value)
         .join(F.broadcast(wanted), on="video_id", how="left_semi")
-        .select("video_id", "p_fake", "pts_s", "picture")
+        .select("video_id", "score", "pts_s", "picture")
         .toArrow()
     )
     found: dict[str, list[ReportFace]] = defaultdict(list)
-    falling = [("p_fake", "descending"), ("pts_s", "ascending")]
+    falling = [("score", "descending"), ("pts_s", "ascending")]
     for row in rows.take(pc.sort_indices(rows, sort_keys=falling)).to_pylist():
         if len(found[row["video_id"]]) < _FACES_EACH:
-            face = ReportFace(row["picture"], row["p_fake"], row["pts_s"])
+            face = ReportFace(row["picture"], row["score"], row["pts_s"])
             found[row["video_id"]].append(face)
     return {video_id: tuple(faces) for video_id, faces in found.items()}
 

@@ -311,6 +311,6 @@ def _total(rows: DataFrame, column: str) -> Any:
 def _face_histogram(scores: DataFrame) -> tuple[int, ...]:
     """Compute `histogram` of the faces' scores on the executors."""
     bins = len(histogram([]))
-    place = F.least(F.floor(F.col("p_fake").cast("double") * bins), F.lit(bins - 1))
+    place = F.least(F.floor(F.col("score").cast("double") * bins), F.lit(bins - 1))
     counts = {row[0]: row[1] for row in scores.groupBy(place).count().collect()}
     return tuple(counts.get(number, 0) for number in range(bins))

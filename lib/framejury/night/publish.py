@@ -240,7 +240,7 @@ def _write_face_frames(
     table = report.verdicts
     truth = verdicts.sparkSession.createDataFrame(table.select(["video_id", "path", "label"]))
     scores = store.scores_behind(verdicts).join(truth, on="video_id", how="inner")
-    called = F.col("p_fake") >= published_files.FACE_THRESHOLD
+    called = F.col("score") >= published_files.FACE_THRESHOLD
     unseen = _unseen(scores, table, report.context)
     counts = unseen.groupBy("label", called.alias("called")).count().collect()
     confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
@@ -260,6 +260,6 @@ def _predictions(scores: DataFrame) -> Iterator[FacePrediction]:
     from framejury.report.published_files import FacePrediction
 
     columns = ("path", "frame_index", "face_index")
-    rows = scores.select(*columns, F.col("p_fake").cast("double")).orderBy(*columns)
+    rows = scores.select(*columns, F.col("score").cast("double")).orderBy(*columns)
     for row in rows.toLocalIterator():
         yield FacePrediction(row[0], row[1], row[2], row[3])

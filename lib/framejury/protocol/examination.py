@@ -29,7 +29,7 @@ class VideoScores:
     Attributes:
         video: its row of `videos`.
         extraction: its row of `extractions`.
-        p_fake: float32 (n,), score of each face, by frame and face.
+        score: float32 (n,), score of each face, by frame and face.
         frame_index, person: int64 (n,), frame and face track.
         pts_s: float64 (n,), time of the frame, seconds.
         perturbed: condition -> scores of the faces in the headline's frames (`chosen`), float32
@@ -38,7 +38,7 @@ class VideoScores:
 
     video: VideoRow
     extraction: Mapping[str, Any]
-    p_fake: npt.NDArray[np.float32]
+    score: npt.NDArray[np.float32]
     frame_index: npt.NDArray[np.int64]
     person: npt.NDArray[np.int64]
     pts_s: npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class VideoScores:
 
     def chosen(self, count: int) -> Flags:
         """Return which faces are in `count` evenly spread sampled frames, bool (n,)."""
-        if not len(self.p_fake):
+        if not len(self.score):
             return np.zeros(0, np.bool_)
         return in_subset(
             self.pts_s,
@@ -117,7 +117,7 @@ def _examined(video: VideoRow, examiner: Examiner) -> tuple[VideoScores, list[Ma
     scores = VideoScores(
         video,
         extraction,
-        np.array([row["p_fake"] for row in scored], np.float32),
+        np.array([row["score"] for row in scored], np.float32),
         np.array([row["frame_index"] for row in scored], np.int64),
         np.array([row["person"] for row in scored], np.int64),
         np.array([row["pts_s"] for row in scored], np.float64),

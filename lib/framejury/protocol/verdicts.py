@@ -52,7 +52,7 @@ class VideoJudge:
         rows = []
         for one in videos:
             mask = one.chosen(frames)
-            rows.append(self._row(one, one.p_fake[mask], mask))
+            rows.append(self._row(one, one.score[mask], mask))
         return report_table(rows)
 
     def perturbed_table(
@@ -66,21 +66,21 @@ class VideoJudge:
         return report_table(rows)
 
     def _row(
-        self, one: VideoScores, p_fake: npt.NDArray[np.float32], mask: Flags
+        self, one: VideoScores, scores: npt.NDArray[np.float32], mask: Flags
     ) -> dict[str, Any]:
         return (
-            asdict(self._judged(one, p_fake, mask))
+            asdict(self._judged(one, scores, mask))
             | {name: one.video[name] for name in ("video_id", *VIDEO_COLUMNS)}
             | {"error": one.extraction["error"]}
             | self._common
         )
 
-    def _judged(self, one: VideoScores, p_fake: npt.NDArray[np.float32], mask: Flags) -> Judgement:
-        if not p_fake.size:
+    def _judged(self, one: VideoScores, scores: npt.NDArray[np.float32], mask: Flags) -> Judgement:
+        if not scores.size:
             status = Status(one.extraction["status"])
             return unscored(Status.NO_FACE if status is Status.EXTRACTED else status)
         faces = FaceScores(
-            p_fake=p_fake,
+            score=scores,
             frame_index=one.frame_index[mask].tolist(),
             pts_s=one.pts_s[mask].tolist(),
             person=one.person[mask].tolist(),
@@ -91,11 +91,11 @@ class VideoJudge:
 def face_histogram(videos: Sequence[VideoScores]) -> pa.Table:
     """Return the histogram of all face scores, columns `rows.FACE_COUNT_COLUMNS`."""
     rows = [
-        {name: one.video[name] for name in ("label", "method", "layout")} | {"p_fake": score}
+        {name: one.video[name] for name in ("label", "method", "layout")} | {"score": score}
         for one in videos
-        for score in one.p_fake.tolist()
+        for score in one.score.tolist()
     ]
     texts = [(name, pa.string()) for name in ("label", "method", "layout")]
     return count_faces(
-        pa.Table.from_pylist(rows, schema=pa.schema([*texts, ("p_fake", pa.float64())]))
+        pa.Table.from_pylist(rows, schema=pa.schema([*texts, ("score", pa.float64())]))
     )

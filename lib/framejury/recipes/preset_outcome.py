@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from framejury.evaluation.few import few_videos
 from framejury.evaluation.metrics import video_metrics
-from framejury.evaluation.rows import REPORT_COLUMNS
+from framejury.evaluation.rows import REPORT_COLUMNS, joined
 from framejury.labelled.measure import bounded_figure
 from framejury.model.manifest import Bundle, Measurement
 
@@ -137,5 +137,5 @@ def with_truth(verdicts: pa.Table, videos: pa.Table) -> pa.Table:
         videos: rows of table `videos`; those without a verdict are left out.
     """
     known = [name for name in REPORT_COLUMNS if name not in verdicts.schema.names]
-    joined = verdicts.join(videos.select(["video_id", *known]), "video_id", join_type="inner")
-    return joined.select(list(REPORT_COLUMNS)).sort_by("path")
+    both = joined(videos.select(["video_id", *known]).sort_by("path"), verdicts)
+    return both.select(list(REPORT_COLUMNS))

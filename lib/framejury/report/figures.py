@@ -92,7 +92,7 @@ def confusion_video_figure(confusion: Confusion, verdicts: Mapping[str, VerdictC
 
 
 def scores_figure(series: Sequence[ScoreSeries]) -> Figure:
-    """Draw histograms of `p_fake` by label, one panel per series, with the threshold."""
+    """Draw histograms of scores by label, one panel per series, with the threshold."""
     series = [one for one in series if one.scores.size]
     if not series:
         return sentence_figure("Scores", "Nothing was scored.")
@@ -103,7 +103,7 @@ def scores_figure(series: Sequence[ScoreSeries]) -> Figure:
         style_axes(
             axes,
             title=f"Scores of {int(one.weights.sum()):,} {one.name}",
-            x_label="p_fake (0 real, 1 fake)" if last else "",
+            x_label="score (0 real, 1 fake)" if last else "",
             y_label=f"{one.name}, count",
         )
         _score_bars(axes, one)

@@ -71,11 +71,11 @@ class ReportFace:
 
     Attributes:
         picture: a JPEG file.
-        p_fake: its score, 0 to 1; pts_s: its time, seconds.
+        score: its score, 0 to 1; pts_s: its time, seconds.
     """
 
     picture: bytes
-    p_fake: float
+    score: float
     pts_s: float
 
 

@@ -64,14 +64,14 @@ class FacePrediction:
     Attributes:
         path: of its video below the archive.
         frame_index, face_index: as in `face_scores`.
-        p_fake: its score, 0 to 1.
+        score: of the network, 0 to 1.
         label: None if unknown.
     """
 
     path: str
     frame_index: int
     face_index: int
-    p_fake: float
+    score: float
     label: Label | None = None
 
 
@@ -83,14 +83,14 @@ def predictions_of(
     """Return scored faces with their paths and labels.
 
     Args:
-        scored: columns `video_id`, `frame_index`, `face_index`, `p_fake`.
+        scored: columns `video_id`, `frame_index`, `face_index`, `score`.
         videos: rows of `videos`; faces of other videos are left out.
         frame_labels: (video_id, frame_index) -> 1 for FAKE, of frames labelled by hand.
     """
     known = {row["video_id"]: row for row in videos}
     by_hand = {0: Label.REAL, 1: Label.FAKE}
     found = []
-    for face in scored.select(["video_id", "frame_index", "face_index", "p_fake"]).to_pylist():
+    for face in scored.select(["video_id", "frame_index", "face_index", "score"]).to_pylist():
         video = known.get(face["video_id"])
         if video is not None:
             label = None if video["label"] is None else Label(video["label"])
@@ -100,7 +100,7 @@ def predictions_of(
                     video["path"],
                     face["frame_index"],
                     face["face_index"],
-                    face["p_fake"],
+                    face["score"],
                     label if hand is None else by_hand[hand],
                 )
             )
@@ -120,7 +120,7 @@ def training_outputs(
     faces = sorted(tested, key=lambda face: (face.path, face.frame_index, face.face_index))
     curves = training_figures(history)
     calls: Counter[tuple[str | None, bool]] = Counter(
-        (face.label, face.p_fake >= FACE_THRESHOLD) for face in faces
+        (face.label, face.score >= FACE_THRESHOLD) for face in faces
     )
     return {
         LOSS_CURVE: png(curves[LOSS]),
@@ -155,14 +155,14 @@ def verdict_outputs(
 
 
 def predictions_json(faces: Iterable[FacePrediction]) -> Iterator[bytes]:
-    """Yield `{"<path>": {"<frame>_<face>": p_fake, ...}, ...}`, one part per video.
+    """Yield `{"<path>": {"<frame>_<face>": score, ...}, ...}`, one part per video.
 
     Args:
         faces: grouped by video; only those of one video are held in memory.
     """
     before = b"{"
     for path, members in groupby(faces, key=lambda face: face.path):
-        scores = {f"{face.frame_index}_{face.face_index}": face.p_fake for face in members}
+        scores = {f"{face.frame_index}_{face.face_index}": face.score for face in members}
         yield before + f"\n {json.dumps(path)}: {json.dumps(scores, allow_nan=False)}".encode()
         before = b","
     yield b"{}\n" if before == b"{" else b"\n}\n"

@@ -53,7 +53,7 @@ LABELS = {
     DET: "DET curve: missed fakes against false alarms, with the operating point",
     PRECISION_RECALL: "Precision against recall of fakes, with the operating point",
     CALIBRATION: "Calibration: share of fakes against video score",
-    SCORES: "Histograms of p_fake by label, with the threshold",
+    SCORES: "Histograms of scores by label, with the threshold",
     NIGHTS: "Videos judged per nightly run, by verdict",
     LOSS: "Loss per epoch, training and validation",
     ACCURACY: "Accuracy per epoch, training and validation",

@@ -219,7 +219,7 @@ def _methods(f: Findings) -> str:
                     row.method,
                     f"{row.scored:,}",
                     _with_ends(percent(row.correct), row.correct_interval, percent),
-                    decimal(row.mean_p_fake),
+                    decimal(row.mean_score),
                     _with_ends(decimal(row.auc), row.auc_interval, decimal)
                     if row.truth == Label.FAKE.value
                     else "",
@@ -227,7 +227,7 @@ def _methods(f: Findings) -> str:
                 )
                 for row in rows
             ]
-            header = ("layout", "label", "method", "scored", "correct", "mean p_fake", "AUC")
+            header = ("layout", "label", "method", "scored", "correct", "mean score", "AUC")
             blocks.append(f"{name} by method\n{grid((*header, 'against'), table, 'lllrrrrl')}")
     return "\n\n".join([heading("By method"), *blocks]) if blocks else ""
 

@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from framejury.pages.templating import data_uri
 from framejury.report.inputs import Context, ReportFace
 from framejury.report.wording import correct_word, decimal, outcome_word, status_word
+from framejury.verdict.stretches import in_words
 
 SMALL_PX = 72
 """Longer side in the verdict table: twice the displayed size, for high-density screens."""
@@ -44,6 +45,9 @@ def thumbnail(picture: bytes, side_px: int) -> str | None:
     image.save(small, "JPEG", quality=_QUALITY, optimize=True)
     return data_uri(small.getvalue(), "image/jpeg")
 
+
+MOST_PARTS = 3
+"""Most suspicious stretches of a row; the evidence page and predictions.csv have all."""
 
 MOST_CHOICES = 60
 """Most values of a filter; the search finds the rest."""
@@ -81,6 +85,7 @@ class Row:
         face: a small picture as a `data:` address; face_words: its text alternative.
         link: to its evidence page, relative.
         change: changed, new or unchanged; before: the outcome before, may be empty.
+        parts: the first `MOST_PARTS` suspicious stretches.
     """
 
     video_id: str
@@ -103,6 +108,7 @@ class Row:
     link: str | None
     face: str | None
     face_words: str
+    parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,7 @@ def checked_link(link: str | None) -> str | None:
 
 def face_words(face: ReportFace, judges: str) -> str:
     """Return the text alternative of a face."""
-    return f"{judges} at {face.pts_s:.2f} s, score {face.p_fake:.3f}"
+    return f"{judges} at {face.pts_s:.2f} s, uncalibrated score {face.score:.3f}"
 
 
 def _rows(predictions: pa.Table, context: Context, judges: str) -> Iterator[Row]:
@@ -203,6 +209,7 @@ def _rows(predictions: pa.Table, context: Context, judges: str) -> Iterator[Row]
             link=checked_link(context.evidence.get(video_id)),
             face=None if face is None else thumbnail(face.picture, SMALL_PX),
             face_words="" if face is None else face_words(face, judges),
+            parts=tuple(map(in_words, (row["stretches"] or ())[:MOST_PARTS])),
         )
 
 

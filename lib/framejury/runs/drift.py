@@ -30,7 +30,7 @@ import numpy.typing as npt
 from framejury.warehouse.commits import Commit, ScoreFacts
 
 BINS = 20
-"""Number of equal bins over 0..1; a score is in bin `floor(p_fake * BINS)`, 1.0 in the last."""
+"""Number of equal bins over 0..1; a score is in bin `floor(score * BINS)`, 1.0 in the last."""
 
 REFERENCE_RUNS = 14
 """Number of nightly runs to compare with: the latest with the same model."""
@@ -53,7 +53,7 @@ class ScoreHistograms:
 
     Attributes:
         videos: histogram of `p_fake` of the scored videos.
-        faces: histogram of `p_fake` of their faces.
+        faces: histogram of `score` of their faces.
     """
 
     videos: Counts
@@ -117,7 +117,7 @@ class RunDrift:
 
     Attributes:
         videos: drift of the videos' `p_fake`.
-        faces: drift of the faces' `p_fake`.
+        faces: drift of the faces' `score`.
     """
 
     videos: Drift | None = None
@@ -131,19 +131,19 @@ class RunDrift:
         }
 
 
-def histogram(p_fake: npt.ArrayLike) -> Counts:
+def histogram(scores: npt.ArrayLike) -> Counts:
     """Count scores in `BINS` bins.
 
     Args:
-        p_fake: float (n,), 0 to 1.
+        scores: float (n,), 0 to 1.
 
     Raises:
         ValueError: a score is outside 0..1 or not a number.
     """
-    scores = np.asarray(p_fake, np.float64)
-    if not np.all((scores >= 0) & (scores <= 1)):
+    values = np.asarray(scores, np.float64)
+    if not np.all((values >= 0) & (values <= 1)):
         raise ValueError("scores must lie in 0..1")
-    bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    bins = np.minimum((values * BINS).astype(np.int64), BINS - 1)
     return tuple(np.bincount(bins, minlength=BINS).tolist())
 
 

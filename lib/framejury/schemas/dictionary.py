@@ -12,7 +12,7 @@ import pyarrow.types as kinds
 from framejury.schemas import statuses
 from framejury.schemas.exports import CURRENT, CURRENT_FACES_LIMIT, CURRENT_MEANING
 from framejury.schemas.statuses import STATUS_MEANING, Side, Verdict
-from framejury.schemas.tables import TABLE_MEANING, TABLES
+from framejury.schemas.tables import FORMER_NAMES, TABLE_MEANING, TABLES
 
 _HEAD = """\
 # Data dictionary
@@ -170,6 +170,8 @@ def _table(name: str, schema: pa.Schema) -> str:
     for field in schema:
         there = "maybe null" if field.nullable else "always"
         doc = _cell(field.metadata[b"doc"].decode())
+        if then := FORMER_NAMES.get(name, {}).get(field.name):
+            doc += f" Files of earlier versions call it `{then}`."
         rows.append(f"| `{field.name}` | {in_words(field.type)} | {there} | {doc} |")
     head = [f"## {name}", "", TABLE_MEANING[name], ""]
     return (

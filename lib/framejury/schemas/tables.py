@@ -74,6 +74,21 @@ POINT = pa.struct(
     [pa.field("x", pa.float32(), nullable=False), pa.field("y", pa.float32(), nullable=False)]
 )
 
+STRETCHES = pa.list_(
+    pa.field(
+        "element",
+        pa.struct(
+            [
+                pa.field("start_s", pa.float64(), nullable=False),
+                pa.field("end_s", pa.float64(), nullable=False),
+                pa.field("person", pa.int32(), nullable=False),
+                pa.field("mean_score", pa.float64(), nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
+
 _NOTES = _text(
     "notes",
     "What a reader should know about the file: codes of `Note`, each with a detail or none, as in "
@@ -229,7 +244,13 @@ FACE_SCORES = pa.schema(
         _PTS_S,
         _FACE_INDEX,
         _PERSON,
-        _field("p_fake", pa.float32(), "The network's score of this face, 0 to 1.", required=True),
+        _field(
+            "score",
+            pa.float32(),
+            "The network's score of this face, 0 to 1; never calibrated, so not comparable with "
+            "`verdicts.p_fake` and `threshold`.",
+            required=True,
+        ),
         _field(
             "box",
             BOX,
@@ -260,7 +281,7 @@ PICTURES = pa.schema(
         _PTS_S,
         _field("face_index", pa.int16(), "As in `face_scores`; null for a frame."),
         _field(
-            "p_fake",
+            "score",
             pa.float32(),
             "Score of the face, 0 to 1; for a frame, the score of its most suspicious face.",
             required=True,
@@ -298,8 +319,9 @@ VERDICTS = pa.schema(
             "Number of the face track with the highest mean score; ties take the lowest number.",
         ),
         _float64(
-            "worst_person_p_fake",
-            "Mean score of that track, 0 to 1, cut to 12 digits; never calibrated.",
+            "worst_person_score",
+            "Mean score of that track, 0 to 1, cut to 12 digits; never calibrated, so not "
+            "comparable with `threshold`.",
         ),
         _float64(
             "threshold", "Scores (`p_fake`) of this value and above count as fake.", required=True
@@ -310,6 +332,13 @@ VERDICTS = pa.schema(
             required=True,
         ),
         _NOTES,
+        _field(
+            "stretches",
+            STRETCHES,
+            "Suspicious parts by time: first and last second, face track, mean score of its faces "
+            "(not calibrated). Empty: no part stands out, also where all of the video is "
+            "suspicious. Null when not scored, and in runs written before this column existed.",
+        ),
     ]
 )
 
@@ -390,6 +419,22 @@ FACE_TABLES = tuple(
     if any(field.name == "frame_index" or pa.types.is_binary(field.type) for field in schema)
 )
 """Tables that show people: with pictures, or with where their faces are in a frame."""
+FORMER_NAMES: dict[str, dict[str, str]] = {
+    "face_scores": {"score": "p_fake"},
+    "pictures": {"score": "p_fake"},
+    "verdicts": {"worst_person_score": "worst_person_p_fake"},
+}
+"""Columns by table whose name in files of earlier versions was another: now -> then. Readers
+(`warehouse.reader`, `tables.store`) return such values under the name of now."""
+
+
+def stored_schema(table: str) -> pa.Schema:
+    """Return the table's columns as any file may hold them: also under their former names."""
+    schema = TABLES[table]
+    for now, then in FORMER_NAMES.get(table, {}).items():
+        schema = schema.append(pa.field(then, schema.field(now).type))
+    return schema
+
 
 TABLE_MEANING = {
     "videos": "One row per file of the archive.",

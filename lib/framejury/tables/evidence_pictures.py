@@ -58,7 +58,7 @@ def pictures_of_faces(
                 }
             yield pa.RecordBatch.from_pylist(rows, schema=PICTURES)
 
-    shown = scores.select(*PLACE, "pts_s", "p_fake")
+    shown = scores.select(*PLACE, "pts_s", "score")
     chosen = extremes(shown.withColumn("kind", F.lit(PictureKind.FACE.value)), settings.faces)
     wanted = faces.select(*PLACE, *SIGNAL_COLUMNS).join(
         chosen.drop("kind"), on=list(PLACE), how="inner"
@@ -72,14 +72,14 @@ def extremes(pictures: DataFrame, count: int) -> DataFrame:
     Ties keep the earlier picture. Only ids and scores are shuffled, not the pictures.
 
     Args:
-        pictures: rows with `kind`, `PLACE` and `p_fake`, such as rows of `pictures`.
+        pictures: rows with `kind`, `PLACE` and `score`, such as rows of `pictures`.
         count: faces to keep at each end.
     """
     each = Window.partitionBy("video_id", "kind")
     place = [F.col(name).asc() for name in PLACE[1:]]
     up, down = (
         F.row_number().over(each.orderBy(score, *place))
-        for score in (F.col("p_fake").asc(), F.col("p_fake").desc())
+        for score in (F.col("score").asc(), F.col("score").desc())
     )
     ranked = pictures.select("kind", *PLACE, up.alias("up"), down.alias("down"))
     is_face = F.col("kind") == PictureKind.FACE.value

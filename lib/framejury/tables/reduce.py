@@ -3,17 +3,16 @@
 It follows the same rules as `framejury.verdict.judge`, in SQL. Scores are summed as whole
 millionths, which is exact: a rerun with other partitions gives the same bits.
 
-No face row is shuffled. Each task first sums its rows by video, track and, for the bootstrap,
-second; only these sums are shuffled. There are two exchanges, by all of these columns and then by
-video, because Spark cannot pre-aggregate by more columns than it exchanges by. Aggregations that
-need every score (median, trimmed_mean, top_share, learned) carry them along as arrays. The
-bootstrap is the reference's NumPy function, called with the sums of a batch of videos; Student's
-interval needs no Python at all.
+No face row is shuffled. Each task first sums its rows by video, track and second; only these sums,
+the moments, are shuffled. There are two exchanges, by all of these columns and then by video,
+because Spark cannot pre-aggregate by more columns than it exchanges by. Aggregations that need
+every score (median, trimmed_mean, top_share, learned) carry them along as arrays. Bootstrap and
+stretches are the reference's NumPy functions, called with the moments of a batch of videos.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
@@ -21,10 +20,18 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury.errors import ReconcileError
 from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import VerdictSettings
-from framejury.tables.rule_columns import bootstrap, calibrated, reduced, student_shift
+from framejury.tables.rule_columns import (
+    bootstrap,
+    calibrated,
+    reduced,
+    student_shift,
+    suspicious_stretches,
+)
 from framejury.verdict.calibration import UNITS
 from framejury.verdict.interval import UNKNOWN
+from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule
+from framejury.verdict.stretches import Moments
 
 PERSONS_MAX = 2**23
 """Upper bound of track numbers; with a mean in units of 1e-12 (40 bits), one fills a long."""
@@ -88,21 +95,21 @@ def judge_scored(scores: DataFrame, rules: VerdictRules) -> DataFrame:
 
     Args:
         scores: rows of `face_scores`, all by `rules.model_id`. Only the columns `video_id`,
-            `person`, `face_index` and `p_fake` are read, and `pts_s` for the bootstrap.
+            `pts_s`, `person`, `face_index` and `score` are read.
         rules: the rules.
 
     Returns:
         `video_id`; `faces_scored`, `frames_scored`, `persons`, `worst_person`: int;
-        `worst_person_p_fake`, `p_fake`, `p_fake_low`, `p_fake_high`: double, 0 to 1;
+        `worst_person_score`, `p_fake`, `p_fake_low`, `p_fake_high`: double, 0 to 1;
         `total`, `squares`: long, sums of the scores in millionths and of their squares;
-        `verdict`: string.
+        `verdict`: string; `stretches`: array of structs, as in `verdicts`.
     """
     return (
         _sum_scores(scores, rules)
         .transform(_with_shifts, rules)
         .transform(_with_scores, rules)
         .transform(_with_verdict, rules)
-        .drop("clusters", "ordered", "faces", "weighed", "weights", "low_shift", "high_shift")
+        .drop("moments", "ordered", "faces", "weighed", "weights", "low_shift", "high_shift")
     )
 
 
@@ -128,7 +135,7 @@ def reconcile(videos: DataFrame, verdicts: DataFrame) -> int:
 def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     """Sum scores by video, in units: with tracks, and what aggregation and interval need.
 
-    `clusters` (bootstrap): array of (person, second, total, count); `ordered`: sorted units;
+    `moments`: array of (person, second, first_s, last_s, total, faces); `ordered`: sorted units;
     `weighed`, `weights`: long, sums for confidence_weighted.
     """
     persons = _sum_persons(scores, rules)
@@ -136,7 +143,7 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     # Spark sorts to find the maximum of anything else.
     mean = F.expr(f"(total * {UNITS}) div faces")
     ranked = mean * F.lit(PERSONS_MAX) + (PERSONS_MAX - 1 - F.col("person"))
-    extra = [name for name in ("clusters", "all_units") if name in persons.columns]
+    extra = [name for name in ("moments", "all_units") if name in persons.columns]
     summed = [name for name in ("weighed", "weights") if name in persons.columns]
     videos = persons.groupBy("video_id").agg(
         *[F.sum(name).alias(name) for name in ("faces", "frames", "total", "squares", *summed)],
@@ -153,25 +160,19 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
         "total",
         "squares",
         (PERSONS_MAX - 1 - F.col("worst") % PERSONS_MAX).cast("int").alias("worst_person"),
-        (F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)).alias("worst_person_p_fake"),
+        (F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)).alias("worst_person_score"),
         *summed,
         *([F.sort_array("all_units").alias("ordered")] if "all_units" in extra else []),
-        *(["clusters"] if "clusters" in extra else []),
+        "moments",
     )
 
 
 def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     """Sum scores by video and track; partitioned by `video_id`."""
-    units = F.floor(F.col("p_fake").cast("double") * UNITS + 0.5)
-    keys, columns = ["video_id", "person"], ["video_id", "person", "face_index"]
-    by_second = _is_bootstrap(rules.settings)
-    if by_second:
-        keys = [*keys, "second"]
-    faces = scores.select(
-        *columns,
-        units.alias("units"),
-        *([F.floor("pts_s").alias("second")] if by_second else []),
-    )
+    units = F.floor(F.col("score").cast("double") * UNITS + 0.5)
+    keys = ["video_id", "person", "second"]
+    second = F.floor("pts_s").alias("second")
+    faces = scores.select("video_id", "person", second, "pts_s", "face_index", units.alias("units"))
     unit = F.col("units")
     weight = F.expr(f"abs(2 * units - {UNITS}) div 1000 + 100")
     weighed = rules.rule.reducer.name == "confidence_weighted"
@@ -179,6 +180,8 @@ def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
         F.count("*").alias("faces"),
         # Every frame with faces has one of rank 0; counting distinct frames would need a set.
         F.count_if(F.col("face_index") == 0).alias("frames"),
+        F.min("pts_s").alias("first_s"),
+        F.max("pts_s").alias("last_s"),
         F.sum("units").alias("total"),
         F.sum(unit * unit).alias("squares"),
         *([F.sum(weight * unit).alias("weighed"), F.sum(weight).alias("weights")] * weighed),
@@ -186,13 +189,11 @@ def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     )
     # Repartitioned by hand: Spark would first sum again, and few videos have several tracks.
     placed = sums.repartition("video_id")
-    if not by_second:
-        return placed
-    plain = [name for name in sums.columns if name not in (*keys, "all_units")]
-    cluster = F.struct("person", "second", "total", F.col("faces").alias("count"))
+    plain = [name for name in sums.columns if name not in (*keys, "first_s", "last_s", "all_units")]
+    moment = F.struct(*(field.name for field in fields(Moments)))
     return placed.groupBy("video_id", "person").agg(
         *[F.sum(name).alias(name) for name in plain],
-        F.collect_list(cluster).alias("clusters"),
+        F.collect_list(moment).alias("moments"),
         *([F.flatten(F.collect_list("all_units")).alias("all_units")] * rules.rule.reducer.ordered),
     )
 
@@ -202,17 +203,20 @@ def _is_bootstrap(settings: VerdictSettings) -> bool:
 
 
 def _with_shifts(rows: DataFrame, rules: VerdictRules) -> DataFrame:
-    """Add `low_shift` and `high_shift`: distances of the interval's ends from the score."""
+    """Add `stretches`, and as `low_shift` and `high_shift` how far the interval's ends are."""
+    stretches = suspicious_stretches(face_threshold(rules.rule))(F.col("moments"))
     level = rules.settings.confidence_level
     if level is None:
-        return rows.withColumns({"low_shift": F.lit(0.0), "high_shift": F.lit(0.0)})
+        zero = F.lit(0.0)
+        return rows.withColumns({"stretches": stretches, "low_shift": zero, "high_shift": zero})
     if not _is_bootstrap(rules.settings):
-        half = student_shift(level)
-        return rows.withColumn("high_shift", half).withColumn("low_shift", -F.col("high_shift"))
-    clusters = F.col("clusters")
+        rows = rows.withColumns({"stretches": stretches, "high_shift": student_shift(level)})
+        return rows.withColumn("low_shift", -F.col("high_shift"))
+    clusters = F.col("moments")
     if rules.rule.reducer.name == "worst_person":
         clusters = F.filter(clusters, lambda one: one["person"] == F.col("worst_person"))
-    ends = rows.withColumn("shifts", bootstrap(level)(clusters))
+    # Added together, so that Python is asked once.
+    ends = rows.withColumns({"stretches": stretches, "shifts": bootstrap(level)(clusters)})
     return ends.withColumns(
         {"low_shift": F.col("shifts.low"), "high_shift": F.col("shifts.high")}
     ).drop("shifts")

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict, fields
 from itertools import pairwise
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.pandas.types import from_arrow_type
 
+from framejury.schemas.tables import STRETCHES
 from framejury.verdict.calibration import STEPS, UNITS, Calibration
 from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts
 from framejury.verdict.rule import Reducer
+from framejury.verdict.stretches import Moments, stretches_of
 
 _PI = 3.141592653589793
 
@@ -26,7 +31,7 @@ _PI = 3.141592653589793
 def reduced(reducer: Reducer, shift: Column) -> Column:
     """Return the score as if every face had `shift` more, as `verdict.judge.reduced`.
 
-    Reads the columns `faces`, `total`, `worst_person_p_fake`, and `ordered` (sorted units) or
+    Reads the columns `faces`, `total`, `worst_person_score`, and `ordered` (sorted units) or
     `weighed` and `weights` if the aggregation needs them.
     """
     if reducer.name == "learned":
@@ -42,7 +47,7 @@ def _plain(reducer: Reducer) -> Column:
     if reducer.name == "mean":
         return F.col("total") / (F.lit(UNITS) * faces)
     if reducer.name == "worst_person":
-        return F.col("worst_person_p_fake")
+        return F.col("worst_person_score")
     if reducer.name == "confidence_weighted":
         return F.col("weighed") / (F.lit(UNITS) * F.col("weights"))
     if reducer.name == "median":
@@ -96,23 +101,50 @@ def _in_steps(score: Column) -> Column:
 def bootstrap(level: float) -> Callable[[Column], Column]:
     """Return `interval.bootstrap_shifts` as a function of columns.
 
-    Its argument is a column of non-empty arrays of (second, total, count); its result a struct of
+    Its argument is a column of non-empty arrays of moments; its result a struct of
     `low` and `high`.
     """
 
     def shifts(clusters: pa.Array) -> pa.Array:
         parts = clusters.flatten()
-        second, total, count = (
+        second, total, faces = (
             parts.field(name).to_numpy(zero_copy_only=False)
-            for name in ("second", "total", "count")
+            for name in ("second", "total", "faces")
         )
         lengths = clusters.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-        found = bootstrap_shifts(Clusters(second, total, count, lengths), level)
+        found = bootstrap_shifts(Clusters(second, total, faces, lengths), level)
         ends = [pa.array(found[:, side], pa.float64()) for side in (0, 1)]
         return pa.StructArray.from_arrays(ends, names=["low", "high"])
 
     # The type hints make this array to array; the overloads also expect a number.
     udf: Callable[[Column], Column] = arrow_udf(shifts, "low double, high double")  # type: ignore[call-overload]
+    return udf
+
+
+def suspicious_stretches(threshold: float) -> Callable[[Column], Column]:
+    """Return `stretches.stretches_of` as a function of a column of non-empty arrays of moments."""
+
+    def found(moments: pa.Array) -> pa.Array:
+        parts = moments.flatten()
+        every = Moments(
+            **{
+                one.name: parts.field(one.name).to_numpy(zero_copy_only=False)
+                for one in fields(Moments)
+            }
+        )
+        lengths = moments.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+        stops = np.cumsum(lengths)
+        starts = stops - lengths
+        # Most videos have none: they are not looked at one by one.
+        some = np.logical_or.reduceat(every.means >= threshold, starts)
+        rows: list[list[dict[str, Any]]] = [[] for _ in lengths]
+        for number in np.flatnonzero(some).tolist():
+            part = slice(starts[number], stops[number])
+            rows[number] = [asdict(one) for one in stretches_of(every.part(part), threshold)]
+        return pa.array(rows, STRETCHES)
+
+    kind = from_arrow_type(STRETCHES)
+    udf: Callable[[Column], Column] = arrow_udf(found, kind)  # type: ignore[call-overload]
     return udf
 
 

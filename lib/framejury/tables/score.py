@@ -54,7 +54,7 @@ def score_faces(
             columns |= {
                 "run_id": pa.repeat(run_id, count),
                 "model_id": pa.repeat(scorer.bundle.model_id, count),
-                "p_fake": pa.array(scores, pa.float32()),
+                "score": pa.array(scores, pa.float32()),
                 "ssim": pa.nulls(count, pa.float32()),  # faces are not in order here
             }
             yield pa.RecordBatch.from_pydict(

@@ -11,7 +11,7 @@ from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from framejury.examine.messages import ROWS, TABLE_COLUMN
 from framejury.schemas.statuses import Status
-from framejury.schemas.tables import TABLES
+from framejury.schemas.tables import FORMER_NAMES, TABLES, stored_schema
 from framejury.storage import Location, is_local, is_taken, local_path
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit, Run, Stored
@@ -206,11 +206,13 @@ class Store:
         return rows.where(F.col("run_id").isin(list(run_ids))) if run_ids else rows
 
     def _read_places(self, table: str, places: Sequence[Stored]) -> DataFrame:
-        schema = from_arrow_schema(TABLES[table])
         if not places:
-            return self._spark.createDataFrame([], schema)
+            return self._spark.createDataFrame([], from_arrow_schema(TABLES[table]))
         uris = [spark_uri(stored.place.uri) for stored in places]
-        return self._spark.read.schema(schema).parquet(*uris)
+        rows = self._spark.read.schema(from_arrow_schema(stored_schema(table))).parquet(*uris)
+        for now, then in FORMER_NAMES.get(table, {}).items():
+            rows = rows.withColumn(now, F.coalesce(now, then)).drop(then)
+        return rows
 
 
 def conform(frame: DataFrame, table: str) -> DataFrame:

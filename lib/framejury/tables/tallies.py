@@ -23,17 +23,17 @@ def face_counts(scores: DataFrame, videos: DataFrame) -> pa.Table:
     """Return a histogram of face scores that fits into the driver's memory for any archive.
 
     Returns:
-        columns label (null when unknown), method, layout, p_fake (rounded to 4 decimals), faces;
+        columns label (null when unknown), method, layout, score (rounded to 4 decimals), faces;
         at most 10,000 rows per label, method and layout.
     """
     truth = videos.select("video_id", "label", "method", "layout")
     counted = (
-        scores.select("video_id", F.round(F.col("p_fake").cast("double"), 4).alias("p_fake"))
+        scores.select("video_id", F.round(F.col("score").cast("double"), 4).alias("score"))
         .join(truth, on="video_id", how="inner")
-        .groupBy("label", "method", "layout", "p_fake")
+        .groupBy("label", "method", "layout", "score")
         .agg(F.count("*").alias("faces"))
     )
-    return counted.orderBy("label", "method", "layout", "p_fake").toArrow()
+    return counted.orderBy("label", "method", "layout", "score").toArrow()
 
 
 def runs_behind(rows: DataFrame) -> dict[str, int]:

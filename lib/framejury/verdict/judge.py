@@ -24,6 +24,7 @@ from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import UNITS, calibrated, in_steps, sigmoid
 from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
 from framejury.verdict.rule import Reducer, Rule
+from framejury.verdict.stretches import Stretch, moments_of, stretches_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Judgement:
     frames_scored: int = 0
     persons: int = 0
     worst_person: int | None = None
-    worst_person_p_fake: float | None = None
+    worst_person_score: float | None = None
+    stretches: list[Stretch] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +49,19 @@ class FaceScores:
     """The scored faces of one video, in any order, n >= 1.
 
     Attributes:
-        p_fake: (n,) scores, 0 to 1.
+        score: (n,) scores, 0 to 1.
         frame_index: (n,) the frame of each face.
         pts_s: (n,) the time of that frame, seconds from the first frame.
         person: (n,) the face track.
     """
 
-    p_fake: Sequence[float] | npt.NDArray[np.float32]
+    score: Sequence[float] | npt.NDArray[np.float32]
     frame_index: Sequence[int]
     pts_s: Sequence[float]
     person: Sequence[int]
 
     def __post_init__(self) -> None:
-        lengths = {len(self.p_fake), len(self.frame_index), len(self.pts_s), len(self.person)}
+        lengths = {len(self.score), len(self.frame_index), len(self.pts_s), len(self.person)}
         if len(lengths) > 1:
             raise ValueError(f"columns of faces must have the same length, got {sorted(lengths)}")
 
@@ -75,7 +77,7 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
     Raises:
         ValueError: no scores, or a score outside 0 to 1 (NaN included).
     """
-    units = _units(faces.p_fake)
+    units = _units(faces.score)
     frames = len(set(faces.frame_index))
     by_person = _person_means(units, faces.person)
     worst = max(by_person, key=lambda who: (by_person[who], -who))
@@ -106,7 +108,8 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
         frames_scored=frames,
         persons=len(by_person),
         worst_person=worst,
-        worst_person_p_fake=worst_mean,
+        worst_person_score=worst_mean,
+        stretches=stretches_of(moments_of(faces.person, faces.pts_s, units), face_threshold(rule)),
     )
 
 
@@ -116,7 +119,7 @@ def unscored(status: Status) -> Judgement:
 
 
 def reduced(
-    p_fake: Sequence[float] | npt.NDArray[np.float32], person: Sequence[int], reducer: Reducer
+    scores: Sequence[float] | npt.NDArray[np.float32], person: Sequence[int], reducer: Reducer
 ) -> float:
     """Return the score of one video, not calibrated, 0 to 1. Arguments and errors as in `judge`.
 
@@ -132,7 +135,7 @@ def reduced(
     * learned: 1 / (1 + exp(-(intercept + sum(weights * quantiles of u)))), quantiles with linear
       interpolation, rounded to 1e-9.
     """
-    units = _units(p_fake)
+    units = _units(scores)
     worst_mean = 0.0
     if reducer.name == "worst_person":
         worst_mean = max(_person_means(units, person).values()) / UNITS**2
@@ -155,10 +158,10 @@ def face_threshold(rule: Rule) -> float:
 
 
 def quantiles_of(
-    p_fake: Sequence[float] | npt.NDArray[np.float32], quantiles: Sequence[float]
+    scores: Sequence[float] | npt.NDArray[np.float32], quantiles: Sequence[float]
 ) -> list[float]:
     """Return quantiles of the scores, each 0 to 1: the input of the learned aggregation."""
-    return _quantiles(sorted(_units(p_fake)), quantiles)
+    return _quantiles(sorted(_units(scores)), quantiles)
 
 
 def decide(
@@ -280,8 +283,8 @@ def _mean(units: Sequence[int]) -> float:
     return sum(units) / (UNITS * len(units))
 
 
-def _units(p_fake: Sequence[float] | npt.NDArray[np.float32]) -> list[int]:
-    scores = np.asarray(p_fake, dtype=np.float64)
+def _units(scores: Sequence[float] | npt.NDArray[np.float32]) -> list[int]:
+    scores = np.asarray(scores, dtype=np.float64)
     if scores.size == 0:
         raise ValueError("no scores: a video without scored faces has no verdict by score")
     if not np.all((scores >= 0) & (scores <= 1)):

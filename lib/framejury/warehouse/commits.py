@@ -49,7 +49,7 @@ class ScoreFacts(_Record):
 
     Attributes:
         videos: count of scored videos per bin of `p_fake`.
-        faces: count of scored faces per bin of `p_fake`.
+        faces: count of scored faces per bin of `score`.
     """
 
     videos: tuple[int, ...]

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import dataset, parquet
+from pyarrow import parquet
 
 from framejury.logs import say
 from framejury.schemas.exports import CURRENT, CURRENT_FACES_LIMIT
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_file, write_whole
+from framejury.warehouse.frame_scores import faces_behind
 from framejury.warehouse.reader import Committed
 
 FOLDER = "current"
@@ -28,7 +29,6 @@ SEQUENCE_KEY = b"framejury_sequence"
 
 _SHOWS = ("videos", "verdicts", "face_scores", "forgotten")
 _PORTION_ROWS = 1 << 19
-_KEYS = ["video_id", "model_id", "run_id"]
 
 
 def place_of_current(committed: Committed, name: str) -> Location:
@@ -114,65 +114,12 @@ def _beside(rows: pa.Table, others: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _faces(committed: Committed, verdicts: pa.Table) -> Iterator[pa.Table]:
-    """Yield the rows of `face_scores` behind these verdicts.
-
-    They are those of the verdict's model in the latest run up to the one that judged, as
-    `tables.store.Store.scores_behind` reads them.
-    """
-    runs = [commit.run_id for commit in committed.with_table("face_scores")]
-    used = _used(committed, runs, verdicts)
-    for part in _portions(committed, runs, None):
-        at = pc.index_in(part["video_id"], used["video_id"].combine_chunks())
-        mine = pc.and_(
-            pc.equal(used["run_id"].take(at), part["run_id"]),
-            pc.equal(used["model_id"].take(at), part["model_id"]),
-        )
-        yield _beside(part.filter(mine), verdicts, CURRENT["faces"])
-
-
-def _used(committed: Committed, runs: list[str], verdicts: pa.Table) -> pa.Table:
-    """Return `_KEYS` of the scores behind each verdict, one row per scored video."""
-    order = {commit.run_id: commit.sequence for commit in committed.commits()}
-    ids = pa.array(list(order), pa.string())
-    sequences = pa.array(list(order.values()), pa.int64())
-
-    def sequence_of(rows: pa.Table) -> pa.ChunkedArray:
-        return sequences.take(pc.index_in(rows["run_id"], ids).combine_chunks())
-
-    # The verdict on a video without a score is based on none, though it may have had one before.
-    scored = verdicts.filter(pc.greater(verdicts["faces_scored"], 0)).select(_KEYS)
-    scored = scored.append_column("judged_in", sequence_of(scored))
-    parts = [part.group_by(_KEYS).aggregate([]) for part in _portions(committed, runs, _KEYS)]
-    if not parts:
-        return scored.select(_KEYS).slice(0, 0)
-    keys = pa.concat_tables(parts).group_by(_KEYS).aggregate([])
-    at = pc.index_in(keys["video_id"], scored["video_id"].combine_chunks())
-    keys = keys.append_column("sequence", sequence_of(keys))
-    right = pc.and_(
-        pc.equal(keys["model_id"], scored["model_id"].take(at)),
-        pc.less_equal(keys["sequence"], scored["judged_in"].take(at)),
-    )
-    keys = keys.filter(right)
-    newest = keys.group_by("video_id").aggregate([("sequence", "max")])
-    return keys.join(
-        newest, ["video_id", "sequence"], ["video_id", "sequence_max"], join_type="left semi"
-    ).select(_KEYS)
-
-
-def _portions(
-    committed: Committed, runs: list[str], columns: list[str] | None
-) -> Iterator[pa.Table]:
-    """Yield all rows of `face_scores` of these runs, about `_PORTION_ROWS` at a time."""
-    schema = TABLES["face_scores"]
-    held: list[pa.RecordBatch] = []
-    for stored in committed.stored("face_scores", runs):
-        files = dataset.dataset(
-            stored.place.path, filesystem=stored.place.filesystem, format="parquet", schema=schema
-        )
-        for batch in files.to_batches(columns=columns, batch_readahead=2, fragment_readahead=1):
-            held.append(batch)
-            if sum(map(len, held)) >= _PORTION_ROWS:
-                yield pa.Table.from_batches(held)
-                held = []
+    """Yield the rows of `face_scores` behind these verdicts, about `_PORTION_ROWS` at a time."""
+    held: list[pa.Table] = []
+    for rows, _ in faces_behind(committed, verdicts, TABLES["face_scores"].names):
+        held.append(rows)
+        if sum(map(len, held)) >= _PORTION_ROWS:
+            yield _beside(pa.concat_tables(held), verdicts, CURRENT["faces"])
+            held = []
     if held:
-        yield pa.Table.from_batches(held)
+        yield _beside(pa.concat_tables(held), verdicts, CURRENT["faces"])

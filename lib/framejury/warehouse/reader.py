@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -12,12 +12,13 @@ from pyarrow import dataset, fs
 
 from framejury.errors import UsageError, WarehouseError
 from framejury.redaction import printable
-from framejury.schemas.tables import TABLES
+from framejury.schemas.tables import FORMER_NAMES, TABLES, stored_schema
 from framejury.storage import Location
 from framejury.warehouse.commits import Commit, Merged, Run, Stored, Tombstone
 from framejury.warehouse.marker import read_record
 
 _READ_TOGETHER = 16
+_ROWS_AT_ONCE = 32_768
 _MADE_BY = {
     "videos": "framejury index ARCHIVE",
     "extractions": "framejury extract",
@@ -198,18 +199,55 @@ class Committed:
             files += [place.child(name) for name in names]
         return files
 
+    def batches(self, table: str, run_ids: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
+        """Yield these columns of the rows of `table` of committed runs, some thousand at a time."""
+        for rows, only in self._folders(table, run_ids):
+            found = rows.scanner(
+                _stored_names(table, columns),
+                filter=only,
+                batch_size=_ROWS_AT_ONCE,
+                batch_readahead=1,
+                fragment_readahead=1,
+            )
+            for batch in found.to_batches():
+                if batch.num_rows:
+                    yield _renamed(pa.Table.from_batches([batch]), table)
+
     def _read(self, table: str, run_ids: Sequence[str], columns: list[str] | None) -> pa.Table:
-        parts = []
+        names = _stored_names(table, columns)
+        parts = [rows.to_table(names, filter=only) for rows, only in self._folders(table, run_ids)]
+        return _renamed(pa.concat_tables(parts), table)
+
+    def _folders(
+        self, table: str, run_ids: Sequence[str]
+    ) -> Iterator[tuple[dataset.Dataset, pc.Expression | None]]:
+        """Yield each folder with rows of these runs, and which of its rows those are."""
         for stored in self.stored(table, run_ids):
             rows = dataset.dataset(
                 stored.place.path,
                 filesystem=stored.place.filesystem,
                 format="parquet",
-                schema=TABLES[table],
+                schema=stored_schema(table),
             )
             only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
-            parts.append(rows.to_table(columns=columns, filter=only))
-        return pa.concat_tables(parts)
+            yield rows, only
+
+
+def _stored_names(table: str, columns: list[str] | None) -> list[str]:
+    """Return the names under which files may hold these columns (all when None)."""
+    names = TABLES[table].names if columns is None else columns
+    former = FORMER_NAMES.get(table, {})
+    return [*names, *(former[name] for name in names if name in former)]
+
+
+def _renamed(rows: pa.Table, table: str) -> pa.Table:
+    """Return values that stand under a column's former name under its name of now."""
+    for now, then in FORMER_NAMES.get(table, {}).items():
+        if then in rows.column_names:
+            values = pc.coalesce(rows[now], rows[then])
+            rows = rows.set_column(rows.column_names.index(now), TABLES[table].field(now), values)
+            rows = rows.drop_columns(then)
+    return rows
 
 
 def find_videos(videos: pa.Table, names: Sequence[str]) -> list[str]:

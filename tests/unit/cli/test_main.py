@@ -276,6 +276,38 @@ def test_scan_judges_files_one_object_a_line(
         assert (line["p_fake"], line["faces_scored"], line["verdict"]) == (None, 0, "inconclusive")
 
 
+def test_scan_tells_which_seconds_are_suspicious(
+    tmp_path: Path, bundle: Path, capsys: Capture
+) -> None:
+    """The network's score is the mean of red, and seconds 2 and 3 of the film have more of it."""
+    frames = clips.face_frames(20)
+    for frame in frames[10:]:
+        frame[..., 0] = 128 + frame[..., 0] // 2
+    for frame in frames[:10]:
+        frame[..., 0] //= 2
+    film = clips.write_clip(tmp_path / "film.mp4", frames, fps=5)
+    options = ["--bundle", str(bundle), "--set", "sampling.mode=all"]
+    assert main(["scan", str(film), *options, "--json", "--frames"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(face["frame_index"], face["person"]) for face in found["frames"]] == [
+        (number, 0) for number in range(20)
+    ]
+    times = [number / 5 for number in range(20)]
+    assert [face["time_s"] for face in found["frames"]] == pytest.approx(times)
+    scores = [face["score"] for face in found["frames"]]
+    assert max(scores[:10]) < 0.5 < min(scores[10:])
+    assert found["frames"][0]["box"].keys() == {"x", "y", "width", "height"}
+    mean = pytest.approx(sum(scores[10:]) / 10, abs=1e-6)
+    part = {"start_s": 2.0, "end_s": 3.8, "person": 0, "mean_score": mean}
+    assert found["stretches"] == [part]
+    assert main(["scan", str(film), *options]) == 0
+    said = capsys.readouterr().out
+    assert "  suspicious: 2.0 to 3.8 s, track 0, uncalibrated score 0." in said
+    assert "  frame " not in said
+    assert main(["scan", str(film), *options, "--frames"]) == 0
+    assert capsys.readouterr().out.count("\n  frame ") == 20
+
+
 def test_scan_follows_the_rule_of_the_bundle(tmp_path: Path, bundle: Path, capsys: Capture) -> None:
     """Calibrated, unless another reducer is asked for; that is said, and 0.5 is the threshold."""
     platt = Calibration(method="platt", slope=2.0, intercept=1.5)

@@ -86,8 +86,8 @@ def _check_verdicts(fitted: Bundle, warehouses: list[Warehouse]) -> None:
     scorer = Scorer(fitted)
     scored = score_faces(scorer, source)
     verdicts, _ = judge_labelled(scored, scorer.bundle, videos, VerdictSettings(), run_id="run")
-    faces = score_faces(scorer, source).group_by("video_id").aggregate([("p_fake", "list")])
-    scores = {row["video_id"]: row["p_fake_list"] for row in faces.to_pylist()}
+    faces = score_faces(scorer, source).group_by("video_id").aggregate([("score", "list")])
+    scores = {row["video_id"]: row["score_list"] for row in faces.to_pylist()}
     rows = verdicts.to_pylist()
     for row in rows:
         raw = reduced(scores[row["video_id"]], [0] * FACES, fitted.rule.reducer)

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from pyarrow import parquet
 
 from framejury import storage
 from framejury.commands import verdicts
-from framejury.schemas.tables import VERDICTS, VIDEOS
+from framejury.schemas.tables import FACE_SCORES, VERDICTS, VIDEOS
 from framejury.warehouse import Warehouse
+from framejury.warehouse.frame_scores import FRAME_SCORES
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PART = {"start_s": 1.0, "end_s": 2.5, "person": 0, "mean_score": 0.75}
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +46,21 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         judged = [
             keys[0] | common | none | {"status": "crashed", "error": "two\nlines"},
             keys[1] | common | some | {"status": "scored", "p_fake": 0.9},
-            keys[2] | common | some | {"status": "scored", "p_fake": 0.7},
+            keys[2] | common | some | {"status": "scored", "p_fake": 0.7, "stretches": [PART]},
         ]
-        for table, rows, schema in (("videos", videos, VIDEOS), ("verdicts", judged, VERDICTS)):
+        box = {"x": 1.5, "y": 2.0, "width": 30.0, "height": 40.0}
+        scores = [
+            key
+            | {"model_id": "b0", "frame_index": frame, "pts_s": frame / 25, "face_index": 0}
+            | {"person": 0, "score": 0.5 + frame / 64, "box": box if frame else None}
+            for key in keys[1:]
+            for frame in range(11)
+        ]
+        tables = (
+            *(("videos", videos, VIDEOS), ("verdicts", judged, VERDICTS)),
+            ("face_scores", scores, FACE_SCORES),
+        )
+        for table, rows, schema in tables:
             store.write(run, table, pa.Table.from_pylist(rows, schema=schema))
         store.commit(run, NOW)
     return place
@@ -89,6 +104,76 @@ def test_the_ending_is_the_format(warehouse: Path, tmp_path: Path, ending: str) 
     assert rows[0]["p_fake"] == nothing
     assert [float(row["p_fake"]) for row in rows[1:]] == [0.9, 0.7]
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl", "json"])
+def test_suspicious_stretches_are_in_every_format(
+    warehouse: Path, tmp_path: Path, ending: str
+) -> None:
+    target = tmp_path / f"v.{ending}"
+    assert export(warehouse, "--output", str(target)) == 0
+    found = [row["stretches"] for row in read(target)]
+    assert found == (["", "", json.dumps([PART])] if ending == "csv" else [None, None, [PART]])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl", "json"])
+def test_frames_give_a_row_per_face(warehouse: Path, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"f.{ending}"
+    assert export(warehouse, "--frames", "--output", str(target)) == 0
+    rows = read(target)
+    assert [row["uri"] for row in rows] == ["b.mp4"] * 11 + ["ü.mp4"] * 11
+    assert [int(row["frame_index"]) for row in rows] == [*range(11), *range(11)]
+    assert [float(row["score"]) for row in rows[:11]] == [0.5 + n / 64 for n in range(11)]
+    assert float(rows[10]["time_s"]) == 0.4 and int(rows[10]["person"]) == 0
+    if ending == "csv":
+        assert (rows[0]["box_x"], rows[1]["box_x"], rows[1]["box_height"]) == ("", "1.5", "40")
+    else:
+        assert list(rows[0]) == FRAME_SCORES.names
+        assert rows[0]["box"] is None and rows[1]["box"]["height"] == 40
+
+
+def test_frames_for_people(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert export(warehouse, "--frames") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["uri", "frame", "time_s", "track", "score", "box,", "pixels"]
+    assert len(lines) == 1 + 22 and lines[1].split() == ["b.mp4", "0", "0.00", "0", "0.500", "-"]
+    assert lines[2].endswith("30 x 40 at 2, 2")
+
+
+def test_frames_are_written_while_they_are_read(tmp_path: Path) -> None:
+    """Each batch is in the file before the next is asked for, and there is one header."""
+    row = dict.fromkeys(FRAME_SCORES.names) | {"uri": "a.mp4", "score": 0.5}
+    table = pa.Table.from_pylist([row], schema=FRAME_SCORES)
+    asked = []
+
+    def endless() -> Iterator[pa.Table]:
+        for number in range(10**9):
+            asked.append(number)
+            yield table
+
+    parts = verdicts.exported(endless(), "csv", csv_mark=True)
+    first, second = next(parts), next(parts)
+    assert first.startswith(codecs.BOM_UTF8 + b'"uri"') and first.endswith(second)
+    assert second.startswith(b'"a.mp4"') and asked == [0, 1]
+
+
+def test_frames_of_an_archive_without_faces(
+    warehouse: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Warehouse.open_or_plan(str(tmp_path / "w"))
+    with store.running("nightly", NOW) as run:
+        for table in ("videos", "verdicts"):
+            rows = Warehouse.open(str(warehouse)).read_latest(table).slice(0, 1)
+            at = rows.column_names.index("run_id")
+            store.write(run, table, rows.set_column(at, "run_id", [[run.run_id]]))
+        store.commit(run, NOW)
+    for form, text in (("json", "[]\n"), ("jsonl", "")):
+        assert export(tmp_path / "w", "--frames", "--format", form) == 0
+        assert capsys.readouterr().out == text
+    assert export(tmp_path / "w", "--frames", "--format", "csv") == 0
+    assert capsys.readouterr().out.startswith('"uri","label"')
+    assert export(tmp_path / "w", "--frames", "--output", str(tmp_path / "f.parquet")) == 0
+    assert parquet.read_schema(tmp_path / "f.parquet").names == FRAME_SCORES.names
 
 
 def test_types_survive_in_parquet(warehouse: Path, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_methods_say_which_reals_they_were_compared_with():
     }
     swap = rows["ffpp", "FAKE", "swap"]
     assert (swap.scored, swap.correct) == (2, 0.5)
-    assert swap.mean_p_fake == pytest.approx(0.55)
+    assert swap.mean_score == pytest.approx(0.55)
     assert (swap.auc, swap.auc_against, swap.auc_reals) == (1.0, "the same layout", 1)
     dfdc = rows["dfdc", "FAKE", "not named"]
     assert (dfdc.auc, dfdc.auc_against, dfdc.auc_reals) == (1.0, "all layouts", 1)
@@ -168,7 +168,7 @@ def test_faces_are_weighed_by_their_count():
     assert found.labelled.auc == pytest.approx((30 * 50 + (30 * 10 + 10 * 50) / 2) / pairs)
     swap = next(row for row in found.methods if row.method == "swap")
     assert (swap.scored, swap.auc_reals, swap.verdicts) == (40, 50, None)
-    assert swap.mean_p_fake == pytest.approx((0.9 * 30 + 0.2 * 10) / 40)
+    assert swap.mean_score == pytest.approx((0.9 * 30 + 0.2 * 10) / 40)
     curve = face_roc(table)
     assert curve is not None
     assert np.interp(0.0, curve.fpr[:1], curve.tpr[:1]) == 0

@@ -60,7 +60,7 @@ def archive(
 
 
 def means_of(videos: list[ScoredVideo]) -> tuple[Floats, Integers]:
-    scores = np.array([reduced(video.p_fake, video.person, MEAN) for video in videos])
+    scores = np.array([reduced(video.score, video.person, MEAN) for video in videos])
     return scores, np.array([video.label for video in videos])
 
 
@@ -155,7 +155,7 @@ def test_a_group_is_never_judged_by_its_own_labels(monkeypatch: pytest.MonkeyPat
     before = seen[:]
     seen.clear()
     flipped = [
-        ScoredVideo(v.p_fake, v.person, 1 - v.label, v.group) if v.group == "g005" else v
+        ScoredVideo(v.score, v.person, 1 - v.label, v.group) if v.group == "g005" else v
         for v in videos
     ]
     fit_rule(flipped)
@@ -261,7 +261,7 @@ def test_with_few_reals_the_threshold_stands_above_all_of_them() -> None:
 
 def test_videos_with_few_faces_are_left_out() -> None:
     videos = archive(14, 20)
-    short = [ScoredVideo(v.p_fake[:2], v.person[:2], v.label, v.group) for v in archive(15, 9)]
+    short = [ScoredVideo(v.score[:2], v.person[:2], v.label, v.group) for v in archive(15, 9)]
     assert fit_rule([*videos, *short]).fit == fit_rule(videos).fit
 
 
@@ -272,7 +272,7 @@ def test_videos_with_few_faces_are_left_out() -> None:
         ([v for v in archive(16, 30) if v.label == 0], "fake videos: 0, their groups: 0 "),
         ([], "real videos: 0, their groups: 0 "),
         (
-            [ScoredVideo(v.p_fake, v.person, v.label, v.group[-1:]) for v in archive(16, 4) * 5],
+            [ScoredVideo(v.score, v.person, v.label, v.group[-1:]) for v in archive(16, 4) * 5],
             "real videos: 20, their groups: 4 ",
         ),
         (archive(16, 30, faces=2), "real videos: 0, their groups: 0 (of 60"),

@@ -28,7 +28,7 @@ SCORE = {
     "pts_s": 0.1,
     "face_index": 0,
     "person": 0,
-    "p_fake": 0.5,
+    "score": 0.5,
 }
 
 Row = dict[str, Any]
@@ -53,7 +53,7 @@ def packed(*rows: Row, schema: pa.Schema = ROWS) -> bytes:
 
 def test_a_sound_answer_is_taken_as_it_is() -> None:
     batch = checked(packed(EXTRACTION, SCORE), GIVEN, JOB)
-    assert batch.to_pylist()[1]["p_fake"] == 0.5
+    assert batch.to_pylist()[1]["score"] == 0.5
     assert checked(packed(GIVEN | {"status": "no_face"}), GIVEN, JOB).num_rows == 1
     times = EXTRACTION | {"frames_sampled": 2, "sampled_s": [0.0, 0.1]}
     frame = PICTURE | {"kind": "frame", "face_index": None, "heat": None}
@@ -105,7 +105,7 @@ LIES: dict[str, Callable[[], bytes]] = {
     "a note that moves the cursor": lambda: packed(EXTRACTION | {"notes": "damaged: \x1b[2J"}),
     "no count": lambda: packed(EXTRACTION | {"frames_decoded": None}),
     "faces of a failed video": lambda: packed(EXTRACTION | {"status": "unreadable"}, SCORE),
-    "a score above one": lambda: packed(EXTRACTION, SCORE | {"p_fake": 1.5}),
+    "a score above one": lambda: packed(EXTRACTION, SCORE | {"score": 1.5}),
     "a time that is no number": lambda: packed(EXTRACTION, SCORE | {"pts_s": float("inf")}),
     "a box that is no number": lambda: packed(
         EXTRACTION,
@@ -133,7 +133,7 @@ LIES: dict[str, Callable[[], bytes]] = {
     "a heat map that is too hot": lambda: packed(EXTRACTION, PICTURE | {"heat": [1.5]}),
     "a heat map that is no number": lambda: packed(EXTRACTION, PICTURE | {"heat": [float("nan")]}),
     "a heat map without end": lambda: packed(EXTRACTION, PICTURE | {"heat": [0.0] * 65**2}),
-    "a score that is no number": lambda: packed(EXTRACTION, SCORE | {"p_fake": float("nan")}),
+    "a score that is no number": lambda: packed(EXTRACTION, SCORE | {"score": float("nan")}),
 }
 
 
@@ -194,7 +194,7 @@ def test_a_survey_that_is_none(answer: bytes) -> None:
         survey_of(answer, "c")
 
 
-FACE = {name: SCORE[name] for name in SCORE if name != "p_fake"} | {
+FACE = {name: SCORE[name] for name in SCORE if name != "score"} | {
     TABLE_COLUMN: "faces",
     "detector": "haar",
     "crop": jpeg(),

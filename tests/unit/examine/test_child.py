@@ -171,7 +171,7 @@ def test_scores_are_those_of_the_crops(examiner: Examiner, face_clip: Path) -> N
     ]
     # The test bundle's score is the mean of red.
     reds = [decode_crop(face["crop"])[..., 0].mean() / 255 for face in faces]
-    assert [row["p_fake"] for row in scores] == pytest.approx(reds, abs=0.02)
+    assert [row["score"] for row in scores] == pytest.approx(reds, abs=0.02)
     assert len({row["model_id"] for row in scores}) == 1
 
 
@@ -194,22 +194,22 @@ def test_what_is_kept_as_evidence(bundle: Bundle, face_clip: Path) -> None:
     rows = rows_of(examiner, face_clip)
     examiner.close()
     scores, pictures = of_table(rows, "face_scores"), of_table(rows, "pictures")
-    by_score = sorted(scores, key=lambda row: (row["p_fake"], row["frame_index"]))
+    by_score = sorted(scores, key=lambda row: (row["score"], row["frame_index"]))
     faces = [row for row in pictures if row["kind"] == "face"]
     (frame,) = [row for row in pictures if row["kind"] == "frame"]
-    lowest, highest = by_score[0], max(scores, key=lambda row: row["p_fake"])
+    lowest, highest = by_score[0], max(scores, key=lambda row: row["score"])
     assert {row["frame_index"] for row in faces} == {
         lowest["frame_index"],
         highest["frame_index"],
     }
-    assert (frame["frame_index"], frame["p_fake"]) == (highest["frame_index"], highest["p_fake"])
+    assert (frame["frame_index"], frame["score"]) == (highest["frame_index"], highest["score"])
     assert frame["face_index"] is None
     assert decode_crop(frame["picture"]).shape == (75, 100, 3)
     for row in faces:
         crop = decode_crop(row["picture"])
         assert max(crop.shape) <= 48 and row["model_id"] == bundle.model_id
         # The test bundle's score is the mean of red.
-        assert crop[..., 0].mean() / 255 == pytest.approx(row["p_fake"], abs=0.05)
+        assert crop[..., 0].mean() / 255 == pytest.approx(row["score"], abs=0.05)
         assert row["heat"] is None  # that network has no activation with places
     assert rows[0]["sampled_s"] == sorted(rows[0]["sampled_s"])
     assert len(rows[0]["sampled_s"]) == rows[0]["frames_sampled"] == 6
@@ -371,7 +371,7 @@ def test_a_toolbox_without_a_bundle_scores_nothing(face_clip: Path, haar: Toolbo
     assert haar.scorer is None
     found = examine_video(face_clip, "key", haar)
     assert found.outcome.status == Status.EXTRACTED
-    assert {face.p_fake for face in found.faces} == {None}
+    assert {face.score for face in found.faces} == {None}
     assert all(face.face.landmarks is None and face.crop for face in found.faces)
 
 
@@ -393,7 +393,7 @@ def test_calls_of_the_network_change_no_score(face_clip: Path, bundle: Bundle) -
     def faces(batch_size: int) -> list[tuple[int, float | None]]:
         chosen = plan(bundle, scoring={"batch_size": batch_size}, sampling={"frames": 7})
         found = examine_video(face_clip, "key", Toolbox.load(chosen)).faces
-        return [(face.frame_index, face.p_fake) for face in found]
+        return [(face.frame_index, face.score) for face in found]
 
     singly = faces(1)
     assert len(singly) == 7 and all(score is not None for _, score in singly)
@@ -459,11 +459,11 @@ def test_stored_crops_give_the_scores_of_the_video(
     assert len(faces) == len(scores) == 4
     scorer = Scorer(bundle, batch_size=1)
     found = [cropped_face(row) for row in faces]
-    assert [row["p_fake"] for row in scores] == scorer.score(found).tolist()
+    assert [row["score"] for row in scores] == scorer.score(found).tolist()
     # The network is shown another picture than the crop alone.
     rgb = replace(bundle, signal="rgb", pixels=replace(bundle.pixels, resize="letterbox"))
     plain = Scorer(rgb, batch_size=1).score([found[0].crop])
-    assert plain[0] != scores[0]["p_fake"]
+    assert plain[0] != scores[0]["score"]
 
 
 @pytest.mark.parametrize(("signal", "resize"), ANY_SIGNAL)

@@ -84,7 +84,7 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> Non
             assert len(scores) == len(fast.faces) == 0, name
             continue
         mine = verdict(
-            [face.p_fake for face in fast.faces],
+            [face.score for face in fast.faces],
             [face.frame_index for face in fast.faces],
             [face.person for face in fast.faces],
         )
@@ -92,8 +92,8 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> Non
             [b for b, f in zip(boxes, frames, strict=True) if f == at] for at in unique(frames)
         ]
         theirs = verdict(scores, frames, [n for group in assign_persons(groups) for n in group])
-        assert mine.p_fake is not None and theirs.p_fake is not None
-        differences.append(abs(mine.p_fake - theirs.p_fake))
+        assert mine.score is not None and theirs.score is not None
+        differences.append(abs(mine.score - theirs.score))
         if mine.verdict != theirs.verdict:
             other_verdicts.append((name, astuple(mine), astuple(theirs)))
     assert len(differences) >= 0.9 * len(names) > 70 / EVERY
@@ -140,7 +140,7 @@ def verdict(scores: list[float | None], frames: list[int], persons: list[int]) -
     known: npt.NDArray[np.float32] = np.array(scores, np.float32)
     # Frames stand in for seconds: how the spread is found is not what is compared here.
     faces = FaceScores(
-        p_fake=known, frame_index=frames, pts_s=[float(f) for f in frames], person=persons
+        score=known, frame_index=frames, pts_s=[float(f) for f in frames], person=persons
     )
     return judge(faces, Rule(), SETTINGS.verdict)
 

@@ -30,9 +30,9 @@ def crop(level: int = 100, side: int = 40) -> Image:
 
 def kept(scores: Sequence[float], settings: EvidenceSettings) -> list[dict[str, object]]:
     keeper = PictureKeeper(settings, lambda face: face.crop)
-    for index, p_fake in enumerate(scores):
+    for index, score in enumerate(scores):
         keeper.offer(
-            ScoredFace(index, index / 25, 0, p_fake, CroppedFace(crop()), crop(side=60), None)
+            ScoredFace(index, index / 25, 0, score, CroppedFace(crop()), crop(side=60), None)
         )
     return keeper.rows()
 
@@ -85,7 +85,7 @@ def test_each_heat_map_stays_with_its_face() -> None:
     faces = [row for row in rows if row["kind"] == "face"]
     assert [row["frame_index"] for row in faces] == [0, 1, 2, 3]
     for row in faces:
-        assert row["heat"] == pytest.approx([row["p_fake"]] * 9)
+        assert row["heat"] == pytest.approx([row["score"]] * 9)
     assert [row["heat"] for row in rows if row["kind"] == "frame"] == [None]
 
 

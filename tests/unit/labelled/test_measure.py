@@ -29,7 +29,7 @@ def faces(path: str, *scores: float) -> list[dict[str, object]]:
             "pts_s": float(number),
             "face_index": 0,
             "person": 0,
-            "p_fake": score,
+            "score": score,
         }
         for number, score in enumerate(scores)
     ]
@@ -84,7 +84,7 @@ def test_hand_labels_judge_faces_and_leave_videos(tmp_path: Path) -> None:
             scored, bundle, videos, VerdictSettings(), run_id="r", frame_labels=labels
         )
         rows = counts.to_pylist()
-        made[name] = sorted((r["label"], r["p_fake"], r["faces"]) for r in rows)
+        made[name] = sorted((r["label"], r["score"], r["faces"]) for r in rows)
         found = figures_by_set(
             scored, bundle, videos, VerdictSettings(), side=Side.TEST, frame_labels=labels
         )

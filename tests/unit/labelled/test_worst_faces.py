@@ -24,12 +24,12 @@ def test_the_worst_first_and_nobody_else(tmp_path: Path) -> None:
     found = worst_faces(source, scored, pa.array(["c", "a", "x"]))
     assert sorted(found) == ["a", "c"]
     for name, faces in found.items():
-        scores = [r["p_fake"] for r in scored.to_pylist() if r["video_id"] == name]
-        assert [face.p_fake for face in faces] == sorted(scores, reverse=True)[:3]
+        scores = [r["score"] for r in scored.to_pylist() if r["video_id"] == name]
+        assert [face.score for face in faces] == sorted(scores, reverse=True)[:3]
         for face in faces:
             # The test bundle's score is the mean of red.
             red = decode_crop(face.picture)[..., 0].mean() / 255
-            assert red == pytest.approx(face.p_fake, abs=0.02)
+            assert red == pytest.approx(face.score, abs=0.02)
             frame = [r for r in rows if (r["video_id"], r["crop"]) == (name, face.picture)]
             assert [r["pts_s"] for r in frame] == [face.pts_s]
     assert worst_faces(source, scored, pa.array([], pa.string())) == {}

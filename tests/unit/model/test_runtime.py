@@ -113,7 +113,7 @@ def test_score_faces_gives_every_face_of_the_side_once(bundle: Bundle, tmp_path:
         "pts_s",
         "face_index",
         "person",
-        "p_fake",
+        "score",
     ]
     keys = [(row["video_id"], row["frame_index"]) for row in table.to_pylist()]
     expected = [(f"val-{kind}-0", 10 * n) for kind in ("fake", "real") for n in range(4)]
@@ -125,7 +125,7 @@ def test_score_faces_scores_the_row_it_stands_in(bundle: Bundle, tmp_path: Path)
     source = write_source(tmp_path / "faces", small_videos(train_each=1, val_each=1))
     scorer = Scorer(bundle)
     table = score_faces(scorer, source)
-    by_key = {(r["video_id"], r["frame_index"]): r["p_fake"] for r in table.to_pylist()}
+    by_key = {(r["video_id"], r["frame_index"]): r["score"] for r in table.to_pylist()}
     # The seed of each crop is written in builders.faces.face_rows.
     name = "val-real-0"
     crop = real_face(100 * sum(name.encode()) + 2)

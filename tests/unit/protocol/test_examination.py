@@ -55,15 +55,15 @@ def test_every_signal_is_measured_and_perturbed(
 ) -> None:
     clip = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(48))
     found = examined(clip, tmp_path, signal, resize)
-    assert len(found.extraction["sampled_s"]) == len(found.p_fake) == 8
+    assert len(found.extraction["sampled_s"]) == len(found.score) == 8
     assert found.extraction["frames_sampled"] == (16 if signal in PAIR_SIGNALS else 8)
     chosen = found.chosen(4)
     # Every other look, whether it is of one frame or of two.
     assert chosen.sum() == 4 and not (chosen[1:] & chosen[:-1]).any()
     assert found.chosen(8).all()
     # Crops are PNG: scored again they are the same, to the last bit.
-    assert found.perturbed[UNTOUCHED].tolist() == found.p_fake[chosen].tolist()
+    assert found.perturbed[UNTOUCHED].tolist() == found.score[chosen].tolist()
     for condition in (JPEG, H264):
         scores = found.perturbed[condition]
-        assert len(scores) == 4 and (scores != found.p_fake[chosen]).all()
-        assert np.abs(scores - found.p_fake[chosen]).max() < 0.1
+        assert len(scores) == 4 and (scores != found.score[chosen]).all()
+        assert np.abs(scores - found.score[chosen]).max() < 0.1

@@ -77,13 +77,13 @@ def test_whose_faces_are_shown() -> None:
     assert sorted(shown(99)) == sorted(paths.values())
 
 
-SCORE = {"frame_index": 5, "pts_s": 0.2, "face_index": 0, "person": 0, "p_fake": 0.5}
+SCORE = {"frame_index": 5, "pts_s": 0.2, "face_index": 0, "person": 0, "score": 0.5}
 PICTURE = {
     "kind": "face",
     "frame_index": 5,
     "pts_s": 0.2,
     "face_index": 0,
-    "p_fake": 0.5,
+    "score": 0.5,
     "picture": b"jpeg",
     "heat": [0.0, 0.25, 0.5, 1.0],
 }

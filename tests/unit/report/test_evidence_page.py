@@ -47,14 +47,14 @@ def test_the_verdict_comes_first_with_interval_and_threshold() -> None:
     text = Page(html).text
     assert "framejury calls this video fake." in text
     assert "p_fake is 0.840 (95% interval 0.790 to 0.890)" in text
-    assert "Scores of 0.500 and above count as fake." in text
+    assert "A p_fake of 0.500 and above counts as fake." in text
     assert html.index("calls this video fake") < html.index("Over time") < html.index("The file")
 
 
 def test_a_verdict_without_an_interval_names_none() -> None:
     """As `verdict.confidence_level: null` of published recipes gives them."""
     text = page(evidence(p_fake=0.84, p_fake_low=0.84, p_fake_high=0.84)).text
-    assert "Its score p_fake is 0.840, on a scale from 0 (real) to 1 (fake)." in text
+    assert "Its p_fake is 0.840, on a scale from 0 (real) to 1 (fake)." in text
     assert "interval of the verdict" not in text
 
 
@@ -67,13 +67,28 @@ def test_why_a_verdict_is_inconclusive() -> None:
     assert "crosses" not in page(evidence()).text
 
 
+def test_suspicious_parts_are_listed() -> None:
+    part = {"start_s": 61.0, "end_s": 64.5, "person": 1, "mean_score": 0.93}
+    some = page(evidence(stretches=[part], verdict="real", p_fake=0.3)).text
+    assert "Suspicious parts 61.0 to 64.5 s, track 1, uncalibrated score 0.930" in some
+    assert "are not verdicts: the scores are not calibrated" in some
+    assert "No part stands out" not in some
+    fake = page(evidence(stretches=[])).text
+    assert "Suspicious parts" not in fake and "No part stands out" in fake
+    for quiet in (evidence(stretches=None), evidence(stretches=[], verdict="real")):
+        text = page(quiet).text
+        assert "Suspicious parts" not in text and "No part stands out" not in text
+
+
 def test_how_the_score_came_about() -> None:
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2, 0.3, 0.1], person=1, face_index=1)
-    two = evidence(rows, persons=2, worst_person_p_fake=0.866, reducer="median", frames_scored=3)
+    two = evidence(rows, persons=2, worst_person_score=0.866, reducer="median", frames_scored=3)
     text = page(two, replace(ABOUT, rule=Rule(reducer=Reducer(name="median")))).text
     assert "based on 6 faces in 3 frames (2 face tracks)" in text
-    assert "the score of the video is the median of these scores." in text
-    assert "The highest-scoring track is track 0, with a mean of 0.866." in text
+    assert "; p_fake is the median of these scores." in text
+    assert (
+        "The highest-scoring track is track 0, with a mean score of 0.866 (not calibrated)." in text
+    )
 
 
 def test_limits_of_a_verdict() -> None:
@@ -112,7 +127,10 @@ def test_a_score_that_mixes_people_says_so() -> None:
     """The mean of a fake face and a real one is near neither."""
     fake, real = score_rows([0.99] * 4), score_rows([0.02] * 4, person=1, face_index=1)
     said = page(evidence(fake + real, persons=2)).text
-    assert "The face tracks differ: the mean of track 0 is 0.990, that of track 1 is 0.020." in said
+    assert (
+        "The face tracks differ: the mean score of track 0 is 0.990, that of track 1 is 0.020"
+        in said
+    )
     alike = score_rows([0.7] * 4, person=1, face_index=1)
     assert "The face tracks differ" not in page(evidence(fake + alike, persons=2)).text
     brief = score_rows([0.02] * 2, person=1, face_index=1)
@@ -229,8 +247,8 @@ def test_a_calibrated_rule_is_explained() -> None:
 def test_faces_with_their_maps_most_and_least() -> None:
     scores = [0.5, 0.9, 0.1, 0.7, 0.3, 0.95, 0.05]
     most, least = face_pictures(evidence(score_rows(scores)))
-    assert [shown.face.p_fake for shown in most] == [0.95, 0.9, 0.7]
-    assert [shown.face.p_fake for shown in least] == [0.05, 0.1, 0.3]
+    assert [shown.face.score for shown in most] == [0.95, 0.9, 0.7]
+    assert [shown.face.score for shown in least] == [0.05, 0.1, 0.3]
     assert all(shown.heated and shown.heated != shown.plain for shown in (*most, *least))
     text = page(evidence(score_rows(scores))).text
     assert "red the most of this face" in text and "two faces cannot be compared" in text

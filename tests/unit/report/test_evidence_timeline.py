@@ -18,10 +18,10 @@ SCALE = Scale(0.5, (0.6, 0.8))
 
 
 def face(
-    at: float, p_fake: float = 0.5, person: int = 0, ssim: float | None = 0.8, **fields: object
+    at: float, score: float = 0.5, person: int = 0, ssim: float | None = 0.8, **fields: object
 ) -> FaceEvidence:
     known: dict[str, object] = {"confidence": 0.99} | fields
-    return FaceEvidence(round(at * 25), at, person, person, p_fake, None, known["confidence"], ssim)  # type: ignore[arg-type]
+    return FaceEvidence(round(at * 25), at, person, person, score, None, known["confidence"], ssim)  # type: ignore[arg-type]
 
 
 def chart(faces: list[FaceEvidence], scale: Scale = SCALE, **fields: object) -> str:
@@ -53,7 +53,7 @@ def test_what_was_not_kept_has_no_panel() -> None:
 def test_no_face_at_all_still_shows_the_sampled_times() -> None:
     svg = timeline((), SCALE, [0.5, 1.5, 2.5], 3.0)
     assert "Sampled frames" in words(svg)
-    assert "Score of each face (p_fake)" not in words(svg)
+    assert "Score of each face (not calibrated)" not in words(svg)
 
 
 def test_people_differ_in_shape_and_dash_not_in_colour_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import io
 import json
@@ -338,7 +339,7 @@ def test_the_most_suspicious_face_stands_beside_its_video() -> None:
         with_night(faces={verdict_row(4)["video_id"]: faces_of(5)[verdict_row(4)["video_id"]]})
     )
     (image,) = images(html)
-    assert image["alt"] == "face at 0.00 s, score 0.900"
+    assert image["alt"] == "face at 0.00 s, uncalibrated score 0.900"
     assert (image["loading"], image["width"], image["height"]) == ("lazy", "40", "40")
     source = str(image["src"])
     assert source.startswith("data:image/jpeg;base64,")
@@ -348,6 +349,23 @@ def test_the_most_suspicious_face_stands_beside_its_video() -> None:
     kept = Image.open(io.BytesIO(faces_of(5)[verdict_row(4)["video_id"]][0].picture))
     small = np.asarray(kept.resize(drawn.size), np.float64)
     assert np.abs(small - np.asarray(drawn, np.float64)).mean() < 6
+
+
+def test_suspicious_parts_stand_below_the_name() -> None:
+    parts = [
+        {"start_s": 10.0 * n, "end_s": 10.0 * n + 3, "person": 0, "mean_score": 0.9}
+        for n in range(5)
+    ]
+    files = build_report(report([verdict_row(0, stretches=parts), verdict_row(1)]))
+    text = Page(files["report.html"].decode()).text
+    assert "10.0 to 13.0 s, track 0, uncalibrated score 0.900" in text
+    assert "20.0 to 23.0 s" in text and "30.0 to 33.0 s" not in text  # the first three
+    rows = json.loads(files["predictions.json"])
+    assert sorted((row["stretches"] for row in rows), key=len) == [[], parts]
+    text = files["predictions.csv"].decode("utf-8-sig")
+    rows_of_csv = csv.DictReader(io.StringIO(text, newline=""))
+    (cell,) = [row["stretches"] for row in rows_of_csv if row["stretches"] != "[]"]
+    assert json.loads(cell) == parts
 
 
 def test_mistakes_show_their_faces_and_accusations_come_first() -> None:

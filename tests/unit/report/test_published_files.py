@@ -44,7 +44,7 @@ def faces(seed: int = 5) -> pd.DataFrame:
     """Scores of 12 videos that sums in binary hold exactly; two of them lie at 0.5."""
     draw = random.Random(seed)
     rows = [
-        {"path": f"v{number:02d}.mp4", "frame": frame, "face": face, "p_fake": p}
+        {"path": f"v{number:02d}.mp4", "frame": frame, "face": face, "score": p}
         for number in range(12)
         for frame in range(draw.randint(1, 9))
         for face in range(2)
@@ -57,7 +57,7 @@ def judged(table: pd.DataFrame, rule: Rule, **labels: str | None) -> list[dict[s
     rows = []
     for number, (path, part) in enumerate(table.groupby("path")):
         columns = FaceScores(
-            p_fake=part["p_fake"].tolist(),
+            score=part["score"].tolist(),
             frame_index=part["frame"].tolist(),
             pts_s=part["frame"].tolist(),
             person=[0] * len(part),
@@ -83,7 +83,7 @@ def test_the_text_holds_the_means_that_pandas_finds() -> None:
     table = faces()
     rows = judged(table, Rule(), v03=None)
     text = mapreduce_text(verdict_table(rows), Rule())
-    means, counts = table.groupby("path")["p_fake"].mean(), table.groupby("path").size()
+    means, counts = table.groupby("path")["score"].mean(), table.groupby("path").size()
     found = read(text)
     assert {path: row[0] for path, row in found.items()} == means.to_dict()
     assert {path: row[0] for path, row in found.items()} == {r["path"]: r["p_fake"] for r in rows}
@@ -158,7 +158,7 @@ def test_predictions_are_one_object_a_video() -> None:
     members = [FacePrediction(*row) for row in table.itertuples(index=False)]
     content = json.loads(b"".join(predictions_json(members)))
     assert content == {
-        path: {f"{row.frame}_{row.face}": row.p_fake for row in part.itertuples()}
+        path: {f"{row.frame}_{row.face}": row.score for row in part.itertuples()}
         for path, part in table.groupby("path")
     }
     hostile = FacePrediction('a"b\n\u202e\\.mp4', 0, 0, 0.25)
@@ -185,7 +185,7 @@ def test_faces_carry_labels_set_by_hand() -> None:
             "video_id": ["1", "1", "2", "3"],
             "frame_index": [0, 7, 0, 0],
             "face_index": [0, 1, 0, 0],
-            "p_fake": pa.array([0.25, 0.5, 0.75, 1.0], pa.float32()),
+            "score": pa.array([0.25, 0.5, 0.75, 1.0], pa.float32()),
         }
     )
     videos = [

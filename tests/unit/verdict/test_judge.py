@@ -58,7 +58,7 @@ def verdict_on(
     """By default every score is of a frame and a second of its own."""
     frames = list(range(len(scores))) if frames is None else frames
     faces = FaceScores(
-        p_fake=scores,
+        score=scores,
         frame_index=frames,
         pts_s=[float(frame) for frame in frames] if pts_s is None else pts_s,
         person=[0] * len(scores) if persons is None else persons,
@@ -136,7 +136,7 @@ def test_confidence_weighted_is_not_monotone_as_it_says() -> None:
 def test_counts_and_persons() -> None:
     found = verdict_on([0.2, 0.9, 0.4, 0.7, 0.3], frames=[0, 0, 5, 5, 9], persons=[0, 1, 0, 1, 0])
     assert (found.faces_scored, found.frames_scored, found.persons) == (5, 3, 2)
-    assert (found.worst_person, found.worst_person_p_fake) == (1, 0.8)
+    assert (found.worst_person, found.worst_person_score) == (1, 0.8)
     assert found.p_fake == 0.5
     assert found.status is Status.SCORED
 
@@ -231,7 +231,7 @@ def test_calibration_takes_score_and_both_ends_along(interval: str, reducer: Red
     for name in ("p_fake", "p_fake_low", "p_fake_high"):
         expected = float(calibrated(getattr(raw, name), PLATT))
         assert getattr(found, name) == expected != getattr(raw, name)
-    assert found.worst_person_p_fake == raw.worst_person_p_fake
+    assert found.worst_person_score == raw.worst_person_score
 
 
 @pytest.mark.parametrize("interval", ["bootstrap", "student"])
@@ -357,7 +357,7 @@ def test_no_scores_raise() -> None:
 
 def test_columns_of_different_length_raise() -> None:
     with pytest.raises(ValueError, match="same length"):
-        FaceScores(p_fake=[0.5, 0.5], frame_index=[0, 1], pts_s=[0.0, 0.1], person=[0])
+        FaceScores(score=[0.5, 0.5], frame_index=[0, 1], pts_s=[0.0, 0.1], person=[0])
 
 
 def test_many_persons_are_no_trouble() -> None:

@@ -6,11 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from framejury.cli.main import main
-from framejury.schemas.tables import FACES, TABLES
+from framejury.schemas.tables import FACES, FORMER_NAMES, TABLES
 from framejury.warehouse import Warehouse
 
 STORED = Path(__file__).resolve().parents[2] / "data" / "old_warehouse"
@@ -56,3 +57,20 @@ def test_its_runs_are_listed_and_shown(old: Path, capsys: pytest.CaptureFixture[
         assert commit.run_id in listed
         assert main(["runs", "show", commit.run_id, "--warehouse", str(old)]) == 0
         assert commit.job in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("table", FORMER_NAMES)
+def test_columns_of_another_name_are_read_under_the_name_of_now(old: Path, table: str) -> None:
+    warehouse = Warehouse.open(str(old))
+    for commit in warehouse.with_table(table):
+        files = STORED.glob(f"runs/{commit.run_id}/table={table}/*.parquet")
+        stored = pa.concat_tables(pq.ParquetFile(file).read() for file in sorted(files))
+        rows = warehouse.read_run(commit.run_id, table)
+        assert rows.schema.equals(TABLES[table])
+        for now, then in FORMER_NAMES[table].items():
+            values = sorted(rows[now].to_pylist(), key=str)
+            assert values == sorted(stored[then].to_pylist(), key=str)
+            assert any(value is not None for value in values)
+            some = warehouse.read_run(commit.run_id, table, ["video_id", now])
+            assert some.column_names == ["video_id", now]
+            assert sorted(some[now].to_pylist(), key=str) == values

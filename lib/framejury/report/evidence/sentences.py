@@ -13,6 +13,7 @@ from framejury.report.wording import SOUND, clock, day_word, took_word
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
+from framejury.verdict.stretches import in_words
 
 NO_PROOF = (
     "This is not proof. The scores come from a model that was trained on other videos; its model "
@@ -83,8 +84,8 @@ def score_sentence(verdict: Row, level: float | None) -> str | None:
     wide = low is not None and high is not None and low < high
     interval = f" ({named} {low:.3f} to {high:.3f})" if wide else ""
     return (
-        f"Its score p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 "
-        f"(fake). Scores of {verdict['threshold']:.3f} and above count as fake."
+        f"Its p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 (fake). "
+        f"A p_fake of {verdict['threshold']:.3f} and above counts as fake."
     )
 
 
@@ -118,14 +119,41 @@ def basis(
         f"({counted(count, 'face track')})"
     )
     text = (
-        f"It is based on {seen}. The network scored each {judges}; the score of the video is "
+        f"It is based on {seen}. The network scored each {judges}; p_fake is "
         f"{_AGGREGATED.get(verdict['reducer'], verdict['reducer'])}"
     )
     text += ", calibrated on labelled videos." if rule is not None and rule.calibration else "."
     if len(tracks) > 1 and verdict["worst_person"] is not None:
-        worst, mean = verdict["worst_person"], verdict["worst_person_p_fake"]
-        text += f" The highest-scoring track is track {worst}, with a mean of {mean:.3f}."
+        worst, mean = verdict["worst_person"], verdict["worst_person_score"]
+        text += (
+            f" The highest-scoring track is track {worst}, with a mean score of {mean:.3f} (not "
+            "calibrated)."
+        )
     return text
+
+
+def parts(verdict: Row, judges: str = "face") -> list[str]:
+    """Return the suspicious stretches in words."""
+    return [in_words(stretch, judges) for stretch in verdict["stretches"] or ()]
+
+
+def about_parts(verdict: Row, threshold: float | None, judges: str = "face") -> str | None:
+    """Return what the stretches are, or why a fake video lists none; None with nothing to say.
+
+    Args:
+        threshold: of single faces; None: unknown.
+    """
+    limit = "" if threshold is None else f" ({threshold:.3f})"
+    if verdict["stretches"]:
+        return (
+            f"In these seconds the mean score of {'the frames' if judges == 'frame' else 'a track'}"
+            f" is at or above the threshold of single {judges}s{limit}. They show where to look "
+            "first and are not verdicts: the scores are not calibrated, and the times are those of "
+            "sampled frames."
+        )
+    if verdict["stretches"] is not None and verdict["verdict"] == Verdict.FAKE:
+        return "No part stands out: the suspicion is not limited to some seconds of the video."
+    return None
 
 
 def truth(verdict: Row) -> str | None:
@@ -217,9 +245,9 @@ def mixed(tracks: Sequence[FaceTrack], threshold: float) -> list[str]:
     if not least.mean < threshold <= most.mean:
         return []
     return [
-        f"The face tracks differ: the mean of track {most.number} is {most.mean:.3f}, that of "
-        f"track {least.number} is {least.mean:.3f}. The score of the video mixes them and may fit "
-        "neither; in a fake video, some faces can be real."
+        f"The face tracks differ: the mean score of track {most.number} is {most.mean:.3f}, of "
+        f"track {least.number} it is {least.mean:.3f} (not calibrated). p_fake mixes them and may "
+        "fit neither; in a fake video, some faces can be real."
     ]
 
 

@@ -69,7 +69,7 @@ def face_pictures(
         if picture.kind is PictureKind.FACE and face is not None:
             shown = _shown(face, picture)
             found += [] if shown is None else [shown]
-    found.sort(key=lambda shown: (-shown.face.p_fake, shown.face.frame_index))
+    found.sort(key=lambda shown: (-shown.face.score, shown.face.frame_index))
     half = (len(found) + 1) // 2
     return tuple(found[:half]), tuple(reversed(found[half:]))
 
@@ -79,7 +79,7 @@ def frame_picture(evidence: Evidence) -> FramePicture | None:
     frames = [picture for picture in evidence.pictures if picture.kind is PictureKind.FRAME]
     if not frames:
         return None
-    frame = max(frames, key=lambda picture: picture.p_fake)
+    frame = max(frames, key=lambda picture: picture.score)
     whole = _decoded(frame.picture)
     if whole is None:
         return None

@@ -159,7 +159,7 @@ def _scores(axes: Axes, tracks: Sequence[FaceTrack], scale: Scale, judges: str) 
     if scale.threshold is not None:
         axes.axhline(scale.threshold, color=LIGHT.ink, linewidth=1.2, dashes=(6, 3))
     _beside(axes, scale)
-    _tracks(axes, tracks, f"Score of each {judges} (p_fake)", 0.0, lambda face: face.p_fake)
+    _tracks(axes, tracks, f"Score of each {judges} (not calibrated)", 0.0, lambda face: face.score)
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
 

@@ -33,7 +33,7 @@ class FaceEvidence:
     pts_s: float
     face_index: int
     person: int
-    p_fake: float
+    score: float
     box: Box | None = None
     confidence: float | None = None
     ssim: float | None = None
@@ -45,7 +45,7 @@ class PictureEvidence:
 
     Attributes:
         face_index: None for a frame.
-        p_fake: score of the face; for a frame, of its highest-scoring face.
+        score: score of the face; for a frame, of its highest-scoring face.
         picture: a JPEG file.
         heat: float32 (side, side), 0 to 1, cells of the network's square input; None: no map.
     """
@@ -54,7 +54,7 @@ class PictureEvidence:
     frame_index: int
     pts_s: float
     face_index: int | None
-    p_fake: float
+    score: float
     picture: bytes
     heat: Heat | None = None
 
@@ -105,7 +105,7 @@ def _face(row: Row) -> FaceEvidence:
         pts_s=row["pts_s"],
         face_index=row["face_index"],
         person=row["person"],
-        p_fake=row["p_fake"],
+        score=row["score"],
         box=None if box is None else Box(**box),
         confidence=row.get("confidence"),
         ssim=row.get("ssim"),
@@ -122,7 +122,7 @@ def _picture(row: Row) -> PictureEvidence:
         row["frame_index"],
         row["pts_s"],
         row["face_index"],
-        row["p_fake"],
+        row["score"],
         row["picture"],
         heat,
     )
@@ -184,12 +184,12 @@ class FaceTrack:
     @property
     def mean(self) -> float:
         """Return the mean score of the faces, 0 to 1."""
-        return sum(face.p_fake for face in self.faces) / len(self.faces)
+        return sum(face.score for face in self.faces) / len(self.faces)
 
     @property
     def highest(self) -> float:
         """Return the highest score of the faces, 0 to 1."""
-        return max(face.p_fake for face in self.faces)
+        return max(face.score for face in self.faces)
 
     @property
     def is_brief(self) -> bool:

@@ -95,6 +95,8 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
+        parts=words.parts(verdict, judges),
+        about_parts=words.about_parts(verdict, scale.threshold, judges),
         truth=words.truth(verdict),
         error=_error(evidence),
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,
@@ -175,7 +177,7 @@ def _listed(faces: tuple[FaceEvidence, ...]) -> tuple[FaceEvidence, ...]:
     """Return the faces with the highest scores, by time."""
     if len(faces) <= MOST_ROWS:
         return faces
-    ranked = sorted(range(len(faces)), key=lambda at: (-faces[at].p_fake, at))
+    ranked = sorted(range(len(faces)), key=lambda at: (-faces[at].score, at))
     return tuple(faces[at] for at in sorted(ranked[:MOST_ROWS]))
 
 

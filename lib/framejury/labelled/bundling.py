@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
-from framejury.errors import CalibrationError, WarehouseError
+from framejury.errors import CalibrationError, SetupError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
 from framejury.labelled.committed_split import only_side, videos_of
 from framejury.labelled.measure import (
@@ -18,7 +18,9 @@ from framejury.labelled.measure import (
     cross_fitted_figures,
     figures_by_set,
     fit_rule_on,
+    judge_labelled,
 )
+from framejury.labelled.recipe_outputs import measured_files, training_files, write_outputs
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
@@ -26,13 +28,12 @@ from framejury.model.manifest import Bundle, Framing, Measurement
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
-from framejury.model.source_counts import count_hand_labels
+from framejury.model.source_counts import count_faces, count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
-from framejury.storage import Location, write_whole
-from framejury.verdict.rule import NOT_CALIBRATED
-from framejury.warehouse import OUTPUTS, Warehouse
+from framejury.verdict.rule import NOT_CALIBRATED, rule_in_use
+from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
@@ -109,12 +110,11 @@ def write_trained(
             for side in (Side.VAL, Side.TEST)
             if (part := only_side(trained.source, side)).videos
         ]
-        if settings.report.outputs == "face_frames":
-            _publish(warehouses[0], trained, sides)
         try:
             fitted = _fit(sides, settings, f"split val of {described}")
         except CalibrationError as error:
             metrics = _figures(sides, draft, settings)
+            _publish(warehouses[0], trained, sides, draft, settings)
             return with_metrics(draft, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
         rule = fitted.rule
         judge = replace(
@@ -122,7 +122,47 @@ def write_trained(
         )
         metrics = _figures(sides, judge, settings)
         metrics[Side.VAL.value] |= cross_fitted_figures(fitted)
+        _publish(warehouses[0], trained, sides, judge, settings)
         return with_rule(draft, output, rule, fitted.fit, metrics)
+
+
+def bundle_of_weights(
+    weights: Path, directory: Path, warehouse: Warehouse, source: FaceSource, threshold: float
+) -> Bundle:
+    """Write a bundle of a weights file, with the crop geometry of the faces it is measured on.
+
+    Its rule is the plain mean, as in the recipe; a weights file holds no other.
+
+    Args:
+        weights: a file that `train` wrote into `outputs/`.
+        directory: of the new bundle.
+        warehouse: with the faces.
+        source: faces of its committed split; those of val check the export.
+        threshold: a mean at or above it means fake, 0 to 1.
+
+    Raises:
+        SetupError: TensorFlow is not installed.
+        UsageError: the file is not one that a training wrote.
+    """
+    try:
+        from framejury.model.best_weights import load_best_weights
+        from framejury.model.export import pack_bundle
+        from framejury.model.training import TrainedNetwork
+    except ImportError as error:
+        raise SetupError(
+            f"reading weights needs TensorFlow ({error}); pip install 'framejury[train]'"
+        ) from error
+
+    model, settings, fingerprint = load_best_weights(weights)
+    counts = replace(count_faces(source), fingerprint=fingerprint)
+    return pack_bundle(
+        TrainedNetwork(model, (), -1, settings, counts, source),
+        directory,
+        framing=framing_of([warehouse], source),
+        threshold=threshold,
+        data_description=f"unknown; the weights are those of {weights.name}",
+        leak=source.leak,
+    )
 
 
 def _notes(purpose: str, source: FaceSource) -> tuple[str, ...]:
@@ -174,41 +214,30 @@ def _figures(
     return metrics
 
 
-def _publish(warehouse: Warehouse, trained: TrainedNetwork, sides: Sequence[_Scored]) -> None:
-    """Write the files of `report.outputs`."""
-    test = next((part for part in sides if part.side is Side.TEST), None)
-    scored = None if test is None else test.scored
-    videos = [] if test is None else [video.row for video in test.videos]
-    labels = trained.source.frame_labels
-    place = write_training_outputs(warehouse, trained, scored, videos, labels)
-    say(f"  published files: {place.uri}")
-
-
-def write_training_outputs(
+def _publish(
     warehouse: Warehouse,
     trained: TrainedNetwork,
-    tested: pa.Table | None,
-    videos: Sequence[Mapping[str, Any]],
-    frame_labels: Mapping[tuple[str, int], int],
-) -> Location:
-    """Write the files that recipe face_frames publishes after a training; return the folder.
-
-    Args:
-        warehouse: gets the files.
-        trained: history, and the network with the weights of its best epoch.
-        tested: faces of split test from `model.scoring.score_faces`; None without such a split.
-        videos: rows of `videos` in that split.
-        frame_labels: as of `FaceSource`.
-    """
-    from framejury.report.published_files import WEIGHTS, predictions_of, training_outputs
-
-    faces = [] if tested is None else predictions_of(tested, videos, frame_labels)
-    with tempfile.TemporaryDirectory() as scratch:
-        weights = Path(scratch) / WEIGHTS
-        trained.model.save_weights(weights)
-        history = [asdict(epoch) for epoch in trained.history]
-        files = training_outputs(history, faces, weights.read_bytes())
-    place = warehouse.location.child(OUTPUTS)
-    for name, content in files.items():
-        write_whole(place.child(name), content)
-    return place
+    sides: Sequence[_Scored],
+    bundle: Bundle,
+    settings: Settings,
+) -> None:
+    """Write the files of `report.outputs`, with the verdicts on split test."""
+    if settings.report.outputs != "face_frames":
+        return
+    test = next((part for part in sides if part.side is Side.TEST), None)
+    measured = {}
+    if test is not None:
+        verdicts, _ = judge_labelled(
+            test.scored, bundle, test.videos, settings.verdict, run_id="train"
+        )
+        rule = rule_in_use(bundle.rule, settings.verdict)
+        measured = measured_files(
+            test.scored,
+            test.videos,
+            verdicts,
+            rule,
+            frame_labels=test.frame_labels,
+            which="split test",
+        )
+    place = write_outputs(warehouse.location, training_files(trained) | measured)
+    say(f"  published files: {place.uri}")

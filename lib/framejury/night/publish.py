@@ -18,6 +18,7 @@ from framejury.night.context import context_of, night_commits, shown_faces
 from framejury.night.evidence_pages import page_link, write_pages, written_pages
 from framejury.report.inputs import BundleInfo, Context, RunInfo, RunReport
 from framejury.runs.provenance import bundle_of, training_history
+from framejury.schemas.statuses import Side
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path, write_whole
 from framejury.tables.store import Store
@@ -65,7 +66,8 @@ class Publisher:
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))
         if self.settings.outputs == "face_frames":
-            _write_face_frames(self.store, verdicts, report.verdicts, self._rule(), self._root)
+            table, which = _recipe_videos(self.warehouse, report.verdicts)
+            _write_face_frames(self.store, verdicts, table, self._rule(), self._root, which=which)
         rows, mark = self.settings.rows, self.settings.csv_mark
         files = build_report(report, page_rows=rows, csv_mark=mark)
         if self.folder is None:
@@ -177,17 +179,32 @@ def _notes(warehouse: Warehouse) -> tuple[str, ...]:
     )
 
 
+def _recipe_videos(warehouse: Warehouse, table: pa.Table) -> tuple[pa.Table, str]:
+    """Return the verdicts that the recipe's files cover, and which they are, in words.
+
+    The recipe averages the faces of its test set only. Without a split (an archive that nothing was
+    trained on), or with one of single faces, all videos count.
+    """
+    if warehouse.with_table("splits"):
+        split = warehouse.read_snapshot("splits")
+        ids = split.filter(pc.equal(split["side"], Side.TEST.value))["video_id"]
+        if len(ids):
+            return table.filter(pc.is_in(table["video_id"], ids.combine_chunks())), "split test"
+    return table, "all of the archive"
+
+
 def _write_face_frames(
-    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, root: Location
+    store: Store, verdicts: DataFrame, table: pa.Table, rule: Rule, root: Location, *, which: str
 ) -> None:
     """Write the files that recipe face_frames publishes on verdicts, below `root`.
 
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
-        table: the verdicts joined with their videos (`tables.tallies.described`).
+        table: those to cover, joined with their videos (`tables.tallies.described`).
         rule: the rule of the latest verdicts.
         root: the warehouse, or another folder.
+        which: the videos in words, such as `split test`.
     """
     from framejury.report import published_files
 
@@ -197,7 +214,7 @@ def _write_face_frames(
     counts = scores.groupBy("label", called.alias("called")).count().collect()
     confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
     folder = root.child(OUTPUTS)
-    for name, content in published_files.verdict_outputs(table, confusion, rule).items():
+    for name, content in published_files.verdict_outputs(table, confusion, rule, which).items():
         write_whole(folder.child(name), content)
     # All faces of an archive may not fit into the driver's memory, so they go through a file.
     with tempfile.TemporaryFile() as file:

@@ -1,12 +1,12 @@
 """Files under the names of the recipe face_frames (`report.outputs`). Pure.
 
-    train              Loss.png, Accuracy.png, best_weights.weights.h5, and for split test
-                       cnn_preds_values.json, Confusion.png
-    reduce, nightly,   cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
-    report             ConfusionVideo.png
+    train              Loss.png, Accuracy.png, best_weights.weights.h5, and the four below
+    evaluate, reduce,  cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
+    nightly, report    ConfusionVideo.png
 
 The figures are those of a report under other names. As in the recipe, faces are called at
-`FACE_THRESHOLD`; videos are called at their own threshold. A score is always that of FAKE.
+`FACE_THRESHOLD`; videos are called at their own threshold. In these files, and only here, a score
+is P(REAL), 1 for REAL, as published: one minus the `p_fake` of all tables and reports.
 """
 
 from __future__ import annotations
@@ -96,54 +96,68 @@ def predictions_of(
     return found
 
 
-def training_outputs(
-    history: Sequence[Mapping[str, Any]], tested: Iterable[FacePrediction], weights: bytes
-) -> dict[str, bytes]:
-    """Return the files of a training by name.
+def training_outputs(history: Sequence[Mapping[str, Any]], weights: bytes) -> dict[str, bytes]:
+    """Return the files of a training by name, except for those of `measured_outputs`.
 
     Args:
         history: as `report.figures.training_figures` takes it.
-        tested: the faces of split test, in any order; may be empty.
-        weights: of the best epoch, as Keras saves them (`.weights.h5`).
+        weights: of the best epoch (`model.best_weights`).
     """
-    faces = sorted(tested, key=lambda face: (face.path, face.frame_index, face.face_index))
     curves = training_figures(history)
-    calls: Counter[tuple[str | None, bool]] = Counter(
-        (face.label, face.p_fake >= FACE_THRESHOLD) for face in faces
-    )
     return {
         LOSS_CURVE: png(curves[LOSS]),
         ACCURACY_CURVE: png(curves[ACCURACY]),
         WEIGHTS: weights,
-        PREDICTIONS: b"".join(predictions_json(faces)),
-        CONFUSION: face_confusion_png(confusion_of(calls)),
     }
 
 
-def verdict_outputs(verdicts: pa.Table, faces: Confusion, rule: Rule) -> dict[str, bytes]:
+def measured_outputs(
+    faces: Iterable[FacePrediction], verdicts: pa.Table, rule: Rule, which: str
+) -> dict[str, bytes]:
+    """Return the files about measured videos by name, from faces that fit into memory.
+
+    Args:
+        faces: of these videos, in any order; may be empty.
+        verdicts, rule, which: as in `verdict_outputs`.
+    """
+    faces = sorted(faces, key=lambda face: (face.path, face.frame_index, face.face_index))
+    calls: Counter[tuple[str | None, bool]] = Counter(
+        (face.label, face.p_fake >= FACE_THRESHOLD) for face in faces
+    )
+    return {
+        PREDICTIONS: b"".join(predictions_json(faces)),
+        **verdict_outputs(verdicts, confusion_of(calls), rule, which),
+    }
+
+
+def verdict_outputs(
+    verdicts: pa.Table, faces: Confusion, rule: Rule, which: str
+) -> dict[str, bytes]:
     """Return the files about verdicts by name, except for `predictions_json`.
 
     Args:
         verdicts: one row per video, columns `evaluation.rows.REPORT_COLUMNS`.
         faces: of labelled videos, called at `FACE_THRESHOLD`.
         rule: of the latest verdicts.
+        which: the videos in words, such as `split test`.
     """
+    text = mapreduce_text(verdicts, rule, which)
     return {
-        MAPREDUCE: mapreduce_text(verdicts, rule).encode("utf-8", errors="backslashreplace"),
+        MAPREDUCE: text.encode("utf-8", errors="backslashreplace"),
         CONFUSION: face_confusion_png(faces),
         CONFUSION_VIDEO: video_confusion_png(verdicts),
     }
 
 
 def predictions_json(faces: Iterable[FacePrediction]) -> Iterator[bytes]:
-    """Yield `{"<path>": {"<frame>_<face>": p_fake, ...}, ...}`, one part per video.
+    """Yield `{"<path>": {"<frame>_<face>": P(REAL), ...}, ...}`, one part per video.
 
     Args:
         faces: grouped by video; only those of one video are held in memory.
     """
     before = b"{"
     for path, members in groupby(faces, key=lambda face: face.path):
-        scores = {f"{face.frame_index}_{face.face_index}": face.p_fake for face in members}
+        scores = {f"{face.frame_index}_{face.face_index}": 1 - face.p_fake for face in members}
         yield before + f"\n {json.dumps(path)}: {json.dumps(scores, allow_nan=False)}".encode()
         before = b","
     yield b"{}\n" if before == b"{" else b"\n}\n"
@@ -177,11 +191,12 @@ def video_confusion_png(verdicts: pa.Table) -> bytes:
     return png(confusion_video_figure(calls, counts))
 
 
-def mapreduce_text(verdicts: pa.Table, rule: Rule) -> str:
+def mapreduce_text(verdicts: pa.Table, rule: Rule, which: str) -> str:
     """Return video accuracy, the score of each video, and prediction against label.
 
     Args:
-        verdicts, rule: as in `verdict_outputs`. Scores are printed without loss of precision.
+        verdicts, rule, which: as in `verdict_outputs`. Scores are printed without loss of
+            precision.
     """
     rows = sorted(verdicts.to_pylist(), key=lambda row: str(row["path"]))
     scored = [row for row in rows if row["p_fake"] is not None]
@@ -189,11 +204,12 @@ def mapreduce_text(verdicts: pa.Table, rule: Rule) -> str:
     right = sum(calls[label, label] for label in (Label.FAKE, Label.REAL))
     known = sum(count for (label, _), count in calls.items() if label is not None)
     share = f"{right / known!r} ({right:,} of {known:,})" if known else "no video is labelled"
-    lines = [f"Video accuracy: {share}", *_rule_lines(scored, rule)]
+    lines = [f"Video accuracy: {share}", f"Videos: {which}", "Scores: 1 is REAL, 0 is FAKE"]
+    lines += _rule_lines(scored, rule)
     lines += ["", "Mean of each video", f"{'mean':>22}{'faces':>8}  predicted  truth  video"]
     lines += [
-        f"{row['p_fake']!r:>22}{row['faces_scored']:>8,}  {_call(row):<9}  {row['label'] or '-':<5}"
-        f"  {printable(row['path'])}"
+        f"{1 - row['p_fake']!r:>22}{row['faces_scored']:>8,}  {_call(row):<9}  "
+        f"{row['label'] or '-':<5}  {printable(row['path'])}"
         for row in scored
     ]
     lines += ["", "Prediction against label", f"{'':<12}{'called FAKE':>12}{'called REAL':>12}"]
@@ -212,11 +228,11 @@ def _rule_lines(scored: Sequence[Mapping[str, Any]], rule: Rule) -> list[str]:
     """Return the rule of the recipe, or a note on the one that replaced it."""
     used = sorted({(row["reducer"], row["threshold"]) for row in scored})
     if rule.calibration is None and used in ([], [("mean", FACE_THRESHOLD)]):
-        return ["Rule: the mean of all faces of a video, rounded; 0.5 and above is FAKE"]
-    words = "; ".join(f"{name}, {threshold:g} and above is FAKE" for name, threshold in used)
+        return ["Rule: the mean of all faces of a video, rounded; above 0.5 is REAL"]
+    words = "; ".join(f"{name}, above {1 - threshold:g} is REAL" for name, threshold in used)
     scale = "" if rule.calibration is None else f", calibrated ({rule.calibration.method})"
     return [
-        f"Note: this is not the recipe's mean rounded at 0.5. The column mean is p_fake by the "
+        f"Note: this is not the recipe's mean rounded at 0.5. The column mean is 1 - p_fake by the "
         f"rule in use{scale}: {words}"
     ]
 

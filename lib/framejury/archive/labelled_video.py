@@ -23,6 +23,7 @@ class Candidate:
         usable: whether it has faces to train on.
         still: whether it is a photograph, which is paired with itself and not balanced.
         why_not: why it is not usable, if not for lack of a face.
+        faces: frame and number of each of its faces; only needed for `split.balance_unit` face.
     """
 
     video_id: str
@@ -33,11 +34,17 @@ class Candidate:
     usable: bool
     still: bool = False
     why_not: str | None = None
+    faces: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A row of `splits`, with the keys that the leakage gate checks."""
+    """A row of `splits`, with the keys that the leakage gate checks.
+
+    Attributes:
+        keep_below: only faces drawn below this count (`FaceCut`); None: all of them.
+        faces: as of `Candidate`.
+    """
 
     video_id: str
     path: str
@@ -48,6 +55,8 @@ class Placement:
     keys: tuple[str, ...]
     still: bool = False
     unit: Unit = "group"
+    keep_below: float | None = None
+    faces: tuple[tuple[int, int], ...] = ()
 
 
 def keys_of(candidate: Candidate) -> tuple[str, ...]:

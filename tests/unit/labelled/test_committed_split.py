@@ -391,3 +391,25 @@ def test_an_unlabelled_video_may_be_named_and_changes_nothing(tmp_path: Path) ->
     source = with_frame_labels(plain, [warehouse], hand_labels(tmp_path, ["w/unknown.mp4,0,FAKE"]))
     assert keys(source) == keys(plain)
     assert count_hand_labels(source).frames == 0
+
+
+def test_single_faces_are_left_out_for_balance(tmp_path: Path, capsys: Capture) -> None:
+    """From the command to the faces that a network learns from: exact, and in every reader."""
+    rows = pairs("w", 12)
+    rows += [video(f"w/more{n}.mp4", "FAKE", f"more:{n}") for n in range(24)]
+    warehouse = relit(warehouse_of(tmp_path / "w", rows), 0)
+    changes = ("split.balance_over=archive", "split.balance=random", "split.balance_unit=face")
+    split_by(warehouse, *changes, unit="face")
+    assert "only some faces are kept" in capsys.readouterr().err
+    source = training_source(warehouse)
+    labels = Counter(face.label for face in iter_faces(source))
+    assert labels == {0: 12 * FACES, 1: 12 * FACES}
+    fakes = {face.video_id for face in iter_faces(source) if face.label}
+    assert 12 < len(fakes) <= 36
+    counts = count_faces(source)
+    assert sum(counts.faces(side, 1) for side in Side) == 12 * FACES
+    assert sum(counts.faces(side, 0) for side in Side) == 12 * FACES
+    parts = [list(iter_faces(only_side(source, side))) for side in SIDES]
+    assert sum(map(len, parts)) == 24 * FACES
+    uncut = {key: replace(truth, cut=None) for key, truth in source.videos.items()}
+    assert count_faces(replace(source, videos=uncut)).fingerprint != counts.fingerprint

@@ -4,6 +4,12 @@
                  that Keras' directory loaders read
   --as frames    VIDEO/VIDEO-007.jpeg, and labels.csv with name,label; for whole frames extract
                  with detection.detector=frame
+  --as sets      VIDEO/faces, VIDEO/marked_faces, prepared_dataset/{fake,real} and
+                 split_dataset/{train,val,test}/{fake,real}, as recipe face_frames; with
+                 training.signal=marked the sets hold marked faces
+  --as arrays    per chunk of split.chunk_videos videos train_images, train_labels (all faces),
+                 tr_faces and tr_labs (those that balancing kept), each NAME_PART_CHUNK.npy, as
+                 recipe random_frames: float32, BGR, 0 to 1
 
 Executors write the files; an interrupted export resumes when it is started again in the same way.
 """
@@ -18,7 +24,12 @@ from typing import Any
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.cli.progress import progress
 from framejury.errors import UsageError
-from framejury.labelled.committed_split import labelled_source, training_source, with_frame_labels
+from framejury.labelled.committed_split import (
+    chunks_of,
+    labelled_source,
+    training_source,
+    with_frame_labels,
+)
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.recipes.export_plan import (
@@ -33,14 +44,19 @@ from framejury.recipes.export_plan import (
 )
 from framejury.recipes.face_files import LABELS_CSV
 from framejury.storage import check_no_secret, locate
-from framejury.tables.face_export import chosen_faces, write_faces, write_labels
+from framejury.tables.face_export import (
+    chosen_faces,
+    write_arrays,
+    write_faces,
+    write_labels,
+)
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 
 
 def parser() -> argparse.ArgumentParser:
-    options = make_parser("export-faces", __doc__, ["spark"])
+    options = make_parser("export-faces", __doc__, ["training", "spark"])
     add_warehouse(options)
     options.add_argument(
         "--output",
@@ -51,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--as",
         dest="form",
-        choices=["folders", "frames"],
+        choices=["folders", "frames", "sets", "arrays"],
         default="folders",
         help="layout of the pictures (default: folders)",
     )
@@ -77,7 +93,14 @@ def parser() -> argparse.ArgumentParser:
         "--size-px",
         metavar="N",
         type=int,
-        help="resize each picture to a square of N pixels (default: as stored)",
+        help="resize each picture to a square of N pixels (default: as stored; arrays: 252)",
+    )
+    options.add_argument(
+        "--part",
+        metavar="N",
+        type=int,
+        default=0,
+        help="number of the archive in the names of arrays (default: 0)",
     )
     options.add_argument(
         "--format",
@@ -99,11 +122,12 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"--size-px must be 1 to 4096, got {args.size_px}")
     output = locate(check_no_secret(args.output))
     warehouse = Warehouse.open(args.warehouse)
-    source = training_source(warehouse) if args.form == "folders" else labelled_source(warehouse)
+    source = labelled_source(warehouse) if args.form == "frames" else training_source(warehouse)
     if args.frame_labels is not None:
         source = with_frame_labels(source, [warehouse], args.frame_labels)
     videos = labelled_videos(warehouse)
-    truth = exported_videos(videos, source, args.form)
+    chunk_of = chunks_of(warehouse, videos) if args.form == "arrays" else {}
+    truth = exported_videos(videos, source, args.form, chunk_of)
     if not truth.num_rows:
         raise UsageError("no labelled video has faces to export; run framejury extract")
     plan = ExportPlan(
@@ -115,6 +139,9 @@ def _run(args: argparse.Namespace) -> int:
         folders if args.form == "folders" else {},
         next((one.draw for one in source.videos.values() if one.draw is not None), None),
         source.frame_labels,
+        next((one.cut.seed for one in source.videos.values() if one.cut is not None), 0),
+        settings.training.signal == "marked",
+        args.part,
     )
     plan = begun(output, plan, record_of(plan, warehouse, source), args.output)
     for note in export_notes(args.form, warehouse, videos, source):
@@ -123,8 +150,9 @@ def _run(args: argparse.Namespace) -> int:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         chosen = chosen_faces(store.faces(), truth)
         done = spark.sparkContext.accumulator(0)
-        rows = write_faces(chosen, plan, done).persist()
-        with progress("pictures", chosen.drop("crop").count(), lambda: done.value):
+        write = write_arrays if args.form == "arrays" else write_faces
+        rows = write(chosen, plan, done).persist()
+        with progress("faces", chosen.drop("crop").count(), lambda: done.value):
             counted = rows.groupBy("side", "label").count().collect()
         if args.form == "frames":
             write_labels(rows, output.child(LABELS_CSV))
@@ -138,9 +166,12 @@ def _run(args: argparse.Namespace) -> int:
 def _say_counts(counted: Iterable[Any], plan: ExportPlan, videos: int) -> None:
     counts = {(row[0], row[1]): row[2] for row in counted}
     fake, real = plan.fake_is, 1 - plan.fake_is
-    say(f"  {sum(counts.values()):,} pictures of {videos:,} videos")
-    for side in SIDES if plan.form == "folders" else [None]:
-        name = plan.side_folders[side.value] if side else LABELS_CSV
+    files = "arrays" if plan.form == "arrays" else "pictures"
+    say(f"  {sum(counts.values()):,} {files} of {videos:,} videos")
+    if plan.form == "arrays":
+        return
+    for side in [None] if plan.form == "frames" else SIDES:
+        name = LABELS_CSV if side is None else plan.side_folders.get(side.value, side.value)
         say(
             f"  {name:<11}{counts.get((side, real), 0):>9,} real "
             f"{counts.get((side, fake), 0):>9,} fake"

@@ -14,8 +14,7 @@ from framejury.archive.leakage import check_leakage
 from framejury.archive.splits import split_videos
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.clock import now
-from framejury.labelled.committed_split import split_table
-from framejury.labelled.videos import labelled_videos
+from framejury.labelled.committed_split import candidates_of, split_table
 from framejury.logs import say
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Label, Side
@@ -43,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     pins = None if args.sides is None else read_pins(args.sides)
     warehouse = Warehouse.open(args.warehouse)
-    candidates = [video.candidate for video in labelled_videos(warehouse)]
+    candidates = candidates_of(warehouse, settings.split)
     placements = split_videos(candidates, settings.split, pins)
     leak = check_leakage(placements)
     if pins is not None:
@@ -72,6 +71,8 @@ def _say_counts(placements: Sequence[Placement]) -> None:
         say(f"  {videos} in {counted(groups[side], 'group')}")
     if by_face:
         say("           mixed: each face is assigned on its own, by the same shares")
+    if cut := sum(row.keep_below is not None for row in placements):
+        say(f"           of {counted(cut, 'fake video')} only some faces are kept, for balance")
     for reason, count in Counter(row.reason for row in placements if row.reason).most_common():
         say(f"    excluded {count:,}: {reason}")
 

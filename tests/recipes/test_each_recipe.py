@@ -129,15 +129,41 @@ def test_face_frames_leaves_the_published_files(done: Callable[[str], Done]) -> 
     assert list(learned.glob("*.weights.h5"))
     predictions = json.loads((outputs / "cnn_preds_values.json").read_text())
     paths = {row["video_id"]: row["path"] for row in recipe.videos()}
+    split = recipe.warehouse.read_snapshot("splits").to_pylist()
+    tested = {paths[row["video_id"]] for row in split if row["side"] == "test"}
     text = (outputs / "mapreduce_res.txt").read_text()
+    scored = {}
     for row in recipe.verdicts():
-        if row["p_fake"] is None:
-            continue
         path = paths[row["video_id"]]
-        faces = list(predictions[path].values())
+        if row["p_fake"] is None or path not in tested:
+            assert path not in predictions
+            continue
+        scored[path] = faces = list(predictions[path].values())
         assert len(faces) == row["faces_scored"]
-        assert np.mean(faces) == pytest.approx(row["p_fake"], abs=1e-6)
+        assert np.mean(faces) == pytest.approx(1 - row["p_fake"], abs=1e-6)
         assert path in text
+    assert scored and set(predictions) == set(scored)
+
+
+def test_face_frames_weights_predict_the_test_set(
+    done: Callable[[str], Done], tmp_path: Path
+) -> None:
+    """ "Load model": the weights file alone gives what the training wrote about the test set."""
+    recipe = done("face_frames")
+    where = ["--warehouse", recipe.place / "warehouse", "--preset", "face_frames"]
+    weights = recipe.place / "warehouse" / "outputs" / "best_weights.weights.h5"
+    loaded, trained = tmp_path / "loaded", tmp_path / "trained"
+    ok(here("evaluate", *where, "--weights", weights, "--output", loaded))
+    ok(here("evaluate", *where, "--bundle", recipe.place / "bundle", "--output", trained))
+    one, other = (
+        json.loads((place / "outputs" / "cnn_preds_values.json").read_text())
+        for place in (loaded, trained)
+    )
+    assert one.keys() == other.keys() and one
+    for path, faces in one.items():
+        assert faces == pytest.approx(other[path], abs=1e-5)
+    texts = [(place / "outputs" / "mapreduce_res.txt").read_text() for place in (loaded, trained)]
+    assert all("Videos: split test" in text for text in texts)
 
 
 def test_random_frames_gives_folders_of_images(done: Callable[[str], Done], tmp_path: Path) -> None:
@@ -238,5 +264,5 @@ def test_inspect_looks_as_the_recipe_does(archive: Path, tmp_path: Path) -> None
         )
     )
     names = {file.name for file in (tmp_path / "video").iterdir()}
-    assert {"inspect.html", "contact_sheet.jpg"} <= names
+    assert {"inspect.html", "contact_sheet.jpg", "face_sheet.jpg"} <= names
     shutil.rmtree(tmp_path / "video")

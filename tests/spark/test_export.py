@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.archive.assignment import FaceDraw
+from framejury.archive.assignment import FaceDraw, balance_draw
+from framejury.archive.balance import DROPPED
 from framejury.archive.video_rows import video_id_of
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.jobs import export_faces
@@ -58,11 +59,21 @@ def session(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def warehouse_of(
-    place: Path, *, mixed: bool = False, detector: str = "mtcnn", jpeg: bool = False
+    place: Path,
+    *,
+    mixed: bool = False,
+    detector: str = "mtcnn",
+    jpeg: bool = False,
+    landmarks: bool = False,
+    chunk_videos: int = 101,
+    keep_below: Mapping[str, float] | None = None,
 ) -> Warehouse:
     """Nine videos of three faces each, split; of one fake only the sound was changed."""
     warehouse = Warehouse.open_or_plan(str(place))
-    settings = Settings(split=SplitSettings(seed=3, unit="face" if mixed else "group"))
+    settings = Settings(
+        split=SplitSettings(seed=3, unit="face" if mixed else "group", chunk_videos=chunk_videos)
+    )
+    why = {"d/dropped.mp4": DROPPED, "f/silent.mp4": "only the sound was changed"}
 
     def write(run: Any, table: str, rows: list[dict[str, Any]]) -> None:
         table_rows = [row | {"run_id": run.run_id} for row in rows]
@@ -84,7 +95,9 @@ def warehouse_of(
             rows = [extraction | {"video_id": key, "content_id": key} for key in ids.values()]
             write(run, "extractions", rows)
             faces = [
-                face | {"detector": detector}
+                face
+                | {"detector": detector}
+                | {"landmarks": [{"x": 24.0, "y": 12.0}] * 5 if landmarks else None}
                 for path, key in ids.items()
                 for face in face_rows(
                     Video(key, int(PATHS[path][0] == "FAKE"), Side.TRAIN, FACES), seed=number
@@ -102,7 +115,8 @@ def warehouse_of(
         warehouse.commit(run, NOW)
     with warehouse.running("split", NOW) as run:
         rows = [
-            {"video_id": ids[path], "group": path, "label": label, "reason": None}
+            {"video_id": ids[path], "group": path, "label": label, "reason": why.get(path)}
+            | {"keep_below": (keep_below or {}).get(path)}
             | {"side": "mixed" if mixed and path not in UNMIXED else side}
             | {"unit": "face" if mixed else None}
             for path, (label, side) in PATHS.items()
@@ -149,7 +163,7 @@ def test_class_folders_hold_the_crops_of_each_side(
     }
     assert found == expected
     err = capsys.readouterr().err
-    assert "18 of 18 pictures (100%)" in err
+    assert "18 of 18 faces (100%)" in err
     assert "18 pictures of 6 videos" in err
     assert "note: left out: 2 videos that the split excludes" in err
     assert "note: left out: 1 fake (only the sound was changed)" in err
@@ -290,7 +304,7 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, spark: SparkSession) -> No
         pa.Table.from_pylist([row | {"run_id": "r"} for row in rows], schema=TABLES["faces"])
     )
     truth = pa.Table.from_pylist(
-        [{"video_id": "v1", "fake": 1, "side": "train", "folder": "v1"}], schema=TRUTH
+        [{"video_id": "v1", "fake": 1, "side": "train", "folder": "v1", "rank": 0}], schema=TRUTH
     )
     plan = ExportPlan(str(place), "frames")
     done = spark.sparkContext.accumulator(0)
@@ -339,3 +353,86 @@ def test_keras_reads_the_folders(tmp_path: Path) -> None:
         assert classes == ["0", "1"]
         for path in (tmp_path / "out" / side).rglob("*.*"):
             assert path.suffix in allowed and cv2.imread(str(path)) is not None
+
+
+def test_the_folders_of_recipe_face_frames(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """faces of every labelled video, and the sets of those that the split keeps."""
+    warehouse = warehouse_of(tmp_path / "w", landmarks=True)
+    assert exported(tmp_path / "w", tmp_path / "out", "--as", "sets") == 0
+    found = files(tmp_path / "out")
+    crops = stored(warehouse)
+    one, two = (f"r0-{video_id_of(path)}" for path in ("a/r0.mp4", "b/r0.mp4"))
+    folder = {"a/r0.mp4": one, "b/r0.mp4": two, "c/r2,x.mp4": "r2_x"}
+    folder |= {"a/f0.mp4": "f0", "b/f1.mp4": "f1", "c/../f2.mp4": "f2", "d/dropped.mp4": "dropped"}
+    expected = {}
+    for path, name in folder.items():
+        label, side = PATHS[path]
+        for frame in (0, 10, 20):
+            crop, own = crops[video_id_of(path), frame], f"{name}-{frame:03d}-0.png"
+            expected[f"{name}/faces/{own}"] = crop
+            if side != "excluded":
+                expected[f"prepared_dataset/{str(label).lower()}/{own}"] = crop
+                expected[f"split_dataset/{side}/{str(label).lower()}/{own}"] = crop
+    marked = {name: found.pop(name) for name in list(found) if "/marked_faces/" in name}
+    assert found == expected
+    assert {name.replace("marked_faces", "faces") for name in marked} == {
+        name for name in expected if "/faces/" in name
+    }
+    crop = decode_crop(crops[video_id_of("a/f0.mp4"), 10])
+    plain = crop.copy()
+    cv2.circle(plain, (32, 16), 1, (255, 0, 0), -1)  # five points at one place
+    assert np.array_equal(decode_crop(marked["f0/marked_faces/f0-010-0.png"]), plain)
+    err = capsys.readouterr().err
+    assert "note: left out: 1 video without a label" in err
+    assert "78 pictures of 7 videos" in err  # 21 faces, 21 marked, 18 in each set
+    assert [line.split() for line in err.splitlines() if line.startswith("  train")] == [
+        ["train", "3", "real", "3", "fake"]
+    ]
+
+
+def test_the_arrays_of_recipe_random_frames(tmp_path: Path) -> None:
+    """Chunks of two videos: all faces, then those that balancing kept."""
+    cut = video_id_of("a/f0.mp4")
+    draws = sorted(balance_draw(3, cut, frame, 0) for frame in (0, 10, 20))
+    warehouse = warehouse_of(
+        tmp_path / "w", mixed=True, chunk_videos=2, keep_below={"a/f0.mp4": draws[1]}
+    )
+    arrays = ("--as", "arrays", "--size-px", "40", "--part", "7")
+    assert exported(tmp_path / "w", tmp_path / "out", *arrays) == 0
+    found = {path.name: np.load(path) for path in (tmp_path / "out").iterdir()}
+    assert set(found) == {
+        f"{name}_7_{chunk}.npy"
+        for name in ("train_images", "train_labels", "tr_faces", "tr_labs")
+        for chunk in (0, 1, 2, 3)
+    }
+    crops = stored(warehouse)
+
+    def plain(path: str, frame: int) -> Any:
+        """As a notebook has it: OpenCV's order, INTER_AREA, divided by 255."""
+        bgr = cv2.imdecode(np.frombuffer(crops[video_id_of(path), frame], np.uint8), 1)
+        return (cv2.resize(bgr, (40, 40), interpolation=cv2.INTER_AREA) / 255).astype(np.float32)
+
+    # By path: a/f0 and a/r0; b/f1 and b/r0; c/../f2 and c/r2; d/dropped.
+    everything = [plain(path, f) for path in ("a/f0.mp4", "a/r0.mp4") for f in (0, 10, 20)]
+    assert np.array_equal(found["train_images_7_0.npy"], np.stack(everything))
+    assert found["train_labels_7_0.npy"].tolist() == [1, 1, 1, 0, 0, 0]
+    (lowest,) = (f for f in (0, 10, 20) if balance_draw(3, cut, f, 0) == draws[0])
+    left = [plain("a/f0.mp4", lowest), *everything[3:]]
+    assert np.array_equal(found["tr_faces_7_0.npy"], np.stack(left))
+    assert found["tr_labs_7_0.npy"].tolist() == [1, 0, 0, 0]
+    assert found["train_labels_7_1.npy"].tolist() == found["tr_labs_7_1.npy"].tolist()
+    # Dropped as a whole: intermediate, but not among what was kept.
+    assert found["train_images_7_3.npy"].shape == (3, 40, 40, 3)
+    assert found["tr_faces_7_3.npy"].shape == (0, 40, 40, 3)
+
+
+def test_faces_left_out_for_balance_are_in_no_class_folder(tmp_path: Path) -> None:
+    cut = video_id_of("a/f0.mp4")
+    draws = sorted(balance_draw(3, cut, frame, 0) for frame in (0, 10, 20))
+    warehouse_of(tmp_path / "w", mixed=True, keep_below={"a/f0.mp4": draws[2]})
+    assert exported(tmp_path / "w", tmp_path / "out") == 0
+    names = {path.name for path in (tmp_path / "out").rglob(f"{cut}_*.png")}
+    kept = [f for f in (0, 10, 20) if balance_draw(3, cut, f, 0) < draws[2]]
+    assert names == {f"{cut}_{frame}_0.png" for frame in kept} and len(names) == 2

@@ -135,7 +135,7 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
 
     predictions = json.loads((outputs / "cnn_preds_values.json").read_text())
     assert predictions == {
-        path: {f"{row.frame}_{row.face}": row.score for row in part.itertuples()}
+        path: {f"{row.frame}_{row.face}": 1 - row.score for row in part.itertuples()}
         for path, part in faces.groupby("path")
     }
     assert list(predictions) == sorted(predictions)
@@ -145,7 +145,9 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
     names = {video_id_of(path): path for path in means.index}
     verdicts = warehouse.read_latest("verdicts").to_pylist()
     scored = {names[r["video_id"]]: r["p_fake"] for r in verdicts if r["p_fake"] is not None}
-    assert means_in(text) == means.to_dict() == scored
+    assert means.to_dict() == scored
+    assert means_in(text) == (1 - means).to_dict()  # P(REAL), as published
+    assert "\nVideos: all of the archive\n" in text
     called = {path: "FAKE" if mean >= 0.5 else "REAL" for path, mean in means.items()}
     known = [path for path in called if label_of(path) is not None]
     right = sum(called[path] == label_of(path) for path in known)
@@ -168,7 +170,19 @@ def test_reduce_writes_what_the_tables_say(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
-    warehouse_of(tmp_path, scored_faces())
+    """After a split, of its test set alone: the recipe's Step 4 averages no other faces."""
+    faces = scored_faces()
+    warehouse = warehouse_of(tmp_path, faces)
+    tested = {"a/v00.mp4", "b/v01.mp4", "a/v04.mp4"}
+    with warehouse.running("split", NOW) as run:
+        rows = [
+            {"video_id": video_id_of(path), "run_id": run.run_id, "group": path}
+            | {"label": label_of(path), "side": "test" if path in tested else "train"}
+            for path in faces["path"].unique()
+            if label_of(path) is not None
+        ]
+        warehouse.write(run, "splits", pa.Table.from_pylist(rows, schema=TABLES["splits"]))
+        warehouse.commit(run, NOW, settings=Settings().model_dump(mode="json"))
     assert reduced(tmp_path) == 0
     assert not (tmp_path / "w" / "outputs").exists()
     where = ["--warehouse", str(tmp_path / "w")]
@@ -176,6 +190,19 @@ def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
     outputs = outputs_of(tmp_path / "w")
     first = {path.name: path.read_bytes() for path in outputs.iterdir()}
     assert set(first) == FILES
+    assert set(json.loads(first["cnn_preds_values.json"])) == tested
+    text = first["mapreduce_res.txt"].decode()
+    means = faces[faces["path"].isin(tested)].groupby("path")["p_fake"].mean()
+    assert means_in(text) == (1 - means).to_dict()
+    assert "\nVideos: split test\n" in text
+    called = faces[faces["path"].isin(tested)]
+    confusion = Confusion(
+        tn=int(((called["p_fake"] < 0.5) & (called["path"] == "a/v00.mp4")).sum()),
+        fp=int(((called["p_fake"] >= 0.5) & (called["path"] == "a/v00.mp4")).sum()),
+        fn=int(((called["p_fake"] < 0.5) & (called["path"] != "a/v00.mp4")).sum()),
+        tp=int(((called["p_fake"] >= 0.5) & (called["path"] != "a/v00.mp4")).sum()),
+    )
+    assert first["Confusion.png"] == png(confusion_face_figure(confusion, 0.5))
     assert report.main([*where, *ASKED, "--output", str(tmp_path / "sent")]) == 0
     sent = {path.name: path.read_bytes() for path in outputs_of(tmp_path / "sent").iterdir()}
     assert sent == first
@@ -214,5 +241,5 @@ def test_another_rule_and_no_labels_are_said(tmp_path: Path) -> None:
     assert text.startswith(
         "Video accuracy: no video is labelled\nNote: this is not the recipe's mean"
     )
-    assert "mean, 0.25 and above is FAKE" in text
+    assert "mean, above 0.75 is REAL" in text
     assert (outputs / "Confusion.png").read_bytes() == png(confusion_face_figure(None, 0.5))

@@ -36,6 +36,7 @@ def test_a_bundle_of_a_leaking_split_says_so(
     capsys.readouterr()
     options = [f"--warehouse={tmp_path / 'w'}", f"--frame-labels={labels}"]
     options += [f"--set=training.{one}" for one in QUICK]
+    options.append("--set=report.outputs=face_frames")
     assert main(["train", *options, f"--output={tmp_path / 'made'}"]) == 0
     said = capsys.readouterr().err
     assert f"warning: {FACE_LEAK}" in said
@@ -68,6 +69,25 @@ def test_a_bundle_of_a_leaking_split_says_so(
     found = json.loads((report / "report.json").read_text())
     assert found["leak"] == plain.leak
     assert "had seen every labelled video" in found["why_no_accuracy"]
+
+    # The recipe's "load model": the test set once more, from the weights file alone.
+    outputs = tmp_path / "w" / "outputs"
+    first = json.loads((outputs / "cnn_preds_values.json").read_text())
+    text = (outputs / "mapreduce_res.txt").read_text()
+    tested = only_side(source, Side.TEST)
+    assert "\nVideos: split test\n" in text and set(first) == set(tested.videos)
+    assert sum(map(len, first.values())) == count_faces(tested).faces(Side.TEST)
+    loaded = tmp_path / "loaded"
+    shown = [f"--warehouse={tmp_path / 'w'}", f"--weights={outputs / 'best_weights.weights.h5'}"]
+    shown += [f"--frame-labels={labels}", "--set=report.outputs=face_frames", "--side=test"]
+    assert main(["evaluate", *shown, f"--output={loaded}"]) == 0
+    again = json.loads((loaded / "outputs" / "cnn_preds_values.json").read_text())
+    assert again.keys() == first.keys()
+    for path, scores in first.items():
+        assert again[path] == pytest.approx(scores, abs=1e-5)
+    # The file knows which data it learned from.
+    notes = json.loads((loaded / "report.json").read_text())["notes"]
+    assert any(note.startswith("Not held out.") for note in notes)
 
 
 def test_a_wrong_label_is_found_before_anything_is_learned(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from framejury.labelled.bundling import _published, write_training_outputs
+from framejury.errors import UsageError
+from framejury.labelled.bundling import _published
+from framejury.labelled.recipe_outputs import training_files
 from framejury.model.schedule import EpochRecord
-from framejury.model.scoring import SCORED_FACES
 from framejury.model.source_counts import count_faces
 from framejury.report.published_files import (
     MAPREDUCE,
@@ -25,14 +25,13 @@ from framejury.report.published_files import (
     verdict_outputs,
 )
 from framejury.report.report import write_files
-from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.settings.loading import settings_from
-from framejury.storage import locate
 from framejury.verdict.rule import Rule
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import brightness_bundle
 from tests.builders.faces import small_videos, write_source
+from tests.builders.networks import tiny_network
 from tests.builders.rows import verdict_row, verdict_table
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -40,6 +39,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 
 import keras
 
+from framejury.model import best_weights
 from framejury.model.training import TrainedNetwork
 
 
@@ -68,40 +68,62 @@ def trained(place: Path) -> TrainedNetwork:
     return TrainedNetwork(network(1), history, 1, settings, count_faces(source), source)
 
 
-def test_the_weights_are_those_of_the_network(tmp_path: Path) -> None:
+def test_the_weights_file_is_read_back_with_its_settings(tmp_path: Path) -> None:
     found = trained(tmp_path)
-    videos = [
-        {"video_id": key, "path": f"{key}.mp4", "label": "FAKE" if truth.label else "REAL"}
-        for key, truth in found.source.videos.items()
-        if truth.side is Side.TEST
-    ]
-    rows = [
-        {"video_id": video["video_id"], "frame_index": frame, "pts_s": 0.0, "face_index": 0}
-        | {"person": 0, "score": 0.25}
-        for video in videos
-        for frame in (0, 10)
-    ]
-    scored = pa.Table.from_pylist(rows, schema=SCORED_FACES)
-    folder = tmp_path / "new"
-    write_training_outputs(locate(str(folder)), found, scored, videos, {})
-    assert {path.name for path in folder.iterdir()} == {
-        *("Loss.png", "Accuracy.png", "Confusion.png"),
-        *("best_weights.weights.h5", "cnn_preds_values.json"),
-    }
-    predictions = json.loads((folder / "cnn_preds_values.json").read_text())
-    assert predictions == {video["path"]: {"0_0": 0.25, "10_0": 0.25} for video in videos}
-    # Into a network that was made otherwise.
+    files = training_files(found)
+    assert set(files) == {"Loss.png", "Accuracy.png", "best_weights.weights.h5"}
+    place = tmp_path / "best_weights.weights.h5"
+    place.write_bytes(files[place.name])
+    # Into a network that was made otherwise, by Keras alone.
     other = network(2)
     pixels = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
     assert not np.allclose(other(pixels), found.model(pixels))
-    other.load_weights(folder / "best_weights.weights.h5")
+    other.load_weights(place)
     assert np.array_equal(other(pixels), found.model(pixels))
 
 
-def test_without_a_test_side_there_are_no_predictions(tmp_path: Path) -> None:
-    folder = tmp_path / "new"
-    write_training_outputs(locate(str(folder)), trained(tmp_path), None, [], {})
-    assert json.loads((folder / "cnn_preds_values.json").read_text()) == {}
+def test_the_network_comes_back_from_its_weights_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the size and scale of its training, whatever the settings of today."""
+    settings = TrainingSettings(
+        weights="none", input_px=40, head_units=(3,), normalisation="unit", output="softmax"
+    )
+    made = tiny_network(settings)
+    drawn = np.random.default_rng(1)  # averages of batch norms too
+    made.set_weights([drawn.uniform(0.1, 0.5, w.shape) for w in made.get_weights()])
+    place = tmp_path / "mine.weights.h5"
+    whole = replace(trained(tmp_path), model=made, settings=settings)
+    best_weights.save_best_weights(whole, place)
+    monkeypatch.setattr(best_weights, "build_network", tiny_network)
+    model, read, fingerprint = best_weights.load_best_weights(place)
+    assert (read, fingerprint) == (settings, whole.counts.fingerprint)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 40, 40, 3)).astype(np.float32)
+    pixels *= np.arange(4)[:, None, None, None] / 40
+    scores = np.asarray(made(pixels))
+    assert np.ptp(scores) > 0
+    assert np.array_equal(np.asarray(model(pixels)), scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.weights.h5", "holds no settings of its training"),
+        ("plain.weights.h5", "holds no settings of its training"),
+        ("text.weights.h5", "holds no settings of its training"),
+        ("other.weights.h5", "does not fit its own settings"),
+        ("best_model.h5", "does not end with .weights.h5"),
+    ],
+)
+def test_other_files_are_refused(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(best_weights, "build_network", tiny_network)
+    network(1).save_weights(tmp_path / "plain.weights.h5")  # as Keras writes it
+    (tmp_path / "text.weights.h5").write_text("weights")
+    best_weights.save_best_weights(trained(tmp_path), tmp_path / "other.weights.h5")
+    with pytest.raises(UsageError, match=re.escape(words)):
+        best_weights.load_best_weights(tmp_path / name)
 
 
 def test_files_of_two_models_never_mix(tmp_path: Path) -> None:
@@ -113,7 +135,9 @@ def test_files_of_two_models_never_mix(tmp_path: Path) -> None:
     first, second = (replace(bundle, model_id=name) for name in ("b0-a", "b0-b"))
     settings = settings_from({"report": {"outputs": "face_frames"}})
     assert _published(first, warehouse, found, [], settings) is first
-    judged = verdict_outputs(verdict_table([verdict_row(0, p_fake=0.9)]), confusion_of({}), Rule())
+    judged = verdict_outputs(
+        verdict_table([verdict_row(0, p_fake=0.9)]), confusion_of({}), Rule(), "all"
+    )
     judged[PREDICTIONS] = b"".join(predictions_json([FacePrediction("a.mp4", 0, 0, 0.9)]))
     write_files(judged, outputs / outputs_folder("verdicts", "b0-a"))
     before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
@@ -123,7 +147,6 @@ def test_files_of_two_models_never_mix(tmp_path: Path) -> None:
     assert {path.parent.name for path in set(after) - set(before)} == {"train-b0-b"}
     for folder in outputs.iterdir():
         files = {path.name for path in folder.iterdir()}
-        assert PREDICTIONS in files
         assert (MAPREDUCE in files) is folder.name.startswith("verdicts-")
 
 

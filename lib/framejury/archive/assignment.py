@@ -189,9 +189,34 @@ class FaceDraw:
 
     def side_of(self, video_id: str, frame_index: int, face_index: int) -> Side:
         """Return the split of one face of `faces`."""
-        name = f"{self.seed}:{video_id}:{frame_index}:{face_index}"
-        drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+        drawn = _drawn(f"{self.seed}:{video_id}:{frame_index}:{face_index}")
         if drawn < self.train:
             return Side.TRAIN
         # Sums of shares are not exact; what lies beyond them goes to the last split.
         return Side.TEST if self.test > 0 and drawn >= self.train + self.val else Side.VAL
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCut:
+    """Keeps a drawn part of a video's faces, whatever the reading order.
+
+    Attributes:
+        seed: `split.seed`.
+        below: faces drawn below this are kept, 0 to 1.
+    """
+
+    seed: int
+    below: float
+
+    def keeps(self, video_id: str, frame_index: int, face_index: int) -> bool:
+        """Return whether one face of `faces` counts."""
+        return balance_draw(self.seed, video_id, frame_index, face_index) < self.below
+
+
+def balance_draw(seed: int, video_id: str, frame_index: int, face_index: int) -> float:
+    """Return the rank of a face among those to keep, 0 to 1; independent of its split."""
+    return _drawn(f"balance:{seed}:{video_id}:{frame_index}:{face_index}")
+
+
+def _drawn(name: str) -> float:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64

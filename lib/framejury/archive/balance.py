@@ -1,4 +1,4 @@
-"""Down-sampling of fakes to the number of reals, whole videos at a time.
+"""Down-sampling of fakes to the number of reals: whole videos, or single faces of them.
 
 Stills are neither dropped nor counted: each is paired with a self-blend of itself.
 """
@@ -6,14 +6,31 @@ Stills are neither dropped nor counted: each is paired with a self-blend of itse
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from framejury.archive.assignment import balance_draw
 from framejury.archive.labelled_video import SIDES, Placement
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 DROPPED = "fake dropped to balance the classes"
+
+
+def chunks(rows: Sequence[Placement], chunk_videos: int) -> Iterator[Sequence[Placement]]:
+    """Yield the chunks of `balance_over` chunk: usable videos, stills apart, in the given order.
+
+    Args:
+        rows: by path, before or after balancing.
+        chunk_videos: videos per chunk, count.
+    """
+    usable = [
+        row
+        for row in rows
+        if not row.still and (row.reason is None or row.reason.startswith(DROPPED))
+    ]
+    for start in range(0, len(usable), chunk_videos):
+        yield usable[start : start + chunk_videos]
 
 
 def balanced_whole(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
@@ -27,18 +44,17 @@ def balanced_whole(rows: Sequence[Placement], settings: SplitSettings) -> list[P
     """
     if settings.balance == "none" or settings.balance_over == "side":
         return list(rows)
-    usable = [row for row in rows if row.reason is None and not row.still]
     if settings.balance_over == "archive":
-        return _without(rows, dict.fromkeys(_excess(usable, settings, "archive"), DROPPED))
-    reasons: dict[str, str] = {}
-    for number, start in enumerate(range(0, len(usable), settings.chunk_videos)):
-        chunk = usable[start : start + settings.chunk_videos]
+        usable = [row for row in rows if row.reason is None and not row.still]
+        return _with(rows, _balanced(usable, settings, "archive"))
+    changed: dict[str, Placement] = {}
+    for number, chunk in enumerate(chunks(rows, settings.chunk_videos)):
         if any(row.label is Label.REAL for row in chunk):
-            reasons |= dict.fromkeys(_excess(chunk, settings, f"chunk {number}"), DROPPED)
+            changed |= _balanced(chunk, settings, f"chunk {number}")
         else:
             why = f"{DROPPED}: its chunk of {len(chunk)} videos holds no real one"
-            reasons |= {row.video_id: why for row in chunk}
-    return _without(rows, reasons)
+            changed |= {row.video_id: _dropped(row, why) for row in chunk}
+    return _with(rows, changed)
 
 
 def balanced_splits(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
@@ -50,10 +66,41 @@ def balanced_splits(rows: Sequence[Placement], settings: SplitSettings) -> list[
     """
     if settings.balance == "none" or settings.balance_over != "side":
         return list(rows)
-    dropped: list[str] = []
+    changed: dict[str, Placement] = {}
     for side in (*SIDES, Side.MIXED):
-        dropped += _excess([row for row in rows if row.side is side], settings, side.value)
-    return _without(rows, dict.fromkeys(dropped, DROPPED))
+        changed |= _balanced([row for row in rows if row.side is side], settings, side.value)
+    return _with(rows, changed)
+
+
+def _balanced(
+    rows: Sequence[Placement], settings: SplitSettings, place: str
+) -> dict[str, Placement]:
+    """Return the fakes that change, by id; none if there is no real."""
+    if settings.balance_unit == "face":
+        return _cut(rows, settings.seed)
+    excess = set(_excess(rows, settings, place))
+    return {row.video_id: _dropped(row) for row in rows if row.video_id in excess}
+
+
+def _cut(rows: Sequence[Placement], seed: int) -> dict[str, Placement]:
+    """Keep as many faces of fakes as there are of reals: those drawn lowest, of any video."""
+    draws = {
+        row.video_id: [balance_draw(seed, row.video_id, *face) for face in row.faces]
+        for row in rows
+        if row.label is Label.FAKE
+    }
+    reals = sum(len(row.faces) for row in rows if row.label is Label.REAL and not row.still)
+    ordered = sorted(draw for drawn in draws.values() for draw in drawn)
+    if not reals or len(ordered) <= reals:
+        return {}
+    below = ordered[reals]
+    return {
+        row.video_id: replace(row, keep_below=below)
+        if min(draws[row.video_id], default=1.0) < below
+        else _dropped(row)
+        for row in rows
+        if row.video_id in draws
+    }
 
 
 def _excess(rows: Sequence[Placement], settings: SplitSettings, place: str) -> list[str]:
@@ -73,10 +120,9 @@ def _excess(rows: Sequence[Placement], settings: SplitSettings, place: str) -> l
     return [fakes[(start + step) % len(fakes)] for step in range(excess)]
 
 
-def _without(rows: Sequence[Placement], reasons: Mapping[str, str]) -> list[Placement]:
-    return [
-        replace(row, side=Side.EXCLUDED, reason=reasons[row.video_id])
-        if row.video_id in reasons
-        else row
-        for row in rows
-    ]
+def _dropped(row: Placement, why: str = DROPPED) -> Placement:
+    return replace(row, side=Side.EXCLUDED, reason=why)
+
+
+def _with(rows: Sequence[Placement], changed: Mapping[str, Placement]) -> list[Placement]:
+    return [changed.get(row.video_id, row) for row in rows]

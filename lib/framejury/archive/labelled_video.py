@@ -24,6 +24,7 @@ class Candidate:
         still: whether it is a photograph, which is paired with itself and not balanced.
         why_not: why it is not usable, if not for lack of a face.
         method: manipulation method of a fake, if the data set names it.
+        faces: frame and number of each of its faces; only needed for `split.balance_unit` face.
     """
 
     video_id: str
@@ -35,11 +36,17 @@ class Candidate:
     still: bool = False
     why_not: str | None = None
     method: str | None = None
+    faces: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A row of `splits`, with the keys that the leakage gate checks."""
+    """A row of `splits`, with the keys that the leakage gate checks.
+
+    Attributes:
+        keep_below: only faces drawn below this count (`FaceCut`); None: all of them.
+        faces: as of `Candidate`.
+    """
 
     video_id: str
     path: str
@@ -51,6 +58,8 @@ class Placement:
     still: bool = False
     unit: Unit = "group"
     method: str | None = None
+    keep_below: float | None = None
+    faces: tuple[tuple[int, int], ...] = ()
 
     @property
     def unit_name(self) -> str:

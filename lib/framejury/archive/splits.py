@@ -29,8 +29,9 @@ def split_videos(
     A group goes to one split as a whole; a pinned video takes its group along. With
     `settings.unit` video, each video is assigned alone; with face, a video is `mixed`, as each of
     its faces is assigned alone (`FaceDraw`). There, pinned videos go where they are pinned, without
-    their group. Fakes are balanced before or after that (`balance`). Fakes of held-out methods are
-    in test or in no split (`held_out`).
+    their group. Fakes are balanced before or after that (`balance`); with `settings.balance_unit`
+    face, the candidates must name their faces. Fakes of held-out methods are in test or in no split
+    (`held_out`).
 
     Raises:
         SplitError: there are too few groups, a split would lack a class, or pins put one group
@@ -68,7 +69,8 @@ def _unplaced(candidates: Sequence[Candidate], settings: SplitSettings) -> list[
             keys,
             one.still,
             settings.unit,
-            one.method,
+            method=one.method,
+            faces=one.faces,
         )
         for one, group, keys in zip(candidates, group_names(all_keys), all_keys, strict=True)
     ]

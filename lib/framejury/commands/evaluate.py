@@ -1,13 +1,16 @@
 """evaluate: measure a bundle on labelled videos and write a report.
 
 --archive follows the evaluation protocol (docs/evaluation.md): it opens the videos of a local
-archive, without Spark. --warehouse alone scores the faces kept in a warehouse.
+archive, without Spark. --warehouse alone scores the faces kept in a warehouse, with a bundle or
+with the weights file of a training (--weights).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +27,7 @@ from framejury.cli.options import (
 )
 from framejury.clock import now
 from framejury.errors import UsageError
+from framejury.labelled.bundling import bundle_of_weights
 from framejury.labelled.committed_split import (
     labelled_source,
     only_side,
@@ -33,6 +37,7 @@ from framejury.labelled.committed_split import (
 )
 from framejury.labelled.learned import known_videos
 from framejury.labelled.measure import judge_labelled
+from framejury.labelled.recipe_outputs import measured_files, write_outputs
 from framejury.labelled.videos import LabelledVideo, labelled_videos
 from framejury.labelled.worst_faces import worst_faces
 from framejury.logs import say
@@ -45,6 +50,7 @@ from framejury.model.source_counts import count_faces
 from framejury.runs.provenance import bundle_facts, training_history, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
+from framejury.storage import locate
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import rule_facts, rule_in_use
 from framejury.warehouse import Warehouse
@@ -70,6 +76,12 @@ def parser() -> argparse.ArgumentParser:
         "(default: none)",
     )
     add_bundle(options)
+    options.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="with --warehouse: instead of a bundle, a best_weights.weights.h5 that train wrote "
+        "into outputs/; needs TensorFlow and a split (default: none)",
+    )
     options.add_argument(
         "--side",
         choices=["train", "val", "test", "all"],
@@ -114,8 +126,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.archive is not None:
-        if args.frame_labels is not None:
-            raise UsageError("--frame-labels cannot be used with --archive; use --warehouse alone")
+        for name in ("frame_labels", "weights"):
+            if getattr(args, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} cannot be used with --archive; use --warehouse alone")
         from framejury.commands.evaluate_archive import evaluate_archive
 
         return evaluate_archive(args)
@@ -124,15 +138,30 @@ def _run(args: argparse.Namespace) -> int:
     given = [name for name in _ARCHIVE_ONLY if getattr(args, name)]
     if given:
         raise UsageError(f"--{given[0]} needs --archive, which was not given")
-    return _evaluate_warehouse(args)
+    if args.weights is None:
+        return _evaluate_warehouse(args, load_bundle(bundle_dir_of(args)))
+    if args.bundle is not None:
+        raise UsageError("give either --bundle DIR or --weights FILE")
+    # TensorFlow prints a page of hints about the machine otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warehouse = Warehouse.open(args.warehouse)
+    threshold = settings_of(args, judging=True).verdict.threshold_or(0.5)
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = bundle_of_weights(
+            Path(args.weights),
+            Path(scratch) / "bundle",
+            warehouse,
+            training_source(warehouse),
+            threshold,
+        )
+        return _evaluate_warehouse(args, bundle)
 
 
-def _evaluate_warehouse(args: argparse.Namespace) -> int:
+def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
     from framejury.report.inputs import Context
     from framejury.report.predictions import whose_faces
     from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 
-    bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
     settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
@@ -189,10 +218,18 @@ def _evaluate_warehouse(args: argparse.Namespace) -> int:
     )
     files = build_report(report, page_rows=settings.report.rows, csv_mark=settings.report.csv_mark)
     if args.output is None:
-        place = warehouse.write_report(name, files).uri
+        root, place = warehouse.location, warehouse.write_report(name, files).uri
     else:
         place = str(Path(args.output).absolute())
+        root = locate(place)
         write_files(files, Path(place))
+    if settings.report.outputs == "face_frames":
+        which = "all labelled" if side == "all" else f"split {side}"
+        published = measured_files(
+            scored, videos, verdicts, rule, frame_labels=source.frame_labels, which=which
+        )
+        folder = write_outputs(root, "evaluate", bundle.model_id, published)
+        say(f"  published files: {folder.uri}")
     sys.stdout.write(files["report.txt"].decode())
     say(f"  report: {place}/report.html")
     return 0

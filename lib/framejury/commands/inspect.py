@@ -1,9 +1,9 @@
 """inspect: show what is in a video or a whole archive, without judging it.
 
-For a video file: its properties, faces by MTCNN and Haar side by side, flicker (SSIM over time), a
-contact sheet and animations; without Spark. For an archive (a folder or its URI): labels, sizes,
-lengths, codecs, both detectors, failures and a contact sheet; as a Spark job. Writes inspect.html,
-a self-contained page, and the files in it.
+For a video file: its label, its properties, faces by MTCNN and Haar side by side, flicker (SSIM
+over time), contact sheets and animations; without Spark. For an archive (a folder or its URI):
+labels, sizes, lengths, codecs, both detectors, failures and a contact sheet; as a Spark job. Writes
+inspect.html, a self-contained page, and the files in it.
 
   framejury inspect clip.mp4 --output out/clip
   framejury inspect clip.mp4 --output out/clip --set inspect.from_s=60 --set inspect.seconds=10
@@ -20,11 +20,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from framejury.archive.single_video import label_of
 from framejury.cli.archive_options import add_layout
 from framejury.cli.options import make_parser, run_command, settings_of
 from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
-from framejury.errors import UsageError
+from framejury.errors import ArchiveError, UsageError
 from framejury.inspection.inspected import Inspection
 from framejury.logs import say
 from framejury.pages.text_table import counted
@@ -89,6 +90,7 @@ def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError("inspecting a video needs a folder for its page; give --output DIR")
     output = new_folder(args.output)
     place = place_of(args.what)
+    label = _label_of(args, settings)
     from framejury.inspection.inspect_client import InspectClient
     from framejury.report.report import write_files
 
@@ -99,7 +101,7 @@ def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
             f"{printable(args.what)} is {found.facts.duration_s:.2f} s long and has no frame at or "
             f"after inspect.from_s = {settings.inspect.from_s:g} s; set inspect.from_s lower"
         )
-    write_files(_files(place, found, pictures, settings), output)
+    write_files(_files(place, found, pictures, settings, label), output)
     faces = sum(len(frame.mtcnn) for frame in found.looks)
     print(
         f"{printable(args.what)}: {found.facts.width_px} x {found.facts.height_px}, "
@@ -110,8 +112,27 @@ def _inspect_video(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _label_of(args: argparse.Namespace, settings: Settings) -> str | None:
+    """Return the label of a local video; of a video at a URI none is looked for."""
+    if not is_local(args.what):
+        return None
+    index = settings.index
+    if args.layout is not None:
+        index = index.model_copy(update={"layout": args.layout})
+    try:
+        label = label_of(local_path(args.what), index)
+    except ArchiveError as error:
+        say(f"  note: shown without a label: {error}")
+        return None
+    return None if label is None else label.value
+
+
 def _files(
-    place: str, found: Inspection, pictures: dict[str, bytes], settings: Settings
+    place: str,
+    found: Inspection,
+    pictures: dict[str, bytes],
+    settings: Settings,
+    label: str | None,
 ) -> dict[str, bytes]:
     """Return the page and the files in it, by name."""
     from framejury.inspection.charts import faces_chart, files_of, ssim_chart
@@ -119,9 +140,10 @@ def _files(
 
     charts = [ssim_chart(found.looks), faces_chart(found.looks)]
     parts = Parts(printable(place.rpartition("/")[2]), pictures, charts, now())
-    content = {"schema_version": 1, "file": place, **found.model_dump(mode="json")}
+    content = {"schema_version": 1, "file": place, "label": label}
+    content |= found.model_dump(mode="json")
     return {
-        "inspect.html": video_page(parts, found, settings),
+        "inspect.html": video_page(parts, found, settings, label),
         "inspect.json": (json.dumps(content, allow_nan=False) + "\n").encode(),
         **files_of(charts),
         **pictures,

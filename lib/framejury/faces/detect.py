@@ -69,7 +69,7 @@ def make_detector(settings: DetectionSettings, threads: int) -> Detector:
     """Make the detector that `settings.detector` names.
 
     Args:
-        settings: name, threshold and `haar_*` settings.
+        settings: name, threshold, order of channels and `haar_*` settings.
         threads: threads of MTCNN's networks; Haar always runs on one.
 
     Raises:
@@ -80,7 +80,11 @@ def make_detector(settings: DetectionSettings, threads: int) -> Detector:
     if settings.detector == "frame":
         return FrameDetector()
     # ONet's own threshold is 0.8, which must not override a lower setting.
-    return MtcnnDetector(threads, onet_threshold=min(0.8, settings.threshold))
+    return MtcnnDetector(
+        threads,
+        onet_threshold=min(0.8, settings.threshold),
+        swaps_channels=settings.channel_order == "bgr",
+    )
 
 
 def detection_scale(size: Size, settings: DetectionSettings) -> float:

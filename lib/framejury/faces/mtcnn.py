@@ -41,6 +41,7 @@ class MtcnnDetector:
     Args:
         threads: threads of ONNX Runtime within one network.
         onet_threshold: lowest confidence that ONet keeps, exclusive, 0 to 1.
+        swaps_channels: whether the networks get blue where they expect red, as some recipes do.
 
     Raises:
         SetupError: a network file is missing from the installation.
@@ -55,6 +56,7 @@ class MtcnnDetector:
         pnet_threshold: float = 0.6,
         rnet_threshold: float = 0.7,
         onet_threshold: float = 0.8,
+        swaps_channels: bool = False,
     ) -> None:
         self._pnet = _session("pnet", threads)
         self._rnet = _session("rnet", threads)
@@ -62,6 +64,7 @@ class MtcnnDetector:
         self._pnet_threshold = pnet_threshold
         self._rnet_threshold = rnet_threshold
         self._onet_threshold = onet_threshold
+        self._swaps_channels = swaps_channels
         self._pyramid: Pyramid | None = None
 
     def detect(self, images: Sequence[Image]) -> list[list[DetectedFace]]:
@@ -77,9 +80,8 @@ class MtcnnDetector:
         Raises:
             ValueError: images of different sizes, or not uint8 RGB.
         """
-        _check(images)
         # One image at a time: its layers fit the caches, those of a batch do not.
-        return [self._refined(image, self._propose(image)) for image in images]
+        return [self._refined(image, self._propose(image)) for image in self._seen(images)]
 
     def detect_near(
         self, images: Sequence[Image], boxes: Sequence[Sequence[Box]]
@@ -100,11 +102,17 @@ class MtcnnDetector:
         Raises:
             ValueError: as `detect`, and if there are not as many box sequences as images.
         """
-        _check(images)
         return [
             self._refined(image, self._propose_near(image, near))
-            for image, near in zip(images, boxes, strict=True)
+            for image, near in zip(self._seen(images), boxes, strict=True)
         ]
+
+    def _seen(self, images: Sequence[Image]) -> Sequence[Image]:
+        """Check images and return them in the order of channels that the networks get."""
+        _check(images)
+        if not self._swaps_channels:
+            return images
+        return [np.ascontiguousarray(image[..., ::-1]) for image in images]
 
     def _refined(self, image: Image, boxes: Boxes) -> list[DetectedFace]:
         pixels = cascade.packed(image)

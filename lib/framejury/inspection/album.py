@@ -14,6 +14,7 @@ from framejury.inspection.answer import (
     DETECTORS,
     FACE,
     FACE_MOVES,
+    FACE_SHEET,
     FRAME,
     VIDEO_MOVES,
 )
@@ -38,7 +39,7 @@ _JPEG_QUALITY = 88
 
 
 class Album:
-    """Collects the frame with the clearest face, the contact sheet and the animations."""
+    """Collects the frame with the clearest face, the contact sheets and the animations."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -47,6 +48,8 @@ class Album:
         """Index of the shown frame among the inspected ones."""
         self.sheet_s: list[float] = []
         self._sheet: list[Image] = []
+        self.face_sheet_s: list[float] = []
+        self._face_sheet: list[Image] = []
         self._count = 0
         self._clearness = -1.0
         self._frame: Image | None = None
@@ -60,11 +63,15 @@ class Album:
         self._last: Face | None = None
         self._last_size = Size(0, 0)
 
-    def add_to_sheet(self, frame: SampledFrame) -> None:
-        """Add a frame to the contact sheet."""
+    def add_to_sheet(self, frame: SampledFrame, faces: Sequence[Face]) -> None:
+        """Add a frame to the contact sheet, and its largest face, if any, to that of faces."""
         size = reduced_to(frame.picture.size, self._inspect.sheet_px)
         self._sheet.append(frame.picture.reduced(size))
         self.sheet_s.append(frame.pts_s)
+        if faces:
+            zoomed = self._zoomed(frame, _largest(faces))
+            self._face_sheet.append(network_input(zoomed, self._inspect.sheet_px // 2 * 2))
+            self.face_sheet_s.append(frame.pts_s)
 
     def add(self, frame: SampledFrame, inspected: InspectedFrame) -> None:
         """Add a frame of the inspected part."""
@@ -75,7 +82,7 @@ class Album:
             self.shown, self._clearness, self._inspected = self._count, clearness, inspected
             self._full = frame.picture.size
             self._frame = frame.picture.reduced(reduced_to(self._full, self._inspect.frame_px))
-            self._face = self._zoomed(frame, _largest(inspected)) if inspected.mtcnn else None
+            self._face = self._zoomed(frame, _largest(inspected.mtcnn)) if inspected.mtcnn else None
         self._count += 1
         self._animate(frame, inspected)
 
@@ -88,10 +95,12 @@ class Album:
             files[DETECTORS] = _jpeg(self._side_by_side(self._frame, self._inspected))
         if self._face is not None:
             files[FACE] = _jpeg(limited(self._face, _FACE_PX))
-        if self._sheet:
-            files[CONTACT_SHEET] = _jpeg(
-                contact_sheet(self._sheet, [clock(s) for s in self.sheet_s])
-            )
+        for name, pictures, times_s in (
+            (CONTACT_SHEET, self._sheet, self.sheet_s),
+            (FACE_SHEET, self._face_sheet, self.face_sheet_s),
+        ):
+            if pictures:
+                files[name] = _jpeg(contact_sheet(pictures, [clock(s) for s in times_s]))
         if self._moving:
             files[VIDEO_MOVES] = animated(self._moving, self._inspect.animation_fps)
         if self._moving_face:
@@ -102,7 +111,7 @@ class Album:
         """Add a picture every 1 / animation_fps; without a face, keep its last position."""
         passed_s = frame.pts_s - self._started_s
         if self._person is None and inspected.mtcnn:
-            self._person = _largest(inspected).person
+            self._person = _largest(inspected.mtcnn).person
         mine = [face for face in inspected.mtcnn if face.person == self._person]
         if mine:
             self._last, self._last_size = mine[0], frame.picture.size
@@ -158,8 +167,8 @@ def sheet_of(
     return Sheet(pictures=len(pictures)), files
 
 
-def _largest(inspected: InspectedFrame) -> Face:
-    return max(inspected.mtcnn, key=lambda face: face.box.area)
+def _largest(faces: Sequence[Face]) -> Face:
+    return max(faces, key=lambda face: face.box.area)
 
 
 def _boxed(

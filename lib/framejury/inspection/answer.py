@@ -27,10 +27,13 @@ the video as for a verdict, with one small picture or without pictures."""
 PICTURES: tuple[Pictures, ...] = get_args(Pictures)
 
 FRAME, BOXES, FACE = "frame.jpg", "frame_boxes.jpg", "face.jpg"
-DETECTORS, CONTACT_SHEET = "detectors.jpg", "contact_sheet.jpg"
+DETECTORS, CONTACT_SHEET, FACE_SHEET = "detectors.jpg", "contact_sheet.jpg", "face_sheet.jpg"
 VIDEO_MOVES, FACE_MOVES = "video.webp", "face.webp"
 THUMBNAIL = "thumbnail.jpg"
-NAMES = (FRAME, BOXES, FACE, DETECTORS, CONTACT_SHEET, VIDEO_MOVES, FACE_MOVES, THUMBNAIL)
+NAMES = (
+    *(FRAME, BOXES, FACE, DETECTORS, CONTACT_SHEET, FACE_SHEET),
+    *(VIDEO_MOVES, FACE_MOVES, THUMBNAIL),
+)
 """Files with pictures of an inspected video."""
 
 THUMBNAILS, SOUND, PIXELS = "thumbnails", "sound", "pixels"

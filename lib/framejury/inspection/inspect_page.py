@@ -47,13 +47,16 @@ class Parts:
     made_at: datetime
 
 
-def video_page(parts: Parts, found: Inspection, settings: Settings) -> bytes:
+def video_page(
+    parts: Parts, found: Inspection, settings: Settings, label: str | None = None
+) -> bytes:
     """Make `inspect.html` of one video from pictures of `album` and charts of `charts`.
 
     Args:
         parts: of the page.
         found: of `inspector.Inspector.inspect`.
         settings: as used.
+        label: REAL or FAKE, the title of the pictures; None: the video has no label.
     """
     notes = []
     if found.facts.damage:
@@ -71,10 +74,14 @@ def video_page(parts: Parts, found: Inspection, settings: Settings) -> bytes:
         parts,
         notes=notes,
         shown_at=shown_at,
+        label=label,
         facts=facts_rows(found.facts),
         agreement=agreement_rows(agreement_of(found.looks), found.mtcnn_s, found.haar_s),
         sheet_alt=f"{counted(len(found.sheet_s), 'frame')} of the video with times",
         sheet_caption=f"{counted(len(found.sheet_s), 'frame')}, {steps}, with times.",
+        face_sheet_alt=f"{counted(len(found.face_sheet_s), 'face')}, enlarged, with times",
+        face_sheet_caption="The largest face of each of these frames: "
+        f"{counted(len(found.face_sheet_s), 'face')}, enlarged.",
         settings=_settings(settings, ("inspect", "detection")),
         files=_names(parts, "inspect.json"),
     )

@@ -19,7 +19,7 @@ from framejury.records import Box, Size
 
 MOST_FRAMES = 10_000
 """Most frames of one video in one answer."""
-MOST_FACES = 8
+MOST_FACES = 16
 """Most faces of one frame and detector, the largest."""
 
 
@@ -123,6 +123,7 @@ class Inspection(Model):
         looks: inspected frames by time.
         shown: index of the one that the pictures show; None without any.
         sheet_s: times of the pictures on the contact sheet.
+        face_sheet_s: times of those of them on the contact sheet of faces.
         mtcnn_s, haar_s: time of the detectors for all `looks`.
     """
 
@@ -130,6 +131,7 @@ class Inspection(Model):
     looks: tuple[InspectedFrame, ...] = Field(max_length=MOST_FRAMES)
     shown: Count | None
     sheet_s: tuple[Seconds, ...] = Field(max_length=MOST_FRAMES)
+    face_sheet_s: tuple[Seconds, ...] = Field((), max_length=MOST_FRAMES)
     mtcnn_s: Seconds
     haar_s: Seconds
 

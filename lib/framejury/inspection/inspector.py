@@ -35,7 +35,8 @@ class Inspector:
     """Both detectors, loaded once.
 
     Args:
-        settings: `detection`, except that all faces are kept, up to `MOST_FACES`; `inspect`,
+        settings: `detection`, except that all faces of MTCNN and all hits of Haar are kept, up to
+            `MOST_FACES` per frame; `inspect`,
             `sampling`, `limits`, `scoring.threads`.
 
     Raises:
@@ -87,20 +88,24 @@ class Inspector:
             on, near = set(sheet.tolist()), set(close.tolist())
             for frame in video.frames(np.union1d(close, sheet)):
                 shown = frame.picture.size
-                if frame.frame_index in on:
-                    album.add_to_sheet(frame)
                 # The substitute of a damaged frame of the inspected part belongs to it.
                 if frame.frame_index not in on or frame.frame_index in near:
                     inspected = view.at(frame)
+                    faces = inspected.mtcnn
                     if pictures == "all":
                         album.add(frame, inspected)
                     elif pictures == "thumbnail" and thumbnail is None:
                         thumbnail = _thumbnail(frame, settings.inspect.sheet_px)
+                else:
+                    faces = view.faces_at(frame)
+                if frame.frame_index in on:
+                    album.add_to_sheet(frame, faces)
             record = Inspection(
                 facts=facts_of(video, shown, source, settings),
                 looks=tuple(view.frames),
                 shown=album.shown,
                 sheet_s=tuple(album.sheet_s),
+                face_sheet_s=tuple(album.face_sheet_s),
                 mtcnn_s=view.seconds["mtcnn"],
                 haar_s=view.seconds["haar"],
             )
@@ -126,7 +131,7 @@ class Inspector:
         for _ in range(2):
             inspected = view.at(sampled)
             album.add(sampled, inspected.model_copy(update={"mtcnn": (face,), "haar": (face,)}))
-        album.add_to_sheet(sampled)
+        album.add_to_sheet(sampled, [face])
         album.files()
         face_ssim(np.zeros((40, 40, 3), np.uint8), np.zeros((30, 30, 3), np.uint8))
 
@@ -163,9 +168,12 @@ class _View:
 
     def at(self, frame: SampledFrame) -> InspectedFrame:
         full = frame.picture.size
-        small = reduced_size(full, self.detection["mtcnn"])
-        image = frame.picture.reduced(small)
-        found = {name: self._detected(name, image, small, full) for name in self.detectors}
+        image = self._searched(frame)
+        found = {}
+        for name in self.detectors:
+            started_s = time.perf_counter()
+            found[name] = self._detected(name, image, full)
+            self.seconds[name] += time.perf_counter() - started_s
         persons = self._tracks.number([face.box.in_heights(full) for face in found["mtcnn"]])
         inspected = InspectedFrame(
             frame_index=frame.frame_index,
@@ -183,12 +191,24 @@ class _View:
             self._last, self._boxes = frame, {person: face.box for person, face in faces}
         return inspected
 
-    def _detected(self, name: str, image: Image, small: Size, full: Size) -> Sequence[DetectedFace]:
-        started_s = time.perf_counter()
+    def faces_at(self, frame: SampledFrame) -> tuple[Face, ...]:
+        """Return the faces that MTCNN finds in a frame outside the inspected part."""
+        found = self._detected("mtcnn", self._searched(frame), frame.picture.size)
+        return tuple(_face(face, None, None) for face in found)
+
+    def _searched(self, frame: SampledFrame) -> Image:
+        return frame.picture.reduced(reduced_size(frame.picture.size, self.detection["mtcnn"]))
+
+    def _detected(self, name: str, image: Image, full: Size) -> Sequence[DetectedFace]:
         (faces,) = self.detectors[name].detect([image])
-        self.seconds[name] += time.perf_counter() - started_s
-        inside = [rescaled(face, small, full) for face in faces]
-        return choose_faces(inside, self.detection[name]).faces
+        inside = [rescaled(face, Size(*image.shape[:2]), full) for face in faces]
+        settings = self.detection[name]
+        if name == "mtcnn":
+            return choose_faces(inside, settings).faces
+        # Every hit, also one inside another: Haar's false hits are what the comparison shows.
+        hits = [f for f in inside if max(f.box.width, f.box.height) >= settings.min_face_px]
+        hits = sorted(hits, key=lambda face: face.box.area, reverse=True)[: settings.max_faces]
+        return sorted(hits, key=lambda face: (face.box.center, face.box.area))
 
     def _like_before(self, image: Image) -> float | None:
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
-from framejury.errors import CalibrationError, WarehouseError
+from framejury.errors import CalibrationError, SetupError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
 from framejury.labelled.committed_split import only_side, videos_of
 from framejury.labelled.learned import record_of, record_with_start
@@ -19,7 +19,9 @@ from framejury.labelled.measure import (
     cross_fitted_figures,
     figures_by_set,
     fit_rule_on,
+    judge_labelled,
 )
+from framejury.labelled.recipe_outputs import measured_files, training_files, write_outputs
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_parts
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
@@ -27,13 +29,12 @@ from framejury.model.manifest import Bundle, Framing, JudgingSection, Measuremen
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
-from framejury.model.source_counts import count_hand_labels
+from framejury.model.source_counts import count_faces, count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings, VerdictSettings
-from framejury.storage import Location, write_whole
 from framejury.verdict.rule import NOT_CALIBRATED, Reducer, Rule, rule_in_use
-from framejury.warehouse import OUTPUTS, Warehouse
+from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
 
 if TYPE_CHECKING:
@@ -179,6 +180,45 @@ def named_reducer(settings: VerdictSettings) -> Reducer | None:
     return rule_in_use(Rule(), settings).reducer
 
 
+def bundle_of_weights(
+    weights: Path, directory: Path, warehouse: Warehouse, source: FaceSource, threshold: float
+) -> Bundle:
+    """Write a bundle of a weights file, with the crop geometry of the faces it is measured on.
+
+    Its rule is the plain mean, as in the recipe; a weights file holds no other.
+
+    Args:
+        weights: a file that `train` wrote into `outputs/`.
+        directory: of the new bundle.
+        warehouse: with the faces.
+        source: faces of its committed split; those of val check the export.
+        threshold: a mean at or above it means fake, 0 to 1.
+
+    Raises:
+        SetupError: TensorFlow is not installed.
+        UsageError: the file is not one that a training wrote.
+    """
+    try:
+        from framejury.model.best_weights import load_best_weights
+        from framejury.model.export import pack_bundle
+        from framejury.model.training import TrainedNetwork
+    except ImportError as error:
+        raise SetupError(
+            f"reading weights needs TensorFlow ({error}); pip install 'framejury[train]'"
+        ) from error
+
+    model, settings, fingerprint = load_best_weights(weights)
+    counts = replace(count_faces(source), fingerprint=fingerprint)
+    return pack_bundle(
+        TrainedNetwork(model, (), -1, settings, counts, source),
+        directory,
+        framing=framing_of([warehouse], source),
+        threshold=threshold,
+        data_description=f"unknown; the weights are those of {weights.name}",
+        leak=source.leak,
+    )
+
+
 def _notes(purpose: str, source: FaceSource) -> tuple[str, ...]:
     """Return notes for the bundle; reports on its verdicts show them."""
     notes = [_DEMO_NOTE] if purpose == "demo" else []
@@ -238,41 +278,22 @@ def _published(
     """Write the files of `report.outputs` in the bundle's name; return the bundle."""
     if settings.report.outputs != "face_frames":
         return bundle
-    from framejury.report.published_files import outputs_folder
-
     test = next((part for part in sides if part.side is Side.TEST), None)
-    scored = None if test is None else test.scored
-    videos = [] if test is None else [video.row for video in test.videos]
-    labels = trained.source.frame_labels
-    place = warehouse.location.child(OUTPUTS, outputs_folder("train", bundle.model_id))
-    write_training_outputs(place, trained, scored, videos, labels)
+    measured = {}
+    if test is not None:
+        verdicts, _ = judge_labelled(
+            test.scored, bundle, test.videos, settings.verdict, run_id="train"
+        )
+        rule = rule_in_use(bundle.rule, settings.verdict)
+        measured = measured_files(
+            test.scored,
+            test.videos,
+            verdicts,
+            rule,
+            frame_labels=test.frame_labels,
+            which="split test",
+        )
+    files = training_files(trained) | measured
+    place = write_outputs(warehouse.location, "train", bundle.model_id, files)
     say(f"  published files: {place.uri}")
     return bundle
-
-
-def write_training_outputs(
-    place: Location,
-    trained: TrainedNetwork,
-    tested: pa.Table | None,
-    videos: Sequence[Mapping[str, Any]],
-    frame_labels: Mapping[tuple[str, int], int],
-) -> None:
-    """Write the files that recipe face_frames publishes after a training.
-
-    Args:
-        place: folder that gets the files.
-        trained: history, and the network with the weights of its best epoch.
-        tested: faces of split test from `model.scoring.score_faces`; None without such a split.
-        videos: rows of `videos` in that split.
-        frame_labels: as of `FaceSource`.
-    """
-    from framejury.report.published_files import WEIGHTS, predictions_of, training_outputs
-
-    faces = [] if tested is None else predictions_of(tested, videos, frame_labels)
-    with tempfile.TemporaryDirectory() as scratch:
-        weights = Path(scratch) / WEIGHTS
-        trained.model.save_weights(weights)
-        history = [asdict(epoch) for epoch in trained.history]
-        files = training_outputs(history, faces, weights.read_bytes())
-    for name, content in files.items():
-        write_whole(place.child(name), content)

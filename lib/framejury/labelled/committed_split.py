@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from framejury.archive.assignment import FaceDraw
+from framejury.archive.assignment import FaceCut, FaceDraw
+from framejury.archive.balance import chunks
 from framejury.archive.csv_files import read_frame_labels
-from framejury.archive.labelled_video import Placement, keys_of
+from framejury.archive.labelled_video import Candidate, Placement, keys_of
 from framejury.archive.leakage import check_leakage
 from framejury.errors import SplitError, WarehouseError
 from framejury.labelled.videos import LabelledVideo, labelled_parts, labelled_videos
 from framejury.model.source import FaceSource, VideoTruth, read_batches
 from framejury.schemas.statuses import Label, Side, Status
 from framejury.schemas.tables import SPLITS
+from framejury.settings import SplitSettings
 from framejury.warehouse import Warehouse
 
 _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]
@@ -55,6 +58,7 @@ def read_split(warehouse: Warehouse, videos: list[LabelledVideo]) -> list[Placem
                 keys_of(candidate),
                 unit=row["unit"] or "group",
                 method=candidate.method,
+                keep_below=row["keep_below"],
             )
         )
     return placements
@@ -79,10 +83,26 @@ def training_source(*warehouses: Warehouse) -> FaceSource:
         for row in rows
     )
     sources = [
-        _source(warehouse, videos, {row.video_id: row.side for row in rows})
+        _source(warehouse, videos, {row.video_id: row.side for row in rows}, rows)
         for (warehouse, videos), rows in zip(parts, placements, strict=True)
     ]
     return replace(_united(sources), leak=leak)
+
+
+def candidates_of(warehouse: Warehouse, settings: SplitSettings) -> list[Candidate]:
+    """Return the labelled videos to split, with their faces if those are to be balanced."""
+    candidates = [video.candidate for video in labelled_videos(warehouse)]
+    if settings.balance_unit == "video":
+        return candidates
+    source = labelled_source(warehouse)
+    faces: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for path in source.files:
+        for batch in read_batches(source, path, _FACE_KEYS):
+            for row in batch.to_pylist():
+                truth = source.videos.get(row["video_id"])
+                if truth is not None and truth.run_id == row["run_id"]:
+                    faces[row["video_id"]].append((row["frame_index"], row["face_index"]))
+    return [replace(one, faces=tuple(faces[one.video_id])) for one in candidates]
 
 
 def labelled_source(warehouse: Warehouse) -> FaceSource:
@@ -110,6 +130,16 @@ def with_frame_labels(
         for row in warehouse.read_snapshot("videos").select(["path", "video_id"]).to_pylist()
     }
     return replace(source, frame_labels=read_frame_labels(path, ids))
+
+
+def chunks_of(warehouse: Warehouse, videos: list[LabelledVideo]) -> dict[str, int]:
+    """Return video_id -> number, from 0, of the chunk that the committed split balanced.
+
+    Videos that were dropped to balance the classes have one too.
+    """
+    rows = sorted(read_split(warehouse, videos), key=lambda row: row.path)
+    parts = chunks(rows, split_settings(warehouse).chunk_videos)
+    return {row.video_id: number for number, part in enumerate(parts) for row in part}
 
 
 def only_side(source: FaceSource, side: Side) -> FaceSource:
@@ -160,19 +190,32 @@ def split_table(placements: list[Placement], run_id: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SPLITS)
 
 
+def split_settings(warehouse: Warehouse) -> SplitSettings:
+    """Return the settings of the committed split."""
+    stored = warehouse.require("splits")[-1].settings["split"]
+    known = {name: stored[name] for name in SplitSettings.model_fields if name in stored}
+    return SplitSettings.model_validate(known)
+
+
 def _draw_of(warehouse: Warehouse) -> FaceDraw:
     """Return how the committed split assigns single faces."""
-    settings = warehouse.require("splits")[-1].settings["split"]
-    return FaceDraw(**{part.name: settings[part.name] for part in fields(FaceDraw)})
+    settings = split_settings(warehouse)
+    return FaceDraw(settings.seed, settings.train, settings.val, settings.test)
 
 
 def _source(
     warehouse: Warehouse,
     videos: list[LabelledVideo],
     sides: Mapping[str, Side],
+    rows: Sequence[Placement] = (),
 ) -> FaceSource:
     files = warehouse.parquet_files("faces")
     draw = _draw_of(warehouse) if Side.MIXED in sides.values() else None
+    cuts = {
+        row.video_id: FaceCut(split_settings(warehouse).seed, row.keep_below)
+        for row in rows
+        if row.keep_below is not None
+    }
     truths = {
         video.row["video_id"]: VideoTruth(
             run_id=video.extraction["run_id"],
@@ -182,6 +225,7 @@ def _source(
             dataset=video.dataset,
             method=video.row["method"],
             draw=draw if sides[video.row["video_id"]] is Side.MIXED else None,
+            cut=cuts.get(video.row["video_id"]),
         )
         for video in videos
         if video.extraction is not None

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSystem
 
-from framejury.archive.assignment import FaceDraw
+from framejury.archive.assignment import FaceCut, FaceDraw
 from framejury.errors import WarehouseError
 from framejury.faces.crop import decode_crop, landmarks_in_crop
 from framejury.faces.header import crop_size
@@ -54,6 +54,7 @@ class VideoTruth:
         method: manipulation method of a fake; None where the data set does not name it.
         draw: assigns a split to each face of a `mixed` video; None for all others.
         only: the split whose faces count in a `mixed` video; None: all of them.
+        cut: leaves out single faces of a fake to balance the classes; None: all of them count.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class VideoTruth:
     draw: FaceDraw | None = None
     only: Side | None = None
     method: str | None = None
+    cut: FaceCut | None = None
 
     def __post_init__(self) -> None:
         if (self.draw is None) is (self.side is Side.MIXED):
@@ -71,6 +73,8 @@ class VideoTruth:
 
     def side_of(self, video_id: str, frame_index: int, face_index: int) -> Side | None:
         """Return the split of one face of this video; None: the face does not count."""
+        if self.cut is not None and not self.cut.keeps(video_id, frame_index, face_index):
+            return None
         if self.draw is None:
             return self.side
         side = self.draw.side_of(video_id, frame_index, face_index)

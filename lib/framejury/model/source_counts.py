@@ -27,7 +27,7 @@ class FaceCounts:
         per_split: one entry per split and class with a face; stills do not count. A video counts
             in each split with one of its faces, and for each class of its faces.
         fingerprint: SHA-256, hex, over each video's id, run, label, split and number of faces, the
-            draws of splits by face, and labels set by hand.
+            draws of splits and balance by face, and labels set by hand.
         blendable: REAL faces with landmarks in split train, from which fakes can be made.
         stills: photographs with landmarks in split train.
     """
@@ -68,7 +68,7 @@ def count_faces(source: FaceSource) -> FaceCounts:
     faces: Counter[tuple[str, Side, int]] = Counter()
     blendable: Counter[bool] = Counter()
     # Where label and split hold for whole videos, faces need not be read one by one.
-    apart = source.frame_labels or any(truth.draw is not None for truth in source.videos.values())
+    apart = source.frame_labels or any(truth.draw or truth.cut for truth in source.videos.values())
     keys = _FACE_KEYS if apart else _FACE_KEYS[:2]
     for path in source.files:
         for batch in read_batches(source, path, [*keys, "landmarks"]):
@@ -131,6 +131,8 @@ def _fingerprint(source: FaceSource, faces: Mapping[tuple[str, Side, int], int])
         known[video_id] = [truth.run_id, truth.label, truth.side.value, totals[video_id]]
         if truth.draw is not None:
             known[video_id].append(asdict(truth.draw))
+        if truth.cut is not None:
+            known[video_id].append(asdict(truth.cut))
         if video_id in by_hand:
             known[video_id].append(by_hand[video_id])
     return digest_of(known)

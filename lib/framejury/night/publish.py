@@ -21,6 +21,7 @@ from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunInfo, RunReport
 from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, Step, steps_of
 from framejury.runs.provenance import bundle_of, training_history
+from framejury.schemas.statuses import Side
 from framejury.settings import ReportSettings, VerdictSettings
 from framejury.storage import Location, local_path, write_whole
 from framejury.tables.store import Store
@@ -71,9 +72,11 @@ class Publisher:
         report = self.report(verdicts)
         report = replace(report, context=self._with_evidence(verdicts, report))
         if self.settings.outputs == "face_frames":
+            table, which = _recipe_videos(self.warehouse, report.verdicts)
             name = outputs_folder("verdicts", report.run.model_id)
             folder = self._root.child(OUTPUTS, name)
-            _write_face_frames(self.store, verdicts, report, self._rule(), folder)
+            covered = replace(report, verdicts=table)
+            _write_face_frames(self.store, verdicts, covered, self._rule(), folder, which=which)
         rows, mark = self.settings.rows, self.settings.csv_mark
         files = build_report(report, page_rows=rows, csv_mark=mark, seconds=self.seconds)
         if self.folder is None:
@@ -223,17 +226,38 @@ def _notes(warehouse: Warehouse, context: Context) -> tuple[str, ...]:
     )
 
 
+def _recipe_videos(warehouse: Warehouse, table: pa.Table) -> tuple[pa.Table, str]:
+    """Return the verdicts that the recipe's files cover, and which they are, in words.
+
+    The recipe averages the faces of its test set only. Without a split (an archive that nothing was
+    trained on), or with one of single faces, all videos count.
+    """
+    if warehouse.with_table("splits"):
+        split = warehouse.read_snapshot("splits")
+        ids = split.filter(pc.equal(split["side"], Side.TEST.value))["video_id"]
+        if len(ids):
+            return table.filter(pc.is_in(table["video_id"], ids.combine_chunks())), "split test"
+    return table, "all of the archive"
+
+
 def _write_face_frames(
-    store: Store, verdicts: DataFrame, report: RunReport, rule: Rule, folder: Location
+    store: Store,
+    verdicts: DataFrame,
+    report: RunReport,
+    rule: Rule,
+    folder: Location,
+    *,
+    which: str,
 ) -> None:
     """Write the files that recipe face_frames publishes on verdicts.
 
     Args:
         store: of the warehouse.
         verdicts: rows of `latest("verdicts")`.
-        report: on these verdicts.
+        report: on those of these verdicts that the files cover.
         rule: the rule of the latest verdicts.
         folder: where to.
+        which: the videos in words, such as `split test`.
     """
     from framejury.report import published_files
 
@@ -244,7 +268,7 @@ def _write_face_frames(
     unseen = _unseen(scores, table, report.context)
     counts = unseen.groupBy("label", called.alias("called")).count().collect()
     confusion = published_files.confusion_of({(row[0], row[1]): row[2] for row in counts})
-    files = published_files.verdict_outputs(table, confusion, rule, report.context)
+    files = published_files.verdict_outputs(table, confusion, rule, which, report.context)
     for name, content in files.items():
         write_whole(folder.child(name), content)
     # All faces of an archive may not fit into the driver's memory, so they go through a file.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from framejury.archive.assignment import FaceDraw
+from framejury.archive.assignment import FaceCut, FaceDraw
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.redaction import printable
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from framejury.recipes.face_files import PictureFormat
     from framejury.warehouse import Warehouse
 
-Form = Literal["folders", "frames"]
-"""Class folders for Keras' directory loaders, or one folder per video and a table of labels."""
+Form = Literal["folders", "frames", "sets", "arrays"]
+"""folders: class folders for Keras' directory loaders. frames: one folder per video and a table of
+labels. sets: the folders of recipe face_frames. arrays: the NumPy files of recipe random_frames."""
+
+ARRAY_PX = 252
+"""Side of the pictures in arrays, pixels, unless another is asked for."""
 
 SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
 
@@ -33,9 +37,13 @@ TRUTH = pa.schema(
         ("fake", pa.int8()),
         ("side", pa.string()),
         ("folder", pa.string()),
+        ("keep_below", pa.float64()),
+        ("rank", pa.int32()),
+        ("chunk", pa.int32()),
     ]
 )
-"""One row per exported video: 1 for FAKE; its split; the name of its folder (frames)."""
+"""One row per exported video: 1 for FAKE; its split; the name of its folder (frames, sets); which
+of its faces the split keeps (`splits.keep_below`); its rank by path, and its chunk (arrays)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,9 @@ class ExportPlan:
         side_folders: split -> name of its folder (folders).
         draw: assigns the faces of videos with split `mixed`.
         frame_labels: (video_id, frame_index) -> 1 for FAKE: labels set by hand.
+        balance_seed: of the draw by which single faces were left out of the split.
+        marks_sets: whether the sets hold faces with landmarks drawn on them (sets).
+        part: number of the archive in the names of arrays.
         resumes: an interrupted run has already written some complete files.
     """
 
@@ -62,7 +73,28 @@ class ExportPlan:
     side_folders: Mapping[str, str] = field(default_factory=dict)
     draw: FaceDraw | None = None
     frame_labels: Mapping[tuple[str, int], Literal[0, 1]] = field(default_factory=dict)
+    balance_seed: int = 0
+    marks_sets: bool = False
+    part: int = 0
     resumes: bool = False
+
+    def keeps(self, face: Mapping[str, Any]) -> bool:
+        """Return whether the split keeps a face: columns of `faces` and of `TRUTH`."""
+        if face["side"] == Side.EXCLUDED.value:
+            return False
+        if face["keep_below"] is None:
+            return True
+        key = face["video_id"], face["frame_index"], face["face_index"]
+        return FaceCut(self.balance_seed, face["keep_below"]).keeps(*key)
+
+    def fake(self, face: Mapping[str, Any]) -> int:
+        """Return the label of a face: 1 for FAKE."""
+        hand = self.frame_labels.get((face["video_id"], face["frame_index"]))
+        return int(face["fake"]) if hand is None else hand
+
+    def label(self, face: Mapping[str, Any]) -> int:
+        """Return the class of a face."""
+        return self.fake(face) if self.fake_is == 1 else 1 - self.fake(face)
 
 
 def side_folders(names: str) -> dict[str, str]:
@@ -81,35 +113,52 @@ def side_folders(names: str) -> dict[str, str]:
     return {side.value: name for side, name in zip(SIDES, folders, strict=True)}
 
 
-def exported_videos(videos: Sequence[LabelledVideo], source: FaceSource, form: Form) -> pa.Table:
+def exported_videos(
+    videos: Sequence[LabelledVideo],
+    source: FaceSource,
+    form: Form,
+    chunk_of: Mapping[str, int] | None = None,
+) -> pa.Table:
     """Return the videos to export, rows `TRUTH`.
 
     Args:
         videos: labelled videos of a warehouse.
-        source: their faces and splits.
+        source: their faces and splits. Videos that the split excludes are left out, except from
+            the folders per video of sets.
         form: layout of the pictures.
+        chunk_of: video_id -> chunk (arrays), also of videos dropped to balance the classes.
     """
     from framejury.recipes.face_files import folder_names
 
+    chunk_of = chunk_of or {}
     wanted = [
         video
         for video in videos
         if (truth := source.videos.get(video.row["video_id"])) is not None
-        and truth.side is not Side.EXCLUDED
+        and (
+            video.row["video_id"] in chunk_of
+            if form == "arrays"
+            else form == "sets" or truth.side is not Side.EXCLUDED
+        )
         and not truth.still
         and video.why_not is None
     ]
     paths = {video.row["video_id"]: video.row["path"] for video in wanted}
-    names = folder_names(paths) if form == "frames" else {}
-    rows = [
-        {
-            "video_id": video_id,
-            "fake": source.videos[video_id].label,
-            "side": source.videos[video_id].side.value,
-            "folder": names.get(video_id),
-        }
-        for video_id in paths
-    ]
+    names = folder_names(paths) if form in ("frames", "sets") else {}
+    rows = []
+    for rank, video_id in enumerate(sorted(paths, key=paths.__getitem__)):
+        truth = source.videos[video_id]
+        rows.append(
+            {
+                "video_id": video_id,
+                "fake": truth.label,
+                "side": truth.side.value,
+                "folder": names.get(video_id),
+                "keep_below": None if truth.cut is None else truth.cut.below,
+                "rank": rank,
+                "chunk": chunk_of.get(video_id),
+            }
+        )
     return pa.Table.from_pylist(rows, schema=TRUTH)
 
 
@@ -121,7 +170,7 @@ def export_notes(
 
     notes = [] if source.leak is None else [source.leak]
     unlabelled = warehouse.read_snapshot("videos").num_rows - len(videos)
-    if form == "frames" and unlabelled:
+    if form in ("frames", "sets") and unlabelled:
         notes.append(f"left out: {counted(unlabelled, 'video')} without a label")
     silent = Counter(video.why_not for video in videos if video.why_not is not None)
     notes += [f"left out: {counted(n, 'fake')} ({why})" for why, n in sorted(silent.items())]

@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import IO, Any, Literal
 
-from framejury.faces.crop import decode_crop, encode_crop
+import numpy as np
+
+from framejury.faces.crop import cropped_face, decode_crop, encode_crop
 from framejury.faces.header import JPEG_START, PNG_START
+from framejury.signals.marked import marked
 from framejury.signals.rgb import stretched
 
 LABELS_CSV = "labels.csv"
 """Beside the folders of frames: name and label of each."""
+
+FACES, MARKED, PREPARED, SPLIT = "faces", "marked_faces", "prepared_dataset", "split_dataset"
+"""Folders of recipe face_frames: two per video, and two beside the videos."""
 
 _NAME_BYTES = 100
 _UNSAFE = re.compile(r"[^\w.+-]+")
@@ -35,7 +41,8 @@ def folder_names(paths: Mapping[str, str]) -> dict[str, str]:
         `video_id` -> one part of a path, at most some 120 bytes, that does not begin with `.`.
     """
     plain = {video_id: _safe(PurePosixPath(path).stem) for video_id, path in paths.items()}
-    counts = Counter([_folded(name) for name in (*plain.values(), LABELS_CSV)])
+    reserved = (LABELS_CSV, PREPARED, SPLIT)
+    counts = Counter([_folded(name) for name in (*plain.values(), *reserved)])
     taken = {folded for folded, count in counts.items() if count == 1}
     names = {}
     for video_id, name in sorted(plain.items()):
@@ -82,6 +89,49 @@ def exported_picture(crop: bytes, size_px: int | None, form: PictureFormat) -> b
         is_jpeg(crop)
         return crop
     return encode_crop(stretched(decode_crop(crop), size_px), form)
+
+
+def marked_picture(face: Mapping[str, Any], size_px: int | None, form: PictureFormat) -> bytes:
+    """Return the crop with its landmarks as red points, encoded anew.
+
+    Args:
+        face: a row of `faces` with landmarks.
+        size_px, form: as in `exported_picture`; the points are drawn before the crop is resized.
+
+    Raises:
+        ValueError: the crop is damaged.
+    """
+    cropped = cropped_face({**face, "next_crop": None})
+    assert cropped.landmarks is not None
+    picture = marked(cropped.crop, cropped.landmarks)
+    return encode_crop(picture if size_px is None else stretched(picture, size_px), form)
+
+
+def array_file(name: str, part: int, chunk: int) -> str:
+    """`<name>_<part>_<chunk>.npy`, as recipe random_frames names its arrays."""
+    return f"{name}_{part}_{chunk}.npy"
+
+
+def write_pictures(file: IO[bytes], crops: Sequence[bytes], size_px: int) -> None:
+    """Write crops as one array in NumPy's format; one of them is decoded at a time.
+
+    As recipe random_frames keeps them: float32 (n, size_px, size_px, 3), channels in OpenCV's
+    order (BGR), 0 to 1.
+
+    Args:
+        file: open for writing.
+        crops: JPEG or PNG files.
+        size_px: side of the square that they are resized to (INTER_AREA), pixels.
+
+    Raises:
+        ValueError: a crop is damaged.
+    """
+    shape = (len(crops), size_px, size_px, 3)
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for crop in crops:
+        pixels = stretched(decode_crop(crop), size_px)[..., ::-1]
+        file.write((pixels.astype("<f4") / np.float32(255)).tobytes())
 
 
 def is_jpeg(picture: bytes) -> bool:

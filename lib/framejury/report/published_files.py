@@ -3,13 +3,13 @@
 A folder of `outputs/` holds files of one model, and those of its training apart from those of its
 verdicts: both have some of the names.
 
-    train              Loss.png, Accuracy.png, best_weights.weights.h5, and for split test
-                       cnn_preds_values.json, Confusion.png
-    reduce, nightly,   cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
-    report             ConfusionVideo.png
+    train              Loss.png, Accuracy.png, best_weights.weights.h5, and the four below
+    evaluate, reduce,  cnn_preds_values.json, mapreduce_res.txt, Confusion.png,
+    nightly, report    ConfusionVideo.png
 
 The figures are those of a report under other names. As in the recipe, faces are called at
-`FACE_THRESHOLD`; videos are called at their own threshold. A score is always that of FAKE.
+`FACE_THRESHOLD`; videos are called at their own threshold. In these files, and only here, a score
+is P(REAL), 1 for REAL, as published: one minus the `p_fake` of all tables and reports.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ WEIGHTS = "best_weights.weights.h5"
 FACE_THRESHOLD = 0.5
 
 
-def outputs_folder(step: Literal["train", "verdicts"], model_id: str) -> str:
+def outputs_folder(step: Literal["train", "verdicts", "evaluate"], model_id: str) -> str:
     """Return the name of the folder below `outputs/` for one model's training or verdicts."""
     return f"{step}-{model_id}"
 
@@ -107,32 +107,43 @@ def predictions_of(
     return found
 
 
-def training_outputs(
-    history: Sequence[Mapping[str, Any]], tested: Iterable[FacePrediction], weights: bytes
-) -> dict[str, bytes]:
-    """Return the files of a training by name.
+def training_outputs(history: Sequence[Mapping[str, Any]], weights: bytes) -> dict[str, bytes]:
+    """Return the files of a training by name, except for those of `measured_outputs`.
 
     Args:
         history: as `report.figures.training_figures` takes it.
-        tested: the faces of split test, in any order; may be empty.
-        weights: of the best epoch, as Keras saves them (`.weights.h5`).
+        weights: of the best epoch (`model.best_weights`).
     """
-    faces = sorted(tested, key=lambda face: (face.path, face.frame_index, face.face_index))
     curves = training_figures(history)
-    calls: Counter[tuple[str | None, bool]] = Counter(
-        (face.label, face.score >= FACE_THRESHOLD) for face in faces
-    )
+
     return {
         LOSS_CURVE: png(curves[LOSS]),
         ACCURACY_CURVE: png(curves[ACCURACY]),
         WEIGHTS: weights,
+    }
+
+
+def measured_outputs(
+    faces: Iterable[FacePrediction], verdicts: pa.Table, rule: Rule, which: str
+) -> dict[str, bytes]:
+    """Return the files about measured videos by name, from faces that fit into memory.
+
+    Args:
+        faces: of these videos, in any order; may be empty.
+        verdicts, rule, which: as in `verdict_outputs`.
+    """
+    faces = sorted(faces, key=lambda face: (face.path, face.frame_index, face.face_index))
+    calls: Counter[tuple[str | None, bool]] = Counter(
+        (face.label, face.score >= FACE_THRESHOLD) for face in faces
+    )
+    return {
         PREDICTIONS: b"".join(predictions_json(faces)),
-        CONFUSION: face_confusion_png(confusion_of(calls)),
+        **verdict_outputs(verdicts, confusion_of(calls), rule, which),
     }
 
 
 def verdict_outputs(
-    verdicts: pa.Table, faces: Confusion, rule: Rule, context: Context | None = None
+    verdicts: pa.Table, faces: Confusion, rule: Rule, which: str, context: Context | None = None
 ) -> dict[str, bytes]:
     """Return the files about verdicts by name, except for `predictions_json`.
 
@@ -140,13 +151,13 @@ def verdict_outputs(
         verdicts: one row per video, columns `evaluation.rows.REPORT_COLUMNS`.
         faces: of labelled videos that the model had not seen, called at `FACE_THRESHOLD`.
         rule: of the latest verdicts.
+        which: the videos in words, such as `split test`.
         context: tells which videos the model had seen; None: unknown.
     """
     context = context or Context()
+    text = mapreduce_text(verdicts, rule, which, context)
     return {
-        MAPREDUCE: mapreduce_text(verdicts, rule, context).encode(
-            "utf-8", errors="backslashreplace"
-        ),
+        MAPREDUCE: text.encode("utf-8", errors="backslashreplace"),
         CONFUSION: face_confusion_png(faces),
         CONFUSION_VIDEO: video_confusion_png(
             verdicts.filter(pc.invert(is_seen(verdicts["video_id"], context)))
@@ -155,14 +166,14 @@ def verdict_outputs(
 
 
 def predictions_json(faces: Iterable[FacePrediction]) -> Iterator[bytes]:
-    """Yield `{"<path>": {"<frame>_<face>": score, ...}, ...}`, one part per video.
+    """Yield `{"<path>": {"<frame>_<face>": P(REAL), ...}, ...}`, one part per video.
 
     Args:
         faces: grouped by video; only those of one video are held in memory.
     """
     before = b"{"
     for path, members in groupby(faces, key=lambda face: face.path):
-        scores = {f"{face.frame_index}_{face.face_index}": face.score for face in members}
+        scores = {f"{face.frame_index}_{face.face_index}": 1 - face.score for face in members}
         yield before + f"\n {json.dumps(path)}: {json.dumps(scores, allow_nan=False)}".encode()
         before = b","
     yield b"{}\n" if before == b"{" else b"\n}\n"
@@ -196,13 +207,15 @@ def video_confusion_png(verdicts: pa.Table) -> bytes:
     return png(confusion_video_figure(calls, counts))
 
 
-def mapreduce_text(verdicts: pa.Table, rule: Rule, context: Context | None = None) -> str:
+def mapreduce_text(
+    verdicts: pa.Table, rule: Rule, which: str, context: Context | None = None
+) -> str:
     """Return video accuracy, the score of each video, and prediction against label.
 
     Videos that the model had seen in training have an accuracy and a table of their own.
 
     Args:
-        verdicts, rule, context: as in `verdict_outputs`. Scores are printed without loss of
+        verdicts, rule, which, context: as in `verdict_outputs`. Scores are printed without loss of
             precision.
     """
     context = context or Context()
@@ -210,19 +223,20 @@ def mapreduce_text(verdicts: pa.Table, rule: Rule, context: Context | None = Non
     rows = sorted(verdicts.to_pylist(), key=lambda row: str(row["path"]))
     scored = [row for row in rows if row["p_fake"] is not None]
     new, seen = (
-        Counter((row["label"], _call(row)) for row in scored if row["was_seen"] is which)
-        for which in (False, True)
+        Counter((row["label"], _call(row)) for row in scored if row["was_seen"] is was_seen)
+        for was_seen in (False, True)
     )
-    lines = [f"Video accuracy: {_accuracy(new)}", *_rule_lines(scored, rule)]
+    lines = [f"Video accuracy: {_accuracy(new)}"]
     if seen:
-        lines.insert(1, f"Apart, on videos the model had seen in training: {_accuracy(seen)}")
+        lines.append(f"Apart, on videos the model had seen in training: {_accuracy(seen)}")
+    lines += [f"Videos: {which}", "Scores: 1 is REAL, 0 is FAKE", *_rule_lines(scored, rule)]
     caveat = seen_note(find_seen(verdicts, context))
     if caveat is not None and any(row["label"] is not None for row in scored):
         lines.append(f"Note: {caveat}")
     lines += ["", "Mean of each video", f"{'mean':>22}{'faces':>8}  predicted  truth  video"]
     lines += [
-        f"{row['p_fake']!r:>22}{row['faces_scored']:>8,}  {_call(row):<9}  {row['label'] or '-':<5}"
-        f"  {printable(row['path'])}"
+        f"{1 - row['p_fake']!r:>22}{row['faces_scored']:>8,}  {_call(row):<9}  "
+        f"{row['label'] or '-':<5}  {printable(row['path'])}"
         for row in scored
     ]
     lines += ["", "Prediction against label", *_matrix(new)]
@@ -257,11 +271,11 @@ def _rule_lines(scored: Sequence[Mapping[str, Any]], rule: Rule) -> list[str]:
     """Return the rule of the recipe, or a note on the one that replaced it."""
     used = sorted({(row["reducer"], row["threshold"]) for row in scored})
     if rule.calibration is None and used in ([], [("mean", FACE_THRESHOLD)]):
-        return ["Rule: the mean of all faces of a video, rounded; 0.5 and above is FAKE"]
-    words = "; ".join(f"{name}, {threshold:g} and above is FAKE" for name, threshold in used)
+        return ["Rule: the mean of all faces of a video, rounded; above 0.5 is REAL"]
+    words = "; ".join(f"{name}, above {1 - threshold:g} is REAL" for name, threshold in used)
     scale = "" if rule.calibration is None else f", calibrated ({rule.calibration.method})"
     return [
-        f"Note: this is not the recipe's mean rounded at 0.5. The column mean is p_fake by the "
+        f"Note: this is not the recipe's mean rounded at 0.5. The column mean is 1 - p_fake by the "
         f"rule in use{scale}: {words}"
     ]
 

@@ -362,6 +362,11 @@ SPLITS = pa.schema(
             "What is assigned as a whole: group, video or face. Null in runs written before this "
             "column existed, which assigned groups.",
         ),
+        _float64(
+            "keep_below",
+            "Only faces of this fake that are drawn below this count, 0 to 1 "
+            "(`split.balance_unit` face); null: all of them.",
+        ),
     ]
 )
 

@@ -61,7 +61,11 @@ __all__ = [
 ]
 
 
-_ADDED = (("sampling", "stream", "auto"),)
+_ADDED = (
+    ("sampling", "stream", "auto"),
+    ("detection", "channel_order", "rgb"),
+    ("split", "balance_unit", "video"),
+)
 """Settings added after ids were first written: at their default they leave an id as it was."""
 
 

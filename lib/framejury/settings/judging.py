@@ -206,5 +206,6 @@ class ReportSettings(Section):
         "none",
         description="Further files below `outputs/` of the warehouse, under the names that a "
         "published recipe gives them. face_frames: cnn_preds_values.json, mapreduce_res.txt, "
-        "Loss.png, Accuracy.png, Confusion.png, ConfusionVideo.png and the best weights.",
+        "Loss.png, Accuracy.png, Confusion.png, ConfusionVideo.png and the best weights. Scores in "
+        "them are P(REAL), and they cover split test if the warehouse has one.",
     )

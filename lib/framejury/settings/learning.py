@@ -55,6 +55,11 @@ class SplitSettings(Section):
         description="How fakes are down-sampled to the number of reals, whole videos at a time. "
         "runs: drop consecutive videos in name order; random: drop any; none: keep all.",
     )
+    balance_unit: Literal["video", "face"] = Field(
+        "video",
+        description="What is counted and dropped to balance the classes: whole videos, or single "
+        "faces, which keeps a few faces of many fakes (balance random only).",
+    )
     balance_over: Literal["side", "archive", "chunk"] = Field(
         "side",
         description="Where fakes are down-sampled. side: in each split; archive: in the whole "
@@ -77,6 +82,12 @@ class SplitSettings(Section):
         total = self.train + self.val + self.test
         if abs(total - 1.0) > 1e-6:
             raise ValueError(f"split.train + split.val + split.test is {total:g}; it must be 1")
+        return self
+
+    @model_validator(mode="after")
+    def _faces_have_no_runs(self) -> SplitSettings:
+        if self.balance_unit == "face" and self.balance == "runs":
+            raise ValueError("split.balance_unit=face needs split.balance=random, not runs")
         return self
 
     @model_validator(mode="after")

@@ -131,11 +131,17 @@ class DetectionSettings(Section):
     threshold: float = Field(
         0.95, ge=0.0, le=1.0, description="Least confidence of a face, 0 to 1; mtcnn only."
     )
+    channel_order: Literal["rgb", "bgr"] = Field(
+        "rgb",
+        description="Order in which the detector gets the colour channels. bgr: as recipes that "
+        "pass OpenCV's frames on without converting them, which moves the boxes; mtcnn only.",
+    )
     min_face_px: int = Field(
         48,
         ge=20,
         le=4096,
-        description="Smallest face kept, longer side of its box, pixels of the full frame.",
+        description="Smallest face kept, longer side of its box, pixels of the full frame; 20 "
+        "searches every frame at full size, because that is MTCNN's smallest face.",
     )
     frame_side_px: int = Field(
         360,

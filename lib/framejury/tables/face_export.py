@@ -14,7 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury import logs
-from framejury.recipes.export_plan import TRUTH, ExportPlan
+from framejury.recipes.export_plan import ARRAY_PX, TRUTH, ExportPlan
 from framejury.schemas.statuses import Side
 from framejury.storage import Location, is_file, locate, write_whole
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 WRITTEN = pa.schema(
     [("name", pa.string()), ("label", pa.int8()), ("side", pa.string()), ("video_id", pa.string())]
 )
-"""One row per picture: its path below the output, its class, its split (folders)."""
+"""One row per file: its path below the output, and of a picture its class and its split."""
 
-_FACE_COLUMNS = ("video_id", "frame_index", "face_index", "detector", "crop")
+_FACE_COLUMNS = (
+    *("video_id", "frame_index", "face_index", "detector", "landmarks", "crop_region", "crop"),
+)
 
 
 def chosen_faces(faces: DataFrame, truth: pa.Table) -> DataFrame:
@@ -37,12 +39,12 @@ def chosen_faces(faces: DataFrame, truth: pa.Table) -> DataFrame:
 
 
 def write_faces(chosen: DataFrame, plan: ExportPlan, written: Accumulator[int]) -> DataFrame:
-    """Return rows `WRITTEN`; computing a row writes its picture, whole or not at all.
+    """Return rows `WRITTEN`; computing a row writes its file, whole or not at all.
 
     Args:
         chosen: from `chosen_faces`.
         plan: how each face is exported.
-        written: counts pictures as they are written.
+        written: counts faces as they are written.
 
     Raises (in a task, which fails the job):
         ValueError: a crop is damaged; the message names video and frame.
@@ -55,7 +57,7 @@ def write_faces(chosen: DataFrame, plan: ExportPlan, written: Accumulator[int]) 
         for batch in batches:
             rows = []
             for face in batch.to_pylist():
-                rows.append(_write(face, plan, place))
+                rows += _write(face, plan, place)
                 written.add(1)
             yield pa.RecordBatch.from_pylist(rows, schema=WRITTEN)
 
@@ -76,31 +78,112 @@ def write_labels(rows: DataFrame, place: Location) -> None:
         text.detach()
 
 
-def _write(face: Mapping[str, Any], plan: ExportPlan, output: Location) -> dict[str, Any]:
-    # Imported on the executor, never before the worker forks.
-    from framejury.recipes.face_files import exported_picture, face_file, frame_file, is_jpeg
+def write_arrays(chosen: DataFrame, plan: ExportPlan, written: Accumulator[int]) -> DataFrame:
+    """Return rows `WRITTEN`, one per array; computing the rows of a chunk writes its four files.
 
-    video_id, frame_index, face_index = face["video_id"], face["frame_index"], face["face_index"]
+    A task holds the crops of one chunk as they are stored.
+
+    Args, raises: as `write_faces`.
+    """
+
+    def write_chunk(chunk: pa.Table) -> pa.Table:
+        logs.start("export-faces")
+        chunk = chunk.sort_by(
+            [(name, "ascending") for name in ("rank", "frame_index", "face_index")]
+        )
+        names = _write_chunk(chunk.to_pylist(), plan, locate(plan.output))
+        written.add(chunk.num_rows)
+        return pa.Table.from_pylist([{"name": name} for name in names], schema=WRITTEN)
+
+    return chosen.groupBy("chunk").applyInArrow(write_chunk, from_arrow_schema(WRITTEN))
+
+
+def _write_chunk(faces: list[dict[str, Any]], plan: ExportPlan, output: Location) -> list[str]:
+    """Write all faces of a chunk and their labels, then those that balancing kept."""
+    import numpy as np
+
+    from framejury.recipes.face_files import array_file, write_pictures
+
+    names = []
+    kept = [face for face in faces if plan.keeps(face)]
+    for part, pictures, labels in (
+        (faces, "train_images", "train_labels"),
+        (kept, "tr_faces", "tr_labs"),
+    ):
+        for name in (pictures, labels):
+            own_name = array_file(name, plan.part, faces[0]["chunk"])
+            names.append(own_name)
+            place = output.child(own_name)
+            if plan.resumes and is_file(place):
+                continue
+            with tempfile.TemporaryFile() as file:
+                if name == labels:
+                    np.save(file, np.array([plan.label(face) for face in part], np.int64))
+                else:
+                    write_pictures(file, [face["crop"] for face in part], plan.size_px or ARRAY_PX)
+                file.seek(0)
+                write_whole(place, file)
+    return names
+
+
+def _write(face: Mapping[str, Any], plan: ExportPlan, output: Location) -> list[dict[str, Any]]:
+    """Write a face and return its rows `WRITTEN`; none if the split leaves it out."""
+    # Imported on the executor, never before the worker forks.
+    from framejury.recipes.face_files import exported_picture, marked_picture
+
+    video_id, frame_index = face["video_id"], face["frame_index"]
+    rows = []
     try:
-        jpeg = is_jpeg(face["crop"]) if plan.size_px is None else plan.picture_format == "jpeg"
-        fake = plan.frame_labels.get((video_id, frame_index), face["fake"])
-        label = fake if plan.fake_is == 1 else 1 - fake
-        side = None
-        if plan.form == "folders":
-            side = _side(face, plan)
-            extension = "jpg" if jpeg else "png"
-            own_name = face_file(video_id, frame_index, face_index, extension)
-            name = f"{plan.side_folders[side]}/{label}/{own_name}"
-        else:
-            only = face["detector"] == "frame"  # the whole frame, so there is no second face
-            extension = "jpeg" if jpeg else "png"
-            name = frame_file(face["folder"], frame_index, None if only else face_index, extension)
-        place = output.child(name)
-        if not (plan.resumes and is_file(place)):
-            write_whole(place, exported_picture(face["crop"], plan.size_px, plan.picture_format))
+        for name, side, is_marked in _files_of(face, plan):
+            place = output.child(name)
+            if not (plan.resumes and is_file(place)):
+                if is_marked:
+                    content = marked_picture(face, plan.size_px, plan.picture_format)
+                else:
+                    content = exported_picture(face["crop"], plan.size_px, plan.picture_format)
+                write_whole(place, content)
+            rows.append(
+                {"name": name, "label": plan.label(face), "side": side, "video_id": video_id}
+            )
     except ValueError as error:
         raise ValueError(f"crop of video {video_id}, frame {frame_index}: {error}") from error
-    return {"name": name, "label": label, "side": side, "video_id": video_id}
+    return rows
+
+
+def _files_of(face: Mapping[str, Any], plan: ExportPlan) -> Iterator[tuple[str, str | None, bool]]:
+    """Yield name, split and whether landmarks are drawn, of each file of a face."""
+    from framejury.recipes import face_files as names
+
+    jpeg = plan.picture_format == "jpeg"
+    marked_ending = "jpg" if jpeg else "png"
+    if plan.size_px is None:
+        jpeg = names.is_jpeg(face["crop"])
+    ending = "jpg" if jpeg else "png"
+    frame_index, face_index = face["frame_index"], face["face_index"]
+    if plan.form == "frames":
+        only = face["detector"] == "frame"  # the whole frame, so there is no second face
+        number = None if only else face_index
+        long_ending = "jpeg" if jpeg else "png"
+        yield names.frame_file(face["folder"], frame_index, number, long_ending), None, False
+        return
+    side = _side(face, plan) if plan.keeps(face) else None
+    if plan.form == "folders":
+        if side is not None:
+            own_name = names.face_file(face["video_id"], frame_index, face_index, ending)
+            yield f"{plan.side_folders[side]}/{plan.label(face)}/{own_name}", side, False
+        return
+    folder, stem = face["folder"], names.frame_file(face["folder"], frame_index, face_index, "")
+    stem = stem.partition("/")[2]
+    yield f"{folder}/{names.FACES}/{stem}{ending}", None, False
+    if face["landmarks"] is not None:
+        yield f"{folder}/{names.MARKED}/{stem}{marked_ending}", None, True
+    elif plan.marks_sets:
+        raise ValueError("it has no landmarks to mark; export with training.signal=rgb")
+    if side is not None:
+        own_name = f"{stem}{marked_ending if plan.marks_sets else ending}"
+        kind = "fake" if plan.fake(face) else "real"
+        yield f"{names.PREPARED}/{kind}/{own_name}", None, plan.marks_sets
+        yield f"{names.SPLIT}/{side}/{kind}/{own_name}", side, plan.marks_sets
 
 
 def _side(face: Mapping[str, Any], plan: ExportPlan) -> str:

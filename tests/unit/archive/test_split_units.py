@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from framejury.archive.assignment import FaceDraw, quotas
+from framejury.archive.assignment import FaceCut, FaceDraw, quotas
 from framejury.archive.balance import DROPPED
 from framejury.archive.csv_files import Pin, Pins
 from framejury.archive.labelled_video import SIDES, Candidate, Placement
@@ -439,3 +439,96 @@ def test_name_order_is_of_videos() -> None:
     for unit in ("group", "face"):
         with pytest.raises(ValueError, match=r"split\.order=name needs split\.unit=video"):
             settings(unit=unit, order="name")
+
+
+# ---------------------------------------------------------------- balance by single faces
+
+
+def with_faces(archive: Sequence[Candidate], count: int = 5) -> list[Candidate]:
+    return [
+        replace(one, faces=tuple((10 * frame, 0) for frame in range(count)) if one.usable else ())
+        for one in archive
+    ]
+
+
+def by_single_faces(**changes: Any) -> SplitSettings:
+    return settings(unit="face", balance="random", balance_unit="face", **changes)
+
+
+def kept_faces(archive: Sequence[Candidate], rows: Sequence[Placement], seed: int) -> Counter[str]:
+    """Faces that count, by video."""
+    faces = {one.video_id: one.faces for one in archive}
+    return Counter(
+        row.video_id
+        for row in rows
+        if row.side is not EXCLUDED
+        for face in faces[row.video_id]
+        if row.keep_below is None or FaceCut(seed, row.keep_below).keeps(row.video_id, *face)
+    )
+
+
+def plain_balance(labels: Sequence[Label], count: int, seed: int) -> Counter[int]:
+    """As recipe random_frames: of a chunk's fake pictures, as many at random as it has reals."""
+    pictures = [(video, label) for video, label in enumerate(labels) for _ in range(count)]
+    reals = [video for video, label in pictures if label is REAL]
+    fakes = [video for video, label in pictures if label is FAKE]
+    return Counter(random.Random(seed).sample(fakes, len(reals)))
+
+
+def test_single_faces_of_many_fakes_stay() -> None:
+    """19 reals in a chunk of 101 videos: faces of some 60 fakes, as in the recipe."""
+    archive = with_faces(mixture(19, 82))
+    labels = [one.label for one in archive]
+    ours, plain = [], []
+    for seed in range(20):
+        rows = split_videos(archive, by_single_faces(balance_over="chunk", seed=seed))
+        faces = kept_faces(archive, rows, seed)
+        fakes = {row.video_id for row in rows if row.label is FAKE and row.side is not EXCLUDED}
+        reals = {row.video_id for row in rows if row.label is REAL}
+        assert sum(faces[video_id] for video_id in fakes) == 19 * 5
+        assert all(faces[video_id] == 5 for video_id in reals)
+        assert all(faces[video_id] >= 1 for video_id in fakes)
+        ours.append(len(fakes))
+        plain.append(len(plain_balance(labels, 5, seed)))
+    assert abs(sum(ours) / 20 - 60) < 2 and abs(sum(plain) / 20 - 60) < 2
+
+
+@given(archive=archives(), over=over_all, count=st.integers(1, 4), seed=st.integers(0, 5))
+def test_faces_of_fakes_are_as_many_as_those_of_reals(
+    archive: list[Candidate], over: str, count: int, seed: int
+) -> None:
+    archive = with_faces(archive, count)
+    wanted = by_single_faces(balance_over=over, chunk_videos=9, seed=seed)
+    try:
+        rows = split_videos(archive, wanted)
+    except SplitError:
+        assume(False)
+    faces = kept_faces(archive, rows, seed)
+    usable = [row for row in rows if row.video_id in {c.video_id for c in archive if c.usable}]
+    usable = [row for row in usable if not row.still]
+    chunked = range(0, len(usable), 9) if over == "chunk" else [0]
+    for start in chunked:
+        part = usable[start : start + 9] if over == "chunk" else usable
+        reals = sum(faces[row.video_id] for row in part if row.label is REAL)
+        fakes = [row.video_id for row in part if row.label is FAKE]
+        assert sum(faces[video_id] for video_id in fakes) == min(reals, len(fakes) * count)
+
+
+def test_which_faces_are_kept_is_independent_of_their_split() -> None:
+    """Else the kept fakes of small shares would all be in one split."""
+    cut, draw = FaceCut(3, 0.2), FaceDraw(3, **TENS)
+    sides = Counter(
+        draw.side_of(f"v{video}", frame, 0)
+        for video in range(600)
+        for frame in range(10)
+        if cut.keeps(f"v{video}", frame, 0)
+    )
+    total = sides.total()
+    assert abs(total / 6000 - 0.2) < 0.02
+    for side, share in zip(SIDES, TENS.values(), strict=True):
+        assert abs(sides[side] / total - share) < 0.04
+
+
+def test_faces_have_no_runs() -> None:
+    with pytest.raises(ValueError, match=r"balance_unit=face needs split\.balance=random"):
+        settings(unit="face", balance="runs", balance_unit="face")

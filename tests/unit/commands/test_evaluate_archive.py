@@ -167,6 +167,8 @@ def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
         ([], "give --archive DIR"),
         (["--warehouse", "w", "--quick"], "--quick needs --archive"),
         (["--warehouse", "w", "--sides", "s.csv"], "--sides needs --archive"),
+        (["--warehouse", "w", "--weights", "f"], "give either --bundle DIR or --weights FILE"),
+        (["--archive", "ARCHIVE", "--weights", "f"], "--weights cannot be used with --archive"),
         (["--archive", "ARCHIVE", "--side", "test"], "needs --sides FILE"),
         (
             ["--archive", "ARCHIVE", "--sides", "SIDES", "--side", "train"],

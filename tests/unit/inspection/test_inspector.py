@@ -30,8 +30,8 @@ from tests.builders.clips import (
 FRAMES = 50
 FILES = {
     *("inspect.html", "inspect.json", "ssim.png", "ssim.svg", "faces.png", "faces.svg"),
-    *("frame.jpg", "frame_boxes.jpg", "face.jpg", "detectors.jpg", "contact_sheet.jpg"),
-    *("video.webp", "face.webp"),
+    *("frame.jpg", "frame_boxes.jpg", "face.jpg", "detectors.jpg"),
+    *("contact_sheet.jpg", "face_sheet.jpg", "video.webp", "face.webp"),
 }
 
 
@@ -108,6 +108,63 @@ def test_the_contact_sheet_shows_every_tenth_frame(whole: tuple[Path, dict[str, 
     sheet = picture(output / "contact_sheet.jpg")
     assert sheet.shape[1] <= 1280 and sheet.shape[0] == 180 + 24 + 2 * 6
     assert "5 frames, every 10 frames" in (output / "inspect.html").read_text("utf-8")
+
+
+def test_the_sheet_of_faces_shows_those_frames_zoomed(
+    whole: tuple[Path, dict[str, Any]], clip: Path
+) -> None:
+    """Beside the sheet of frames: a tile per frame with a face, each filled by the face."""
+    output, content = whole
+    assert content["face_sheet_s"] == content["sheet_s"]
+    sheet = picture(output / "face_sheet.jpg")
+    assert sheet.shape == (240 + 24 + 2 * 6, 5 * (240 + 6) + 6, 3)
+    frames = [face_frames(FRAMES, Size(480, 640))[at] for at in (0, 10, 20, 30, 40)]
+    for number, (frame, look) in enumerate(zip(frames, content["looks"][::10], strict=True)):
+        (face,) = look["mtcnn"]
+        side = 1.6 * max(face["width"], face["height"])
+        x, y = face["x"] + face["width"] / 2, face["y"] + face["height"] / 2
+        top, left = round(y - side / 2), round(x - side / 2)
+        cut = frame[top : top + round(side), left : left + round(side), ::-1]
+        plain = cv2.resize(cut, (240, 240), interpolation=cv2.INTER_AREA)
+        tile = sheet[6 : 6 + 240, 6 + number * 246 : 246 + number * 246]
+        assert np.abs(tile.astype(int) - plain).mean() < 8
+    assert "5 faces, enlarged" in (output / "inspect.html").read_text("utf-8")
+
+
+def test_frames_of_the_sheet_beyond_the_inspected_part_show_faces_too(
+    clip: Path, tmp_path: Path
+) -> None:
+    few = ["inspect.frames=2", "inspect.sheet_pictures=3", "inspect.animation_s=0"]
+    content = inspected(clip, tmp_path / "out", *few)
+    assert len(content["looks"]) == 2
+    assert content["face_sheet_s"] == content["sheet_s"] and len(content["sheet_s"]) == 3
+
+
+def test_a_labelled_video_has_its_label_as_the_title_of_its_pictures(
+    clip: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "part" / "deep" / "named.mp4"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(clip.read_bytes())
+    few = ["inspect.frames=2", "inspect.animation_s=0", "inspect.sheet_pictures=1"]
+    assert inspected(place, tmp_path / "unknown", *few)["label"] is None
+    assert "<h2>FAKE</h2>" not in (tmp_path / "unknown" / "inspect.html").read_text("utf-8")
+    (tmp_path / "part" / "labels.csv").write_text("file,label\ndeep/named.mp4,FAKE\n")
+    assert inspected(place, tmp_path / "known", *few)["label"] == "FAKE"
+    page = (tmp_path / "known" / "inspect.html").read_text("utf-8")
+    assert "<h2>FAKE</h2>" in page and "FAKE: The frame with the clearest face" in page
+    assert "FAKE: 1 frame" in page and "FAKE: The largest face of each" in page
+
+
+def test_a_damaged_label_file_is_told_and_the_video_shown(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "clip.mp4"
+    place.write_bytes(clip.read_bytes())
+    (tmp_path / "labels.csv").write_text("name;truth\n")
+    few = ["inspect.frames=2", "inspect.animation_s=0", "inspect.sheet_pictures=1"]
+    assert inspected(place, tmp_path / "out", *few)["label"] is None
+    assert "note: shown without a label: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "size"), [("video.webp", (320, 240)), ("face.webp", (320, 320))])
@@ -188,7 +245,8 @@ def test_a_video_without_a_face(tmp_path: Path) -> None:
     content = inspected(place, tmp_path / "out")
     assert sum(len(look["mtcnn"]) for look in content["looks"]) == 0
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == FILES - {"face.jpg", "face.webp"}
+    assert names == FILES - {"face.jpg", "face.webp", "face_sheet.jpg"}
+    assert content["face_sheet_s"] == []
 
 
 def test_one_frame_has_no_curve(tmp_path: Path) -> None:

@@ -422,3 +422,23 @@ def test_an_unlabelled_video_may_be_named_and_changes_nothing(tmp_path: Path) ->
     source = with_frame_labels(plain, [warehouse], hand_labels(tmp_path, ["w/unknown.mp4,0,FAKE"]))
     assert keys(source) == keys(plain)
     assert count_hand_labels(source).frames == 0
+
+
+def test_single_faces_are_left_out_for_balance(tmp_path: Path, capsys: Capture) -> None:
+    """From the command to the faces that a network learns from: exact, and in every reader."""
+    rows = pairs("w", 12)
+    rows += [video(f"w/more{n}.mp4", "FAKE", f"more:{n}") for n in range(24)]
+    warehouse = relit(warehouse_of(tmp_path / "w", rows), 0)
+    changes = ("split.balance_over=archive", "split.balance=random", "split.balance_unit=face")
+    split_by(warehouse, *changes, unit="face")
+    assert "only some faces are kept" in capsys.readouterr().err
+    source = training_source(warehouse)
+    faces = [face for side in SIDES for face in iter_faces(source, side)]
+    assert Counter(face.label for face in faces) == {0: 12 * FACES, 1: 12 * FACES}
+    assert 12 < len({face.video_id for face in faces if face.label}) <= 36
+    counts = count_faces(source)
+    assert [sum(counts.faces(side, label) for side in SIDES) for label in (0, 1)] == [60, 60]
+    parts = [list(iter_faces(only_side(source, side))) for side in SIDES]
+    assert sum(map(len, parts)) == 24 * FACES
+    uncut = {key: replace(truth, cut=None) for key, truth in source.videos.items()}
+    assert count_faces(replace(source, videos=uncut)).fingerprint != counts.fingerprint

@@ -6,9 +6,13 @@ other. It shares with framejury the decoded frames and nothing else.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import asdict, astuple
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import av
@@ -17,6 +21,7 @@ import cv2.data
 import numpy as np
 import numpy.typing as npt
 import pytest
+import skimage.data
 
 from framejury.examine.child import Toolbox, examine_video
 from framejury.examine.faces import ExaminedFace
@@ -28,8 +33,11 @@ from framejury.faces.crop import (
     landmarks_in_crop,
     region_of,
 )
-from framejury.faces.detect import make_detector
+from framejury.faces.detect import choose_faces, make_detector
+from framejury.inspection.inspected import MOST_FACES
+from framejury.inspection.inspector import Inspector
 from framejury.media.sample import choose_frames
+from framejury.recipes.face_files import marked_picture, write_pictures
 from framejury.records import Box, CroppedFace, Image, Point, Region, Size
 from framejury.settings import (
     CropSettings,
@@ -43,6 +51,7 @@ from framejury.signals.delta import delta
 from framejury.signals.marked import marked
 from framejury.signals.network_input import picture_of
 from framejury.signals.rgb import stretched
+from tests.builders.clips import write_clip
 
 CORPUS = Path(__file__).resolve().parents[3].parent / "shared" / "corpus"
 NO_KEYS = np.zeros(0, np.int64)
@@ -364,3 +373,177 @@ def test_landmarks_fall_on_the_same_pixels_from_a_row() -> None:
     kept = cropped_face(row).landmarks
     assert kept is not None and np.array_equal(kept, direct)
     assert direct[0] == pytest.approx([(100.1 - 90) / 2, (200.3 - 190) / 2], abs=1e-4)
+
+
+# ---------------------------------------------------------------- MTCNN as the recipes call it
+
+Detect = Callable[[Array], list[tuple[Box, float]]]
+
+
+@pytest.fixture(scope="module")
+def package() -> Detect:
+    """The `mtcnn` package as a notebook calls it: its own thresholds, the frame as it comes."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
+    mtcnn = pytest.importorskip("mtcnn", reason="mtcnn is not installed (extra train)")
+    network = mtcnn.MTCNN()
+
+    def detect(image: Array) -> list[tuple[Box, float]]:
+        rows = network.detect_faces(image, output_type="numpy")
+        return [(Box(*row[1:5]), float(row[5])) for row in rows]
+
+    return detect
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real face at four sizes, from one that a search of reduced frames leaves out."""
+    face = skimage.data.astronaut()[:260, 90:350]
+    picture = np.full((720, 1280, 3), 120, np.uint8)
+    for side, left in ((26, 40), (60, 160), (180, 300), (420, 700)):
+        small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+        picture[100 : 100 + side, left : left + side] = small
+    path = tmp_path_factory.mktemp("crowd") / "crowd.mp4"
+    return write_clip(path, [picture] * 52, gop=1)
+
+
+def found_by(preset: str, video: Path, *overrides: str) -> list[ExaminedFace]:
+    """The faces of a video with the preset's own settings, crops unreduced and lossless."""
+    whole = ["crops.format=png", "crops.max_side_px=8192", "sampling.frames=1", *overrides]
+    settings = load_settings(preset, overrides=whole)
+    tools = Toolbox.load(ExaminePlan("run", settings.model_dump(mode="json"), None, True))
+    return examine_video(video, "video", tools).faces
+
+
+def plain_edges(box: Box, margin: float, frame: Array) -> list[int]:
+    """Left, top, right and bottom of a box with a share of its sides around it, cut off."""
+    height, width = frame.shape[:2]
+    across, down = margin * box.width, margin * box.height
+    return [
+        max(round(box.x - across), 0),
+        max(round(box.y - down), 0),
+        min(round(box.x + box.width + across), width),
+        min(round(box.y + box.height + down), height),
+    ]
+
+
+def cut_out(face: ExaminedFace, frame: Array) -> tuple[list[int], Array]:
+    """The edges of a crop, and what lies there in the frame."""
+    left, top, width, height = astuple(face.region)
+    edges = [left, top, left + width, top + height]
+    return edges, frame[top : edges[3], left : edges[2]]
+
+
+def same_edges(one: list[int], other: list[int]) -> bool:
+    """Whether edges differ by rounding alone."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 1
+
+
+def test_face_frames_finds_what_the_package_finds_on_the_full_frame(
+    package: Detect, crowd: Path
+) -> None:
+    """Every face of confidence 0.95 and above, also small ones, and 30% around each."""
+    faces = found_by("face_frames", crowd)
+    frame = bgr_frames(crowd, {faces[0].frame_index})[faces[0].frame_index]
+    expected = [(box, sure) for box, sure in package(frame[..., ::-1]) if sure >= 0.95]
+    expected.sort(key=lambda one: one[0].center)
+    assert len(faces) == len(expected) >= 3
+    assert min(box.width for box, _ in expected) < 48 / 2  # which the default does not keep
+    for face, (box, sure) in zip(faces, expected, strict=True):
+        assert face.face.box.iou(box) > 0.97 and abs(face.face.confidence - sure) < 0.01
+        edges, plain = cut_out(face, frame)
+        assert same_edges(edges, plain_edges(face.face.box, 0.3, frame))
+        assert np.array_equal(bgr(face_of(face).crop), plain)
+
+
+def test_random_frames_passes_opencvs_frame_to_mtcnn(package: Detect, clip: Path) -> None:
+    """The first detection in BGR, no margin, 252 x 252; RGB would give another box."""
+    (face,) = found_by("random_frames", clip)
+    frame = bgr_frames(clip, {face.frame_index})[face.frame_index]
+    box, sure = package(frame)[0]
+    assert face.face.box.iou(box) > 0.97 and abs(face.face.confidence - sure) < 0.01
+    others = package(frame[..., ::-1])
+    assert all(face.face.box.iou(other) < 0.999 for other, _ in others)
+    edges, plain = cut_out(face, frame)
+    assert same_edges(edges, plain_edges(box, 0.0, frame))
+    assert np.array_equal(bgr(face_of(face).crop), plain)
+    assert face.crop is not None
+    with TemporaryFile() as file:
+        write_pictures(file, [face.crop, face.crop], 252)
+        file.seek(0)
+        array = np.load(file)
+    expected = cv2.resize(plain, (252, 252), interpolation=cv2.INTER_AREA) / 255
+    assert array.shape == (2, 252, 252, 3) and array.dtype == np.float32
+    assert np.array_equal(array[1], expected.astype(np.float32))
+
+
+def test_random_frames_keeps_what_the_package_keeps(package: Detect) -> None:
+    """Between the package's threshold and 0.95: no filter on confidence beyond its own."""
+    detection = preset("random_frames").detection
+    detector = make_detector(detection, 1)
+    face = skimage.data.astronaut()[:260, 90:350]
+    unsure = 0
+    for blur in (3, 11, 19):
+        picture = np.ascontiguousarray(cv2.GaussianBlur(face, (0, 0), blur / 2))
+        expected = package(picture[..., ::-1])
+        found = choose_faces(detector.detect([picture])[0], detection).faces
+        assert len(found) == min(len(expected), 1)
+        for one, (box, sure) in zip(found, expected, strict=False):
+            assert one.box.iou(box) > 0.95
+            unsure += sure < 0.95
+    assert unsure > 0
+
+
+def test_a_marked_face_is_the_crop_with_five_red_points(crowd: Path) -> None:
+    face = found_by("face_frames", crowd)[-1]
+    assert face.crop is not None and face.face.landmarks is not None
+    plain = bgr(decode_crop(face.crop)).copy()
+    radius = max(round(0.02 * max(plain.shape[:2])), 1)
+    for point in face.face.landmarks:
+        at = round(point.x - face.region.x), round(point.y - face.region.y)
+        cv2.circle(plain, at, radius, (0, 0, 255), -1)
+    row = {
+        "crop": face.crop,
+        "landmarks": [{"x": point.x, "y": point.y} for point in face.face.landmarks],
+        "crop_region": asdict(face.region),
+    }
+    assert np.array_equal(bgr(decode_crop(marked_picture(row, None, "png"))), plain)
+    small = cv2.resize(plain, (224, 224), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(bgr(decode_crop(marked_picture(row, 224, "png"))), small)
+
+
+def test_inspect_shows_what_both_detectors_find_on_the_full_frame(
+    package: Detect, crowd: Path
+) -> None:
+    """MTCNN at 0.95 and every hit of Haar (default, 1.2, 3), also false ones and nested ones."""
+    settings = load_settings("inspect", overrides=["inspect.frames=2", "inspect.animation_s=0"])
+    found, _ = Inspector(settings).inspect(crowd, "all")
+    frame = bgr_frames(crowd, {0})[0]
+    look = found.looks[0]
+    expected = [box for box, sure in package(frame[..., ::-1]) if sure >= 0.95]
+    assert len(look.mtcnn) == len(expected)
+    expected.sort(key=lambda box: box.center)
+    assert all(one.box.iou(box) > 0.97 for one, box in zip(look.mtcnn, expected, strict=True))
+    name = cv2.data.haarcascades + "haarcascade_frontalface_default.xml"
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    plain = cv2.CascadeClassifier(name).detectMultiScale(grey, scaleFactor=1.2, minNeighbors=3)
+    boxes = {(one.x, one.y, one.width, one.height) for one in look.haar}
+    assert boxes == {tuple(map(float, hit)) for hit in plain}
+    assert len(boxes) >= 2
+
+
+def test_inspect_shows_hits_of_haar_inside_others(tmp_path: Path) -> None:
+    face = np.ascontiguousarray(skimage.data.astronaut()[:260, 90:350])
+    video = write_clip(tmp_path / "face.mp4", [face] * 2, gop=1)
+    raw = ["detection.haar_min_neighbors=0", "inspect.animation_s=0", "inspect.frames=2"]
+    found, _ = Inspector(load_settings("inspect", overrides=raw)).inspect(video, "all")
+    boxes = [one.box for one in found.looks[0].haar]
+    frame = bgr_frames(video, {0})[0]
+    name = cv2.data.haarcascades + "haarcascade_frontalface_default.xml"
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    plain = cv2.CascadeClassifier(name).detectMultiScale(grey, scaleFactor=1.2, minNeighbors=0)
+    areas = sorted((float(w) * float(h) for _, _, w, h in plain), reverse=True)
+    assert len(boxes) == min(len(plain), MOST_FACES) > 2
+    assert sorted((box.area for box in boxes), reverse=True) == areas[: len(boxes)]
+    assert {astuple(box) for box in boxes} <= {tuple(map(float, hit)) for hit in plain}
+    assert max(one.iou(other) for one, other in combinations(boxes, 2)) > 0.35

@@ -1,4 +1,4 @@
-"""The files of recipe face_frames: their numbers are those of the verdicts, to the last digit."""
+"""The files of recipe face_frames: one minus the numbers of the verdicts, to the last digit."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from framejury.report.published_files import (
     FacePrediction,
     confusion_of,
     mapreduce_text,
+    measured_outputs,
     predictions_json,
     predictions_of,
     training_outputs,
@@ -82,21 +83,25 @@ def read(text: str) -> dict[str, tuple[float, int, str, str]]:
 def test_the_text_holds_the_means_that_pandas_finds() -> None:
     table = faces()
     rows = judged(table, Rule(), v03=None)
-    text = mapreduce_text(verdict_table(rows), Rule())
+    text = mapreduce_text(verdict_table(rows), Rule(), "split test")
     means, counts = table.groupby("path")["score"].mean(), table.groupby("path").size()
     found = read(text)
-    assert {path: row[0] for path, row in found.items()} == means.to_dict()
-    assert {path: row[0] for path, row in found.items()} == {r["path"]: r["p_fake"] for r in rows}
+    assert {path: row[0] for path, row in found.items()} == (1 - means).to_dict()
+    p_real = {row["path"]: 1 - row["p_fake"] for row in rows}
+    assert {path: row[0] for path, row in found.items()} == p_real
     assert {path: row[1] for path, row in found.items()} == counts.to_dict()
     called = {path: "FAKE" if mean >= 0.5 else "REAL" for path, mean in means.items()}
     assert {path: row[2] for path, row in found.items()} == called
     assert called["v00.mp4"] == "FAKE"  # exactly 0.5
+    rounded = {path: ("FAKE", "REAL")[round(mean)] for path, mean in p_real.items()}
+    assert rounded == called  # as the recipe rounds P(REAL): half to even
     truth = {row["path"]: row["label"] or "-" for row in rows}
     assert {path: row[3] for path, row in found.items()} == truth
     known = [path for path in called if truth[path] != "-"]
     right = sum(called[path] == truth[path] for path in known)
     assert text.startswith(f"Video accuracy: {right / 11!r} ({right} of 11)\n")
-    assert "Rule: the mean of all faces of a video, rounded" in text
+    assert "\nVideos: split test\nScores: 1 is REAL, 0 is FAKE\n" in text
+    assert "Rule: the mean of all faces of a video, rounded; above 0.5 is REAL" in text
     cross = pd.crosstab(pd.Series(truth), pd.Series(called))
     for name, label in (("label FAKE", "FAKE"), ("label REAL", "REAL"), ("no label", "-")):
         line = re.search(rf"^{name} +(\d+) +(\d+)$", text, re.MULTILINE)
@@ -109,21 +114,23 @@ def test_the_text_holds_the_means_that_pandas_finds() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (Rule(threshold=0.4), "in use: mean, 0.4 and above is FAKE"),
-        (Rule(reducer=Reducer(name="median")), "in use: median, 0.5 and above is FAKE"),
+        (Rule(threshold=0.4), "in use: mean, above 0.6 is REAL"),
+        (Rule(reducer=Reducer(name="median")), "in use: median, above 0.5 is REAL"),
         (
             Rule(calibration=Calibration(method="platt", slope=2.0, intercept=0.3)),
-            "in use, calibrated (platt): mean, 0.5 and above is FAKE",
+            "in use, calibrated (platt): mean, above 0.5 is REAL",
         ),
     ],
 )
 def test_another_rule_is_named(rule: Rule, words: str) -> None:
     rows = judged(faces(), rule)
-    text = mapreduce_text(verdict_table(rows), rule)
+    text = mapreduce_text(verdict_table(rows), rule, "all")
     assert "Note: this is not the recipe's mean rounded at 0.5" in text and words in text
     assert "Rule: the mean" not in text
     found = read(text)
-    assert {path: row[0] for path, row in found.items()} == {r["path"]: r["p_fake"] for r in rows}
+    assert {path: row[0] for path, row in found.items()} == {
+        row["path"]: 1 - row["p_fake"] for row in rows
+    }
     assert {path: row[2] for path, row in found.items()} == {
         row["path"]: "FAKE" if row["p_fake"] >= rule.threshold else "REAL" for row in rows
     }
@@ -132,8 +139,8 @@ def test_another_rule_is_named(rule: Rule, words: str) -> None:
 def test_videos_judged_by_an_older_rule_are_told() -> None:
     rows = judged(faces(), Rule())
     rows[3] |= {"reducer": "median", "threshold": 0.25}
-    text = mapreduce_text(verdict_table(rows), Rule())
-    assert "mean, 0.5 and above is FAKE; median, 0.25 and above is FAKE" in text
+    text = mapreduce_text(verdict_table(rows), Rule(), "all")
+    assert "mean, above 0.5 is REAL; median, above 0.75 is REAL" in text
 
 
 def test_what_has_no_score_or_no_label_is_listed_and_in_no_accuracy() -> None:
@@ -142,14 +149,14 @@ def test_what_has_no_score_or_no_label_is_listed_and_in_no_accuracy() -> None:
         verdict_row(1, label=None, p_fake=0.25),
         verdict_row(2, label="REAL", p_fake=None, status="timeout"),
     ]
-    text = mapreduce_text(verdict_table(rows), Rule())
+    text = mapreduce_text(verdict_table(rows), Rule(), "all")
     assert text.startswith("Video accuracy: 1.0 (1 of 1)\n")
     assert set(read(text)) == {"a\\nb.mp4", "clips/001.mp4"}
     assert "Without a score, not counted above (1)" in text
     assert re.search(r"timeout +REAL +clips/002\.mp4$", text, re.MULTILINE)
-    nobody = mapreduce_text(verdict_table(rows[1:2]), Rule())
+    nobody = mapreduce_text(verdict_table(rows[1:2]), Rule(), "all")
     assert nobody.startswith("Video accuracy: no video is labelled\n")
-    nothing = mapreduce_text(verdict_table([]), Rule())
+    nothing = mapreduce_text(verdict_table([]), Rule(), "all")
     assert "Prediction against label" in nothing
 
 
@@ -158,11 +165,11 @@ def test_predictions_are_one_object_a_video() -> None:
     members = [FacePrediction(*row) for row in table.itertuples(index=False)]
     content = json.loads(b"".join(predictions_json(members)))
     assert content == {
-        path: {f"{row.frame}_{row.face}": row.score for row in part.itertuples()}
+        path: {f"{row.frame}_{row.face}": 1 - row.score for row in part.itertuples()}
         for path, part in table.groupby("path")
     }
     hostile = FacePrediction('a"b\n\u202e\\.mp4', 0, 0, 0.25)
-    assert json.loads(b"".join(predictions_json([hostile]))) == {hostile.path: {"0_0": 0.25}}
+    assert json.loads(b"".join(predictions_json([hostile]))) == {hostile.path: {"0_0": 0.75}}
     assert json.loads(b"".join(predictions_json([]))) == {}
 
 
@@ -199,7 +206,7 @@ def test_faces_carry_labels_set_by_hand() -> None:
     ]
 
 
-def test_a_training_leaves_its_curves_weights_and_predictions() -> None:
+def test_a_training_leaves_its_curves_weights_and_the_test_set() -> None:
     tested = [
         FacePrediction("b.mp4", 1, 0, 0.5, Label.FAKE),
         FacePrediction("b.mp4", 0, 0, 0.75, Label.FAKE),
@@ -208,11 +215,15 @@ def test_a_training_leaves_its_curves_weights_and_predictions() -> None:
         FacePrediction("c.mp4", 0, 0, 0.25, Label.FAKE),
         FacePrediction("d.mp4", 0, 0, 0.25, None),
     ]
-    files = training_outputs(HISTORY, tested, b"weights")
-    assert set(files) == {
-        *("Loss.png", "Accuracy.png", "Confusion.png"),
-        *("best_weights.weights.h5", "cnn_preds_values.json"),
+    verdicts = verdict_table([verdict_row(0, label="FAKE", p_fake=0.9)])
+    measured = measured_outputs(tested, verdicts, Rule(), "split test")
+    assert set(measured) == {
+        *("cnn_preds_values.json", "mapreduce_res.txt", "Confusion.png", "ConfusionVideo.png"),
     }
+    assert measured["mapreduce_res.txt"].decode() == mapreduce_text(verdicts, Rule(), "split test")
+    trained = training_outputs(HISTORY, b"weights")
+    assert set(trained) == {"Loss.png", "Accuracy.png", "best_weights.weights.h5"}
+    files = trained | measured
     curves = training_figures(HISTORY)
     assert files["Loss.png"] == png(curves["loss"])
     assert files["Accuracy.png"] == png(curves["accuracy"])
@@ -221,13 +232,7 @@ def test_a_training_leaves_its_curves_weights_and_predictions() -> None:
     assert files["best_weights.weights.h5"] == b"weights"
     predictions = json.loads(files["cnn_preds_values.json"])
     assert list(predictions) == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]
-    assert predictions["b.mp4"] == {"0_0": 0.75, "1_0": 0.5}
-
-
-def test_a_training_without_a_test_side_says_so_in_its_picture() -> None:
-    files = training_outputs(HISTORY, [], b"weights")
-    assert files["Confusion.png"] == png(confusion_face_figure(None, 0.5))
-    assert json.loads(files["cnn_preds_values.json"]) == {}
+    assert predictions["b.mp4"] == {"0_0": 0.25, "1_0": 0.5}  # P(REAL), in order
 
 
 def test_verdicts_leave_the_text_and_both_matrices() -> None:
@@ -241,9 +246,9 @@ def test_verdicts_leave_the_text_and_both_matrices() -> None:
     ]
     counts = {("FAKE", True): 20, ("FAKE", False): 3, ("REAL", False): 7, (None, True): 99}
     table = verdict_table(rows)
-    files = verdict_outputs(table, confusion_of(counts), Rule())
+    files = verdict_outputs(table, confusion_of(counts), Rule(), "all")
     assert set(files) == {"mapreduce_res.txt", "Confusion.png", "ConfusionVideo.png"}
-    assert files["mapreduce_res.txt"].decode() == mapreduce_text(table, Rule())
+    assert files["mapreduce_res.txt"].decode() == mapreduce_text(table, Rule(), "all")
     faces_drawn = png(confusion_face_figure(Confusion(tn=7, fp=0, fn=3, tp=20), 0.5))
     assert files["Confusion.png"] == faces_drawn
     verdicts = {"FAKE": VerdictCounts(1, 0, 1, 0), "REAL": VerdictCounts(1, 1, 0, 1)}
@@ -253,7 +258,7 @@ def test_verdicts_leave_the_text_and_both_matrices() -> None:
 
 def test_where_nothing_is_labelled_the_pictures_say_so() -> None:
     table = verdict_table([verdict_row(0, label=None, p_fake=0.9)])
-    files = verdict_outputs(table, confusion_of({(None, True): 11}), Rule())
+    files = verdict_outputs(table, confusion_of({(None, True): 11}), Rule(), "all")
     assert files["Confusion.png"] == png(confusion_face_figure(None, 0.5))
     none = VerdictCounts(0, 0, 0, 0)
     empty = confusion_video_figure(Confusion(0, 0, 0, 0), {"FAKE": none, "REAL": none})

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from framejury.faces.detect import reduced_size
+from framejury.records import Size
+from framejury.settings import Settings
 from framejury.settings.loading import find_conf_dir, load_settings, setting_fields
 
 PUBLISHED: dict[str, dict[str, Any]] = {
@@ -14,6 +17,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "sampling.frames": 11,
         "detection.detector": "mtcnn",
         "detection.threshold": 0.95,
+        "detection.min_face_px": 20,
         "detection.keep": "all",
         "crops.margin_ratio": 0.3,
         "split.train": 0.8,
@@ -42,11 +46,15 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "sampling.last_frame": 50,
         "sampling.tolerance_s": 0,
         "detection.detector": "mtcnn",
+        "detection.channel_order": "bgr",
+        "detection.threshold": 0.8,
+        "detection.min_face_px": 20,
         "detection.keep": "first",
         "crops.margin_ratio": 0.0,
         "crops.shape": "box",
         "split.unit": "face",
         "split.balance": "random",
+        "split.balance_unit": "face",
         "split.balance_over": "chunk",
         "split.chunk_videos": 101,
         "training.input_px": 252,
@@ -94,6 +102,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "detection.haar_cascade": "haarcascade_frontalface_default",
         "detection.haar_scale_factor": 1.2,
         "detection.haar_min_neighbors": 3,
+        "detection.min_face_px": 20,
         "inspect.every": 1,
     },
     "all_frames": {
@@ -159,3 +168,19 @@ def test_the_default_leaks_nothing_and_looks_at_faces() -> None:
     assert defaults["sampling.pairs"] is False
     assert defaults["detection.detector"] == "mtcnn"
     assert defaults["verdict.calibrated"] is True
+    assert defaults["detection.channel_order"] == "rgb"
+    assert defaults["split.balance_unit"] == "video"
+
+
+@pytest.mark.parametrize("preset", ["face_frames", "random_frames", "inspect", "flow_fusion"])
+def test_the_recipes_search_whole_frames(preset: str) -> None:
+    detection = load_settings(preset).detection
+    for size in (Size(240, 320), Size(1080, 1920), Size(4320, 7680)):
+        assert reduced_size(size, detection) == size
+
+
+def test_settings_that_came_later_leave_ids_as_they_were() -> None:
+    """Ids of rows written before: other ids would have every video judged again."""
+    assert Settings().digest("sampling", "detection", "crops") == "590b92930e90"
+    bgr = load_settings(overrides=["detection.channel_order=bgr"])
+    assert bgr.digest("detection") != Settings().digest("detection")

@@ -2,8 +2,13 @@
 
   --as folders   MIX_1/{0,1} for split train, MIX_2 for val, MIX_3 for test: the class folders
                  that Keras' directory loaders read
-  --as frames    VIDEO/VIDEO-007.jpeg, and labels.csv with name,label; for whole frames extract
-                 with detection.detector=frame
+  --as frames    VIDEO/VIDEO-001.jpeg, counted from 1, and labels.csv with name,label; for whole
+                 frames extract with detection.detector=frame
+  --as optical_fusion
+                 optical_fusion/{training,validation,test}/{original,altered}/VIDEO-0.jpg: fused
+                 pictures of 224 pixels, as recipe flow_fusion stores them
+
+--signal writes what a network sees of a face instead of its crop, such as its marked landmarks.
 
 Executors write the files; an interrupted export resumes when it is started again in the same way.
 """
@@ -21,7 +26,9 @@ from framejury.errors import UsageError
 from framejury.labelled.committed_split import labelled_source, training_source, with_frame_labels
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
+from framejury.model.needs import require_signal
 from framejury.recipes.export_plan import (
+    FUSION_FOLDERS,
     SIDES,
     ExportPlan,
     begun,
@@ -32,6 +39,7 @@ from framejury.recipes.export_plan import (
     side_folders,
 )
 from framejury.recipes.face_files import LABELS_CSV
+from framejury.settings import Signal
 from framejury.storage import check_no_secret, locate
 from framejury.tables.face_export import chosen_faces, write_faces, write_labels
 from framejury.tables.session import spark_session
@@ -51,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--as",
         dest="form",
-        choices=["folders", "frames"],
+        choices=["folders", "frames", "optical_fusion"],
         default="folders",
         help="layout of the pictures (default: folders)",
     )
@@ -72,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
         "--frame-labels",
         metavar="FILE",
         help="CSV video,frame,label with labels of single frames, as for train (default: none)",
+    )
+    options.add_argument(
+        "--signal",
+        choices=["marked", "delta", "flow_fusion"],
+        help="what the pictures show instead of the crops (default: the crops; flow_fusion with "
+        "--as optical_fusion)",
     )
     options.add_argument(
         "--size-px",
@@ -99,7 +113,12 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"--size-px must be 1 to 4096, got {args.size_px}")
     output = locate(check_no_secret(args.output))
     warehouse = Warehouse.open(args.warehouse)
-    source = training_source(warehouse) if args.form == "folders" else labelled_source(warehouse)
+    source = labelled_source(warehouse) if args.form == "frames" else training_source(warehouse)
+    signal: Signal | None = args.signal
+    if signal is None and args.form == "optical_fusion":
+        signal = "flow_fusion"
+    if signal is not None:
+        require_signal(source, signal)
     if args.frame_labels is not None:
         source = with_frame_labels(source, [warehouse], args.frame_labels)
     videos = labelled_videos(warehouse)
@@ -112,16 +131,17 @@ def _run(args: argparse.Namespace) -> int:
         args.fake_is,
         args.size_px,
         args.format,
-        folders if args.form == "folders" else {},
+        {"folders": folders, "optical_fusion": FUSION_FOLDERS}.get(args.form, {}),
         next((one.draw for one in source.videos.values() if one.draw is not None), None),
         source.frame_labels,
+        signal=signal,
     )
     plan = begun(output, plan, record_of(plan, warehouse, source), args.output)
     for note in export_notes(args.form, warehouse, videos, source):
         say(f"  note: {note}")
     with spark_session("export-faces") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
-        chosen = chosen_faces(store.faces(), truth)
+        chosen = chosen_faces(store.faces(), truth, plan)
         done = spark.sparkContext.accumulator(0)
         rows = write_faces(chosen, plan, done).persist()
         with progress("pictures", chosen.drop("crop").count(), lambda: done.value):
@@ -139,7 +159,7 @@ def _say_counts(counted: Iterable[Any], plan: ExportPlan, videos: int) -> None:
     counts = {(row[0], row[1]): row[2] for row in counted}
     fake, real = plan.fake_is, 1 - plan.fake_is
     say(f"  {sum(counts.values()):,} pictures of {videos:,} videos")
-    for side in SIDES if plan.form == "folders" else [None]:
+    for side in [None] if plan.form == "frames" else SIDES:
         name = plan.side_folders[side.value] if side else LABELS_CSV
         say(
             f"  {name:<11}{counts.get((side, real), 0):>9,} real "

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from framejury.archive.assignment import assign_groups, assign_videos
-from framejury.archive.balance import balanced_splits, balanced_whole
+from framejury.archive.balance import balanced_splits, balanced_whole, limited_classes
 from framejury.archive.csv_files import Pins
 from framejury.archive.groups import group_names
 from framejury.archive.labelled_video import Candidate, Placement, keys_of
@@ -41,7 +41,7 @@ def split_videos(
     rows = [
         replace(row, reason=row.reason or why) if _unit_of(row) in left_out else row for row in rows
     ]
-    rows = balanced_whole(rows, settings)
+    rows = balanced_whole(limited_classes(rows, settings), settings)
     side_of = _divided(rows, settings, pinned)
     placed = [
         replace(row, side=side_of[_unit_of(row)]) if row.reason is None else row for row in rows

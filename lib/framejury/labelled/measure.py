@@ -168,7 +168,24 @@ def figures_for_card(
         value = getattr(faces, name)
         if value is not None:
             figures[f"face_{name}"] = Measurement(value=value)
-    return figures
+    return figures | _true_class_figures(face_counts)
+
+
+def _true_class_figures(face_counts: pa.Table) -> dict[str, Measurement]:
+    """Return the mean probability of the true class over faces: all, of fakes, of originals."""
+    labels = np.asarray(face_counts["label"].to_pylist(), object)
+    p_fake, faces = (face_counts[name].to_numpy() for name in ("p_fake", "faces"))
+    of_class = {"fake": labels == Label.FAKE.value, "real": labels == Label.REAL.value}
+    p_true = np.where(of_class["fake"], p_fake, 1 - p_fake)
+    parts = {"": of_class["fake"] | of_class["real"]}
+    parts |= {f"_{name}": rows for name, rows in of_class.items()}
+    return {
+        f"face_p_true{name}": Measurement(
+            value=float(np.average(p_true[rows], weights=faces[rows]))
+        )
+        for name, rows in parts.items()
+        if faces[rows].sum()
+    }
 
 
 def bounded_figure(metrics: SliceMetrics, name: str) -> Measurement | None:

@@ -20,12 +20,21 @@ if TYPE_CHECKING:
     from framejury.labelled.videos import LabelledVideo
     from framejury.model.source import FaceSource
     from framejury.recipes.face_files import PictureFormat
+    from framejury.settings import Signal
     from framejury.warehouse import Warehouse
 
-Form = Literal["folders", "frames"]
-"""Class folders for Keras' directory loaders, or one folder per video and a table of labels."""
+Form = Literal["folders", "frames", "optical_fusion"]
+"""Class folders for Keras' directory loaders, one folder per video and a table of labels, or the
+class folders of recipe flow_fusion."""
 
 SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
+
+FUSION_FOLDERS = {
+    Side.TRAIN.value: "optical_fusion/training",
+    Side.VAL.value: "optical_fusion/validation",
+    Side.TEST.value: "optical_fusion/test",
+}
+"""Folders of the splits in form `optical_fusion`."""
 
 TRUTH = pa.schema(
     [
@@ -35,7 +44,7 @@ TRUTH = pa.schema(
         ("folder", pa.string()),
     ]
 )
-"""One row per exported video: 1 for FAKE; its split; the name of its folder (frames)."""
+"""One row per exported video: 1 for FAKE; its split; the name of its pictures (not folders)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,8 @@ class ExportPlan:
         fake_is: class of fakes, 1 or 0.
         size_px: side of the square that pictures are resized to, pixels; None: as stored.
         picture_format: of resized pictures.
-        side_folders: split -> name of its folder (folders).
+        side_folders: split -> name of its folder (not frames).
+        signal: what the pictures show; None: the crops.
         draw: assigns the faces of videos with split `mixed`.
         frame_labels: (video_id, frame_index) -> 1 for FAKE: labels set by hand.
         resumes: an interrupted run has already written some complete files.
@@ -63,6 +73,7 @@ class ExportPlan:
     draw: FaceDraw | None = None
     frame_labels: Mapping[tuple[str, int], Literal[0, 1]] = field(default_factory=dict)
     resumes: bool = False
+    signal: Signal | None = None
 
 
 def side_folders(names: str) -> dict[str, str]:
@@ -100,7 +111,7 @@ def exported_videos(videos: Sequence[LabelledVideo], source: FaceSource, form: F
         and video.why_not is None
     ]
     paths = {video.row["video_id"]: video.row["path"] for video in wanted}
-    names = folder_names(paths) if form == "frames" else {}
+    names = folder_names(paths) if form != "folders" else {}
     rows = [
         {
             "video_id": video_id,
@@ -125,7 +136,7 @@ def export_notes(
         notes.append(f"left out: {counted(unlabelled, 'video')} without a label")
     silent = Counter(video.why_not for video in videos if video.why_not is not None)
     notes += [f"left out: {counted(n, 'fake')} ({why})" for why, n in sorted(silent.items())]
-    if form == "folders":
+    if form != "frames":
         excluded = warehouse.read_snapshot("splits")["side"].to_pylist().count(Side.EXCLUDED.value)
         if excluded:
             notes.append(f"left out: {counted(excluded, 'video')} that the split excludes")

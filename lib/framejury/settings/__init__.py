@@ -61,7 +61,12 @@ __all__ = [
 ]
 
 
-_ADDED = (("sampling", "stream", "auto"),)
+_ADDED = (
+    ("sampling", "stream", "auto"),
+    ("split", "videos_per_class", None),
+    ("training", "jpeg_quality", None),
+    ("training", "only_labelled_frames", False),
+)
 """Settings added after ids were first written: at their default they leave an id as it was."""
 
 

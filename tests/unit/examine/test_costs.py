@@ -177,6 +177,11 @@ def test_no_videos_no_batches() -> None:
     assert deal_batches(np.zeros(0), 2, 10.0).tolist() == []
 
 
+def test_a_video_whose_samples_depend_on_each_other_is_never_cut() -> None:
+    assert grows_with_length(sampling(mode="strided", frames=100))
+    assert not grows_with_length(sampling(mode="strided_retry", frames=100))
+
+
 def test_pairs_cost_two_frames_each_and_strides_begin_at_the_start() -> None:
     sizes = np.array([1, 100, 1000], np.int64) * MB
     one = estimate_costs_s(sizes, sampling(frames=11))

@@ -168,23 +168,33 @@ def figures_for_card(
         value = getattr(faces, name)
         if value is not None:
             figures[f"face_{name}"] = Measurement(value=value)
-    return figures | _true_class_figures(face_counts)
+    p_true = true_class_probability(*(face_counts[name] for name in ("label", "p_fake", "faces")))
+    return figures | {f"face_{name}": Measurement(value=value) for name, value in p_true.items()}
 
 
-def _true_class_figures(face_counts: pa.Table) -> dict[str, Measurement]:
-    """Return the mean probability of the true class over faces: all, of fakes, of originals."""
-    labels = np.asarray(face_counts["label"].to_pylist(), object)
-    p_fake, faces = (face_counts[name].to_numpy() for name in ("p_fake", "faces"))
-    of_class = {"fake": labels == Label.FAKE.value, "real": labels == Label.REAL.value}
-    p_true = np.where(of_class["fake"], p_fake, 1 - p_fake)
-    parts = {"": of_class["fake"] | of_class["real"]}
-    parts |= {f"_{name}": rows for name, rows in of_class.items()}
+def true_class_probability(
+    labels: pa.ChunkedArray, p_fake: pa.ChunkedArray, faces: pa.ChunkedArray
+) -> dict[str, float]:
+    """Return the mean probability of the true class over faces, which some recipes call accuracy.
+
+    Args:
+        labels: REAL or FAKE; rows without a label do not count.
+        p_fake: of each row, 0 to 1.
+        faces: how many faces have it, count.
+
+    Returns:
+        `p_true` of all, `p_true_fake` and `p_true_real` of one class; no entry where no face is.
+    """
+    known = np.asarray(labels.to_pylist(), object)
+    scores, weights = p_fake.to_numpy(), faces.to_numpy()
+    of_class = {"fake": known == Label.FAKE.value, "real": known == Label.REAL.value}
+    true = np.where(of_class["fake"], scores, 1 - scores)
+    parts = {"p_true": of_class["fake"] | of_class["real"]}
+    parts |= {f"p_true_{name}": rows for name, rows in of_class.items()}
     return {
-        f"face_p_true{name}": Measurement(
-            value=float(np.average(p_true[rows], weights=faces[rows]))
-        )
+        name: float(np.average(true[rows], weights=weights[rows]))
         for name, rows in parts.items()
-        if faces[rows].sum()
+        if weights[rows].sum()
     }
 
 

@@ -221,6 +221,7 @@ def shared_sides(
         SplitError: there are too few groups, or a split would lack a class.
     """
     usual = {"unit": "group", "order": "drawn", "balance": "none", "balance_over": "side"}
+    usual |= {"videos_per_class": None}
     whole = settings.model_copy(update=usual)
     placements = split_videos([replace(one, usable=True) for one in candidates], whole, pins)
     check_leakage(placements)

@@ -9,7 +9,6 @@ logits. Every function is pure; randomness comes from the generator passed in.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -28,6 +27,7 @@ _LEAST = 1e-7
 """Values are kept this far from 0 and 1, where a logit is infinite."""
 
 Floats = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def apply_fastai(square: Image, change: FastaiChange) -> Image:
     Returns:
         uint8 (side, side, 3) RGB, rounded once.
     """
-    pixels = square.astype(np.float64) / 255
+    pixels = square.astype(np.float32) / np.float32(255)
     x, y = source_points(square.shape[0], change)
     values = relit_logits(sampled(pixels, x, y), change.light, change.contrast)
     return np.asarray(np.rint(values * 255), np.uint8)
@@ -125,21 +125,23 @@ def _warp(to_side: float, up: float) -> Floats:
     return np.asarray(cv2.getPerspectiveTransform(moved, corners), np.float64)
 
 
-def sampled(pixels: npt.NDArray[Any], x: Floats, y: Floats) -> Floats:
+def sampled(pixels: Pixels, x: Floats, y: Floats) -> Pixels:
     """Sample a picture bilinearly; beyond its outer pixels it is mirrored.
 
     Args:
-        pixels: float64 (side, side, 3).
+        pixels: float32 (side, side, 3).
         x, y: float64 (n, m), as `source_points` returns them.
 
     Returns:
-        float64 (n, m, 3).
+        float32 (n, m, 3).
     """
     last = len(pixels) - 1
     columns, rows = (_mirrored((at + 1) / 2 * last, last) for at in (x, y))
     left, top = (np.minimum(at.astype(np.intp), max(last - 1, 0)) for at in (columns, rows))
     right, bottom = np.minimum(left + 1, last), np.minimum(top + 1, last)
-    across, down = (columns - left)[..., None], (rows - top)[..., None]
+    across, down = (
+        (at - first)[..., None].astype(np.float32) for at, first in ((columns, left), (rows, top))
+    )
     upper = pixels[top, left] * (1 - across) + pixels[top, right] * across
     lower = pixels[bottom, left] * (1 - across) + pixels[bottom, right] * across
     return np.asarray(upper * (1 - down) + lower * down)
@@ -153,14 +155,15 @@ def _mirrored(at: Floats, last: int) -> Floats:
     return np.asarray(np.minimum(rest, 2 * last - rest))
 
 
-def relit_logits(values: Floats, light: float, contrast: float) -> Floats:
+def relit_logits(values: Pixels, light: float, contrast: float) -> Pixels:
     """Return sigmoid(contrast (logit(values) + logit(light))).
 
     Args:
-        values: 0 to 1.
+        values: float32, 0 to 1.
         light: above 0 to below 1; 0.5 leaves the light.
         contrast: factor; 1 leaves the contrast.
     """
     inside = np.clip(values, _LEAST, 1 - _LEAST)
-    logits = contrast * (np.log(inside / (1 - inside)) + np.log(light / (1 - light)))
-    return np.asarray(1 / (1 + np.exp(-logits)))
+    # exp(-logit(v)) is 1 / v - 1: one power instead of logarithms and an exponential.
+    odds = (1 / inside - 1) * np.float32(1 / light - 1)
+    return np.asarray(1 / (1 + odds ** np.float32(contrast)), np.float32)

@@ -108,6 +108,9 @@ def outcome_of(
     """
     overall = video_metrics(judged).overall
     learned = [row for row in bundle.data.counts if row.side in ("train", "val")]
+    figures: dict[str, Any] = {
+        field: bounded_figure(overall, name) for field, name in FIGURES.items()
+    }
     peak = pc.max(extractions["peak_memory_bytes"]).as_py()
     return PresetOutcome(
         preset=preset,
@@ -123,12 +126,12 @@ def outcome_of(
         train_s=sum(float(epoch["seconds"]) for epoch in history),
         leak=bundle.data.leak,
         remark=remark,
+        **figures,
         **_true_class(bundle, judged),
-        **{field: bounded_figure(overall, name) for field, name in FIGURES.items()},
     )
 
 
-def _true_class(bundle: Bundle, judged: pa.Table) -> dict[str, float]:
+def _true_class(bundle: Bundle, judged: pa.Table) -> dict[str, Any]:
     """Return the fields `p_true`; a plain mean, times the faces, is the sum over the faces."""
     scored = judged.filter(pc.field("p_fake").is_valid() & pc.field("label").is_valid())
     if bundle.calibration is not None or set(scored["reducer"].to_pylist()) != {"mean"}:

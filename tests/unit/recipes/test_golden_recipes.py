@@ -122,6 +122,7 @@ QUICK = "other/wild/RealClinton.mp4"
     ("name", "pairs"),
     [
         (QUICK, 4),
+        ("carphone", 4),
         pytest.param("carphone", 10, marks=pytest.mark.long),
         *(pytest.param(name, 10, marks=pytest.mark.long) for name in IN_CORPUS[:2]),
         pytest.param("dfdc/widuwuoiur.mp4", 10, marks=pytest.mark.long),

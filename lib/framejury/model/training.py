@@ -149,9 +149,8 @@ def _learn(
             running = step.phase
         record = _run_epoch(model, faces, step, progress)
         kept.finish_epoch(model, record)
-        progress(
-            _epoch_line(record, step, is_best=best_epoch(kept.history, settings) == record.epoch)
-        )
+        is_best = best_epoch(kept.history, settings) == record.epoch
+        progress(_epoch_line(record, step, is_best=is_best and settings.choose_by != "last"))
 
 
 def _enter_phase(

@@ -101,7 +101,7 @@ class Settings(Section):
         """Return a short stable id of the named sections, or of all: 12 hex digits."""
         chosen = self.model_dump(mode="json", include=set(sections) or None)
         for section, name, default in _ADDED:
-            if chosen.get(section, {}).get(name) == default:
+            if chosen.get(section, {}).get(name, ...) == default:
                 del chosen[section][name]
         text = json.dumps(chosen, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

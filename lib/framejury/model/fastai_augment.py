@@ -1,7 +1,7 @@
 """Random changes of training pictures as fastai makes them by default (`aug_transforms`).
 
 J. Howard, S. Gugger: fastai: A Layered API for Deep Learning. Information 11 (2), 2020; formulas
-as in its module `fastai.vision.augment`, in NumPy. Mirror, rotation and zoom form one matrix, the
+as in its file vision/augment.py, in NumPy. Mirror, rotation and zoom form one matrix, the
 perspective warp follows, and the picture is sampled once; light and contrast change on the scale of
 logits. Every function is pure; randomness comes from the generator passed in.
 """

@@ -2,14 +2,19 @@
 
   --as folders   MIX_1/{0,1} for split train, MIX_2 for val, MIX_3 for test: the class folders
                  that Keras' directory loaders read
-  --as frames    VIDEO/VIDEO-007.jpeg, and labels.csv with name,label; for whole frames extract
-                 with detection.detector=frame
+  --as frames    VIDEO/VIDEO-001.jpeg, counted from 1, and labels.csv with name,label; for whole
+                 frames extract with detection.detector=frame
   --as sets      VIDEO/faces, VIDEO/marked_faces, prepared_dataset/{fake,real} and
                  split_dataset/{train,val,test}/{fake,real}, as recipe face_frames; with
-                 training.signal=marked the sets hold marked faces
+                 --signal marked the sets hold marked faces
   --as arrays    per chunk of split.chunk_videos videos train_images, train_labels (all faces),
                  tr_faces and tr_labs (those that balancing kept), each NAME_PART_CHUNK.npy, as
                  recipe random_frames: float32, BGR, 0 to 1
+  --as optical_fusion
+                 optical_fusion/{training,validation,test}/{original,altered}/VIDEO-0.jpg: fused
+                 pictures of 224 pixels, as recipe flow_fusion stores them
+
+--signal writes what a network sees of a face instead of its crop, such as its marked landmarks.
 
 Executors write the files; an interrupted export resumes when it is started again in the same way.
 """
@@ -32,7 +37,9 @@ from framejury.labelled.committed_split import (
 )
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
+from framejury.model.needs import require_signal
 from framejury.recipes.export_plan import (
+    FUSION_FOLDERS,
     SIDES,
     ExportPlan,
     begun,
@@ -43,6 +50,7 @@ from framejury.recipes.export_plan import (
     side_folders,
 )
 from framejury.recipes.face_files import LABELS_CSV
+from framejury.settings import Signal
 from framejury.storage import check_no_secret, locate
 from framejury.tables.face_export import (
     chosen_faces,
@@ -67,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--as",
         dest="form",
-        choices=["folders", "frames", "sets", "arrays"],
+        choices=["folders", "frames", "sets", "arrays", "optical_fusion"],
         default="folders",
         help="layout of the pictures (default: folders)",
     )
@@ -88,6 +96,12 @@ def parser() -> argparse.ArgumentParser:
         "--frame-labels",
         metavar="FILE",
         help="CSV video,frame,label with labels of single frames, as for train (default: none)",
+    )
+    options.add_argument(
+        "--signal",
+        choices=["marked", "delta", "flow_fusion"],
+        help="what the pictures show instead of the crops (default: the crops; flow_fusion with "
+        "--as optical_fusion)",
     )
     options.add_argument(
         "--size-px",
@@ -123,6 +137,11 @@ def _run(args: argparse.Namespace) -> int:
     output = locate(check_no_secret(args.output))
     warehouse = Warehouse.open(args.warehouse)
     source = labelled_source(warehouse) if args.form == "frames" else training_source(warehouse)
+    signal: Signal | None = args.signal
+    if signal is None and args.form == "optical_fusion":
+        signal = "flow_fusion"
+    if signal is not None:
+        require_signal(source, signal)
     if args.frame_labels is not None:
         source = with_frame_labels(source, [warehouse], args.frame_labels)
     videos = labelled_videos(warehouse)
@@ -136,19 +155,19 @@ def _run(args: argparse.Namespace) -> int:
         args.fake_is,
         args.size_px,
         args.format,
-        folders if args.form == "folders" else {},
+        {"folders": folders, "optical_fusion": FUSION_FOLDERS}.get(args.form, {}),
         next((one.draw for one in source.videos.values() if one.draw is not None), None),
         source.frame_labels,
         next((one.cut.seed for one in source.videos.values() if one.cut is not None), 0),
-        settings.training.signal == "marked",
         args.part,
+        signal=signal,
     )
     plan = begun(output, plan, record_of(plan, warehouse, source), args.output)
     for note in export_notes(args.form, warehouse, videos, source):
         say(f"  note: {note}")
     with spark_session("export-faces") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
-        chosen = chosen_faces(store.faces(), truth)
+        chosen = chosen_faces(store.faces(), truth, plan)
         done = spark.sparkContext.accumulator(0)
         write = write_arrays if args.form == "arrays" else write_faces
         rows = write(chosen, plan, done).persist()

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     check_has_network(args.preset)
     settings = settings_of(args)
+    only_labelled = settings.training.only_labelled_frames
+    if only_labelled and args.frame_labels is None:
+        raise UsageError(
+            "training.only_labelled_frames trains on frames labelled by hand only; give their "
+            "labels with --frame-labels FILE, or set training.only_labelled_frames=false"
+        )
     output = Path(args.output).absolute()
     check_may_replace(output)
     if args.archive is not None:
@@ -104,7 +110,9 @@ def _run(args: argparse.Namespace) -> int:
             f"training needs TensorFlow ({error}); pip install 'framejury[train]'"
         ) from error
     work_dir = output.with_name(f".{output.name}.training")
-    trained = train(settings.training, source, work_dir, say)
+    # The rule is fitted and measured on whole videos, so only the network sees fewer frames.
+    shown = replace(source, only_labelled=only_labelled)
+    trained = replace(train(settings.training, shown, work_dir, say), source=source)
     bundle = write_trained(
         trained,
         output,

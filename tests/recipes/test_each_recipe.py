@@ -182,6 +182,19 @@ def test_random_frames_gives_folders_of_images(done: Callable[[str], Done], tmp_
     assert cv2.imread(str(pictures[0])).shape == (252, 252, 3)
 
 
+def _check_gaps(
+    faces: pa.Table, lengths: dict[str, int], *, most: int, skips: tuple[int, int]
+) -> None:
+    """Check that pairs are as far apart as published: farther only where no face was found."""
+    places = defaultdict(list)
+    for row in faces.to_pylist():
+        places[row["video_id"]].append(row["frame_index"])
+    for video_id, found in places.items():
+        gaps = np.diff(sorted(found)) - 2 - skips[lengths[video_id] <= 200]
+        assert len(found) <= most and (gaps >= 0).all() and (gaps % 2 == 0).all()
+    assert len(places) >= 8
+
+
 def test_flow_fusion_looks_at_the_published_pairs(done: Callable[[str], Done]) -> None:
     recipe = done("flow_fusion")
     learned = recipe.faces("video_id", "frame_index", "next_crop")
@@ -190,13 +203,10 @@ def test_flow_fusion_looks_at_the_published_pairs(done: Callable[[str], Done]) -
         row["video_id"]: row["frames_total"]
         for row in recipe.warehouse.read_latest("extractions").to_pylist()
     }
-    long = {video_id for video_id, frames in lengths.items() if frames > 200}
-    frames = {row["frame_index"] for row in learned.to_pylist() if row["video_id"] in long}
-    assert frames <= {18 * step for step in range(10)}
+    _check_gaps(learned, lengths, most=10, skips=(16, 8))
     scores = [file.path for file in recipe.warehouse.parquet_files("face_scores")]
     judged = pa.concat_tables(pa.parquet.read_table(file) for file in scores)
-    frames = {row["frame_index"] for row in judged.to_pylist() if row["video_id"] in long}
-    assert frames <= {6 * step for step in range(30)}
+    _check_gaps(judged, lengths, most=30, skips=(4, 2))
     assert max(row["faces_scored"] for row in recipe.verdicts()) <= 30
 
 
@@ -216,8 +226,12 @@ def test_all_frames_judges_every_frame(done: Callable[[str], Done], tmp_path: Pa
     names, labels = zip(*(line.rsplit(",", 1) for line in lines[1:]), strict=True)
     assert set(labels) == {"0", "1"}
     assert len(set(names)) == len(names) == recipe.faces("frame_index").num_rows
+    assert min(name[-8:] for name in names) == "001.jpeg"  # counted from 1
+    folder = names[0].partition("/")[0]
+    (video,) = [row for row in recipe.videos() if Path(row["path"]).stem == folder]
+    size = extractions[video["video_id"]]
     picture = cv2.imread(str(tmp_path / "frames" / names[0]))
-    assert max(picture.shape[:2]) == 256
+    assert picture.shape[:2] == (size["height_px"], size["width_px"])
 
 
 def test_hand_labels_enter_training(done: Callable[[str], Done], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
@@ -25,6 +27,8 @@ from framejury.recipes.export_plan import TRUTH, ExportPlan
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
 from framejury.settings import Settings, SplitSettings
+from framejury.signals.flow_fusion import flow_fusion
+from framejury.signals.rgb import stretched
 from framejury.tables import face_export
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
@@ -67,6 +71,7 @@ def warehouse_of(
     landmarks: bool = False,
     chunk_videos: int = 101,
     keep_below: Mapping[str, float] | None = None,
+    pairs: bool = False,
 ) -> Warehouse:
     """Nine videos of three faces each, split; of one fake only the sound was changed."""
     warehouse = Warehouse.open_or_plan(str(place))
@@ -103,6 +108,10 @@ def warehouse_of(
                     Video(key, int(PATHS[path][0] == "FAKE"), Side.TRAIN, FACES), seed=number
                 )
             ]
+            if pairs:
+                for face in faces:
+                    turned = np.ascontiguousarray(decode_crop(face["crop"])[::-1])  # type: ignore[arg-type]
+                    face["next_crop"] = encode_crop(turned, "png")
             if jpeg:
                 for face in faces:
                     face["crop"] = encode_crop(decode_crop(face["crop"]))  # type: ignore[arg-type]
@@ -185,6 +194,44 @@ def test_resized_renamed_and_with_the_classes_the_other_way(tmp_path: Path) -> N
     assert np.array_equal(decode_crop(picture), expected)
 
 
+def test_fused_pictures_lie_in_the_folders_of_their_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is what Pillow writes of the fused picture by default, numbered in order of time."""
+    warehouse = warehouse_of(tmp_path / "w", pairs=True)
+    assert exported(tmp_path / "w", tmp_path / "out", "--as", "optical_fusion") == 0
+    found = files(tmp_path / "out")
+    crops = stored(warehouse)
+    folder = {"train": "training", "val": "validation", "test": "test"}
+    names = {path: f"r0-{video_id_of(path)}" for path in ("a/r0.mp4", "b/r0.mp4")}
+    names |= {"a/f0.mp4": "f0", "b/f1.mp4": "f1", "c/r2,x.mp4": "r2_x", "c/../f2.mp4": "f2"}
+    expected = set()
+    for path, (label, side) in PATHS.items():
+        for number, frame in enumerate((0, 10, 20)) if side in folder else ():
+            place = f"{folder[side]}/{'altered' if label == 'FAKE' else 'original'}"
+            name = f"optical_fusion/{place}/{names[path]}-{number}.jpg"
+            expected.add(name)
+            first = decode_crop(crops[video_id_of(path), frame])
+            pair = [stretched(one, 224) for one in (first, np.ascontiguousarray(first[::-1]))]
+            saved = io.BytesIO()
+            PIL.Image.fromarray(flow_fusion(*pair)).save(saved, "JPEG")
+            assert found[name] == saved.getvalue()
+    assert set(found) == expected
+    counted = [line.split() for line in capsys.readouterr().err.splitlines() if "real" in line]
+    assert ["optical_fusion/validation", "3", "real", "3", "fake"] in counted
+
+
+def test_pictures_of_a_signal_need_what_it_is_made_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse_of(tmp_path / "w")
+    assert exported(tmp_path / "w", tmp_path / "out", "--as", "optical_fusion") == 2
+    assert "without next_crop, but signal flow_fusion needs" in capsys.readouterr().err
+    assert exported(tmp_path / "w", tmp_path / "out", "--signal", "marked") == 2
+    assert "without landmarks, but signal marked needs" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_faces_of_a_mixed_video_go_to_their_own_sides(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -224,7 +271,7 @@ def test_frames_lie_in_a_folder_a_video_beside_their_table(
     assert labels == {
         f"{name}/{name}-{frame:03d}.jpeg": label
         for name, label in folders.items()
-        for frame in (0, 10, 20)
+        for frame in (1, 11, 21)
     }
     err = capsys.readouterr().err
     assert "note: left out: 1 video without a label" in err
@@ -237,7 +284,7 @@ def test_faces_of_a_frame_are_told_apart(tmp_path: Path) -> None:
     assert exported(tmp_path / "w", tmp_path / "out", "--as", "frames", "--fake-is", "0") == 0
     rows = list(csv.reader((tmp_path / "out" / "labels.csv").read_text().splitlines()))
     labels = dict(rows[1:])
-    assert labels["f0/f0-010-0.png"] == "0" and labels["r2_x/r2_x-000-0.png"] == "1"
+    assert labels["f0/f0-011-0.png"] == "0" and labels["r2_x/r2_x-001-0.png"] == "1"
     assert Counter(labels.values()) == {"0": 12, "1": 9}
 
 
@@ -256,7 +303,7 @@ def test_frames_labelled_by_hand_go_where_they_belong(tmp_path: Path) -> None:
     assert exported(tmp_path / "w", tmp_path / "frames", *frames) == 0
     rows = list(csv.reader((tmp_path / "frames" / "labels.csv").read_text().splitlines()))
     table = dict(rows[1:])
-    assert [table[f"f0/f0-0{frame}-0.png"] for frame in ("00", "10", "20")] == ["1", "0", "1"]
+    assert [table[f"f0/f0-0{frame}-0.png"] for frame in ("01", "11", "21")] == ["1", "0", "1"]
 
 
 def test_a_killed_export_goes_on_and_a_finished_one_is_not_touched(
@@ -370,7 +417,7 @@ def test_the_folders_of_recipe_face_frames(
     for path, name in folder.items():
         label, side = PATHS[path]
         for frame in (0, 10, 20):
-            crop, own = crops[video_id_of(path), frame], f"{name}-{frame:03d}-0.png"
+            crop, own = crops[video_id_of(path), frame], f"{name}-{frame + 1:03d}-0.png"
             expected[f"{name}/faces/{own}"] = crop
             if side != "excluded":
                 expected[f"prepared_dataset/{str(label).lower()}/{own}"] = crop
@@ -383,7 +430,7 @@ def test_the_folders_of_recipe_face_frames(
     crop = decode_crop(crops[video_id_of("a/f0.mp4"), 10])
     plain = crop.copy()
     cv2.circle(plain, (32, 16), 1, (255, 0, 0), -1)  # five points at one place
-    assert np.array_equal(decode_crop(marked["f0/marked_faces/f0-010-0.png"]), plain)
+    assert np.array_equal(decode_crop(marked["f0/marked_faces/f0-011-0.png"]), plain)
     err = capsys.readouterr().err
     assert "note: left out: 1 video without a label" in err
     assert "78 pictures of 7 videos" in err  # 21 faces, 21 marked, 18 in each set

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from safetensors.numpy import save_file
 
 from framejury.errors import ConfigError, WarehouseError
 from framejury.faces.crop import decode_crop, encode_crop
+from framejury.model.augment import sample_rng
 from framejury.model.bundle import load_bundle
+from framejury.model.fastai_augment import apply_fastai, draw_fastai
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
@@ -22,8 +25,8 @@ from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.delta import delta
-from framejury.signals.network_input import picture_of
-from framejury.signals.rgb import stretched
+from framejury.signals.network_input import picture_of, square_face
+from framejury.signals.rgb import square_of, stretched
 from tests.builders.faces import Video, face_rows, small_videos, source_of, write_rows, write_source
 from tests.builders.networks import torchvision_arrays
 
@@ -103,7 +106,8 @@ def packed(trained: TrainedNetwork, directory: Path, leak: str | None = None) ->
 def pixels_of(trained: TrainedNetwork, count: int = 6) -> np.ndarray:
     settings = trained.settings
     faces = sample_faces(trained.source, Side.VAL, count)
-    return np.stack([picture_of(f.cropped(), settings.signal, PX, settings.resize) for f in faces])
+    how = settings.signal, PX, settings.resize, settings.jpeg_quality
+    return np.stack([picture_of(face.cropped(), *how) for face in faces])
 
 
 # ---------------------------------------------------------------- signals
@@ -187,6 +191,31 @@ def test_stills_are_not_shown_to_a_network_of_pairs(pairs: FaceSource) -> None:
 
 
 # ---------------------------------------------------------------- augmentation
+
+
+def test_fastai_cuts_the_square_anywhere_and_changes_it(pairs: FaceSource) -> None:
+    """Each picture is the drawn change of its face; in validation the middle is cut."""
+    settings = settings_of(augment="fastai", resize="crop", signal="delta")
+    data = FaceDatasets(settings, pairs, count_faces(pairs), 64)
+    ((pixels, _, _),) = data.training(3).as_numpy_iterator()
+    expected = []
+    for face in iter_faces(pairs, Side.TRAIN):
+        number = zlib.crc32(face.video_id.encode())
+        rng = sample_rng(settings.seed, 3, number, face.frame_index, face.face_index, 0)
+        change = draw_fastai(rng)
+        square = square_face(face.cropped(), change.place)
+        assert square.next_crop is not None
+        both = [stretched(one, PX) for one in (square.crop, square.next_crop)]
+        expected.append(apply_fastai(delta(*both), change).tobytes())
+    assert sorted(one.astype(np.uint8).tobytes() for one in pixels) == sorted(expected)
+    seen = np.concatenate([batch[0].numpy() for batch in data.validation()])
+    middles = []
+    for face in iter_faces(pairs, Side.VAL):
+        shown = face.cropped()
+        assert shown.next_crop is not None
+        parts = [stretched(square_of(one), PX) for one in (shown.crop, shown.next_crop)]
+        middles.append(delta(*parts))
+    assert np.array_equal(seen, np.stack(middles))
 
 
 def test_levels_of_augmentation(pairs: FaceSource) -> None:
@@ -286,7 +315,8 @@ def flow(
         schedule="step",
         step_epochs=2,
         finetune_epochs=3,
-        choose_by="val_accuracy",
+        choose_by="last",
+        jpeg_quality=75,
         augment="mirror",
     )
     return train(settings, pairs, tmp_path_factory.mktemp("flow"), silent)
@@ -310,8 +340,25 @@ def test_frozen_layers_stay_and_others_learn(flow: TrainedNetwork) -> None:
 def test_the_rate_falls_by_steps(flow: TrainedNetwork) -> None:
     rates = [record.learning_rate for record in flow.history]
     assert rates == pytest.approx([1e-2, 1e-2, 1e-3])
-    accuracies = [record.val_accuracy for record in flow.history]
-    assert flow.best_epoch == int(np.argmax(accuracies))
+    assert flow.best_epoch == 2
+
+
+def test_the_mean_probability_of_the_true_class_is_printed_and_kept(flow: TrainedNetwork) -> None:
+    """Of the last epoch in validation, by the network itself on every picture, as it reads it."""
+    faces = list(iter_faces(flow.source, Side.VAL))
+    settings = flow.settings
+    pixels = [
+        picture_of(face.cropped(), settings.signal, settings.input_px, settings.resize, 75)
+        for face in faces
+    ]
+    p_fake = np.asarray(flow.model(np.stack(pixels).astype(np.float32))).ravel()
+    fake = np.array([face.label == 1 for face in faces])
+    p_true = np.where(fake, p_fake, 1 - p_fake)
+    record = flow.history[-1]
+    found = record.val_p_true, record.val_p_true_fake, record.val_p_true_real
+    expected = p_true.mean(), p_true[fake].mean(), p_true[~fake].mean()
+    assert found == pytest.approx(expected, abs=1e-3)  # a packed network is rounded
+    assert record.p_true is not None and 0 < record.p_true < 1
 
 
 @pytest.mark.long

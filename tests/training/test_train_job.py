@@ -90,6 +90,15 @@ def test_a_bundle_of_a_leaking_split_says_so(
     assert any(note.startswith("Not held out.") for note in notes)
 
 
+def test_only_labelled_frames_need_their_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [f"--warehouse={tmp_path / 'w'}", "--set=training.only_labelled_frames=true"]
+    assert main(["train", *options, f"--output={tmp_path / 'made'}"]) == 2
+    said = capsys.readouterr().err
+    assert "labels with --frame-labels FILE, or set training.only_labelled_frames=false" in said
+
+
 def test_a_wrong_label_is_found_before_anything_is_learned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

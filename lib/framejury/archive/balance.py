@@ -15,6 +15,27 @@ from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 
 DROPPED = "fake dropped to balance the classes"
+NOT_DRAWN = "not drawn: split.videos_per_class limits each class"
+
+
+def limited_classes(rows: Sequence[Placement], settings: SplitSettings) -> list[Placement]:
+    """Draw at most `videos_per_class` videos of each class, before they are balanced and split.
+
+    Args:
+        rows: by path; those with a reason are excluded already, and stills are not counted.
+        settings: the limit and the seed.
+    """
+    if settings.videos_per_class is None:
+        return list(rows)
+    changed: dict[str, Placement] = {}
+    for label in Label:
+        of_class = [
+            row for row in rows if row.label is label and row.reason is None and not row.still
+        ]
+        excess = max(len(of_class) - settings.videos_per_class, 0)
+        drawn = random.Random(f"{settings.seed}:{label.value}").sample(of_class, excess)
+        changed |= {row.video_id: _dropped(row, NOT_DRAWN) for row in drawn}
+    return _with(rows, changed)
 
 
 def chunks(rows: Sequence[Placement], chunk_videos: int) -> Iterator[Sequence[Placement]]:

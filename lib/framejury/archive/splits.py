@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from framejury.archive.assignment import assign_groups, assign_videos
-from framejury.archive.balance import balanced_splits, balanced_whole
+from framejury.archive.balance import balanced_splits, balanced_whole, limited_classes
 from framejury.archive.csv_files import Pins
 from framejury.archive.groups import group_names
 from framejury.archive.held_out import set_apart, tested
@@ -45,7 +45,7 @@ def split_videos(
         replace(row, reason=row.reason or why) if row.unit_name in left_out else row for row in rows
     ]
     apart = set_apart(rows, settings, pinned)
-    rows = balanced_whole(apart.rest, settings)
+    rows = balanced_whole(limited_classes(apart.rest, settings), settings)
     side_of = _divided(rows, settings, pinned)
     placed = [
         replace(row, side=side_of[row.unit_name]) if row.reason is None else row for row in rows

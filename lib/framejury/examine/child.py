@@ -37,7 +37,7 @@ from framejury.faces.detect import Detector, make_detector
 from framejury.media.container import VideoSource, import_lazy_modules
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.sample import Indices, draw_again
+from framejury.media.sample import Indices, Walk, draw_again
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
@@ -240,13 +240,21 @@ class _Examination:
         """Make one pass; all counts start anew, except that of decoded frames."""
         outcome, found = self.outcome, self._tools.face_examiner()
         outcome.frames_sampled, outcome.faces_found, outcome.sampled_s = 0, 0, []
+        walk = None
+        samples = video.samples(ranks, stop, pairs=self._sampling.pairs)
+        if self._sampling.mode == "strided_retry":
+            walk = Walk(len(video.facts.times_s), self._sampling)
+            samples = video.walk(walk)
         try:
-            for frames in video.samples(ranks, stop, pairs=self._sampling.pairs):
+            for frames in samples:
                 shown = frames[0].picture.size
                 outcome.width_px, outcome.height_px = shown.width, shown.height
                 outcome.frames_sampled += len(frames)
                 outcome.sampled_s.append(frames[0].pts_s)
+                kept = found.kept
                 outcome.faces_found += found.examine(frames)
+                if walk is not None:
+                    walk.go_on(frames[0].frame_index, found=found.kept > kept)
             found.finish()
         finally:
             outcome.frames_decoded += video.frames_decoded

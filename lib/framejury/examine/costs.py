@@ -52,6 +52,8 @@ def frame_s(detector: str) -> float:
 
 def grows_with_length(sampling: SamplingSettings) -> bool:
     """Check whether a longer video has more samples, so that cutting it up pays."""
+    if sampling.mode == "strided_retry":  # each sample depends on the last: no part is alone
+        return False
     return sampling.mode in ("all", "every_s") or sampling.frames >= _SURVEYED_FRAMES
 
 
@@ -74,7 +76,7 @@ def estimate_costs_s(
         frames, decoded = size / _BYTES_A_FRAME, size
     elif sampling.mode == "every_s":
         frames, decoded = span * size / _BYTES_A_SECOND / sampling.every_s, size
-    elif sampling.mode == "strided":  # from the start on
+    elif sampling.mode in ("strided", "strided_retry"):  # from the start on
         step = span + sampling.skip_frames
         frames = span * np.minimum(sampling.frames, size / _BYTES_A_FRAME / step)
         decoded = np.minimum(size, float(sampling.frames * step * _BYTES_A_FRAME))

@@ -98,6 +98,7 @@ class FaceExaminer:
     Attributes:
         faces: the faces so far.
         ranks: first frame of each sample so far, increasing.
+        kept: faces so far, also those that wait for their score; count.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class FaceExaminer:
     ) -> None:
         self.faces: list[ExaminedFace] = []
         self.ranks: list[int] = []
+        self.kept = 0
         self._crops = settings.crops
         self._scorer = scorer
         self._keep_crops = keep_crops
@@ -135,14 +137,20 @@ class FaceExaminer:
     def _followed(
         self, found: FrameDetections, first: SampledFrame, second: SampledFrame
     ) -> list[FollowedFace]:
-        """Return the faces of the first frame that are also in the second."""
+        """Return the faces of the first frame that are also in the second (`crops.pair`)."""
         size = first.picture.size
         if not found.faces or second.picture.size != size:  # the size may change within a stream
             return []
         if self._crops.pair == "same":
             regions = [region_of(face.box, size, self._crops) for face in found.faces]
             return list(map(FollowedFace, found.faces, regions))
-        boxes = self._finder.find(second).boxes
+        later = self._finder.find(second)
+        if self._crops.pair == "kept":
+            return [
+                FollowedFace(face, region_of(other.box, size, self._crops))
+                for face, other in zip(found.faces, later.faces, strict=False)
+            ]
+        boxes = later.boxes
         # Link all boxes of the first frame, or a kept face could take the box of one not kept.
         box_of = {known: boxes[at] for at, known in link(boxes, found.boxes).items()}
         places = [(face, box_of.get(found.boxes.index(face.box))) for face in found.faces]
@@ -164,6 +172,7 @@ class FaceExaminer:
         """
         if not faces:
             return
+        self.kept += len(faces)
         frame = sample[0].picture.size
         boxes = [followed.face.box.in_heights(frame) for followed in faces]
         persons = self._tracks.number(boxes)

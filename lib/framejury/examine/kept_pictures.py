@@ -52,7 +52,8 @@ def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
     if scorer is None:
         return face.crop
     bundle = scorer.bundle
-    if bundle.signal == "rgb" and bundle.pixels.resize == "letterbox":
+    plain = bundle.pixels.resize == "letterbox" and bundle.pixels.jpeg_quality is None
+    if bundle.signal == "rgb" and plain:
         return face.crop
     return np.asarray(scorer.pictures([face])[0], np.uint8)
 

@@ -26,11 +26,13 @@ from framejury.media.decoders import (
     decode_in_order,
     decode_planned,
     samples_in_order,
+    walked_in_order,
 )
 from framejury.media.pixel_shape import PixelShape
 from framejury.media.probe import check_limits, check_size, read_packets
 from framejury.media.sample import (
     Indices,
+    Walk,
     choose_frames,
     frame_range,
     frames_per_sample,
@@ -236,6 +238,27 @@ class VideoFile:
         self._short_of_samples = found < len(ranks)
         self.damage = self._damage_after(found, len(ranks), "pairs" if pairs else "frames")
         if found == 0 and len(ranks) and stop is None:
+            raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
+
+    def walk(self, walk: Walk) -> Iterator[tuple[SampledFrame, ...]]:
+        """Yield samples as `samples` does, each where `walk` wants the next.
+
+        Where a sample lies depends on what the one before it showed, so nothing can be planned:
+        all frames are decoded in order, up to the last sample.
+
+        Args:
+            walk: told by the caller what each sample showed, before the next one is taken.
+
+        Raises:
+            MediaError: as `frames`.
+        """
+        self._check_fresh()
+        found = 0
+        for sample in walked_in_order(self._decode_in_order(), walk):
+            found += 1
+            yield tuple(self._sampled(ranked, frozenset()) for ranked in sample)
+        self.damage = self._damage_after(found, found, "samples")
+        if found == 0:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
 
     def _decoded(

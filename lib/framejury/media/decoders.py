@@ -26,7 +26,7 @@ import numpy as np
 
 from framejury.media.decode_plan import DecodePlan
 from framejury.media.probe import Packets
-from framejury.media.sample import Indices
+from framejury.media.sample import Indices, Walk
 
 _SEEK_BYTES = 8 * 2**20
 """Larger gaps are seeked over; smaller ones are faster to read."""
@@ -339,3 +339,28 @@ def samples_in_order(
         yield tuple(latest)
         if not wanted:
             return
+
+
+def walked_in_order(
+    decoded: Iterable[RankedFrame], walk: Walk
+) -> Iterator[tuple[RankedFrame, ...]]:
+    """Yield samples of consecutive frames, each where `walk` wants the next.
+
+    Args:
+        decoded: frames in presentation order.
+        walk: told by the caller what a sample showed, before the next one is taken.
+    """
+    latest: deque[RankedFrame] = deque(maxlen=walk.span)
+    for ranked in decoded:
+        if ranked.rank >= walk.stop:
+            return
+        if latest and ranked.rank != latest[-1].rank + 1:
+            latest.clear()
+        if ranked.rank < walk.next_rank:
+            continue
+        latest.append(ranked)
+        if len(latest) == walk.span:
+            yield tuple(latest)
+            latest.clear()
+            if walk.is_over:
+                return

@@ -36,6 +36,39 @@ def frame_range(total: int, settings: SamplingSettings) -> tuple[int, int]:
     return settings.first_frame, total if last is None else min(last + 1, total)
 
 
+class Walk:
+    """Where each sample of mode `strided_retry` begins: it depends on what the last one showed.
+
+    Args:
+        total: number of frames in the video.
+        settings: count, range and skipped frames.
+
+    Attributes:
+        next_rank: the next sample begins here or, behind damaged frames, later.
+        is_over: whether enough samples with a face were found.
+    """
+
+    def __init__(self, total: int, settings: SamplingSettings) -> None:
+        self.next_rank, self.stop = frame_range(total, settings)
+        self.span = frames_per_sample(pairs=settings.pairs)
+        self._skipped = _skipped_frames(total, settings)
+        self._wanted = settings.frames
+
+    @property
+    def is_over(self) -> bool:
+        return self._wanted == 0
+
+    def go_on(self, first: int, *, found: bool) -> None:
+        """Move behind a sample.
+
+        Args:
+            first: rank of its first frame.
+            found: whether a face of it was kept; if not, nothing is skipped.
+        """
+        self.next_rank = first + self.span + (self._skipped if found else 0)
+        self._wanted -= found
+
+
 def choose_frames(
     times_s: Times, end_s: float, settings: SamplingSettings, key: str, key_frames: Indices
 ) -> Indices:
@@ -45,7 +78,8 @@ def choose_frames(
     and `random` choose `min(settings.frames, n)` of them; `every_s` the one nearest to the middle
     of each interval of `settings.every_s` seconds; `all` every one. `keyframes` chooses at most
     `settings.frames` samples that start with one of `key_frames`, `strided` at most as many,
-    `skip_frames` (`skip_frames_short`) apart.
+    `skip_frames` (`skip_frames_short`) apart; so does `strided_retry`, as if each showed a face
+    (`Walk` has the frames that are really sampled).
 
     Args:
         times_s: float64 (n,), presentation times in seconds, strictly increasing.
@@ -62,7 +96,7 @@ def choose_frames(
     first, stop = frame_range(total, settings)
     end_s = float(times_s[stop]) if stop < total else end_s
     times_s = times_s[first:stop]
-    if settings.mode == "strided":
+    if settings.mode in ("strided", "strided_retry"):
         return first + _strided(len(times_s), total, settings)
     if settings.mode == "keyframes":
         keys = key_frames[(key_frames >= first) & (key_frames < stop)] - first
@@ -112,10 +146,14 @@ def _starts(total: int, *, pairs: bool) -> Indices:
 
 
 def _strided(total: int, of_video: int, settings: SamplingSettings) -> Indices:
-    short = of_video <= settings.short_frames
     span = frames_per_sample(pairs=settings.pairs)
-    step = span + (settings.skip_frames_short if short else settings.skip_frames)
+    step = span + _skipped_frames(of_video, settings)
     return np.arange(0, total - span + 1, step, dtype=np.int64)[: settings.frames]
+
+
+def _skipped_frames(of_video: int, settings: SamplingSettings) -> int:
+    short = of_video <= settings.short_frames
+    return settings.skip_frames_short if short else settings.skip_frames
 
 
 def _key_starts(keys: Indices, total: int, *, pairs: bool) -> Indices:

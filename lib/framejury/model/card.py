@@ -128,7 +128,7 @@ def _contract(manifest: Manifest) -> str:
     lines = [
         f"Input: float32 (faces, {pixels.input_px}, {pixels.input_px}, 3) {pixels.channels}, "
         f"{pixels.low} to {pixels.high}; the network normalises it; crops are resized by "
-        f"{pixels.resize}.",
+        f"{pixels.resize}{_jpeg(pixels.jpeg_quality)}.",
         _crops(manifest.framing),
     ]
     if manifest.judging:
@@ -151,6 +151,10 @@ def _found(judging: Mapping[JudgingSection, Mapping[str, JsonValue]]) -> str:
     )
 
 
+def _jpeg(quality: int | None) -> str:
+    return "" if quality is None else f", then compressed as JPEG of quality {quality}"
+
+
 def _crops(framing: Framing) -> str:
     if framing.judges == "frame":
         return "Crops: none; the network sees the whole frame."
@@ -163,8 +167,14 @@ def _crops(framing: Framing) -> str:
         f"Crops: {framing.shape}, margin {margin} on each side, moved down by "
         f"{framing.shift_ratio:g} of {'it' if framing.margin_px is None else 'the box'}"
     )
-    same = "; in the second frame of a pair the place is the same" if framing.pair == "same" else ""
-    return f"{text}{same}."
+    return f"{text}{_SECOND_FRAME[framing.pair]}."
+
+
+_SECOND_FRAME = {
+    "own": "",
+    "same": "; in the second frame of a pair the place is the same",
+    "kept": "; in the second frame of a pair it is the face kept there, even if it is another",
+}
 
 
 _SIGNALS: Mapping[Signal, str] = {

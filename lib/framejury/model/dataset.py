@@ -18,12 +18,14 @@ import tensorflow as tf
 
 from framejury.errors import FramejuryError
 from framejury.model.augment import apply, draw, sample_rng
+from framejury.model.fastai_augment import apply_fastai, draw_fastai
 from framejury.model.selfblend import draw_blend, self_blended
 from framejury.model.source import FaceRow, FaceSource, iter_faces, shuffled
 from framejury.model.source_counts import FaceCounts
+from framejury.records import CroppedFace
 from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, TrainingSettings
-from framejury.signals.network_input import picture_of
+from framejury.signals.network_input import picture_of, square_face
 from framejury.signals.rgb import input_points
 
 _PREFETCHED_BATCHES = 4
@@ -59,8 +61,8 @@ class FaceDatasets:
     """The data of each epoch.
 
     Attributes:
-        settings: `signal`, `resize`, `input_px`, `batch_size`, `balance`, `augment`,
-            `degrade_ratio`, `self_blend_ratio` and `seed` are used.
+        settings: `signal`, `resize`, `jpeg_quality`, `input_px`, `batch_size`, `balance`,
+            `augment`, `degrade_ratio`, `self_blend_ratio` and `seed` are used.
         source: the labelled faces.
         counts: counts of that source.
         global_batch_size: faces per step on all devices together, count.
@@ -166,23 +168,32 @@ class FaceDatasets:
 
     def _picture(self, shown: ShownFace, epoch: int | None) -> npt.NDArray[np.uint8]:
         settings, row, face = self.settings, shown.face, shown.face.cropped()
-        signal, side_px, resize = settings.signal, settings.input_px, settings.resize
+        side_px, resize = settings.input_px, settings.resize
         if epoch is None:
-            return picture_of(face, signal, side_px, resize)
+            return self._network_input(face)
         video = zlib.crc32(row.video_id.encode())
         identity = (video, row.frame_index, row.face_index, row.repeat)
         if shown.blended and face.landmarks is not None:
             # Before the signal is made, so that the signal is that of a fake.
             rng = sample_rng(settings.seed, epoch, *identity, _BLEND_STREAM)
             face = replace(face, crop=self_blended(face.crop, face.landmarks, draw_blend(rng)))
-        pixels = picture_of(face, signal, side_px, resize)
+        rng = sample_rng(settings.seed, epoch, *identity)
+        if settings.augment == "fastai":
+            change = draw_fastai(rng)
+            if resize == "crop":
+                face = square_face(face, change.place)
+            return apply_fastai(self._network_input(face), change)
+        pixels = self._network_input(face)
         if settings.augment == "none":
             return pixels
         points = face.landmarks
         if points is not None:
             points = input_points(points, face.crop.shape, side_px, resize)
-        rng = sample_rng(settings.seed, epoch, *identity)
         return apply(pixels, draw(rng, settings.degrade_ratio, settings.augment), points)
+
+    def _network_input(self, face: CroppedFace) -> npt.NDArray[np.uint8]:
+        one = self.settings
+        return picture_of(face, one.signal, one.input_px, one.resize, one.jpeg_quality)
 
     @contextmanager
     def _noting_faults(self) -> Iterator[None]:

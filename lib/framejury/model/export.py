@@ -243,7 +243,13 @@ def pack_bundle(
     faces = sample_faces(trained.source, Side.VAL, PARITY_FACES)
     samples = np.stack(
         [
-            picture_of(face.cropped(), trained.settings.signal, side_px, trained.settings.resize)
+            picture_of(
+                face.cropped(),
+                trained.settings.signal,
+                side_px,
+                trained.settings.resize,
+                trained.settings.jpeg_quality,
+            )
             for face in faces
         ]
     )
@@ -257,7 +263,11 @@ def pack_bundle(
             purpose=purpose,
             backbone=trained.settings.backbone,
             signal=trained.settings.signal,
-            pixels=PixelContract(input_px=side_px, resize=trained.settings.resize),
+            pixels=PixelContract(
+                input_px=side_px,
+                resize=trained.settings.resize,
+                jpeg_quality=trained.settings.jpeg_quality,
+            ),
             framing=framing,
             threshold=threshold,
             heat_cells=heat_cells,

@@ -52,9 +52,12 @@ class PixelContract:
 
     Attributes:
         input_px: side of the square input, pixels.
-        resize: letterbox keeps the aspect ratio and pads to a square; stretch does not.
+        resize: letterbox keeps the aspect ratio and pads to a square; stretch does not; crop keeps
+            the middle square.
         low, high: range of the input values.
         normalisation: in_graph: the network normalises, and the caller passes 0..255.
+        jpeg_quality: the picture is compressed as JPEG (4:2:0) before the network reads it; None:
+            it is not.
     """
 
     __pydantic_config__ = _STRICT
@@ -67,6 +70,7 @@ class PixelContract:
     high: Literal[255] = 255
     resize: Resize = "letterbox"
     normalisation: Literal["in_graph"] = "in_graph"
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ class Framing:
         shift_ratio: distance by which the crop is moved down, as a share of the (square) box.
         margin_px: margin on each side in pixels of the full frame, in place of `margin_ratio`.
         pair: where a face is cut from the second frame of a pair: own (where it is found there),
-            or same (the same place).
+            same (the same place), or kept (where `detection.keep` finds one there).
         judges: face: as a detector found it; frame: the whole frame.
     """
 
@@ -89,7 +93,7 @@ class Framing:
     shape: Literal["square", "box"]
     shift_ratio: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
     margin_px: Annotated[int, Field(ge=0)] | None = None
-    pair: Literal["own", "same"] = "own"
+    pair: Literal["own", "same", "kept"] = "own"
     judges: Literal["face", "frame"] = "face"
 
     @classmethod
@@ -292,7 +296,7 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
     contract = {
         "onnx": onnx_sha256,
         "signal": manifest.signal,
-        "pixels": asdict(manifest.pixels),
+        "pixels": _without_usual(asdict(manifest.pixels), {"jpeg_quality": None}),
         "framing": _framing_contract(manifest.framing),
         "threshold": float(manifest.threshold),
         "calibration": _floats(manifest.calibration),
@@ -305,9 +309,12 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
 
 
 def _framing_contract(framing: Framing) -> dict[str, Any]:
-    """Leave out newer fields at their default values, so that older ids stay."""
-    contract = asdict(framing)
     usual = {"shift_ratio": 0.0, "margin_px": None, "pair": "own", "judges": "face"}
+    return _without_usual(asdict(framing), usual)
+
+
+def _without_usual(contract: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out newer fields at their default values, so that older ids stay."""
     return {name: value for name, value in contract.items() if usual.get(name, ...) != value}
 
 

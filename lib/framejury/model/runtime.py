@@ -72,6 +72,7 @@ class Scorer:
                     signal,
                     pixels.input_px,
                     pixels.resize,
+                    pixels.jpeg_quality,
                 )
                 for face in faces
             ]

@@ -26,6 +26,10 @@ class EpochRecord:
         phase: head: the backbone is frozen; finetune: everything except `frozen_layers` is trained.
         loss, val_loss: binary cross entropy, weighted as in training.
         accuracy, val_accuracy: share of correct faces at a threshold of 0.5, 0 to 1.
+        p_true, val_p_true: mean probability of the true class, which some recipes call accuracy, 0
+            to 1; None in trainings from before it was measured.
+        p_true_fake, p_true_real, val_p_true_fake, val_p_true_real: the same over the faces of one
+            class.
         val_auc: area under the ROC curve on the validation faces, 0 to 1.
         learning_rate: rate at the first step.
         seconds: wall-clock time including validation.
@@ -42,6 +46,12 @@ class EpochRecord:
     val_auc: Annotated[float, Field(ge=0, le=1)]
     learning_rate: float
     seconds: float
+    p_true: float | None = None
+    p_true_fake: float | None = None
+    p_true_real: float | None = None
+    val_p_true: float | None = None
+    val_p_true_fake: float | None = None
+    val_p_true_real: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +86,16 @@ def next_step(settings: TrainingSettings, history: Sequence[EpochRecord]) -> Ste
 
 
 def best_epoch(history: Sequence[EpochRecord], settings: TrainingSettings) -> int:
-    """Return the best epoch by `choose_by` over both phases; ties keep the earlier one."""
+    """Return the best epoch by `choose_by` over both phases; ties keep the earlier one.
+
+    The last epoch is the best where `choose_by` is last.
+    """
     return min(history, key=lambda record: _badness(record, settings)).epoch
 
 
 def _badness(record: EpochRecord, settings: TrainingSettings) -> float:
+    if settings.choose_by == "last":
+        return -record.epoch
     if settings.choose_by == "val_loss":
         return record.val_loss
     return -(record.val_auc if settings.choose_by == "val_auc" else record.val_accuracy)

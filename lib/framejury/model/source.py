@@ -91,6 +91,7 @@ class FaceSource:
         videos: video_id -> truth; a row counts only if its video is here with its run.
         frame_labels: (video_id, frame_index) -> 1 for FAKE, 0 for REAL, set by hand; they override
             the label of the video.
+        only_labelled: whether faces of fakes count only in frames labelled by hand.
         leak: a sentence for every report on what lets one source, person or video appear in two
             splits; None: nothing does.
     """
@@ -100,6 +101,12 @@ class FaceSource:
     videos: Mapping[str, VideoTruth]
     frame_labels: Mapping[tuple[str, int], Literal[0, 1]] = field(default_factory=dict)
     leak: str | None = None
+    only_labelled: bool = False
+
+    def counts(self, video_id: str, frame_index: int) -> bool:
+        """Return whether the faces of one frame count (`only_labelled`)."""
+        is_fake = self.videos[video_id].label == 1
+        return not (self.only_labelled and is_fake) or (video_id, frame_index) in self.frame_labels
 
     def label_of(self, video_id: str, frame_index: int) -> Literal[0, 1]:
         """Return the label of the faces in one frame."""
@@ -270,7 +277,8 @@ def _rows_of(source: FaceSource, unit: RowGroup, side: Side | None) -> Iterator[
             if truth is None or truth.run_id != row.pop("run_id"):
                 continue
             own = truth.side_of(row["video_id"], row["frame_index"], row["face_index"])
-            if own is not None and side in (None, own):
+            counts = source.counts(row["video_id"], row["frame_index"])
+            if counts and own is not None and side in (None, own):
                 label = source.label_of(row["video_id"], row["frame_index"])
                 yield _face_row(row, label, truth.still, path)
 

@@ -94,6 +94,8 @@ def _side_and_label(source: FaceSource, row: Mapping[str, Any]) -> tuple[Side, i
     truth = source.videos.get(video_id)
     if truth is None or truth.run_id != row["run_id"]:
         return None
+    if not source.counts(video_id, frame_index):
+        return None
     side = truth.side_of(video_id, frame_index, row.get("face_index", 0))
     return None if side is None else (side, source.label_of(video_id, frame_index))
 

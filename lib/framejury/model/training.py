@@ -25,6 +25,7 @@ from framejury.model.optimizer import make_optimizer, settle_averages
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import FaceCounts, count_faces
+from framejury.model.true_class import FIGURES, true_class_metrics
 from framejury.settings import TrainingSettings
 
 Progress = Callable[[str], None]
@@ -148,9 +149,8 @@ def _learn(
             running = step.phase
         record = _run_epoch(model, faces, step, progress)
         kept.finish_epoch(model, record)
-        progress(
-            _epoch_line(record, step, is_best=best_epoch(kept.history, settings) == record.epoch)
-        )
+        is_best = best_epoch(kept.history, settings) == record.epoch
+        progress(_epoch_line(record, step, is_best=is_best and settings.choose_by != "last"))
 
 
 def _enter_phase(
@@ -171,6 +171,7 @@ def _enter_phase(
             metrics=[
                 keras.metrics.BinaryAccuracy(name="accuracy"),
                 keras.metrics.AUC(num_thresholds=1000, name="auc"),
+                *true_class_metrics(),
             ],
             jit_compile=machine.jit_compile,
         )
@@ -228,6 +229,7 @@ def _run_epoch(
         val_auc=figures["val_auc"],
         learning_rate=learning_rate,
         seconds=time.monotonic() - began_s,
+        **{f"{part}{name}": figures[f"{part}{name}"] for part in ("", "val_") for name in FIGURES},
     )
 
 
@@ -281,9 +283,17 @@ def _epoch_line(record: EpochRecord, step: Step, is_best: bool) -> str:
     return (
         f"{_title(step)}: loss {record.loss:.4f}, accuracy {record.accuracy:.3f}, validation loss "
         f"{record.val_loss:.4f}, validation accuracy {record.val_accuracy:.3f}, validation AUC "
-        f"{record.val_auc:.3f}, "
+        f"{record.val_auc:.3f}, mean probability of the true class "
+        f"{_of_classes(record.p_true, record.p_true_fake, record.p_true_real)}, in validation "
+        f"{_of_classes(record.val_p_true, record.val_p_true_fake, record.val_p_true_real)}, "
         f"{_duration(record.seconds)}{' (best so far)' if is_best else ''}"
     )
+
+
+def _of_classes(*figures: float | None) -> str:
+    """Return a figure with those of fakes and originals."""
+    total, fakes, originals = ("-" if one is None else f"{one:.3f}" for one in figures)
+    return f"{total} (fakes {fakes}, originals {originals})"
 
 
 def _title(step: Step) -> str:

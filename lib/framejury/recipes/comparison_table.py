@@ -69,8 +69,18 @@ def remarks(rows: Sequence[Row]) -> list[str]:
             f"{row.preset}: {row.backbone} on {row.signal}, {counted(row.faces, row.judges)}, "
             f"{counted(row.epochs, 'epoch')} in {row.train_s:,.0f} s"
         )
-        found.append("; ".join(part for part in (learned, row.remark, row.leak, row.few) if part))
+        parts = (learned, _true_class(row), row.remark, row.leak, row.few)
+        found.append("; ".join(part for part in parts if part))
     return found
+
+
+def _true_class(row: PresetOutcome) -> str:
+    """Return the measure that some recipes call accuracy, in words; empty: not measured."""
+    if row.p_true is None:
+        return ""
+    of_class = {"fakes": row.p_true_fake, "originals": row.p_true_real}
+    parts = ", ".join(f"{name} {one:.2f}" for name, one in of_class.items() if one is not None)
+    return f"mean probability of the true class {row.p_true:.2f} ({parts})"
 
 
 def csv_table(rows: Sequence[Row]) -> str:

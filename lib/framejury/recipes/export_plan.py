@@ -20,16 +20,25 @@ if TYPE_CHECKING:
     from framejury.labelled.videos import LabelledVideo
     from framejury.model.source import FaceSource
     from framejury.recipes.face_files import PictureFormat
+    from framejury.settings import Signal
     from framejury.warehouse import Warehouse
 
-Form = Literal["folders", "frames", "sets", "arrays"]
+Form = Literal["folders", "frames", "sets", "arrays", "optical_fusion"]
 """folders: class folders for Keras' directory loaders. frames: one folder per video and a table of
-labels. sets: the folders of recipe face_frames. arrays: the NumPy files of recipe random_frames."""
+labels. sets: the folders of recipe face_frames. arrays: the NumPy files of recipe random_frames.
+optical_fusion: the class folders of recipe flow_fusion."""
 
 ARRAY_PX = 252
 """Side of the pictures in arrays, pixels, unless another is asked for."""
 
 SIDES = (Side.TRAIN, Side.VAL, Side.TEST)
+
+FUSION_FOLDERS = {
+    Side.TRAIN.value: "optical_fusion/training",
+    Side.VAL.value: "optical_fusion/validation",
+    Side.TEST.value: "optical_fusion/test",
+}
+"""Folders of the splits in form `optical_fusion`."""
 
 TRUTH = pa.schema(
     [
@@ -42,8 +51,9 @@ TRUTH = pa.schema(
         ("chunk", pa.int32()),
     ]
 )
-"""One row per exported video: 1 for FAKE; its split; the name of its folder (frames, sets); which
-of its faces the split keeps (`splits.keep_below`); its rank by path, and its chunk (arrays)."""
+"""One row per exported video: 1 for FAKE; its split; the name of its pictures or folder (frames,
+sets, optical_fusion); which of its faces the split keeps (`splits.keep_below`); its rank by path,
+and its chunk (arrays)."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +66,11 @@ class ExportPlan:
         fake_is: class of fakes, 1 or 0.
         size_px: side of the square that pictures are resized to, pixels; None: as stored.
         picture_format: of resized pictures.
-        side_folders: split -> name of its folder (folders).
+        side_folders: split -> name of its folder (not frames).
+        signal: what the pictures show; None: the crops.
         draw: assigns the faces of videos with split `mixed`.
         frame_labels: (video_id, frame_index) -> 1 for FAKE: labels set by hand.
         balance_seed: of the draw by which single faces were left out of the split.
-        marks_sets: whether the sets hold faces with landmarks drawn on them (sets).
         part: number of the archive in the names of arrays.
         resumes: an interrupted run has already written some complete files.
     """
@@ -74,9 +84,9 @@ class ExportPlan:
     draw: FaceDraw | None = None
     frame_labels: Mapping[tuple[str, int], Literal[0, 1]] = field(default_factory=dict)
     balance_seed: int = 0
-    marks_sets: bool = False
     part: int = 0
     resumes: bool = False
+    signal: Signal | None = None
 
     def keeps(self, face: Mapping[str, Any]) -> bool:
         """Return whether the split keeps a face: columns of `faces` and of `TRUTH`."""
@@ -144,7 +154,7 @@ def exported_videos(
         and video.why_not is None
     ]
     paths = {video.row["video_id"]: video.row["path"] for video in wanted}
-    names = folder_names(paths) if form in ("frames", "sets") else {}
+    names = folder_names(paths) if form in ("frames", "sets", "optical_fusion") else {}
     rows = []
     for rank, video_id in enumerate(sorted(paths, key=paths.__getitem__)):
         truth = source.videos[video_id]
@@ -174,7 +184,7 @@ def export_notes(
         notes.append(f"left out: {counted(unlabelled, 'video')} without a label")
     silent = Counter(video.why_not for video in videos if video.why_not is not None)
     notes += [f"left out: {counted(n, 'fake')} ({why})" for why, n in sorted(silent.items())]
-    if form == "folders":
+    if form != "frames":
         excluded = warehouse.read_snapshot("splits")["side"].to_pylist().count(Side.EXCLUDED.value)
         if excluded:
             notes.append(f"left out: {counted(excluded, 'video')} that the split excludes")

@@ -13,7 +13,10 @@ import numpy as np
 
 from framejury.faces.crop import cropped_face, decode_crop, encode_crop
 from framejury.faces.header import JPEG_START, PNG_START
+from framejury.records import Image
+from framejury.settings import PAIR_SIGNALS, Signal
 from framejury.signals.marked import marked
+from framejury.signals.network_input import check_signal, picture_of
 from framejury.signals.rgb import stretched
 
 LABELS_CSV = "labels.csv"
@@ -21,6 +24,9 @@ LABELS_CSV = "labels.csv"
 
 FACES, MARKED, PREPARED, SPLIT = "faces", "marked_faces", "prepared_dataset", "split_dataset"
 """Folders of recipe face_frames: two per video, and two beside the videos."""
+FUSION_PX = 224
+FUSION_QUALITY = 75
+"""Size and JPEG quality (4:2:0) of the pictures of recipe flow_fusion."""
 
 _NAME_BYTES = 100
 _UNSAFE = re.compile(r"[^\w.+-]+")
@@ -57,21 +63,56 @@ def folder_names(paths: Mapping[str, str]) -> dict[str, str]:
 
 
 def frame_file(folder: str, frame_index: int, face_index: int | None, extension: str) -> str:
-    """`<folder>/<folder>-007.jpeg`, as recipe all_frames names frames.
+    """`<folder>/<folder>-008.jpeg` for rank 7: recipe all_frames counts frames from 1.
 
     Args:
         folder: of the video, of `folder_names`.
         frame_index: rank of the frame in its video, from 0.
-        face_index: where there may be several faces a frame: `...-007-0.jpeg`; else None.
+        face_index: where there may be several faces a frame: `...-008-0.jpeg`; else None.
         extension: without the dot.
     """
     face = "" if face_index is None else f"-{face_index}"
-    return f"{folder}/{folder}-{frame_index:03d}{face}.{extension}"
+    return f"{folder}/{folder}-{frame_index + 1:03d}{face}.{extension}"
 
 
 def face_file(video_id: str, frame_index: int, face_index: int, extension: str) -> str:
     """`<video_id>_<frame>_<face>.jpg`."""
     return f"{video_id}_{frame_index}_{face_index}.{extension}"
+
+
+def fusion_file(folder: str, fake: int, name: str, number: int) -> str:
+    """`<folder>/altered/<name>-3.jpg`, as recipe flow_fusion names its pictures.
+
+    Args:
+        folder: of the split, of `export_plan.FUSION_FOLDERS`.
+        fake: 1 for FAKE.
+        name: of the video, of `folder_names`.
+        number: of the face in its video, in order of time, from 0.
+    """
+    return f"{folder}/{'altered' if fake else 'original'}/{name}-{number}.jpg"
+
+
+def signal_picture(face: Mapping[str, Any], signal: Signal, size_px: int | None) -> Image:
+    """What a network of this signal sees of a face, before it is compressed.
+
+    Args:
+        face: row of `faces` with `crop`, `landmarks`, `crop_region`, and `next_crop` for pairs.
+        signal: one of `training.signal`.
+        size_px: side of the square that crops are stretched to, pixels; None: 224 where two frames
+            are compared, else the size of the crop.
+
+    Returns:
+        uint8 (height, width, 3) RGB.
+
+    Raises:
+        ValueError: a crop is damaged, or the face lacks what the signal needs.
+    """
+    cropped = cropped_face({"next_crop": None, **face})
+    if size_px is None and signal not in PAIR_SIGNALS:
+        check_signal(cropped, signal)
+        points = cropped.landmarks
+        return cropped.crop if points is None else marked(cropped.crop, points)
+    return picture_of(cropped, signal, size_px or FUSION_PX, "stretch")
 
 
 def exported_picture(crop: bytes, size_px: int | None, form: PictureFormat) -> bytes:
@@ -89,22 +130,6 @@ def exported_picture(crop: bytes, size_px: int | None, form: PictureFormat) -> b
         is_jpeg(crop)
         return crop
     return encode_crop(stretched(decode_crop(crop), size_px), form)
-
-
-def marked_picture(face: Mapping[str, Any], size_px: int | None, form: PictureFormat) -> bytes:
-    """Return the crop with its landmarks as red points, encoded anew.
-
-    Args:
-        face: a row of `faces` with landmarks.
-        size_px, form: as in `exported_picture`; the points are drawn before the crop is resized.
-
-    Raises:
-        ValueError: the crop is damaged.
-    """
-    cropped = cropped_face({**face, "next_crop": None})
-    assert cropped.landmarks is not None
-    picture = marked(cropped.crop, cropped.landmarks)
-    return encode_crop(picture if size_px is None else stretched(picture, size_px), form)
 
 
 def array_file(name: str, part: int, chunk: int) -> str:

@@ -238,7 +238,8 @@ def shared_sides(
     Raises:
         SplitError: there are too few groups, or a split would lack a class.
     """
-    usual = {"unit": "group", "order": "drawn", "balance": "none", "balance_over": "side"}
+    usual: dict[str, str | None] = {"unit": "group", "order": "drawn", "videos_per_class": None}
+    usual |= {"balance": "none", "balance_over": "side"}
     whole = settings.model_copy(update=usual)
     placements = split_videos([replace(one, usable=True) for one in candidates], whole, pins)
     check_leakage(placements)

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 from framejury.evaluation.few import few_videos
 from framejury.evaluation.metrics import video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS, joined
-from framejury.labelled.measure import bounded_figure
+from framejury.labelled.measure import bounded_figure, true_class_probability
 from framejury.model.manifest import Bundle, Measurement
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -39,6 +39,8 @@ class PresetOutcome:
         accuracy: share of correct calls, 0 to 1; like all figures with an interval over groups.
         auc: area under the ROC curve of the videos.
         on_fakes, on_originals: share of correct calls in each class, 0 to 1.
+        p_true, p_true_fake, p_true_real: mean probability of the true class over the faces of all
+            videos, of fakes and of originals, 0 to 1; None unless scores are plain means.
         seconds_a_video: mean processor time to judge one video, seconds.
         peak_memory_bytes: most resident memory of one process that judges videos, bytes.
         faces: in splits train and val, count.
@@ -71,6 +73,9 @@ class PresetOutcome:
     remark: str = ""
     judges: str = "face"
     few: str | None = None
+    p_true: float | None = None
+    p_true_fake: float | None = None
+    p_true_real: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +113,9 @@ def outcome_of(
     """
     overall = video_metrics(judged).overall
     learned = [row for row in bundle.data.counts if row.side in ("train", "val")]
+    figures: dict[str, Any] = {
+        field: bounded_figure(overall, name) for field, name in FIGURES.items()
+    }
     peak = pc.max(extractions["peak_memory_bytes"]).as_py()
     return PresetOutcome(
         preset=preset,
@@ -125,8 +133,17 @@ def outcome_of(
         remark=remark,
         judges=bundle.framing.judges,
         few=few_videos(overall.scored.reals, overall.scored.fakes),
-        **{field: bounded_figure(overall, name) for field, name in FIGURES.items()},
+        **figures,
+        **_true_class(bundle, judged),
     )
+
+
+def _true_class(bundle: Bundle, judged: pa.Table) -> dict[str, Any]:
+    """Return the fields `p_true`; a plain mean, times the faces, is the sum over the faces."""
+    scored = judged.filter(pc.field("p_fake").is_valid() & pc.field("label").is_valid())
+    if bundle.calibration is not None or set(scored["reducer"].to_pylist()) != {"mean"}:
+        return {}
+    return true_class_probability(scored["label"], scored["p_fake"], scored["faces_scored"])
 
 
 def with_truth(verdicts: pa.Table, videos: pa.Table) -> pa.Table:

@@ -65,6 +65,9 @@ _ADDED = (
     ("sampling", "stream", "auto"),
     ("detection", "channel_order", "rgb"),
     ("split", "balance_unit", "video"),
+    ("split", "videos_per_class", None),
+    ("training", "jpeg_quality", None),
+    ("training", "only_labelled_frames", False),
 )
 """Settings added after ids were first written: at their default they leave an id as it was."""
 
@@ -100,7 +103,7 @@ class Settings(Section):
         """Return a short stable id of the named sections, or of all: 12 hex digits."""
         chosen = self.model_dump(mode="json", include=set(sections) or None)
         for section, name, default in _ADDED:
-            if chosen.get(section, {}).get(name) == default:
+            if chosen.get(section, {}).get(name, ...) == default:
                 del chosen[section][name]
         text = json.dumps(chosen, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -12,7 +12,7 @@ Signal = Literal["rgb", "marked", "delta", "flow_fusion"]
 PAIR_SIGNALS: tuple[Signal, ...] = ("delta", "flow_fusion")
 """Signals made from a face in two consecutive frames."""
 
-Resize = Literal["letterbox", "stretch"]
+Resize = Literal["letterbox", "stretch", "crop"]
 
 NAMED_WEIGHTS = ("noisy-student", "imagenet", "lite0")
 """Published weights, next to `none` and to paths of files."""
@@ -66,6 +66,12 @@ class SplitSettings(Section):
         "archive before it is split; chunk: before that, in each chunk of `split.chunk_videos` "
         "videos.",
     )
+    videos_per_class: int | None = Field(
+        None,
+        ge=1,
+        description="Most videos of each class in all splits together, drawn with `split.seed`, "
+        "count; null: all.",
+    )
     chunk_videos: int = Field(
         101,
         ge=2,
@@ -115,7 +121,14 @@ class TrainingSettings(Section):
     resize: Resize = Field(
         "letterbox",
         description="How a crop is made square. letterbox: keep the face's shape and add black "
-        "bars; stretch: fill the square.",
+        "bars; stretch: fill the square; crop: keep the middle square, and lose the rest.",
+    )
+    jpeg_quality: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="Quality of a JPEG compression (4:2:0) of what the network sees, for recipes "
+        "that store it as JPEG; 75 gives the bytes of Pillow's defaults. null: none.",
     )
     normalisation: Literal["imagenet", "unit"] = Field(
         "imagenet",
@@ -197,10 +210,10 @@ class TrainingSettings(Section):
         description="Self-blended fakes made from real faces in each epoch, as a share of the "
         "real faces with landmarks, 0 to 1; stills are always paired with one.",
     )
-    choose_by: Literal["val_loss", "val_auc", "val_accuracy"] = Field(
+    choose_by: Literal["val_loss", "val_auc", "val_accuracy", "last"] = Field(
         "val_loss",
         description="Figure on the validation faces by which the best epoch is chosen; val_auc "
-        "ignores how confident the network is.",
+        "ignores how confident the network is; last: no figure, the last epoch is kept.",
     )
     patience: int = Field(
         4, ge=1, le=1000, description="Epochs without improvement before training stops, count."
@@ -208,11 +221,17 @@ class TrainingSettings(Section):
     balance: Literal["class_weight", "sampling", "none"] = Field(
         "class_weight", description="How unequal classes are balanced during training."
     )
-    augment: Literal["full", "affine", "mirror", "none"] = Field(
+    augment: Literal["full", "affine", "mirror", "fastai", "none"] = Field(
         "full",
         description="Random changes to the training faces. mirror: mirroring alone; affine: "
         "mirror, shift, scale and rotate; full: also light, colour, occlusion, down-scaling, "
-        "blur, noise, H.264 and JPEG.",
+        "blur, noise, H.264 and JPEG; fastai: that library's defaults (mirror, rotate, zoom, "
+        "perspective, light, contrast), and with resize crop the square is cut anywhere.",
+    )
+    only_labelled_frames: bool = Field(
+        False,
+        description="Of fakes, train only on frames labelled by hand (--frame-labels) and leave "
+        "out all others; real videos keep all frames.",
     )
     degrade_ratio: float = Field(
         1.0,

@@ -46,13 +46,17 @@ class IndexSettings(Section):
 class SamplingSettings(Section):
     """Which frames of a video are sampled."""
 
-    mode: Literal["uniform", "random", "all", "keyframes", "every_s", "strided"] = Field(
+    mode: Literal[
+        "uniform", "random", "all", "keyframes", "every_s", "strided", "strided_retry"
+    ] = Field(
         "uniform",
         description="How frames are chosen. uniform: evenly over the presentation time; random: "
         "drawn with `sampling.seed`, with a replacement for any frame that cannot be read (except "
         "in long videos that are examined in segments); all: every frame; keyframes: only frames "
         "that decode alone, for triage; every_s: one frame every `sampling.every_s` seconds; "
-        "strided: from the first on, skipping `sampling.skip_frames` after each.",
+        "strided: from the first on, skipping `sampling.skip_frames` after each; strided_retry: "
+        "likewise, but after a sample without a face nothing is skipped and only samples with a "
+        "face count.",
     )
     frames: int = Field(
         11,
@@ -87,13 +91,15 @@ class SamplingSettings(Section):
         16,
         ge=0,
         le=1_000_000,
-        description="Frames skipped after each sampled one in mode strided, count.",
+        description="Frames skipped after each sample in modes strided and strided_retry, count.",
     )
     skip_frames_short: int = Field(
         8, ge=0, le=1_000_000, description="The same for short videos, count."
     )
     short_frames: int = Field(
-        200, ge=0, description="Most frames of a short video, count; mode strided only."
+        200,
+        ge=0,
+        description="Most frames of a short video, count; modes strided and strided_retry.",
     )
     every_s: float = Field(
         1.0, ge=0.01, le=86_400, description="Time between sampled frames in mode every_s, seconds."
@@ -103,8 +109,8 @@ class SamplingSettings(Section):
         ge=0,
         le=60,
         description="How far a sample may move from its ideal time to a frame that is cheaper to "
-        "decode, seconds; 0: never. The time used is stored. Ignored by all, keyframes and "
-        "strided, and with pairs.",
+        "decode, seconds; 0: never. The time used is stored. Ignored by all, keyframes, "
+        "strided and strided_retry, and with pairs.",
     )
     seed: int = Field(
         0, ge=0, description="Seed of mode random; each video is drawn independently."
@@ -207,10 +213,12 @@ class CropSettings(Section):
         "square",
         description="square: the box is first made square around its centre; box: as detected.",
     )
-    pair: Literal["own", "same"] = Field(
+    pair: Literal["own", "same", "kept"] = Field(
         "own",
         description="Where a face is cut from the second frame of a pair. own: where it is found "
-        "in that frame; same: at the same place as in the first, so that only motion differs.",
+        "in that frame; same: at the same place as in the first, so that only motion differs; "
+        "kept: where detection.keep finds one in that frame, even if it is another face (several "
+        "are paired from left to right).",
     )
     format: Literal["jpeg", "png"] = Field(
         "jpeg", description="File format of stored crops; jpeg is always 4:4:4."

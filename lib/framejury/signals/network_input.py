@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
+
 from framejury.records import CroppedFace, Image
 from framejury.settings import PAIR_SIGNALS, Resize, Signal
 from framejury.signals.delta import delta
 from framejury.signals.flow_fusion import flow_fusion
 from framejury.signals.marked import marked
-from framejury.signals.rgb import network_input, stretched
+from framejury.signals.rgb import network_input, square_of, square_region, stretched
 
 
 def picture_of(
-    face: CroppedFace, signal: Signal, input_px: int, resize: Resize = "letterbox"
+    face: CroppedFace,
+    signal: Signal,
+    input_px: int,
+    resize: Resize = "letterbox",
+    jpeg_quality: int | None = None,
 ) -> Image:
     """Make the network's input from a face.
 
@@ -20,6 +27,7 @@ def picture_of(
         signal: one of `training.signal`.
         input_px: side of the network's input, pixels.
         resize: how crops are made square.
+        jpeg_quality: the picture is compressed as JPEG (`as_jpeg`) and read again; None: it is not.
 
     Returns:
         uint8 (input_px, input_px, 3) RGB.
@@ -31,11 +39,51 @@ def picture_of(
     crop = face.crop
     if signal == "marked" and face.landmarks is not None:
         crop = marked(crop, face.landmarks)
-    first = _square(crop, input_px, resize)
-    if signal not in PAIR_SIGNALS or face.next_crop is None:
-        return first
-    second = _square(face.next_crop, input_px, resize)
-    return delta(first, second) if signal == "delta" else flow_fusion(first, second)
+    picture = _square(crop, input_px, resize)
+    if signal in PAIR_SIGNALS and face.next_crop is not None:
+        second = _square(face.next_crop, input_px, resize)
+        picture = delta(picture, second) if signal == "delta" else flow_fusion(picture, second)
+    return picture if jpeg_quality is None else read_jpeg(as_jpeg(picture, jpeg_quality))
+
+
+def as_jpeg(picture: Image, quality: int) -> bytes:
+    """Compress a picture as JPEG with 4:2:0 chroma; at quality 75, the bytes of Pillow's defaults.
+
+    Args:
+        picture: uint8 (height, width, 3) RGB.
+        quality: 1 to 100.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    return bytes(data)
+
+
+def read_jpeg(data: bytes) -> Image:
+    """Return the picture of `as_jpeg`: uint8 (height, width, 3) RGB.
+
+    Raises:
+        ValueError: the bytes are not an image.
+    """
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"{len(data)} bytes are not a JPEG")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def square_face(face: CroppedFace, place: tuple[float, float]) -> CroppedFace:
+    """Cut the same square out of all pictures of a face; its landmarks move along.
+
+    Args:
+        face: its crop, and with pairs the next one.
+        place: as of `signals.rgb.square_region`.
+    """
+    part = square_region(face.crop.shape, place)
+    landmarks = face.landmarks
+    if landmarks is not None:
+        landmarks = (landmarks - (part.x, part.y)).astype(np.float32)
+    following = None if face.next_crop is None else square_of(face.next_crop, place)
+    return CroppedFace(square_of(face.crop, place), landmarks, following)
 
 
 def check_signal(face: CroppedFace, signal: Signal) -> None:
@@ -51,4 +99,6 @@ def check_signal(face: CroppedFace, signal: Signal) -> None:
 
 
 def _square(crop: Image, input_px: int, resize: Resize) -> Image:
-    return network_input(crop, input_px) if resize == "letterbox" else stretched(crop, input_px)
+    if resize == "letterbox":
+        return network_input(crop, input_px)
+    return stretched(square_of(crop) if resize == "crop" else crop, input_px)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framejury.records import Image
+from framejury.records import Image, Region
 from framejury.settings import Resize
 
 
@@ -59,13 +59,36 @@ def stretched(crop: Image, input_px: int) -> Image:
     return np.asarray(square, np.uint8)
 
 
+def square_region(shape: Sequence[int], place: tuple[float, float] = (0.5, 0.5)) -> Region:
+    """Return the largest square in a picture.
+
+    Args:
+        shape: of the picture, height before width.
+        place: where in the room that is left, 0 to 1 to the right and down; by default the middle.
+    """
+    height, width = shape[:2]
+    side = min(height, width)
+    return Region(int(place[0] * (width - side)), int(place[1] * (height - side)), side, side)
+
+
+def square_of(crop: Image, place: tuple[float, float] = (0.5, 0.5)) -> Image:
+    """Cut `square_region` out of a crop, uint8 (height, width, 3) RGB, not empty.
+
+    Raises:
+        ValueError: `crop` is not such an array.
+    """
+    _check(crop)
+    part = square_region(crop.shape, place)
+    return crop[part.y : part.y + part.height, part.x : part.x + part.width]
+
+
 def input_points(
     points: npt.NDArray[np.float32],
     shape: Sequence[int],
     input_px: int,
     resize: Resize = "letterbox",
 ) -> npt.NDArray[np.float32]:
-    """Convert points of a crop to pixels of its `network_input` or `stretched` square.
+    """Convert points of a crop to pixels of its `network_input`, `stretched` or cut square.
 
     Args:
         points: float32 (n, 2), x and y in pixels of the crop.
@@ -73,6 +96,9 @@ def input_points(
         input_px: side of the network's input, pixels.
         resize: how the crop became square.
     """
+    if resize == "crop":
+        part = square_region(shape)
+        return np.asarray((points - (part.x, part.y)) * (input_px / part.width), np.float32)
     stretches = resize == "stretch"
     height, width = (input_px, input_px) if stretches else _fitted(shape, input_px)
     scale = np.array([width / shape[1], height / shape[0]], np.float32)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -21,6 +21,8 @@ from framejury.storage import Location, is_file, locate, write_whole
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
+    from framejury.settings import Signal
+
 WRITTEN = pa.schema(
     [("name", pa.string()), ("label", pa.int8()), ("side", pa.string()), ("video_id", pa.string())]
 )
@@ -29,13 +31,27 @@ WRITTEN = pa.schema(
 _FACE_COLUMNS = (
     *("video_id", "frame_index", "face_index", "detector", "landmarks", "crop_region", "crop"),
 )
+_PAIR_COLUMNS = ("next_crop",)
+_NUMBER = "number"
+"""Of a face in its video, in order of time, from 0."""
 
 
-def chosen_faces(faces: DataFrame, truth: pa.Table) -> DataFrame:
-    """Join the faces of the videos in `truth` (schema `TRUTH`) to its columns."""
+def chosen_faces(faces: DataFrame, truth: pa.Table, plan: ExportPlan | None = None) -> DataFrame:
+    """Join the faces of the videos in `truth` (schema `TRUTH`) to its columns.
+
+    Args:
+        faces: rows of `faces`.
+        truth: one row per video.
+        plan: adds the columns that its signal and its names need.
+    """
     known = faces.sparkSession.createDataFrame(truth.cast(TRUTH))
+    more = () if plan is None or plan.signal is None else _PAIR_COLUMNS
     # One small row per video is broadcast, so the crops are not shuffled.
-    return faces.select(*_FACE_COLUMNS).join(F.broadcast(known), on="video_id", how="inner")
+    chosen = faces.select(*_FACE_COLUMNS, *more).join(F.broadcast(known), on="video_id")
+    if plan is None or plan.form != "optical_fusion":
+        return chosen
+    in_time = Window.partitionBy("video_id").orderBy("frame_index", "face_index")
+    return chosen.withColumn(_NUMBER, F.row_number().over(in_time) - 1)
 
 
 def write_faces(chosen: DataFrame, plan: ExportPlan, written: Accumulator[int]) -> DataFrame:
@@ -128,20 +144,13 @@ def _write_chunk(faces: list[dict[str, Any]], plan: ExportPlan, output: Location
 
 def _write(face: Mapping[str, Any], plan: ExportPlan, output: Location) -> list[dict[str, Any]]:
     """Write a face and return its rows `WRITTEN`; none if the split leaves it out."""
-    # Imported on the executor, never before the worker forks.
-    from framejury.recipes.face_files import exported_picture, marked_picture
-
     video_id, frame_index = face["video_id"], face["frame_index"]
     rows = []
     try:
-        for name, side, is_marked in _files_of(face, plan):
+        for name, side, signal in _files_of(face, plan):
             place = output.child(name)
             if not (plan.resumes and is_file(place)):
-                if is_marked:
-                    content = marked_picture(face, plan.size_px, plan.picture_format)
-                else:
-                    content = exported_picture(face["crop"], plan.size_px, plan.picture_format)
-                write_whole(place, content)
+                write_whole(place, _picture(face, plan, signal))
             rows.append(
                 {"name": name, "label": plan.label(face), "side": side, "video_id": video_id}
             )
@@ -150,40 +159,61 @@ def _write(face: Mapping[str, Any], plan: ExportPlan, output: Location) -> list[
     return rows
 
 
-def _files_of(face: Mapping[str, Any], plan: ExportPlan) -> Iterator[tuple[str, str | None, bool]]:
-    """Yield name, split and whether landmarks are drawn, of each file of a face."""
+def _files_of(
+    face: Mapping[str, Any], plan: ExportPlan
+) -> Iterator[tuple[str, str | None, Signal | None]]:
+    """Yield name, split and signal (None: the crop) of each file of a face."""
     from framejury.recipes import face_files as names
 
-    jpeg = plan.picture_format == "jpeg"
-    marked_ending = "jpg" if jpeg else "png"
-    if plan.size_px is None:
-        jpeg = names.is_jpeg(face["crop"])
-    ending = "jpg" if jpeg else "png"
     frame_index, face_index = face["frame_index"], face["face_index"]
     if plan.form == "frames":
         only = face["detector"] == "frame"  # the whole frame, so there is no second face
         number = None if only else face_index
-        long_ending = "jpeg" if jpeg else "png"
-        yield names.frame_file(face["folder"], frame_index, number, long_ending), None, False
+        ending = "jpeg" if _is_jpeg(face, plan, plan.signal) else "png"
+        yield names.frame_file(face["folder"], frame_index, number, ending), None, plan.signal
         return
+    ending = "jpg" if _is_jpeg(face, plan, plan.signal) else "png"
     side = _side(face, plan) if plan.keeps(face) else None
-    if plan.form == "folders":
+    if plan.form == "sets":
+        stem = names.frame_file(face["folder"], frame_index, face_index, "").partition("/")[2]
+        plain = "jpg" if _is_jpeg(face, plan, None) else "png"
+        yield f"{face['folder']}/{names.FACES}/{stem}{plain}", None, None
+        if face["landmarks"] is not None:
+            drawn = "jpg" if _is_jpeg(face, plan, "marked") else "png"
+            yield f"{face['folder']}/{names.MARKED}/{stem}{drawn}", None, "marked"
         if side is not None:
-            own_name = names.face_file(face["video_id"], frame_index, face_index, ending)
-            yield f"{plan.side_folders[side]}/{plan.label(face)}/{own_name}", side, False
-        return
-    folder, stem = face["folder"], names.frame_file(face["folder"], frame_index, face_index, "")
-    stem = stem.partition("/")[2]
-    yield f"{folder}/{names.FACES}/{stem}{ending}", None, False
-    if face["landmarks"] is not None:
-        yield f"{folder}/{names.MARKED}/{stem}{marked_ending}", None, True
-    elif plan.marks_sets:
-        raise ValueError("it has no landmarks to mark; export with training.signal=rgb")
-    if side is not None:
-        own_name = f"{stem}{marked_ending if plan.marks_sets else ending}"
-        kind = "fake" if plan.fake(face) else "real"
-        yield f"{names.PREPARED}/{kind}/{own_name}", None, plan.marks_sets
-        yield f"{names.SPLIT}/{side}/{kind}/{own_name}", side, plan.marks_sets
+            kind = "fake" if plan.fake(face) else "real"
+            yield f"{names.PREPARED}/{kind}/{stem}{ending}", None, plan.signal
+            yield f"{names.SPLIT}/{side}/{kind}/{stem}{ending}", side, plan.signal
+    elif side is not None and plan.form == "folders":
+        own_name = names.face_file(face["video_id"], frame_index, face_index, ending)
+        yield f"{plan.side_folders[side]}/{plan.label(face)}/{own_name}", side, plan.signal
+    elif side is not None:
+        folder = plan.side_folders[side]
+        own_name = names.fusion_file(folder, plan.fake(face), face["folder"], face[_NUMBER])
+        yield own_name, side, plan.signal
+
+
+def _is_jpeg(face: Mapping[str, Any], plan: ExportPlan, signal: Signal | None) -> bool:
+    from framejury.recipes.face_files import is_jpeg
+
+    if plan.size_px is None and signal is None:
+        return is_jpeg(face["crop"])
+    return plan.picture_format == "jpeg"
+
+
+def _picture(face: Mapping[str, Any], plan: ExportPlan, signal: Signal | None) -> bytes:
+    # Imported on the executor, never before the worker forks.
+    from framejury.faces.crop import encode_crop
+    from framejury.recipes import face_files
+    from framejury.signals.network_input import as_jpeg
+
+    if signal is None:
+        return face_files.exported_picture(face["crop"], plan.size_px, plan.picture_format)
+    picture = face_files.signal_picture(face, signal, plan.size_px)
+    if plan.form == "optical_fusion":
+        return as_jpeg(picture, face_files.FUSION_QUALITY)
+    return encode_crop(picture, plan.picture_format)
 
 
 def _side(face: Mapping[str, Any], plan: ExportPlan) -> str:

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from framejury.archive.assignment import FaceCut, FaceDraw, quotas
-from framejury.archive.balance import DROPPED
+from framejury.archive.balance import DROPPED, NOT_DRAWN
 from framejury.archive.csv_files import Pin, Pins
 from framejury.archive.labelled_video import SIDES, Candidate, Placement
 from framejury.archive.leakage import check_leakage
@@ -76,6 +76,41 @@ def archives(draw: st.DrawFn) -> list[Candidate]:
 
 over_all = st.sampled_from(["side", "archive", "chunk"])
 ways = st.sampled_from(["runs", "random"])
+
+# ---------------------------------------------------------------- so many of each class
+
+
+@given(
+    archive=archives(), limit=st.integers(4, 30), seed=st.integers(0, 3), unit=st.sampled_from(
+        ["video", "face"]
+    )
+)  # fmt: skip
+def test_so_many_videos_of_each_class_are_drawn(
+    archive: list[Candidate], limit: int, seed: int, unit: str
+) -> None:
+    limited = settings(videos_per_class=limit, seed=seed, unit=unit, test=0.0, train=0.5, val=0.5)
+    rows = split_videos(archive, limited)
+    usable = [one for one in archive if one.usable and not one.still]
+    for label in (REAL, FAKE):
+        there = sum(one.label is label for one in usable)
+        stay = [r for r in rows if r.label is label and r.side is not EXCLUDED and not r.still]
+        assert len(stay) == min(limit, there)
+    reasons = Counter(row.reason for row in rows if row.reason == NOT_DRAWN)
+    assert reasons.total() == sum(
+        max(sum(one.label is label for one in usable) - limit, 0) for label in (REAL, FAKE)
+    )
+    assert split_videos(archive, limited) == rows
+
+
+def test_another_seed_limits_to_other_videos() -> None:
+    archive = mixture(40, 40)
+    drawn = [
+        {row.video_id for row in split_videos(archive, settings(videos_per_class=20, seed=seed))
+         if row.reason is None}
+        for seed in (0, 1)
+    ]  # fmt: skip
+    assert len(drawn[0]) == len(drawn[1]) == 40 and drawn[0] != drawn[1]
+
 
 # ---------------------------------------------------------------- by video
 

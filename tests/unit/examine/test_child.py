@@ -545,6 +545,48 @@ def test_a_face_without_another_makes_no_pair(tmp_path: Path) -> None:
     assert alone.outcome.status == Status.NO_FACE and "sampling.pairs" in str(alone.outcome.error)
 
 
+def test_a_pair_without_a_face_is_tried_again_at_once(tmp_path: Path) -> None:
+    """The face is gone from frames 4 to 7; samples of two, and four are skipped after a face."""
+    faces, plain = clips.face_frames(24), clips.plain_frames(24)
+    shown = [plain[at] if 4 <= at < 8 else face for at, face in enumerate(faces)]
+    path = clips.write_clip(tmp_path / "a.mp4", shown, gop=1, bframes=0)
+    values: dict[str, Any] = {
+        "sampling": {"mode": "strided_retry", "frames": 3, "skip_frames_short": 2, "pairs": True},
+        "detection": {"detector": "haar"},
+    }
+    tools = Toolbox.load(plan(**values))
+    found = examine_video(path, "key", tools)
+    assert [face.frame_index for face in found.faces] == [0, 8, 12]
+    assert found.outcome.frames_sampled == 2 * len([0, 4, 6, 8, 12])
+    assert found.outcome.sampled_s == pytest.approx([0.0, 0.16, 0.24, 0.32, 0.48])
+    assert found.outcome.status == Status.EXTRACTED and found.outcome.error is None
+    whole = examine_video(path, "key", Toolbox.load(plan(**values | {"sampling": {
+        **values["sampling"], "frames": 99}})))  # fmt: skip
+    assert [face.frame_index for face in whole.faces] == [0, 8, 12, 16, 20]
+
+
+def test_the_faces_kept_in_both_frames_are_a_pair_wherever_they_are(tmp_path: Path) -> None:
+    """The face jumps to the other half: another place, which is no pair unless asked for."""
+    frame = clips.face_frames(1)[0]
+    nothing = np.full_like(frame, 90)
+    frames = [np.hstack([frame, nothing]), np.hstack([nothing, frame])]
+    path = clips.write_clip(tmp_path / "a.mp4", frames, gop=1, bframes=0)
+
+    def looked(pair: str) -> list[Any]:
+        values: dict[str, Any] = {
+            "sampling": {"mode": "all", "pairs": True},
+            "detection": {"detector": "haar", "keep": "last"},
+            "crops": {"pair": pair, "format": "png"},
+        }
+        return examine_video(path, "key", Toolbox.load(plan(**values))).faces
+
+    assert looked("own") == []
+    (face,) = looked("kept")
+    assert face.next_crop is not None and face.crop is not None
+    light, lighter = (decode_crop(crop).mean() for crop in (face.crop, face.next_crop))
+    assert lighter == pytest.approx(light, abs=30)
+
+
 def sampled_frame(size: Size) -> SampledFrame:
     image = np.zeros((size.height, size.width, 3), np.uint8)
     return SampledFrame(0, 0.0, DecodedFrame(av.VideoFrame.from_ndarray(image, format="rgb24")))

@@ -191,6 +191,11 @@ def test_other_detectors_cost_more_or_less_per_frame() -> None:
     assert all(frame_s(name) > 0 for name in detectors)
 
 
+def test_a_video_whose_samples_depend_on_each_other_is_never_cut() -> None:
+    assert grows_with_length(sampling(mode="strided", frames=100))
+    assert not grows_with_length(sampling(mode="strided_retry", frames=100))
+
+
 def test_pairs_cost_two_frames_each_and_strides_begin_at_the_start() -> None:
     sizes = np.array([1, 100, 1000], np.int64) * MB
     one = estimate_costs_s(sizes, sampling(frames=11))

@@ -63,6 +63,15 @@ def test_each_set_has_its_own_figures(figures: dict[str, dict[str, float]]) -> N
     assert figures["test, faces"]["face_auc"] == 1
 
 
+def test_the_true_class_has_its_mean_probability(figures: dict[str, dict[str, float]]) -> None:
+    """Reals score 0.1 and fakes 0.9, each and 0.01 per video more: 0.025 on average."""
+    easy = figures["test, easy"]
+    assert easy["face_p_true_real"] == pytest.approx(1 - 0.125)
+    assert easy["face_p_true_fake"] == pytest.approx(0.925)
+    assert easy["face_p_true"] == pytest.approx((0.875 + 0.925) / 2)
+    assert figures["test, hard"]["face_p_true_fake"] == pytest.approx(0.225)
+
+
 def test_pictures_do_not_count_among_the_videos(figures: dict[str, dict[str, float]]) -> None:
     # Of 36 pairs (easy and hard reals by fakes of both): easy real < any fake, easy fake > any
     # real, hard real > hard fake: three quarters are in order.

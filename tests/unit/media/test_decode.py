@@ -16,6 +16,7 @@ import pytest
 from framejury.errors import MediaError
 from framejury.media.decode import VideoFile
 from framejury.media.probe import VideoFacts
+from framejury.media.sample import Walk
 from framejury.records import Image, Region, SampledFrame, Size
 from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, SamplingSettings
@@ -666,3 +667,45 @@ def test_what_the_decoder_covers_up_is_not_shown(codec: str, tmp_path: Path) -> 
             difference = np.abs(whole(frame).astype(int) - sound[frame.frame_index]).mean()
             assert difference < 1, (number, frame.frame_index)
     assert left_out > 0
+
+
+# ---------------------------------------------------------------- a walk
+
+
+def walked(path: Path, faceless: set[int], **sampling: Any) -> tuple[list[list[int]], VideoFile]:
+    """Numbers of the frames of each sample, as drawn into the pictures."""
+    settings = SamplingSettings(mode="strided_retry", pairs=True, **sampling)
+    found = []
+    with VideoFile(path, LimitSettings()) as video:
+        walk = Walk(len(video.facts.times_s), settings)
+        for frames in video.walk(walk):
+            found.append(numbers(frames))
+            first = frames[0].frame_index
+            walk.go_on(first, found=first not in faceless)
+    return found, video
+
+
+def test_a_walk_goes_on_from_what_was_found(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=3)
+    found, video = walked(path, {0, 8, 10}, frames=3, skip_frames_short=4)
+    assert found == [[0, 1], [2, 3], [8, 9], [10, 11], [12, 13], [18, 19]]
+    assert video.damage is None and video.frames_decoded < len(FRAMES)
+    found, _ = walked(path, set(range(36)), frames=3, first_frame=5, last_frame=9)
+    assert found == [[5, 6], [7, 8]]
+
+
+def test_a_walk_passes_over_damage(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0, gop=6)
+    overwrite(path, 0.4, 0.1)
+    found, video = walked(path, set(), frames=40, skip_frames_short=0)
+    assert video.damage is not None and 4 < len(found) < 18
+    assert all(second == first + 1 for first, second in found)
+    firsts = [first for first, _ in found]
+    assert np.diff(firsts).max() > 2  # the damaged frames
+
+
+def test_a_walk_without_a_sample_is_unreadable(tmp_path: Path) -> None:
+    one = clips.write_clip(tmp_path / "one.mp4", FRAMES[:1])
+    with pytest.raises(MediaError) as caught:
+        walked(one, set(), frames=1)
+    assert caught.value.status is Status.UNREADABLE

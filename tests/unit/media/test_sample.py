@@ -13,8 +13,11 @@ from framejury.media import sample
 from framejury.media.sample import Indices, Times
 from framejury.settings import SamplingSettings
 
-Mode = Literal["uniform", "random", "all", "every_s", "keyframes", "strided"]
-MODES: tuple[Mode, ...] = ("uniform", "random", "all", "every_s", "keyframes", "strided")
+Mode = Literal["uniform", "random", "all", "every_s", "keyframes", "strided", "strided_retry"]
+MODES: tuple[Mode, ...] = (
+    *("uniform", "random", "all", "every_s", "keyframes"),
+    *("strided", "strided_retry"),
+)
 
 
 def settings(
@@ -203,11 +206,35 @@ def test_looks_are_in_range_in_order_and_share_no_frame(
         assert len(chosen) == min(sampling.frames, (stop - first) // span)
     if sampling.mode == "all":
         assert len(chosen) == (stop - first) // span
-    if sampling.mode == "strided" and len(chosen):
+    if sampling.mode in ("strided", "strided_retry") and len(chosen):
         short = total <= sampling.short_frames
         skip = sampling.skip_frames_short if short else sampling.skip_frames
         assert chosen[0] == first and set(np.diff(chosen).tolist()) <= {span + skip}
         assert len(chosen) == min(sampling.frames, -(-(stop - first - span + 1) // (span + skip)))
+
+
+@given(sampling=samplings(), total=st.integers(1, 60), faceless=st.sets(st.integers(0, 59)))
+def test_a_walk_skips_only_behind_a_face(
+    sampling: SamplingSettings, total: int, faceless: set[int]
+) -> None:
+    """As a recipe's loop: one sample after the other, and after one with a face the skip."""
+    walk, looked = sample.Walk(total, sampling), []
+    while not walk.is_over and walk.next_rank + walk.span <= walk.stop:
+        looked.append(walk.next_rank)
+        walk.go_on(looked[-1], found=looked[-1] not in faceless)
+    first, stop = sample.frame_range(total, sampling)
+    skip = sampling.skip_frames_short if total <= sampling.short_frames else sampling.skip_frames
+    span = 2 if sampling.pairs else 1
+    expected, rank, left = [], first, sampling.frames
+    while left and rank + span <= stop:
+        expected.append(rank)
+        rank += span
+        if expected[-1] not in faceless:
+            rank, left = rank + skip, left - 1
+    assert looked == expected
+    if not faceless & set(looked):
+        strided = sampling.model_copy(update={"mode": "strided_retry"})
+        assert looked == choose_frames(steady(total), total / 25, strided, "video").tolist()
 
 
 @given(times_s=some_times(), sampling=samplings(), readable=st.sets(st.integers(0, 59)))

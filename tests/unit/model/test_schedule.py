@@ -103,6 +103,13 @@ def test_an_epoch_may_be_best_by_accuracy_though_its_loss_and_auc_are_not() -> N
     assert next_step(by_accuracy, records) is None
 
 
+def test_the_last_epoch_may_be_kept_whatever_its_figures() -> None:
+    last = SETTINGS.model_copy(update={"choose_by": "last", "patience": 1})
+    records = history(("head", 0.5), ("head", 0.9), ("finetune", 0.1), ("finetune", 0.8))
+    assert [best_epoch(records[:n], last) for n in (1, 2, 3, 4)] == [0, 1, 2, 3]
+    assert all(next_step(last, records[:n]) is not None for n in range(4))  # nothing stalls
+
+
 def fill(path: Path, epochs: list[EpochRecord], fingerprint: str = "f") -> WorkDir:
     kept = WorkDir(path, SETTINGS, fingerprint)
     for record in epochs:

@@ -69,6 +69,25 @@ def test_counts_of_videos_and_faces(tmp_path: Path) -> None:
     assert found == [("train", "REAL", 2, 7), ("val", "FAKE", 1, 4)]
 
 
+def test_only_frames_labelled_by_hand_count_of_fakes(tmp_path: Path) -> None:
+    real, fake, other = Video("real", 0, Side.TRAIN, 3), Video("a", 1, Side.TRAIN, 3), "b"
+    videos = [real, fake, Video(other, 1, Side.VAL)]
+    by_hand = {("a", 10): 1, ("a", 20): 0, ("real", 0): 1, ("elsewhere", 0): 1}
+    source = replace(write_source(tmp_path, videos), frame_labels=by_hand)
+    assert len(list(iter_faces(source))) == 10
+    only = replace(source, only_labelled=True)
+    found = {(face.video_id, face.frame_index): face.label for face in iter_faces(only)}
+    assert found == {
+        ("real", 0): 1, ("real", 10): 0, ("real", 20): 0, ("a", 10): 1, ("a", 20): 0,
+    }  # fmt: skip
+    counts = count_faces(only)
+    assert counts.faces(Side.TRAIN, 1) == 2 and counts.faces(Side.TRAIN, 0) == 3
+    assert counts.faces(Side.VAL) == 0
+    assert counts.fingerprint != count_faces(source).fingerprint
+    nothing = replace(only, frame_labels={})
+    assert count_faces(nothing).faces(Side.TRAIN) == len(list(iter_faces(nothing))) == 3
+
+
 def test_counting_reads_no_crops(tmp_path: Path) -> None:
     rows = face_rows(Video("v", 0, Side.TRAIN))
     path = Path(write_rows(tmp_path / "a.parquet", rows))

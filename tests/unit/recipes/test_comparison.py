@@ -173,6 +173,28 @@ def test_a_row_counts_what_was_scored_and_what_was_right(bundle: Bundle) -> None
     )
     assert (row.seconds_a_video, row.peak_memory_bytes) == (2.0, 2**28)
     assert (row.epochs, row.train_s, row.remark) == (2, 11.0, "a remark")
+    assert (row.p_true, row.p_true_fake, row.p_true_real) == pytest.approx(
+        ((0.9 + 0.4 + 0.8 + 0.9 + 0.8) / 5, 0.7, 0.85)
+    )
+    assert (
+        "mean probability of the true class 0.76 (fakes 0.70, originals 0.85)" in remarks([row])[0]
+    )
+
+
+def test_the_mean_probability_is_over_faces_and_only_of_plain_means(bundle: Bundle) -> None:
+    verdicts = verdicts_of({"fake_1": 0.9, "fake_2": 0.5})
+    faces = pa.array([30, 10], verdicts.schema.field("faces_scored").type)
+    verdicts = verdicts.set_column(
+        verdicts.schema.get_field_index("faces_scored"), "faces_scored", faces
+    )
+    judged = with_truth(verdicts, videos_of(["fake_1", "fake_2"]))
+    empty = pa.table({"cpu_s": pa.array([], pa.float64()), "peak_memory_bytes": pa.array([], "i8")})
+    row = outcome_of("some", bundle, judged, empty, [])
+    assert (row.p_true, row.p_true_real) == (pytest.approx(0.8), None)
+    other = pa.array(["top_share"] * 2)
+    at = judged.schema.get_field_index("reducer")
+    worst = outcome_of("some", bundle, judged.set_column(at, "reducer", other), empty, [])
+    assert worst.p_true is None and "true class" not in remarks([worst])[0]
 
 
 def test_a_row_reads_back_as_it_was_written(bundle: Bundle) -> None:

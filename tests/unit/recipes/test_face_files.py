@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.faces.crop import decode_crop, encode_crop
+from framejury.recipes.export_plan import FUSION_FOLDERS
 from framejury.recipes.face_files import (
     LABELS_CSV,
     exported_picture,
     folder_names,
     frame_file,
+    fusion_file,
     is_jpeg,
+    signal_picture,
 )
+from framejury.signals.flow_fusion import flow_fusion
+from framejury.signals.marked import marked
+from framejury.signals.rgb import stretched
 from tests.builders.faces import real_face
 
 
@@ -72,8 +78,38 @@ def test_any_names_are_safe_and_unlike_each_other(paths: dict[str, str]) -> None
 
 
 def test_frames_are_numbered_as_the_recipe_does() -> None:
-    assert frame_file("abc", 7, None, "jpeg") == "abc/abc-007.jpeg"
-    assert frame_file("abc", 1234, 2, "png") == "abc/abc-1234-2.png"
+    """From 1 on: the first frame is -001."""
+    assert frame_file("abc", 0, None, "jpeg") == "abc/abc-001.jpeg"
+    assert frame_file("abc", 7, None, "jpeg") == "abc/abc-008.jpeg"
+    assert frame_file("abc", 1234, 2, "png") == "abc/abc-1235-2.png"
+
+
+def test_fused_pictures_are_named_as_the_recipe_names_them() -> None:
+    folder = FUSION_FOLDERS["val"]
+    assert fusion_file(folder, 1, "abc", 0) == "optical_fusion/validation/altered/abc-0.jpg"
+    assert fusion_file(folder, 0, "abc", 12) == "optical_fusion/validation/original/abc-12.jpg"
+
+
+@pytest.mark.parametrize("size_px", [None, 96])
+def test_a_picture_of_a_signal_is_what_the_network_sees(size_px: int | None) -> None:
+    face = real_face(1)
+    following = np.ascontiguousarray(np.roll(face, 2, axis=1))
+    points = [{"x": 10.0 + n, "y": 12.0 + 3 * n} for n in range(5)]
+    row = {
+        "crop": encode_crop(face, "png"),
+        "next_crop": encode_crop(following, "png"),
+        "landmarks": points,
+        "crop_region": {"x": 0, "y": 0, "width": face.shape[1], "height": face.shape[0]},
+    }
+    fused = signal_picture(row, "flow_fusion", size_px)
+    one, two = (stretched(crop, size_px or 224) for crop in (face, following))
+    assert np.array_equal(fused, flow_fusion(one, two))
+    at = np.array([[point["x"], point["y"]] for point in points], np.float32)
+    drawn = marked(face, at)
+    expected = drawn if size_px is None else stretched(drawn, size_px)
+    assert np.array_equal(signal_picture(row, "marked", size_px), expected)
+    with pytest.raises(ValueError, match="needs landmarks"):
+        signal_picture(row | {"landmarks": None}, "marked", size_px)
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png"])

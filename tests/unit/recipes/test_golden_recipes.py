@@ -6,6 +6,7 @@ other. It shares with framejury the decoded frames and nothing else.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from dataclasses import asdict, astuple
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
+from PIL import Image as PillowImage
 
 from framejury.examine.child import Toolbox, examine_video
 from framejury.examine.faces import ExaminedFace
@@ -37,8 +39,8 @@ from framejury.faces.detect import choose_faces, make_detector
 from framejury.inspection.inspected import MOST_FACES
 from framejury.inspection.inspector import Inspector
 from framejury.media.sample import choose_frames
-from framejury.recipes.face_files import marked_picture, write_pictures
-from framejury.records import Box, CroppedFace, Image, Point, Region, Size
+from framejury.recipes.face_files import signal_picture, write_pictures
+from framejury.records import Box, CroppedFace, Point, Region, Size
 from framejury.settings import (
     CropSettings,
     DetectionSettings,
@@ -49,9 +51,10 @@ from framejury.settings import (
 from framejury.settings.loading import load_settings
 from framejury.signals.delta import delta
 from framejury.signals.marked import marked
-from framejury.signals.network_input import picture_of
+from framejury.signals.network_input import as_jpeg, picture_of, square_face
 from framejury.signals.rgb import stretched
 from tests.builders.clips import write_clip
+from tests.builders.plain_fusion import plain_fusion, plain_pairs
 
 CORPUS = Path(__file__).resolve().parents[3].parent / "shared" / "corpus"
 NO_KEYS = np.zeros(0, np.int64)
@@ -82,13 +85,17 @@ def in_square_pixels(video: Path, copy: Path) -> Path:
     return copy
 
 
+def corpus_clip(name: str, folder: Path) -> Path:
+    if name == "carphone":
+        return in_square_pixels(carphone(), folder / "carphone.mp4")
+    if not (CORPUS / name).is_file():
+        pytest.skip("no corpus beside the checkout (../shared/corpus)")
+    return CORPUS / name
+
+
 @pytest.fixture(scope="module", params=["carphone", *IN_CORPUS])
 def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if request.param == "carphone":
-        return in_square_pixels(carphone(), tmp_path_factory.mktemp("clips") / "carphone.mp4")
-    if not (CORPUS / request.param).is_file():
-        pytest.skip("no corpus beside the checkout (../shared/corpus)")
-    return CORPUS / str(request.param)
+    return corpus_clip(str(request.param), tmp_path_factory.mktemp("clips"))
 
 
 def bgr_frames(path: Path, ranks: set[int]) -> dict[int, Array]:
@@ -103,40 +110,11 @@ def bgr_frames(path: Path, ranks: set[int]) -> dict[int, Array]:
     return found
 
 
-def bgr(rgb: Image) -> Array:
+def bgr(rgb: Array) -> Array:
     return rgb[..., ::-1]
 
 
 # ---------------------------------------------------------------- flow_fusion, frame to picture
-
-
-def plain_last_face(frame: Array, margin: int = 40) -> Array | None:
-    """As recipe flow_fusion: the last detection, 40 px around it, what leaves the frame cut off."""
-    name = cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml"
-    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-    faces = cv2.CascadeClassifier(name).detectMultiScale(grey, scaleFactor=1.2, minNeighbors=5)
-    if len(faces) == 0:
-        return None
-    x, y, w, h = faces[-1]
-    top, left = max(y - margin, 0), max(x - margin, 0)
-    return frame[top : y + h + margin, left : x + w + margin]
-
-
-def plain_fusion(face1: Array, face2: Array) -> Array:
-    f1 = cv2.resize(face1, (224, 224), interpolation=cv2.INTER_AREA)
-    f2 = cv2.resize(face2, (224, 224), interpolation=cv2.INTER_AREA)
-    prev = cv2.cvtColor(f1, cv2.COLOR_BGR2GRAY)
-    nxt = cv2.cvtColor(f2, cv2.COLOR_BGR2GRAY)
-    nothing: Any = None
-    flow = cv2.calcOpticalFlowFarneback(prev, nxt, nothing, 0.5, 3, 15, 3, 5, 1.2, 0)
-    hsv = np.zeros_like(f1)
-    hsv[..., 1] = 255
-    mag, ang = cv2.cartToPolar(flow[..., 0], flow[..., 1])
-    hsv[..., 0] = ang * 180 / np.pi / 2
-    hsv[..., 2] = cv2.normalize(mag, nothing, 0, 255, cv2.NORM_MINMAX)
-    flow_bgr = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
-    both = cv2.addWeighted(f1, 0.5, f2, 0.5, 0)
-    return np.asarray(cv2.addWeighted(both, 0.7, flow_bgr, 0.3, 0))
 
 
 def face_of(face: ExaminedFace) -> CroppedFace:
@@ -145,27 +123,48 @@ def face_of(face: ExaminedFace) -> CroppedFace:
     return CroppedFace(decode_crop(face.crop), None, following)
 
 
-@pytest.mark.long
-def test_flow_fusion_is_exact_from_frame_to_picture(clip: Path) -> None:
-    """Every pixel of every fused picture, with the preset's own settings."""
-    settings = load_settings("flow_fusion", overrides=["sampling.frames=4"])
+QUICK = "other/wild/RealClinton.mp4"
+"""280 x 238; its first pair with a face begins at frame 62, and one behind is tried again."""
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [
+        (QUICK, 4),
+        ("carphone", 4),
+        pytest.param("carphone", 10, marks=pytest.mark.long),
+        *(pytest.param(name, 10, marks=pytest.mark.long) for name in IN_CORPUS[:2]),
+        pytest.param("dfdc/widuwuoiur.mp4", 10, marks=pytest.mark.long),
+    ],
+)
+def test_flow_fusion_is_the_recipes_own_loop(name: str, pairs: int, tmp_path: Path) -> None:
+    """Places, boxes and every pixel of every fused picture as JPEG, by the preset's settings."""
+    video = corpus_clip(name, tmp_path)
+    settings = load_settings("flow_fusion", overrides=[f"sampling.frames={pairs}"])
     tools = Toolbox.load(ExaminePlan("run", settings.model_dump(mode="json"), None, True))
-    found = examine_video(clip, "video", tools)
+    found = examine_video(video, "video", tools)
+    plain = list(plain_pairs(video, pairs, skip=16, skip_short=8))
+    assert len(plain) >= 2 and [face.frame_index for face in found.faces] == [
+        pair.first for pair in plain
+    ]
+    if name == QUICK:
+        assert [pair.first for pair in plain] == [62, 80, 98, 120]
     training = settings.training
-    step = 2 + (8 if found.outcome.frames_total <= 200 else 16)
-    starts = [0, step, 2 * step, 3 * step]
-    assert found.outcome.frames_sampled == 8
-    frames = bgr_frames(clip, {rank + more for rank in starts for more in (0, 1)})
-    expected = {}
-    for rank in starts:
-        faces = [plain_last_face(frames[rank + more]) for more in (0, 1)]
-        if faces[0] is not None and faces[1] is not None:
-            expected[rank] = plain_fusion(faces[0], faces[1])
-    assert len(expected) >= 2
-    assert [face.frame_index for face in found.faces] == sorted(expected)
-    for face in found.faces:
-        seen = picture_of(face_of(face), training.signal, training.input_px, training.resize)
-        assert np.array_equal(bgr(seen), expected[face.frame_index])
+    for face, pair in zip(found.faces, plain, strict=True):
+        box = face.face.box
+        assert (box.x, box.y, box.width, box.height) == pair.boxes[0]
+        seen = picture_of(
+            face_of(face),
+            training.signal,
+            training.input_px,
+            training.resize,
+            training.jpeg_quality,
+        )
+        fused = PillowImage.fromarray(np.ascontiguousarray(bgr(plain_fusion(*pair.faces))))
+        saved = io.BytesIO()
+        fused.save(saved, "JPEG")
+        assert np.array_equal(seen, np.asarray(PillowImage.open(saved)))
+        assert as_jpeg(np.asarray(fused), 75) == saved.getvalue()
 
 
 def test_where_nothing_moves_no_light_is_added() -> None:
@@ -319,24 +318,44 @@ def test_all_frames_takes_every_one() -> None:
 # ---------------------------------------------------------------- whole frames
 
 
-def test_all_frames_keeps_whole_frames(clip: Path) -> None:
-    """256 px, no face looked for."""
+def test_all_frames_keeps_whole_frames_at_full_size(clip: Path) -> None:
+    """No face looked for; the network gets the middle square at 256 pixels."""
     overrides = ["sampling.mode=strided", "sampling.frames=2", "crops.format=png"]
     settings = load_settings("all_frames", overrides=overrides)
     tools = Toolbox.load(ExaminePlan("run", settings.model_dump(mode="json"), None, True))
     found = examine_video(clip, "video", tools)
     frames = bgr_frames(clip, {face.frame_index for face in found.faces})
     assert len(found.faces) == 2
+    training = settings.training
     for face in found.faces:
         frame = frames[face.frame_index]
         height, width = frame.shape[:2]
-        ratio = min(256 / max(height, width), 1)
-        size = round(width * ratio), round(height * ratio)
-        assert np.array_equal(
-            bgr(face_of(face).crop), cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        )
+        assert np.array_equal(bgr(face_of(face).crop), frame)
         assert (face.region.width, face.region.height) == (width, height)
         assert face.face.confidence == 1.0 and face.face.landmarks is None
+        side = min(height, width)
+        left, top = int(0.5 * (width - side)), int(0.5 * (height - side))
+        square = frame[top : top + side, left : left + side]
+        seen = picture_of(face_of(face), training.signal, training.input_px, training.resize)
+        expected = cv2.resize(square, (256, 256), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(bgr(seen), expected)
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0), (0.3, 0.8), (0.999, 0.999)])
+def test_a_square_is_cut_where_fastai_cuts_it(
+    place: tuple[float, float], real_pair: tuple[Array, Array]
+) -> None:
+    """Both frames of a pair at the same place; landmarks move along."""
+    first, second = real_pair
+    height, width = first.shape[:2]
+    side = min(height, width)
+    left, top = int(place[0] * (width - side)), int(place[1] * (height - side))
+    points = np.array([[left + 3.0, top + 5.0]], np.float32)
+    cut = square_face(CroppedFace(first, points, second), place)
+    assert np.array_equal(cut.crop, first[top : top + side, left : left + side])
+    assert cut.next_crop is not None and cut.landmarks is not None
+    assert np.array_equal(cut.next_crop, second[top : top + side, left : left + side])
+    assert cut.landmarks.tolist() == [[3.0, 5.0]]
 
 
 def test_the_last_detection_is_the_one_kept(clip: Path) -> None:
@@ -507,9 +526,9 @@ def test_a_marked_face_is_the_crop_with_five_red_points(crowd: Path) -> None:
         "landmarks": [{"x": point.x, "y": point.y} for point in face.face.landmarks],
         "crop_region": asdict(face.region),
     }
-    assert np.array_equal(bgr(decode_crop(marked_picture(row, None, "png"))), plain)
+    assert np.array_equal(bgr(signal_picture(row, "marked", None)), plain)
     small = cv2.resize(plain, (224, 224), interpolation=cv2.INTER_AREA)
-    assert np.array_equal(bgr(decode_crop(marked_picture(row, 224, "png"))), small)
+    assert np.array_equal(bgr(signal_picture(row, "marked", 224)), small)
 
 
 def test_inspect_shows_what_both_detectors_find_on_the_full_frame(

@@ -31,11 +31,13 @@ from framejury.schemas.statuses import Note, Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Rule
+from framejury.verdict.with_sound import joined
 
 if TYPE_CHECKING:
     from framejury.report.evidence.scan_pages import ScanPages
 
-_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict", "evidence"]
+_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring"]
+_SECTIONS += ["audio", "verdict", "evidence"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,7 +68,11 @@ def _run(args: argparse.Namespace) -> int:
         evidence = settings.evidence.model_copy(update={"faces": 0})
         settings = settings.model_copy(update={"evidence": evidence})
     plan = ExaminePlan(
-        "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
+        "scan",
+        settings.model_dump(mode="json"),
+        str(bundle.directory),
+        keep_crops=False,
+        sound_dir=None if judging.sound is None else str(judging.sound.directory),
     )
     with Examiner(plan) as examiner:
         for place in places:
@@ -102,17 +108,19 @@ def _verdict(
     """Return the uri and the columns of `verdicts` that apply without a run."""
     extraction, *others = rows.to_pylist()
     scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
+    sound = next((row for row in others if row[TABLE_COLUMN] == "sounds"), None)
     if scores:
         names = [part.name for part in fields(FaceScores)]
         faces = FaceScores(**{name: [row[name] for row in scores] for name in names})
         result = judge(faces, rule, settings)
     else:
         result = unscored(Status(extraction["status"]))
+    decided, heard = joined(result.verdict, result.p_fake, rule.threshold, sound)
     return {
         "uri": uri,
         "status": result.status.value,
         "error": extraction["error"],
-        "verdict": result.verdict.value,
+        "verdict": decided.value,
         "p_fake": result.p_fake,
         "p_fake_low": result.p_fake_low,
         "p_fake_high": result.p_fake_high,
@@ -125,6 +133,7 @@ def _verdict(
         "reducer": rule.reducer.name,
         "model_id": bundle.model_id,
         "notes": [asdict(note) for note in from_text(extraction["notes"])],
+        **heard,
     }
 
 

@@ -26,8 +26,9 @@ from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.redaction import printable
+from framejury.report.sound_words import decided_word
 from framejury.schemas.notes import VideoNote, from_text
-from framejury.schemas.statuses import Note, Status
+from framejury.schemas.statuses import SOUND_MEANING, Note, SoundOutcome, Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Rule
@@ -138,14 +139,17 @@ def _verdict(
 
 
 def _words(verdict: dict[str, Any]) -> str:
+    called = f"{verdict['verdict']}{decided_word(verdict)}"
     if verdict["p_fake"] is None:
-        text = f"{verdict['verdict']}  ({verdict['status']})"
+        text = f"{called}  ({verdict['status']})"
     else:
         text = (
-            f"{verdict['verdict']}  p_fake {verdict['p_fake']:.3f} "
+            f"{called}  p_fake {verdict['p_fake']:.3f} "
             f"({verdict['p_fake_low']:.2f} to {verdict['p_fake_high']:.2f}, threshold "
             f"{verdict['threshold']:.2f}, {verdict['faces_scored']} faces)"
         )
+    if verdict["sound"] is not None:
+        text += f"; {_sound_words(verdict)}"
     error = f"  {verdict['error']}" if verdict["error"] else ""
     lines = [f"{verdict['uri']}: {text}{error}"]
     lines += [
@@ -153,6 +157,12 @@ def _words(verdict: dict[str, Any]) -> str:
         for note in verdict["notes"]
     ]
     return "\n".join(printable(line) for line in lines)
+
+
+def _sound_words(verdict: dict[str, Any]) -> str:
+    if verdict["sound_p_fake"] is None:
+        return f"sound not judged: {SOUND_MEANING[SoundOutcome(verdict['sound'])]}"
+    return f"sound {verdict['sound_p_fake']:.3f} (threshold {verdict['sound_threshold']:.2f})"
 
 
 if __name__ == "__main__":

@@ -174,9 +174,13 @@ def face_rows(face_counts: pa.Table) -> FaceRows:
 
 
 def outcome_column(table: pa.Table) -> pa.ChunkedArray:
-    """Return the verdict of each row with a score, else `not_scored`."""
-    has_score = pc.is_valid(table["p_fake"])
-    return pc.if_else(has_score, table["verdict"].cast(pa.string()), NOT_SCORED)
+    """Return the verdict of each row with a score, of picture or sound, else `not_scored`."""
+    verdict = table["verdict"].cast(pa.string())
+    # Without a score of its picture, a video is fake by its sound, or inconclusive.
+    decided = pc.or_(
+        pc.is_valid(table["p_fake"]), pc.not_equal(verdict, Verdict.INCONCLUSIVE.value)
+    )
+    return pc.if_else(decided, verdict, NOT_SCORED)
 
 
 def is_known(texts: Texts) -> Flags:

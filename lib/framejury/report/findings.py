@@ -137,7 +137,9 @@ def find(report: RunReport) -> Findings:
         run=report.run,
         is_demo=bundle is not None and bundle.purpose == DEMO,
         banners=banners_of(bundle),
-        judged=judged_words("face" if bundle is None else bundle.judges),
+        judged=judged_words(
+            "face" if bundle is None else bundle.judges, table["sound"].to_pylist()
+        ),
         predictions=predictions,
         outcomes=verdict_counts(rows.outcomes),
         statuses={s.value: statuses[s] for s in VERDICT_STATUSES if statuses[s]},

@@ -14,6 +14,7 @@ from framejury.report.wording import (
     percent,
     status_word,
 )
+from framejury.schemas.statuses import DecidedBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Change:
 
 def summary_sentences(f: Findings) -> list[str]:
     """Return the outcomes, the news and the accuracy, as far as they are known."""
-    sentences = [_what(f.videos, f.outcomes), *_news(f), " ".join(accuracy_sentences(f))]
+    sentences = [_what(f.videos, f.outcomes), *_by_sound(f), *_news(f)]
+    sentences.append(" ".join(accuracy_sentences(f)))
     return [one for one in sentences if one]
 
 
@@ -76,6 +78,11 @@ def _what(videos: int, o: VerdictCounts) -> str:
         f"{counted(videos, 'video')}: {o.fake:,} fake, {o.real:,} real, "
         f"{o.inconclusive:,} inconclusive, {o.not_scored:,} not scored."
     )
+
+
+def _by_sound(f: Findings) -> list[str]:
+    count = f.predictions["decided_by"].to_pylist().count(DecidedBy.SOUND.value)
+    return [f"{counted(count, 'video is', 'videos are')} fake by the sound."] if count else []
 
 
 def _news(f: Findings) -> list[str]:

@@ -14,6 +14,7 @@ from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
+from framejury.report.sound_words import decided_word
 from framejury.report.summary import (
     accuracy_sentences,
     summary_sentences,
@@ -233,7 +234,7 @@ def _predictions(f: Findings, max_rows: int) -> str:
     rows = [
         (
             decimal(row["p_fake"]) if row["p_fake"] is not None else "",
-            outcome_word(row),
+            outcome_word(row) + decided_word(row),
             row["label"] or "",
             correct_word(row),
             row["faces_scored"],

@@ -9,7 +9,8 @@ from typing import Any
 
 from framejury.pages.text_table import counted
 from framejury.report.evidence.video_evidence import BRIEFLY, Evidence, FaceTrack, Row
-from framejury.report.wording import SOUND, clock, took_word
+from framejury.report.sound_words import decided_word, is_by_sound, sound_limit
+from framejury.report.wording import clock, took_word
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
@@ -54,6 +55,8 @@ _ADVICE = {
 
 def called(verdict: Row) -> str:
     """Return the verdict in one line."""
+    if by := decided_word(verdict):
+        return f"framejury calls this video fake{by}."
     if verdict["p_fake"] is None:
         return "This video has no score, so there is no verdict."
     return _CALLED[Verdict(verdict["verdict"])]
@@ -72,8 +75,10 @@ def score_sentence(verdict: Row, level: float | None) -> str | None:
     # Without verdict.confidence_level both ends equal the score: that is not an interval.
     wide = low is not None and high is not None and low < high
     interval = f" ({named} {low:.3f} to {high:.3f})" if wide else ""
+    whose = "Its score" if verdict.get("sound") is None else "The score of its picture,"
+    comma = "" if verdict.get("sound") is None else ","
     return (
-        f"Its score p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 "
+        f"{whose} p_fake{comma} is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 "
         f"(fake). Scores of {verdict['threshold']:.3f} and above count as fake."
     )
 
@@ -124,7 +129,7 @@ def truth(verdict: Row) -> str | None:
     if label is None:
         return None
     method = f" (method {verdict['method']})" if verdict["method"] else ""
-    if verdict["p_fake"] is None:
+    if verdict["p_fake"] is None and not is_by_sound(verdict):
         return f"The archive labels it {label}{method}."
     if verdict["verdict"] == Verdict.INCONCLUSIVE:
         return f"The archive labels it {label}{method}; framejury did not decide."
@@ -144,7 +149,7 @@ def limits_of(
         threshold: of single faces; None: unknown.
         judges: face, or frame where each "face" is a whole frame.
     """
-    found = [SOUND]
+    found = [sound_limit(evidence.verdict)]
     if evidence.verdict["reducer"] != "worst_person" and threshold is not None:
         found += mixed(tracks, threshold)
     extraction, sampled_s = evidence.extraction, evidence.sampled_s

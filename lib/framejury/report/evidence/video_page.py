@@ -28,7 +28,8 @@ from framejury.report.evidence.video_evidence import (
 )
 from framejury.report.findings import banners_of
 from framejury.report.inputs import BundleInfo
-from framejury.report.wording import FILTERS, SOUND, bytes_word, outcome_word, took_word
+from framejury.report.sound_words import sound_limit, sound_score_sentence
+from framejury.report.wording import FILTERS, bytes_word, outcome_word, took_word
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule
@@ -88,6 +89,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         banners=banners_of(about.bundle),
         outcome=outcome_word(verdict),
         called=words.called(verdict),
+        sound=sound_score_sentence(verdict),
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None),
         basis=words.basis(verdict, tracks, rule, judges),
@@ -96,7 +98,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,
         limits=words.limits_of(evidence, tracks, scale.threshold, judges)
         if evidence.faces
-        else [SOUND],
+        else [sound_limit(verdict)],
         chart=_chart(evidence, tracks, scale, judges),
         scale=scale,
         calibrated=rule is not None and face_threshold(rule) != rule.threshold,

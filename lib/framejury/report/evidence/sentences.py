@@ -75,10 +75,9 @@ def score_sentence(verdict: Row, level: float | None) -> str | None:
     # Without verdict.confidence_level both ends equal the score: that is not an interval.
     wide = low is not None and high is not None and low < high
     interval = f" ({named} {low:.3f} to {high:.3f})" if wide else ""
-    whose = "Its score" if verdict.get("sound") is None else "The score of its picture,"
-    comma = "" if verdict.get("sound") is None else ","
+    whose = "Its score" if verdict.get("sound") is None else "The score of its picture"
     return (
-        f"{whose} p_fake{comma} is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 "
+        f"{whose} p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 "
         f"(fake). Scores of {verdict['threshold']:.3f} and above count as fake."
     )
 

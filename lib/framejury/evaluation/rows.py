@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.evaluation.binary import Floats, Integers
-from framejury.schemas.statuses import VERDICT_STATUSES, Label, Status, Verdict
+from framejury.schemas.statuses import (
+    VERDICT_STATUSES,
+    DecidedBy,
+    Label,
+    SoundOutcome,
+    Status,
+    Verdict,
+)
 from framejury.schemas.tables import VERDICTS
 
 VIDEO_COLUMNS = ("path", "uri", "layout", "label", "method", "group")
@@ -129,6 +136,8 @@ def video_rows(table: pa.Table) -> VideoRows:
     _need_values(table, "status", [status.value for status in VERDICT_STATUSES])
     _need_values(table, "verdict", [verdict.value for verdict in Verdict])
     _need_values(table, "label", [label.value for label in Label], null=True)
+    _need_values(table, "sound", [outcome.value for outcome in SoundOutcome], null=True)
+    _need_values(table, "decided_by", [by.value for by in DecidedBy], null=True)
     for name in ("layout", "group", "threshold"):
         _need_no_null(table, name)
     _need_range(table, "p_fake")

@@ -65,8 +65,12 @@ def sound_score_sentence(row: Mapping[str, Any]) -> str | None:
     )
     if not is_by_sound(row):
         return text
-    why = "its picture has none" if row["p_fake"] is None else "its picture is less surely fake"
-    return f"{text} The sound decides: {why}."
+    why = "is less surely fake"
+    if row["p_fake"] is None:
+        why = "has no score"
+    elif row["p_fake"] < row["threshold"]:
+        why = "is not called fake"
+    return f"{text} The sound decides, because the picture {why}."
 
 
 def sound_limit(row: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ class AudioSettings(Section):
         description="How much of a video's sound is decoded, from its start, at most, seconds.",
     )
     epochs: int = Field(
-        30, ge=1, le=10_000, description="Passes of a training over its windows, count."
+        60, ge=1, le=10_000, description="Passes of a training over its windows, count."
     )
     seed: int = Field(0, ge=0, description="Seed of the network and of the order of its windows.")
 

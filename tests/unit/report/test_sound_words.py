@@ -108,11 +108,14 @@ def test_the_evidence_page_says_by_which_score() -> None:
     voice = text(verdict="fake", p_fake=0.1, label="FAKE", **HEARD)
     assert "framejury calls this video fake by its sound." in voice
     assert "The score of its sound is 0.910" in voice and "of 0.600 and above" in voice
-    assert "The sound decides: its picture is less surely fake." in voice
+    assert "The sound decides, because the picture is not called fake." in voice
     assert "The score of its picture p_fake is 0.100" in voice
     assert "The archive labels it FAKE: the verdict is right." in voice
     dark = text(verdict="fake", p_fake=None, status="no_face", **HEARD)
-    assert "The sound decides: its picture has none." in dark
+    assert "The sound decides, because the picture has no score." in dark
+    assert "This is not proof." in dark
+    both = text(verdict="fake", p_fake=0.6, **HEARD)
+    assert "The sound decides, because the picture is less surely fake." in both
     assert dark.startswith("clips/000.mp4: fake ")
     face = text(verdict="fake", p_fake=0.95, **HEARD | {"decided_by": "picture"})
     assert "framejury calls this video fake by its picture." in face

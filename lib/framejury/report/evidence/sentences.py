@@ -180,6 +180,11 @@ def limits_of(
     return [*found, NO_PROOF]
 
 
+def limits_without_faces(verdict: Row) -> list[str]:
+    """Return the limits of a verdict on a video without a scored face."""
+    return [sound_limit(verdict), *([NO_PROOF] if is_by_sound(verdict) else [])]
+
+
 def changes_size(extraction: Mapping[str, Any]) -> bool:
     """Return whether frames differ in size, so that the file's size is not that of each frame."""
     notes = from_text(extraction.get("notes"))

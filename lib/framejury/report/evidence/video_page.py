@@ -28,7 +28,7 @@ from framejury.report.evidence.video_evidence import (
 )
 from framejury.report.findings import banners_of
 from framejury.report.inputs import BundleInfo
-from framejury.report.sound_words import sound_limit, sound_score_sentence
+from framejury.report.sound_words import sound_score_sentence
 from framejury.report.wording import FILTERS, bytes_word, outcome_word, took_word
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold
@@ -98,7 +98,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,
         limits=words.limits_of(evidence, tracks, scale.threshold, judges)
         if evidence.faces
-        else [sound_limit(verdict)],
+        else words.limits_without_faces(verdict),
         chart=_chart(evidence, tracks, scale, judges),
         scale=scale,
         calibrated=rule is not None and face_threshold(rule) != rule.threshold,

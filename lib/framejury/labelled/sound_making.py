@@ -153,7 +153,9 @@ def make_sound_model(
 
 
 def best_threshold(truth: Any, scores: Any) -> float:
-    """Return the threshold with the best balanced accuracy; ties take the widest gap.
+    """Return the threshold with the best balanced accuracy.
+
+    Ties take the widest gap, then the highest threshold, which accuses least.
 
     Args:
         truth: (n,) 1 for fake, both classes.
@@ -170,8 +172,10 @@ def best_threshold(truth: Any, scores: Any) -> float:
         called = scores >= edge
         return float(called[truth == 1].mean() + (~called)[truth == 0].mean())
 
-    best = max(range(len(edges)), key=lambda at: (right(edges[at]), widths[at]))
-    return float(edges[best])
+    def rank(at: int) -> tuple[float, float, float]:
+        return round(right(edges[at]), 9), round(float(widths[at]), 9), edges[at]
+
+    return float(edges[max(range(len(edges)), key=rank)])
 
 
 def _figures(truth: Any, scores: Any, threshold: float) -> dict[str, float]:

@@ -109,6 +109,7 @@ def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightP
         tries=settings.limits.tries,
         model_id=night.judging.bundle.model_id,
         settings_id=settings_id(settings),
+        sound_model_id=None if night.judging.sound is None else night.judging.sound.model_id,
         rescore=args.rescore,
         everything=args.all,
         since=args.since,

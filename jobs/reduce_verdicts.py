@@ -43,7 +43,9 @@ def _run(args: argparse.Namespace) -> int:
         scores = store.face_scores(bundle["model_id"])
         with warehouse.running("reduce", now(), say) as run:
             rules = VerdictRules(run.run_id, bundle["model_id"], rule, settings.verdict)
-            verdicts = reduce_verdicts(videos, store.latest("extractions"), scores, rules)
+            verdicts = reduce_verdicts(
+                videos, store.latest("extractions"), scores, rules, store.sounds()
+            )
             store.write(verdicts, run, "verdicts")
             written = store.of_run(run, "verdicts")
             reconcile(videos, written)

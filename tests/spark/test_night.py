@@ -17,7 +17,9 @@ from framejury.night.night import counts_of, judge, merge_small_files, report
 from framejury.night.plan import make_plan, plan_selected
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
+from framejury.storage import local_path
 from framejury.tables import merge
+from framejury.tables.reduce import VerdictRules, reduce_verdicts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import BatchFacts, Commit
 from framejury.warehouse.reader import count_rows
@@ -25,6 +27,8 @@ from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 from tests.builders.nightly import NOW, Place
 from tests.builders.parquet_files import assert_files_hold_their_tables_columns
+from tests.builders.sounds import HIGH_HZ, LOW_HZ, sound_model, tone
+from tests.builders.talkies import write_talkie
 
 
 @pytest.fixture
@@ -74,6 +78,58 @@ def test_a_night_in_batches_is_a_night(place: Place, tmp_path: Path) -> None:
     assert sum(sum(one.faces) for one in scores if one is not None) == 12
     folder = report(night, place.spark.createDataFrame(place.warehouse.read_snapshot("videos")))
     assert folder.filesystem.get_file_info(folder.child("report.html").path).size > 1000
+
+
+def test_a_night_that_listens(place: Place, tmp_path: Path) -> None:
+    """Sound in a process of its own, once per video, cut or whole; `reduce` gives the same."""
+    shutil.rmtree(place.archive)
+    place.archive.mkdir()
+    model = sound_model(tmp_path / "sound")
+    for name, sound in (("high", tone(HIGH_HZ, 3)), ("low", tone(LOW_HZ, 3)), ("mute", None)):
+        write_talkie(place.archive / f"{name}.mp4", clips.plain_frames(30), sound)
+    clips.write_without_moov(place.archive / "cut.mp4", clips.plain_frames(4))
+    cut = {"sampling": {"mode": "all"}, "spark": {"survey_bytes": 1, "segment_s": 0.01}}
+    night = place.run(audio={"model": str(model.directory)}, **cut)
+    rows = place.verdicts()
+    assert {name: (row["verdict"], row["sound"]) for name, row in rows.items()} == {
+        "high.mp4": ("fake", "scored"),
+        "low.mp4": ("inconclusive", "scored"),
+        "mute.mp4": ("inconclusive", "no_sound"),
+        "cut.mp4": ("inconclusive", None),
+    }
+    assert rows["high.mp4"]["decided_by"] == "sound" and rows["high.mp4"]["status"] == "no_face"
+    assert rows["high.mp4"]["sound_model_id"] == model.model_id
+    assert place.warehouse.require("sounds")[-1].tables["sounds"] == 3
+    folder = report(night, place.spark.createDataFrame(place.warehouse.read_snapshot("videos")))
+    text = (Path(local_path(folder.uri)) / "report.txt").read_text()
+    assert "Sound was judged in 2 of 4 videos; 1 has none; 1 was not listened to." in text
+    assert "1 video is fake by the sound." in text
+    (page,) = Path(local_path(place.warehouse.location.uri)).glob("evidence/*/*.html")
+    assert "framejury calls this video fake by its sound." in page.read_text()
+
+    # Over all rows of the warehouse, as `framejury reduce` does, the verdicts are the same.
+    store, judging = night.store, night.judging
+    rules = VerdictRules("again", judging.bundle.model_id, judging.rule, judging.settings.verdict)
+    again = reduce_verdicts(
+        store.snapshot("videos"),
+        store.latest("extractions"),
+        store.face_scores(judging.bundle.model_id),
+        rules,
+        store.sounds(),
+    )
+    names = {row["video_id"]: name for name, row in rows.items()}
+    for row in again.select(*rows["high.mp4"]).collect():
+        assert row.asDict() == rows[names[row["video_id"]]]
+
+    # A night without the sound model judges what changed without its sound.
+    changed = place.archive / "high.mp4"
+    os.utime(changed, ns=(0, changed.stat().st_mtime_ns + 10**9))
+    place.run(NOW + timedelta(days=1))
+    after = place.verdicts()
+    assert (after["high.mp4"]["verdict"], after["high.mp4"]["sound"]) == ("inconclusive", None)
+    assert after["low.mp4"]["sound"] == "scored"
+    left = {row["video_id"] for row in place.night().store.sounds().collect()}
+    assert left == {rows[name]["video_id"] for name in ("low.mp4", "mute.mp4")}
 
 
 @pytest.mark.long

@@ -52,14 +52,15 @@ def history(
     rows = []
     for video_id, sequence, status, *more in outcomes:
         base = {"bytes": 100, "modified_at": T0, "settings_id": "S", "model_id": "A"}
-        base |= more[0] if more else {}
+        base |= {"sound_model_id": None} | (more[0] if more else {})
         rows.append((video_id, sequence, status, *base.values()))
     all_rows = spark.createDataFrame(
         rows,
         f"video_id string, {SEQUENCE} long, status string, bytes long, modified_at timestamp, "
-        "settings_id string, model_id string",
+        "settings_id string, model_id string, sound_model_id string",
     )
-    return all_rows.drop("model_id"), all_rows.select("video_id", SEQUENCE, "status", "model_id")
+    models = ("model_id", "sound_model_id")
+    return all_rows.drop(*models), all_rows.select("video_id", SEQUENCE, "status", *models)
 
 
 def reasons(planned: DataFrame) -> dict[str, str]:
@@ -157,6 +158,21 @@ def test_rescore_takes_other_models_and_settings_and_can_go_on(spark: SparkSessi
     # A part of it was committed before the driver was killed.
     outcomes.append(("b", 2, "scored"))
     assert plan(spark, known, *outcomes, rescore=True) == {"c": Reason.RESCORED}
+
+
+def test_rescore_takes_videos_of_another_sound_model(spark: SparkSession) -> None:
+    """Not those that cannot be opened, which no run listens to."""
+    known = videos(spark, *({"video_id": name} for name in "abcd"))
+    outcomes = [
+        ("a", 1, "scored", {"sound_model_id": "s"}),
+        ("b", 1, "no_face"),
+        ("c", 1, "not_video"),
+        ("d", 1, "scored", {"sound_model_id": "t"}),
+    ]
+    found = plan(spark, known, *outcomes, rescore=True, sound_model_id="s")
+    assert found == {"b": Reason.RESCORED, "d": Reason.RESCORED}
+    silent = plan(spark, known, *outcomes, rescore=True)
+    assert silent == {"a": Reason.RESCORED, "d": Reason.RESCORED}
 
 
 def test_since_and_all(spark: SparkSession) -> None:

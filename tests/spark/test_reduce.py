@@ -6,9 +6,11 @@ import random
 import re
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,14 +19,16 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury.errors import ReconcileError
-from framejury.schemas.statuses import Status
-from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, VERDICTS
+from framejury.schemas.statuses import Status, Verdict
+from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, SOUNDS, VERDICTS
 from framejury.settings import VerdictSettings
 from framejury.tables.reduce import VerdictRules, judge_scored, reconcile, reduce_verdicts
+from framejury.tables.sound_columns import with_sound
 from framejury.tables.store import conform
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Reducer, Rule
+from framejury.verdict.with_sound import joined
 
 THRESHOLD = 0.5
 MODEL = "model-a"
@@ -280,6 +284,35 @@ def test_a_deleted_video_is_missing_whatever_was_found_before(spark: SparkSessio
     assert (row["status"], row["verdict"], row["p_fake"]) == ("missing", "inconclusive", None)
     assert row["error"] == "not in the archive since 2026-11-20 02:00 UTC"
     assert (row["faces_scored"], row["persons"], row["worst_person"]) == (0, 0, None)
+
+
+def test_the_surer_fake_of_picture_and_sound_decides_as_in_the_reference(
+    spark: SparkSession,
+) -> None:
+    """On every combination of a score, none included, below, at and above its threshold."""
+    scores = (None, 0.0, 0.3, 0.5, 0.6, 0.75, 0.8, 0.9, 1.0)
+    cases, pictures, sounds = {}, [], []
+    for number, (picture, heard, limit) in enumerate(product(scores, scores, (0.6, 1.0))):
+        verdict = Verdict.INCONCLUSIVE if picture in (None, 0.5) else Verdict.REAL
+        verdict = Verdict.FAKE if picture is not None and picture > 0.5 else verdict
+        sound = None
+        if number % 5:
+            outcome = "no_sound" if heard is None else "scored"
+            p_fake = None if heard is None else float(np.float32(heard))
+            sound = {"outcome": outcome, "p_fake": p_fake, "threshold": limit, "model_id": "s"}
+            row = sound | {"video_id": str(number), "run_id": "r", "heard_s": 3.0}
+            sounds.append(row)
+        cases[str(number)] = joined(verdict, picture, THRESHOLD, sound)
+        pictures.append((str(number), verdict.value, picture, THRESHOLD))
+    kinds = "video_id string, verdict string, p_fake double, threshold double"
+    table = pa.Table.from_pylist(sounds, schema=SOUNDS)
+    rows = with_sound(spark.createDataFrame(pictures, kinds), spark.createDataFrame(table))
+    found = {row["video_id"]: row.asDict() for row in rows.collect()}
+    assert found.keys() == cases.keys()
+    for video_id, (verdict, columns) in cases.items():
+        expected = columns | {"verdict": verdict.value}
+        assert {name: found[video_id][name] for name in expected} == expected, video_id
+    assert {columns["decided_by"] for _, columns in cases.values()} == {None, "picture", "sound"}
 
 
 def as_columns(faces: list[dict[str, Any]]) -> FaceScores:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+from framejury.audio.sound_model import SoundModel, load_sound_model
 from framejury.cli.options import (
     bundle_dir_of,
     check_has_network,
@@ -14,7 +15,7 @@ from framejury.cli.options import (
 )
 from framejury.model.bundle import framed_for, load_bundle
 from framejury.model.manifest import Bundle
-from framejury.settings import Settings
+from framejury.settings import NO_MODEL, Settings
 from framejury.verdict.rule import Rule, rule_in_use
 
 
@@ -26,11 +27,13 @@ class Judging:
         bundle: the bundle that scores.
         settings: the settings, with the crop geometry that the bundle needs.
         rule: aggregation, calibration and threshold in use.
+        sound: the sound model of `audio.model`; None: sound is not judged.
     """
 
     bundle: Bundle
     settings: Settings
     rule: Rule
+    sound: SoundModel | None = None
 
     @classmethod
     def from_args(cls, args: argparse.Namespace) -> Judging:
@@ -40,7 +43,7 @@ class Judging:
 
         Raises:
             UsageError: the preset has no network.
-            BundleError: there is no such bundle, or it is damaged.
+            BundleError: there is no such bundle or sound model, or it is damaged.
             ConfigError: an unknown key, a value out of range, or a setting that this bundle
                 cannot be used with.
         """
@@ -55,10 +58,13 @@ class Judging:
         """Fit settings to a bundle: its crop geometry, and its rule where they set none.
 
         Raises:
+            BundleError: there is no such sound model, or it is damaged.
             ConfigError: a setting that this bundle cannot be used with.
         """
         settings = framed_for(bundle, settings)
-        return cls(bundle, settings, rule_in_use(bundle.rule, settings.verdict))
+        place = settings.audio.model
+        sound = None if place == NO_MODEL else load_sound_model(place)
+        return cls(bundle, settings, rule_in_use(bundle.rule, settings.verdict), sound)
 
 
 def load_bundle_of(args: argparse.Namespace) -> Bundle:

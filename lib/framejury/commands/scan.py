@@ -28,18 +28,21 @@ from framejury.model.manifest import Bundle
 from framejury.pages.text_table import counted
 from framejury.redaction import printable
 from framejury.report.bundle_info import BundleInfo
+from framejury.report.sound_words import decided_word
 from framejury.report.trust import reader_word, trust_of
 from framejury.schemas.notes import VideoNote, from_text
-from framejury.schemas.statuses import Note, Status
+from framejury.schemas.statuses import SOUND_MEANING, Note, SoundOutcome, Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import in_words
+from framejury.verdict.with_sound import joined
 
 if TYPE_CHECKING:
     from framejury.report.evidence.scan_pages import ScanPages
 
-_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring", "verdict", "evidence"]
+_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring"]
+_SECTIONS += ["audio", "verdict", "evidence"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +79,11 @@ def _run(args: argparse.Namespace) -> int:
         evidence = settings.evidence.model_copy(update={"faces": 0})
         settings = settings.model_copy(update={"evidence": evidence})
     plan = ExaminePlan(
-        "scan", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=False
+        "scan",
+        settings.model_dump(mode="json"),
+        str(bundle.directory),
+        keep_crops=False,
+        sound_dir=None if judging.sound is None else str(judging.sound.directory),
     )
     say(trust_of(BundleInfo.of_bundle(bundle, rule)).sentence)
     with Examiner(plan) as examiner:
@@ -115,17 +122,19 @@ def _verdict(
     """Return the uri and the columns of `verdicts` that apply without a run."""
     extraction, *others = rows.to_pylist()
     scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
+    sound = next((row for row in others if row[TABLE_COLUMN] == "sounds"), None)
     if scores:
         names = [part.name for part in fields(FaceScores)]
         faces = FaceScores(**{name: [row[name] for row in scores] for name in names})
         result = judge(faces, rule, settings)
     else:
         result = unscored(Status(extraction["status"]))
+    decided, heard = joined(result.verdict, result.p_fake, rule.threshold, sound)
     return {
         "uri": uri,
         "status": result.status.value,
         "error": extraction["error"],
-        "verdict": result.verdict.value,
+        "verdict": decided.value,
         "p_fake": result.p_fake,
         "p_fake_low": result.p_fake_low,
         "p_fake_high": result.p_fake_high,
@@ -139,6 +148,7 @@ def _verdict(
         "model_id": bundle.model_id,
         "notes": [asdict(note) for note in from_text(extraction["notes"])],
         "stretches": asdict(result)["stretches"],
+        **heard,
     }
 
 
@@ -152,15 +162,18 @@ def _frames(rows: pa.RecordBatch) -> list[dict[str, Any]]:
 
 
 def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
+    called = f"{reader_word(verdict)}{decided_word(verdict)}"
     if verdict["p_fake"] is None:
-        text = f"{verdict['verdict']}  ({verdict['status']})"
+        text = f"{called}  ({verdict['status']})"
     else:
         seen = counted(verdict["faces_scored"], bundle.framing.judges)
         text = (
-            f"{reader_word(verdict)}  p_fake {verdict['p_fake']:.3f} "
+            f"{called}  p_fake {verdict['p_fake']:.3f} "
             f"({verdict['p_fake_low']:.2f} to {verdict['p_fake_high']:.2f}, threshold "
             f"{verdict['threshold']:.2f}, {seen})"
         )
+    if verdict["sound"] is not None:
+        text += f"; {_sound_words(verdict)}"
     error = f"  {verdict['error']}" if verdict["error"] else ""
     lines = [f"{verdict['uri']}: {text}{error}"]
     lines += [
@@ -174,6 +187,12 @@ def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
         for face in verdict.get("frames", ())
     ]
     return "\n".join(printable(line) for line in lines)
+
+
+def _sound_words(verdict: dict[str, Any]) -> str:
+    if verdict["sound_p_fake"] is None:
+        return f"sound not judged: {SOUND_MEANING[SoundOutcome(verdict['sound'])]}"
+    return f"sound {verdict['sound_p_fake']:.3f} (threshold {verdict['sound_threshold']:.2f})"
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.text_table import UNKNOWN, columns, left_out_sentences
 from framejury.redaction import printable
+from framejury.report.sound_words import decided_word
 from framejury.schemas.tables import VERDICTS
 from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse
@@ -233,7 +234,7 @@ def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["uri"],
         row["label"] or UNKNOWN,
-        row["verdict"],
+        row["verdict"] + decided_word(row),
         f"{row['p_fake']:.3f}" if scored else UNKNOWN,
         f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else UNKNOWN,
         str(row["faces_scored"]),

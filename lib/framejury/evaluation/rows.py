@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.evaluation.binary import Floats, Integers
-from framejury.schemas.statuses import VERDICT_STATUSES, Label, Status, Verdict
+from framejury.schemas.statuses import (
+    VERDICT_STATUSES,
+    DecidedBy,
+    Label,
+    SoundOutcome,
+    Status,
+    Verdict,
+)
 from framejury.schemas.tables import VERDICTS
 
 VIDEO_COLUMNS = ("path", "uri", "layout", "label", "method", "group")
@@ -143,6 +150,8 @@ def video_rows(table: pa.Table) -> VideoRows:
     _need_values(table, "status", [status.value for status in VERDICT_STATUSES])
     _need_values(table, "verdict", [verdict.value for verdict in Verdict])
     _need_values(table, "label", [label.value for label in Label], null=True)
+    _need_values(table, "sound", [outcome.value for outcome in SoundOutcome], null=True)
+    _need_values(table, "decided_by", [by.value for by in DecidedBy], null=True)
     for name in ("layout", "group", "threshold"):
         _need_no_null(table, name)
     _need_range(table, "p_fake")
@@ -188,9 +197,13 @@ def face_rows(face_counts: pa.Table) -> FaceRows:
 
 
 def outcome_column(table: pa.Table) -> pa.ChunkedArray:
-    """Return the verdict of each row with a score, else `not_scored`."""
-    has_score = pc.is_valid(table["p_fake"])
-    return pc.if_else(has_score, table["verdict"].cast(pa.string()), NOT_SCORED)
+    """Return the verdict of each row with a score, of picture or sound, else `not_scored`."""
+    verdict = table["verdict"].cast(pa.string())
+    # Without a score of its picture, a video is fake by its sound, or inconclusive.
+    decided = pc.or_(
+        pc.is_valid(table["p_fake"]), pc.not_equal(verdict, Verdict.INCONCLUSIVE.value)
+    )
+    return pc.if_else(decided, verdict, NOT_SCORED)
 
 
 def is_known(texts: Texts) -> Flags:

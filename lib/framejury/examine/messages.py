@@ -1,4 +1,4 @@
-"""Messages between a worker and its child: plans, jobs, and rows of four tables."""
+"""Messages between a worker and its child: plans, jobs, and rows of five tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from framejury.schemas.statuses import Status
-from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, FACES, PICTURES
+from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, FACES, PICTURES, SOUNDS
 from framejury.settings import Settings
 
 TABLE_COLUMN = "table"
@@ -38,15 +38,15 @@ def _union_schema() -> pa.Schema:
         SEGMENT_COLUMN: pa.field(SEGMENT_COLUMN, pa.int32()),
         SEGMENT_BOX_COLUMN: pa.field(SEGMENT_BOX_COLUMN, _EXACT_BOX),
     }
-    for table in (EXTRACTIONS, FACES, FACE_SCORES, PICTURES):
+    for table in (EXTRACTIONS, FACES, FACE_SCORES, PICTURES, SOUNDS):
         for column in table:
             fields.setdefault(column.name, pa.field(column.name, column.type))
     return pa.schema(list(fields.values()))
 
 
 ROWS = _union_schema()
-"""Rows of `extractions`, `faces`, `face_scores` and `pictures` in one schema: one pass over a
-video yields them all. `TABLE_COLUMN` names the table; columns of other tables are null."""
+"""Rows of `extractions`, `faces`, `face_scores`, `pictures` and `sounds` in one schema: one pass
+over a video yields them all. `TABLE_COLUMN` names the table; columns of other tables are null."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class ExaminePlan:
         bundle_dir: path of the model bundle on this machine; None: do not score.
         keep_crops: whether `faces` rows are written, with their crops.
         device: device that scores faces; set on the executor.
+        sound_dir: path of the sound model on this machine; None: sound is not judged.
     """
 
     run_id: str
@@ -66,6 +67,7 @@ class ExaminePlan:
     bundle_dir: str | None
     keep_crops: bool
     device: Device = "cpu"
+    sound_dir: str | None = None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ SEGMENTS = "segments"
 """The staging table: rows of all tables, before they are merged."""
 
 _SUMMED = ("frames_decoded", "frames_sampled", "faces_found", "faces_kept", "wall_s", "cpu_s")
-_WELL = (Status.EXTRACTED.value, Status.NO_FACE.value)
+WELL = (Status.EXTRACTED.value, Status.NO_FACE.value)
+"""Statuses of videos whose sampled frames were decoded."""
 
 Row = Mapping[str, Any]
 
@@ -70,7 +71,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
     whole["peak_memory_bytes"] = _most(parts, "peak_memory_bytes")
     whole["sampled_s"] = [time for part in parts for time in part["sampled_s"] or ()]
     whole["notes"] = to_text(_notes(parts))
-    failed = [part for part in parts if part["status"] not in _WELL]
+    failed = [part for part in parts if part["status"] not in WELL]
     if failed:
         whole |= {"status": failed[0]["status"], "error": _named(failed[:1], count)}
     elif whole["frames_sampled"] == 0:
@@ -79,7 +80,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
     else:
         status = Status.EXTRACTED if whole["faces_kept"] else Status.NO_FACE
         whole |= {"status": status.value, "error": _named(parts, count)}
-    if whole["status"] not in _WELL:
+    if whole["status"] not in WELL:
         whole |= {"faces_found": 0, "faces_kept": 0}
     return whole
 

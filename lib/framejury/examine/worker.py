@@ -16,13 +16,16 @@ import pyarrow as pa
 from framejury.errors import MediaError
 from framejury.examine.checks import Survey, checked, survey_of
 from framejury.examine.client import DecodingClient
+from framejury.examine.listener import Listener
 from framejury.examine.messages import ROWS, ExaminePlan, VideoJob, extraction_row
-from framejury.examine.segments import staged
+from framejury.examine.segments import WELL, staged
 from framejury.media.fetch import KnownContent, LocalCopy
 from framejury.schemas.statuses import Status
 from framejury.settings.loading import settings_from
 
 _CHILD = "framejury.examine.child:serve"
+_LEAST_S = 1.0
+"""Seconds that the sound of a video gets at least, if its picture took all of its time."""
 
 
 class Examiner(DecodingClient):
@@ -35,10 +38,12 @@ class Examiner(DecodingClient):
 
     def __init__(self, plan: ExaminePlan, gpu: str | None = None) -> None:
         self._plan = plan
+        settings = settings_from(plan.settings)
+        self._listener = Listener(settings, plan.sound_dir) if plan.sound_dir else None
         super().__init__(
             _CHILD,
             asdict(plan),
-            settings_from(plan.settings),
+            settings,
             # In the environment, since CUDA reads it once, when it loads.
             {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu},
             opens_files=plan.device == "cuda",
@@ -60,7 +65,7 @@ class Examiner(DecodingClient):
             return None
 
     def examine(self, job: VideoJob) -> pa.RecordBatch:
-        """Return the rows of one video (schema `ROWS`): one of `extractions`, and its faces.
+        """Return the rows of one video (schema `ROWS`): one of `extractions`, its faces, its sound.
 
         The rows of a segment are addressed to the staging table (`segments.SEGMENTS`).
 
@@ -73,17 +78,38 @@ class Examiner(DecodingClient):
             with self.fetched(job.uri, _known(job)) as (copy, left_s):
                 given = row | {"bytes": _size_bytes(job, copy), "content_id": copy.content_id}
                 read = partial(checked, given=given, job=job, pairs=self._settings.sampling.pairs)
+                asked_s = time.monotonic()
                 batch = self.ask(_request(job, copy), copy.file, read, left_s)
+                sound = self._sound_of(job, batch, copy, left_s - (time.monotonic() - asked_s))
             batch = self._with_memory(batch)
             if batch["status"][0].as_py() == Status.CRASHED.value:
                 self.close()  # out of memory: the next video gets a fresh child
-            return batch
+            return batch if sound is None else pa.concat_batches([batch, sound])
         except MediaError as error:
             row |= {
                 "status": error.status.value,
                 "error": str(error),
                 "wall_s": time.perf_counter() - started_s,
             }
+        if job.segment is not None:
+            row = staged(row, job.segment)
+        return pa.RecordBatch.from_pylist([row], schema=ROWS)
+
+    def close(self) -> None:
+        """End both processes."""
+        super().close()
+        if self._listener is not None:
+            self._listener.close()
+
+    def _sound_of(
+        self, job: VideoJob, batch: pa.RecordBatch, copy: LocalCopy, left_s: float
+    ) -> pa.RecordBatch | None:
+        """Return the row of `sounds`; None for a video that failed, and for later segments."""
+        first = job.segment is None or job.segment.number == 0
+        if self._listener is None or not first or batch["status"][0].as_py() not in WELL:
+            return None
+        row = self._listener.row(copy.file, max(left_s, _LEAST_S))
+        row |= {"video_id": job.video_id, "run_id": self._plan.run_id}
         if job.segment is not None:
             row = staged(row, job.segment)
         return pa.RecordBatch.from_pylist([row], schema=ROWS)

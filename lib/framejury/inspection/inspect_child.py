@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import av
 import cv2
-import numpy as np
-from av.video.stream import VideoStream
 
 from framejury.errors import MediaError
 from framejury.examine.messages import OUT_OF_MEMORY
@@ -20,12 +14,11 @@ from framejury.inspection.answer import INSPECT, SHEET, SHOTS, TRACE, failed, pa
 from framejury.inspection.inspector import Inspector
 from framejury.inspection.reading import shots, trace
 from framejury.media.container import import_lazy_modules
+from framejury.media.small_clip import small_clip
 from framejury.records import Size
 from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings, Settings
 from framejury.settings.loading import settings_from
-
-_FRAMES, _RATE, _SIDE_PX = 6, 5, 96
 
 
 def serve(setup: Mapping[str, Any]) -> Callable[[dict[str, Any]], bytes]:
@@ -82,35 +75,3 @@ def _load_the_rest(settings: Settings, inspector: Inspector | None) -> None:
         shots(clip, free, [0, 2], Size(64, 64))
         if inspector is not None:
             inspector.rehearse(clip)
-
-
-@contextmanager
-def small_clip() -> Iterator[int]:
-    """Yield the descriptor of an MP4 of one second of noise and silence."""
-    with tempfile.TemporaryFile() as file:
-        file.write(_clip())
-        file.flush()
-        yield file.fileno()
-
-
-def _clip() -> bytes:
-    content = io.BytesIO()
-    noise = np.random.default_rng(0)
-    with av.open(content, "w", format="mp4") as output:
-        picture = output.add_stream("mpeg4", rate=_RATE)
-        sound = output.add_stream("aac", rate=44_100)
-        assert isinstance(picture, VideoStream) and isinstance(sound, av.AudioStream)
-        picture.height = picture.width = _SIDE_PX
-        picture.pix_fmt = "yuv420p"
-        sound.codec_context.layout = "mono"
-        for _ in range(_FRAMES):
-            pixels = noise.integers(0, 256, (_SIDE_PX, _SIDE_PX, 3), np.uint8)
-            output.mux(picture.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        output.mux(picture.encode(None))
-        for number in range(_FRAMES):
-            quiet = np.zeros((1, 1024), np.int16)
-            frame = av.AudioFrame.from_ndarray(quiet, format="s16", layout="mono")
-            frame.sample_rate, frame.pts = 44_100, 1024 * number
-            output.mux(sound.encode(frame))
-        output.mux(sound.encode(None))
-    return content.getvalue()

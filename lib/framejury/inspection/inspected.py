@@ -171,7 +171,7 @@ class Stream:
         facts: from its headers.
         times_s: of the frames that were read, from the first one.
         thumbnails: these frames reduced, uint8 (n, 36, 64), grey.
-        sound: int16 (m,) at `sound.RATE_HZ`; empty without sound.
+        sound: int16 (m,) at `framejury.audio.RATE_HZ`; empty without sound.
         sound_start_s: when the sound begins, from the first frame.
         frames: for some ranks, those that could be read, and their pixels at a size.
     """

@@ -116,7 +116,7 @@ class Inspector:
         """Use every part once, so that nothing needs to be loaded after the lockdown.
 
         Args:
-            clip: descriptor of `inspect_child.small_clip`.
+            clip: descriptor of `media.small_clip.small_clip`.
         """
         double = copy.copy(self)
         free = {part: type(getattr(self._settings, part))() for part in _REHEARSED}

@@ -7,9 +7,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from framejury.audio.sound_track import read_sound, sound_streams
 from framejury.inspection.answer import PIXELS, SOUND, THUMBNAILS, TRACE_SIZE
-from framejury.inspection.inspected import MOST_FRAMES, Facts, Shots, Trace
-from framejury.inspection.sound import read_sound, sound_facts
+from framejury.inspection.inspected import MOST_FRAMES, Facts, Shots, Sound, Trace
 from framejury.media.container import VideoSource, open_container
 from framejury.media.decode import VideoFile
 from framejury.records import Image, Size
@@ -40,7 +40,7 @@ def facts_of(video: VideoFile, shown: Size, source: VideoSource, settings: Setti
     """
     with open_container(source, settings.limits) as container:
         pixel_format = container.streams[video.stream_index].codec_context.pix_fmt or "unknown"
-        sound = sound_facts(container)
+        sound = _sound_facts(container)
         size_bytes = container.size
     return Facts(
         container=video.facts.container,
@@ -61,7 +61,7 @@ def trace(source: VideoSource, settings: Settings) -> tuple[Trace, dict[str, Any
     """Read all frames of the first `inspect.compare_s` seconds, small and grey, and the sound.
 
     Returns:
-        the record; `thumbnails` uint8 (n, 36, 64), `sound` int16 (m,) at `sound.RATE_HZ`.
+        the record; `thumbnails` uint8 (n, 36, 64), `sound` int16 (m,) at `framejury.audio.RATE_HZ`.
 
     Raises:
         MediaError: the video cannot be read.
@@ -107,6 +107,20 @@ def shots(
             pictures.append(frame.picture.reduced(size))
     record = Shots(frame_indices=tuple(indices), height_px=size.height, width_px=size.width)
     return record, {PIXELS: np.stack(pictures)}
+
+
+def _sound_facts(container: Any) -> Sound | None:
+    """Return the first sound stream of an open container; None without a decodable one."""
+    streams = sound_streams(container)
+    if not streams:
+        return None
+    context = streams[0].codec_context
+    return Sound(
+        codec=context.name,
+        rate_hz=context.sample_rate or 0,
+        channels=context.channels or 0,
+        streams=len(streams),
+    )
 
 
 def _grey(image: Image) -> Any:

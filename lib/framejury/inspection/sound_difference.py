@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from framejury.audio import RATE_HZ, Samples
 from framejury.inspection.align import correlate
-from framejury.inspection.sound import RATE_HZ, Samples
 
 WINDOW_S = 0.25
 SAME_WAVE, OTHER_WAVE = 0.7, 0.4

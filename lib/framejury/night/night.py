@@ -45,7 +45,7 @@ from framejury.warehouse.commits import (
 
 SECTIONS = (
     *("sampling", "detection", "crops", "limits", "scoring"),
-    *("verdict", "evidence", "report", "run", "spark"),
+    *("audio", "verdict", "evidence", "report", "run", "spark"),
 )
 """Sections of the settings that a nightly run uses."""
 
@@ -105,11 +105,7 @@ def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) 
         snapshot: rows of `videos` that the first commit publishes; None: they are committed.
     """
     count = max(int(plan.batches.max()) + 1 if len(plan.batches) else 0, int(snapshot is not None))
-    shipped = None
-    if plan.videos.num_rows:
-        shipped = ship_bundle(
-            night.spark, night.judging.bundle.directory, night.judging.bundle.model_id
-        )
+    shipped = _shipped(night) if plan.videos.num_rows else _Shipped()
     for number in range(count):
         chosen = plan.batches == number
         batch = replace(
@@ -223,11 +219,28 @@ def merge_small_files(night: NightlyRun) -> None:
     say(f"  small files merged: {sentence(done)}")
 
 
+@dataclass(frozen=True)
+class _Shipped:
+    """Names of the bundle and of the sound model on the executors; None: not there."""
+
+    bundle: str | None = None
+    sound: str | None = None
+
+
+def _shipped(night: NightlyRun) -> _Shipped:
+    """Send the models to the executors."""
+    bundle, sound = night.judging.bundle, night.judging.sound
+    return _Shipped(
+        ship_bundle(night.spark, bundle.directory, bundle.model_id),
+        None if sound is None else ship_bundle(night.spark, sound.directory, sound.model_id),
+    )
+
+
 def _work(
     night: NightlyRun,
     run: Run,
     plan: NightPlan,
-    shipped: str | None,
+    shipped: _Shipped,
     snapshot: pa.Table | None,
 ) -> CommitFacts:
     """Examine and reduce one batch; return the facts for its commit."""
@@ -242,8 +255,9 @@ def _work(
                 night.judging.settings.model_dump(mode="json"),
                 None,
                 keep_crops=night.keep_crops,
+                sound_dir=shipped.sound,
             )
-            lacking = write_examined(store, run, there, work, shipped)
+            lacking = write_examined(store, run, there, work, shipped.bundle)
             for line in lacking:
                 text = f"  warning: the sandbox of the decoder is incomplete on {line}"
                 say(text, level=logging.WARNING)
@@ -253,7 +267,9 @@ def _work(
         )
         extractions = store.of_run(run, "extractions")
         scores = store.of_run(run, "face_scores")
-        store.write(reduce_verdicts(planned, extractions, scores, rules), run, "verdicts")
+        sounds = None if night.judging.sound is None else store.of_run(run, "sounds")
+        rows = reduce_verdicts(planned, extractions, scores, rules, sounds)
+        store.write(rows, run, "verdicts")
         written = store.of_run(run, "verdicts").cache()
         reconcile(planned, written)
         outcome = count_by(written, "status")

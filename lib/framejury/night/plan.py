@@ -37,6 +37,7 @@ class PlanRules:
         tries: how often a video with a retryable status is tried in all.
         model_id: the bundle of this run.
         settings_id: digest of the settings that shape an extraction.
+        sound_model_id: the sound model of this run; None: sound is not judged.
         rescore: also judge videos that another model or other settings judged.
         everything: judge every video that is there.
         since: only videos changed at this time or later; None: all.
@@ -45,6 +46,7 @@ class PlanRules:
     tries: int
     model_id: str
     settings_id: str
+    sound_model_id: str | None = None
     rescore: bool = False
     everything: bool = False
     since: datetime | None = None
@@ -68,6 +70,7 @@ def plan_night(
             F.max(SEQUENCE).alias("_judged_in"),
             F.max_by("status", SEQUENCE).alias("_verdict"),
             F.max_by("model_id", SEQUENCE).alias("_model_id"),
+            F.max_by("sound_model_id", SEQUENCE).alias("_sound_model_id"),
         )
     )
     # A verdict covers extractions that were committed with it or before it.
@@ -158,6 +161,10 @@ def _reason(rules: PlanRules) -> Column:
         other = (F.col("_model_id") != rules.model_id) | (
             F.col("_file.settings_id") != rules.settings_id
         )
+        # A video that failed was not listened to by any run.
+        opened = F.col("_verdict").isin(Status.SCORED.value, Status.NO_FACE.value)
+        sound_model_id = F.lit(rules.sound_model_id).cast("string")
+        other = other | (opened & ~F.col("_sound_model_id").eqNullSafe(sound_model_id))
         there = there.when(other, Reason.RESCORED.value)
     if rules.since is not None:
         there = F.when(F.col("modified_at") >= F.lit(rules.since), there)

@@ -159,7 +159,7 @@ def find(report: RunReport) -> Findings:
         banners=banners_of(bundle),
         trust=trust_of(bundle),
         judges=judges,
-        judged=judged_words(judges),
+        judged=judged_words(judges, table["sound"].to_pylist()),
         videos=table.num_rows,
         seen=seen,
         predictions=predictions,

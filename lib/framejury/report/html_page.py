@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -225,7 +225,7 @@ def _mistake(row: dict[str, Any], context: Context, judges: str) -> dict[str, An
 def _failures(f: Findings) -> Iterator[dict[str, Any]]:
     """Yield unscored videos by status, most frequent first."""
     failed: pa.Table = f.predictions.slice(f.predictions.num_rows - f.outcomes.not_scored)
-    counts = {name: count for name, count in f.statuses.items() if name != "scored"}
+    counts = Counter(failed["status"].to_pylist())
     for name, total in sorted(counts.items(), key=lambda one: -one[1]):
         mine = failed.filter(pc.equal(failed["status"], name))
         yield {

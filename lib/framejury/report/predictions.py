@@ -40,6 +40,10 @@ COLUMNS = (
     "worst_person_score",
     "stretches",
     "threshold",
+    "sound",
+    "sound_p_fake",
+    "sound_threshold",
+    "decided_by",
     "reducer",
     "model_id",
     "run_id",
@@ -58,7 +62,10 @@ train or val if the model had seen the video or its source in training, no, or n
 
 
 def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.Table:
-    """Return `COLUMNS` by falling `p_fake`; videos without a score last, by status and path."""
+    """Return `COLUMNS` by falling `p_fake`; videos without a score last, by status and path.
+
+    Of those without a score of their picture, videos that are fake by their sound come first.
+    """
     called = pc.if_else(
         pc.greater_equal(verdicts["p_fake"], verdicts["threshold"]),
         Label.FAKE.value,
@@ -74,7 +81,7 @@ def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.
     for name, column in _since(verdicts["video_id"], context).items():
         full = full.append_column(name, column)
     order = pc.sort_indices(
-        full.append_column("_score", pc.fill_null(full["p_fake"], -1.0)),
+        full.append_column("_score", pc.coalesce(full["p_fake"], pc.if_else(decided, -0.5, -1.0))),
         sort_keys=[("_score", "descending"), ("status", "ascending"), ("path", "ascending")],
     )
     return full.select(COLUMNS).take(order)

@@ -83,6 +83,7 @@ def _earlier(run: EarlierRun) -> JudgedRun:
     """Count failed videos apart: their verdict is inconclusive, too."""
     fake, real = (run.verdicts.get(one.value, 0) for one in (Verdict.FAKE, Verdict.REAL))
     scored = run.statuses.get(Status.SCORED.value, 0)
-    failed = sum(run.statuses.values()) - scored
+    # A video that is fake by its sound may have no scored face.
+    failed = sum(run.statuses.values()) - max(scored, fake + real)
     outcomes = VerdictCounts(fake, real, max(scored - fake - real, 0), failed)
     return JudgedRun(run.run_id, run.ended_at, outcomes, run.wall_s)

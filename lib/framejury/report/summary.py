@@ -16,6 +16,7 @@ from framejury.report.wording import (
     percent,
     status_word,
 )
+from framejury.schemas.statuses import DecidedBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Change:
 def summary_sentences(f: Findings) -> list[str]:
     """Return the outcomes, the news and the accuracy, as far as they are known."""
     accuracy = [*accuracy_sentences(f), seen_sentence(f.seen)]
-    sentences = [_what(f.videos, f.outcomes), *_news(f), " ".join(accuracy).strip()]
+    sentences = [_what(f.videos, f.outcomes), *_by_sound(f), *_news(f)]
+    sentences.append(" ".join(accuracy).strip())
     return [one for one in sentences if one]
 
 
@@ -84,6 +86,11 @@ def outcome_counts(o: VerdictCounts) -> str:
         f"{o.fake:,} called fake, {NO_SIGN} in {o.real:,}, {o.inconclusive:,} inconclusive, "
         f"{o.not_scored:,} not scored"
     )
+
+
+def _by_sound(f: Findings) -> list[str]:
+    count = f.predictions["decided_by"].to_pylist().count(DecidedBy.SOUND.value)
+    return [f"{counted(count, 'video is', 'videos are')} fake by the sound."] if count else []
 
 
 def _news(f: Findings) -> list[str]:

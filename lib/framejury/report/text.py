@@ -16,6 +16,7 @@ from framejury.report.known import TITLE, known_table
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
 from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows
+from framejury.report.sound_words import decided_word
 from framejury.report.summary import (
     accuracy_sentences,
     by_score_sentence,
@@ -257,7 +258,7 @@ def _predictions(f: Findings, max_rows: int) -> str:
     rows = [
         (
             decimal(row["p_fake"]) if row["p_fake"] is not None else "",
-            outcome_word(row),
+            outcome_word(row) + decided_word(row),
             row["label"] or "",
             correct_word(row),
             row["faces_scored"],

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from framejury.pages.templating import data_uri
 from framejury.report.inputs import Context, ReportFace
+from framejury.report.sound_words import decided_word
 from framejury.report.wording import correct_word, decimal, outcome_word, status_word
 from framejury.verdict.stretches import in_words
 
@@ -83,6 +84,7 @@ class Row:
     Attributes:
         p_fake, low, high, threshold: 0 to 1; None where not scored.
         face: a small picture as a `data:` address; face_words: its text alternative.
+        decided: picture or sound where the verdict of fake rests on one of two scores.
         link: to its evidence page, relative.
         change: changed, new or unchanged; before: the outcome before, may be empty.
         parts: the first `MOST_PARTS` suspicious stretches.
@@ -90,6 +92,7 @@ class Row:
 
     video_id: str
     outcome: str
+    decided: str
     p_fake: float | None
     low: float | None
     high: float | None
@@ -191,6 +194,7 @@ def _rows(predictions: pa.Table, context: Context, judges: str) -> Iterator[Row]
         yield Row(
             video_id=video_id,
             outcome=outcome_word(row),
+            decided=decided_word(row).removeprefix(" by its "),
             p_fake=row["p_fake"],
             low=row["p_fake"] if row["p_fake_low"] is None else row["p_fake_low"],
             high=row["p_fake"] if row["p_fake_high"] is None else row["p_fake_high"],
@@ -221,6 +225,8 @@ def _columns(
     yield _choice("verdict", "verdict", "Verdict", [row.outcome for row in rows])
     yield Column("p_fake", "p_fake", is_number=True)
     yield Column("path", "video")
+    if predictions["sound"].null_count < predictions.num_rows:
+        yield _choice("decided", "fake by its", "Fake by its", [row.decided for row in rows])
     if has_truth:
         yield _choice("truth", "label", "Label", [row.label for row in rows])
         yield _choice("right", "correct?", "Correct?", [row.correct for row in rows])

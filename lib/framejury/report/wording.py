@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,11 @@ from framejury.evaluation.bootstrap import Bootstrap, Interval
 from framejury.evaluation.breakdown import BreakdownRow
 from framejury.evaluation.rows import NOT_SCORED
 from framejury.pages.text_table import counted
+from framejury.report.sound_words import decided_word, is_by_sound, sound_sentences
 from framejury.schemas.statuses import STATUS_MEANING, Status
 
 UNDEFINED = "n/a"
 CROSSES = "interval crosses the threshold"
-SOUND = "Sound was not judged: a video in which only the voice is fake can be called real."
 _JUDGED = {
     "face": "Only faces in the picture were judged.",
     "frame": "Whole frames were judged; no face was searched for. Columns named after faces count "
@@ -65,13 +65,16 @@ _METRICS = (
 )
 
 
-def judged_words(judges: str) -> str:
+def judged_words(judges: str, sounds: Sequence[str | None] = ()) -> str:
     """Return what was judged and what was not.
 
     Args:
         judges: face or frame: what the model scores.
+        sounds: column `sound` of the verdicts.
     """
-    return f"{_JUDGED[judges]} {SOUND}"
+    heard = any(one is not None for one in sounds)
+    seen = _JUDGED[judges].replace("Only faces in the picture", "Of the picture only faces")
+    return f"{seen if heard else _JUDGED[judges]} {sound_sentences(sounds)}"
 
 
 def metric_lines(metrics: BinaryMetrics, bootstrap: Bootstrap | None) -> list[MetricLine]:
@@ -108,7 +111,8 @@ def auc_against(row: BreakdownRow) -> str:
 
 def outcome_word(row: Mapping[str, Any]) -> str:
     """Return fake, real, inconclusive or not scored, of one prediction."""
-    return str(row["verdict"]) if row["p_fake"] is not None else status_word(NOT_SCORED)
+    decided = row["p_fake"] is not None or is_by_sound(row)
+    return str(row["verdict"]) if decided else status_word(NOT_SCORED)
 
 
 def correct_word(row: Mapping[str, Any]) -> str:
@@ -205,6 +209,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "took": took_word,
     "delta": delta_word,
     "outcome_word": outcome_word,
+    "decided_word": decided_word,
     "status_word": status_word,
     "status_meaning": status_meaning,
     "auc_against": auc_against,

@@ -11,7 +11,7 @@ import pyarrow.types as kinds
 
 from framejury.schemas import statuses
 from framejury.schemas.exports import CURRENT, CURRENT_FACES_LIMIT, CURRENT_MEANING
-from framejury.schemas.statuses import STATUS_MEANING, Side, Verdict
+from framejury.schemas.statuses import SOUND_MEANING, STATUS_MEANING, Side, SoundOutcome, Verdict
 from framejury.schemas.tables import FORMER_NAMES, TABLE_MEANING, TABLES
 
 _HEAD = """\
@@ -148,6 +148,9 @@ def data_dictionary() -> str:
             "Side", "The part of a split that a video is assigned to, in `splits`.", SIDE_MEANING
         )
     )
+    parts.append(
+        _values("SoundOutcome", "How judging the sound ended, in `sounds`.", SOUND_MEANING)
+    )
     parts.append(_retries())
     return "\n".join(parts)
 
@@ -182,7 +185,10 @@ def _table(name: str, schema: pa.Schema) -> str:
 def _values(
     title: str,
     doc: str,
-    meanings: dict[statuses.Status, str] | dict[Verdict, str] | dict[Side, str],
+    meanings: dict[statuses.Status, str]
+    | dict[Verdict, str]
+    | dict[Side, str]
+    | dict[SoundOutcome, str],
 ) -> str:
     rows = [f"| `{value}` | {_cell(meaning)} |" for value, meaning in meanings.items()]
     return "\n".join([f"## {title}", "", doc, "", "| value | meaning |", "|---|---|", *rows]) + "\n"

@@ -113,6 +113,38 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class SoundOutcome(StrEnum):
+    """How judging the sound of a video ended. The set is closed."""
+
+    SCORED = "scored"
+    NO_SOUND = "no_sound"
+    SILENT = "silent"
+    TOO_SHORT = "too_short"
+    UNREADABLE = "unreadable"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+
+
+SOUND_MEANING = {
+    SoundOutcome.SCORED: "the sound was judged",
+    SoundOutcome.NO_SOUND: "the file has no sound",
+    SoundOutcome.SILENT: "the sound is silence",
+    SoundOutcome.TOO_SHORT: "the sound is shorter than one window (2 s)",
+    SoundOutcome.UNREADABLE: "the sound, or more than a tenth of its packets, cannot be decoded",
+    SoundOutcome.TIMEOUT: "decoding the sound took longer than `limits.timeout_s` or "
+    "`limits.cpu_s` left",
+    SoundOutcome.CRASHED: "the process that decoded the sound died or failed",
+}
+"""What each outcome means; only the first gives a score."""
+
+
+class DecidedBy(StrEnum):
+    """Which score a verdict of fake or real rests on, where sound was judged too."""
+
+    PICTURE = "picture"
+    SOUND = "sound"
+
+
 class PictureKind(StrEnum):
     """What a picture kept as evidence shows."""
 

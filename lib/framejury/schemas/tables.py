@@ -296,6 +296,35 @@ PICTURES = pa.schema(
     ]
 )
 
+SOUNDS = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _text("model_id", "`model_id` of the sound model.", required=True),
+        _text("outcome", "How judging the sound ended; see SoundOutcome.", required=True),
+        _float64("heard_s", "Length of the sound that was decoded, seconds."),
+        _field(
+            "p_fake",
+            pa.float32(),
+            "Score of the sound, 0 to 1: the mean of its windows; null unless `outcome` is scored.",
+        ),
+        _float64(
+            "threshold", "Scores of the sound of this value and above count as fake.", required=True
+        ),
+        _field(
+            "window_s",
+            pa.list_(pa.field("element", pa.float64(), nullable=False)),
+            "Where each scored window begins, seconds after the first sample; silent windows are "
+            "left out. A window is 2 s long.",
+        ),
+        _field(
+            "window_p_fake",
+            pa.list_(pa.field("element", pa.float32(), nullable=False)),
+            "Score of each of these windows, 0 to 1.",
+        ),
+    ]
+)
+
 VERDICTS = pa.schema(
     [
         _VIDEO_ID,
@@ -338,6 +367,22 @@ VERDICTS = pa.schema(
             "Suspicious parts by time: first and last second, face track, mean score of its faces "
             "(not calibrated). Empty: no part stands out, also where all of the video is "
             "suspicious. Null when not scored, and in runs written before this column existed.",
+        ),
+        _text(
+            "sound",
+            "How judging the sound ended; see SoundOutcome. Null: sound was not judged "
+            "(`audio.model` none, or a video that could not be opened).",
+        ),
+        _float64("sound_p_fake", "Score of the sound, 0 to 1; null unless `sound` is scored."),
+        _float64(
+            "sound_threshold", "`sound_p_fake` of this value and above counts as fake; else null."
+        ),
+        _text("sound_model_id", "`model_id` of the sound model; null where `sound` is null."),
+        _text(
+            "decided_by",
+            "picture or sound: the score that a verdict of fake or real rests on, the surer fake "
+            "if both are. Null where `sound` is null or the verdict is inconclusive. `p_fake` and "
+            "`threshold` are always those of the picture.",
         ),
     ]
 )
@@ -412,6 +457,7 @@ TABLES: dict[str, pa.Schema] = {
     "faces": FACES,
     "face_scores": FACE_SCORES,
     "pictures": PICTURES,
+    "sounds": SOUNDS,
     "verdicts": VERDICTS,
     "splits": SPLITS,
     "modalities": MODALITIES,
@@ -448,6 +494,7 @@ TABLE_MEANING = {
     "face_scores": "One row per face scored by a model.",
     "pictures": "One row per picture kept as evidence: the most and least suspicious faces of a "
     "video, and the frame of the most suspicious one (`evidence.*`).",
+    "sounds": "One row per video whose sound was listened to (`audio.model`).",
     "verdicts": "One row per video judged in a run: exactly one, whatever the outcome.",
     "splits": "One row per labelled video: the part of the split it is assigned to.",
     "modalities": "One row per fake whose original is in the archive: what differs between them.",

@@ -11,6 +11,8 @@ import json
 from pydantic import Field, model_validator
 
 from framejury.settings.judging import (
+    NO_MODEL,
+    AudioSettings,
     EvidenceSettings,
     InspectSettings,
     ReducerName,
@@ -37,8 +39,10 @@ from framejury.settings.running import RunSettings, SparkSettings
 from framejury.settings.section import Section
 
 __all__ = [
+    "NO_MODEL",
     "PAIR_SIGNALS",
     "VIDEO_EXTENSIONS",
+    "AudioSettings",
     "CropSettings",
     "DetectionSettings",
     "EvidenceSettings",
@@ -83,6 +87,7 @@ class Settings(Section):
     split: SplitSettings = Field(default_factory=SplitSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     scoring: ScoringSettings = Field(default_factory=ScoringSettings)
+    audio: AudioSettings = Field(default_factory=AudioSettings)
     verdict: VerdictSettings = Field(default_factory=VerdictSettings)
     evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
     inspect: InspectSettings = Field(default_factory=InspectSettings)

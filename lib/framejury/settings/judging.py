@@ -35,6 +35,31 @@ class ScoringSettings(Section):
     )
 
 
+NO_MODEL = "none"
+"""`audio.model` without sound."""
+
+
+class AudioSettings(Section):
+    """How the sound of a video is judged, and how a sound model is trained."""
+
+    model: str = Field(
+        NO_MODEL,
+        min_length=1,
+        description="Folder of a sound model (`framejury train-audio`); none: sound is not judged. "
+        "The surer fake of picture and sound then decides the verdict.",
+    )
+    seconds: float = Field(
+        600.0,
+        ge=2,
+        le=21_600,
+        description="How much of a video's sound is decoded, from its start, at most, seconds.",
+    )
+    epochs: int = Field(
+        60, ge=1, le=10_000, description="Passes of a training over its windows, count."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the network and of the order of its windows.")
+
+
 class VerdictSettings(Section):
     """How the face scores of a video become one verdict."""
 

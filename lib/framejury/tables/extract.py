@@ -1,4 +1,4 @@
-"""Examine videos on executors: one pass over each gives rows of four tables."""
+"""Examine videos on executors: one pass over each gives rows of five tables."""
 
 from __future__ import annotations
 
@@ -71,13 +71,14 @@ def write_examined(
     plan: ExaminePlan,
     bundle: str | None = None,
 ) -> list[str]:
-    """Examine videos and write the run's rows of `extractions`, `faces`, `face_scores`, `pictures`.
+    """Examine videos and write the run's rows of the tables `staging.STAGED_TABLES`.
 
     Args:
         store: of the warehouse.
         run: the run under way.
         videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
-        plan: what to do with each; `bundle_dir` and `device` are filled in on the executor.
+        plan: what to do with each; `bundle_dir` and `device` are filled in on the executor, and
+            `sound_dir` is the sound model from `ship_bundle`.
         bundle: from `ship_bundle`, to score with; None: only extract.
 
     Returns:
@@ -138,7 +139,7 @@ def examine_units(
     bundle: str | None = None,
     done: Done | None = None,
 ) -> DataFrame:
-    """Return rows of `extractions`, `faces`, `face_scores`, `pictures` (schema `messages.ROWS`).
+    """Return rows of the tables `staging.STAGED_TABLES` (schema `messages.ROWS`).
 
     Rows of segments are addressed to the staging table `SEGMENTS`; see `settle_segments`.
 
@@ -214,6 +215,8 @@ def _partition_function(
     def examine_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         logs.start("examine", run_id=plan.run_id)
         local = plan if bundle is None else replace(plan, bundle_dir=SparkFiles.get(bundle))
+        if plan.sound_dir is not None:
+            local = replace(local, sound_dir=SparkFiles.get(plan.sound_dir))
         gpu = task_gpu()
         examiner = _examiner(replace(local, device="cpu" if gpu is None else "cuda"), gpu)
         if done is not None:

@@ -27,6 +27,7 @@ from framejury.tables.rule_columns import (
     student_shift,
     suspicious_stretches,
 )
+from framejury.tables.sound_columns import with_sound
 from framejury.verdict.calibration import UNITS
 from framejury.verdict.interval import UNKNOWN
 from framejury.verdict.judge import face_threshold
@@ -55,7 +56,11 @@ class VerdictRules:
 
 
 def reduce_verdicts(
-    videos: DataFrame, extractions: DataFrame, scores: DataFrame, rules: VerdictRules
+    videos: DataFrame,
+    extractions: DataFrame,
+    scores: DataFrame,
+    rules: VerdictRules,
+    sounds: DataFrame | None = None,
 ) -> DataFrame:
     """Return exactly one row of `verdicts` per row of `videos`.
 
@@ -64,7 +69,11 @@ def reduce_verdicts(
         extractions: at most one row per video, with `video_id`, `status`, `error`, `notes`.
         scores: rows of `face_scores`, all by `rules.model_id`.
         rules: the rules.
+        sounds: at most one row of `sounds` per video; None: sound was not judged.
     """
+    if sounds is not None:
+        gone = videos.where(F.col("missing_since").isNotNull()).select("video_id")
+        sounds = sounds.join(gone, on="video_id", how="left_anti")
     outcome = extractions.select("video_id", F.col("status").alias("extracted"), "error", "notes")
     rows = (
         videos.select("video_id", "missing_since")
@@ -87,6 +96,7 @@ def reduce_verdicts(
                 },
             }
         )
+        .transform(with_sound, sounds)
     )
 
 

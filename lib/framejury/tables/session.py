@@ -29,7 +29,7 @@ _DEFAULTS = {
     "spark.sql.session.timeZone": "UTC",
     # Rows hold crops, and maxRecordsPerBatch counts rows, not bytes.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
-    # One pass yields rows of four tables; write them side by side instead of sorting crops.
+    # One pass yields rows of five tables; write them side by side instead of sorting crops.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.adaptive.enabled": "true",

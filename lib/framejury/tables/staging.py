@@ -1,7 +1,7 @@
-"""From rows that four tables share to files that hold the columns of one table.
+"""From rows that five tables share to files that hold the columns of one table.
 
-One pass over a video yields rows of `extractions`, `faces`, `face_scores` and `pictures`. They
-leave the executors together, with the columns of all four (schema `messages.ROWS`), because
+One pass over a video yields rows of `extractions`, `faces`, `face_scores`, `pictures` and `sounds`.
+They leave the executors together, with the columns of all five (schema `messages.ROWS`), because
 Spark fans a stage out to one output only. `Store.stage` writes them below the run's `staging`
 folder, one subfolder per table; `write_staged` then reads each subfolder with the columns of its
 table and writes the files that readers see, a few large ones in place of one per task.
@@ -35,7 +35,7 @@ from framejury.examine.messages import (
     SEGMENT_COLUMN,
     SEGMENT_TABLE_COLUMN,
 )
-from framejury.examine.segments import SEGMENTS, merge_extractions, number_persons
+from framejury.examine.segments import SEGMENTS, WELL, merge_extractions, number_persons
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
 from framejury.tables.evidence_pictures import extremes
@@ -44,7 +44,7 @@ from framejury.tables.store import Store
 from framejury.warehouse.commits import Run
 from framejury.warehouse.reader import count_rows, file_sizes
 
-STAGED_TABLES = ("extractions", "faces", "face_scores", "pictures")
+STAGED_TABLES = ("extractions", "faces", "face_scores", "pictures", "sounds")
 _FACE = ("video_id", "frame_index", "face_index")
 _PERSONS = pa.schema([FACE_SCORES.field(name) for name in (*_FACE, "person")])
 _MOST_BROADCAST = 2_000_000
@@ -98,6 +98,10 @@ def settle_segments(
     extractions = _merged(staged, counts)
     rows = pa.Table.from_pylist(extractions, schema=EXTRACTIONS)
     store.write(spark.createDataFrame(rows).coalesce(1), run, "extractions")
+    well = [row["video_id"] for row in extractions if row["status"] in WELL]
+    sounds = _of_table(staged, "sounds").where(F.col("video_id").isin(well))
+    if not sounds.isEmpty():
+        store.write(sounds.coalesce(1), run, "sounds")
     found = [row for row in extractions if row["status"] == Status.EXTRACTED.value]
     if found:
         # When one segment of a video failed, none of its faces count: they join no track.

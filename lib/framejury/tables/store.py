@@ -139,6 +139,16 @@ class Store:
         )
         return scores.join(current, on=["video_id", SEQUENCE], how="left_semi")
 
+    def sounds(self) -> DataFrame | None:
+        """Return the latest `sounds`, of the videos' latest extractions; None: none was judged.
+
+        A later extraction by a run that judged no sound leaves a video without a row.
+        """
+        if not self._warehouse.with_table("sounds"):
+            return None
+        extracted = self.latest("extractions").select("video_id", SEQUENCE)
+        return self.history("sounds").join(extracted, on=["video_id", SEQUENCE], how="left_semi")
+
     def scores_behind(self, verdicts: DataFrame) -> DataFrame:
         """Return the `face_scores` behind these rows of `latest("verdicts")`."""
         return self._behind(verdicts, "face_scores")

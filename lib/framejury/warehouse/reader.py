@@ -26,6 +26,7 @@ _MADE_BY = {
     "splits": "framejury split",
     "face_scores": "framejury score",
     "pictures": "framejury score",
+    "sounds": "framejury nightly ARCHIVE --set audio.model=DIR",
     "verdicts": "framejury reduce",
     "modalities": "framejury modality",
     "forgotten": "framejury forget VIDEO",

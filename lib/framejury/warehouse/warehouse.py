@@ -50,7 +50,7 @@ from framejury.warehouse.marker import (
 )
 from framejury.warehouse.reader import Committed, count_rows
 
-MERGED_TABLES = ("extractions", "face_scores", "pictures", "verdicts")
+MERGED_TABLES = ("extractions", "face_scores", "pictures", "sounds", "verdicts")
 """Tables to which every nightly run adds small files. Files of `faces` hold crops and are large."""
 
 OUTPUTS = "outputs"

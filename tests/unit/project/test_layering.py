@@ -28,25 +28,27 @@ MAY_IMPORT = {
     "media": "schemas settings",
     "faces": "settings",
     "signals": "settings",
+    "audio": "media schemas settings",
     "archive": "schemas settings",
-    "model": "archive faces schemas settings signals verdict",
-    "examine": "faces media model sandbox schemas settings signals",
+    "model": "archive audio faces schemas settings signals verdict",
+    "examine": "audio faces media model sandbox schemas settings signals",
     "warehouse": "schemas",
     "runs": "model schemas settings verdict warehouse",
-    "cli": "model settings verdict",
+    "cli": "audio model settings verdict",
     "pages": "",
     "evaluation": "schemas verdict",
     "report": "evaluation examine faces model pages schemas settings verdict",
-    "labelled": "archive cli evaluation model pages report schemas settings verdict warehouse",
+    "labelled": "archive audio cli evaluation examine model pages report schemas settings verdict "
+    "warehouse",
     "recipes": "archive evaluation faces labelled model pages runs schemas settings signals "
     "verdict warehouse",
-    "inspection": "examine faces media pages report schemas settings signals",
+    "inspection": "audio examine faces media pages report schemas settings signals",
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
     "night": "cli examine model pages report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
-    "commands": "archive cli evaluation examine faces inspection labelled model night pages "
+    "commands": "archive audio cli evaluation examine faces inspection labelled model night pages "
     "protocol report runs sandbox schemas settings signals tables verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
@@ -197,7 +199,7 @@ def all_of(*names: str) -> list[str]:
 @pytest.mark.parametrize(
     "names",
     [
-        all_of("media", "faces", "signals", "sandbox", "archive"),
+        all_of("media", "faces", "signals", "sandbox", "archive", "audio"),
         all_of("examine", "verdict", "warehouse", "runs"),
         all_of("inspection", "protocol", "evaluation", "report", "pages"),
         [f"framejury.model.{name}" for name in sorted(LIGHT_MODEL)],

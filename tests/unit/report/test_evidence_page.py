@@ -19,6 +19,7 @@ from framejury.report.evidence.timeline import Scale
 from framejury.report.evidence.video_evidence import Evidence
 from framejury.report.evidence.video_page import MOST_ROWS, About, _scale, evidence_html
 from framejury.report.findings import DEMO_BANNER, LEAK_BANNER
+from framejury.report.sound_words import SOUND
 from framejury.report.wording import clock
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 from framejury.verdict.calibration import Calibration
@@ -98,7 +99,7 @@ def test_limits_of_a_verdict() -> None:
     )
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2], person=1, face_index=1)
     found = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
-    assert found[0] == words.SOUND and found[-1] == words.NO_PROOF
+    assert found[0] == SOUND and found[-1] == words.NO_PROOF
     text = " ".join(found)
     assert "2 of 5 sampled frames show no face that can be judged." in text
     assert "3 faces were found but not judged: too small" in text

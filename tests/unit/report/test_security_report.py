@@ -55,6 +55,7 @@ def real_pictures() -> None:
 def report_of(text: str) -> RunReport:
     """With `text` in every field that takes any."""
     words = dict.fromkeys(("path", "uri", "layout", "method", "group", "model_id", "run_id"), text)
+    words |= {"sound_model_id": text, "sound": "scored", "decided_by": "picture"}
     rows = [
         verdict_row(0, label="FAKE", p_fake=0.93, **words, reducer=text),
         verdict_row(1, label="REAL", p_fake=0.12, notes=f"cut_short: {text}", **words),
@@ -346,5 +347,11 @@ def test_every_text_column_is_attacked_here() -> None:
     """A new column of the verdict table must get its attack."""
     rows: list[dict[str, Any]] = report_of("ATTACK").verdicts.to_pylist()
     attacked = {name for row in rows for name, value in row.items() if "ATTACK" in str(value)}
-    closed = {"status", "verdict", "label"}  # sets of words, checked when they are read
+    closed = {
+        "status",
+        "verdict",
+        "label",
+        "sound",
+        "decided_by",
+    }  # sets of words, checked when they are read
     assert columns_of_text(report_of("x").verdicts) - closed - {"video_id"} == attacked

@@ -9,7 +9,8 @@ from typing import Any
 
 from framejury.pages.text_table import counted
 from framejury.report.evidence.video_evidence import BRIEFLY, Evidence, FaceTrack, Row
-from framejury.report.wording import SOUND, clock, day_word, took_word
+from framejury.report.sound_words import decided_word, is_by_sound, sound_limit
+from framejury.report.wording import clock, day_word, took_word
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
@@ -55,6 +56,8 @@ _ADVICE = {
 
 def called(verdict: Row) -> str:
     """Return the verdict in one line."""
+    if by := decided_word(verdict):
+        return f"framejury calls this video fake{by}."
     if verdict["p_fake"] is None:
         return "This video has no score, so there is no verdict."
     return _CALLED[Verdict(verdict["verdict"])]
@@ -83,9 +86,10 @@ def score_sentence(verdict: Row, level: float | None) -> str | None:
     # Without verdict.confidence_level both ends equal the score: that is not an interval.
     wide = low is not None and high is not None and low < high
     interval = f" ({named} {low:.3f} to {high:.3f})" if wide else ""
+    whose = "Its" if verdict.get("sound") is None else "Its picture's"
     return (
-        f"Its p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 (fake). "
-        f"A p_fake of {verdict['threshold']:.3f} and above counts as fake."
+        f"{whose} p_fake is {verdict['p_fake']:.3f}{interval}, on a scale from 0 (real) to 1 "
+        f"(fake). A p_fake of {verdict['threshold']:.3f} and above counts as fake."
     )
 
 
@@ -162,7 +166,7 @@ def truth(verdict: Row) -> str | None:
     if label is None:
         return None
     method = f" (method {verdict['method']})" if verdict["method"] else ""
-    if verdict["p_fake"] is None:
+    if verdict["p_fake"] is None and not is_by_sound(verdict):
         return f"The archive labels it {label}{method}."
     if verdict["verdict"] == Verdict.INCONCLUSIVE:
         return f"The archive labels it {label}{method}; framejury did not decide."
@@ -182,7 +186,7 @@ def limits_of(
         threshold: of single faces; None: unknown.
         judges: face, or frame where each "face" is a whole frame.
     """
-    found = [SOUND]
+    found = [sound_limit(evidence.verdict)]
     if evidence.verdict["reducer"] != "worst_person" and threshold is not None:
         found += mixed(tracks, threshold)
     extraction, sampled_s = evidence.extraction, evidence.sampled_s
@@ -212,6 +216,11 @@ def limits_of(
             f"so {mean} unreliable."
         )
     return [*found, NO_PROOF]
+
+
+def limits_without_faces(verdict: Row) -> list[str]:
+    """Return the limits of a verdict on a video without a scored face."""
+    return [sound_limit(verdict), *([NO_PROOF] if is_by_sound(verdict) else [])]
 
 
 def changes_size(extraction: Mapping[str, Any]) -> bool:

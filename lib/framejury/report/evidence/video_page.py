@@ -28,8 +28,9 @@ from framejury.report.evidence.video_evidence import (
     tracks_of,
 )
 from framejury.report.findings import banners_of
+from framejury.report.sound_words import sound_score_sentence
 from framejury.report.trust import trust_of
-from framejury.report.wording import FILTERS, SOUND, bytes_word, outcome_word, took_word
+from framejury.report.wording import FILTERS, bytes_word, outcome_word, took_word
 from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold
@@ -92,6 +93,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         outcome=outcome_word(verdict),
         called=words.called(verdict),
         deleted=words.deleted(verdict),
+        sound=sound_score_sentence(verdict),
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
@@ -102,7 +104,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,
         limits=words.limits_of(evidence, tracks, scale.threshold, judges)
         if evidence.faces
-        else [SOUND],
+        else words.limits_without_faces(verdict),
         chart=_chart(evidence, tracks, scale, judges),
         scale=scale,
         calibrated=rule is not None and face_threshold(rule) != rule.threshold,

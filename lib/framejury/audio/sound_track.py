@@ -1,4 +1,4 @@
-"""The sound of a video as one row of samples. Runs in the sandbox."""
+"""The sound of a video as one row of samples. Runs in a sandboxed child process."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from typing import Any
 import av
 import av.error
 import numpy as np
-import numpy.typing as npt
 from av.filter import Graph
 
-from framejury.inspection.inspected import Sound
+from framejury.audio import RATE_HZ, Samples
 from framejury.media.container import VideoSource, open_container
 from framejury.settings import LimitSettings
-
-RATE_HZ = 16_000
-"""Speech has little above half of this."""
-
-Samples = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,26 +20,19 @@ class Track:
     """Decoded sound.
 
     Attributes:
-        samples: int16 (n,), all channels mixed, at `RATE_HZ`.
+        samples: int16 (n,), all channels mixed, at `framejury.audio.RATE_HZ`.
         start_s: of the first sample, on the clock of the file.
+        damaged_ratio: share of its packets that could not be decoded, 0 to 1.
     """
 
     samples: Samples
     start_s: float
+    damaged_ratio: float
 
 
-def sound_facts(container: Any) -> Sound | None:
-    """Return the first sound stream of an open container; None without a decodable one."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    if not streams:
-        return None
-    context = streams[0].codec_context
-    return Sound(
-        codec=context.name,
-        rate_hz=context.sample_rate or 0,
-        channels=context.channels or 0,
-        streams=len(streams),
-    )
+def sound_streams(container: Any) -> list[Any]:
+    """Return the sound streams of an open container that libav has a decoder for."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
 def read_sound(source: VideoSource, limits: LimitSettings, seconds: float) -> Track | None:
@@ -57,25 +44,26 @@ def read_sound(source: VideoSource, limits: LimitSettings, seconds: float) -> Tr
         MediaError: the file cannot be opened.
     """
     with open_container(source, limits) as container:
-        streams = [one for one in container.streams.audio if one.codec_context is not None]
-        if not streams:
+        stream = next(iter(sound_streams(container)), None)
+        if stream is None:
             return None
-        stream = streams[0]
         stream.codec_context.thread_count = 1
-        mixer = _Mixer(round(seconds * RATE_HZ))
+        mixer, packets, damaged = _Mixer(round(seconds * RATE_HZ)), 0, 0
         try:
             for packet in container.demux(stream):
+                packets += 1
                 try:
                     for frame in packet.decode():
                         mixer.add(frame)
                 except av.error.FFmpegError:
-                    continue  # a damaged packet; the next one may be intact
+                    damaged += 1  # the next packet may be intact
+                    continue
                 if mixer.is_full:
                     break
             mixer.finish()
         except (av.error.FFmpegError, ValueError):
-            pass  # damaged from here on; keep what was decoded
-        return mixer.track()
+            damaged += 1  # from here on; keep what was decoded
+        return mixer.track(damaged / max(packets, damaged, 1))
 
 
 class _Mixer:
@@ -112,11 +100,11 @@ class _Mixer:
             self._take()
             self._graph = None
 
-    def track(self) -> Track | None:
+    def track(self, damaged_ratio: float) -> Track | None:
         if not self._parts:
             return None
         samples = np.concatenate(self._parts)[: self._most]
-        return Track(samples, self._start_s or 0.0)
+        return Track(samples, self._start_s or 0.0, damaged_ratio)
 
     def _fill_to(self, at: int) -> None:
         """Fill a gap of more than a tenth of a second with silence."""

@@ -1,4 +1,4 @@
-"""Whether two tracks say the same, and how sound is read from a file."""
+"""Whether two tracks say the same."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framejury.inspection.sound import RATE_HZ, read_sound
+from framejury.audio import RATE_HZ
+from framejury.audio.sound_track import read_sound
 from framejury.inspection.sound_difference import Samples, sound_difference
 from framejury.settings import LimitSettings
-from tests.builders.clips import plain_frames, write_audio_only, write_clip
+from tests.builders.clips import plain_frames
 from tests.builders.talkies import VOICE_HZ, voice, write_talkie
 
 LIMITS = LimitSettings()
@@ -109,23 +110,3 @@ def test_no_sound_at_all() -> None:
     one = sound_difference(said, 0, nothing, 0, 0)
     assert (one.outcome, one.why) == ("unknown", "the original has no sound")
     assert sound_difference(nothing, 0, said, 0, 0).why == "the fake has no sound"
-
-
-def test_a_tone_is_read_as_it_was(tmp_path: Path) -> None:
-    track = read_sound(write_audio_only(tmp_path / "tone.m4a", 2.0), LIMITS, 60)
-    assert track is not None
-    spectrum = np.abs(np.fft.rfft(track.samples.astype(float)))
-    hertz = np.fft.rfftfreq(len(track.samples), 1 / RATE_HZ)
-    assert hertz[spectrum.argmax()] == pytest.approx(440, abs=2)
-    assert len(track.samples) / RATE_HZ == pytest.approx(2.0, abs=0.1)
-    middle = track.samples[RATE_HZ // 2 : RATE_HZ].astype(float)
-    assert middle.std() * np.sqrt(2) == pytest.approx(8000, rel=0.05)
-
-
-def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
-    place = write_audio_only(tmp_path / "tone.m4a", 3.0)
-    assert len(read(place, 0.5)) == RATE_HZ // 2
-
-
-def test_a_film_without_sound_has_none(tmp_path: Path) -> None:
-    assert read_sound(write_clip(tmp_path / "a.mp4", plain_frames(5)), LIMITS, 60) is None

@@ -62,7 +62,7 @@ def rows_of(path: str, scores: Sequence[float], crop: bytes) -> dict[str, list[d
     region = {name: int(value) for name, value in BOX.items()}
     cut = {"detector": "mtcnn", "crop_region": region, "crop": crop}
     scored = [
-        frame | {"model_id": MODEL, "p_fake": p} for frame, p in zip(frames, scores, strict=True)
+        frame | {"model_id": MODEL, "score": p} for frame, p in zip(frames, scores, strict=True)
     ]
     counts = dict.fromkeys(
         ("frames_decoded", "frames_sampled", "faces_found", "faces_kept"), len(scores)

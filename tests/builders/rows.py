@@ -108,3 +108,15 @@ def realistic_run(seed: int = 3) -> tuple[pa.Table, pa.Table]:
         for face in np.clip(rng.normal(score, 0.2, 11), 0, 1):
             faces.append((label, method, layout, round(float(face), 4), 1))
     return verdict_table(rows), face_table(faces)
+
+
+METHOD_ROWS = [
+    *(verdict_row(n, label="REAL", p_fake=score) for n, score in enumerate((0.1, 0.3, 0.6))),
+    verdict_row(10, label="FAKE", p_fake=0.9, method="old"),
+    verdict_row(11, label="FAKE", p_fake=0.8, method="older"),
+    verdict_row(12, label="FAKE", p_fake=None, method="older"),
+    verdict_row(13, label="FAKE", p_fake=0.2, method="new"),
+    verdict_row(14, label="FAKE", p_fake=0.5),
+    verdict_row(15, label=None, p_fake=0.7, method=None),
+]
+"""Reals, and fakes of three methods and of none."""

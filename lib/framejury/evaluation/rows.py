@@ -112,7 +112,7 @@ def report_table(rows: list[dict[str, Any]]) -> pa.Table:
 def joined(videos: pa.Table, verdicts: pa.Table) -> pa.Table:
     """Return the columns of both, one row per video that is in both, in the order of `videos`.
 
-    `pa.Table.join` refuses columns of lists.
+    A join by pyarrow refuses columns of lists.
     """
     places = pc.index_in(videos["video_id"], verdicts["video_id"].combine_chunks())
     known = pc.is_valid(places)

@@ -171,7 +171,7 @@ def figures_for_card(
         value = getattr(faces, name)
         if value is not None:
             figures[f"face_{name}"] = Measurement(value=value)
-    p_true = true_class_probability(*(face_counts[name] for name in ("label", "p_fake", "faces")))
+    p_true = true_class_probability(*(face_counts[name] for name in ("label", "score", "faces")))
     return figures | {f"face_{name}": Measurement(value=value) for name, value in p_true.items()}
 
 

@@ -6,21 +6,13 @@ import pytest
 
 from framejury.evaluation.known_methods import has_methods, methods_apart
 from framejury.evaluation.rows import video_rows
-from tests.builders.rows import realistic_run, verdict_row, verdict_table
-
-ROWS = [
-    *(verdict_row(n, label="REAL", p_fake=score) for n, score in enumerate((0.1, 0.3, 0.6))),
-    verdict_row(10, label="FAKE", p_fake=0.9, method="old"),
-    verdict_row(11, label="FAKE", p_fake=0.8, method="older"),
-    verdict_row(12, label="FAKE", p_fake=None, method="older"),
-    verdict_row(13, label="FAKE", p_fake=0.2, method="new"),
-    verdict_row(14, label="FAKE", p_fake=0.5),
-    verdict_row(15, label=None, p_fake=0.7, method=None),
-]
+from tests.builders.rows import METHOD_ROWS, realistic_run, verdict_row, verdict_table
 
 
 def test_fakes_of_each_kind_against_the_same_reals() -> None:
-    found = methods_apart(video_rows(verdict_table(ROWS)), {"old": 3, "older": 4, "other": 1})
+    found = methods_apart(
+        video_rows(verdict_table(METHOD_ROWS)), {"old": 3, "older": 4, "other": 1}
+    )
     assert (found.known, found.unknown) == (("old", "older"), ("new",))
     assert (found.unnamed, found.trained_unnamed) == (1, 0)
     known, unknown = found.of_known, found.of_unknown
@@ -34,7 +26,7 @@ def test_fakes_of_each_kind_against_the_same_reals() -> None:
 
 
 def test_unnamed_training_fakes_make_no_method_known() -> None:
-    found = methods_apart(video_rows(verdict_table(ROWS)), {"not named": 7})
+    found = methods_apart(video_rows(verdict_table(METHOD_ROWS)), {"not named": 7})
     assert (found.known, found.of_known) == ((), None)
     assert found.unknown == ("new", "old", "older")
     assert found.trained_unnamed == 7

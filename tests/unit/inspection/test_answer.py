@@ -10,7 +10,7 @@ import pytest
 from framejury.errors import MediaError
 from framejury.examine.checks import DistrustError
 from framejury.inspection.answer import failed, packed, unpacked
-from framejury.inspection.inspected import Facts, InspectedFrame, Shots, Sound, Trace
+from framejury.inspection.inspected import MOST_FACES, Facts, InspectedFrame, Shots, Sound, Trace
 from framejury.schemas.statuses import Status
 
 FACTS = {
@@ -91,7 +91,7 @@ def test_answers_that_are_none_are_refused(sent: bytes) -> None:
 
 def test_more_faces_than_are_looked_for_are_refused() -> None:
     face = {"x": 1, "y": 1, "width": 5, "height": 5, "confidence": 1}
-    look = {"frame_index": 0, "pts_s": 0, "mtcnn": [face] * 9, "haar": []}
+    look = {"frame_index": 0, "pts_s": 0, "mtcnn": [face] * (MOST_FACES + 1), "haar": []}
     with pytest.raises(DistrustError, match="mtcnn"):
         unpacked(answer(look), InspectedFrame, ())
 

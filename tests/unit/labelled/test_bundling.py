@@ -26,7 +26,11 @@ def run(job: str = "extract", **sections: dict[str, Any]) -> Commit:
 
 def test_frames_are_those_of_judging() -> None:
     sampling = carried_settings(*both("flow_fusion"), [])["sampling"]
-    assert (sampling["mode"], sampling["frames"], sampling["skip_frames"]) == ("strided", 30, 4)
+    assert (sampling["mode"], sampling["frames"], sampling["skip_frames"]) == (
+        "strided_retry",
+        30,
+        4,
+    )
 
 
 def test_the_detector_preset_is_judged_as_before() -> None:

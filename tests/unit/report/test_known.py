@@ -12,8 +12,7 @@ from framejury.report.known import NOT_RECORDED, TITLE
 from framejury.report.report import BundleInfo, build_report
 from framejury.report.report_figures import ReportFigure
 from tests.builders.reports import Page, report
-from tests.builders.rows import verdict_row
-from tests.unit.evaluation.test_known_methods import ROWS
+from tests.builders.rows import METHOD_ROWS, verdict_row
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +29,7 @@ def files_of(methods: Mapping[str, int] | None, rows: list[dict[str, Any]]) -> t
 
 
 def test_both_kinds_are_told_apart() -> None:
-    text, page, found = files_of({"old": 3, "older": 1, "not named": 2}, ROWS)
+    text, page, found = files_of({"old": 3, "older": 1, "not named": 2}, METHOD_ROWS)
     assert TITLE in text
     for said in (text, page):
         assert "known: old, older" in said
@@ -45,7 +44,7 @@ def test_both_kinds_are_told_apart() -> None:
 
 
 def test_an_old_bundle_is_said_to_have_recorded_nothing() -> None:
-    text, page, found = files_of(None, ROWS)
+    text, page, found = files_of(None, METHOD_ROWS)
     assert NOT_RECORDED in text and NOT_RECORDED in page
     assert found == {"note": NOT_RECORDED, "known": None, "unknown": None}
 
@@ -55,7 +54,7 @@ def test_nothing_is_said_where_no_fake_has_a_method(methods: Mapping[str, int] |
     rows = [verdict_row(0, label="FAKE", p_fake=0.9), verdict_row(1, label="REAL")]
     text, page, found = files_of(methods, rows)
     assert TITLE not in text
-    assert "not recorded" not in page and "unknown:" not in page
+    assert NOT_RECORDED not in page and "unknown:" not in page
     assert found == {"note": None, "known": None, "unknown": None}
 
 
@@ -66,5 +65,5 @@ def test_a_commit_of_before_methods_were_recorded_has_none() -> None:
 
 
 def test_without_the_bundle_nothing_is_said() -> None:
-    files = build_report(report(ROWS, bundle=None))
+    files = build_report(report(METHOD_ROWS, bundle=None))
     assert TITLE not in files["report.txt"].decode()

@@ -74,7 +74,8 @@ def test_a_report_names_the_score_that_decided() -> None:
     files = build_report(report(rows()))
     text = files["report.txt"].decode()
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "5 videos: 3 fake, 1 real, 0 inconclusive, 1 not scored." in lines
+    counts = "3 called fake, no sign of manipulation found in 1, 0 inconclusive, 1 not scored."
+    assert f"5 videos: {counts}" in lines
     assert "2 videos are fake by the sound." in lines
     assert "0.950 fake by its picture FAKE yes 11 face.mp4" in lines
     assert "0.100 fake by its sound FAKE yes 11 voice.mp4" in lines
@@ -109,7 +110,7 @@ def test_the_evidence_page_says_by_which_score() -> None:
     assert "framejury calls this video fake by its sound." in voice
     assert "The score of its sound is 0.910" in voice and "of 0.600 and above" in voice
     assert "The sound decides, because the picture is not called fake." in voice
-    assert "The score of its picture p_fake is 0.100" in voice
+    assert "Its picture's p_fake is 0.100" in voice
     assert "The archive labels it FAKE: the verdict is right." in voice
     dark = text(verdict="fake", p_fake=None, status="no_face", **HEARD)
     assert "The sound decides, because the picture has no score." in dark

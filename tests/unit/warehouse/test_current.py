@@ -40,7 +40,7 @@ def verdicts(warehouse: Warehouse) -> dict[str, Any]:
 def faces(warehouse: Warehouse) -> Counter[tuple[str, float]]:
     """(path, score) of each face, by pandas."""
     table = pd.read_parquet(files(warehouse) / "faces.parquet")
-    return Counter(zip(table["path"], table["p_fake"].astype(float).round(3), strict=True))
+    return Counter(zip(table["path"], table["score"].astype(float).round(3), strict=True))
 
 
 def test_the_files_show_the_latest_verdicts_and_the_faces_behind_them(warehouse: Warehouse) -> None:
@@ -73,7 +73,7 @@ def test_scores_of_another_run_than_the_verdicts_are_found(warehouse: Warehouse)
     """`score` and `reduce` are two runs; scores of another model and later ones do not count."""
     night(warehouse, {"a": [0.2]})
     scored = rows_of("a", [0.6, 0.7], b"")["face_scores"]
-    others = [row | {"model_id": "other", "p_fake": 0.99} for row in scored]
+    others = [row | {"model_id": "other", "score": 0.99} for row in scored]
     with warehouse.running("score", NOW) as run:
         write(warehouse, run, "face_scores", [*scored, *others])
         warehouse.commit(run, NOW)
@@ -179,7 +179,7 @@ def test_the_documentation_alone_gets_every_row_once(warehouse: Warehouse) -> No
     place = Path(warehouse.location.path)
     ids = {video_id_of(name): name for name in "abc"}
     scores = Counter(
-        (ids[row["video_id"]], round(row["p_fake"], 3))
+        (ids[row["video_id"]], round(row["score"], 3))
         for row in documented_rows(place, "face_scores")
     )
     assert scores == dict.fromkeys([("a", 0.1), ("b", 0.8), ("b", 0.9), ("a", 0.2), ("c", 0.5)], 1)

@@ -324,7 +324,7 @@ def test_everything_about_a_run(warehouse: Warehouse, capsys: pytest.CaptureFixt
     ]
     text = told(["show", "2024", "--warehouse", uri], capsys)
     for line in (
-        f"run          {one.run_id}",
+        f"run        {one.run_id}",
         "  sampling.frames  32",
         "  extract and score  80.2",
         "without a score (2)",
@@ -458,7 +458,7 @@ def test_hostile_names_stay_on_their_line(
     show = ["show", "2024", "--warehouse", warehouse.location.uri]
     text = told(show, capsys)
     assert "\x1b" not in text and "\u202e" not in text
-    assert r"archive      /videos\x1b[2J" in text.splitlines()
+    assert r"archive  /videos\x1b[2J" in text.splitlines()
     assert r"a\n  0 failed\x1b[2J\u202e.mp4" in text
     listed = text.splitlines()[-2:]
     assert listed[0].index("  crashed") == listed[1].index("  crashed") == len(listed[1]) - 9

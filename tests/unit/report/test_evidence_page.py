@@ -128,8 +128,7 @@ def test_a_score_that_mixes_people_says_so() -> None:
     fake, real = score_rows([0.99] * 4), score_rows([0.02] * 4, person=1, face_index=1)
     said = page(evidence(fake + real, persons=2)).text
     assert (
-        "The face tracks differ: the mean score of track 0 is 0.990, that of track 1 is 0.020"
-        in said
+        "The face tracks differ: the mean score of track 0 is 0.990, of track 1 it is 0.020" in said
     )
     alike = score_rows([0.7] * 4, person=1, face_index=1)
     assert "The face tracks differ" not in page(evidence(fake + alike, persons=2)).text

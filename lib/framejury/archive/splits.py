@@ -28,7 +28,7 @@ def split_videos(
     A group goes to one split as a whole; a pinned video takes its group along. With
     `settings.unit` video, each video is assigned alone; with face, a video is `mixed`, as each of
     its faces is assigned alone (`FaceDraw`). There, pinned videos go where they are pinned, without
-    their group. Fakes are balanced before or after that (`balance`); with `settings.balance_unit`
+    their group. Fakes are balanced before or after that (`balance`); with `split.balance_unit`
     face, the candidates must name their faces.
 
     Raises:

@@ -20,7 +20,7 @@ DOTTED = re.compile(
 )
 OTHERS = ("jobs", "tests", "benchmarks", "tools")
 FILES = re.compile(
-    r".*\.(conf|css|csv|html|ini|jpg|js|json|keras|lock|md|mp4|onnx|parquet|png|prom|py|service|sh"
+    r".*\.(conf|css|csv|h5|html|ini|jpg|js|json|keras|lock|md|mp4|onnx|parquet|png|prom|py|service|sh"
     r"|svg|timer|toml|txt|webp|yaml|yml)"
 )
 SPARK = re.compile(r"spark(\.[a-zA-Z_]+){2,}|spark\.[a-z]+[A-Z]\w*|spark\.authenticate")

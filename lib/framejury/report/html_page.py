@@ -25,9 +25,10 @@ from framejury.report.inputs import Context
 from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
-from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows, seen_sentence
+from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows
 from framejury.report.summary import (
     accuracy_sentences,
+    apart_sentence,
     changes,
     deltas,
     since_words,
@@ -92,7 +93,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         sheet=table_page(f.predictions, f.context, 1, page_rows),
         charts={name: Markup(chart) for name, chart in charts.items()},
         sentences=summary_sentences(f),
-        accuracy=[*accuracy_sentences(f), undecided_sentence(f), seen_sentence(f.seen)],
+        accuracy=[*accuracy_sentences(f), undecided_sentence(f), apart_sentence(f)],
         deltas=deltas(f),
         since=since_words(f),
         changes=changes(f, _CHANGES),

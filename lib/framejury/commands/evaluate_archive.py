@@ -144,7 +144,9 @@ def protocol_data(
         data_sets=[data_sets_of(one.video) for one in videos],
         data_set_rule=DATA_SET_RULE,
         face_scores=np.concatenate([np.zeros(0), *(one.score for one in videos)]),
-        face_videos=np.repeat(np.arange(len(videos)), [len(one.score) for one in videos]),
+        face_videos=np.repeat(
+            np.arange(len(videos)), np.array([len(one.score) for one in videos], np.int64)
+        ),
         perturbed=perturbed,
     )
 

@@ -29,6 +29,8 @@ from framejury.warehouse.commits import Commit
 
 WORK = ("faces_scored", "read_bytes", "videos_cpu_s", "videos_wall_s")
 _FACES_EACH = 3
+_AT_ONCE = 100_000
+"""Videos compared at once, as plain values in the driver's memory."""
 
 
 def night_commits(commits: Sequence[Commit], commit: Commit) -> list[Commit]:
@@ -98,10 +100,15 @@ def seen_of(
         .toArrow()
     )
     place = pc.index_in(verdicts["video_id"], rows["video_id"].combine_chunks())
-    judged = rows.take(place).to_pylist()
-    known = [known_video(row, row["content_id"], warehouse.archive) for row in judged]
-    ids, model_ids = verdicts["video_id"].to_pylist(), verdicts["model_id"].to_pylist()
-    return recognise(records, ids, model_ids, known)
+    judged = rows.take(place).set_column(0, "model_id", verdicts["model_id"])
+    parts = []
+    for start in range(0, judged.num_rows, _AT_ONCE):
+        some = judged.slice(start, _AT_ONCE).to_pylist()
+        known = [known_video(row, row["content_id"], warehouse.archive) for row in some]
+        ids = verdicts["video_id"].slice(start, _AT_ONCE).to_pylist()
+        parts.append(recognise(records, ids, [row["model_id"] for row in some], known))
+    whole = pa.concat_tables([part.videos for part in parts])
+    return Recognised(whole, min(sum(part.odds for part in parts), 1.0))
 
 
 def shown_faces(pictures: DataFrame, ids: pa.Array) -> dict[str, tuple[ReportFace, ...]]:

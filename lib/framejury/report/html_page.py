@@ -26,9 +26,10 @@ from framejury.report.known import known_table
 from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
-from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows, seen_sentence
+from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows
 from framejury.report.summary import (
     accuracy_sentences,
+    apart_sentence,
     by_score_sentence,
     changes,
     deltas,
@@ -99,7 +100,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
             *accuracy_sentences(f),
             undecided_sentence(f),
             by_score_sentence(f),
-            seen_sentence(f.seen),
+            apart_sentence(f),
         ],
         deltas=deltas(f),
         since=since_words(f),

@@ -99,10 +99,16 @@ def find_seen(table: pa.Table, context: Context) -> Seen:
     )
 
 
-def seen_sentence(seen: Seen) -> str:
-    """Return how many labelled videos stand apart; empty without one."""
+def seen_sentence(seen: Seen, new_labelled: int) -> str:
+    """Return how many labelled videos stand apart; empty where nothing is known or labelled.
+
+    Args:
+        seen: of the report.
+        new_labelled: labelled videos that do not stand apart, count.
+    """
     if not seen.labelled:
-        return ""
+        known = new_labelled and not seen.unrecorded
+        return "The model had seen no labelled video here in training." if known else ""
     parts = [
         f"{one.metrics.coverage.labelled:,} {USES[one.side]}"
         for one in seen.sides

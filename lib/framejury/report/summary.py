@@ -33,7 +33,7 @@ class Change:
 
 def summary_sentences(f: Findings) -> list[str]:
     """Return the outcomes, the news and the accuracy, as far as they are known."""
-    accuracy = [*accuracy_sentences(f), seen_sentence(f.seen)]
+    accuracy = [*accuracy_sentences(f), apart_sentence(f)]
     sentences = [_what(f.videos, f.outcomes), *_by_sound(f), *_news(f)]
     sentences.append(" ".join(accuracy).strip())
     return [one for one in sentences if one]
@@ -132,6 +132,11 @@ def accuracy_sentences(f: Findings) -> list[str]:
             f"{counted(wrong.missed.num_rows, 'fake video was', 'fake videos were')} called real."
         )
     return sentences
+
+
+def apart_sentence(f: Findings) -> str:
+    """Return how many labelled videos the model had seen; empty where nothing is known."""
+    return seen_sentence(f.seen, f.video.overall.coverage.labelled)
 
 
 def _share(f: Findings) -> str:

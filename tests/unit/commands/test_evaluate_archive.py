@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 
 from framejury.cli.main import main
+from framejury.commands.evaluate_archive import protocol_data
+from framejury.evaluation.protocol_numbers import find_protocol
 from framejury.model.bundle import sha256_of, write_bundle
 from framejury.model.seen import KnownVideo, SeenVideos, source_keys
+from framejury.protocol.robustness import CONDITIONS
+from framejury.protocol.verdicts import VideoJudge
 from framejury.schemas.statuses import Side
+from framejury.settings import VerdictSettings
 from tests.builders import clips
 from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
 
@@ -129,6 +134,14 @@ def test_videos_that_the_bundle_has_seen_are_measured_apart(archive: Path, tmp_p
     assert found["overall"]["labelled"] == 5
     assert {one["side"]: one["videos"] for one in found["seen"]["sides"]} == {"train": 2, "val": 1}
     assert not any("not recorded" in note for note in found["notes"])
+
+
+def test_a_bundle_that_has_seen_everything_has_no_figures(tmp_path: Path) -> None:
+    bundle = brightness_bundle(tmp_path / "bundle")
+    judge = VideoJudge(bundle, VerdictSettings(), "run")
+    found = find_protocol(protocol_data([], judge, 12, [CONDITIONS[0]]))
+    assert found.overall.metrics.coverage.labelled == 0
+    assert found.overall.videos["accuracy"].value is None
 
 
 def test_pictures_and_page_are_written(output: Path) -> None:

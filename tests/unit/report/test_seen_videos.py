@@ -81,6 +81,12 @@ def test_text_and_page_name_them() -> None:
     }
 
 
+def test_that_no_video_was_seen_is_said() -> None:
+    found = json.loads(build_report(seen_report(ROWS[4:]))["report.json"])
+    assert "The model had seen no labelled video here in training." in found["summary"][-1]
+    assert found["seen"]["sides"] == []
+
+
 def test_without_new_labelled_videos_nothing_is_measured() -> None:
     files = build_report(seen_report(ROWS[:3]))
     found = json.loads(files["report.json"])

@@ -9,6 +9,7 @@ import pytest
 
 from framejury.audio import RATE_HZ
 from framejury.audio.hearing import hear
+from framejury.audio.sound_track import read_sound
 from framejury.schemas.statuses import SoundOutcome
 from framejury.settings import LimitSettings
 from tests.builders.clips import mp4_boxes, plain_frames, write_clip, write_text
@@ -27,7 +28,7 @@ def spoil(path: Path, share: float) -> Path:
     """Overwrite this share of the media in the file with noise, evenly."""
     content, noise = bytearray(path.read_bytes()), np.random.default_rng(0)
     media = mp4_boxes(content)["mdat"]
-    for at in range(media.start, media.stop - 64, round(64 / share)):
+    for at in range(media.start + 64, media.stop - 64, round(64 / share)):
         content[at : at + 64] = noise.bytes(64)
     path.write_bytes(content)
     return path
@@ -61,9 +62,17 @@ def test_what_is_no_voice_has_no_window(
     assert (heard.outcome, len(heard.windows)) == (outcome, 0)
 
 
-def test_a_damaged_sound_is_not_judged(tmp_path: Path) -> None:
-    place = spoil(talkie(tmp_path / "a.mp4", tone(500, 12)), 0.5)
-    assert hear(place, LIMITS, 60).outcome is SoundOutcome.UNREADABLE
+@pytest.mark.parametrize(
+    ("share", "outcome"), [(0.005, SoundOutcome.SCORED), (0.1, SoundOutcome.UNREADABLE)]
+)
+def test_a_sound_with_many_damaged_packets_is_not_judged(
+    tmp_path: Path, share: float, outcome: SoundOutcome
+) -> None:
+    """Although most of it can be decoded: gaps are no voice."""
+    place = spoil(talkie(tmp_path / "a.mp4", tone(500, 12)), share)
+    track = read_sound(place, LIMITS, 60)
+    assert track is not None and len(track.samples) > 10 * RATE_HZ
+    assert hear(place, LIMITS, 60).outcome is outcome
 
 
 def test_a_file_that_ends_early_is_heard_up_to_there(tmp_path: Path) -> None:

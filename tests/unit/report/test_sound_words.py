@@ -43,7 +43,7 @@ def rows() -> list[dict[str, Any]]:
         verdict_row(2, label="FAKE", p_fake=0.95, path="face.mp4")
         | {**HEARD, "sound_p_fake": 0.2, "decided_by": "picture"},
         verdict_row(3, p_fake=0.2, path="mute.mp4", sound="no_sound", decided_by="picture"),
-        verdict_row(4, p_fake=None, status="timeout", path="late.mp4"),
+        verdict_row(4, p_fake=None, status="crashed", path="late.mp4"),
     ]
 
 
@@ -112,7 +112,7 @@ def test_the_evidence_page_says_by_which_score() -> None:
     assert "The sound decides, because the picture is not called fake." in voice
     assert "Its picture's p_fake is 0.100" in voice
     assert "The archive labels it FAKE: the verdict is right." in voice
-    dark = text(verdict="fake", p_fake=None, status="no_face", **HEARD)
+    dark = text(scores=[], verdict="fake", p_fake=None, status="no_face", **HEARD)
     assert "The sound decides, because the picture has no score." in dark
     assert "This is not proof." in dark
     both = text(verdict="fake", p_fake=0.6, **HEARD)

@@ -87,7 +87,7 @@ def test_a_report_names_the_score_that_decided() -> None:
     assert "late.mp4" in text.split("Not scored: 1")[1].split("Run")[0]
     assert "dark.mp4" not in text.split("Not scored: 1")[1]
     page = Page(files["report.html"].decode()).text
-    assert said in page and "1 real video called fake" in page
+    assert said in page and "1 real video was called fake" in page
     assert "fake by its sound, 0.910; picture" in page
     assert "Fake by its all picture sound" in page  # a filter of the table
     table = list(csv.DictReader(io.StringIO(files["predictions.csv"].decode("utf-8-sig"))))

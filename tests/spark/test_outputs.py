@@ -238,8 +238,7 @@ def test_another_rule_and_no_labels_are_said(tmp_path: Path) -> None:
     assert reduced(tmp_path, *ASKED, "--set", "verdict.threshold=0.25") == 0
     outputs = outputs_of(tmp_path / "w")
     text = (outputs / "mapreduce_res.txt").read_text()
-    assert text.startswith(
-        "Video accuracy: no video is labelled\nNote: this is not the recipe's mean"
-    )
+    assert text.startswith("Video accuracy: no video is labelled\nVideos: all of the archive\n")
+    assert "\nNote: this is not the recipe's mean" in text
     assert "mean, above 0.75 is REAL" in text
     assert (outputs / "Confusion.png").read_bytes() == png(confusion_face_figure(None, 0.5))

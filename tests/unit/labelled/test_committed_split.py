@@ -160,6 +160,8 @@ def test_test_faces_judge_a_mixed_video(
     assert {row["status"] for row in rows.values()} == {"scored"}
     document = json.loads((place / "report.json").read_text())
     assert document["leak"].startswith(FACE_LEAK)
+    unrecorded, *_ = document["notes"]
+    assert unrecorded.startswith("It is not recorded which videos")
     assert any(note.startswith(f"Not held out. {FACE_LEAK}") for note in document["notes"])
     assert sum(document["faces"]["labelled"]["confusion"].values()) == wanted.total()
     for name in ("report.txt", "report.html"):
@@ -372,7 +374,7 @@ def test_faces_are_judged_against_labels_set_by_hand(
     def told(*more: str) -> tuple[str, dict[str, int]]:
         assert main(["evaluate", *options, *more]) == 0
         document = json.loads((place / "report.json").read_text())
-        return document["notes"][0], document["faces"]["labelled"]["confusion"]
+        return document["notes"][-1], document["faces"]["labelled"]["confusion"]
 
     note, counts = told(by_hand)
     assert note.startswith("The bundle was trained on these videos")

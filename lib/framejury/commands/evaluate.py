@@ -243,14 +243,15 @@ def _steps(
     bundle: Bundle,
 ) -> tuple[Step, ...]:
     """Return the settings behind the figures: the faces' from their runs, the others are given."""
-    from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, steps_of
+    from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, steps_of, used_by
 
     used = {commit.run_id: commit.settings for commit in warehouse.commits()}
-    used[name] = settings.model_dump(mode="json")
+    rule = rule_facts(rule_in_use(bundle.rule, settings.verdict))
+    used[name] = used_by(settings.model_dump(mode="json"), bundle.model_id, rule)
     found = [video.extraction["run_id"] for video in videos if video.extraction is not None]
     here = {name: len(videos)}
     made = {EXTRACTION: Counter(found), SCORING: here, VERDICTS: here}
-    return steps_of(made, used, bundle.settings)
+    return steps_of(made, used, {bundle.model_id: bundle.settings})
 
 
 def _seen(

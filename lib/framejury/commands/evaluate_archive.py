@@ -36,7 +36,7 @@ from framejury.protocol.selection import (
 from framejury.protocol.verdicts import VideoJudge, face_histogram
 from framejury.report.inputs import Context
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
-from framejury.report.steps import SECTIONS, steps_of
+from framejury.report.steps import SECTIONS, steps_of, used_by
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
@@ -98,8 +98,12 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         ),
         steps=steps_of(
             {step: {judge.run_id: len(videos)} for step in SECTIONS},
-            {judge.run_id: settings.model_dump(mode="json")},
-            bundle.settings,
+            {
+                judge.run_id: used_by(
+                    settings.model_dump(mode="json"), bundle.model_id, rule_facts(judge.rule)
+                )
+            },
+            {bundle.model_id: bundle.settings},
         ),
         versions=versions(),
         seconds={"examine": examined_s},

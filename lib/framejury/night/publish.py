@@ -19,7 +19,7 @@ from framejury.night.evidence_pages import page_link, write_pages, written_pages
 from framejury.pages.text_table import left_out_sentences
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunInfo, RunReport
-from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, Step, steps_of
+from framejury.report.steps import EXTRACTION, SCORING, VERDICTS, Step, steps_of, used_by
 from framejury.runs.provenance import bundle_of, training_history
 from framejury.schemas.statuses import Side
 from framejury.settings import ReportSettings, VerdictSettings
@@ -27,7 +27,7 @@ from framejury.storage import Location, local_path, write_whole
 from framejury.tables.store import Store
 from framejury.tables.tallies import described, face_counts, runs_behind
 from framejury.verdict.judge import face_threshold
-from framejury.verdict.rule import Rule, rule_of_facts
+from framejury.verdict.rule import Rule, rule_facts, rule_of_facts
 from framejury.warehouse import OUTPUTS, Warehouse
 from framejury.warehouse.commits import Commit
 
@@ -109,7 +109,7 @@ class Publisher:
         return RunReport(
             table,
             face_counts(_unseen(self.store.scores_behind(verdicts), table, context), videos),
-            self._info(self._steps(verdicts.join(videos, on="video_id", how="left_semi"))),
+            self._info(table, verdicts.join(videos, on="video_id", how="left_semi")),
             notes=(*_notes(self.warehouse, context), *self._left_out()),
             face_threshold=face_threshold(self._rule()),
             context=context,
@@ -143,10 +143,31 @@ class Publisher:
             SCORING: runs_behind(self.store.scores_behind(verdicts)),
             VERDICTS: runs_behind(verdicts),
         }
-        used = {commit.run_id: commit.settings for commit in self.warehouse.commits()}
-        return steps_of(made, used, bundle_of(self._judged).get("settings"))
+        commits = self.warehouse.commits()
+        used = {one.run_id: used_by(one.settings, one.model_id, one.facts.rule) for one in commits}
+        trained = {
+            one.model_id: one.facts.bundle.get("settings")
+            for one in commits
+            if one.model_id is not None
+            and one.facts.bundle is not None
+            and one.run_id in made[VERDICTS]
+        }
+        return steps_of(made, used, trained)
 
-    def _info(self, steps: tuple[Step, ...] = ()) -> RunInfo:
+    def _others(self, table: pa.Table) -> dict[str, BundleInfo]:
+        """Return the bundles of models behind these verdicts, except for that of the last run."""
+        models = set(table["model_id"].to_pylist()) - {self._judged.model_id}
+        return {
+            one.model_id: BundleInfo.of_facts(
+                one.facts.bundle,
+                own_rule=one.facts.rule in (None, rule_facts(rule_of_facts(one.facts.bundle))),
+            )
+            for one in self.warehouse.require("verdicts")
+            if one.model_id is not None and one.model_id in models and one.facts.bundle is not None
+        }
+
+    def _info(self, table: pa.Table | None = None, verdicts: DataFrame | None = None) -> RunInfo:
+        """Return the run; with verdicts also the settings and the models behind them."""
         facts = self.commit.facts
         model_id = str(self._judged.model_id)
         history = training_history(self.warehouse, model_id)
@@ -160,7 +181,8 @@ class Publisher:
             bundle=BundleInfo.of_facts(
                 bundle, history, own_rule=self._rule() == rule_of_facts(bundle)
             ),
-            steps=steps,
+            steps=() if verdicts is None else self._steps(verdicts),
+            others={} if table is None else self._others(table),
             versions=facts.versions,
             seconds=facts.seconds,
             statuses=facts.statuses,

@@ -25,6 +25,7 @@ from framejury.evaluation.metrics import (
 from framejury.evaluation.protocol_numbers import ProtocolFindings, find_protocol
 from framejury.evaluation.reliability import Reliability, reliability
 from framejury.evaluation.rows import FaceRows, VideoRows, face_rows, video_rows
+from framejury.pages.text_table import counted
 from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.report.effort import Effort, find_effort
 from framejury.report.inputs import Context, RunInfo, RunReport
@@ -32,7 +33,7 @@ from framejury.report.known import find_methods, methods_sentence
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.seen_videos import Seen, find_seen, is_seen, seen_note
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
-from framejury.report.trust import Trust, trust_of
+from framejury.report.trust import Trust, trust_of_all
 from framejury.report.wording import CROSSES, judged_words
 from framejury.schemas.notes import from_text
 from framejury.schemas.statuses import NOTE_MEANING, VERDICT_STATUSES, Status, Verdict
@@ -157,7 +158,9 @@ def find(report: RunReport) -> Findings:
         run=report.run,
         is_demo=bundle is not None and bundle.purpose == DEMO,
         banners=banners_of(bundle),
-        trust=trust_of(bundle),
+        trust=trust_of_all(
+            {**report.run.others, report.run.model_id: bundle}, _models(table, report.run)
+        ),
         judges=judges,
         judged=judged_words(judges, table["sound"].to_pylist()),
         videos=table.num_rows,
@@ -259,15 +262,21 @@ def _why_no_accuracy(video: VideoMetrics, seen: Seen) -> str | None:
     return None
 
 
+def _models(table: pa.Table, run: RunInfo) -> dict[str, int]:
+    """Return model_id -> videos that it judged, the run's own model if there are none."""
+    return dict(sorted(Counter(table["model_id"].to_pylist()).items())) or {run.model_id: 0}
+
+
 def _own_notes(
     report: RunReport, video: VideoMetrics, threshold: float | None, seen: Seen
 ) -> list[str]:
     """Return the caveats that follow from the tables."""
     notes = []
     table = report.verdicts
-    models = sorted(set(table["model_id"].to_pylist()))
+    models = _models(table, report.run)
     if len(models) > 1:
-        notes.append(f"Verdicts from {len(models)} models are mixed: {', '.join(models)}.")
+        shares = (f"{model} judged {counted(n, 'video')}" for model, n in models.items())
+        notes.append(f"Verdicts of {len(models)} models are mixed: {', '.join(shares)}.")
     if threshold is None and table.num_rows:
         notes.append("Verdicts use different thresholds, so single faces are not evaluated.")
     reducers = sorted(set(table["reducer"].to_pylist()))

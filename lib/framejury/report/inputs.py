@@ -24,7 +24,8 @@ class RunInfo:
     Attributes:
         created_at: when the report was made, with time zone.
         archive, warehouse: path or URI.
-        bundle: None when it is not available.
+        bundle: of the model `model_id`; None when it is not available.
+        others: model_id -> bundle of other models behind the verdicts, as far as available.
         steps: settings behind the rows, step by step; empty: unknown.
         versions: library -> version.
         seconds: phase -> wall-clock seconds, in the order of the work.
@@ -42,6 +43,7 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     statuses: Mapping[str, int] | None = None
+    others: Mapping[str, BundleInfo] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.created_at.tzinfo is None:

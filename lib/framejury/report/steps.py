@@ -13,10 +13,22 @@ from framejury.pages.text_table import counted
 EXTRACTION, SCORING, VERDICTS, TRAINING = "extraction", "scoring", "verdicts", "training"
 SECTIONS = {
     EXTRACTION: ("sampling", "detection", "crops", "limits"),
-    SCORING: ("scoring", "evidence"),
-    VERDICTS: ("verdict",),
+    SCORING: ("model", "scoring", "evidence"),
+    VERDICTS: ("model", "verdict", "rule"),
 }
 """Step -> sections of the settings that it uses, in the order of the work."""
+
+
+def used_by(
+    settings: Mapping[str, Any], model_id: str | None, rule: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return a run's settings with the model and the verdict rule that it used, as sections."""
+    used = dict(settings)
+    if model_id is not None:
+        used["model"] = {"model_id": model_id}
+    if rule is not None:
+        used["rule"] = rule
+    return used
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,7 @@ class Step:
         name: extraction, scoring, verdicts or training.
         run_ids: runs with these settings, in the order given; empty for training.
         videos: shown videos whose rows these runs made; None for training.
+        model_id: of the model that was trained; None for the other steps.
         settings: section -> name -> value, as stored by the runs or in the bundle; empty where
             they were not stored.
     """
@@ -35,12 +48,13 @@ class Step:
     run_ids: tuple[str, ...]
     videos: int | None
     settings: Mapping[str, Any]
+    model_id: str | None = None
 
     @property
     def title(self) -> str:
         """What was done to how many videos, in which runs."""
         if self.videos is None:
-            return f"{self.name} of the model"
+            return f"{self.name} of {self.model_id}"
         what = f"{self.name} of {counted(self.videos, 'video')}"
         if len(self.run_ids) == 1:
             return f"{what} in run {self.run_ids[0]}"
@@ -50,14 +64,14 @@ class Step:
 def steps_of(
     made: Mapping[str, Mapping[str, int]],
     settings_of: Mapping[str, Mapping[str, Any]],
-    trained: Mapping[str, Any] | None,
+    trained: Mapping[str, Mapping[str, Any] | None],
 ) -> tuple[Step, ...]:
     """Return the steps behind the rows of a report; runs with equal settings are one step.
 
     Args:
         made: step -> run -> shown videos whose rows the run made.
-        settings_of: run -> all its settings, in the order of the runs.
-        trained: settings that the model was trained with; None: unknown.
+        settings_of: run -> what it used, from `used_by`, in the order of the runs.
+        trained: model_id -> settings that the model was trained with; None: unknown.
     """
     found = []
     for name, sections in SECTIONS.items():
@@ -76,6 +90,9 @@ def steps_of(
             for runs in alike.values()
         ]
         found += sorted(of_step, key=lambda step: -(step.videos or 0))
-    if trained:
-        found.append(Step(TRAINING, (), None, trained))
+    found += [
+        Step(TRAINING, (), None, settings, model_id)
+        for model_id, settings in trained.items()
+        if settings
+    ]
     return tuple(found)

@@ -9,6 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 from framejury.evaluation.few import few_videos
+from framejury.pages.text_table import counted
 from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.schemas.statuses import Side, Verdict
 
@@ -84,6 +85,23 @@ def trust_of(bundle: BundleInfo | None) -> Trust:
     if not bundle.own_rule:
         sentence += " Settings changed its rule for verdicts, so these figures do not hold here."
     return Trust(sentence, reals, fakes, alarms, found)
+
+
+def trust_of_all(bundles: Mapping[str, BundleInfo | None], videos: Mapping[str, int]) -> Trust:
+    """Return what is known of the errors of each model behind the verdicts.
+
+    Args:
+        bundles: model_id -> bundle; None where it is not available.
+        videos: model_id -> videos that it judged; at least one model.
+    """
+    if len(videos) == 1:
+        return trust_of(bundles.get(next(iter(videos))))
+    parts = (
+        f"{model_id}, which judged {counted(count, 'video')}: "
+        f"{trust_of(bundles.get(model_id)).sentence}"
+        for model_id, count in videos.items()
+    )
+    return Trust(" ".join(parts))
 
 
 def reader_word(verdict: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from framejury.report.report import build_report
-from framejury.report.steps import EXTRACTION, SCORING, SECTIONS, VERDICTS, Step, steps_of
+from framejury.report.steps import EXTRACTION, SCORING, SECTIONS, VERDICTS, Step, steps_of, used_by
 from framejury.settings import Settings
 from tests.builders.reports import Page, mixed_rows, report
 
@@ -32,7 +32,7 @@ TRAINED = {"training": {"backbone": "efficientnet_lite0", "input_px": 96}}
 
 
 def test_runs_with_the_same_settings_are_one_step_and_others_are_listed_apart() -> None:
-    steps = steps_of(MADE, RUNS, TRAINED)
+    steps = steps_of(MADE, RUNS, {"b0": TRAINED})
     shown = [(step.name, step.run_ids, step.videos) for step in steps]
     assert shown == [
         ("extraction", ("run-1", "run-3"), 6),  # they differ in a setting of another step
@@ -45,27 +45,36 @@ def test_runs_with_the_same_settings_are_one_step_and_others_are_listed_apart() 
     assert many.settings["detection"]["min_face_px"] == 20
     assert few.settings["detection"]["min_face_px"] == Settings().detection.min_face_px
     assert verdicts.settings == {"verdict": {"min_faces": 9}}
-    assert training.settings == TRAINED
+    assert (training.settings, training.title) == (TRAINED, "training of b0")
     assert many.title == "extraction of 6 videos in 2 runs, run-1 to run-3"
     assert few.title == "extraction of 3 videos in run run-2"
 
 
 def test_a_step_has_only_the_settings_that_it_uses() -> None:
     """The process that writes the page has a section `training`, too, and trained nothing."""
-    steps = steps_of(MADE, RUNS, None)
+    steps = steps_of(MADE, RUNS, {})
     assert {step.name for step in steps} == set(SECTIONS)
     for step in steps:
         assert set(step.settings) <= set(SECTIONS[step.name])
     assert not any("training" in step.settings for step in steps)
 
 
+def test_a_step_names_its_model_and_its_rule() -> None:
+    runs = {"r": used_by(RUNS["run-3"], "b0", {"threshold": 0.4})}
+    steps = steps_of({name: {"r": 1} for name in SECTIONS}, runs, {})
+    _, scoring, verdicts = steps
+    assert scoring.settings["model"] == verdicts.settings["model"] == {"model_id": "b0"}
+    assert verdicts.settings["rule"] == {"threshold": 0.4} and "rule" not in scoring.settings
+    assert used_by({}, None, None) == {}
+
+
 def test_a_run_that_stored_no_settings_shows_none() -> None:
-    (step,) = steps_of({VERDICTS: {"old": 2}}, {"old": {}}, None)
+    (step,) = steps_of({VERDICTS: {"old": 2}}, {"old": {}}, {"b0": None})
     assert step == Step(VERDICTS, ("old",), 2, {})
 
 
 def test_text_page_and_json_list_every_step() -> None:
-    steps = steps_of(MADE, RUNS, TRAINED)
+    steps = steps_of(MADE, RUNS, {"b0": TRAINED})
     files = build_report(report(mixed_rows(), steps=steps))
     text = " ".join(files["report.txt"].decode().split())
     page = Page(files["report.html"].decode()).text
@@ -82,7 +91,7 @@ def test_text_page_and_json_list_every_step() -> None:
 
 
 def test_the_order_of_runs_is_theirs_not_that_of_their_names() -> None:
-    (step, *_) = steps_of({VERDICTS: {"a": 1, "z": 1}}, {"z": {}, "a": {}}, None)
+    (step, *_) = steps_of({VERDICTS: {"a": 1, "z": 1}}, {"z": {}, "a": {}}, {})
     assert step.run_ids == ("z", "a")
     assert replace(step, videos=1).title.startswith("verdicts of 1 video in 2 runs")
 

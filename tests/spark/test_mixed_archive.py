@@ -23,6 +23,7 @@ from framejury.model.bundle import write_bundle
 from framejury.model.manifest import Measurement
 from framejury.model.seen import KnownVideo, SeenVideos
 from framejury.night.night import judge, report
+from framejury.report.evidence.sentences import HAD_SEEN
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
 from tests.builders import clips
@@ -141,7 +142,20 @@ def test_the_page_says_which_model_judged_what(mixed: Mixed) -> None:
         assert f"{mixed.first}, which judged 4 videos: Tested on videos kept out" in said
         assert "10.0% of 40 real videos fake" in said
         assert f"{mixed.second}, which judged 2 videos: How often" in said
+        assert "Settings changed its rule" not in said  # the first model judged by its own
+        assert "4 videos are labelled, without those that the model had seen." in said
         assert f"It is not recorded which videos {mixed.second} learned from" in said
+
+
+def test_a_page_of_evidence_says_that_its_video_had_been_seen(mixed: Mixed) -> None:
+    videos = mixed.place.warehouse.read_snapshot("videos").to_pylist()
+    ids = {row["path"][0]: row["video_id"] for row in videos}
+    told = {
+        name: HAD_SEEN in Page(page.read_text()).text
+        for name, video_id in ids.items()
+        for page in Path(mixed.place.warehouse.location.path).glob(f"evidence/*/{video_id}.html")
+    }
+    assert told == {name: name in SEEN for name in LABELS}
 
 
 def _of(steps: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from framejury.storage import Location, local_path, write_whole
 from framejury.tables.store import Store
 from framejury.tables.tallies import described, face_counts, runs_behind
 from framejury.verdict.judge import face_threshold
-from framejury.verdict.rule import Rule, rule_facts, rule_of_facts
+from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import OUTPUTS, Warehouse
 from framejury.warehouse.commits import Commit
 
@@ -93,6 +93,8 @@ class Publisher:
         wanted = verdicts.where(F.col("video_id").isin(list(ids)))
         gone = self.videos.select("video_id", "missing_since")
         chosen = described(wanted.join(gone, on="video_id", how="inner"), self.videos)
+        known = Context(seen=seen_of(self.store, self.warehouse, chosen, self.videos))
+        chosen = _with_seen(chosen, known)
         write_pages(self.store, wanted, chosen, self._root, self._about(self._info()))
         return chosen
 
@@ -132,9 +134,8 @@ class Publisher:
         return self.warehouse.require("verdicts")[-1]
 
     def _rule(self) -> Rule:
-        """Return the rule in use; for runs written before rules existed, the bundle's threshold."""
-        judged, rule = self._judged, self._judged.facts.rule
-        return rule_of_facts(bundle_of(judged) | ({} if rule is None else {"rule": rule}))
+        """Return the rule in use."""
+        return _rule_of(self._judged)
 
     def _steps(self, verdicts: DataFrame) -> tuple[Step, ...]:
         """Return the settings of the runs that made the rows behind these verdicts."""
@@ -160,7 +161,7 @@ class Publisher:
         return {
             one.model_id: BundleInfo.of_facts(
                 one.facts.bundle,
-                own_rule=one.facts.rule in (None, rule_facts(rule_of_facts(one.facts.bundle))),
+                own_rule=_rule_of(one) == rule_of_facts(one.facts.bundle),
             )
             for one in self.warehouse.require("verdicts")
             if one.model_id is not None and one.model_id in models and one.facts.bundle is not None
@@ -197,7 +198,7 @@ class Publisher:
         lacking = order.filter(
             pc.invert(pc.is_in(order["video_id"], pa.array(list(there), pa.string())))
         )
-        chosen = lacking.slice(0, self.settings.evidence_pages)
+        chosen = _with_seen(lacking.slice(0, self.settings.evidence_pages), report.context)
         if chosen.num_rows:
             write_pages(self.store, verdicts, chosen, self._root, self._about(report.run))
         there |= set(chosen["video_id"].to_pylist())
@@ -224,6 +225,19 @@ class Publisher:
             settings=VerdictSettings.model_validate(self._judged.settings["verdict"]),
             report=f"../../{place}report.html",
         )
+
+
+def _with_seen(verdicts: pa.Table, context: Context) -> pa.Table:
+    """Add the column `seen`, as in `report.seen_videos.seen_column`."""
+    from framejury.report.seen_videos import seen_column
+
+    return verdicts.append_column("seen", seen_column(verdicts["video_id"], context))
+
+
+def _rule_of(judged: Commit) -> Rule:
+    """Return the rule of a run; for one written before rules existed, the bundle's threshold."""
+    rule = judged.facts.rule
+    return rule_of_facts(bundle_of(judged) | ({} if rule is None else {"rule": rule}))
 
 
 def _unseen(scores: DataFrame, verdicts: pa.Table, context: Context) -> DataFrame:

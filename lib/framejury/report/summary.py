@@ -113,8 +113,10 @@ def accuracy_sentences(f: Findings) -> list[str]:
         return []
     labelled = f"{counted(c.labelled, 'video is', 'videos are')} labelled."
     if f.seen.labelled:
-        new = counted(c.labelled, "labelled video is", "labelled videos are")
-        labelled = f"{new} new to the model."
+        labelled = f"{labelled[:-1]}, without those that the model had seen."
+        if not f.seen.unrecorded:
+            new = counted(c.labelled, "labelled video is", "labelled videos are")
+            labelled = f"{new} new to the model."
     if not c.decided:
         return [f"{labelled} framejury decided none of them."]
     which = f"{c.decided:,} of them"

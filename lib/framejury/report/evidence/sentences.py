@@ -7,6 +7,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from framejury.model.seen import SIDES
 from framejury.pages.text_table import counted
 from framejury.report.evidence.video_evidence import BRIEFLY, Evidence, FaceTrack, Row
 from framejury.report.sound_words import decided_word, is_by_sound, sound_limit
@@ -16,6 +17,10 @@ from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import in_words
 
+HAD_SEEN = (
+    "The model had seen this video, or another one of its source, in training: its verdict here "
+    "does not show how well it judges new videos."
+)
 NO_PROOF = (
     "This is not proof. The scores come from a model that was trained on other videos; its model "
     "card states how often it is wrong. Look at the video yourself."
@@ -187,6 +192,8 @@ def limits_of(
         judges: face, or frame where each "face" is a whole frame.
     """
     found = [sound_limit(evidence.verdict)]
+    if evidence.verdict.get("seen") in SIDES:
+        found.append(HAD_SEEN)
     if evidence.verdict["reducer"] != "worst_person" and threshold is not None:
         found += mixed(tracks, threshold)
     extraction, sampled_s = evidence.extraction, evidence.sampled_s

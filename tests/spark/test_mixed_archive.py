@@ -143,7 +143,7 @@ def test_the_page_says_which_model_judged_what(mixed: Mixed) -> None:
         assert "10.0% of 40 real videos fake" in said
         assert f"{mixed.second}, which judged 2 videos: How often" in said
         assert "Settings changed its rule" not in said  # the first model judged by its own
-        assert "4 videos are labelled, without those that the model had seen." in said
+        assert "Apart from those that the model had seen, 4 videos are labelled." in said
         assert f"It is not recorded which videos {mixed.second} learned from" in said
 
 
@@ -156,6 +156,15 @@ def test_a_page_of_evidence_says_that_its_video_had_been_seen(mixed: Mixed) -> N
         for page in Path(mixed.place.warehouse.location.path).glob(f"evidence/*/{video_id}.html")
     }
     assert told == {name: name in SEEN for name in LABELS}
+
+
+def test_a_page_of_evidence_knows_the_model_that_judged_its_video(mixed: Mixed) -> None:
+    """Not the one that judged last."""
+    root = Path(mixed.place.warehouse.location.path)
+    pages = [Page(path.read_text()).text for path in root.glob("evidence/*/*.html")]
+    trusts = Counter("called 10.0% of 40 real videos fake" in page for page in pages)
+    assert trusts == {True: 4, False: 2}
+    assert not any("rule behind this verdict is no longer available" in page for page in pages)
 
 
 def _of(steps: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

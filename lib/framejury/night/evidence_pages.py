@@ -12,7 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -74,7 +74,11 @@ def written_pages(root: Location, verdicts: pa.Table) -> set[str]:
 
 
 def write_pages(
-    store: Store, verdicts: DataFrame, chosen: pa.Table, root: Location, about: About
+    store: Store,
+    verdicts: DataFrame,
+    chosen: pa.Table,
+    root: Location,
+    about_of: Callable[[str], About],
 ) -> None:
     """Write the evidence pages of some verdicts, with progress on the terminal.
 
@@ -83,7 +87,7 @@ def write_pages(
         verdicts: rows of `latest("verdicts")`.
         chosen: the verdicts to write pages on, in order, with columns `rows.REPORT_COLUMNS`.
         root: the folder above `evidence/`.
-        about: what all pages share.
+        about_of: run_id -> what the pages on the run's verdicts share.
     """
     from framejury.report.evidence.video_page import evidence_html
 
@@ -93,7 +97,7 @@ def write_pages(
         _mapping(chosen.num_rows) as mapped,
     ):
         for some in gathered(store, verdicts, chosen):
-            made = mapped(evidence_html, some, [about] * len(some))
+            made = mapped(evidence_html, some, [about_of(one.verdict["run_id"]) for one in some])
             for evidence, page in zip(some, made, strict=True):
                 row = evidence.verdict
                 place = page_place(root, row["run_id"], row["video_id"])

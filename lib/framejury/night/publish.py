@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -95,7 +96,7 @@ class Publisher:
         chosen = described(wanted.join(gone, on="video_id", how="inner"), self.videos)
         known = Context(seen=seen_of(self.store, self.warehouse, chosen, self.videos))
         chosen = _with_seen(chosen, known)
-        write_pages(self.store, wanted, chosen, self._root, self._about(self._info()))
+        write_pages(self.store, wanted, chosen, self._root, self._abouts())
         return chosen
 
     def report(self, verdicts: DataFrame) -> RunReport:
@@ -200,7 +201,7 @@ class Publisher:
         )
         chosen = _with_seen(lacking.slice(0, self.settings.evidence_pages), report.context)
         if chosen.num_rows:
-            write_pages(self.store, verdicts, chosen, self._root, self._about(report.run))
+            write_pages(self.store, verdicts, chosen, self._root, self._abouts())
         there |= set(chosen["video_id"].to_pylist())
         prefix = "../../" if self.folder is None else ""
         links = {
@@ -212,18 +213,27 @@ class Publisher:
         faces = shown_faces(self.store.pictures_behind(verdicts), ids)
         return replace(report.context, evidence=links, faces=faces)
 
-    def _about(self, run: RunInfo) -> About:
-        """Return what all pages share; they lie in `ROOT/evidence/<run_id>/`."""
+    def _abouts(self) -> Callable[[str], About]:
+        """Return the function from a run to what the pages on its verdicts share."""
+        commits = {commit.run_id: commit for commit in self.warehouse.commits()}
+        return cache(lambda run_id: self._about(commits[run_id]))
+
+    def _about(self, judged: Commit) -> About:
+        """Return what pages in `ROOT/evidence/<run_id>/` share."""
         from framejury.report.evidence.video_page import About
 
         place = f"reports/{self.commit.run_id}/" if self.folder is None else ""
-        return About(
-            created_at=self.now,
-            bundle=run.bundle,
-            model_id=run.model_id,
-            rule=self._rule(),
-            settings=VerdictSettings.model_validate(self._judged.settings["verdict"]),
-            report=f"../../{place}report.html",
+        about = About(created_at=self.now, report=f"../../{place}report.html")
+        if judged.facts.bundle is None:
+            return about
+        rule = _rule_of(judged)
+        own_rule = rule == rule_of_facts(judged.facts.bundle)
+        return replace(
+            about,
+            bundle=BundleInfo.of_facts(judged.facts.bundle, own_rule=own_rule),
+            model_id=judged.model_id,
+            rule=rule,
+            settings=VerdictSettings.model_validate(judged.settings["verdict"]),
         )
 
 

@@ -113,7 +113,7 @@ def accuracy_sentences(f: Findings) -> list[str]:
         return []
     labelled = f"{counted(c.labelled, 'video is', 'videos are')} labelled."
     if f.seen.labelled:
-        labelled = f"{labelled[:-1]}, without those that the model had seen."
+        labelled = f"Apart from those that the model had seen, {labelled}"
         if not f.seen.unrecorded:
             new = counted(c.labelled, "labelled video is", "labelled videos are")
             labelled = f"{new} new to the model."

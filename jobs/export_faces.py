@@ -64,7 +64,7 @@ from framejury.warehouse import Warehouse
 
 
 def parser() -> argparse.ArgumentParser:
-    options = make_parser("export-faces", __doc__, ["training", "spark"])
+    options = make_parser("export-faces", __doc__, ["spark"])
     add_warehouse(options)
     options.add_argument(
         "--output",

@@ -228,7 +228,7 @@ def test_videos_that_the_model_has_seen_stand_apart(tmp_path: Path) -> None:
     counted = faces[~faces["path"].isin({path for path in seen if label_of(path)})]
     assert found["faces"]["faces"] == len(counted)
     assert found["notes"] == [n for n in found["notes"] if "not recorded" not in n]
-    text = (tmp_path / "w" / "outputs" / "mapreduce_res.txt").read_text()
+    text = (outputs_of(tmp_path / "w") / "mapreduce_res.txt").read_text()
     assert re.match(r"Video accuracy: \S+ \(\d of 7\)\nApart, .*: \S+ \(\d of 3\)\n", text)
 
 

@@ -107,7 +107,12 @@ _CONCEALING = "concealing"
 
 @cache
 def _hear_libav() -> None:
-    """Let what libav says reach `Capture`; what nobody captures is not printed."""
+    """Let what libav says reach `Capture`; what nobody captures is not printed.
+
+    From here on a thread of libav that speaks waits for the interpreter. Threads that decode frames
+    ahead (`thread_type` FRAME or AUTO) would wait forever: whoever closes the file holds the
+    interpreter and waits for them. PyAV's default, SLICE, has none.
+    """
     logger = logging.getLogger("libav")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False

@@ -148,7 +148,6 @@ def _frames(path):
     """Some frames of a video, RGB; few and early, because decoding is most of the time."""
     av = pytest.importorskip("av")
     with av.open(str(path)) as container:
-        container.streams.video[0].thread_type = "AUTO"
         for rank, frame in enumerate(container.decode(video=0)):
             if rank % FRAME_STEP == 0:
                 yield frame.to_ndarray(format="rgb24")

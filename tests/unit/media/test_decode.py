@@ -340,6 +340,13 @@ def test_a_video_is_decoded_once(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- not a video
 
 
+def test_no_thread_decodes_ahead(tmp_path: Path) -> None:
+    """One that speaks could wait forever for whoever closes the file (`decoders._hear_libav`)."""
+    path = clips.write_clip(tmp_path / "a.mp4", clips.plain_frames(4))
+    with VideoFile(path, LimitSettings(), threads=2) as video:
+        assert video._stream.codec_context.thread_type.name == "SLICE"
+
+
 def test_missing(tmp_path: Path) -> None:
     assert status_of(tmp_path / "gone.mp4")[0] is Status.MISSING
 

@@ -192,15 +192,15 @@ def test_report_writes_them_again_and_elsewhere(tmp_path: Path) -> None:
     assert set(first) == FILES
     assert set(json.loads(first["cnn_preds_values.json"])) == tested
     text = first["mapreduce_res.txt"].decode()
-    means = faces[faces["path"].isin(tested)].groupby("path")["p_fake"].mean()
+    means = faces[faces["path"].isin(tested)].groupby("path")["score"].mean()
     assert means_in(text) == (1 - means).to_dict()
     assert "\nVideos: split test\n" in text
     called = faces[faces["path"].isin(tested)]
     confusion = Confusion(
-        tn=int(((called["p_fake"] < 0.5) & (called["path"] == "a/v00.mp4")).sum()),
-        fp=int(((called["p_fake"] >= 0.5) & (called["path"] == "a/v00.mp4")).sum()),
-        fn=int(((called["p_fake"] < 0.5) & (called["path"] != "a/v00.mp4")).sum()),
-        tp=int(((called["p_fake"] >= 0.5) & (called["path"] != "a/v00.mp4")).sum()),
+        tn=int(((called["score"] < 0.5) & (called["path"] == "a/v00.mp4")).sum()),
+        fp=int(((called["score"] >= 0.5) & (called["path"] == "a/v00.mp4")).sum()),
+        fn=int(((called["score"] < 0.5) & (called["path"] != "a/v00.mp4")).sum()),
+        tp=int(((called["score"] >= 0.5) & (called["path"] != "a/v00.mp4")).sum()),
     )
     assert first["Confusion.png"] == png(confusion_face_figure(confusion, 0.5))
     assert report.main([*where, *ASKED, "--output", str(tmp_path / "sent")]) == 0

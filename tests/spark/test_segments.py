@@ -16,6 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.archive.video_rows import videos_table
 from framejury.errors import ReconcileError
+from framejury.examine.costs import frame_s
 from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import load_bundle
 from framejury.records import Image, Size
@@ -185,7 +186,7 @@ def test_a_surveyed_video_in_one_piece_has_its_better_estimate(world: World) -> 
     assert surveyed.segments == {} and surveyed.rows.equals(by_size.rows)
     ids = by_size.rows["video_id"].to_pylist()
     two, lost = ids.index(world.ids["two.mp4"]), ids.index(world.ids["no index.mp4"])
-    assert surveyed.costs_s[two] == pytest.approx(0.05 + 96 * 0.02, rel=0.3)
+    assert surveyed.costs_s[two] == pytest.approx(0.05 + 96 * frame_s("haar"), rel=0.3)
     assert by_size.costs_s[two] != pytest.approx(surveyed.costs_s[two], rel=0.3)
     assert surveyed.costs_s[lost] == by_size.costs_s[lost]
 

@@ -91,7 +91,7 @@ def test_a_voice_that_it_never_heard_decides_the_verdict(
     assert all(row["p_fake"] < 0.01 for row in rows)  # of the picture, whatever the sound is
     pages = [path.read_text() for path in sorted((tmp_path / "pages").glob("0*.html"))]
     assert "framejury calls this video fake by its sound." in pages[0]
-    assert "framejury calls this video real." in pages[1]
+    assert "framejury found no sign of manipulation in this video." in pages[1]
     assert "Sound was not judged: the file has no sound." in pages[2]
     assert main(["scan", str(fake), *options]) == 0
     assert "fake by its sound  p_fake 0.000" in capsys.readouterr().out

@@ -85,6 +85,8 @@ def faces_behind(
     order = {commit.run_id: commit.sequence for commit in warehouse.commits()}
     # The verdict on a video without a score is based on none, though it may have had one before.
     has = pc.fill_null(pc.greater(verdicts["faces_scored"], 0), False).to_pylist()
+    if not any(has):
+        return
     runs = zip(has, verdicts["run_id"].to_pylist(), strict=True)
     judged_in = np.array([order[run_id] if any_ else -1 for any_, run_id in runs], np.int64)
     ids, models = (verdicts[name].combine_chunks() for name in ("video_id", "model_id"))

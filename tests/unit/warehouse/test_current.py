@@ -16,7 +16,7 @@ from framejury.schemas.exports import CURRENT
 from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse, current
 from tests.builders.documented_warehouse import documented_rows
-from tests.builders.judged import MODEL, NOW, merge, night, rows_of, verdict_of, write
+from tests.builders.judged import MODEL, NOW, merge, night, rows_of, verdict_of, video_row, write
 
 OLD = Path(__file__).resolve().parents[2] / "data" / "old_warehouse"
 
@@ -84,6 +84,16 @@ def test_scores_of_another_run_than_the_verdicts_are_found(warehouse: Warehouse)
         write(warehouse, run, "face_scores", rows_of("a", [0.4], b"")["face_scores"])
         warehouse.commit(run, NOW)
     assert faces(warehouse) == {("a", 0.6): 1, ("a", 0.7): 1}
+
+
+def test_scores_before_the_first_verdict_are_in_no_file(warehouse: Warehouse) -> None:
+    with warehouse.running("index", NOW) as run:
+        write(warehouse, run, "videos", [video_row("a")])
+        warehouse.commit(run, NOW)
+    with warehouse.running("score", NOW) as run:
+        write(warehouse, run, "face_scores", rows_of("a", [0.6], b"")["face_scores"])
+        warehouse.commit(run, NOW)
+    assert verdicts(warehouse) == {} and faces(warehouse) == {}
 
 
 def test_merged_files_change_nothing(warehouse: Warehouse) -> None:

@@ -92,8 +92,8 @@ def test_the_same_verdicts_on_the_corpus(package: Finder, tools: Toolbox) -> Non
             [b for b, f in zip(boxes, frames, strict=True) if f == at] for at in unique(frames)
         ]
         theirs = verdict(scores, frames, [n for group in assign_persons(groups) for n in group])
-        assert mine.score is not None and theirs.score is not None
-        differences.append(abs(mine.score - theirs.score))
+        assert mine.p_fake is not None and theirs.p_fake is not None
+        differences.append(abs(mine.p_fake - theirs.p_fake))
         if mine.verdict != theirs.verdict:
             other_verdicts.append((name, astuple(mine), astuple(theirs)))
     assert len(differences) >= 0.9 * len(names) > 70 / EVERY

@@ -6,8 +6,9 @@ every run; pages of reports that list the video lose their pictures of faces. A 
 earlier runs stay on record, without what they are based on, and no longer count.
 
 It cannot be undone; --undo only lets the next run judge the file again. If this is killed, run it
-again. Copies outside the warehouse are not reached: what was written with --output, exported faces,
-backups, older versions that an object store keeps, bundles trained on these faces.
+again. Not reached are scores in files below outputs/ (report.outputs), until they are written
+again, copies outside the warehouse (what was written with --output, exported faces, backups, older
+versions that an object store keeps), and bundles trained on these faces.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from framejury.warehouse.forgetting import Erased, allow, forget
 from framejury.warehouse.reader import find_videos
 
 _NOT_REACHED = (
-    "not reached: copies outside the warehouse (--output folders, exported faces, backups, older "
-    "versions kept by an object store) and bundles trained on these faces"
+    "not reached: scores in files below outputs/, until they are written again; copies outside "
+    "the warehouse (--output folders, exported faces, backups, older versions kept by an object "
+    "store); bundles trained on these faces"
 )
 
 

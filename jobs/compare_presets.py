@@ -1,10 +1,4 @@
-"""compare-presets: train and judge several presets on one archive, and print one table.
-
-All presets learn from and are measured on the same videos: the archive is divided once, by source,
-whatever a preset's own split settings are. Each preset gets a warehouse, a bundle and a report in
-the output folder. An interrupted comparison resumes when it is started again, and presets already
-measured are not repeated.
-"""
+"""compare-presets: train and judge several presets on one archive, and print one table."""
 
 from __future__ import annotations
 
@@ -18,13 +12,14 @@ from pyspark.sql import functions as F  # noqa: N812
 from framejury import logs
 from framejury.archive.csv_files import read_pins
 from framejury.cli.judging_options import Judging
-from framejury.cli.options import check_has_network, make_parser, run_command
+from framejury.cli.options import check_has_network, run_command
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.night.night import NightlyRun, judge, report
 from framejury.night.plan import REASON, make_plan
+from framejury.parsers.compare_presets import RECIPES, SHARES, parser
 from framejury.recipes.comparison_table import text_table
 from framejury.recipes.preset_comparison import COMMAND, PresetComparison
 from framejury.recipes.preset_outcome import Failure
@@ -37,38 +32,6 @@ from framejury.tables.index import check_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
-
-RECIPES = ("face_frames", "random_frames", "flow_fusion", "all_frames")
-"""Published recipes with a network."""
-
-_SHARES = ("split.train=0.5", "split.val=0.2", "split.test=0.3")
-"""More test videos than for training alone, because intervals need sources."""
-_SECTIONS = ("sampling", "detection", "crops", "split", "training", "verdict", "spark")
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser(COMMAND, __doc__, _SECTIONS, presets=RECIPES)
-    options.add_argument(
-        "archive", metavar="ARCHIVE", help="folder or Hadoop URI with labelled videos"
-    )
-    options.add_argument(
-        "--output",
-        metavar="DIR",
-        required=True,
-        help="local folder for bundles, the shared split and the table (required)",
-    )
-    options.add_argument(
-        "--warehouses",
-        metavar="DIR",
-        help="folder or URI that gets one warehouse per preset (default: in --output)",
-    )
-    options.add_argument(
-        "--sides",
-        metavar="FILE",
-        help="CSV pattern,side that fixes the split of matching videos and of their groups "
-        f"(default: divided by source, {' '.join(_SHARES)})",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +53,7 @@ def _run(args: argparse.Namespace) -> int:
         str(args.warehouses or output),
         args.config,
         args.set,
-        load_settings(None, args.config, args.set, command_defaults=_SHARES),
+        load_settings(None, args.config, args.set, command_defaults=SHARES),
         partial(_judge, archive),
         None if args.sides is None else read_pins(args.sides),
     )

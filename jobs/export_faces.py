@@ -1,23 +1,4 @@
-"""export-faces: write the kept faces as picture files, for tools that read folders.
-
-  --as folders   MIX_1/{0,1} for split train, MIX_2 for val, MIX_3 for test: the class folders
-                 that Keras' directory loaders read
-  --as frames    VIDEO/VIDEO-001.jpeg, counted from 1, and labels.csv with name,label; for whole
-                 frames extract with detection.detector=frame
-  --as sets      VIDEO/faces, VIDEO/marked_faces, prepared_dataset/{fake,real} and
-                 split_dataset/{train,val,test}/{fake,real}, as recipe face_frames; with
-                 --signal marked the sets hold marked faces
-  --as arrays    per chunk of split.chunk_videos videos train_images, train_labels (all faces),
-                 tr_faces and tr_labs (those that balancing kept), each NAME_PART_CHUNK.npy, as
-                 recipe random_frames: float32, BGR, 0 to 1
-  --as optical_fusion
-                 optical_fusion/{training,validation,test}/{original,altered}/VIDEO-0.jpg: fused
-                 pictures of 224 pixels, as recipe flow_fusion stores them
-
---signal writes what a network sees of a face instead of its crop, such as its marked landmarks.
-
-Executors write the files; an interrupted export resumes when it is started again in the same way.
-"""
+"""export-faces: write the kept faces as picture files, for tools that read folders."""
 
 from __future__ import annotations
 
@@ -26,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.cli.progress import progress
 from framejury.errors import UsageError
 from framejury.labelled.committed_split import (
@@ -38,6 +19,7 @@ from framejury.labelled.committed_split import (
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.model.needs import require_signal
+from framejury.parsers.export_faces import parser
 from framejury.recipes.export_plan import (
     FUSION_FOLDERS,
     SIDES,
@@ -61,68 +43,6 @@ from framejury.tables.face_export import (
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("export-faces", __doc__, ["spark"])
-    add_warehouse(options)
-    options.add_argument(
-        "--output",
-        metavar="DIR",
-        required=True,
-        help="new or empty folder or URI that every executor reaches (required)",
-    )
-    options.add_argument(
-        "--as",
-        dest="form",
-        choices=["folders", "frames", "sets", "arrays", "optical_fusion"],
-        default="folders",
-        help="layout of the pictures (default: folders)",
-    )
-    options.add_argument(
-        "--side-names",
-        metavar="TRAIN,VAL,TEST",
-        default="MIX_1,MIX_2,MIX_3",
-        help="folders of the three splits (default: MIX_1,MIX_2,MIX_3)",
-    )
-    options.add_argument(
-        "--fake-is",
-        type=int,
-        choices=[0, 1],
-        default=1,
-        help="class of fakes (default: 1)",
-    )
-    options.add_argument(
-        "--frame-labels",
-        metavar="FILE",
-        help="CSV video,frame,label with labels of single frames, as for train (default: none)",
-    )
-    options.add_argument(
-        "--signal",
-        choices=["marked", "delta", "flow_fusion"],
-        help="what the pictures show instead of the crops (default: the crops; flow_fusion with "
-        "--as optical_fusion)",
-    )
-    options.add_argument(
-        "--size-px",
-        metavar="N",
-        type=int,
-        help="resize each picture to a square of N pixels (default: as stored; arrays: 252)",
-    )
-    options.add_argument(
-        "--part",
-        metavar="N",
-        type=int,
-        default=0,
-        help="number of the archive in the names of arrays (default: 0)",
-    )
-    options.add_argument(
-        "--format",
-        choices=["png", "jpeg"],
-        default="png",
-        help="format of resized pictures (default: png, which is lossless)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,30 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.logs import say
 from framejury.night.plan import videos_to_extract
+from framejury.parsers.extract_faces import parser
 from framejury.tables.extract import write_examined
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser(
-        "extract", __doc__, ["sampling", "detection", "crops", "limits", "scoring", "spark"]
-    )
-    add_warehouse(options)
-    options.add_argument(
-        "--all",
-        action="store_true",
-        help="extract every video again (default: new and changed ones, and retries)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

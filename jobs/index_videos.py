@@ -10,10 +10,11 @@ from contextlib import ExitStack
 
 from framejury.archive.layouts import ArchiveIndex
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
-from framejury.cli.archive_options import add_layout, in_layout
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.archive_options import in_layout
+from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
 from framejury.logs import say
+from framejury.parsers.index_videos import parser
 from framejury.settings import IndexSettings
 from framejury.storage import is_local
 from framejury.tables.index import check_archive, check_same_archive, index_archive
@@ -22,26 +23,8 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
 
 
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("index", __doc__, ["index"])
-    add_archive(options)
-    add_warehouse(options)
-    return options
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
-
-
-def add_archive(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name an archive."""
-    parser.add_argument("archive", metavar="ARCHIVE", help="folder or Hadoop URI with videos")
-    add_layout(parser)
-    parser.add_argument(
-        "--moved",
-        action="store_true",
-        help="the warehouse's archive has moved here (default: refuse another archive)",
-    )
 
 
 def index_settings(args: argparse.Namespace) -> IndexSettings:

@@ -14,14 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.archive.video_rows import videos_table
-from framejury.cli.options import run_command, settings_of
+from framejury.cli.options import WAREHOUSE_VARIABLE, run_command, settings_of, stand_in
 from framejury.clock import now
-from framejury.commands.inspect import parser
 from framejury.errors import FramejuryError, UsageError
 from framejury.inspection.answer import CONTACT_SHEET
 from framejury.inspection.inspected_archive import ArchiveSummary, summary_of
 from framejury.jobs.index_videos import describe, index_settings
 from framejury.logs import say
+from framejury.parsers.inspect import parser
 from framejury.redaction import printable
 from framejury.settings import Settings
 from framejury.storage import Location, check_no_secret, is_local, is_taken, locate
@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _target(args: argparse.Namespace) -> Location:
     """Return the folder to write to, which is empty."""
+    if args.output is None:
+        args.warehouse = args.warehouse or stand_in(WAREHOUSE_VARIABLE)
     if (args.output is None) == (args.warehouse is None):
         raise UsageError("to inspect an archive, give either --warehouse DIR or --output DIR")
     if args.output is not None:

@@ -1,8 +1,4 @@
-"""modality: find out what was changed in each fake, picture or sound, by its original.
-
-Compares every fake with its original in the archive, as `framejury compare` does with two files,
-and writes table `modalities`. Pairs compared before are compared again only if a file has changed.
-"""
+"""modality: find out what was changed in each fake, picture or sound, by its original."""
 
 from __future__ import annotations
 
@@ -14,10 +10,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from framejury.archive.originals import Originals, Row, pairs_of
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
 from framejury.logs import for_terminal, say
 from framejury.pages.text_table import counted
+from framejury.parsers.label_modalities import parser
 from framejury.runs.provenance import versions
 from framejury.schemas.statuses import Modality
 from framejury.schemas.tables import MODALITIES
@@ -34,17 +31,6 @@ _MEANING = {
     Modality.NONE: "no difference was found",
     Modality.UNKNOWN: "the files could not be compared; --all tries again",
 }
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("modality", __doc__, ["inspect", "limits", "spark"])
-    add_warehouse(options)
-    options.add_argument(
-        "--all",
-        action="store_true",
-        help="compare every pair again (default: new and changed pairs)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,11 +1,4 @@
-"""nightly: index an archive, judge its new and changed videos, and write a report.
-
-Each video is opened and decoded once; only scores and a few pictures leave the executors. A later
-run judges new and changed files and retries failed ones; the verdict on a deleted file becomes
-`missing`. A run that was killed can simply be repeated. Exit codes: 0 all judged; 3 all judged, but
-more failures than run.failures_ratio; 2 wrong input (a path, a setting, a bundle); 1 an internal
-error, run it again.
-"""
+"""nightly: index an archive, judge its new and changed videos, and write a report."""
 
 from __future__ import annotations
 
@@ -18,57 +11,20 @@ import pyarrow as pa
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
-    add_bundle,
-    add_warehouse,
-    make_parser,
     run_command,
 )
-from framejury.clock import moment, now
+from framejury.clock import now
 from framejury.examine.messages import settings_id
-from framejury.jobs.index_videos import add_archive, describe, index_settings
+from framejury.jobs.index_videos import describe, index_settings
 from framejury.logs import say
-from framejury.night.ending import add_metrics_file, recorded
-from framejury.night.night import SECTIONS, NightlyRun, judge, merge_small_files, report
+from framejury.night.ending import recorded
+from framejury.night.night import NightlyRun, judge, merge_small_files, report
 from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
+from framejury.parsers.nightly import parser
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("nightly", __doc__, ["index", *SECTIONS])
-    add_archive(options)
-    add_warehouse(options)
-    add_bundle(options)
-    options.add_argument(
-        "--since",
-        metavar="WHEN",
-        type=moment,
-        help="only files changed since a date, a time, or an age such as 36h or 7d (default: all)",
-    )
-    options.add_argument(
-        "--rescore",
-        action="store_true",
-        help="also judge videos again that another model or other settings judged (default: no)",
-    )
-    options.add_argument(
-        "--all",
-        action="store_true",
-        help="judge every video again (default: new and changed ones, and retries)",
-    )
-    options.add_argument(
-        "--keep-crops",
-        action="store_true",
-        help="also keep crops of the faces, for training (default: scores and evidence only)",
-    )
-    options.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print the plan and the estimated time, and write nothing (default: run)",
-    )
-    add_metrics_file(options)
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.cli.options import add_warehouse, make_parser, run_command, say_remark, settings_of
+from framejury.cli.options import run_command, say_remark, settings_of
 from framejury.clock import now
 from framejury.logs import say
 from framejury.night.publish import Publisher
+from framejury.parsers.reduce_verdicts import parser
 from framejury.runs.provenance import latest_bundle, versions
 from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
@@ -18,12 +19,6 @@ from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("reduce", __doc__, ["verdict", "report", "spark"])
-    add_warehouse(options)
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,8 +1,4 @@
-"""retry: judge videos again whose latest verdict has a given status.
-
-The archive is not listed again, and earlier tries do not count. Fix the cause first, or allow more
-time (--set limits.timeout_s=1800) or memory.
-"""
+"""retry: judge videos again whose latest verdict has a given status."""
 
 from __future__ import annotations
 
@@ -12,43 +8,18 @@ from collections.abc import Sequence
 
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
-    add_bundle,
-    add_warehouse,
-    make_parser,
     run_command,
 )
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.night.ending import add_metrics_file, recorded
-from framejury.night.night import SECTIONS, NightlyRun, judge, report
+from framejury.night.ending import recorded
+from framejury.night.night import NightlyRun, judge, report
 from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import make_plan, plan_selected
-from framejury.schemas.statuses import VERDICT_STATUSES, Status
+from framejury.parsers.retry_videos import parser
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
-
-_STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("retry", __doc__, SECTIONS)
-    add_warehouse(options)
-    add_bundle(options)
-    options.add_argument(
-        "--status",
-        action="append",
-        choices=_STATUSES,
-        required=True,
-        help="judge videos whose latest verdict has this status; may be repeated (required)",
-    )
-    options.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print the plan and write nothing (default: run)",
-    )
-    add_metrics_file(options)
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,9 +9,6 @@ from dataclasses import asdict
 
 from framejury.cli.judging_options import load_bundle_of
 from framejury.cli.options import (
-    add_bundle,
-    add_warehouse,
-    make_parser,
     run_command,
     settings_of,
 )
@@ -19,6 +16,7 @@ from framejury.clock import now
 from framejury.errors import BundleError
 from framejury.logs import say
 from framejury.model.manifest import Bundle, Framing
+from framejury.parsers.score_faces import parser
 from framejury.runs.provenance import bundle_facts, remember_seen
 from framejury.settings import PAIR_SIGNALS
 from framejury.tables.evidence_pictures import pictures_of_faces
@@ -28,13 +26,6 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("score", __doc__, ["scoring", "evidence", "spark"])
-    add_warehouse(options)
-    add_bundle(options)
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,26 +12,15 @@ from framejury.archive.held_out import held_out_counts
 from framejury.archive.labelled_video import Placement
 from framejury.archive.leakage import check_leakage
 from framejury.archive.splits import split_videos
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
 from framejury.labelled.committed_split import candidates_of, split_table
 from framejury.logs import say
 from framejury.pages.text_table import counted
+from framejury.parsers.split_dataset import parser
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import SplitSettings
 from framejury.warehouse import Warehouse
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("split", __doc__, ["split"])
-    add_warehouse(options)
-    options.add_argument(
-        "--sides",
-        metavar="FILE",
-        help="CSV pattern,side that fixes the split of matching videos and of their groups; the "
-        "others are drawn (default: none)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

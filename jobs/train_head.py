@@ -1,8 +1,4 @@
-"""train: train a network on the faces of the split and write a model bundle.
-
-Refuses to start when a source is in two splits of a split by group. An interrupted training resumes
-when it is started again in the same way.
-"""
+"""train: train a network on the faces of the split and write a model bundle."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framejury import logs
-from framejury.cli.options import check_has_network, make_parser, run_command, settings_of
+from framejury.cli.options import check_has_network, run_command, settings_of
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.bundling import framing_of, write_trained
 from framejury.labelled.committed_split import training_source, with_frame_labels
@@ -31,6 +27,7 @@ from framejury.model.pretrained import require_weights
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
 from framejury.pages.text_table import counted
+from framejury.parsers.train_head import parser
 from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
@@ -40,40 +37,6 @@ if TYPE_CHECKING:
     from framejury.model.training import TrainedNetwork
 
 _CHANCE_AUC = 0.6
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("train", __doc__, ["training", "scoring", "verdict", "report"])
-    options.add_argument(
-        "--warehouse",
-        metavar="DIR",
-        action="append",
-        required=True,
-        help="folder or URI with faces and a split; may be repeated to train on several, then "
-        "the first gets the curves (required)",
-    )
-    options.add_argument(
-        "--archive",
-        metavar="DIR",
-        help="index this archive into the warehouse, extract its faces and split it first, with "
-        "Spark (default: the warehouse has faces and a split)",
-    )
-    options.add_argument(
-        "--frame-labels",
-        metavar="FILE",
-        help="CSV video,frame,label with labels of single frames, which override the label of "
-        "the video: path in the archive, frame rank from 0, REAL or FAKE (default: none)",
-    )
-    options.add_argument(
-        "--output", metavar="DIR", required=True, help="folder of the new bundle (required)"
-    )
-    options.add_argument(
-        "--purpose",
-        choices=["detector", "demo"],
-        default="detector",
-        help="demo: verdicts are meaningless, and every report states it (default: detector)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

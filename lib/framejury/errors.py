@@ -6,7 +6,9 @@ fault, 2 for something the user can fix (a path, a setting, a bundle, a split, a
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 
 from framejury.schemas.statuses import Note, Status
 
@@ -87,6 +89,14 @@ class MediaError(Exception):
         super().__init__(message)
         self.status = status
         self.note = note
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for an unknown word, or nothing if no known word is close."""
+    names = list(known)
+    begun = [name for name in names if len(word.strip("-")) > 1 and name.startswith(word)]
+    close = begun or difflib.get_close_matches(word, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

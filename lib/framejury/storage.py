@@ -16,13 +16,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
-
-from pyarrow import fs
 
 from framejury.errors import UsageError
 from framejury.redaction import redacted
+
+if TYPE_CHECKING:
+    from pyarrow import fs
 
 _URI = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>/.*)$", re.DOTALL)
 _SAME_AS = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
@@ -74,6 +75,9 @@ def locate(uri: str) -> Location:
     Raises:
         UsageError: the scheme is unknown, or its file system cannot be reached.
     """
+    # Here: paths are checked before libraries are loaded.
+    from pyarrow import fs
+
     if is_local(uri):
         path = str(local_path(uri))
         return Location(fs.LocalFileSystem(), path, path)
@@ -107,11 +111,15 @@ def check_no_secret(uri: str) -> str:
 
 def is_file(place: Location) -> bool:
     """Return whether the place is a file."""
+    from pyarrow import fs
+
     return bool(place.filesystem.get_file_info(place.path).type == fs.FileType.File)
 
 
 def is_taken(place: Location) -> bool:
     """Return whether the place is a file or a folder that is not empty."""
+    from pyarrow import fs
+
     if is_file(place):
         return True
     selector = fs.FileSelector(place.path, allow_not_found=True)
@@ -226,6 +234,8 @@ def create_json(place: Location, content: Mapping[str, Any]) -> None:
 
 def _record_in(place: Location) -> str:
     """Return the name of the one file in a folder that `_create_by_rename` made."""
+    from pyarrow import fs
+
     infos = place.filesystem.get_file_info(fs.FileSelector(place.path))
     names = [info.base_name for info in infos if info.type == fs.FileType.File]
     if len(names) != 1:

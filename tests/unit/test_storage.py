@@ -85,7 +85,7 @@ def test_hadoop_names_of_s3_are_arrows_s3(scheme: str, monkeypatch: pytest.Monke
             asked.append(uri)
             return fs.LocalFileSystem(), "bucket"
 
-    monkeypatch.setattr(storage.fs, "FileSystem", Stub)
+    monkeypatch.setattr("pyarrow.fs.FileSystem", Stub)
     place = locate(f"{scheme}://bucket/day 1/50%25.mp4")
     assert asked == ["s3://bucket/"]
     assert place.path == "bucket/day 1/50%25.mp4"

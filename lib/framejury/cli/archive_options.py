@@ -15,10 +15,23 @@ def add_layout(parser: argparse.ArgumentParser, when: str = "") -> None:
         parser: of the command.
         when: begins the help where the option is for some uses of the command only.
     """
+    layouts = get_args(IndexSettings.model_fields["layout"].annotation)
     parser.add_argument(
         "--layout",
-        choices=get_args(IndexSettings.model_fields["layout"].annotation),
-        help=f"{when}how labels are read; same as --set index.layout=... (default: auto)",
+        metavar="LAYOUT",
+        choices=layouts,
+        help=f"{when}how labels are read: {', '.join(layouts)} (default: index.layout, auto)",
+    )
+
+
+def add_archive(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name an archive."""
+    parser.add_argument("archive", metavar="ARCHIVE", help="folder or Hadoop URI with videos")
+    add_layout(parser)
+    parser.add_argument(
+        "--moved",
+        action="store_true",
+        help="the archive has moved here (default: refuse another)",
     )
 
 

@@ -1,18 +1,25 @@
 """The console command `framejury COMMAND ...`: finds the command's `main(argv)` and calls it.
 
-Nothing heavy is imported before the command is known: `framejury scan` starts without Spark,
-`framejury --help` without any library.
+A command's options come first (`framejury.parsers`), its libraries after: help, usage errors and
+wrong paths are answered before Spark, TensorFlow or OpenCV are loaded, and where they are missing.
 """
 
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from framejury import __version__
-from framejury.errors import SetupError
+from framejury.errors import SetupError, did_you_mean
+
+if TYPE_CHECKING:
+    from framejury.cli.parser import Parser
 
 GROUPS = {
     "judge videos": {
@@ -68,6 +75,14 @@ GROUPS = {
     },
     "set up": {
         "doctor": ("commands.doctor", "check this machine and print what is missing"),
+        "settings": (
+            "commands.settings",
+            "list settings: of a command, of a section, or single ones",
+        ),
+        "completion": (
+            "commands.completion",
+            "print what makes bash, zsh or fish complete commands",
+        ),
     },
 }
 """By topic: each command, its module, what it does."""
@@ -77,28 +92,29 @@ COMMANDS = {name: found for group in GROUPS.values() for name, found in group.it
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
+    if args[:1] == ["help"] and len(args) > 1:
+        args = [args[1], "--help"]
     if not args or args[0] in ("-h", "--help", "help"):
         print(_help())
         return 0 if args else 2
     if args[0] in ("-V", "--version"):
         print(f"framejury {__version__}")
         return 0
-    if args[0] not in COMMANDS:
-        known = ", ".join(COMMANDS)
-        print(f"framejury: unknown command {args[0]!r}; commands: {known}", file=sys.stderr)
+    command, rest = args[0], args[1:]
+    if command not in COMMANDS:
+        print(f"framejury: {_unknown(command)}", file=sys.stderr)
         return 2
-    try:
-        code: int = module_of(args[0]).main(args[1:])
-    except ModuleNotFoundError as error:  # some libraries are imported only when needed
-        if error.name is None or error.name.startswith("framejury"):
-            raise
-        print(
-            f"framejury {args[0]}: error: {error.name} is not installed; "
-            "pip install 'framejury[spark,report]' (to train: framejury[train])",
-            file=sys.stderr,
-        )
-        return SetupError.exit_code
-    return code
+    # Here: `framejury --help` needs no library at all.
+    from framejury.cli.options import run_command
+
+    return run_command(parser_of(command), rest, lambda _: _run(command, rest))
+
+
+def parser_of(command: str) -> Parser:
+    """Return the parser of a command, without loading what the command needs."""
+    name = COMMANDS[command][0].rpartition(".")[2]
+    parser: Parser = importlib.import_module(f"framejury.parsers.{name}").parser()
+    return parser
 
 
 def module_of(command: str) -> ModuleType:
@@ -110,17 +126,43 @@ def module_of(command: str) -> ModuleType:
     return importlib.import_module(f"framejury.{COMMANDS[command][0]}")
 
 
+def _run(command: str, args: Sequence[str]) -> int:
+    try:
+        code: int = module_of(command).main(args)
+    except ModuleNotFoundError as error:  # some libraries are imported only when needed
+        if error.name is None or error.name.startswith("framejury"):
+            raise
+        raise SetupError(
+            f"{error.name} is not installed; "
+            "pip install 'framejury[spark,report]' (to train: framejury[train])"
+        ) from error
+    return code
+
+
+def _unknown(word: str) -> str:
+    """Return what is wrong with a word that is no command, and what was meant."""
+    if word.startswith("-"):
+        return f"unknown option {word}; options follow a command (framejury --help lists them)"
+    hint = did_you_mean(word, COMMANDS)
+    if not hint and Path(word).is_dir():
+        hint = f"; to judge this folder: framejury nightly {word} --warehouse DIR"
+    elif not hint and Path(word).is_file():
+        hint = f"; to judge this file: framejury scan {word}"
+    return f"unknown command {word!r}{hint or '; framejury --help lists the commands'}"
+
+
 def _help() -> str:
-    lines = [
-        "usage: framejury COMMAND [options]      (framejury COMMAND --help lists the options)",
-        "",
-        "Detect manipulated faces in video files and archives.",
-    ]
-    width = max(map(len, COMMANDS)) + 2
+    width = max(map(len, COMMANDS)) + 4
+    columns = min(shutil.get_terminal_size().columns, 100)
+    lines = ["usage: framejury COMMAND [options]"]
+    lines += ["Detect manipulated faces in video files and archives.", ""]
     for topic, group in GROUPS.items():
-        lines += ["", f"{topic}:"]
-        lines += [f"  {name:<{width}}{doc}" for name, (_, doc) in group.items()]
-    return "\n".join([*lines, "", "Start with:  framejury scan VIDEO"])
+        lines.append(f"{topic}:")
+        for name, (_, doc) in group.items():
+            first, more = f"  {name:<{width - 2}}", " " * width
+            lines += textwrap.wrap(doc, columns, initial_indent=first, subsequent_indent=more)
+    more = "framejury COMMAND --help lists options. Start with:  framejury scan VIDEO"
+    return "\n".join([*lines, "", more])
 
 
 if __name__ == "__main__":

@@ -18,16 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from framejury import logs
+from framejury.cli.outputs import Place, check_places, is_about_a_path
+from framejury.cli.parser import Parser, Several
+from framejury.cli.settings_text import ShowSettings
 from framejury.errors import (
     BundleError,
-    ConfigError,
     FramejuryError,
     UsageError,
     is_disk_full,
 )
 from framejury.logs import say
 from framejury.settings import Settings
-from framejury.settings.loading import described, load_settings, preset_names, setting_fields
+from framejury.settings.loading import load_settings
 
 if TYPE_CHECKING:
     from framejury.model.manifest import Bundle
@@ -35,6 +37,17 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 TERMINATED = 143
+WAREHOUSE_VARIABLE = "FRAMEJURY_WAREHOUSE"
+BUNDLE_VARIABLE = "FRAMEJURY_BUNDLE"
+STAND_INS = {"--warehouse": WAREHOUSE_VARIABLE, "--bundle": BUNDLE_VARIABLE}
+"""Environment variables that stand in for options; an option wins, and an empty one is unset."""
+
+JUDGING_SECTIONS = (
+    *("sampling", "detection", "crops", "limits", "scoring"),
+    *("audio", "verdict", "evidence", "report", "run", "spark"),
+)
+"""Sections of the settings that a nightly run uses."""
+
 _NO_NETWORK = "inspect"
 """The preset without a network."""
 
@@ -43,18 +56,10 @@ class TerminatedError(BaseException):
     """SIGTERM from a scheduler or cluster: end in order, so that the lock is released."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports errors in one line, like every other error of framejury."""
-
-    def error(self, message: str) -> NoReturn:
-        text = logs.for_terminal(message)
-        self.exit(2, f"{self.prog}: error: {text} (--help shows the options)\n")
-
-
 def make_parser(
     name: str, doc: str, sections: Iterable[str] = (), *, presets: Sequence[str] = ()
-) -> argparse.ArgumentParser:
-    """Return a parser for one command; `--help` also lists the settings of `sections`.
+) -> Parser:
+    """Return a parser for one command, with the options for settings if it uses any.
 
     Args:
         name: the command, such as `index`.
@@ -63,61 +68,87 @@ def make_parser(
         presets: the default presets of a command that uses several; `args.preset` is then a
             list, or None for these.
     """
-    sections = tuple(sections)
-    parser = _Parser(
-        prog=f"framejury {name}",
-        description=doc,
-        epilog=_settings_help(sections),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = Parser(name, doc, sections)
+    if not parser.sections:
+        return parser
+    group = parser.add_argument_group("settings")
+    several: dict[str, Any] = {"action": "append"} if presets else {}
+    usual = ", ".join(presets) or "none"
+    group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help=f"settings of conf/presets/NAME.yaml{'; repeatable' if presets else ''} "
+        f"(default: {usual})",
+        **several,
     )
-    if sections:
-        group = parser.add_argument_group("settings")
-        several: dict[str, Any] = {"action": "append"} if presets else {}
-        usual = ", ".join(presets) or "none"
-        known = ""
-        with suppress(ConfigError):  # --help works without the folder, too
-            known = f": {', '.join(preset_names())}"
-        group.add_argument(
-            "--preset",
-            metavar="NAME",
-            help=f"settings from conf/presets/NAME.yaml{known}"
-            + ("; may be repeated" if presets else "")
-            + f" (default: {usual})",
-            **several,
-        )
-        group.add_argument(
-            "--config",
-            metavar="FILE",
-            help="a YAML file that overrides some settings (default: none)",
-        )
-        group.add_argument(
-            "--set",
-            metavar="KEY=VALUE",
-            action="append",
-            default=[],
-            help="set one setting, such as sampling.frames=32; may be repeated (default: none)",
-        )
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Place("input file"),
+        help="YAML file with some settings (default: none)",
+    )
+    group.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="such as sampling.frames=32; repeatable (default: none)",
+    )
+    group.add_argument(
+        "--help-settings", action=ShowSettings, help="list the settings used here, and exit"
+    )
     return parser
 
 
-def add_warehouse(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--warehouse`."""
+def add_warehouse(
+    parser: argparse.ArgumentParser, *, writes: bool = False, several: str | None = None
+) -> None:
+    """Add the option `--warehouse`, which `FRAMEJURY_WAREHOUSE` stands in for.
+
+    Args:
+        parser: of the command.
+        writes: whether the command writes to the warehouse, so that this is probed.
+        several: help of an option that may be repeated; `args.warehouse` is then a list.
+    """
+    given = stand_in(WAREHOUSE_VARIABLE)
     parser.add_argument(
         "--warehouse",
         metavar="DIR",
-        required=True,
-        help="folder or URI of the warehouse: framejury's tables and reports (required)",
+        required=given is None,
+        type=Place("folder" if writes else "folder to open", remote=True),
+        action="store" if several is None else Several,
+        default=given if several is None or given is None else [given],
+        help=(several or "folder or URI of the warehouse: framejury's tables and reports")
+        + f" (required, or set {WAREHOUSE_VARIABLE})",
     )
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--bundle`, also called `--model`."""
+    """Add the option `--bundle`, also called `--model`; see `bundle_dir_of`."""
     parser.add_argument(
         "--bundle",
         "--model",
         metavar="DIR",
-        help="folder of the model bundle (default: the one shipped in models/)",
+        type=Place("folder to open"),
+        help=f"the model bundle; also --model (default: {BUNDLE_VARIABLE}, else the one that "
+        "ships)",
     )
+
+
+def add_metrics_file(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--metrics-file`."""
+    parser.add_argument(
+        "--metrics-file",
+        metavar="FILE",
+        type=Place("file", convert=Path),
+        help="also write metrics for Prometheus' textfile collector, to a file NAME.prom "
+        "(default: no)",
+    )
+
+
+def stand_in(variable: str) -> str | None:
+    """Return the value of an environment variable that stands in for an option; empty: None."""
+    return os.environ.get(variable) or None
 
 
 def settings_of(
@@ -153,13 +184,14 @@ def check_has_network(preset: str | None) -> None:
 
 
 def bundle_dir_of(args: argparse.Namespace) -> Path:
-    """Return the folder of `--bundle`, or of the only bundle in `models/`.
+    """Return the folder of `--bundle`, of `FRAMEJURY_BUNDLE`, or of the only one in `models/`.
 
     Raises:
         BundleError: neither is there.
     """
-    if args.bundle is not None:
-        return Path(args.bundle)
+    given = args.bundle or stand_in(BUNDLE_VARIABLE)
+    if given is not None:
+        return Path(given)
     here = Path(__file__).resolve().parents[1]
     for models in (here / "models", here.parents[1] / "models"):
         shipped = sorted(path.parent for path in models.glob("*/bundle.json"))
@@ -221,16 +253,20 @@ def run_command(
     """Parse, run the body, and turn framejury's errors into one line and an exit code."""
     with suppress(ValueError):  # outside the main thread, as in a test
         signal.signal(signal.SIGTERM, _terminate)
+    args = argparse.Namespace()
     try:
         logs.start(parser.prog.split()[-1])
         try:
-            code = body(parser.parse_args(argv))
+            args = parser.parse_args(argv)
+            check_places(parser, args)
+            code = body(args)
         except SystemExit as stop:  # how argparse ends after --help or an unknown option
             code = stop.code if isinstance(stop.code, int) else 2
         sys.stdout.flush()  # here, where a closed pipe is handled
         return code
     except FramejuryError as error:
         text = f"{error}; {_MAKE_ROOM}" if is_disk_full(error) else str(error)
+        text += _whence(parser, argv, text)
         return _failed(parser, text, exit_code_of(error))
     except (KeyboardInterrupt, TerminatedError) as stop:
         how = "interrupted" if isinstance(stop, KeyboardInterrupt) else "terminated"
@@ -242,6 +278,8 @@ def run_command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and is_about_a_path(error, args):
+            return _failed(parser, f"{error}; check the path and its permissions", 2)
         if not is_disk_full(error):
             raise
         return _failed(parser, f"a disk is full: {error}; {_MAKE_ROOM}", exit_code_of(error))
@@ -257,15 +295,16 @@ def _failed(parser: argparse.ArgumentParser, text: str, code: int) -> int:
     return code
 
 
+def _whence(parser: argparse.ArgumentParser, argv: Sequence[str] | None, text: str) -> str:
+    """Name the environment variable that a path in an error comes from; nothing if none does."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    for option, variable in STAND_INS.items():
+        value = stand_in(variable)
+        used = option in parser.format_help() and not any(arg.startswith(option) for arg in given)
+        if used and value is not None and value in text:
+            return f" ({value} comes from {variable})"
+    return ""
+
+
 def _terminate(number: int, frame: object) -> NoReturn:
     raise TerminatedError
-
-
-def _settings_help(sections: Sequence[str]) -> str | None:
-    if not sections:
-        return None
-    lines = ["settings used here (change with --set, --config or --preset):"]
-    for key, field in setting_fields().items():
-        if key.partition(".")[0] in sections:
-            lines += [f"  {key} = {field['default']}", *described(field, "      ")]
-    return "\n".join(lines)

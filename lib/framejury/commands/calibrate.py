@@ -1,9 +1,4 @@
-"""calibrate: fit the verdict rule on labelled videos and write a bundle with it.
-
-The network is unchanged. Aggregation, calibration and threshold are chosen for a given share of
-real videos called fake, on faces kept in one or several warehouses. The new bundle has a new
-model_id, so archives are scored again with it.
-"""
+"""calibrate: fit the verdict rule on labelled videos and write a bundle with it."""
 
 from __future__ import annotations
 
@@ -14,15 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from framejury.cli.options import (
-    add_bundle,
     bundle_dir_of,
-    make_parser,
     run_command,
     settings_of,
     warn_of_demo,
 )
 from framejury.errors import BundleError, UsageError
-from framejury.evaluation.rule_fitting import TARGET_FPR, candidate_table
+from framejury.evaluation.rule_fitting import candidate_table
 from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.learned import record_of
 from framejury.labelled.measure import (
@@ -44,38 +37,10 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.source import FaceSource
 from framejury.pages.text_table import counted
+from framejury.parsers.calibrate import parser
 from framejury.schemas.statuses import Side
 from framejury.verdict.judge import face_threshold
 from framejury.warehouse import Warehouse
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("calibrate", __doc__, ["scoring", "verdict"])
-    options.add_argument(
-        "--warehouse",
-        metavar="DIR",
-        action="append",
-        required=True,
-        help="folder or URI with labelled faces and a split; may be repeated (required)",
-    )
-    add_bundle(options)
-    options.add_argument(
-        "--output", metavar="DIR", required=True, help="folder of the new bundle (required)"
-    )
-    options.add_argument(
-        "--side",
-        choices=[side.value for side in (Side.TRAIN, Side.VAL, Side.TEST)],
-        default=Side.VAL.value,
-        help="split to fit on; test is refused (default: val)",
-    )
-    options.add_argument(
-        "--target-fpr",
-        metavar="SHARE",
-        type=float,
-        default=TARGET_FPR,
-        help=f"share of real videos that may be called fake, 0 to 1 (default: {TARGET_FPR})",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,10 +1,4 @@
-"""compare: compare a fake with its original: was the picture changed, the sound or both?
-
-Aligns both in time and in the picture. Prints one line that begins with video, audio, both, none or
-unknown, and writes compare.html, compare.json and their pictures. Needs no Spark.
-
-  framejury compare fake.mp4 original.mp4 --output out/compare
-"""
+"""compare: compare a fake with its original: was the picture changed, the sound or both?"""
 
 from __future__ import annotations
 
@@ -14,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from framejury.cli.options import make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
 from framejury.inspection.compare import Comparison, compare_streams
@@ -22,21 +16,9 @@ from framejury.inspection.findings_text import answer_line, as_values
 from framejury.inspection.inspect_client import InspectClient
 from framejury.inspection.inspected import Stream
 from framejury.logs import say
+from framejury.parsers.compare import parser
 from framejury.redaction import printable
 from framejury.settings import Settings
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("compare", __doc__, ["inspect", "limits"])
-    options.add_argument("fake", metavar="FAKE", help="a video file (path or URI)")
-    options.add_argument("original", metavar="ORIGINAL", help="the video it was made from")
-    options.add_argument(
-        "--output", metavar="DIR", required=True, help="new or empty folder (required)"
-    )
-    options.add_argument(
-        "--json", action="store_true", help="also print compare.json (default: one line)"
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

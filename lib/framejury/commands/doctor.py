@@ -1,7 +1,4 @@
-"""doctor: check this machine and print what is missing and what to do about it.
-
-Exit code 0 if there is no problem, else 2. Writes nothing.
-"""
+"""doctor: check this machine and print what is missing and what to do about it."""
 
 from __future__ import annotations
 
@@ -24,13 +21,12 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from framejury.cli.options import (
-    add_bundle,
     bundle_dir_of,
-    make_parser,
     run_command,
     settings_of,
 )
 from framejury.errors import BundleError, SetupError, UsageError
+from framejury.parsers.doctor import parser
 from framejury.settings import DetectionSettings, TrainingSettings
 from framejury.settings.learning import NAMED_WEIGHTS
 
@@ -62,23 +58,6 @@ class Check:
     state: State
     found: str
     to_do: str = ""
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("doctor", __doc__, ["training"])
-    add_bundle(options)
-    options.add_argument(
-        "--warehouse", metavar="DIR", help="also check that DIR can be written (default: none)"
-    )
-    options.add_argument(
-        "--tensorflow",
-        action="store_true",
-        help="also start TensorFlow and list its GPUs; takes seconds (default: no)",
-    )
-    options.add_argument(
-        "--json", action="store_true", help="print one JSON object (default: lines of text)"
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

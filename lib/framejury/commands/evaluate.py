@@ -1,9 +1,4 @@
-"""evaluate: measure a bundle on labelled videos and write a report.
-
---archive follows the evaluation protocol (docs/evaluation.md): it opens the videos of a local
-archive, without Spark. --warehouse alone scores the faces kept in a warehouse, with a bundle or
-with the weights file of a training (--weights).
-"""
+"""evaluate: measure a bundle on labelled videos and write a report."""
 
 from __future__ import annotations
 
@@ -16,13 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framejury.cli.archive_options import add_layout
 from framejury.cli.options import (
-    add_bundle,
+    WAREHOUSE_VARIABLE,
     bundle_dir_of,
-    make_parser,
     run_command,
     settings_of,
+    stand_in,
     warn_of_demo,
 )
 from framejury.clock import now
@@ -47,6 +41,7 @@ from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.seen import Recognised, recognise, seen_ids
 from framejury.model.source_counts import count_faces
+from framejury.parsers.evaluate import parser
 from framejury.runs.provenance import bundle_facts, training_history, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
@@ -58,66 +53,7 @@ from framejury.warehouse import Warehouse
 if TYPE_CHECKING:
     from framejury.report.steps import Step
 
-_SECTIONS = ["index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "report"]
 _ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("evaluate", __doc__, _SECTIONS)
-    options.add_argument(
-        "--archive",
-        metavar="DIR",
-        help="local folder with labelled videos to measure on (default: none)",
-    )
-    options.add_argument(
-        "--warehouse",
-        metavar="DIR",
-        help="folder or URI with the faces to score; with --archive it only receives the report "
-        "(default: none)",
-    )
-    add_bundle(options)
-    options.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="with --warehouse: instead of a bundle, a best_weights.weights.h5 that train wrote "
-        "into outputs/; needs TensorFlow and a split (default: none)",
-    )
-    options.add_argument(
-        "--side",
-        choices=["train", "val", "test", "all"],
-        help="split to measure on, from the warehouse or from --sides; all: every video, with "
-        "--sides every video except train (default: test with a split or --sides, else all)",
-    )
-    options.add_argument(
-        "--frame-labels",
-        metavar="FILE",
-        help="with --warehouse: CSV video,frame,label with labels of single frames, used for "
-        "the faces; videos keep their own label (default: none)",
-    )
-    options.add_argument(
-        "--sides",
-        metavar="FILE",
-        help="with --archive: CSV pattern,side with the split of each video (default: none)",
-    )
-    add_layout(options, "with --archive: ")
-    options.add_argument(
-        "--workers",
-        metavar="N",
-        type=int,
-        help="with --archive: child processes that open videos, count (default: one per core)",
-    )
-    options.add_argument(
-        "--quick",
-        action="store_true",
-        help="with --archive: skip the robustness curves (default: measure them)",
-    )
-    options.add_argument(
-        "--output",
-        metavar="DIR",
-        help="local folder of the report (default: in the warehouse's reports, without a "
-        "warehouse in ./out)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,6 +69,7 @@ def _run(args: argparse.Namespace) -> int:
         from framejury.commands.evaluate_archive import evaluate_archive
 
         return evaluate_archive(args)
+    args.warehouse = args.warehouse or stand_in(WAREHOUSE_VARIABLE)
     if args.warehouse is None:
         raise UsageError("give --archive DIR with labelled videos, or --warehouse DIR with faces")
     given = [name for name in _ARCHIVE_ONLY if getattr(args, name)]

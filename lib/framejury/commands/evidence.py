@@ -1,9 +1,4 @@
-"""evidence: write evidence pages of named videos, which show what a verdict is based on.
-
-The command nightly writes pages for mistakes and high scores (report.evidence_pages); this command
-writes any page, and replaces existing ones. It reads the warehouse and opens no video. The page of
-a deleted video shows its verdict from before.
-"""
+"""evidence: write evidence pages of named videos, which show what a verdict is based on."""
 
 from __future__ import annotations
 
@@ -11,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from framejury.cli.options import add_warehouse, make_parser, run_command
+from framejury.cli.options import run_command
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.night.evidence_pages import page_place
 from framejury.night.publish import Publisher
+from framejury.parsers.evidence import parser
 from framejury.redaction import printable
 from framejury.settings import ReportSettings, SparkSettings
 from framejury.storage import locate
@@ -23,23 +19,6 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.warehouse.reader import find_videos
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("evidence", __doc__)
-    options.add_argument(
-        "videos",
-        metavar="VIDEO",
-        nargs="+",
-        help="path below the archive, as reports show it, or video_id",
-    )
-    add_warehouse(options)
-    options.add_argument(
-        "--output",
-        metavar="DIR",
-        help="folder below which evidence/ is written (default: the warehouse)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

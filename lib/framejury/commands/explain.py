@@ -1,9 +1,4 @@
-"""explain: show what made the network suspect the most suspicious faces of a video.
-
-Writes one picture per face: the face as the network saw it, the same under a heat map (Grad-CAM;
-red points most to FAKE), and below them frame, time and score. The heat maps are those of the
-evidence pages. A heat map shows what influenced the score, not that the score is right.
-"""
+"""explain: show what made the network suspect the most suspicious faces of a video."""
 
 from __future__ import annotations
 
@@ -17,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.cli.judging_options import Judging
-from framejury.cli.options import add_bundle, make_parser, run_command
+from framejury.cli.options import run_command
 from framejury.cli.outputs import new_folder, place_of
 from framejury.errors import BundleError, UsageError
 from framejury.examine.kept_pictures import shown_face
@@ -28,31 +23,13 @@ from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.model.overlay import overlay
 from framejury.model.runtime import Scorer
+from framejury.parsers.explain import parser
 from framejury.records import CroppedFace, Image
 from framejury.settings import Settings
 from framejury.signals.rgb import network_input
 
 _SHOWN_PX = 320
 _STRIP_PX = 28
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser(
-        "explain", __doc__, ["sampling", "detection", "crops", "limits", "scoring"]
-    )
-    options.add_argument("video", metavar="VIDEO", help="a video file (path or URI)")
-    add_bundle(options)
-    options.add_argument(
-        "--output", metavar="DIR", required=True, help="new or empty folder (required)"
-    )
-    options.add_argument(
-        "--faces",
-        metavar="COUNT",
-        type=int,
-        default=6,
-        help="number of faces, the most suspicious first (default: 6)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

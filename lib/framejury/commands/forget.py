@@ -1,15 +1,4 @@
-"""forget: remove the faces and pictures of a video from a warehouse for good.
-
-Crops, evidence pictures, positions and scores of single faces, and evidence pages are removed from
-every run; pages of reports that list the video lose their pictures of faces. A tombstone stays
-(table forgotten): reports say that a video was forgotten, and no run judges it again. Verdicts of
-earlier runs stay on record, without what they are based on, and no longer count.
-
-It cannot be undone; --undo only lets the next run judge the file again. If this is killed, run it
-again. Not reached are scores in files below outputs/ (report.outputs), until they are written
-again, copies outside the warehouse (what was written with --output, exported faces, backups, older
-versions that an object store keeps), and bundles trained on these faces.
-"""
+"""forget: remove the faces and pictures of a video from a warehouse for good."""
 
 from __future__ import annotations
 
@@ -19,11 +8,12 @@ from collections.abc import Sequence
 
 import pyarrow.compute as pc
 
-from framejury.cli.options import add_warehouse, make_parser, run_command
+from framejury.cli.options import run_command
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.pages.text_table import counted
+from framejury.parsers.forget import parser
 from framejury.redaction import printable
 from framejury.warehouse import Warehouse
 from framejury.warehouse.forgetting import Erased, allow, forget
@@ -34,26 +24,6 @@ _NOT_REACHED = (
     "the warehouse (--output folders, exported faces, backups, older versions kept by an object "
     "store); bundles trained on these faces"
 )
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("forget", __doc__)
-    options.add_argument(
-        "videos",
-        metavar="VIDEO",
-        nargs="+",
-        help="path below the archive, as reports show it, or video_id",
-    )
-    add_warehouse(options)
-    options.add_argument(
-        "--reason", metavar="TEXT", help="why, stored with the tombstone (default: none)"
-    )
-    options.add_argument(
-        "--undo",
-        action="store_true",
-        help="let the next run judge the file again; what was removed stays removed (default: no)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,11 +1,4 @@
-"""import: turn face sets in Parquet (pictures of one face each) into a warehouse to train on.
-
-Columns distinguish paired frames of the Deepfake Detection Challenge from stills of real people;
-see framejury.archive.face_sets. Every picture gets a status. The defaults differ from other
-commands: crops.margin_ratio=-0.07 and crops.shift_ratio=0.07, the crop geometry of the Challenge's
-frames (extract further training videos with the same), and detection.threshold=0.8, because every
-picture is known to show a face.
-"""
+"""import: turn face sets in Parquet (pictures of one face each) into a warehouse to train on."""
 
 from __future__ import annotations
 
@@ -22,12 +15,13 @@ from pyarrow import parquet
 
 from framejury.archive.face_sets import FaceSetRow, pictures_of, read_face_sets
 from framejury.archive.video_rows import video_id_of, videos_table
-from framejury.cli.options import add_warehouse, make_parser, run_command, workers_of
+from framejury.cli.options import run_command, workers_of
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.examine.face_images import FaceImage, extract_face_images
 from framejury.examine.messages import VideoJob
 from framejury.logs import say
+from framejury.parsers.import_faces import parser
 from framejury.schemas.tables import EXTRACTIONS, FACES
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
@@ -42,19 +36,6 @@ _COMMAND_DEFAULTS = (
 _AT_ONCE = 64
 _ROW_GROUP = 512  # pictures of some 10 KB
 _SAY_EVERY = 2_000
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("import", __doc__, ["detection", "crops"])
-    options.add_argument("folder", metavar="FOLDER", help="folder with face sets (*.parquet)")
-    add_warehouse(options)
-    options.add_argument(
-        "--workers",
-        metavar="COUNT",
-        type=int,
-        help="processes that detect faces (default: one per core)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

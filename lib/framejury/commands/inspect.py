@@ -1,15 +1,4 @@
-"""inspect: show what is in a video or a whole archive, without judging it.
-
-For a video file: its label, its properties, faces by MTCNN and Haar side by side, flicker (SSIM
-over time), contact sheets and animations; without Spark. For an archive (a folder or its URI):
-labels, sizes, lengths, codecs, both detectors, failures and a contact sheet; as a Spark job. Writes
-inspect.html, a self-contained page, and the files in it.
-
-  framejury inspect clip.mp4 --output out/clip
-  framejury inspect clip.mp4 --output out/clip --set inspect.from_s=60 --set inspect.seconds=10
-  framejury inspect archive/ --warehouse warehouse/
-  spark-submit jobs/inspect_archive.py hdfs:///videos --output hdfs:///reports/look
-"""
+"""inspect: show what is in a video or a whole archive, without judging it."""
 
 from __future__ import annotations
 
@@ -21,41 +10,17 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from framejury.archive.single_video import label_of
-from framejury.cli.archive_options import add_layout
-from framejury.cli.options import make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.cli.outputs import new_folder, place_of, read_or_stop
 from framejury.clock import now
 from framejury.errors import ArchiveError, UsageError
 from framejury.inspection.inspected import Inspection
 from framejury.logs import say
 from framejury.pages.text_table import counted
+from framejury.parsers.inspect import parser
 from framejury.redaction import printable
 from framejury.settings import Settings
 from framejury.storage import is_local, local_path
-
-SECTIONS = ["inspect", "detection", "sampling", "crops", "index", "limits", "spark"]
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of `framejury inspect` and of the job."""
-    options = make_parser("inspect", __doc__, SECTIONS)
-    options.add_argument(
-        "what", metavar="VIDEO|ARCHIVE", help="a video file, or a folder with videos (path or URI)"
-    )
-    options.add_argument(
-        "--output",
-        metavar="DIR",
-        help="a new or empty folder for the page; for an archive also a URI (default: below "
-        "--warehouse)",
-    )
-    options.add_argument(
-        "--warehouse",
-        metavar="DIR",
-        help="for an archive: write to DIR/inspections/TIME, without reading or writing its tables "
-        "(default: --output)",
-    )
-    add_layout(options, "for an archive: ")
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,4 @@
-"""report: write the report of the latest verdicts again, and missing evidence pages.
-
-With --output both go to one folder, which can be moved, archived and sent.
-"""
+"""report: write the report of the latest verdicts again, and missing evidence pages."""
 
 from __future__ import annotations
 
@@ -10,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.cli.outputs import new_folder
 from framejury.clock import now
 from framejury.errors import LockError, WarehouseError
 from framejury.logs import say
 from framejury.night.publish import Publisher
+from framejury.parsers.report import parser
 from framejury.runs.details import metrics_of
 from framejury.runs.history import find_run, past_runs
 from framejury.settings import SparkSettings
@@ -24,17 +22,6 @@ from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("report", __doc__, ["report"])
-    add_warehouse(options)
-    options.add_argument(
-        "--output",
-        metavar="DIR",
-        help="new or empty local folder for report and evidence pages (default: in the warehouse)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

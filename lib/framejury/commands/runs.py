@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from framejury.cli.options import add_warehouse, make_parser, run_command
+from framejury.cli.options import run_command
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.pages.text_table import UNKNOWN, columns, count, duration, pairs
+from framejury.parsers.runs import SHOWN, parser
 from framejury.redaction import printable
 from framejury.runs.details import Details, TableFiles, details, timed
 from framejury.runs.history import PastRun, State, find_run, past_runs
@@ -20,37 +21,10 @@ from framejury.schemas.statuses import Verdict
 from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock
 
-_SHOWN = 50
 _NOTES = {
     State.DROPPED: "it ended before its commit; its files are not read, the next run removes them",
     State.UNDER_WAY: "its files are not read before its commit",
 }
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("runs", __doc__)
-    options.add_argument(
-        "action", nargs="?", choices=["show"], help="show one run (default: list all runs)"
-    )
-    options.add_argument(
-        "run_id", nargs="?", metavar="ID", help="id of the run to show, or its first characters"
-    )
-    add_warehouse(options)
-    options.add_argument(
-        "--last", metavar="N", type=int, help="list only the newest N runs (default: all)"
-    )
-    options.add_argument(
-        "--all",
-        action="store_true",
-        help=f"in the table of one run, list all videos without a score (default: {_SHOWN})",
-    )
-    options.add_argument(
-        "--format",
-        choices=["table", "json", "csv"],
-        default="table",
-        help="table: for people; json, csv: all figures (default: table)",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,7 +45,7 @@ def _run(args: argparse.Namespace) -> int:
         elif args.format == "csv":
             _show_csv(found)
         else:
-            _show_table(found, None if args.all else _SHOWN)
+            _show_table(found, None if args.all else SHOWN)
         return 0
     chosen = runs[-args.last :] if args.last else runs
     shown = [timed(run, warehouse) for run in chosen]

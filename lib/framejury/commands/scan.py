@@ -1,9 +1,4 @@
-"""scan: judge single video files, without Spark and without a warehouse.
-
-With --html each file gets an evidence page: scores over time, faces with heat maps, and what was
-not judged. For one FILE, PATH.html is its page; any other PATH is a folder for index.html and one
-page per FILE. Pages of an earlier scan are replaced.
-"""
+"""scan: judge single video files, without Spark and without a warehouse."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from framejury.cli.judging_options import Judging
-from framejury.cli.options import add_bundle, make_parser, run_command
+from framejury.cli.options import run_command
 from framejury.cli.outputs import place_of
 from framejury.errors import SetupError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
@@ -26,6 +21,7 @@ from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.manifest import Bundle
 from framejury.pages.text_table import counted
+from framejury.parsers.scan import parser
 from framejury.redaction import printable
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.sound_words import decided_word
@@ -40,30 +36,6 @@ from framejury.verdict.with_sound import joined
 
 if TYPE_CHECKING:
     from framejury.report.evidence.scan_pages import ScanPages
-
-_SECTIONS = ["sampling", "detection", "crops", "limits", "scoring"]
-_SECTIONS += ["audio", "verdict", "evidence"]
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("scan", __doc__, _SECTIONS)
-    options.add_argument("files", metavar="FILE", nargs="+", help="video files (paths or URIs)")
-    add_bundle(options)
-    options.add_argument(
-        "--json", action="store_true", help="print one JSON object per line (default: text)"
-    )
-    options.add_argument(
-        "--frames",
-        action="store_true",
-        help="also give the score of each face: frame, time, face track, score (not calibrated) "
-        "and box (default: the verdict only)",
-    )
-    options.add_argument(
-        "--html",
-        metavar="PATH",
-        help="where to write evidence pages (default: none); needs framejury[report]",
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,9 +1,4 @@
-"""train-audio: train a sound model on the sounds of labelled videos.
-
-Which sounds are fake comes from --labels, or from table modalities (framejury modality). Videos are
-split by source with the settings split.*, and the leakage gate applies. The model judges with
---set audio.model=DIR in nightly, retry and scan. framejury ships no sound model.
-"""
+"""train-audio: train a sound model on the sounds of labelled videos."""
 
 from __future__ import annotations
 
@@ -14,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from framejury.audio.sound_model import check_may_replace
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.sound_labels import (
     counted_labels,
@@ -23,25 +18,11 @@ from framejury.labelled.sound_labels import (
 )
 from framejury.labelled.sound_making import listen_to, make_sound_model
 from framejury.logs import say
+from framejury.parsers.train_audio import parser
 from framejury.schemas.statuses import Label
 from framejury.warehouse import Warehouse
 
 _CHANCE_AUC = 0.6
-
-
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("train-audio", __doc__, ["audio", "limits", "split"])
-    add_warehouse(options)
-    options.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="CSV video,sound with labels of sounds: path in the archive, REAL or FAKE (default: "
-        "real videos, and fakes by table modalities)",
-    )
-    options.add_argument(
-        "--output", metavar="DIR", required=True, help="folder of the new sound model (required)"
-    )
-    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,21 +1,4 @@
-"""verdicts: print or export the latest committed verdict on every video of the archive.
-
-One row per video that is in the archive, by path, with its uri, its label and every column of the
-table `verdicts` (docs/data_dictionary.md):
-
-{columns}
-
-  framejury verdicts --warehouse warehouse/
-  framejury verdicts --warehouse warehouse/ --output verdicts.parquet
-  framejury verdicts --warehouse warehouse/ --format jsonl | jq -r 'select(.verdict=="fake").uri'
-
-With --frames one row per face behind these verdicts instead: uri, label, video_id, model_id,
-frame_index, time_s, person (its face track), score (not calibrated, so not comparable with p_fake
-and threshold) and box, in pixels of the frame (in CSV box_x, box_y, box_width, box_height). Rows
-are streamed in the order of the runs.
-
-  framejury verdicts --warehouse warehouse/ --frames --output frames.csv
-"""
+"""verdicts: print or export the latest committed verdict on every video of the archive."""
 
 from __future__ import annotations
 
@@ -31,12 +14,13 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.options import run_command, settings_of
 from framejury.errors import UsageError
 from framejury.evaluation.rows import joined
 from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.text_table import UNKNOWN, columns, left_out_sentences
+from framejury.parsers.verdicts import parser
 from framejury.redaction import printable
 from framejury.report.sound_words import decided_word
 from framejury.schemas.tables import VERDICTS
@@ -45,46 +29,14 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.frame_scores import FRAME_SCORES, frame_scores
 
 COLUMNS = ("uri", "label", *VERDICTS.names)
-FORMATS = ("table", "csv", "parquet", "jsonl", "json")
 ENDINGS = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
 _SHOWN_FRAMES = ("uri", "frame", "time_s", "track", "score", "box, pixels")
 _BLOCK_BYTES = 2**20
 _SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
 
 
-def parser() -> argparse.ArgumentParser:
-    options = make_parser("verdicts", _described(), ["report"])
-    add_warehouse(options)
-    options.add_argument(
-        "--format",
-        choices=FORMATS,
-        help="table: for people; csv, parquet, jsonl (one JSON object per line), json: all "
-        "columns; csv puts an apostrophe before text that a spreadsheet would run as a formula "
-        "(default: by the ending of --output, else table)",
-    )
-    options.add_argument(
-        "--frames",
-        action="store_true",
-        help="give one row per frame and face track (default: one per video)",
-    )
-    options.add_argument(
-        "--output",
-        metavar="FILE",
-        help="local file to write, replaced in one step (default: print to the terminal)",
-    )
-    return options
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
-
-
-def _described() -> str:
-    """Return the first paragraphs of the help, with the columns."""
-    listed = textwrap.fill(
-        ", ".join(COLUMNS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
-    )
-    return str(__doc__).format(columns=listed)
 
 
 def latest_verdicts(warehouse: Warehouse) -> pa.Table:

@@ -24,17 +24,6 @@ METRICS_FILE = "metrics.json"
 """File beside the report."""
 
 
-def add_metrics_file(parser: argparse.ArgumentParser) -> None:
-    """The option `--metrics-file`."""
-    parser.add_argument(
-        "--metrics-file",
-        metavar="FILE",
-        type=Path,
-        help="also write the run's metrics to this file, for Prometheus' textfile collector; the "
-        "name must end in .prom (default: only one JSON line on stdout and beside the report)",
-    )
-
-
 @dataclass
 class Ending:
     """Reports the end of a nightly run."""

@@ -135,14 +135,14 @@ def default_yaml() -> str:
     return "\n".join(lines) + "\n"
 
 
-def described(field: Mapping[str, Any], indent: str) -> list[str]:
-    """Return a setting's description and range as lines of at most 98 characters."""
+def described(field: Mapping[str, Any], indent: str, width: int = 98) -> list[str]:
+    """Return a setting's description and range as lines of at most `width` characters."""
     # The range is one word here, so it is not torn.
     values = f"[{field['values']}]".replace(" ", "\0")
-    if len(values) > 60:
+    if len(values) > width - 38:
         values = values.replace("\0", " ")
     text = f"{field['description']} {values}"
-    lines = textwrap.wrap(text, 98 - len(indent), break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(text, width - len(indent), break_long_words=False, break_on_hyphens=False)
     return [f"{indent}{line}".replace("\0", " ") for line in lines]
 
 

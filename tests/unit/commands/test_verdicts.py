@@ -224,7 +224,7 @@ def test_jsonl_has_one_object_a_line(warehouse: Path, capsys: pytest.CaptureFixt
         (["--format", "parquet"], "add --output FILE"),
         (["--output", "t.txt", "--format", "table"], "--format table only prints"),
         (["--output", "s3://bucket/v.csv"], "is not a local file"),
-        (["--output", "no/such/folder/v.csv"], "cannot write no/such/folder/v.csv"),
+        (["--output", "no/such/folder/v.csv"], "cannot write --output no/such/folder/v.csv"),
     ],
 )
 def test_mistakes_are_told(

@@ -1,0 +1,42 @@
+"""retry: judge videos again whose latest verdict has a given status.
+
+The archive is not listed again, and earlier tries do not count. Fix the cause first, or allow more
+time (--set limits.timeout_s=1800) or memory.
+"""
+
+from __future__ import annotations
+
+from framejury.cli.options import (
+    JUDGING_SECTIONS,
+    add_bundle,
+    add_metrics_file,
+    add_warehouse,
+    make_parser,
+)
+from framejury.cli.parser import Parser
+from framejury.schemas.statuses import VERDICT_STATUSES, Status
+
+_STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
+
+
+def parser() -> Parser:
+    """Return the parser of the command."""
+    options = make_parser("retry", __doc__, JUDGING_SECTIONS)
+    add_warehouse(options, writes=True)
+    add_bundle(options)
+    options.add_argument(
+        "--status",
+        metavar="STATUS",
+        action="append",
+        choices=_STATUSES,
+        required=True,
+        help=f"judge videos with this latest status: {', '.join(_STATUSES)}; may be repeated "
+        "(required)",
+    )
+    options.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan and write nothing (default: run)",
+    )
+    add_metrics_file(options)
+    return options

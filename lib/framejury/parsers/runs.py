@@ -1,0 +1,40 @@
+"""runs: list the runs of a warehouse, newest last; `runs show ID` shows one in detail."""
+
+from __future__ import annotations
+
+from framejury.cli.options import add_warehouse, make_parser
+from framejury.cli.parser import Parser
+
+SHOWN = 50
+"""Videos without a score that the table of one run lists, unless all are asked for."""
+
+
+def parser() -> Parser:
+    """Return the parser of the command."""
+    options = make_parser("runs", __doc__)
+    options.add_argument(
+        "action",
+        metavar="show",
+        nargs="?",
+        choices=["show"],
+        help="show one run (default: list all runs)",
+    )
+    options.add_argument(
+        "run_id", nargs="?", metavar="ID", help="id of the run to show, or its first characters"
+    )
+    add_warehouse(options)
+    options.add_argument(
+        "--last", metavar="N", type=int, help="list only the newest N runs (default: all)"
+    )
+    options.add_argument(
+        "--all",
+        action="store_true",
+        help=f"in the table of one run, list all videos without a score (default: {SHOWN})",
+    )
+    options.add_argument(
+        "--format",
+        choices=["table", "json", "csv"],
+        default="table",
+        help="table: for people; json, csv: all figures (default: table)",
+    )
+    return options

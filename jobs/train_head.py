@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from framejury import logs
 from framejury.cli.options import check_has_network, run_command, settings_of
+from framejury.cli.outputs import Place, check_place
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.bundling import framing_of, write_trained
 from framejury.labelled.committed_split import training_source, with_frame_labels
@@ -54,6 +55,7 @@ def _run(args: argparse.Namespace) -> int:
         )
     output = Path(args.output).absolute()
     check_may_replace(output)
+    check_place("--warehouse", args.warehouse[0], Place("folder", remote=True))  # gets the curves
     if args.archive is not None:
         _prepare(args, settings)
     warehouses = [Warehouse.open(uri) for uri in args.warehouse]

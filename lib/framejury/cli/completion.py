@@ -165,7 +165,7 @@ def _fish_quoted(text: str) -> str:
 
 
 def _values(command: str, action: argparse.Action) -> str:
-    """Return what an option or argument takes: words, or `@files`, `@folders`, `@settings`, `@none`.
+    """Return what an option or argument takes: words, `@files`, `@folders`, `@settings`, `@none`.
 
     An empty text stands for an option without a value, and for an argument that nothing completes.
     """

@@ -23,6 +23,9 @@ from framejury.storage import is_local, local_path, replace_file
 
 Use = Literal["input file", "folder to open", "file", "folder", "new folder"]
 _PROBE = "probe"
+_LONGEST_NAME = 200
+"""Bytes of a folder's name: drafts beside it have longer names, and 255 is the usual limit."""
+
 _KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder"}
 
 
@@ -125,6 +128,10 @@ def _check_local(shown: str, path: Path, place: Place, use: Use) -> None:
         raise UsageError(f"cannot write {shown}: there is no folder {parent}; make it first")
     if use == "new folder" and kind is not None and any(path.iterdir()):
         raise UsageError(f"{shown} is not an empty folder; choose another")
+    if use != "file" and len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise UsageError(
+            f"cannot write {shown}: its name is longer than {_LONGEST_NAME} bytes; shorten the name"
+        )
     with _made(path.parent if use == "file" else path) as folder:
         if use == "file":
             # As `storage.replace_file` does, with a draft of a longer name.
@@ -189,6 +196,16 @@ def new_folder(name: str) -> Path:
     """
     check_place("--output", name, Place("new folder"))
     return local_path(name)
+
+
+def check_warehouse_written(args: argparse.Namespace) -> None:
+    """Probe the warehouse of a command that writes to it only without `--output`.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    if args.output is None and args.warehouse is not None:
+        check_place("--warehouse", args.warehouse, Place("folder", remote=True))
 
 
 def place_of(name: str) -> str:

@@ -21,12 +21,15 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from framejury.cli.options import (
+    STAND_INS,
     bundle_dir_of,
     run_command,
     settings_of,
+    stand_in,
 )
 from framejury.errors import BundleError, SetupError, UsageError
 from framejury.parsers.doctor import parser
+from framejury.redaction import printable
 from framejury.settings import DetectionSettings, TrainingSettings
 from framejury.settings.learning import NAMED_WEIGHTS
 
@@ -85,6 +88,7 @@ def examine_machine(args: argparse.Namespace) -> Iterator[Check]:
     """
     yield check_python()
     yield check_memory()
+    yield from check_variables()
     yield from check_libraries()
     yield check_opencv_twice()
     yield from check_detectors()
@@ -132,6 +136,14 @@ def check_memory() -> Check:
         return Check("machine", "ok", found)
     fits = max(1, total // _MEMORY_PER_CORE_BYTES)
     return Check("machine", "warning", found, f"give Spark fewer cores: --master local[{fits}]")
+
+
+def check_variables() -> Iterator[Check]:
+    """Show the environment variables that stand in for options."""
+    given = {variable: stand_in(variable) for variable in STAND_INS.values()}
+    found = ", ".join(f"{name}={printable(value)}" for name, value in given.items() if value)
+    if found:
+        yield Check("environment", "ok", found)
 
 
 def check_libraries() -> Iterator[Check]:

@@ -19,6 +19,7 @@ from framejury.cli.options import (
     stand_in,
     warn_of_demo,
 )
+from framejury.cli.outputs import Place, check_place, check_warehouse_written
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.labelled.bundling import bundle_of_weights
@@ -68,10 +69,14 @@ def _run(args: argparse.Namespace) -> int:
                 raise UsageError(f"{option} cannot be used with --archive; use --warehouse alone")
         from framejury.commands.evaluate_archive import evaluate_archive
 
+        check_warehouse_written(args)
+        if args.warehouse is None and args.output is None:
+            check_place("--output (default)", "out", Place("folder"))
         return evaluate_archive(args)
     args.warehouse = args.warehouse or stand_in(WAREHOUSE_VARIABLE)
     if args.warehouse is None:
         raise UsageError("give --archive DIR with labelled videos, or --warehouse DIR with faces")
+    check_warehouse_written(args)
     given = [name for name in _ARCHIVE_ONLY if getattr(args, name)]
     if given:
         raise UsageError(f"--{given[0]} needs --archive, which was not given")

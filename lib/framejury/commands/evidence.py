@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from framejury.cli.options import run_command
+from framejury.cli.outputs import check_warehouse_written
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.night.evidence_pages import page_place
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    check_warehouse_written(args)
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")
     ids = find_videos(warehouse.read_snapshot("videos"), args.videos)

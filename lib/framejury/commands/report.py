@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from framejury.cli.options import run_command, settings_of
-from framejury.cli.outputs import new_folder
+from framejury.cli.outputs import check_warehouse_written, new_folder
 from framejury.clock import now
 from framejury.errors import LockError, WarehouseError
 from framejury.logs import say
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args, judging=True)
+    check_warehouse_written(args)
     folder = None if args.output is None else locate(str(new_folder(args.output)))
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")

@@ -18,7 +18,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from framejury.errors import ConfigError
+from framejury.errors import ConfigError, did_you_mean
 from framejury.settings import Section, Settings
 
 WHEN_JUDGING = "when_judging"
@@ -172,7 +172,8 @@ def _explain(item: ErrorDetails) -> str:
             if name.startswith(section)
         )
         place = f"section {section!r}" if section else "the settings"
-        return f"unknown setting {key!r}; {place} has: {', '.join(known)}"
+        hint = did_you_mean(key.rpartition(".")[2], known)
+        return f"unknown setting {key!r}{hint or ';'} {place} has: {', '.join(known)}"
     if item["type"] == "value_error":
         return str(item["msg"]).removeprefix("Value error, ")
     dotted = ".".join(key.split(".")[:2])
@@ -183,7 +184,10 @@ def _explain(item: ErrorDetails) -> str:
 def _preset_path(name: str, conf_dir: Path) -> Path:
     presets = _presets(conf_dir)
     if name not in presets:
-        raise ConfigError(f"unknown preset {name!r}; presets: {', '.join(presets) or 'none'}")
+        hint = did_you_mean(name, presets)
+        raise ConfigError(
+            f"unknown preset {name!r}{hint or ';'} presets: {', '.join(presets) or 'none'}"
+        )
     return presets[name]
 
 

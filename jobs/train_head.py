@@ -32,6 +32,7 @@ from framejury.parsers.train_head import parser
 from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
+from framejury.tables.index import check_archive
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _prepare(args: argparse.Namespace, settings: Settings) -> None:
     if len(args.warehouse) != 1:
         raise UsageError("--archive fills one warehouse; give --warehouse once")
     (warehouse,) = args.warehouse
+    check_archive(args.archive)
     if find_spec("tensorflow") is None:
         raise SetupError("training needs TensorFlow; pip install 'framejury[train]'")
     if settings.training.weights != "none":

@@ -14,3 +14,7 @@ settings.load_profile("framejury")
 # collector cost more than they save. For drivers, the launcher, and standalone masters and workers.
 for _name in ("SPARK_SUBMIT_OPTS", "SPARK_LAUNCHER_OPTS", "SPARK_DAEMON_JAVA_OPTS"):
     os.environ.setdefault(_name, "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+# Whoever runs the tests may have a warehouse of their own.
+for _name in ("FRAMEJURY_WAREHOUSE", "FRAMEJURY_BUNDLE"):
+    os.environ.pop(_name, None)

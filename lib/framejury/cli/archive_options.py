@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
+from framejury.cli.outputs import Place
 from framejury.settings import IndexSettings
 
 
@@ -26,7 +27,12 @@ def add_layout(parser: argparse.ArgumentParser, when: str = "") -> None:
 
 def add_archive(parser: argparse.ArgumentParser) -> None:
     """Add the options that name an archive."""
-    parser.add_argument("archive", metavar="ARCHIVE", help="folder or Hadoop URI with videos")
+    parser.add_argument(
+        "archive",
+        metavar="ARCHIVE",
+        type=Place("input", remote=True),
+        help="folder or Hadoop URI with videos",
+    )
     add_layout(parser)
     parser.add_argument(
         "--moved",

@@ -21,7 +21,7 @@ from framejury.errors import MediaError, UsageError
 from framejury.redaction import printable
 from framejury.storage import is_local, local_path, replace_file
 
-Use = Literal["input file", "folder to open", "file", "folder", "new folder"]
+Use = Literal["input", "input file", "folder to open", "file", "folder", "new folder"]
 _PROBE = "probe"
 _LONGEST_NAME = 200
 """Bytes of a folder's name: drafts beside it have longer names, and 255 is the usual limit."""
@@ -34,8 +34,9 @@ class Place:
     """What the path of an option is for.
 
     Attributes:
-        use: a file that is read; a folder that the command opens, and reports if it is missing;
-            a file, folder, or new or empty folder that is written.
+        use: a path that the command opens, and reports if it cannot; a file that is read; a
+            folder that the command opens, and reports if it is missing; a file, folder, or new or
+            empty folder that is written.
         remote: whether a URI is accepted as well; those are not probed here.
         file_endings: a path with one of these endings is a file instead, such as `.zip`; the
             folder of such a file is made, while that of a plain `file` must exist.
@@ -48,7 +49,13 @@ class Place:
     convert: Callable[[str], Any] = str
 
     def __call__(self, text: str) -> Any:
-        """Return the value of the option; argparse calls this."""
+        """Return the value of the option; argparse calls this.
+
+        Raises:
+            ArgumentTypeError: it is empty, as from a variable that is not set.
+        """
+        if not text:
+            raise argparse.ArgumentTypeError(f"the path is empty; give a {_noun(self.use)}")
         return self.convert(text)
 
 
@@ -82,8 +89,6 @@ def check_place(option: str, name: str, place: Place) -> None:
         use = "file"
     noun = _noun(use)
     shown = f"{option} {printable(name)}"
-    if not name:
-        raise UsageError(f"{option} is empty; give the path of a {noun}")
     if not is_local(name):
         if not place.remote:
             raise UsageError(f"{shown} is not a local {noun}; give a local path")
@@ -92,7 +97,7 @@ def check_place(option: str, name: str, place: Place) -> None:
     try:
         _check_local(shown, path, place, use)
     except OSError as error:
-        does = "read" if use in ("input file", "folder to open") else "write"
+        does = "write" if use in ("file", "folder", "new folder") else "read"
         raise UsageError(f"cannot {does} {shown}: {error.strerror}; {_to_do(path)}") from error
 
 
@@ -109,6 +114,11 @@ def is_about_a_path(error: OSError, args: argparse.Namespace) -> bool:
 def _check_local(shown: str, path: Path, place: Place, use: Use) -> None:
     noun = _noun(use)
     kind = _kind(path)
+    above = _nearest(path.parent)
+    if _kind(above) != "a folder":
+        raise UsageError(f"cannot use {shown}: {printable(str(above))} is {_kind(above)}")
+    if use == "input":
+        return
     if kind is not None and kind != f"a {noun}":
         raise UsageError(f"{shown} is {kind}, not a {noun}; give another path")
     if use == "input file":
@@ -120,9 +130,6 @@ def _check_local(shown: str, path: Path, place: Place, use: Use) -> None:
         if kind is not None:
             os.scandir(path).close()
         return
-    above = _nearest(path.parent)
-    if _kind(above) != "a folder":
-        raise UsageError(f"cannot write {shown}: {printable(str(above))} is {_kind(above)}")
     if use == place.use == "file" and above != path.parent:
         parent = printable(str(path.parent))
         raise UsageError(f"cannot write {shown}: there is no folder {parent}; make it first")
@@ -180,6 +187,8 @@ def _nearest(path: Path) -> Path:
 
 
 def _noun(use: Use) -> str:
+    if use == "input":
+        return "path"
     return "file" if use.endswith("file") else "folder"
 
 

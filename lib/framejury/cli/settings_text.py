@@ -50,11 +50,13 @@ class ShowSettings(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         assert isinstance(parser, Parser)
-        print(f"settings of {parser.prog} (change with --set, --config or --preset):\n")
+        heading = f"settings of {parser.prog} (change with --set, --config or --preset):"
+        print(textwrap.fill(heading, text_columns()), end="\n\n")
         print("\n".join(settings_lines(parser.sections)))
         parser.exit()
 
 
 def _setting(key: str, field: dict[str, Any], width: int) -> Iterator[str]:
-    yield f"  {key} = {field['default']}"
+    value = f"{key} = {field['default']}"
+    yield from textwrap.wrap(value, width, initial_indent="  ", subsequent_indent="    ")
     yield from described(field, "      ", width)

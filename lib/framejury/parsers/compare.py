@@ -16,8 +16,15 @@ from framejury.cli.parser import Parser
 def parser() -> Parser:
     """Return the parser of the command."""
     options = make_parser("compare", __doc__, ["inspect", "limits"])
-    options.add_argument("fake", metavar="FAKE", help="a video file (path or URI)")
-    options.add_argument("original", metavar="ORIGINAL", help="the video it was made from")
+    options.add_argument(
+        "fake", metavar="FAKE", type=Place("input", remote=True), help="a video file (path or URI)"
+    )
+    options.add_argument(
+        "original",
+        metavar="ORIGINAL",
+        type=Place("input", remote=True),
+        help="the video it was made from",
+    )
     options.add_argument(
         "--output",
         metavar="DIR",

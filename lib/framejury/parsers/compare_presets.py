@@ -25,7 +25,10 @@ def parser() -> Parser:
     """Return the parser of the command."""
     options = make_parser("compare-presets", __doc__, _SECTIONS, presets=RECIPES)
     options.add_argument(
-        "archive", metavar="ARCHIVE", help="folder or Hadoop URI with labelled videos"
+        "archive",
+        metavar="ARCHIVE",
+        type=Place("input", remote=True),
+        help="folder or Hadoop URI with labelled videos",
     )
     options.add_argument(
         "--output",

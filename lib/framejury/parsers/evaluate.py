@@ -20,7 +20,7 @@ def parser() -> Parser:
     options.add_argument(
         "--archive",
         metavar="DIR",
-        type=Place("folder to open", remote=True),
+        type=Place("input", remote=True),
         help="local folder with labelled videos (default: none)",
     )
     options.add_argument(

@@ -17,7 +17,12 @@ def parser() -> Parser:
     options = make_parser(
         "explain", __doc__, ["sampling", "detection", "crops", "limits", "scoring"]
     )
-    options.add_argument("video", metavar="VIDEO", help="a video file (path or URI)")
+    options.add_argument(
+        "video",
+        metavar="VIDEO",
+        type=Place("input", remote=True),
+        help="a video file (path or URI)",
+    )
     add_bundle(options)
     options.add_argument(
         "--output",

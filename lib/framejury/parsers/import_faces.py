@@ -20,7 +20,7 @@ def parser() -> Parser:
     options.add_argument(
         "folder",
         metavar="FOLDER",
-        type=Place("folder to open"),
+        type=Place("input"),
         help="folder with face sets (*.parquet)",
     )
     add_warehouse(options, writes=True)

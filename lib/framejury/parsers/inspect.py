@@ -24,7 +24,10 @@ def parser() -> Parser:
     """Return the parser of the command and of its job."""
     options = make_parser("inspect", __doc__, _SECTIONS)
     options.add_argument(
-        "what", metavar="VIDEO|ARCHIVE", help="a video file, or a folder with videos (path or URI)"
+        "what",
+        metavar="VIDEO|ARCHIVE",
+        type=Place("input", remote=True),
+        help="a video file, or a folder with videos (path or URI)",
     )
     options.add_argument(
         "--output",

@@ -17,7 +17,13 @@ _SECTIONS = ("sampling", "detection", "crops", "limits", "scoring", "audio", "ve
 def parser() -> Parser:
     """Return the parser of the command."""
     options = make_parser("scan", __doc__, _SECTIONS)
-    options.add_argument("files", metavar="FILE", nargs="+", help="video files (paths or URIs)")
+    options.add_argument(
+        "files",
+        metavar="FILE",
+        type=Place("input", remote=True),
+        nargs="+",
+        help="video files (paths or URIs)",
+    )
     add_bundle(options)
     options.add_argument(
         "--json", action="store_true", help="print one JSON object per line (default: text)"

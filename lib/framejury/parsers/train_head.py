@@ -22,7 +22,7 @@ def parser() -> Parser:
     options.add_argument(
         "--archive",
         metavar="DIR",
-        type=Place("folder to open", remote=True),
+        type=Place("input", remote=True),
         help="index this archive into the warehouse, extract its faces and split it first, with "
         "Spark (default: the warehouse has faces and a split)",
     )

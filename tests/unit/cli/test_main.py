@@ -15,7 +15,7 @@ import pytest
 
 from framejury import __version__
 from framejury.cli import main as cli
-from framejury.cli.main import COMMANDS, main, module_of
+from framejury.cli.main import COMMANDS, main, parser_of
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.manifest import Manifest
 from framejury.tables import session
@@ -52,11 +52,12 @@ def fails(capsys: Capture, *argv: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_says_its_default(command: str) -> None:
-    for action in module_of(command).parser()._actions:
+    for action in parser_of(command).actions():
         text = action.help or ""
         assert text, action
-        if action.option_strings and action.dest != "help":
-            assert "(default: " in text or "(required)" in text, (command, action.option_strings)
+        if action.option_strings and not action.option_strings[-1].startswith("--help"):
+            stated = re.search(r"\((required|(.*; )?default: )", text)
+            assert stated, (command, action.option_strings)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -85,7 +86,23 @@ def test_general_help_names_every_command(capsys: Capture) -> None:
         assert main(argv) == code
         text = capsys.readouterr().out
         for command, (_, doc) in COMMANDS.items():
-            assert re.search(rf"^  {command} +{re.escape(doc)}$", text, re.MULTILINE)
+            words = r"\s+".join(map(re.escape, [command, *doc.split()]))
+            assert re.search(rf"^  {words}$", text, re.MULTILINE)
+
+
+def test_a_path_in_the_place_of_a_command(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    assert "framejury nightly" in fails(capsys, str(tmp_path))
+    assert "framejury scan" in fails(capsys, str(tmp_path / "clip.mp4"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_in_three_ways(command: str, capsys: Capture) -> None:
+    texts = set()
+    for argv in ([command, "--help"], [command, "-h"], ["help", command]):
+        assert main(argv) == 0
+        texts.add(capsys.readouterr().out)
+    assert len(texts) == 1
 
 
 def test_version(capsys: Capture) -> None:
@@ -94,14 +111,17 @@ def test_version(capsys: Capture) -> None:
 
 
 def test_unknown_command(capsys: Capture) -> None:
-    assert "'judge'; commands: nightly, retry" in fails(capsys, "judge")
+    assert "'nigthly'; did you mean nightly?" in fails(capsys, "nigthly")
+    assert "'judge'; framejury --help lists the commands" in fails(capsys, "judge")
+    assert "'judge'; framejury --help" in fails(capsys, "help", "judge")
+    assert "unknown option --warehouse; options follow a command" in fails(capsys, "--warehouse")
 
 
 def test_a_missing_library_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError("No module named 'pyspark'", name="pyspark.sql")
 
-    monkeypatch.setattr(cli.importlib, "import_module", missing)
+    monkeypatch.setattr(cli, "module_of", missing)
     assert "pip install 'framejury[spark" in fails(capsys, "nightly", "a", "--warehouse", "w")
 
 

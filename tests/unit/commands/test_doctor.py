@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from framejury.cli.main import parser_of
 from framejury.commands import doctor
 from framejury.commands.doctor import Check
 from framejury.model.pretrained import weights_file
@@ -217,7 +218,7 @@ def test_tensorflow_is_left_alone_unless_asked(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(
         doctor, "check_tensorflow", lambda: asked.append("tf") or Check("TensorFlow", "ok", "2")
     )
-    args = doctor.parser().parse_args([])
+    args = parser_of("doctor").parse_args([])
     list(doctor.examine_machine(args))
     assert asked == []
     args.tensorflow = True

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli.main import COMMANDS, module_of
+from framejury.cli import main
+from framejury.cli.main import COMMANDS
 from framejury.errors import ConfigError
 from framejury.settings.loading import load_settings, preset_names, setting_fields
 
@@ -167,9 +168,8 @@ def parser_of(command: str, exact: bool) -> argparse.ArgumentParser:
         def error(self, message: str) -> None:  # type: ignore[override]
             raise ValueError(message)
 
-    parser = module_of(command).parser()
+    parser: argparse.ArgumentParser = main.parser_of(command)
     parser.__class__ = Refused
-    parser.allow_abbrev = False
     for action in parser._actions:
         if not exact:
             action.required = False

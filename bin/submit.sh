@@ -27,6 +27,8 @@ COMMAND and its ARGUMENTs are those of `framejury COMMAND` (--help lists them):
                     not encrypted either
   --dry-run         print what would be submitted, without secrets
 
+FRAMEJURY_WAREHOUSE and FRAMEJURY_BUNDLE stand in for --warehouse and --bundle.
+
 exit codes: those of the job; 2 also if these options are wrong
 
   bin/submit.sh nightly videos --warehouse out/warehouse
@@ -125,6 +127,15 @@ fi
 unset FRAMEJURY_SPARK_SECRET secret
 
 arguments=()
+# A driver in the cluster does not inherit the variables that stand in for options.
+for name in FRAMEJURY_WAREHOUSE FRAMEJURY_BUNDLE; do
+    if [ "$mode" = cluster ] && [ -n "${!name:-}" ]; then
+        case "$master" in
+            k8s://*) put "spark.kubernetes.driverEnv.$name" "${!name}" ;;
+            *) put "spark.yarn.appMasterEnv.$name" "${!name}" ;;
+        esac
+    fi
+done
 python=$(setting spark.pyspark.python)
 if [[ $python == ./environment/* ]]; then
     if [ -z "$archive" ]; then

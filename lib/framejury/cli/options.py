@@ -28,11 +28,10 @@ from framejury.errors import (
     is_disk_full,
 )
 from framejury.logs import say
-from framejury.settings import Settings
-from framejury.settings.loading import load_settings
 
 if TYPE_CHECKING:
     from framejury.model.manifest import Bundle
+    from framejury.settings import Settings
     from framejury.verdict.rule import Rule
 
 INTERRUPTED = 130
@@ -108,7 +107,7 @@ def add_warehouse(
     Args:
         parser: of the command.
         writes: whether the command writes to the warehouse, so that this is probed.
-        several: help of an option that may be repeated; `args.warehouse` is then a list.
+        several: help of an option that may be repeated; the value is then a list.
     """
     given = stand_in(WAREHOUSE_VARIABLE)
     parser.add_argument(
@@ -167,6 +166,9 @@ def settings_of(
     Raises:
         ConfigError: an unknown key or a value out of range.
     """
+    # Here: pydantic takes a tenth of a second, which `--help` does not need.
+    from framejury.settings.loading import load_settings
+
     return load_settings(args.preset, args.config, args.set, judging=judging, of_bundle=of_bundle)
 
 
@@ -258,6 +260,8 @@ def run_command(
         logs.start(parser.prog.split()[-1])
         try:
             args = parser.parse_args(argv)
+            if isinstance(parser, Parser):
+                parser.check(args)
             check_places(parser, args)
             code = body(args)
         except SystemExit as stop:  # how argparse ends after --help or an unknown option

@@ -6,7 +6,7 @@ import argparse
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from framejury import logs
@@ -30,6 +30,7 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         sections: sections of the settings that the command uses, in the order of its help.
+        check: raises UsageError for options that do not go together, before libraries load.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.sections = tuple(sections)
+        self.check: Callable[[argparse.Namespace], None] = lambda args: None
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None

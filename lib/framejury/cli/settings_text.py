@@ -1,4 +1,7 @@
-"""Settings as text for the terminal: those of a section, or of a command."""
+"""Settings as text for the terminal: those of a section, or of a command.
+
+The declarations are imported when they are shown, so that parsers stay light.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from framejury.cli.parser import Parser, text_columns
-from framejury.settings import Settings
-from framejury.settings.loading import described, setting_fields
 
 
 def section_doc(section: str) -> str:
     """Return the sentence that describes a section of the settings."""
+    from framejury.settings import Settings
+
     return (Settings.model_fields[section].annotation.__doc__ or "").strip()
 
 
@@ -24,6 +27,8 @@ def settings_lines(sections: Iterable[str], keys: Iterable[str] = ()) -> Iterato
         sections: such as `sampling`, in the order wanted.
         keys: dotted names of single settings, without the heading of their section.
     """
+    from framejury.settings.loading import setting_fields
+
     fields, width = setting_fields(), text_columns()
     for number, section in enumerate(sections):
         heading = f"{section}: {section_doc(section)}"
@@ -57,6 +62,8 @@ class ShowSettings(argparse.Action):
 
 
 def _setting(key: str, field: dict[str, Any], width: int) -> Iterator[str]:
+    from framejury.settings.loading import described
+
     value = f"{key} = {field['default']}"
     yield from textwrap.wrap(value, width, initial_indent="  ", subsequent_indent="    ")
     yield from described(field, "      ", width)

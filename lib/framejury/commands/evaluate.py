@@ -21,7 +21,6 @@ from framejury.cli.options import (
 )
 from framejury.cli.outputs import Place, check_place, check_warehouse_written
 from framejury.clock import now
-from framejury.errors import UsageError
 from framejury.labelled.bundling import bundle_of_weights
 from framejury.labelled.committed_split import (
     labelled_source,
@@ -54,8 +53,6 @@ from framejury.warehouse import Warehouse
 if TYPE_CHECKING:
     from framejury.report.steps import Step
 
-_ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
@@ -63,10 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.archive is not None:
-        for name in ("frame_labels", "weights"):
-            if getattr(args, name) is not None:
-                option = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{option} cannot be used with --archive; use --warehouse alone")
         from framejury.commands.evaluate_archive import evaluate_archive
 
         check_warehouse_written(args)
@@ -74,16 +67,9 @@ def _run(args: argparse.Namespace) -> int:
             check_place("--output (default)", "out", Place("folder"))
         return evaluate_archive(args)
     args.warehouse = args.warehouse or stand_in(WAREHOUSE_VARIABLE)
-    if args.warehouse is None:
-        raise UsageError("give --archive DIR with labelled videos, or --warehouse DIR with faces")
     check_warehouse_written(args)
-    given = [name for name in _ARCHIVE_ONLY if getattr(args, name)]
-    if given:
-        raise UsageError(f"--{given[0]} needs --archive, which was not given")
     if args.weights is None:
         return _evaluate_warehouse(args, load_bundle(bundle_dir_of(args)))
-    if args.bundle is not None:
-        raise UsageError("give either --bundle DIR or --weights FILE")
     # TensorFlow prints a page of hints about the machine otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warehouse = Warehouse.open(args.warehouse)

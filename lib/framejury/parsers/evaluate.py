@@ -6,11 +6,15 @@ archive. --warehouse alone scores the faces kept in a warehouse. Neither needs S
 
 from __future__ import annotations
 
+import argparse
+
 from framejury.cli.archive_options import add_layout
-from framejury.cli.options import WAREHOUSE_VARIABLE, add_bundle, make_parser
+from framejury.cli.options import WAREHOUSE_VARIABLE, add_bundle, make_parser, stand_in
 from framejury.cli.outputs import Place
 from framejury.cli.parser import Parser
+from framejury.errors import UsageError
 
+_ARCHIVE_ONLY = ("sides", "layout", "workers", "quick")
 _SECTIONS = ("index", "sampling", "detection", "crops", "limits", "scoring", "verdict", "report")
 
 
@@ -75,4 +79,22 @@ def parser() -> Parser:
         type=Place("folder"),
         help="local folder of the report (default: in the warehouse, else in ./out)",
     )
+    options.check = _check
     return options
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise UsageError for options that do not go together."""
+    if args.archive is not None:
+        for name in ("frame_labels", "weights"):
+            if getattr(args, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} cannot be used with --archive; use --warehouse alone")
+        return
+    if args.warehouse is None and stand_in(WAREHOUSE_VARIABLE) is None:
+        raise UsageError("give --archive DIR with labelled videos, or --warehouse DIR with faces")
+    given = [name for name in _ARCHIVE_ONLY if getattr(args, name)]
+    if given:
+        raise UsageError(f"--{given[0]} needs --archive, which was not given")
+    if args.weights is not None and args.bundle is not None:
+        raise UsageError("give either --bundle DIR or --weights FILE")

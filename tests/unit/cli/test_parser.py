@@ -155,8 +155,7 @@ def test_a_usage_error_loads_no_library(command: str) -> None:
     last = done.stdout.splitlines()[-1]
     assert last.startswith("[0, 2, ")
     loaded = set(last.partition("] [")[2].replace("'", "").rstrip("]").split(", "))
-    if command != "evaluate":  # without options, evaluate starts, and says what is missing
-        assert not loaded & HEAVY
+    assert not loaded & HEAVY
     assert "argparse" in loaded
 
 

@@ -283,3 +283,12 @@ def test_a_decoder_that_cannot_start_is_a_problem(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "executable", "/bin/false")
     check = doctor.check_lockdown()
     assert check.state == "problem" and "exit code 1" in check.found
+
+
+def test_variables_that_stand_in_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(doctor.check_variables()) == []
+    monkeypatch.setenv("FRAMEJURY_WAREHOUSE", "/warehouse")
+    monkeypatch.setenv("FRAMEJURY_BUNDLE", "")
+    (check,) = doctor.check_variables()
+    assert (check.state, check.found) == ("ok", "FRAMEJURY_WAREHOUSE=/warehouse")
+    assert parser_of("doctor").parse_args([]).warehouse == "/warehouse"

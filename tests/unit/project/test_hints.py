@@ -119,7 +119,7 @@ def hints_in(place: str, text: str, fenced: bool) -> Iterator[Hint]:
         in_span = any(start <= match.start() < end for start, end in spans)
         # Behind three blanks or more, some lines have a remark.
         words = re.sub(r"\s*\\\n\s*", " ", words)
-        words = re.split(r"[ \t]{3,}(?=[a-z(])| (?:>>|\|)", words)[0]
+        words = re.split(r"[ \t]{3,}(?=[a-z(])| (?:>>?|\|)", words)[0]
         try:
             split = shlex.split(words)
         except ValueError:  # the text ends a quotation around the command
@@ -186,7 +186,7 @@ class Choices(list[str]):
     """Choices, and placeholders for one."""
 
     def __contains__(self, word: object) -> bool:
-        return is_filled(str(word)) or super().__contains__(word)
+        return word == [] or is_filled(str(word)) or super().__contains__(word)
 
 
 def spoken(command: str, words: list[str]) -> list[str]:

@@ -130,6 +130,20 @@ def test_executors_get_the_archive_and_its_python(tmp_path: Path, archive: Path)
     assert "--archives" not in submit("--dry-run", "nightly").stdout
 
 
+def test_a_driver_in_the_cluster_gets_the_variables_that_stand_in(archive: Path) -> None:
+    given = {"FRAMEJURY_WAREHOUSE": "hdfs:///framejury", "FRAMEJURY_BUNDLE": ""}
+    yarn = ("--conf", "yarn", "--archive", archive)
+    kubernetes = ("--conf", "kubernetes", "--master", "k8s://https://h:6443")
+    for words, prefix in (
+        (yarn, "spark.yarn.appMasterEnv."),
+        (kubernetes, "spark.kubernetes.driverEnv."),
+    ):
+        shown = submit("--dry-run", *words, "nightly", **given).stdout
+        assert f"{prefix}FRAMEJURY_WAREHOUSE hdfs:///framejury\n" in shown
+        assert "FRAMEJURY_BUNDLE" not in shown
+    assert "FRAMEJURY" not in submit("--dry-run", "nightly", **given).stdout  # inherited
+
+
 def test_a_driver_in_the_cluster_gets_no_path_of_this_machine(archive: Path) -> None:
     found = settings("--conf", "yarn", "--archive", archive, "nightly")
     assert found["spark.submit.deployMode"] == "cluster"

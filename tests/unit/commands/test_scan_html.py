@@ -82,7 +82,7 @@ def test_what_is_refused_before_anything_is_judged(
     (tmp_path / "taken.html").mkdir()
     assert "is a folder" in refused(clip, "--html", tmp_path / "taken.html")
     (tmp_path / "file").touch()
-    assert "cannot make" in refused(clip, "--html", tmp_path / "file" / "pages")
+    assert "is a file" in refused(clip, "--html", tmp_path / "file" / "pages")
     assert "verdict.threshold" in refused(
         clip, "--html", tmp_path / "x", "--set", "verdict.threshold=2"
     )

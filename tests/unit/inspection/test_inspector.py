@@ -283,12 +283,12 @@ def test_what_cannot_be_read_ends_with_its_status(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere.mp4", "--output", "out"], "nowhere.mp4 does not exist"),
+        (["nowhere.mp4", "--output", "{folder}/new"], "nowhere.mp4 does not exist"),
         (["{clip}"], "give --output DIR"),
         (["{clip}", "--output", "{folder}"], "is not an empty folder"),
         (["{folder}"], "either --warehouse DIR or --output DIR"),
         (["{folder}", "--output", "a", "--warehouse", "b"], "either --warehouse DIR or"),
-        (["{clip}", "--output", "out", "--set", "inspect.sheet_px=1"], "inspect.sheet_px"),
+        (["{clip}", "--output", "{folder}/new", "--set", "inspect.sheet_px=1"], "inspect.sheet_px"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

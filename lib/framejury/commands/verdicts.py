@@ -6,6 +6,8 @@ table `verdicts` (docs/data_dictionary.md):
 {columns}
 
   framejury verdicts --warehouse warehouse/
+  framejury verdicts --warehouse warehouse/ --verdict fake --since 1d --sort -p_fake --limit 20
+  framejury verdicts --warehouse warehouse/ --run latest --status no_face,crashed
   framejury verdicts --warehouse warehouse/ --output verdicts.parquet
   framejury verdicts --warehouse warehouse/ --format jsonl | jq -r 'select(.verdict=="fake").uri'
 
@@ -24,7 +26,8 @@ import json
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,35 +35,42 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
+from framejury.cli.values import at_least_one, one_or_more_of
+from framejury.clock import moment
+from framejury.commands.verdicts_table import print_table
 from framejury.errors import UsageError
-from framejury.evaluation.rows import joined
 from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
-from framejury.pages.text_table import UNKNOWN, columns, left_out_sentences
+from framejury.pages.text_table import left_out_sentences
 from framejury.redaction import printable
-from framejury.report.sound_words import decided_word
-from framejury.schemas.tables import VERDICTS
+from framejury.runs.chosen_verdicts import (
+    SORT_COLUMNS,
+    VERDICT_COLUMNS,
+    Choice,
+    chosen_verdicts,
+)
+from framejury.schemas.statuses import VERDICT_STATUSES, Verdict
 from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse
 from framejury.warehouse.frame_scores import FRAME_SCORES, frame_scores
 
-COLUMNS = ("uri", "label", *VERDICTS.names)
+COLUMNS = VERDICT_COLUMNS
 FORMATS = ("table", "csv", "parquet", "jsonl", "json")
 ENDINGS = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
-_SHOWN_FRAMES = ("uri", "frame", "time_s", "track", "score", "box, pixels")
 _BLOCK_BYTES = 2**20
-_SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
+_ROWS_AT_ONCE = 32_768
 
 
 def parser() -> argparse.ArgumentParser:
     options = make_parser("verdicts", _described(), ["report"])
     add_warehouse(options)
+    _add_choice(options)
     options.add_argument(
         "--format",
         choices=FORMATS,
-        help="table: for people; csv, parquet, jsonl (one JSON object per line), json: all "
-        "columns; csv puts an apostrophe before text that a spreadsheet would run as a formula "
-        "(default: by the ending of --output, else table)",
+        help="table: for people, cut to the width of a terminal; csv, parquet, jsonl (one JSON "
+        "object per line), json: all columns; csv puts an apostrophe before text that a "
+        "spreadsheet would run as a formula (default: by the ending of --output, else table)",
     )
     options.add_argument(
         "--frames",
@@ -75,8 +85,76 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+def _add_choice(options: argparse.ArgumentParser) -> None:
+    """Add the options that filter, sort and limit; they apply to every format."""
+    group = options.add_argument_group("which verdicts", "all of these may be combined")
+    verdicts = [verdict.value for verdict in Verdict]
+    statuses = [status.value for status in VERDICT_STATUSES]
+    for name, known in (("verdict", verdicts), ("status", statuses)):
+        group.add_argument(
+            f"--{name}",
+            metavar=f"{name.upper()},...",
+            action="extend",
+            type=one_or_more_of(known),
+            default=[],
+            help=f"only these: {', '.join(known)}; may be repeated (default: all)",
+        )
+    group.add_argument(
+        "--since",
+        metavar="WHEN",
+        type=moment,
+        help="only what was judged since a date, a time, or an age such as 12h, 1d or 2w "
+        "(default: all)",
+    )
+    group.add_argument(
+        "--run",
+        metavar="ID",
+        help="only what this run judged: its id, the beginning of it, or `latest` (default: all)",
+    )
+    group.add_argument(
+        "--sort",
+        metavar="COLUMN,...",
+        action="extend",
+        type=one_or_more_of(SORT_COLUMNS, prefix="-"),
+        default=[],
+        help="sort by path or by a column, from the lowest up; with `-` before it, such as "
+        "-p_fake, from the highest down (default: path)",
+    )
+    group.add_argument("--reverse", action="store_true", help="sort the other way round")
+    group.add_argument(
+        "--limit",
+        metavar="N",
+        type=at_least_one,
+        help="only the first N videos (default: all)",
+    )
+
+
+def _choice_of(args: argparse.Namespace) -> Choice:
+    return Choice(
+        verdicts=args.verdict,
+        statuses=args.status,
+        since=args.since,
+        run=args.run,
+        sort=args.sort,
+        reverse=args.reverse,
+        limit=args.limit,
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    return run_command(parser(), argv, _run)
+    given = sys.argv[1:] if argv is None else argv
+    return run_command(parser(), _with_falling(given), _run)
+
+
+def _with_falling(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with `--sort -p_fake` as one, which argparse takes for an option."""
+    found: list[str] = []
+    for word in argv:
+        if found and found[-1] == "--sort" and word.startswith("-") and word[1:2] != "-":
+            found[-1] = f"--sort={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _described() -> str:
@@ -85,19 +163,6 @@ def _described() -> str:
         ", ".join(COLUMNS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
     )
     return str(__doc__).format(columns=listed)
-
-
-def latest_verdicts(warehouse: Warehouse) -> pa.Table:
-    """Return the latest verdict on every video that is in the archive, `COLUMNS`, by path.
-
-    Raises:
-        WarehouseError: nothing has been judged yet.
-    """
-    verdicts = warehouse.read_latest("verdicts")
-    videos = warehouse.read_snapshot("videos")
-    videos = videos.filter(videos["missing_since"].is_null())
-    videos = videos.select(["video_id", "path", "uri", "label"])
-    return joined(videos.sort_by("path"), verdicts).select(list(COLUMNS))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -111,21 +176,23 @@ def _run(args: argparse.Namespace) -> int:
         )
     mark = settings_of(args).report.csv_mark
     warehouse = Warehouse.open(args.warehouse)
-    rows = _Counted(_frames(warehouse) if args.frames else iter([latest_verdicts(warehouse)]))
+    choice = _choice_of(args)
+    found = chosen_verdicts(warehouse, choice)
+    exports = partial(_frames, warehouse) if args.frames else partial(_sliced, list(COLUMNS))
     if form == "table":
-        head, words = (_SHOWN_FRAMES, _frame_words) if args.frames else (_SHOWN, _words)
-        for table in rows:
-            if table.num_rows or not args.frames:
-                print("\n".join(columns([head, *map(words, table.to_pylist())])))
+        print_table(partial(exports, found), args.frames, warehouse.archive)
     elif output is None:
-        for part in exported(rows, form):
+        for part in exported(exports(found), form):
             sys.stdout.write(part.decode())
     else:
+        rows = _Counted(exports(found))
         try:
             replace_file(output, exported(rows, form, csv_mark=mark))
         except OSError as error:
             raise UsageError(f"cannot write {printable(args.output)}: {error.strerror}") from error
         say(f"  {rows.count:,} {'faces' if args.frames else 'verdicts'}: {output}")
+    if choice.is_filtered and not found.num_rows:
+        say("  no verdict matches these filters")
     for sentence in _left_out(warehouse):
         say(f"  {sentence}")
     return 0
@@ -133,19 +200,21 @@ def _run(args: argparse.Namespace) -> int:
 
 def _left_out(warehouse: Warehouse) -> list[str]:
     forgotten = warehouse.forgotten()
-    videos = warehouse.read_snapshot("videos")
+    videos = warehouse.read_snapshot("videos", ["video_id", "missing_since"])
     gone = videos.filter(videos["missing_since"].is_valid())["video_id"].to_pylist()
     return left_out_sentences(len(set(gone) - forgotten.keys()), len(forgotten))
 
 
-def _frames(warehouse: Warehouse) -> Iterator[pa.Table]:
+def _sliced(names: list[str], table: pa.Table) -> Iterator[pa.Table]:
+    """Yield these columns of some thousand rows at a time, at least one table."""
+    for start in range(0, max(table.num_rows, 1), _ROWS_AT_ONCE):
+        yield table.select(names).slice(start, _ROWS_AT_ONCE)
+
+
+def _frames(warehouse: Warehouse, verdicts: pa.Table) -> Iterator[pa.Table]:
     """Yield the scores of single faces, first an empty table for their columns."""
-    found = frame_scores(warehouse)
-    first = next(found, None)
     yield FRAME_SCORES.empty_table()
-    if first is not None:
-        yield first
-    yield from found
+    yield from frame_scores(warehouse, verdicts)
 
 
 class _Counted:
@@ -226,35 +295,6 @@ def _format_of(output: Path) -> str:
         known = " or ".join(f".{one}" for one in ENDINGS)
         raise UsageError(f"{printable(output.name)} does not end with {known}; add --format")
     return found
-
-
-def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a row in the table for people, in the order of `_SHOWN`."""
-    scored = row["p_fake"] is not None
-    return (
-        row["uri"],
-        row["label"] or UNKNOWN,
-        row["verdict"] + decided_word(row),
-        f"{row['p_fake']:.3f}" if scored else UNKNOWN,
-        f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else UNKNOWN,
-        str(row["faces_scored"]),
-        row["status"],
-        row["error"] or "",
-    )
-
-
-def _frame_words(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a face in the table for people, in the order of `_SHOWN_FRAMES`."""
-    box = row["box"]
-    where = "{width:.0f} x {height:.0f} at {x:.0f}, {y:.0f}"
-    return (
-        row["uri"],
-        str(row["frame_index"]),
-        f"{row['time_s']:.2f}",
-        str(row["person"]),
-        f"{row['score']:.3f}",
-        UNKNOWN if box is None else where.format(**box),
-    )
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ from framejury.clock import moment, now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
-from framejury.night.ending import add_metrics_file, recorded
-from framejury.night.night import SECTIONS, NightlyRun, judge, merge_small_files, report
+from framejury.night.ending import recorded
+from framejury.night.night import NightlyRun, judge, merge_small_files, report
+from framejury.night.notify import Notice, notifying
+from framejury.night.options import SECTIONS, add_metrics_file, add_notify
 from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
 from framejury.tables.index import check_archive, check_same_archive, index_archive
@@ -68,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         help="print the plan and the estimated time, and write nothing (default: run)",
     )
     add_metrics_file(options)
+    add_notify(options)
     return options
 
 
@@ -76,6 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    with notifying("nightly", args) as notice:
+        return _nightly(args, notice)
+
+
+def _nightly(args: argparse.Namespace, notice: Notice) -> int:
     judging = Judging.from_args(args)
     archive = check_archive(args.archive)
     warehouse = Warehouse.open_or_plan(args.warehouse)
@@ -86,7 +94,7 @@ def _run(args: argparse.Namespace) -> int:
         with spark_session("nightly") as night.spark:
             _plan(args, night)
         return 0
-    with recorded(night, args) as ending, warehouse.locked("nightly", now(), say):
+    with recorded(night, args, notice) as ending, warehouse.locked("nightly", now(), say):
         with spark_session("nightly") as night.spark:
             videos, plan = _plan(args, night)
             judge(night, plan, videos)

@@ -9,24 +9,27 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
     add_bundle,
     add_warehouse,
     make_parser,
     run_command,
 )
+from framejury.cli.values import one_or_more_of
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.night.ending import add_metrics_file, recorded
-from framejury.night.night import SECTIONS, NightlyRun, judge, report
-from framejury.night.phases import Phases, besides_judging_s
-from framejury.night.plan import make_plan, plan_selected
+from framejury.night.options import SECTIONS, add_metrics_file, add_notify
+from framejury.pages.text_table import counted
+from framejury.runs.chosen_verdicts import latest_statuses
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
-from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from framejury.night.night import NightlyRun
+    from framejury.night.notify import Notice
 
 _STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
 
@@ -37,10 +40,12 @@ def parser() -> argparse.ArgumentParser:
     add_bundle(options)
     options.add_argument(
         "--status",
-        action="append",
-        choices=_STATUSES,
+        metavar="STATUS,...",
+        action="extend",
+        type=one_or_more_of(_STATUSES),
         required=True,
-        help="judge videos whose latest verdict has this status; may be repeated (required)",
+        help="judge videos whose latest verdict has one of these statuses; may be repeated: "
+        f"{', '.join(_STATUSES)} (required)",
     )
     options.add_argument(
         "--dry-run",
@@ -48,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         help="print the plan and write nothing (default: run)",
     )
     add_metrics_file(options)
+    add_notify(options)
     return options
 
 
@@ -56,8 +62,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    judging = Judging.from_args(args)
     warehouse = Warehouse.open(args.warehouse)
+    if warehouse.with_table("verdicts") and not _has_work(warehouse, args.status):
+        return 0
+    # Imported only now, so that a retry without work is answered at once.
+    from framejury.night.notify import notifying
+
+    with notifying("retry", args) as notice:
+        return _judged(args, warehouse, notice)
+
+
+def _has_work(warehouse: Warehouse, wanted: Sequence[str]) -> bool:
+    """Return whether there are videos to judge again; say so if there are none."""
+    there = latest_statuses(warehouse)
+    if any(status in there for status in wanted):
+        return True
+    videos = counted(sum(there.values()), "video")
+    others = ", ".join(f"{count:,} {status}" for status, count in there.items())
+    say(f"  nothing to retry: no video has the status {' or '.join(wanted)}")
+    say(f"  {videos} in the archive: {others or 'none judged'}")
+    return False
+
+
+def _judged(args: argparse.Namespace, warehouse: Warehouse, notice: Notice) -> int:
+    from framejury.cli.judging_options import Judging
+    from framejury.night.ending import recorded
+    from framejury.night.night import NightlyRun
+    from framejury.night.phases import Phases
+    from framejury.tables.session import spark_session
+
+    judging = Judging.from_args(args)
     warehouse.require("verdicts")
     if warehouse.archive is None:
         raise UsageError(
@@ -70,7 +104,7 @@ def _run(args: argparse.Namespace) -> int:
             _retry(night, args.status, dry_run=True)
         return 0
     with (
-        recorded(night, args) as ending,
+        recorded(night, args, notice) as ending,
         warehouse.locked("retry", now(), say),
         spark_session("retry") as night.spark,
     ):
@@ -81,6 +115,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool:
     """Judge the videos; return whether any were judged."""
+    from framejury.night.night import judge, report
+    from framejury.night.phases import besides_judging_s
+    from framejury.night.plan import make_plan, plan_selected
+
     videos = night.store.snapshot("videos")
     planned = plan_selected(
         night.store.without_forgotten(videos), night.store.latest("verdicts"), statuses

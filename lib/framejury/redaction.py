@@ -21,6 +21,7 @@ HIDDEN = "***"
 _SENSITIVE = (
     r"secret|passw(?:or)?d|passphrase|token|credential|signature|authorization|session[._-]?key"
     r"|(?:access|api|private|account|encryption|storage|shared|auth|client)[._-]?key"
+    r"|framejury_notify"  # addresses of webhooks
 )
 _SENSITIVE_NAME = re.compile(_SENSITIVE, re.IGNORECASE)
 _LEAST_KNOWN = 6

@@ -43,12 +43,6 @@ from framejury.warehouse.commits import (
     Run,
 )
 
-SECTIONS = (
-    *("sampling", "detection", "crops", "limits", "scoring"),
-    *("audio", "verdict", "evidence", "report", "run", "spark"),
-)
-"""Sections of the settings that a nightly run uses."""
-
 
 @dataclass
 class NightlyRun:

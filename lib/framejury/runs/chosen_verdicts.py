@@ -85,6 +85,20 @@ def chosen_verdicts(warehouse: Warehouse, choice: Choice | None = None) -> pa.Ta
     return rows.take(_order(rows, choice)).select(["path", *VERDICT_COLUMNS])
 
 
+def latest_statuses(warehouse: Warehouse) -> dict[str, int]:
+    """Return the videos that are in the archive by the status of their latest verdict.
+
+    Raises:
+        WarehouseError: nothing has been judged yet.
+    """
+    rows = warehouse.read_latest("verdicts", ["status"])
+    about = warehouse.read_snapshot("videos", ["video_id", "missing_since"])
+    about = about.filter(about["missing_since"].is_null())
+    there = pc.is_in(rows["video_id"], about["video_id"].combine_chunks())
+    counts = pc.value_counts(rows.filter(there)["status"])
+    return {one["values"]: one["counts"] for one in counts.to_pylist()}
+
+
 def _run_ids(warehouse: Warehouse, commits: Sequence[Commit], choice: Choice) -> set[str]:
     """Return the ids of the runs whose verdicts `choice.run` and `choice.since` allow."""
     found = {commit.run_id for commit in commits}

@@ -13,7 +13,7 @@ from framejury.report.sound_words import decided_word
 
 _SHOWN = ("path", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
 _SHOWN_FRAMES = ("path", "frame", "time_s", "track", "score", "box, pixels")
-_LEAST_PATH, _LEAST_ERROR = 24, 16
+_LEAST_PATH, _LEAST_ERROR = 32, 12
 """Cells of columns that are cut on a terminal."""
 _SPARE = ("faces_scored", "interval", "error", "label", "status")
 """Columns that a narrow terminal does without, the first one first."""

@@ -22,7 +22,8 @@ class Fit:
         width: cells of the terminal.
         texts: columns whose cells may lose their end, down to this many cells.
         paths: columns whose cells may lose their middle, cut after the texts.
-        spare: columns that are left out if cutting is not enough, the first one first.
+        spare: columns that are left out if cutting is not enough, the first one first. Where even
+            that is not enough, cells are cut to half of those numbers.
     """
 
     width: int
@@ -164,8 +165,9 @@ def _fitted(widths: dict[int, int], fit: Fit) -> dict[int, int]:
         if excess(narrowest) <= 0:
             break
         widths = {other: width for other, width in widths.items() if other != at}
-    for at, minimum in least.items():
-        if at in widths:
-            room = max(0, widths[at] - minimum)
-            widths[at] -= min(room, max(0, excess(widths)))
+    for share in (1, 2):
+        for at, minimum in least.items():
+            if at in widths:
+                room = max(0, widths[at] - minimum // share)
+                widths[at] -= min(room, max(0, excess(widths)))
     return widths

@@ -169,11 +169,12 @@ def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
     `LATEST` is the latest committed run that judged videos; if there is none, the last run.
 
     Raises:
-        UsageError: no run has one, or several runs have.
+        UsageError: no run has one, several runs have, or there is no run.
     """
-    if beginning == LATEST and runs:
-        judged = (run for run in reversed(runs) if run.has_judged)
-        return next(judged, runs[-1])
+    if beginning == LATEST:
+        if not runs:
+            raise UsageError("there is no run yet; run: framejury nightly ARCHIVE --warehouse DIR")
+        return next((run for run in reversed(runs) if run.has_judged), runs[-1])
     found = [run for run in runs if any(run_id.startswith(beginning) for run_id in run.run_ids)]
     if len(found) == 1:
         return found[0]

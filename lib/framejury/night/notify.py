@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException
 from threading import Thread
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -247,7 +247,7 @@ class _Post(Thread):
                 return None, None
         except HTTPError as answer:
             with answer:
-                return _words_of_answer(answer), _retry_after_s(answer.code, answer.headers)
+                return _words_of_answer(answer), _retry_after_s(answer.code, answer.headers.get("Retry-After", ""))
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             return printable(str(reason) or type(reason).__name__)[:_LONGEST_ERROR], 0.0
@@ -265,11 +265,15 @@ def _words_of_answer(answer: HTTPError) -> str:
     return f"{words} ({said})" if said else words
 
 
-def _retry_after_s(code: int, headers: HTTPMessage) -> float | None:
-    """Return how long the server wants us to wait, seconds; None: do not try again."""
+def _retry_after_s(code: int, text: str) -> float | None:
+    """Return how long the server wants us to wait, seconds; None: do not try again.
+
+    Args:
+        code: status code of its answer.
+        text: the header `Retry-After`, seconds or a date; empty if there is none.
+    """
     if code != _TOO_MANY_REQUESTS and code < _SERVER_ERROR:
         return None
-    text = headers.get("Retry-After", "")
     if text.isdecimal():
         return float(text)
     try:

@@ -247,7 +247,8 @@ class _Post(Thread):
                 return None, None
         except HTTPError as answer:
             with answer:
-                return _words_of_answer(answer), _retry_after_s(answer.code, answer.headers.get("Retry-After", ""))
+                wait = answer.headers.get("Retry-After", "")
+                return _words_of_answer(answer), _retry_after_s(answer.code, wait)
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             return printable(str(reason) or type(reason).__name__)[:_LONGEST_ERROR], 0.0

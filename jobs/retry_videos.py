@@ -21,7 +21,7 @@ from framejury.cli.values import one_or_more_of
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.night.options import SECTIONS, add_metrics_file, add_notify
+from framejury.night.night_options import SECTIONS, add_metrics_file, add_notify
 from framejury.pages.text_table import counted
 from framejury.runs.chosen_verdicts import latest_statuses
 from framejury.schemas.statuses import VERDICT_STATUSES, Status

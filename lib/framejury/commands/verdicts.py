@@ -6,7 +6,7 @@ table `verdicts` (docs/data_dictionary.md):
 {columns}
 
   framejury verdicts --warehouse warehouse/
-  framejury verdicts --warehouse warehouse/ --verdict fake --since 1d --sort -p_fake --limit 20
+  framejury verdicts --warehouse warehouse/ --verdict fake --since 1d --sort=-p_fake --limit 20
   framejury verdicts --warehouse warehouse/ --run latest --status no_face,crashed
   framejury verdicts --warehouse warehouse/ --output verdicts.parquet
   framejury verdicts --warehouse warehouse/ --format jsonl | jq -r 'select(.verdict=="fake").uri'
@@ -147,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _with_falling(argv: Sequence[str]) -> list[str]:
-    """Return the arguments with `--sort -p_fake` as one, which argparse takes for an option."""
+    """Return the arguments with `--sort -p_fake` as one word, which argparse takes for an option."""
     found: list[str] = []
     for word in argv:
         if found and found[-1] == "--sort" and word.startswith("-") and word[1:2] != "-":

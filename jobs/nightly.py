@@ -29,8 +29,8 @@ from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
 from framejury.night.ending import recorded
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
-from framejury.night.notify import Notice, notifying
 from framejury.night.night_options import SECTIONS, add_metrics_file, add_notify
+from framejury.night.notify import Notice, notifying
 from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
 from framejury.tables.index import check_archive, check_same_archive, index_archive

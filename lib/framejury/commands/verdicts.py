@@ -147,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _with_falling(argv: Sequence[str]) -> list[str]:
-    """Return the arguments with `--sort -p_fake` as one word, which argparse takes for an option."""
+    """Join `--sort -p_fake` to one word, as argparse would take the second for an option."""
     found: list[str] = []
     for word in argv:
         if found and found[-1] == "--sort" and word.startswith("-") and word[1:2] != "-":

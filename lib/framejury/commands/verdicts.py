@@ -120,7 +120,9 @@ def _add_choice(options: argparse.ArgumentParser) -> None:
         help="sort by path or by a column, from the lowest up; with `-` before it, such as "
         "-p_fake, from the highest down (default: path)",
     )
-    group.add_argument("--reverse", action="store_true", help="sort the other way round")
+    group.add_argument(
+        "--reverse", action="store_true", help="sort the other way round (default: no)"
+    )
     group.add_argument(
         "--limit",
         metavar="N",

@@ -154,6 +154,28 @@ elif [ -n "$archive" ]; then
     arguments+=(--archives "$archive#environment")
     put spark.pyspark.python ./environment/bin/python
 fi
+
+# Spark's event log keeps the command line, and the address of a webhook is a secret.
+words=() webhooks=
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --notify)
+            [ $# -ge 2 ] || fail "--notify needs a value"
+            webhooks+=" $2"
+            shift
+            ;;
+        --notify=*) webhooks+=" ${1#--notify=}" ;;
+        *) words+=("$1") ;;
+    esac
+    shift
+done
+set -- ${words[@]+"${words[@]}"}
+if [ -n "$webhooks" ]; then
+    [ "$mode" != cluster ] || fail "--notify would be stored by the cluster; set FRAMEJURY_NOTIFY" \
+        "in the driver's environment instead, from a secret (docs/operations.md)"
+    export FRAMEJURY_NOTIFY=$webhooks
+fi
+
 job=$root/jobs/$job.py
 if [ "$mode" = cluster ]; then
     # The jobs are in the image, at the path that kubernetes.conf requires.

@@ -19,6 +19,7 @@ from framejury.jobs.index_videos import describe, index_settings
 from framejury.logs import say
 from framejury.night.ending import recorded
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
+from framejury.night.notify import Notice, notifying
 from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
 from framejury.parsers.nightly import parser
@@ -32,6 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    with notifying("nightly", args) as notice:
+        return _nightly(args, notice)
+
+
+def _nightly(args: argparse.Namespace, notice: Notice) -> int:
     judging = Judging.from_args(args)
     archive = check_archive(args.archive)
     warehouse = Warehouse.open_or_plan(args.warehouse)
@@ -42,7 +48,7 @@ def _run(args: argparse.Namespace) -> int:
         with spark_session("nightly") as night.spark:
             _plan(args, night)
         return 0
-    with recorded(night, args) as ending, warehouse.locked("nightly", now(), say):
+    with recorded(night, args, notice) as ending, warehouse.locked("nightly", now(), say):
         with spark_session("nightly") as night.spark:
             videos, plan = _plan(args, night)
             judge(night, plan, videos)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from framejury.cli.judging_options import Judging
 from framejury.cli.options import (
     run_command,
 )
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.night.ending import recorded
-from framejury.night.night import NightlyRun, judge, report
-from framejury.night.phases import Phases, besides_judging_s
-from framejury.night.plan import make_plan, plan_selected
+from framejury.pages.text_table import counted
 from framejury.parsers.retry_videos import parser
-from framejury.tables.session import spark_session
+from framejury.runs.chosen_verdicts import latest_statuses
 from framejury.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from framejury.night.night import NightlyRun
+    from framejury.night.notify import Notice
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,8 +28,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    judging = Judging.from_args(args)
     warehouse = Warehouse.open(args.warehouse)
+    if warehouse.with_table("verdicts") and not _has_work(warehouse, args.status):
+        return 0
+    # Imported only now, so that a retry without work is answered at once.
+    from framejury.night.notify import notifying
+
+    with notifying("retry", args) as notice:
+        return _judged(args, warehouse, notice)
+
+
+def _has_work(warehouse: Warehouse, wanted: Sequence[str]) -> bool:
+    """Return whether there are videos to judge again; say so if there are none."""
+    there = latest_statuses(warehouse)
+    if any(status in there for status in wanted):
+        return True
+    videos = counted(sum(there.values()), "video")
+    others = ", ".join(f"{count:,} {status}" for status, count in there.items())
+    say(f"  nothing to retry: no video has the status {' or '.join(wanted)}")
+    say(f"  {videos} in the archive: {others or 'none judged'}")
+    return False
+
+
+def _judged(args: argparse.Namespace, warehouse: Warehouse, notice: Notice) -> int:
+    from framejury.cli.judging_options import Judging
+    from framejury.night.ending import recorded
+    from framejury.night.night import NightlyRun
+    from framejury.night.phases import Phases
+    from framejury.tables.session import spark_session
+
+    judging = Judging.from_args(args)
     warehouse.require("verdicts")
     if warehouse.archive is None:
         raise UsageError(
@@ -41,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
             _retry(night, args.status, dry_run=True)
         return 0
     with (
-        recorded(night, args) as ending,
+        recorded(night, args, notice) as ending,
         warehouse.locked("retry", now(), say),
         spark_session("retry") as night.spark,
     ):
@@ -52,6 +81,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool:
     """Judge the videos; return whether any were judged."""
+    from framejury.night.night import judge, report
+    from framejury.night.phases import besides_judging_s
+    from framejury.night.plan import make_plan, plan_selected
+
     videos = night.store.snapshot("videos")
     planned = plan_selected(
         night.store.without_forgotten(videos), night.store.latest("verdicts"), statuses

@@ -20,6 +20,9 @@ SERVICE = SCHEDULES / "framejury.service"
 TIMER = SCHEDULES / "framejury.timer"
 DAG = SCHEDULES / "airflow_dag.py"
 KUBERNETES = SCHEDULES / "kubernetes.yaml"
+CRONJOB = SCHEDULES / "kubernetes-cronjob.yaml"
+MAIL = SCHEDULES / "framejury-mail@.service"
+LOGROTATE = SCHEDULES / "logrotate"
 
 
 def cron_lines() -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from framejury.warehouse.lock import read_lock
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 from tests.builders.programs import PROGRAMS, ROOT, here, lines_of_error, ok, shown
+from tests.builders.webhooks import TOKEN, Hook, says, served
 
 pytestmark = pytest.mark.long
 
@@ -198,11 +199,16 @@ def test_retry_what_failed(week: Week) -> None:
     place = ["--warehouse", week.warehouse, "--bundle", week.bundle, *QUICK]
     nothing = here("retry", "--status", "timeout", *place)
     assert ok(nothing) == ""
-    assert "0 of 13 videos" in nothing.stderr
+    assert "nothing to retry: no video has the status timeout" in nothing.stderr
     shutil.copy(week.archive / "v00.mp4", week.archive / "v05.mp4")
-    result = here("retry", "--status", "unreadable", *place)
+    with served(Hook([says(500), says(200)])) as hook:
+        result = here("retry", "--status", "unreadable", *place, "--notify", hook.url)
     ok(result)
     assert metrics_of(result)["counts"]["planned"] == {"selected": 1}
+    assert len(hook.bodies) == 2
+    posted = hook.bodies[1]
+    assert "ended with exit code 0" in posted.pop("text") and posted == metrics_of(result)
+    _kept_nowhere(week.warehouse, result)
     assert week.verdicts()["v05.mp4"]["status"] == "scored"
 
 
@@ -213,15 +219,26 @@ def test_an_archive_that_is_not_mounted_is_refused(week: Week) -> None:
     week.archive.mkdir()
     shutil.copy(hidden / "v00.mp4", week.archive / "v00.mp4")
     try:
-        result = week.nightly()
+        with served(Hook([says(200)])) as hook:
+            result = week.nightly("--notify", hook.url)
         assert result.returncode == 2, shown(result)
         (line,) = lines_of_error(result)
         assert "11 of 12 known videos are gone" in line
+        (posted,) = hook.bodies
+        assert posted["exit_code"] == 2 and "11 of 12 known videos are gone" in posted["error"]
+        _kept_nowhere(week.warehouse, result)
         assert "mounted" in line
     finally:
         shutil.rmtree(week.archive)
         hidden.rename(week.archive)
     assert week.verdicts() == before
+
+
+def _kept_nowhere(warehouse: Path, result: subprocess.CompletedProcess[str]) -> None:
+    """Check that the address of the webhook is in no output and in no file."""
+    assert TOKEN not in result.stdout + result.stderr
+    files = [path for path in warehouse.rglob("*") if path.is_file()]
+    assert files and not [path for path in files if TOKEN.encode() in path.read_bytes()]
 
 
 def test_another_model_judges_again_when_asked(week: Week) -> None:

@@ -145,6 +145,16 @@ def add_metrics_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_notify(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--notify`."""
+    parser.add_argument(
+        "--notify",
+        metavar="URL",
+        action="append",
+        help="webhook to post the result to, also if it fails (default: $FRAMEJURY_NOTIFY)",
+    )
+
+
 def stand_in(variable: str) -> str | None:
     """Return the value of an environment variable that stands in for an option; empty: None."""
     return os.environ.get(variable) or None

@@ -1,4 +1,7 @@
-"""runs: list the runs of a warehouse, newest last; `runs show ID` shows one in detail."""
+"""runs: list the runs of a warehouse, newest last; `runs show [ID]` shows one in detail.
+
+Without an ID, `runs show` shows the latest run that judged videos.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,20 @@ from typing import Any
 from framejury.cli.options import run_command
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.pages.text_table import UNKNOWN, columns, count, duration, pairs
+from framejury.pages.text_table import UNKNOWN, Fit, columns, count, duration, pairs
+from framejury.pages.text_width import terminal_width
 from framejury.parsers.runs import SHOWN, parser
 from framejury.redaction import printable
 from framejury.runs.details import Details, TableFiles, details, timed
-from framejury.runs.history import PastRun, State, find_run, past_runs
+from framejury.runs.history import LATEST, PastRun, State, find_run, past_runs
 from framejury.schemas.statuses import Verdict
 from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock
 
+_LEAST_MODEL = 12
+"""Cells of a model's name that is cut on a terminal."""
+_SPARE = ("started (UTC)", "commits", "model", "took", "inconclusive", "real", "job")
+"""Columns that a narrow terminal does without, the first one first; `run` begins with the time."""
 _NOTES = {
     State.DROPPED: "it ended before its commit; its files are not read, the next run removes them",
     State.UNDER_WAY: "its files are not read before its commit",
@@ -32,14 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if (args.action is None) != (args.run_id is None):
-        raise UsageError("no run was named; run: framejury runs show ID --warehouse DIR")
+    if args.action == "list" and args.run_id is not None:
+        raise UsageError(
+            f"runs list takes no ID; run: framejury runs show {printable(args.run_id)} "
+            "--warehouse DIR"
+        )
     if args.last is not None and args.last < 1:
         raise UsageError(f"--last must be 1 or more, not {args.last}")
     warehouse = Warehouse.open(args.warehouse)
     runs = past_runs(warehouse)
     if args.action == "show":
-        found = details(find_run(runs, args.run_id), warehouse)
+        found = details(find_run(runs, args.run_id or LATEST), warehouse)
         if args.format == "json":
             print(json.dumps(found.to_plain(), indent=1, allow_nan=False))
         elif args.format == "csv":
@@ -71,8 +82,11 @@ def _list_csv(runs: Sequence[PastRun]) -> None:
 
 
 def _list_table(runs: Sequence[PastRun]) -> None:
-    headings = ("run", "job", "started (UTC)", "took", "commits", "videos", "failed")
-    rows = [(*headings, *(name.value for name in Verdict), "model", "state")]
+    heading = (
+        *("run", "job", "started (UTC)", "took", "commits", "videos", "failed"),
+        *(*(name.value for name in Verdict), "model", "state"),
+    )
+    rows = [heading]
     for run in runs:
         row = run.to_plain()
         rows.append(
@@ -87,7 +101,15 @@ def _list_table(runs: Sequence[PastRun]) -> None:
                 run.state.value,
             )
         )
-    for line in columns(rows, "lll" + "r" * (4 + len(Verdict))):
+    width = terminal_width()
+    fit = None
+    if width is not None:
+        fit = Fit(
+            width,
+            paths={heading.index("model"): _LEAST_MODEL},
+            spare=[heading.index(name) for name in _SPARE],
+        )
+    for line in columns(rows, "lll" + "r" * (4 + len(Verdict)), fit):
         print(line)
 
 

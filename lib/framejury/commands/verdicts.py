@@ -7,7 +7,8 @@ import json
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,54 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from framejury.cli.options import run_command, settings_of
+from framejury.commands.verdicts_table import print_table
 from framejury.errors import UsageError
-from framejury.evaluation.rows import joined
 from framejury.logs import say
 from framejury.pages.spreadsheet import csv_bytes
-from framejury.pages.text_table import UNKNOWN, columns, left_out_sentences
+from framejury.pages.text_table import left_out_sentences
 from framejury.parsers.verdicts import parser
 from framejury.redaction import printable
-from framejury.report.sound_words import decided_word
-from framejury.schemas.tables import VERDICTS
+from framejury.runs.chosen_verdicts import (
+    Choice,
+    chosen_verdicts,
+)
+from framejury.schemas.exports import VERDICT_COLUMNS
 from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse
 from framejury.warehouse.frame_scores import FRAME_SCORES, frame_scores
 
-COLUMNS = ("uri", "label", *VERDICTS.names)
+COLUMNS = VERDICT_COLUMNS
 ENDINGS = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
-_SHOWN_FRAMES = ("uri", "frame", "time_s", "track", "score", "box, pixels")
 _BLOCK_BYTES = 2**20
-_SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
+_ROWS_AT_ONCE = 32_768
+
+
+def _choice_of(args: argparse.Namespace) -> Choice:
+    return Choice(
+        verdicts=args.verdict,
+        statuses=args.status,
+        since=args.since,
+        run=args.run,
+        sort=args.sort,
+        reverse=args.reverse,
+        limit=args.limit,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return run_command(parser(), argv, _run)
+    given = sys.argv[1:] if argv is None else argv
+    return run_command(parser(), _with_falling(given), _run)
 
 
-def latest_verdicts(warehouse: Warehouse) -> pa.Table:
-    """Return the latest verdict on every video that is in the archive, `COLUMNS`, by path.
-
-    Raises:
-        WarehouseError: nothing has been judged yet.
-    """
-    verdicts = warehouse.read_latest("verdicts")
-    videos = warehouse.read_snapshot("videos")
-    videos = videos.filter(videos["missing_since"].is_null())
-    videos = videos.select(["video_id", "path", "uri", "label"])
-    return joined(videos.sort_by("path"), verdicts).select(list(COLUMNS))
+def _with_falling(argv: Sequence[str]) -> list[str]:
+    """Join `--sort -p_fake` to one word, as argparse would take the second for an option."""
+    found: list[str] = []
+    for word in argv:
+        if found and found[-1] == "--sort" and word.startswith("-") and word[1:2] != "-":
+            found[-1] = f"--sort={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -63,21 +77,23 @@ def _run(args: argparse.Namespace) -> int:
         )
     mark = settings_of(args).report.csv_mark
     warehouse = Warehouse.open(args.warehouse)
-    rows = _Counted(_frames(warehouse) if args.frames else iter([latest_verdicts(warehouse)]))
+    choice = _choice_of(args)
+    found = chosen_verdicts(warehouse, choice)
+    exports = partial(_frames, warehouse) if args.frames else partial(_sliced, list(COLUMNS))
     if form == "table":
-        head, words = (_SHOWN_FRAMES, _frame_words) if args.frames else (_SHOWN, _words)
-        for table in rows:
-            if table.num_rows or not args.frames:
-                print("\n".join(columns([head, *map(words, table.to_pylist())])))
+        print_table(partial(exports, found), args.frames, warehouse.archive)
     elif output is None:
-        for part in exported(rows, form):
+        for part in exported(exports(found), form):
             sys.stdout.write(part.decode())
     else:
+        rows = _Counted(exports(found))
         try:
             replace_file(output, exported(rows, form, csv_mark=mark))
         except OSError as error:
             raise UsageError(f"cannot write {printable(args.output)}: {error.strerror}") from error
         say(f"  {rows.count:,} {'faces' if args.frames else 'verdicts'}: {output}")
+    if choice.is_filtered and not found.num_rows:
+        say("  no verdict matches these filters")
     for sentence in _left_out(warehouse):
         say(f"  {sentence}")
     return 0
@@ -85,19 +101,21 @@ def _run(args: argparse.Namespace) -> int:
 
 def _left_out(warehouse: Warehouse) -> list[str]:
     forgotten = warehouse.forgotten()
-    videos = warehouse.read_snapshot("videos")
+    videos = warehouse.read_snapshot("videos", ["video_id", "missing_since"])
     gone = videos.filter(videos["missing_since"].is_valid())["video_id"].to_pylist()
     return left_out_sentences(len(set(gone) - forgotten.keys()), len(forgotten))
 
 
-def _frames(warehouse: Warehouse) -> Iterator[pa.Table]:
+def _sliced(names: list[str], table: pa.Table) -> Iterator[pa.Table]:
+    """Yield these columns of some thousand rows at a time, at least one table."""
+    for start in range(0, max(table.num_rows, 1), _ROWS_AT_ONCE):
+        yield table.select(names).slice(start, _ROWS_AT_ONCE)
+
+
+def _frames(warehouse: Warehouse, verdicts: pa.Table) -> Iterator[pa.Table]:
     """Yield the scores of single faces, first an empty table for their columns."""
-    found = frame_scores(warehouse)
-    first = next(found, None)
     yield FRAME_SCORES.empty_table()
-    if first is not None:
-        yield first
-    yield from found
+    yield from frame_scores(warehouse, verdicts)
 
 
 class _Counted:
@@ -178,35 +196,6 @@ def _format_of(output: Path) -> str:
         known = " or ".join(f".{one}" for one in ENDINGS)
         raise UsageError(f"{printable(output.name)} does not end with {known}; add --format")
     return found
-
-
-def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a row in the table for people, in the order of `_SHOWN`."""
-    scored = row["p_fake"] is not None
-    return (
-        row["uri"],
-        row["label"] or UNKNOWN,
-        row["verdict"] + decided_word(row),
-        f"{row['p_fake']:.3f}" if scored else UNKNOWN,
-        f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else UNKNOWN,
-        str(row["faces_scored"]),
-        row["status"],
-        row["error"] or "",
-    )
-
-
-def _frame_words(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a face in the table for people, in the order of `_SHOWN_FRAMES`."""
-    box = row["box"]
-    where = "{width:.0f} x {height:.0f} at {x:.0f}, {y:.0f}"
-    return (
-        row["uri"],
-        str(row["frame_index"]),
-        f"{row['time_s']:.2f}",
-        str(row["person"]),
-        f"{row['score']:.3f}",
-        UNKNOWN if box is None else where.format(**box),
-    )
 
 
 if __name__ == "__main__":

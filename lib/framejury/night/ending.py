@@ -14,6 +14,7 @@ from framejury.cli.options import exit_code_of
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
 from framejury.night.night import NightlyRun, counts_of
+from framejury.night.notify import Notice
 from framejury.runs.prometheus import check_textfile, write_textfile
 from framejury.runs.run_metrics import RunCounts, RunMetrics
 
@@ -30,6 +31,7 @@ class Ending:
 
     night: NightlyRun
     metrics_file: Path | None
+    notice: Notice
 
     def code(self, in_archive: int | None) -> int:
         """Report on a nightly run that was committed, and return its exit code.
@@ -46,6 +48,7 @@ class Ending:
         metrics = self.metrics(code, counts)
         line = metrics.to_json_line()
         print(line, flush=True)
+        self.notice.line = metrics.to_plain()
         last = self.night.commits[-1].run_id
         with _or_a_warning("the metrics could not be written"):
             self.night.warehouse.write_report(last, {METRICS_FILE: line.encode() + b"\n"})
@@ -85,21 +88,22 @@ class Ending:
 
 
 @contextmanager
-def recorded(night: NightlyRun, args: argparse.Namespace) -> Iterator[Ending]:
-    """Record how a nightly run ends, also if it fails: metrics file, and log in the warehouse.
+def recorded(night: NightlyRun, args: argparse.Namespace, notice: Notice) -> Iterator[Ending]:
+    """Record how a nightly run ends, also if it fails: metrics file, notice, log in the warehouse.
 
     Raises:
         UsageError: the metrics file cannot be written; raised before any work.
     """
     if args.metrics_file is not None:
         check_textfile(args.metrics_file)
-    ending = Ending(night, args.metrics_file)
+    ending = Ending(night, args.metrics_file, notice)
     with logs.collected() as log:
         try:
             yield ending
         except BaseException as error:
             code = exit_code_of(error)
             logs.fault("run_ended", error)
+            notice.line = ending.metrics(code).to_plain()
             # Report the first error. A run that was refused the lock must not replace the metrics
             # of the run that holds it.
             with suppress(OSError, FramejuryError):

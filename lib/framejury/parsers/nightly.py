@@ -12,6 +12,7 @@ from framejury.cli.options import (
     JUDGING_SECTIONS,
     add_bundle,
     add_metrics_file,
+    add_notify,
     add_warehouse,
     make_parser,
 )
@@ -52,4 +53,5 @@ def parser() -> Parser:
         help="print the plan, write nothing (default: run)",
     )
     add_metrics_file(options)
+    add_notify(options)
     return options

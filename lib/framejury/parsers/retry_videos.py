@@ -10,10 +10,12 @@ from framejury.cli.options import (
     JUDGING_SECTIONS,
     add_bundle,
     add_metrics_file,
+    add_notify,
     add_warehouse,
     make_parser,
 )
 from framejury.cli.parser import Parser
+from framejury.cli.values import one_or_more_of
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 
 _STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
@@ -26,9 +28,9 @@ def parser() -> Parser:
     add_bundle(options)
     options.add_argument(
         "--status",
-        metavar="STATUS",
-        action="append",
-        choices=_STATUSES,
+        metavar="STATUS,...",
+        action="extend",
+        type=one_or_more_of(_STATUSES),
         required=True,
         help=f"judge videos with this latest status: {', '.join(_STATUSES)}; may be repeated "
         "(required)",
@@ -39,4 +41,5 @@ def parser() -> Parser:
         help="print the plan and write nothing (default: run)",
     )
     add_metrics_file(options)
+    add_notify(options)
     return options

@@ -14,13 +14,17 @@ def parser() -> Parser:
     options = make_parser("runs", __doc__)
     options.add_argument(
         "action",
-        metavar="show",
+        metavar="list|show",
         nargs="?",
-        choices=["show"],
-        help="show one run (default: list all runs)",
+        choices=["list", "show"],
+        default="list",
+        help="list all runs, or show one (default: list)",
     )
     options.add_argument(
-        "run_id", nargs="?", metavar="ID", help="id of the run to show, or its first characters"
+        "run_id",
+        nargs="?",
+        metavar="ID",
+        help="run to show: its id or first characters (default: latest)",
     )
     add_warehouse(options)
     options.add_argument(

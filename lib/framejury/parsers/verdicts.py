@@ -3,6 +3,7 @@
 One row per video in the archive, by path: its uri, its label, and every column of the table
 `verdicts` (docs/data_dictionary.md).
 
+  framejury verdicts --warehouse DIR --verdict fake --since 1d --sort -p_fake --limit 20
   framejury verdicts --warehouse DIR --output verdicts.parquet
   framejury verdicts --warehouse DIR --format jsonl | jq -r .uri
 
@@ -16,6 +17,10 @@ from __future__ import annotations
 from framejury.cli.options import add_warehouse, make_parser
 from framejury.cli.outputs import Place
 from framejury.cli.parser import Parser
+from framejury.cli.values import at_least_one, one_or_more_of
+from framejury.clock import moment
+from framejury.schemas.exports import SORT_COLUMNS
+from framejury.schemas.statuses import VERDICT_STATUSES, Verdict
 
 FORMATS = ("table", "csv", "parquet", "jsonl", "json")
 
@@ -24,11 +29,12 @@ def parser() -> Parser:
     """Return the parser of the command."""
     options = make_parser("verdicts", __doc__, ["report"])
     add_warehouse(options)
+    _add_choice(options)
     options.add_argument(
         "--format",
         metavar="FORMAT",
         choices=FORMATS,
-        help="table: for people; csv, parquet, jsonl (one JSON object per line), json: all "
+        help="table: for people, cut to the terminal; csv, parquet, jsonl (one JSON object per line), json: all "
         "columns; csv puts an apostrophe before text that a spreadsheet would run as a formula "
         "(default: by the ending of --output, else table)",
     )
@@ -44,3 +50,42 @@ def parser() -> Parser:
         help="local file to write, replaced in one step (default: print to the terminal)",
     )
     return options
+
+
+def _add_choice(options: Parser) -> None:
+    """Add the options that filter, sort and limit; they apply to every format."""
+    group = options.add_argument_group("which verdicts (all of these may be combined)")
+    verdicts = [verdict.value for verdict in Verdict]
+    statuses = [status.value for status in VERDICT_STATUSES]
+    for name, known in (("verdict", verdicts), ("status", statuses)):
+        group.add_argument(
+            f"--{name}",
+            metavar=f"{name.upper()},...",
+            action="extend",
+            type=one_or_more_of(known),
+            default=[],
+            help=f"only these: {', '.join(known)} (default: all)",
+        )
+    group.add_argument(
+        "--since",
+        metavar="WHEN",
+        type=moment,
+        help="only judged since a date, time or age, such as 12h or 1d (default: all)",
+    )
+    group.add_argument(
+        "--run",
+        metavar="ID",
+        help="only judged by this run: its id, the beginning of it, or latest (default: all)",
+    )
+    group.add_argument(
+        "--sort",
+        metavar="COLUMN,...",
+        action="extend",
+        type=one_or_more_of(SORT_COLUMNS, prefix="-"),
+        default=[],
+        help="lowest first; -COLUMN: highest first (default: path)",
+    )
+    group.add_argument("--reverse", action="store_true", help="turn the order (default: no)")
+    group.add_argument(
+        "--limit", metavar="N", type=at_least_one, help="only the first N videos (default: all)"
+    )

@@ -97,6 +97,11 @@ class PastRun:
         return self.commits[-1].tables.get("videos") if self.commits else None
 
     @property
+    def has_judged(self) -> bool:
+        """Whether it committed verdicts."""
+        return any(commit.tables.get("verdicts") for commit in self.commits)
+
+    @property
     def failures(self) -> dict[str, int] | None:
         """Failed videos by status, without deleted files; None for jobs that judge no videos."""
         if any(commit.facts.counts is not None for commit in self.commits):
@@ -154,12 +159,22 @@ def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[Pas
     return _by_night(judged)[-count:]
 
 
+LATEST = "latest"
+"""Names the latest run that judged videos."""
+
+
 def find_run(runs: Sequence[PastRun], beginning: str) -> PastRun:
     """Return the run with an id that begins with `beginning`.
 
+    `LATEST` is the latest committed run that judged videos; if there is none, the last run.
+
     Raises:
-        UsageError: no run has one, or several runs have.
+        UsageError: no run has one, several runs have, or there is no run.
     """
+    if beginning == LATEST:
+        if not runs:
+            raise UsageError("there is no run yet; run: framejury nightly ARCHIVE --warehouse DIR")
+        return next((run for run in reversed(runs) if run.has_judged), runs[-1])
     found = [run for run in runs if any(run_id.startswith(beginning) for run_id in run.run_ids)]
     if len(found) == 1:
         return found[0]

@@ -21,6 +21,12 @@ CURRENT: dict[str, pa.Schema] = {
 }
 """Columns of `current/<name>.parquet`."""
 
+VERDICT_COLUMNS = ("uri", "label", *VERDICTS.names)
+"""Columns of `framejury verdicts --output`."""
+
+SORT_COLUMNS = ("path", *(name for name in VERDICT_COLUMNS if name not in ("notes", "stretches")))
+"""Columns by which `framejury verdicts` sorts."""
+
 CURRENT_FACES_LIMIT = 50_000_000
 """Most faces in `current/faces.parquet`; above, the file is left out."""
 

@@ -32,31 +32,24 @@ _KEYS = ["video_id", "run_id", "model_id"]
 _READ = [*_KEYS, "frame_index", "pts_s", "person", "score", "box"]
 
 
-def frame_scores(warehouse: Committed) -> Iterator[pa.Table]:
-    """Yield the scores behind the latest verdict on every video that is there, one row per face.
+def frame_scores(warehouse: Committed, verdicts: pa.Table) -> Iterator[pa.Table]:
+    """Yield the scores behind verdicts, one row per face.
 
     Memory holds one row per video, and one batch of faces at a time. Each table is ordered by
     `uri`, `frame_index` and `person`; videos come in the order in which they were scored.
 
     Args:
         warehouse: committed runs.
+        verdicts: one row per video; columns `video_id`, `uri`, `label`, `model_id`, `run_id` and
+            `faces_scored`.
 
     Yields:
         columns `FRAME_SCORES`, at least one row each.
-
-    Raises:
-        WarehouseError: nothing has been judged yet.
     """
-    verdicts = warehouse.read_latest("verdicts", ["run_id", "model_id", "faces_scored"])
-    videos = warehouse.read_snapshot("videos")
-    videos = videos.filter(videos["missing_since"].is_null()).select(["video_id", "uri", "label"])
-    ids = videos["video_id"].combine_chunks()
-    verdicts = verdicts.filter(pc.is_in(verdicts["video_id"], ids))
-    about = videos.take(pc.index_in(verdicts["video_id"], ids))
     for rows, at in faces_behind(warehouse, verdicts, _READ):
         faces = rows.rename_columns({"pts_s": "time_s"})
         for name in ("uri", "label"):
-            faces = faces.append_column(name, about[name].take(at))
+            faces = faces.append_column(name, verdicts[name].take(at))
         order = [("uri", "ascending"), ("frame_index", "ascending"), ("person", "ascending")]
         keys = faces.select([name for name, _ in order])
         yield faces.take(pc.sort_indices(keys, order)).select(FRAME_SCORES.names).cast(FRAME_SCORES)

@@ -137,58 +137,72 @@ class Committed:
         """Read one run's rows of `table`, with the columns of `schemas.tables.TABLES[table]`."""
         return self._read(table, [run_id], columns)
 
-    def read_snapshot(self, table: str) -> pa.Table:
+    def read_snapshot(self, table: str, columns: list[str] | None = None) -> pa.Table:
         """Read `videos`, `splits` or `modalities`: the rows of the latest run that wrote it.
+
+        Args:
+            table: the table.
+            columns: columns to read; all when None.
 
         Raises:
             WarehouseError: no committed run wrote it.
         """
-        return self.read_run(self.require(table)[-1].run_id, table)
+        return self.read_run(self.require(table)[-1].run_id, table, columns)
 
     def read_latest(
         self,
         table: str,
         columns: list[str] | None = None,
         commits: list[Commit] | None = None,
+        where: pc.Expression | None = None,
     ) -> pa.Table:
         """Read `extractions` or `verdicts`: each video's row of the latest run that has one.
 
-        Rows from before a video was forgotten do not count.
+        Rows from before a video was forgotten do not count. Memory holds the keys of every row,
+        and the other columns of the returned rows only.
 
         Args:
             table: the table.
             columns: columns to read beside `video_id`; all when None.
             commits: only these runs, oldest first, at least one; all when None.
+            where: of these rows, return only those that this is true for; on `columns`.
 
         Raises:
             WarehouseError: no committed run wrote the table.
         """
         commits = self.require(table) if commits is None else commits
-        order = {commit.run_id: commit.sequence for commit in commits}
         wanted = TABLES[table].names if columns is None else columns
         names = list(dict.fromkeys(["video_id", *wanted]))
-        rows = self._read(table, list(order), list(dict.fromkeys([*names, "run_id"])))
-        runs = pa.array(list(order), pa.string())
-        sequences = pa.array(list(order.values()), pa.int64())
-        sequence = sequences.take(pc.index_in(rows["run_id"], runs).combine_chunks())
-        keys = pa.table(
-            {
-                "video_id": rows["video_id"],
-                "sequence": sequence,
-                "row": pa.array(range(rows.num_rows), pa.int64()),
-            }
+        # Both passes read the same files in the same order, even if a merge is committed meanwhile.
+        folders = list(self._folders(table, [commit.run_id for commit in commits]))
+        counts = self._is_latest(table, folders, commits)
+        parts = [stored_schema(table).empty_table().select(names)]
+        start = 0
+        for rows in _scanned(table, folders, names):
+            latest = rows.filter(counts.slice(start, rows.num_rows))
+            parts.append(latest if where is None else latest.filter(where))
+            start += rows.num_rows
+        return pa.concat_tables(parts)
+
+    def _is_latest(
+        self, table: str, folders: Sequence[_Folder], commits: Sequence[Commit]
+    ) -> pa.BooleanArray:
+        """Return for each row of these folders whether it counts: its video has no later one."""
+        keys = _read(table, folders, ["video_id", "run_id"])
+        runs = pa.array([commit.run_id for commit in commits], pa.string())
+        sequences = pa.array([commit.sequence for commit in commits], pa.int64())
+        keys = keys.set_column(
+            *(1, "sequence", sequences.take(pc.index_in(keys["run_id"], runs).combine_chunks()))
         )
         stones = self.tombstones()
-        if stones:
-            at = pc.index_in(keys["video_id"], pa.array(list(stones), pa.string()))
-            buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
-            alive = pc.fill_null(pc.greater(keys["sequence"], buried), True)
-            keys = keys.filter(alive)
-        newest = keys.group_by("video_id").aggregate([("sequence", "max")])
-        kept = keys.join(
-            newest, ["video_id", "sequence"], ["video_id", "sequence_max"], join_type="left semi"
-        )
-        return rows.select(names).take(kept["row"].sort())
+        at = pc.index_in(keys["video_id"], pa.array(list(stones), pa.string()))
+        buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
+        is_alive = pc.fill_null(pc.greater(keys["sequence"], buried), True)
+        newest = keys.filter(is_alive).group_by("video_id").aggregate([("sequence", "max")])
+        place = pc.index_in(keys["video_id"], newest["video_id"].combine_chunks())
+        last = newest["sequence_max"].take(place)
+        counts = pc.and_(is_alive, pc.fill_null(pc.equal(keys["sequence"], last), False))
+        return counts.combine_chunks()
 
     def parquet_files(self, table: str) -> list[Location]:
         """Return every Parquet file of committed rows of `table`, oldest run first."""
@@ -202,26 +216,12 @@ class Committed:
 
     def batches(self, table: str, run_ids: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
         """Yield these columns of the rows of `table` of committed runs, some thousand at a time."""
-        for rows, only in self._folders(table, run_ids):
-            found = rows.scanner(
-                _stored_names(table, columns),
-                filter=only,
-                batch_size=_ROWS_AT_ONCE,
-                batch_readahead=1,
-                fragment_readahead=1,
-            )
-            for batch in found.to_batches():
-                if batch.num_rows:
-                    yield _renamed(pa.Table.from_batches([batch]), table)
+        return _scanned(table, list(self._folders(table, run_ids)), columns)
 
     def _read(self, table: str, run_ids: Sequence[str], columns: list[str] | None) -> pa.Table:
-        names = _stored_names(table, columns)
-        parts = [rows.to_table(names, filter=only) for rows, only in self._folders(table, run_ids)]
-        return _renamed(pa.concat_tables(parts), table)
+        return _read(table, list(self._folders(table, run_ids)), columns)
 
-    def _folders(
-        self, table: str, run_ids: Sequence[str]
-    ) -> Iterator[tuple[dataset.Dataset, pc.Expression | None]]:
+    def _folders(self, table: str, run_ids: Sequence[str]) -> Iterator[_Folder]:
         """Yield each folder with rows of these runs, and which of its rows those are."""
         for stored in self.stored(table, run_ids):
             rows = dataset.dataset(
@@ -232,6 +232,29 @@ class Committed:
             )
             only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
             yield rows, only
+
+
+_Folder = tuple[dataset.Dataset, pc.Expression | None]
+
+
+def _scanned(table: str, folders: Sequence[_Folder], columns: list[str]) -> Iterator[pa.Table]:
+    for rows, only in folders:
+        found = rows.scanner(
+            _stored_names(table, columns),
+            filter=only,
+            batch_size=_ROWS_AT_ONCE,
+            batch_readahead=1,
+            fragment_readahead=1,
+        )
+        for batch in found.to_batches():
+            if batch.num_rows:
+                yield _renamed(pa.Table.from_batches([batch]), table)
+
+
+def _read(table: str, folders: Sequence[_Folder], columns: list[str] | None) -> pa.Table:
+    names = _stored_names(table, columns)
+    parts = [rows.to_table(names, filter=only) for rows, only in folders]
+    return _renamed(pa.concat_tables(parts), table)
 
 
 def _stored_names(table: str, columns: list[str] | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from framejury.settings import Settings
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit, CommitFacts, Merged
 from framejury.warehouse.lock import hold
+from tests.builders.terminal import on_terminal
 
 NOW = datetime(2024, 5, 17, 2, 0, tzinfo=UTC)
 MODEL = "b0-1"
@@ -260,6 +262,8 @@ def test_a_warehouse_without_runs(warehouse: Warehouse, capsys: pytest.CaptureFi
     uri = warehouse.location.uri
     assert json.loads(told(["--warehouse", uri, "--format", "json"], capsys)) == []
     assert len(told(["--warehouse", uri], capsys).splitlines()) == 1
+    assert runs.main(["show", "--warehouse", uri]) == 2
+    assert "there is no run yet; run: framejury nightly" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- one run
@@ -277,6 +281,34 @@ def test_the_beginning_of_an_id_is_enough(warehouse: Warehouse) -> None:
     many = [PastRun((f"2024-{number}",), State.DROPPED) for number in range(8)]
     with pytest.raises(UsageError, match="2024-4 and 3 more"):
         find_run(many, "2024")
+
+
+def test_show_without_an_id_is_the_latest_run_that_judged(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show = ["show", "--warehouse", warehouse.location.uri, "--format", "json"]
+    index = publish(warehouse, NOW - timedelta(days=1), {"videos": [video(0)]}, job="index")
+    assert json.loads(told(show, capsys))["run_id"] == index.run_id
+    night(warehouse, 0, FIRST)
+    two = night(warehouse, 1, FIRST)
+    batch = {"night": two.run_id, "number": 2, "of": 2}
+    night(warehouse, 1, FIRST[:1], took_s=600, batch=batch)
+    publish(warehouse, NOW + timedelta(days=2), {}, job="merge")
+    warehouse.begin("nightly", NOW + timedelta(days=3))
+    for argv in (show, [*show[:1], "latest", *show[1:]]):
+        assert json.loads(told(argv, capsys))["run_id"] == two.run_id
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 110, 200])
+def test_the_list_fits_into_a_terminal(warehouse: Warehouse, columns: int) -> None:
+    one = night(warehouse, 0, FIRST)
+    command = [sys.executable, "-m", "framejury.commands.runs", "list"]
+    code, lines = on_terminal([*command, "--warehouse", warehouse.location.uri], columns)
+    assert code == 0 and len(lines) == 2 and max(map(len, lines)) <= columns
+    shown = dict(zip(lines[0].replace(" (UTC)", "").split(), lines[1].split(), strict=False))
+    assert shown["run"] == one.run_id
+    assert lines[1].endswith("committed") == (columns >= 60) == (shown.get("fake") == "1")
+    assert ("model" in shown) == (columns >= 110)
 
 
 def test_everything_about_a_run(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
@@ -469,10 +501,10 @@ def test_hostile_names_stay_on_their_line(
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["show"], "no run was named"),
+        (["list", "x"], "runs list takes no ID; run: framejury runs show x"),
         (["show", "x"], "no run begins with 'x'"),
         (["--last", "0"], "must be 1 or more"),
-        (["list"], "invalid choice"),
+        (["lst"], "invalid choice"),
     ],
     ids=str,
 )

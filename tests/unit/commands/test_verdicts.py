@@ -135,7 +135,7 @@ def test_frames_give_a_row_per_face(warehouse: Path, tmp_path: Path, ending: str
 def test_frames_for_people(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert export(warehouse, "--frames") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["uri", "frame", "time_s", "track", "score", "box,", "pixels"]
+    assert lines[0].split() == ["path", "frame", "time_s", "track", "score", "box,", "pixels"]
     assert len(lines) == 1 + 22 and lines[1].split() == ["b.mp4", "0", "0.00", "0", "0.500", "-"]
     assert lines[2].endswith("30 x 40 at 2, 2")
 

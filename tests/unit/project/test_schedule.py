@@ -18,8 +18,11 @@ from framejury.cli.options import TERMINATED
 from framejury.errors import FramejuryError, UsageError
 from framejury.warehouse.lock import LEASE_S
 from tests.builders.schedules import (
+    CRONJOB,
     CRONTAB,
     KUBERNETES,
+    LOGROTATE,
+    MAIL,
     SCHEDULES,
     SERVICE,
     TIMER,
@@ -191,14 +194,18 @@ def installed(tmp_path: Path) -> Path:
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    for path in (SERVICE, TIMER):
+    for path in (SERVICE, TIMER, MAIL):
         text = path.read_text().replace("/opt/framejury/", f"{tmp_path}/opt/framejury/")
         (tmp_path / path.name).write_text(text)
     return tmp_path
 
 
 def verify(folder: Path) -> tuple[int, str]:
-    return run("systemd-analyze", "verify", "--man=no", folder / SERVICE.name, folder / TIMER.name)
+    mail = folder / MAIL.name.replace("@", f"@{SERVICE.name}")
+    mail.unlink(missing_ok=True)
+    mail.symlink_to(MAIL.name)
+    units = (folder / SERVICE.name, folder / TIMER.name, mail)
+    return run("systemd-analyze", "verify", "--man=no", *units)
 
 
 def test_systemd_takes_both_units(installed: Path) -> None:
@@ -215,13 +222,14 @@ def test_systemd_takes_both_units(installed: Path) -> None:
         (("Nice=10", "Nicety=10"), "Unknown key"),
         (("OnCalendar=*-*-* 02:15:00", "OnCalendar=*-*-* 25:15:00"), "(?i)failed to parse"),
         (("ExecStart=/", "ExecStart=/gone/"), "not executable"),
+        (("TimeoutStartSec=2min", "TimeoutStartSec=soon"), "(?i)failed to parse"),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else None,
 )
 def test_systemd_would_refuse_wrong_ones(
     installed: Path, wrong: tuple[str, str], words: str
 ) -> None:
-    for name in (SERVICE.name, TIMER.name):
+    for name in (SERVICE.name, TIMER.name, MAIL.name):
         path = installed / name
         path.write_text(path.read_text().replace(*wrong))
     assert re.search(words, verify(installed)[1])
@@ -393,7 +401,8 @@ def test_setup_py_packs_every_schedule(tmp_path: Path) -> None:
     packed = tmp_path / "built" / "framejury" / "conf" / "schedule"
     ours = {path.name: path.read_bytes() for path in SCHEDULES.iterdir() if path.is_file()}
     assert {path.name: path.read_bytes() for path in packed.iterdir()} == ours
-    assert {KUBERNETES.name, CRONTAB.name, SERVICE.name, TIMER.name} < set(ours)
+    assert {KUBERNETES.name, CRONJOB.name, CRONTAB.name, SERVICE.name, TIMER.name} < set(ours)
+    assert {MAIL.name, LOGROTATE.name} < set(ours)
 
 
 def _build(source: Path, target: Path) -> tuple[int, str]:

@@ -198,3 +198,15 @@ def test_packages_of_the_archive_are_locked_with_hashes_and_few() -> None:
     # What those need, too; and nothing that trains, draws, or is the cluster's.
     assert {"pydantic-core", "flatbuffers", "pandas"} <= names
     assert not names & {"tensorflow", "keras", "pyspark", "py4j", "matplotlib", "scipy", "pytest"}
+
+
+@pytest.mark.parametrize("words", [["--notify", "https://h/TOKEN"], ["--notify=https://h/TOKEN"]])
+def test_the_address_of_a_webhook_is_not_on_sparks_command_line(words: list[str]) -> None:
+    result = submit("--dry-run", "nightly", "/a", *words, "--all")
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[0].endswith("/jobs/nightly.py /a --all")
+    assert "TOKEN" not in result.stdout + result.stderr
+    cluster = ("--dry-run", "--conf", "kubernetes", "--master", "k8s://https://h:6443")
+    refused = submit(*cluster, "nightly", "/a", *words)
+    assert refused.returncode == 2 and "FRAMEJURY_NOTIFY" in refused.stderr
+    assert "TOKEN" not in refused.stderr and refused.stderr.count("\n") == 1

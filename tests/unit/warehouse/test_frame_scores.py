@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from framejury.errors import WarehouseError
+from framejury.runs.chosen_verdicts import chosen_verdicts
 from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
 from framejury.warehouse.frame_scores import FRAME_SCORES, frame_scores
@@ -55,7 +56,11 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def found(warehouse: Warehouse) -> dict[str, list[float]]:
-    rows = [row for table in frame_scores(warehouse) for row in table.to_pylist()]
+    rows = [
+        row
+        for table in frame_scores(warehouse, chosen_verdicts(warehouse))
+        for row in table.to_pylist()
+    ]
     return {
         uri: [row["score"] for row in rows if row["uri"] == uri]
         for uri in sorted({row["uri"] for row in rows})
@@ -65,7 +70,7 @@ def found(warehouse: Warehouse) -> dict[str, list[float]]:
 def test_the_columns_of_a_face(warehouse: Warehouse) -> None:
     shuffled = faces("v", [0.25, 0.5, 0.75])[::-1]
     commit(warehouse, 0, videos=[video("v")], verdicts=[verdict("v", 3)], face_scores=shuffled)
-    (table,) = frame_scores(warehouse)
+    (table,) = frame_scores(warehouse, chosen_verdicts(warehouse))
     assert table.schema == FRAME_SCORES
     assert table.to_pylist()[1] == {
         "uri": "/a/v",
@@ -108,7 +113,7 @@ def test_a_video_that_left_the_listing_is_left_out(warehouse: Warehouse) -> None
 def test_nothing_judged_is_an_error_that_says_what_to_do(warehouse: Warehouse) -> None:
     commit(warehouse, 0, videos=[video("a")])
     with pytest.raises(WarehouseError, match="framejury reduce"):
-        next(frame_scores(warehouse))
+        next(frame_scores(warehouse, chosen_verdicts(warehouse)))
 
 
 def test_old_files_have_their_scores_under_the_name_of_now(tmp_path: Path) -> None:
@@ -141,7 +146,7 @@ def test_memory_does_not_grow_with_the_faces(warehouse: Warehouse) -> None:
         """Bytes and rows."""
         before, most, rows = pa.total_allocated_bytes(), 0, 0
         tracemalloc.start()
-        for table in frame_scores(warehouse):
+        for table in frame_scores(warehouse, chosen_verdicts(warehouse)):
             most, rows = max(most, pa.total_allocated_bytes() - before), rows + table.num_rows
         _, python = tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from framejury.cli.main import COMMANDS, parser_of
+from framejury.cli.values import OneOrMore
 from framejury.errors import ConfigError
 from framejury.settings import Settings
 from framejury.settings.loading import preset_names, setting_fields
@@ -170,6 +171,8 @@ def _values(command: str, action: argparse.Action) -> str:
     An empty text stands for an option without a value, and for an argument that nothing completes.
     """
     words: Iterable[object] = action.choices or ()
+    if isinstance(action.type, OneOrMore):
+        words = action.type.known
     if command == "settings" and action.dest == "names":
         words = [*COMMANDS, *Settings.model_fields, *setting_fields()]
     elif action.dest == "preset":

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 
-def one_or_more_of(known: Iterable[str], *, prefix: str = "") -> Callable[[str], list[str]]:
-    """Return the type of an option that takes names, also several between commas.
+@dataclass(frozen=True)
+class OneOrMore:
+    """The type of an option that takes names, also several between commas.
 
     Use it with `action="extend"`, so that the option may be repeated.
 
-    Args:
+    Attributes:
         known: the names.
-        prefix: what may stand before a name, such as `-`.
     """
-    names = list(known)
 
-    def parse(text: str) -> list[str]:
-        values = [value.strip() for value in text.split(",")]
+    known: tuple[str, ...]
+
+    def __call__(self, text: str) -> list[str]:
+        """Return the names in a value.
+
+        Raises:
+            ArgumentTypeError: one is not known.
+        """
+        values = words(text)
         for value in values:
-            if value.removeprefix(prefix) not in names:
-                raise ArgumentTypeError(f"unknown value {value!r}; choose from {', '.join(names)}")
+            if value not in self.known:
+                listed = ", ".join(self.known)
+                raise ArgumentTypeError(f"unknown value {value!r}; choose from {listed}")
         return values
 
-    return parse
+
+def words(text: str) -> list[str]:
+    """Return what stands between the commas of a value, without spaces around it."""
+    return [value.strip() for value in text.split(",")]
 
 
 def at_least_one(text: str) -> int:

@@ -27,7 +27,7 @@ from framejury.runs.chosen_verdicts import (
     Choice,
     chosen_verdicts,
 )
-from framejury.schemas.exports import VERDICT_COLUMNS
+from framejury.schemas.exports import SORT_COLUMNS, VERDICT_COLUMNS
 from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse
 from framejury.warehouse.frame_scores import FRAME_SCORES, frame_scores
@@ -39,6 +39,10 @@ _ROWS_AT_ONCE = 32_768
 
 
 def _choice_of(args: argparse.Namespace) -> Choice:
+    for name in args.sort:
+        if name.removeprefix("-") not in SORT_COLUMNS:
+            listed = ", ".join(SORT_COLUMNS)
+            raise UsageError(f"--sort {name!r} is not a column; choose from {listed}")
     return Choice(
         verdicts=args.verdict,
         statuses=args.status,
@@ -51,19 +55,7 @@ def _choice_of(args: argparse.Namespace) -> Choice:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    given = sys.argv[1:] if argv is None else argv
-    return run_command(parser(), _with_falling(given), _run)
-
-
-def _with_falling(argv: Sequence[str]) -> list[str]:
-    """Join `--sort -p_fake` to one word, as argparse would take the second for an option."""
-    found: list[str] = []
-    for word in argv:
-        if found and found[-1] == "--sort" and word.startswith("-") and word[1:2] != "-":
-            found[-1] = f"--sort={word}"
-        else:
-            found.append(word)
-    return found
+    return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -15,10 +15,10 @@ from framejury.cli.options import (
     make_parser,
 )
 from framejury.cli.parser import Parser
-from framejury.cli.values import one_or_more_of
+from framejury.cli.values import OneOrMore
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 
-_STATUSES = [status.value for status in VERDICT_STATUSES if status is not Status.MISSING]
+_STATUSES = tuple(s.value for s in VERDICT_STATUSES if s is not Status.MISSING)
 
 
 def parser() -> Parser:
@@ -30,7 +30,7 @@ def parser() -> Parser:
         "--status",
         metavar="STATUS,...",
         action="extend",
-        type=one_or_more_of(_STATUSES),
+        type=OneOrMore(_STATUSES),
         required=True,
         help=f"judge videos with this latest status: {', '.join(_STATUSES)}; may be repeated "
         "(required)",

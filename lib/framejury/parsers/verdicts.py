@@ -1,15 +1,10 @@
 """verdicts: print or export the latest committed verdict on every video of the archive.
 
-One row per video in the archive, by path: its uri, its label, and every column of the table
-`verdicts` (docs/data_dictionary.md).
+One row per video, by path: its uri, its label, and every column of the table `verdicts`
+(docs/data_dictionary.md). With --frames, one row per face behind these verdicts, with its score.
 
-  framejury verdicts --warehouse DIR --verdict fake --since 1d --sort -p_fake --limit 20
+  framejury verdicts --warehouse DIR --verdict fake --since 1d --sort=-p_fake
   framejury verdicts --warehouse DIR --output verdicts.parquet
-  framejury verdicts --warehouse DIR --format jsonl | jq -r .uri
-
-With --frames, one row per face behind these verdicts instead: uri, label, video_id, model_id,
-frame_index, time_s, person (its face track), score (not calibrated, so not comparable with p_fake
-and threshold) and box, in pixels of the frame. Rows are streamed in the order of the runs.
 """
 
 from __future__ import annotations
@@ -17,9 +12,8 @@ from __future__ import annotations
 from framejury.cli.options import add_warehouse, make_parser
 from framejury.cli.outputs import Place
 from framejury.cli.parser import Parser
-from framejury.cli.values import at_least_one, one_or_more_of
+from framejury.cli.values import OneOrMore, at_least_one, words
 from framejury.clock import moment
-from framejury.schemas.exports import SORT_COLUMNS
 from framejury.schemas.statuses import VERDICT_STATUSES, Verdict
 
 FORMATS = ("table", "csv", "parquet", "jsonl", "json")
@@ -34,20 +28,18 @@ def parser() -> Parser:
         "--format",
         metavar="FORMAT",
         choices=FORMATS,
-        help="table: for people, cut to the terminal; csv, parquet, jsonl (one JSON object per line), json: all "
-        "columns; csv puts an apostrophe before text that a spreadsheet would run as a formula "
-        "(default: by the ending of --output, else table)",
+        help="table, csv, parquet, jsonl or json (default: by the ending of --output, else table)",
     )
     options.add_argument(
         "--frames",
         action="store_true",
-        help="give one row per frame and face track (default: one per video)",
+        help="one row per face (default: one per video)",
     )
     options.add_argument(
         "--output",
         metavar="FILE",
         type=Place("file"),
-        help="local file to write, replaced in one step (default: print to the terminal)",
+        help="local file to write (default: print to the terminal)",
     )
     return options
 
@@ -55,14 +47,14 @@ def parser() -> Parser:
 def _add_choice(options: Parser) -> None:
     """Add the options that filter, sort and limit; they apply to every format."""
     group = options.add_argument_group("which verdicts (all of these may be combined)")
-    verdicts = [verdict.value for verdict in Verdict]
-    statuses = [status.value for status in VERDICT_STATUSES]
+    verdicts = tuple(verdict.value for verdict in Verdict)
+    statuses = tuple(status.value for status in VERDICT_STATUSES)
     for name, known in (("verdict", verdicts), ("status", statuses)):
         group.add_argument(
             f"--{name}",
             metavar=f"{name.upper()},...",
             action="extend",
-            type=one_or_more_of(known),
+            type=OneOrMore(known),
             default=[],
             help=f"only these: {', '.join(known)} (default: all)",
         )
@@ -75,15 +67,15 @@ def _add_choice(options: Parser) -> None:
     group.add_argument(
         "--run",
         metavar="ID",
-        help="only judged by this run: its id, the beginning of it, or latest (default: all)",
+        help="only judged by this run, or `latest` (default: all)",
     )
     group.add_argument(
         "--sort",
         metavar="COLUMN,...",
         action="extend",
-        type=one_or_more_of(SORT_COLUMNS, prefix="-"),
+        type=words,
         default=[],
-        help="lowest first; -COLUMN: highest first (default: path)",
+        help="lowest first; --sort=-COLUMN: highest first (default: path)",
     )
     group.add_argument("--reverse", action="store_true", help="turn the order (default: no)")
     group.add_argument(

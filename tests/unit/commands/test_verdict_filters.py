@@ -144,12 +144,12 @@ def test_runs_by_their_beginning(shown: Shown, place: tuple[Warehouse, list[str]
     ("options", "paths"),
     [
         (["--sort", "p_fake"], ["a/real", "a/unsure", "日本/映像", "a/fake", LONG[:-4], "b/none"]),
-        (["--sort", "-p_fake"], ["a/fake", "日本/映像", "a/unsure", "a/real", LONG[:-4], "b/none"]),
+        (["--sort=-p_fake"], ["a/fake", "日本/映像", "a/unsure", "a/real", LONG[:-4], "b/none"]),
         (["--sort=-p_fake", "--limit", "2"], ["a/fake", "日本/映像"]),
         (["--sort", "p_fake", "--reverse", "--limit", "1"], ["a/fake"]),
-        (["--sort", "-p_fake", "--reverse", "--limit", "1"], ["a/real"]),
+        (["--sort=-p_fake", "--reverse", "--limit", "1"], ["a/real"]),
         (["--reverse", "--limit", "1"], ["日本/映像"]),
-        (["--sort", "-path", "--limit", "1"], ["日本/映像"]),
+        (["--sort=-path", "--limit", "1"], ["日本/映像"]),
         (["--sort", "verdict,-p_fake", "--limit", "3"], ["a/fake", "日本/映像", "a/unsure"]),
         (["--sort", "verdict", "--sort", "p_fake", "--limit", "2"], ["日本/映像", "a/fake"]),
         (["--limit", "1", "--verdict", "fake", "--sort", "p_fake"], ["日本/映像"]),
@@ -166,7 +166,7 @@ def test_every_format_has_the_same_rows(
     place: tuple[Warehouse, list[str]], tmp_path: Path, ending: str
 ) -> None:
     target = tmp_path / f"v.{ending}"
-    options = ["--sort", "-p_fake", "--status", "scored", "--limit", "2"]
+    options = ["--sort=-p_fake", "--status", "scored", "--limit", "2"]
     uri = place[0].location.uri
     assert verdicts.main(["--warehouse", uri, *options, "--output", str(target)]) == 0
     rows: list[dict[str, Any]]
@@ -214,7 +214,7 @@ def test_faces_of_the_chosen_videos(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["--verdict", "fake,"], "unknown value ''"),
         (["--status", "no-face"], "scored, no_face, empty, not_video"),
         (["--sort", "score"], "choose from path, uri, label, video_id"),
-        (["--sort", "stretches"], "unknown value 'stretches'"),
+        (["--sort", "stretches"], "'stretches' is not a column"),
         (["--since", "soon"], "'soon' is not a time"),
         (["--limit", "0"], "'0' is not a whole number of 1 or more"),
         (["--limit", "-5"], "--limit"),

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.cli.judging_options import Judging
+from framejury.cli.live_line import live_line, pass_by
 from framejury.cli.options import (
     add_bundle,
     add_warehouse,
@@ -27,7 +28,7 @@ from framejury.clock import moment, now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
-from framejury.night.ending import add_metrics_file, recorded
+from framejury.night.ending import add_ending, recorded
 from framejury.night.night import SECTIONS, NightlyRun, judge, merge_small_files, report
 from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
@@ -67,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the plan and the estimated time, and write nothing (default: run)",
     )
-    add_metrics_file(options)
+    add_ending(options)
     return options
 
 
@@ -86,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
         with spark_session("nightly") as night.spark:
             _plan(args, night)
         return 0
-    with recorded(night, args) as ending, warehouse.locked("nightly", now(), say):
+    with live_line(), recorded(night, args) as ending, warehouse.locked("nightly", now(), say):
         with spark_session("nightly") as night.spark:
             videos, plan = _plan(args, night)
             judge(night, plan, videos)
@@ -117,8 +118,7 @@ def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightP
     videos = store.without_forgotten(night.spark.createDataFrame(rows))
     planned = plan_night(videos, store.history("extractions"), store.history("verdicts"), rules)
     plan = make_plan(planned, settings, warehouse.commits(), besides_judging_s(warehouse))
-    for line in plan.lines(rows.num_rows):
-        say(line)
+    pass_by("\n".join(plan.lines(rows.num_rows)))
     return rows, plan
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from framejury.cli.judging_options import Judging
+from framejury.cli.live_line import live_line, pass_by
 from framejury.cli.options import (
     add_bundle,
     add_warehouse,
@@ -20,7 +21,7 @@ from framejury.cli.options import (
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
-from framejury.night.ending import add_metrics_file, recorded
+from framejury.night.ending import add_ending, recorded
 from framejury.night.night import SECTIONS, NightlyRun, judge, report
 from framejury.night.phases import Phases, besides_judging_s
 from framejury.night.plan import make_plan, plan_selected
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the plan and write nothing (default: run)",
     )
-    add_metrics_file(options)
+    add_ending(options)
     return options
 
 
@@ -70,6 +71,7 @@ def _run(args: argparse.Namespace) -> int:
             _retry(night, args.status, dry_run=True)
         return 0
     with (
+        live_line(),
         recorded(night, args) as ending,
         warehouse.locked("retry", now(), say),
         spark_session("retry") as night.spark,
@@ -87,8 +89,8 @@ def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool
     )
     besides_s = besides_judging_s(night.warehouse)
     plan = make_plan(planned, night.judging.settings, night.warehouse.commits(), besides_s)
-    for line in plan.lines(videos.count()):
-        say(line)
+    show = pass_by if plan.videos.num_rows else say  # with nothing to do, it is the only message
+    show("\n".join(plan.lines(videos.count())))
     if dry_run or not plan.videos.num_rows:
         return False
     judge(night, plan)

@@ -122,28 +122,37 @@ def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) 
         )
         if count > 1:
             pass_by(f"  batch {number + 1} of {count}: {batch.videos.num_rows:,} videos")
-        with (
-            night.warehouse.running(night.job, now()) as run,
-            logs.bound(run_id=run.run_id),
-        ):
-            night.began = run.run_id
-            remember_seen(night.warehouse, night.judging.bundle)
+        with begun(night) as run:
             if snapshot is not None and number == 0:
                 night.warehouse.write(run, "videos", stamped(snapshot, run))
             facts = _work(night, run, batch, shipped, snapshot)
-            first = night.commits[0].run_id if night.commits else run.run_id
-            place = BatchFacts(night=first, number=number + 1, of=count)
-            commit = night.warehouse.commit(
-                run,
-                now(),
-                archive=night.archive,
-                model_id=night.judging.bundle.model_id,
-                settings=night.judging.settings.model_dump(mode="json"),
-                facts=facts.model_copy(update={"batch": place}),
-            )
-            night.commits.append(commit)
-            logs.event("committed", sequence=commit.sequence, tables=commit.tables)
-        pass_by(f"  run {commit.run_id} committed to {night.warehouse.location.uri}")
+            commit_batch(night, run, facts, number + 1, count)
+
+
+@contextmanager
+def begun(night: NightlyRun) -> Iterator[Run]:
+    """Begin one of the runs of a nightly run."""
+    with night.warehouse.running(night.job, now()) as run, logs.bound(run_id=run.run_id):
+        night.began = run.run_id
+        remember_seen(night.warehouse, night.judging.bundle)
+        yield run
+
+
+def commit_batch(night: NightlyRun, run: Run, facts: CommitFacts, number: int, of: int) -> None:
+    """Publish what a run wrote as one of the batches of a nightly run."""
+    first = night.commits[0].run_id if night.commits else run.run_id
+    batch = BatchFacts(night=first, number=number, of=of)
+    commit = night.warehouse.commit(
+        run,
+        now(),
+        archive=night.archive,
+        model_id=night.judging.bundle.model_id,
+        settings=night.judging.settings.model_dump(mode="json"),
+        facts=facts.model_copy(update={"batch": batch}),
+    )
+    night.commits.append(commit)
+    logs.event("committed", sequence=commit.sequence, tables=commit.tables)
+    pass_by(f"  run {commit.run_id} committed to {night.warehouse.location.uri}")
 
 
 def stamped(videos: pa.Table, run: Run) -> pa.Table:

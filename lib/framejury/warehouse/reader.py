@@ -17,6 +17,9 @@ from framejury.storage import Location
 from framejury.warehouse.commits import Commit, Merged, Run, Stored, Tombstone
 from framejury.warehouse.marker import read_record
 
+SEQUENCE = "commit_sequence"
+"""Sequence of a row's commit; a column while rows of several runs are compared."""
+
 _READ_TOGETHER = 16
 _ROWS_AT_ONCE = 32_768
 _MADE_BY = {
@@ -164,31 +167,39 @@ class Committed:
             WarehouseError: no committed run wrote the table.
         """
         commits = self.require(table) if commits is None else commits
-        order = {commit.run_id: commit.sequence for commit in commits}
         wanted = TABLES[table].names if columns is None else columns
-        names = list(dict.fromkeys(["video_id", *wanted]))
+        rows = self.read_history(table, [name for name in wanted if name != "video_id"], commits)
+        return latest_rows(rows).select(list(dict.fromkeys(["video_id", *wanted])))
+
+    def read_history(
+        self, table: str, columns: list[str], commits: list[Commit] | None = None
+    ) -> pa.Table:
+        """Read all committed rows of `table` that count, with `video_id` and `SEQUENCE`.
+
+        Rows from before a video was forgotten do not count.
+
+        Args:
+            table: the table.
+            columns: further columns to read.
+            commits: only these runs; every run that wrote the table when None.
+        """
+        commits = self.with_table(table) if commits is None else commits
+        order = {commit.run_id: commit.sequence for commit in commits}
+        names = list(dict.fromkeys(["video_id", *columns]))
+        if not order:
+            empty = TABLES[table].empty_table().select(names)
+            return empty.append_column(SEQUENCE, pa.array([], pa.int64()))
         rows = self._read(table, list(order), list(dict.fromkeys([*names, "run_id"])))
         runs = pa.array(list(order), pa.string())
         sequences = pa.array(list(order.values()), pa.int64())
         sequence = sequences.take(pc.index_in(rows["run_id"], runs).combine_chunks())
-        keys = pa.table(
-            {
-                "video_id": rows["video_id"],
-                "sequence": sequence,
-                "row": pa.array(range(rows.num_rows), pa.int64()),
-            }
-        )
+        rows = rows.select(names).append_column(SEQUENCE, sequence)
         stones = self.tombstones()
-        if stones:
-            at = pc.index_in(keys["video_id"], pa.array(list(stones), pa.string()))
-            buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
-            alive = pc.fill_null(pc.greater(keys["sequence"], buried), True)
-            keys = keys.filter(alive)
-        newest = keys.group_by("video_id").aggregate([("sequence", "max")])
-        kept = keys.join(
-            newest, ["video_id", "sequence"], ["video_id", "sequence_max"], join_type="left semi"
-        )
-        return rows.select(names).take(kept["row"].sort())
+        if not stones:
+            return rows
+        at = pc.index_in(rows["video_id"], pa.array(list(stones), pa.string()))
+        buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
+        return rows.filter(pc.fill_null(pc.greater(rows[SEQUENCE], buried), True))
 
     def parquet_files(self, table: str) -> list[Location]:
         """Return every Parquet file of committed rows of `table`, oldest run first."""
@@ -232,6 +243,21 @@ class Committed:
             )
             only = None if stored.exact else pc.field("run_id").isin(list(run_ids))
             yield rows, only
+
+
+def latest_rows(rows: pa.Table) -> pa.Table:
+    """Return each video's rows of the latest commit that has any, in order.
+
+    Args:
+        rows: columns `video_id`, `SEQUENCE` and others.
+    """
+    at = pa.array(range(rows.num_rows), pa.int64())
+    keys = rows.select(["video_id", SEQUENCE]).append_column("row", at)
+    newest = keys.group_by("video_id").aggregate([(SEQUENCE, "max")])
+    kept = keys.join(
+        newest, ["video_id", SEQUENCE], ["video_id", f"{SEQUENCE}_max"], join_type="left semi"
+    )
+    return rows.take(kept["row"].sort())
 
 
 def _stored_names(table: str, columns: list[str] | None) -> list[str]:

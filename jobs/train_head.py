@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framejury import logs
+from framejury.cli.chatter import quiet_tensorflow
 from framejury.cli.options import check_has_network, make_parser, run_command, settings_of
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.bundling import framing_of, write_trained
@@ -80,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
 
 
+@quiet_tensorflow()
 def _run(args: argparse.Namespace) -> int:
     check_has_network(args.preset)
     settings = settings_of(args)
@@ -101,8 +102,6 @@ def _run(args: argparse.Namespace) -> int:
         source = with_frame_labels(source, warehouses, args.frame_labels)
         _say_missed(source)
     framing = framing_of(warehouses, source)
-    # TensorFlow prints a page of hints about the machine otherwise.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from framejury.model.training import train
     except ImportError as error:

@@ -22,8 +22,8 @@ from framejury.night.plan import (
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
-from framejury.tables.store import SEQUENCE
 from framejury.warehouse.commits import Commit, CommitFacts, CostFacts
+from framejury.warehouse.reader import SEQUENCE
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 RULES = PlanRules(tries=3, model_id="A", settings_id="S")

@@ -156,7 +156,8 @@ def draw(text: str) -> None:
 
 def can_rewrite() -> bool:
     """Whether stderr is a terminal on which a line can be rewritten."""
-    return not logs.is_json() and os.environ.get("TERM") != "dumb" and is_terminal(sys.stderr)
+    quiet = not logs.is_json() and not logs.is_debug()
+    return quiet and os.environ.get("TERM") != "dumb" and is_terminal(sys.stderr)
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -8,7 +8,6 @@ with the weights file of a training (--weights).
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framejury.cli.archive_options import add_layout
+from framejury.cli.chatter import quiet_tensorflow
 from framejury.cli.options import (
     add_bundle,
     bundle_dir_of,
@@ -142,11 +142,9 @@ def _run(args: argparse.Namespace) -> int:
         return _evaluate_warehouse(args, load_bundle(bundle_dir_of(args)))
     if args.bundle is not None:
         raise UsageError("give either --bundle DIR or --weights FILE")
-    # TensorFlow prints a page of hints about the machine otherwise.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warehouse = Warehouse.open(args.warehouse)
     threshold = settings_of(args, judging=True).verdict.threshold_or(0.5)
-    with tempfile.TemporaryDirectory() as scratch:
+    with quiet_tensorflow(), tempfile.TemporaryDirectory() as scratch:
         bundle = bundle_of_weights(
             Path(args.weights),
             Path(scratch) / "bundle",

@@ -8,12 +8,12 @@ split by source with the settings split.*, and the leakage gate applies. The mod
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from framejury.audio.sound_model import check_may_replace
+from framejury.cli.chatter import quiet_tensorflow
 from framejury.cli.options import add_warehouse, make_parser, run_command, settings_of
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.sound_labels import (
@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
 
 
+@quiet_tensorflow()
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     output = Path(args.output).absolute()
@@ -64,7 +65,6 @@ def _run(args: argparse.Namespace) -> int:
             "more with --labels, or compare more fakes: "
             f"framejury modality --warehouse {args.warehouse}"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import framejury.model.sound_network  # noqa: F401
     except ImportError as error:

@@ -58,12 +58,12 @@ def exit_meaning(counts: RunCounts, failures_ratio: float, *, too_many: bool) ->
     """
     if too_many:
         return (
-            f"everything was judged, but {counts.failure_share:.1%} of the videos opened failed "
+            f"the run is complete, but {counts.failure_share:.1%} of the videos opened failed "
             f"(without retries), more than run.failures_ratio = {failures_ratio:.1%}."
         )
     if failed := sum(counts.failures.values()):
-        return f"everything was judged; {counted(failed, 'video')} failed."
-    return "everything was judged." if counts.planned else "there was nothing to judge."
+        return f"the run is complete; {counted(failed, 'video')} failed."
+    return "the run is complete." if counts.planned else "there was nothing to judge."
 
 
 def _fake_lines(metrics: RunMetrics, width: int) -> list[str]:

@@ -128,9 +128,9 @@ def _of_fake(fake: Sequence[Judged], what: str) -> list[str]:
 def _meaning(*, generated: bool) -> str:
     if generated:
         return (
-            "What this means: framejury works on this machine. The clips show three people and simple "
-            "manipulations, so these counts tell nothing about other videos; README.md has the "
-            f"figures for held-out videos of data sets. {_NO_PROOF}"
+            "What this means: framejury works on this machine. The clips show three people and "
+            "simple manipulations, so these counts tell nothing about other videos; README.md has "
+            f"the figures for held-out videos of data sets. {_NO_PROOF}"
         )
     return (
         "What this means: these counts hold for the labelled videos of this archive only, and "

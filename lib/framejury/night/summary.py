@@ -73,7 +73,7 @@ def _fake_lines(metrics: RunMetrics, width: int) -> list[str]:
     if not fakes:
         return ["New fakes: none."]
     most = _NAMED if len(fakes) <= _NAMED else _NAMED - 1
-    lines = [f"  {_score(fake)}  {_cut(fake.path, width - 8)}" for fake in fakes[:most]]
+    lines = [f"  {_score(fake)}  {_cut(fake.path, width - 9)}" for fake in fakes[:most]]
     if len(fakes) > most:
         lines.append(f"  and {len(fakes) - most:,} more; the report lists them.")
     return [f"New fakes: {len(fakes):,}, highest score first.", *lines]

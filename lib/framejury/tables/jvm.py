@@ -7,13 +7,11 @@ spark-submit the JVM is there already; `conf/spark/spark-env.sh` filters its std
 
 from __future__ import annotations
 
-import atexit
 import contextvars
 import os
 import sys
 import threading
 from contextlib import suppress
-from subprocess import Popen, TimeoutExpired
 
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
@@ -47,7 +45,6 @@ def start_jvm(conf: SparkConf) -> None:
         raise
     os.close(theirs)
     SparkContext._ensure_initialized(gateway=gateway)
-    atexit.register(_end, gateway.proc, reader)
 
 
 def _pass_on(descriptor: int) -> None:
@@ -60,12 +57,3 @@ def _pass_on(descriptor: int) -> None:
                 with suppress(ValueError, OSError):  # stderr was closed
                     sys.stderr.write(line)
                     sys.stderr.flush()
-
-
-def _end(jvm: Popen[bytes], reader: threading.Thread) -> None:
-    """End the JVM as the end of this process would, and wait for its last words."""
-    with suppress(OSError, TimeoutExpired):
-        assert jvm.stdin is not None
-        jvm.stdin.close()
-        jvm.wait(_LAST_WORDS_S)
-    reader.join(_LAST_WORDS_S)

@@ -76,6 +76,10 @@ def spark_session(app: str) -> Iterator[SparkSession]:
     try:
         with one_line_faults():
             yield spark
+        if not logs.is_debug():
+            # All is done. Tasks that nobody waits for are cut off now, and Spark calls that errors.
+            with suppress(Exception):
+                spark.sparkContext.setLogLevel("OFF")
     finally:
         # If the JVM is gone, the earlier error matters. And a signal in the middle of a call leaves
         # half an answer in the connection, which py4j turns into a KeyError or any other error.

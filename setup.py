@@ -24,7 +24,7 @@ setup(
         "framejury": ["py.typed"],
         "framejury.faces.weights": ["*"],
         "framejury.pages.templates": ["*"],
-        "framejury.conf": ["default.yaml"],
+        "framejury.conf": ["default.yaml", "chatter.txt"],
         "framejury.conf.presets": ["*.yaml"],
         "framejury.conf.spark": ["*"],
         "framejury.conf.schedule": ["*"],

@@ -47,7 +47,12 @@ fi
 
 logged "Judging the archive: index, extract, score, reduce, report" \
     main_job "${archive:-$out/archive}" --warehouse "$out/warehouse" --bundle "$bundle"
-framejury verdicts --warehouse "$out/warehouse" --format table
+generated=
+if [ -z "$archive" ]; then
+    generated=--generated
+    framejury verdicts --warehouse "$out/warehouse" --format table
+    say
+fi
 
 report=$(find "$out/warehouse/reports" -name report.html | sort | tail -n 1)
 [ -n "$report" ] || fail "the main job wrote no report.html below $out/warehouse/reports; log: $log"
@@ -55,6 +60,25 @@ if [ "$bundle" = "$out/bundle" ]; then
     say "The model was trained on generated clips of three people. Its verdicts show that the"
     say "pipeline runs; they are meaningless for real deepfakes."
 fi
+# By name and with all that went wrong, so that nobody takes the verdicts for more than they are.
+python -m framejury.demo.outcome "$out/warehouse" $generated
+say
 say "Report:   $root/$report"
+# Nothing is opened: this may be a server.
+[ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || [ "$(uname)" = Darwin ] ||
+    say "          No display here: copy $root/$out/warehouse to a machine with a browser."
 say "Verdicts: $venv/bin/framejury verdicts --warehouse $out/warehouse --format csv"
 say "Full log: $log"
+say
+other=
+[ "$bundle" != "$out/bundle" ] || other=" --bundle $root/$bundle"
+if [ -z "$archive" ]; then
+    say "Next, judge a folder of your own videos:"
+    place=PATH/TO/VIDEOS
+else
+    say "Next, judge this archive in a warehouse that stays (the next make demo empties $out); run it"
+    say "again at any time, and it judges what is new:"
+    [[ $archive == *://* ]] && place=$archive || place=$(realpath "$archive")
+    place=$(printf %q "$place")
+fi
+say "  $venv/bin/framejury nightly $place --warehouse $root/out/warehouse$other"

@@ -44,6 +44,7 @@ conf=$("$venv/bin/python" -c \
 mkdir -p "$conf"
 cat >"$conf/spark-env.sh" <<END
 # Written by framejury's \`make setup\`. Variables that you set yourself take precedence.
+[ ! -r "$root/conf/spark/spark-env.sh" ] || . "$root/conf/spark/spark-env.sh"
 : "\${PYSPARK_PYTHON:=$venv/bin/python}"
 : "\${PYSPARK_DRIVER_PYTHON:=\$PYSPARK_PYTHON}"
 : "\${JAVA_HOME:=$java_home}"

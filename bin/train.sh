@@ -24,8 +24,7 @@ mkdir -p "$out"
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 # TensorFlow prints messages about the processor at any log level.
-remarks='^(WARNING: (Using incubator modules|All log messages before absl)|I0000 |E0000 .*cuInit)'
-quiet() { "$@" 2>&1 | { grep --line-buffered -vE "$remarks" || true; }; }
+quiet() { "$@" 2>&1 | { grep --line-buffered -vEf "$root/conf/chatter.txt" || true; }; }
 # once NAME COMMAND...: run the command, unless an earlier call succeeded.
 once() {
     local name=$1

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from framejury.archive.layouts import ArchiveIndex
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.cli.archive_options import in_layout
+from framejury.cli.live_line import pass_by, say_some
 from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
 from framejury.logs import say
@@ -35,14 +36,13 @@ def describe(found: ArchiveIndex) -> None:
     """Print what the archive holds."""
     labels = Counter(entry.label.value if entry.label else "no label" for entry in found.videos)
     layouts = Counter(entry.layout for entry in found.videos)
-    say(
+    pass_by(
         f"  {len(found.videos):,} videos: "
         + ", ".join(f"{count:,} {name}" for name, count in sorted(labels.items()))
         + "; layouts: "
         + ", ".join(f"{name} {count:,}" for name, count in sorted(layouts.items()))
     )
-    for note in found.notes:
-        say(f"  note: {note}")
+    say_some([f"  note: {note}" for note in found.notes])
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import pyarrow as pa
 
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.cli.judging_options import Judging
+from framejury.cli.live_line import live_line, pass_by
 from framejury.cli.options import (
     run_command,
 )
@@ -18,11 +20,13 @@ from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import describe, index_settings
 from framejury.logs import say
 from framejury.night.ending import recorded
+from framejury.night.idle import commit_idle, report_that_holds
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
 from framejury.night.notify import Notice, notifying
-from framejury.night.phases import Phases, besides_judging_s
+from framejury.night.phases import START, Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
 from framejury.parsers.nightly import parser
+from framejury.storage import is_local
 from framejury.tables.index import check_archive, check_same_archive, index_archive
 from framejury.tables.session import spark_session
 from framejury.warehouse import Warehouse
@@ -45,28 +49,59 @@ def _nightly(args: argparse.Namespace, notice: Notice) -> int:
     phases = Phases.of_process()
     night = NightlyRun("nightly", archive, judging, warehouse, args.keep_crops, phases=phases)
     if args.dry_run:
-        with spark_session("nightly") as night.spark:
-            _plan(args, night)
+        with ExitStack() as stack:
+            _plan(args, night, _list(args, night, stack), stack)
         return 0
-    with recorded(night, args, notice) as ending, warehouse.locked("nightly", now(), say):
-        with spark_session("nightly") as night.spark:
-            videos, plan = _plan(args, night)
-            judge(night, plan, videos)
-            merge_small_files(night)
-            report(night, night.spark.createDataFrame(videos))
+    with (
+        live_line(),
+        recorded(night, args, notice) as ending,
+        warehouse.locked("nightly", now(), say),
+    ):
+        with ExitStack() as stack:
+            videos = _list(args, night, stack)
+            if (holds := _report_that_holds(args, night, videos)) is not None:
+                commit_idle(night, videos, holds)
+            else:
+                judge(night, _plan(args, night, videos, stack), videos)
+                merge_small_files(night)
+                report(night, night.spark.createDataFrame(videos))
         return ending.code(videos.num_rows)
 
 
-def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightPlan]:
-    """List the archive and plan the run."""
-    warehouse, store, settings = night.warehouse, night.store, night.judging.settings
+def _start_spark(night: NightlyRun, stack: ExitStack) -> None:
+    with night.phases.phase(START):
+        night.spark = stack.enter_context(spark_session("nightly"))
+
+
+def _list(args: argparse.Namespace, night: NightlyRun, stack: ExitStack) -> pa.Table:
+    """List the archive; return rows of `videos`, with the missing ones."""
+    warehouse, local = night.warehouse, is_local(night.archive)
+    if not local:  # only listing a Hadoop URI needs the JVM
+        _start_spark(night, stack)
     with night.phase("index"):
-        found = index_archive(night.spark, night.archive, index_settings(args))
+        found = index_archive(None if local else night.spark, night.archive, index_settings(args))
         describe(found)
         night.left_out = found.left_out
         before = warehouse.read_snapshot("videos") if warehouse.with_table("videos") else None
         rows = with_missing(videos_table(found.videos, "planned"), before, now())
-        check_share_missing(rows, before, settings.index.missing_ratio)
+        check_share_missing(rows, before, night.judging.settings.index.missing_ratio)
+    return rows
+
+
+def _report_that_holds(args: argparse.Namespace, night: NightlyRun, videos: pa.Table) -> str | None:
+    """Return the report of an idle night; None where the night has work, or was given some."""
+    if args.all or args.rescore or args.since is not None:
+        return None
+    return report_that_holds(night, videos)
+
+
+def _plan(
+    args: argparse.Namespace, night: NightlyRun, rows: pa.Table, stack: ExitStack
+) -> NightPlan:
+    """Plan the run, with Spark."""
+    if is_local(night.archive):
+        _start_spark(night, stack)
+    warehouse, store, settings = night.warehouse, night.store, night.judging.settings
     rules = PlanRules(
         tries=settings.limits.tries,
         model_id=night.judging.bundle.model_id,
@@ -79,9 +114,8 @@ def _plan(args: argparse.Namespace, night: NightlyRun) -> tuple[pa.Table, NightP
     videos = store.without_forgotten(night.spark.createDataFrame(rows))
     planned = plan_night(videos, store.history("extractions"), store.history("verdicts"), rules)
     plan = make_plan(planned, settings, warehouse.commits(), besides_judging_s(warehouse))
-    for line in plan.lines(rows.num_rows):
-        say(line)
-    return rows, plan
+    pass_by("\n".join(plan.lines(rows.num_rows)))
+    return plan
 
 
 if __name__ == "__main__":

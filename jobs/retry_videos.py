@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from framejury.cli.live_line import live_line, pass_by
 from framejury.cli.options import (
     run_command,
 )
@@ -70,6 +71,7 @@ def _judged(args: argparse.Namespace, warehouse: Warehouse, notice: Notice) -> i
             _retry(night, args.status, dry_run=True)
         return 0
     with (
+        live_line(),
         recorded(night, args, notice) as ending,
         warehouse.locked("retry", now(), say),
         spark_session("retry") as night.spark,
@@ -91,8 +93,8 @@ def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool
     )
     besides_s = besides_judging_s(night.warehouse)
     plan = make_plan(planned, night.judging.settings, night.warehouse.commits(), besides_s)
-    for line in plan.lines(videos.count()):
-        say(line)
+    show = pass_by if plan.videos.num_rows else say  # with nothing to do, it is the only message
+    show("\n".join(plan.lines(videos.count())))
     if dry_run or not plan.videos.num_rows:
         return False
     judge(night, plan)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framejury import logs
+from framejury.cli.chatter import quiet_tensorflow
 from framejury.cli.options import check_has_network, run_command, settings_of
 from framejury.cli.outputs import Place, check_place
 from framejury.errors import SetupError, UsageError
@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
 
 
+@quiet_tensorflow()
 def _run(args: argparse.Namespace) -> int:
     check_has_network(args.preset)
     settings = settings_of(args)
@@ -67,8 +68,6 @@ def _run(args: argparse.Namespace) -> int:
         source = with_frame_labels(source, warehouses, args.frame_labels)
         _say_missed(source)
     framing = framing_of(warehouses, source)
-    # TensorFlow prints a page of hints about the machine otherwise.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from framejury.model.training import train
     except ImportError as error:

@@ -10,7 +10,7 @@
 identify the worker are bound once (`start`, `bound`) and repeated in every line. Lines go:
 
 * to stderr if `FRAMEJURY_LOG=json`: on executors, where Spark keeps it, and on the driver instead
-  of the lines for people. With `text`, or unset, executors log nothing.
+  of the lines for people. With `text`, `debug`, or unset, executors log nothing.
 * on the driver, in any case, to the log file of the run (`collected`).
 
 No line holds a secret or a control character (`framejury.redaction`). No line on stderr is longer
@@ -40,7 +40,8 @@ from framejury.errors import ConfigError
 from framejury.redaction import HIDDEN, is_sensitive, printable, redacted
 
 VARIABLE = "FRAMEJURY_LOG"
-"""Environment variable, `json` or `text`; `spark.executorEnv.FRAMEJURY_LOG` on executors."""
+"""Environment variable, `text`, `json` or `debug`; on executors `spark.executorEnv.FRAMEJURY_LOG`.
+"""
 
 PIPE_BYTES = 4096
 """Longest write that a pipe keeps in one piece (PIPE_BUF on Linux, man 7 pipe)."""
@@ -48,7 +49,7 @@ PIPE_BYTES = 4096
 FILE_BYTES = 2**16
 """Longest line of a log file; an error of Spark holds the stack trace of the JVM."""
 
-_FORMS = ("text", "json")
+_FORMS = ("text", "json", "debug")
 _FIRST = ("run_id", "job", "video_id")
 _FIELDS = "fields"
 _ALWAYS = ("time", "level", "event", *_FIRST, "host", "pid")
@@ -69,11 +70,11 @@ def start(job: str, /, **fields: Any) -> None:
         fields: further fields in every line.
 
     Raises:
-        ConfigError: `FRAMEJURY_LOG` is neither json nor text.
+        ConfigError: `FRAMEJURY_LOG` has another value.
     """
     form = os.environ.get(VARIABLE) or "text"
     if form not in _FORMS:
-        raise ConfigError(f"{VARIABLE} cannot be {form!r}; allowed: {' or '.join(_FORMS)}")
+        raise ConfigError(f"{VARIABLE} cannot be {form!r}; allowed: {', '.join(_FORMS)}")
     _CONTEXT.set({"job": job, **fields})
     _LOGGER.propagate = False  # or handlers of other libraries print the lines again
     for handler in list(_LOGGER.handlers):
@@ -87,6 +88,11 @@ def start(job: str, /, **fields: Any) -> None:
 def is_json() -> bool:
     """Whether stderr gets JSON lines instead of lines for people."""
     return os.environ.get(VARIABLE) == "json"
+
+
+def is_debug() -> bool:
+    """Whether stderr gets everything that Java, Spark and TensorFlow print (`cli.chatter`)."""
+    return os.environ.get(VARIABLE) == "debug"
 
 
 @contextmanager

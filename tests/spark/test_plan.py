@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from framejury.night.idle import videos_to_judge
 from framejury.night.plan import (
     REASON,
     PlanRules,
@@ -22,8 +23,8 @@ from framejury.night.plan import (
 from framejury.schemas.statuses import Reason
 from framejury.schemas.tables import VIDEOS
 from framejury.settings import Settings
-from framejury.tables.store import SEQUENCE
 from framejury.warehouse.commits import Commit, CommitFacts, CostFacts
+from framejury.warehouse.reader import SEQUENCE
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 RULES = PlanRules(tries=3, model_id="A", settings_id="S")
@@ -68,8 +69,19 @@ def reasons(planned: DataFrame) -> dict[str, str]:
 
 
 def plan(spark: SparkSession, known: DataFrame, *outcomes: Any, **rules: Any) -> dict[str, str]:
-    extractions, verdicts = history(spark, *outcomes)
-    return reasons(plan_night(known, extractions, verdicts, replace(RULES, **rules)))
+    return planned(known, *history(spark, *outcomes), **rules)
+
+
+def planned(
+    known: DataFrame, extractions: DataFrame, verdicts: DataFrame, **rules: Any
+) -> dict[str, str]:
+    """Plan with Spark, and check that without Spark the same videos are found."""
+    used = replace(RULES, **rules)
+    found = reasons(plan_night(known, extractions, verdicts, used))
+    if not rules:
+        tables = (one.toArrow() for one in (known, extractions, verdicts))
+        assert set(videos_to_judge(*tables, used.tries).to_pylist()) == set(found)
+    return found
 
 
 def test_each_reason(spark: SparkSession) -> None:
@@ -115,14 +127,12 @@ def test_a_deleted_file_that_is_back_is_judged_again(spark: SparkSession) -> Non
     known = videos(spark, {"video_id": "a"})
     extractions, _ = history(spark, ("a", 1, "scored"))
     _, verdicts = history(spark, ("a", 1, "scored"), ("a", 2, "missing"))
-    assert reasons(plan_night(known, extractions, verdicts, RULES)) == {"a": Reason.RETURNED}
+    assert planned(known, extractions, verdicts) == {"a": Reason.RETURNED}
     _, again = history(spark, ("a", 1, "scored"), ("a", 2, "missing"), ("a", 3, "scored"))
     extractions, _ = history(spark, ("a", 1, "scored"), ("a", 3, "scored"))
-    assert reasons(plan_night(known, extractions, again, RULES)) == {}
+    assert planned(known, extractions, again) == {}
     # Deleted before any run could open it, and back.
-    assert reasons(plan_night(known, extractions.limit(0), verdicts, RULES)) == {
-        "a": Reason.RETURNED
-    }
+    assert planned(known, extractions.limit(0), verdicts) == {"a": Reason.RETURNED}
 
 
 @pytest.mark.parametrize(("failures", "tried"), [(1, True), (2, True), (3, False), (4, False)])
@@ -138,11 +148,41 @@ def test_tries_are_counted_on_the_same_file(
 def test_what_no_verdict_answers_for_is_new(spark: SparkSession) -> None:
     known = videos(spark, {"video_id": "a"})
     extractions, verdicts = history(spark, ("a", 5, "scored"))
-    assert reasons(plan_night(known, extractions, verdicts.limit(0), RULES)) == {"a": Reason.NEW}
+    assert planned(known, extractions, verdicts.limit(0)) == {"a": Reason.NEW}
     _, waiting = history(spark, ("a", 5, "not_scored"))
-    assert reasons(plan_night(known, extractions, waiting, RULES)) == {"a": Reason.NEW}
+    assert planned(known, extractions, waiting) == {"a": Reason.NEW}
     _, older = history(spark, ("a", 4, "scored"))
-    assert reasons(plan_night(known, extractions, older, RULES)) == {"a": Reason.NEW}
+    assert planned(known, extractions, older) == {"a": Reason.NEW}
+
+
+def test_without_spark_the_same_videos_are_found(spark: SparkSession) -> None:
+    """Random archives and histories: an idle night must not overlook anything."""
+    rng = np.random.default_rng(5)
+    statuses = ["scored", "no_face", "missing", "timeout", "crashed", "not_scored", "too_large"]
+    names = [f"v{number}" for number in range(400)]
+    known = videos(
+        spark,
+        *(
+            {
+                "video_id": name,
+                "bytes": int(rng.choice([100, 101])),
+                "modified_at": T0 + timedelta(seconds=int(rng.random() < 0.1)),
+                "missing_since": T0 if rng.random() < 0.2 else None,
+            }
+            for name in names
+        ),
+    )
+    outcomes = [
+        (name, sequence, str(rng.choice(statuses)), {"bytes": int(rng.choice([100, 101]))})
+        for name in [*names, "long gone"]
+        for sequence in range(1, 8)
+    ]
+    extracted = [one for one in outcomes if rng.random() < 0.5]
+    judged = [one for one in outcomes if rng.random() < 0.4]
+    extractions, verdicts = history(spark, *extracted)[0], history(spark, *judged)[1]
+    found = planned(known, extractions, verdicts)
+    assert 50 < len(found) < 390
+    assert len(set(found.values())) == 5  # every reason without an option
 
 
 def test_rescore_takes_other_models_and_settings_and_can_go_on(spark: SparkSession) -> None:

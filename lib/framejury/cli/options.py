@@ -145,6 +145,15 @@ def add_metrics_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--json`."""
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON line, not a summary (default: if stdout is no terminal)",
+    )
+
+
 def add_notify(parser: argparse.ArgumentParser) -> None:
     """Add the option `--notify`."""
     parser.add_argument(

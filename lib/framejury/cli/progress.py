@@ -1,7 +1,7 @@
 """Progress of long work: videos done, rate, time left.
 
-On a terminal one line every few seconds; into a file or a mail one per minute, later one every
-five minutes; events where logs are JSON (`framejury.logs`).
+On a terminal one line that is rewritten every second (`cli.live_line`); into a file or a mail one
+line per minute, later one every five minutes; events where logs are JSON (`framejury.logs`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from framejury import logs
+from framejury.cli.live_line import draw, is_live, live_line
 
+_LIVE_S = 1.0
 _TERMINAL_S = 5.0
 _UNWATCHED_S = (60.0, 300.0)
 _OFTEN_FOR_S = 600.0
@@ -31,14 +33,16 @@ def progress(
     total_cost: float | None = None,
     done_cost: Callable[[], float] | None = None,
 ) -> Iterator[None]:
-    """Print progress to stderr while the body runs, and a last line at its end.
+    """Show progress on stderr while the body runs, and a last line at its end.
+
+    The last line stays, unless the caller has a live line of its own.
 
     Args:
         what: such as `videos`.
         total: how many in all.
         done: returns how many are finished.
-        every_s: seconds between lines; None: 5 on a terminal, elsewhere 60 in the first ten
-            minutes and then 300.
+        every_s: seconds between lines; None: 1 where a line is rewritten, 5 on other terminals,
+            elsewhere 60 in the first ten minutes and then 300.
         total_cost: estimated cost of all, in any unit; the time left is then estimated by
             cost, since the heaviest videos come first.
         done_cost: returns the estimated cost of what is finished; with `total_cost`.
@@ -58,7 +62,7 @@ def progress(
                 left_s=_left_s(count, total, elapsed_s, share),
             )
         else:
-            print(describe(what, count, total, elapsed_s, share), file=sys.stderr, flush=True)
+            draw(describe(what, count, total, elapsed_s, share))
 
     def watch() -> None:
         last = -1
@@ -70,12 +74,13 @@ def progress(
 
     # A thread starts without context, but its events belong to this run.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(watch,), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()
+    with live_line():
+        thread.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            thread.join()
     show(total)
 
 
@@ -114,6 +119,8 @@ def _pause_s(every_s: float | None, elapsed_s: float) -> float:
     """Return the seconds until the next line."""
     if every_s is not None:
         return every_s
+    if is_live():
+        return _LIVE_S
     if sys.stderr.isatty():
         return _TERMINAL_S
     return _UNWATCHED_S[0] if elapsed_s < _OFTEN_FOR_S else _UNWATCHED_S[1]

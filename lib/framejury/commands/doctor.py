@@ -20,6 +20,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from framejury.cli.chatter import quiet_tensorflow
 from framejury.cli.options import (
     STAND_INS,
     bundle_dir_of,
@@ -310,6 +311,7 @@ def check_gpu() -> Check:
     return Check("GPU", "warning", "nvidia-smi fails", "check the driver; training runs on the CPU")
 
 
+@quiet_tensorflow()
 def check_tensorflow() -> Check:
     """Report the GPUs that TensorFlow can use."""
     try:

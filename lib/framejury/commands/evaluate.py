@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framejury.cli.chatter import quiet_tensorflow
 from framejury.cli.options import (
     WAREHOUSE_VARIABLE,
     bundle_dir_of,
@@ -70,11 +70,9 @@ def _run(args: argparse.Namespace) -> int:
     check_warehouse_written(args)
     if args.weights is None:
         return _evaluate_warehouse(args, load_bundle(bundle_dir_of(args)))
-    # TensorFlow prints a page of hints about the machine otherwise.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warehouse = Warehouse.open(args.warehouse)
     threshold = settings_of(args, judging=True).verdict.threshold_or(0.5)
-    with tempfile.TemporaryDirectory() as scratch:
+    with quiet_tensorflow(), tempfile.TemporaryDirectory() as scratch:
         bundle = bundle_of_weights(
             Path(args.weights),
             Path(scratch) / "bundle",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from framejury.audio.sound_model import check_may_replace
+from framejury.cli.chatter import quiet_tensorflow
 from framejury.cli.options import run_command, settings_of
 from framejury.errors import SetupError, UsageError
 from framejury.labelled.sound_labels import (
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
 
 
+@quiet_tensorflow()
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     output = Path(args.output).absolute()
@@ -45,7 +46,6 @@ def _run(args: argparse.Namespace) -> int:
             "more with --labels, or compare more fakes: "
             f"framejury modality --warehouse {args.warehouse}"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import framejury.model.sound_network  # noqa: F401
     except ImportError as error:

@@ -1,20 +1,29 @@
-"""The end of a nightly run: exit code, metrics, stored log, warnings."""
+"""The end of a nightly run: exit code, summary, metrics, stored log, warnings.
+
+Where somebody reads stdout on a terminal, it gets the summary in words. Otherwise, and with
+`--json`, it gets one JSON line and nothing else, and the summary goes to stderr
+(docs/decisions/0025-what-a-nightly-run-prints.md).
+"""
 
 from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framejury import logs
+from framejury.cli.live_line import is_terminal, width
 from framejury.cli.options import exit_code_of
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
+from framejury.night.news import archive_verdicts, new_fakes
 from framejury.night.night import NightlyRun, counts_of
 from framejury.night.notify import Notice
+from framejury.night.summary import exit_meaning, summary_lines
 from framejury.runs.prometheus import check_textfile, write_textfile
 from framejury.runs.run_metrics import RunCounts, RunMetrics
 
@@ -27,11 +36,19 @@ METRICS_FILE = "metrics.json"
 
 @dataclass
 class Ending:
-    """Reports the end of a nightly run."""
+    """Reports the end of a nightly run.
+
+    Attributes:
+        night: the run.
+        metrics_file: the file of `--metrics-file`.
+        notice: what webhooks will be told.
+        as_json: whether stdout gets the JSON line even on a terminal.
+    """
 
     night: NightlyRun
     metrics_file: Path | None
     notice: Notice
+    as_json: bool = False
 
     def code(self, in_archive: int | None) -> int:
         """Report on a nightly run that was committed, and return its exit code.
@@ -39,32 +56,45 @@ class Ending:
         Args:
             in_archive: videos in the archive, count; None if it was not listed.
         """
-        counts = counts_of(self.night, in_archive)
-        share, most = counts.failure_share, self.night.judging.settings.run.failures_ratio
-        failed = share is not None and share > most
-        code = JUDGED_WITH_FAILURES if failed else 0
-        with logs.bound(run_id=self.night.commits[-1].run_id):
+        night = self.night
+        counts = counts_of(night, in_archive)
+        share, most = counts.failure_share, night.judging.settings.run.failures_ratio
+        too_many = share is not None and share > most
+        code = JUDGED_WITH_FAILURES if too_many else 0
+        last = night.commits[-1].run_id
+        with logs.bound(run_id=last):
             logs.event("run_ended", exit_code=code, failure_share=share)
-        metrics = self.metrics(code, counts)
-        line = metrics.to_json_line()
-        print(line, flush=True)
-        self.notice.line = metrics.to_plain()
-        last = self.night.commits[-1].run_id
-        with _or_a_warning("the metrics could not be written"):
-            self.night.warehouse.write_report(last, {METRICS_FILE: line.encode() + b"\n"})
-            self._write(metrics)
+        metrics = replace(
+            self.metrics(code, counts),
+            meaning=exit_meaning(counts, most, too_many=too_many),
+            is_idle=night.is_idle,
+            new_fakes=new_fakes(night.warehouse, night.commits),
+            archive_verdicts=archive_verdicts(night.warehouse),
+            report=night.report,
+        )
         if counts.drift.videos is not None and counts.drift.videos.is_beyond_chance:
             say(
                 "warning: scores of this run differ from earlier runs by more than chance explains "
                 f"(PSI {counts.drift.videos.psi:.3f}); check what changed in the archive"
             )
-        if failed:
-            say(
-                f"warning: {share:.1%} of the videos opened failed (without retries), more than "
-                f"run.failures_ratio = {most:.1%}; list them with: framejury runs show "
-                f"{self.night.commits[-1].run_id} --warehouse {self.night.warehouse.location.uri}"
-            )
+        line = metrics.to_json_line()
+        self._print(metrics, line)
+        self.notice.line = metrics.to_plain()
+        with _or_a_warning("the metrics could not be written"):
+            night.warehouse.write_report(last, {METRICS_FILE: line.encode() + b"\n"})
+            self._write(metrics)
         return code
+
+    def _print(self, metrics: RunMetrics, line: str) -> None:
+        """Print the summary for people, and the JSON line where a program may read stdout."""
+        for_people = is_terminal(sys.stdout) and not self.as_json
+        lines = summary_lines(metrics, width(sys.stdout if for_people else sys.stderr))
+        if for_people:
+            logs.event("summary", message=lines)
+            print("\n".join(map(logs.for_terminal, lines)), flush=True)
+        else:
+            say("\n".join(lines), "summary")
+            print(line, flush=True)
 
     def metrics(self, code: int, counts: RunCounts | None = None) -> RunMetrics:
         """Return the metrics of the run, as far as it got."""
@@ -96,7 +126,7 @@ def recorded(night: NightlyRun, args: argparse.Namespace, notice: Notice) -> Ite
     """
     if args.metrics_file is not None:
         check_textfile(args.metrics_file)
-    ending = Ending(night, args.metrics_file, notice)
+    ending = Ending(night, args.metrics_file, notice, args.json)
     with logs.collected() as log:
         try:
             yield ending

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,9 +15,9 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury import logs
 from framejury.cli.judging_options import Judging
+from framejury.cli.live_line import pass_by, say_some
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
-from framejury.logs import say
 from framejury.night.phases import JUDGING, REPORT, Phases
 from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
@@ -60,6 +60,9 @@ class NightlyRun:
             it was not listed.
         commits: commits of this nightly run, in order.
         began: id of the run begun last; None before the first.
+        report: URI of the report that holds at the end; None before.
+        is_idle: whether there was nothing to do (`night.idle`).
+        warned_of: gaps of the sandbox that were reported, by machine, in words.
     """
 
     job: str
@@ -72,6 +75,9 @@ class NightlyRun:
     left_out: dict[str, int] | None = None
     commits: list[Commit] = field(default_factory=list)
     began: str | None = None
+    report: str | None = None
+    is_idle: bool = False
+    warned_of: set[str] = field(default_factory=set)
 
     @property
     def store(self) -> Store:
@@ -83,7 +89,7 @@ class NightlyRun:
         """Time a phase; phases of the same name are added up."""
         before_s = self.phases.seconds.get(name, 0.0)
         logs.event("phase_started", phase=name)
-        say(f"[{name}]")
+        pass_by(f"[{name}]")
         with self.phases.phase(name):
             yield
         took_s = self.phases.seconds.get(name, before_s) - before_s
@@ -109,29 +115,38 @@ def judge(night: NightlyRun, plan: NightPlan, snapshot: pa.Table | None = None) 
             batches=plan.batches[chosen],
         )
         if count > 1:
-            say(f"  batch {number + 1} of {count}: {batch.videos.num_rows:,} videos")
-        with (
-            night.warehouse.running(night.job, now()) as run,
-            logs.bound(run_id=run.run_id),
-        ):
-            night.began = run.run_id
-            remember_seen(night.warehouse, night.judging.bundle)
+            pass_by(f"  batch {number + 1} of {count}: {batch.videos.num_rows:,} videos")
+        with begun(night) as run:
             if snapshot is not None and number == 0:
                 night.warehouse.write(run, "videos", stamped(snapshot, run))
             facts = _work(night, run, batch, shipped, snapshot)
-            first = night.commits[0].run_id if night.commits else run.run_id
-            place = BatchFacts(night=first, number=number + 1, of=count)
-            commit = night.warehouse.commit(
-                run,
-                now(),
-                archive=night.archive,
-                model_id=night.judging.bundle.model_id,
-                settings=night.judging.settings.model_dump(mode="json"),
-                facts=facts.model_copy(update={"batch": place}),
-            )
-            night.commits.append(commit)
-            logs.event("committed", sequence=commit.sequence, tables=commit.tables)
-        say(f"  run {commit.run_id} committed to {night.warehouse.location.uri}")
+            commit_batch(night, run, facts, number + 1, count)
+
+
+@contextmanager
+def begun(night: NightlyRun) -> Iterator[Run]:
+    """Begin one of the runs of a nightly run."""
+    with night.warehouse.running(night.job, now()) as run, logs.bound(run_id=run.run_id):
+        night.began = run.run_id
+        remember_seen(night.warehouse, night.judging.bundle)
+        yield run
+
+
+def commit_batch(night: NightlyRun, run: Run, facts: CommitFacts, number: int, of: int) -> None:
+    """Publish what a run wrote as one of the batches of a nightly run."""
+    first = night.commits[0].run_id if night.commits else run.run_id
+    batch = BatchFacts(night=first, number=number, of=of)
+    commit = night.warehouse.commit(
+        run,
+        now(),
+        archive=night.archive,
+        model_id=night.judging.bundle.model_id,
+        settings=night.judging.settings.model_dump(mode="json"),
+        facts=facts.model_copy(update={"batch": batch}),
+    )
+    night.commits.append(commit)
+    logs.event("committed", sequence=commit.sequence, tables=commit.tables)
+    pass_by(f"  run {commit.run_id} committed to {night.warehouse.location.uri}")
 
 
 def stamped(videos: pa.Table, run: Run) -> pa.Table:
@@ -156,10 +171,7 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             now(),
             seconds=night.phases.stop,
         ).publish(verdicts)
-        there = night.store.present(videos)
-        counts = count_by(verdicts.join(there, on="video_id", how="left_semi"), "verdict")
-    say(f"  verdicts of the archive: {sentence(counts)}")
-    say(f"  report: {folder.child('report.html').uri}")
+    night.report = folder.child("report.html").uri
     return folder
 
 
@@ -210,7 +222,7 @@ def merge_small_files(night: NightlyRun) -> None:
             return
         with night.phase("merge"):
             night.warehouse.commit(run, now(), facts=CommitFacts(merged=done))
-    say(f"  small files merged: {sentence(done)}")
+    pass_by(f"  small files merged: {sentence(done)}")
 
 
 @dataclass(frozen=True)
@@ -252,9 +264,7 @@ def _work(
                 sound_dir=shipped.sound,
             )
             lacking = write_examined(store, run, there, work, shipped.bundle)
-            for line in lacking:
-                text = f"  warning: the sandbox of the decoder is incomplete on {line}"
-                say(text, level=logging.WARNING)
+            _warn_of_gaps(night, lacking)
     with night.phase("reduce"):
         rules = VerdictRules(
             run.run_id, bundle.model_id, night.judging.rule, night.judging.settings.verdict
@@ -267,7 +277,7 @@ def _work(
         written = store.of_run(run, "verdicts").cache()
         reconcile(planned, written)
         outcome = count_by(written, "status")
-        say(f"  {sentence(outcome)}")
+        pass_by(f"  {sentence(outcome)}")
         spent = _spent(extractions)
         counts = RunCounts(
             videos_in_archive=None if snapshot is None else snapshot.num_rows,
@@ -295,6 +305,14 @@ def _work(
         cost=CostFacts(estimated_s=float(plan.costs_s.sum()), measured_s=spent["videos_wall_s"]),
         counts=CountFacts(**counts.to_plain()),
     )
+
+
+def _warn_of_gaps(night: NightlyRun, lacking: Sequence[str]) -> None:
+    """Warn once per nightly run and machine that parts of the sandbox are not in force."""
+    new = [line for line in lacking if line not in night.warned_of]
+    night.warned_of.update(new)
+    text = "  warning: the sandbox of the decoder is incomplete on {}"
+    say_some([text.format(line) for line in new], logging.WARNING)
 
 
 def _spent(extractions: DataFrame) -> dict[str, Any]:

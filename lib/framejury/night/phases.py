@@ -80,6 +80,7 @@ def besides_judging_s(warehouse: Warehouse) -> float:
     """Estimate the time of a nightly run besides judging, seconds.
 
     It is the median of the latest nightly runs, or what a small archive takes where there is none.
+    Idle nights do not count: without Spark they take seconds.
     """
     commits = warehouse.commits()
     latest = nights_before(commits, commits[-1].sequence + 1, _NIGHTS) if commits else []
@@ -87,6 +88,6 @@ def besides_judging_s(warehouse: Warehouse) -> float:
     found = [
         one["wall_s"] - one["phase_s"].get(JUDGING, 0.0)
         for one in stored
-        if one and "wall_s" in one
+        if one and "wall_s" in one and not one.get("is_idle", False)
     ]
     return median(found) if found else _USUAL_S

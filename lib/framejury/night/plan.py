@@ -16,8 +16,8 @@ from framejury.examine.costs import Counts, Seconds, deal_batches, estimate_cost
 from framejury.schemas.statuses import REASON_MEANING, RETRYABLE_STATUSES, Reason, Status
 from framejury.settings import Settings
 from framejury.tables.resources import slots
-from framejury.tables.store import SEQUENCE
 from framejury.warehouse.commits import Commit
+from framejury.warehouse.reader import SEQUENCE
 
 REASON = "reason"
 """A column of planned videos: one of `schemas.statuses.Reason`."""

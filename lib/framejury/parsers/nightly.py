@@ -11,6 +11,7 @@ from framejury.cli.archive_options import add_archive
 from framejury.cli.options import (
     JUDGING_SECTIONS,
     add_bundle,
+    add_json,
     add_metrics_file,
     add_notify,
     add_warehouse,
@@ -52,6 +53,7 @@ def parser() -> Parser:
         action="store_true",
         help="print the plan, write nothing (default: run)",
     )
+    add_json(options)
     add_metrics_file(options)
     add_notify(options)
     return options

@@ -9,6 +9,7 @@ from __future__ import annotations
 from framejury.cli.options import (
     JUDGING_SECTIONS,
     add_bundle,
+    add_json,
     add_metrics_file,
     add_notify,
     add_warehouse,
@@ -40,6 +41,7 @@ def parser() -> Parser:
         action="store_true",
         help="print the plan and write nothing (default: run)",
     )
+    add_json(options)
     add_metrics_file(options)
     add_notify(options)
     return options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -16,6 +16,9 @@ from framejury.schemas.statuses import FAILURE_STATUSES, Reason, Status, Verdict
 from framejury.warehouse.commits import Counts
 
 FORMAT_VERSION = 1
+
+_NAMED = 100
+"""Most new fakes that the JSON line names, so that its length has a limit."""
 
 
 class RunCounts(Counts):
@@ -49,7 +52,7 @@ class RunCounts(Counts):
         did not find when it opened it is one: the archive may have been unmounted.
         """
         found = {status.value: self.statuses.get(status.value, 0) for status in FAILURE_STATUSES}
-        found[Status.MISSING.value] -= self._deleted
+        found[Status.MISSING.value] -= self.deleted
         return {name: count for name, count in found.items() if count > 0}
 
     @property
@@ -59,13 +62,13 @@ class RunCounts(Counts):
         Retried videos are left out: that they fail again is expected, and a quiet nightly run may
         open no others.
         """
-        opened = self.videos - self._deleted - self.planned.get(Reason.RETRIED.value, 0)
+        opened = self.videos - self.deleted - self.planned.get(Reason.RETRIED.value, 0)
         failed = sum(self.failures.values()) - self.failed_again
         return failed / opened if opened > 0 else None
 
     @property
-    def _deleted(self) -> int:
-        """Videos planned as `missing` that ended so, count."""
+    def deleted(self) -> int:
+        """Videos planned as `missing` that ended so, count: their files were deleted."""
         ended = self.statuses.get(Status.MISSING.value, 0)
         return min(self.planned.get("missing", 0), ended)
 
@@ -73,6 +76,19 @@ class RunCounts(Counts):
         """Return the counts as JSON takes them, with `failures` and `failure_share`."""
         plain = self.model_dump() | {"drift": self.drift.to_plain()}
         return plain | {"failures": self.failures, "failure_share": self.failure_share}
+
+
+@dataclass(frozen=True)
+class NewFake:
+    """A video that the run called fake and that no earlier run did.
+
+    Attributes:
+        path: path below the archive.
+        p_fake: score of its pictures, 0 to 1; None if only its sound was judged.
+    """
+
+    path: str
+    p_fake: float | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,11 @@ class RunMetrics:
         model_id: the bundle that scored.
         phase_s: seconds of each phase, in order.
         counts: its counts; None if it failed before they were known.
+        meaning: its exit code in one sentence; empty if it failed.
+        is_idle: whether there was nothing to do, so that the last report still holds.
+        new_fakes: videos called fake for the first time, highest score first; None if unknown.
+        archive_verdicts: videos of the whole archive by verdict; None if unknown.
+        report: URI of the report that holds now; None if there is none.
     """
 
     job: str
@@ -100,6 +121,11 @@ class RunMetrics:
     model_id: str | None = None
     phase_s: Mapping[str, float] = field(default_factory=dict)
     counts: RunCounts | None = None
+    meaning: str = ""
+    is_idle: bool = False
+    new_fakes: tuple[NewFake, ...] | None = None
+    archive_verdicts: Mapping[str, int] | None = None
+    report: str | None = None
 
     @property
     def wall_s(self) -> float:
@@ -123,6 +149,8 @@ class RunMetrics:
             "format_version": FORMAT_VERSION,
             "job": self.job,
             "exit_code": self.exit_code,
+            "meaning": self.meaning or None,
+            "is_idle": self.is_idle,
             "run_ids": list(self.run_ids),
             "warehouse": redacted(self.warehouse),
             "archive": None if self.archive is None else redacted(self.archive),
@@ -134,6 +162,19 @@ class RunMetrics:
             "videos_per_s": self.videos_per_s,
             "faces_per_s": self.faces_per_s,
             "counts": counts,
+            **self._outcome(),
+        }
+
+    def _outcome(self) -> dict[str, Any]:
+        """Return what a reader wants to know first; at most `_NAMED` videos by name."""
+        fakes, verdicts = self.new_fakes, self.archive_verdicts
+        return {
+            "new_fakes": None if fakes is None else len(fakes),
+            "new_fake_videos": [
+                asdict(one) | {"path": redacted(one.path)} for one in (fakes or ())[:_NAMED]
+            ],
+            "archive_verdicts": None if verdicts is None else dict(verdicts),
+            "report": None if self.report is None else redacted(self.report),
         }
 
     def to_json_line(self) -> str:

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
@@ -19,8 +20,10 @@ from pyspark.errors import (
 )
 from pyspark.sql import SparkSession
 
+from framejury import logs
 from framejury.errors import SetupError, SparkFaultError
 from framejury.settings.loading import find_conf_dir
+from framejury.tables.jvm import start_jvm
 
 _DEFAULTS = {
     "spark.master": "local[*]",
@@ -58,27 +61,35 @@ def spark_session(app: str) -> Iterator[SparkSession]:
         # spark-submit's JVM is running already; SparkConf sees its settings once connected.
         SparkContext._ensure_initialized()
     given = SparkConf()
-    builder = SparkSession.builder.appName(app)
     # Only effective if this process starts the JVM; under spark-submit it is running already.
     quiet = f"-Dlog4j2.configurationFile=file:{find_conf_dir() / 'spark' / 'log4j2.properties'}"
-    for key, value in {**_DEFAULTS, "spark.driver.extraJavaOptions": quiet}.items():
-        if not given.contains(key):
-            builder = builder.config(key, value)
+    ours = {**_DEFAULTS, "spark.driver.extraJavaOptions": quiet}
+    wanted: dict[str, Any] = {key: value for key, value in ours.items() if not given.contains(key)}
     try:
-        spark = builder.getOrCreate()
+        start_jvm(SparkConf(loadDefaults=False).setAll(list(wanted.items())))
+        spark = SparkSession.builder.appName(app).config(map=wanted).getOrCreate()
     except PySparkRuntimeError as error:
         raise SetupError(
             f"Spark did not start: {error}; framejury doctor checks the installation"
         ) from error
-    spark.sparkContext.setLogLevel(os.environ.get("FRAMEJURY_SPARK_LOG_LEVEL", "ERROR"))
+    spark.sparkContext.setLogLevel(_log_level())
     try:
         with one_line_faults():
             yield spark
+        if not logs.is_debug():
+            # All is done. Tasks that nobody waits for are cut off now, and Spark calls that errors.
+            with suppress(Exception):
+                spark.sparkContext.setLogLevel("OFF")
     finally:
         # If the JVM is gone, the earlier error matters. And a signal in the middle of a call leaves
         # half an answer in the connection, which py4j turns into a KeyError or any other error.
         with suppress(Exception):
             spark.stop()
+
+
+def _log_level() -> str:
+    """Return the least level of Spark's own messages."""
+    return os.environ.get("FRAMEJURY_SPARK_LOG_LEVEL") or ("WARN" if logs.is_debug() else "ERROR")
 
 
 @contextmanager

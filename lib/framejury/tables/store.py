@@ -15,9 +15,7 @@ from framejury.schemas.tables import FORMER_NAMES, TABLES, stored_schema
 from framejury.storage import Location, is_local, is_taken, local_path
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit, Run, Stored
-
-SEQUENCE = "commit_sequence"
-"""Sequence of a row's commit; a column while rows of several runs are compared."""
+from framejury.warehouse.reader import SEQUENCE
 
 
 def spark_uri(uri: str) -> str:

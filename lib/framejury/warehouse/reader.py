@@ -17,6 +17,9 @@ from framejury.storage import Location
 from framejury.warehouse.commits import Commit, Merged, Run, Stored, Tombstone
 from framejury.warehouse.marker import read_record
 
+SEQUENCE = "commit_sequence"
+"""Sequence of a row's commit; a column while rows of several runs are compared."""
+
 _READ_TOGETHER = 16
 _ROWS_AT_ONCE = 32_768
 _MADE_BY = {
@@ -184,25 +187,48 @@ class Committed:
             start += rows.num_rows
         return pa.concat_tables(parts)
 
+    def read_history(
+        self, table: str, columns: Sequence[str], commits: Sequence[Commit] | None = None
+    ) -> pa.Table:
+        """Read all committed rows of `table` that count, oldest first, with `SEQUENCE`.
+
+        Rows from before a video was forgotten do not count.
+
+        Args:
+            table: the table.
+            columns: columns to read beside `video_id`.
+            commits: only these runs; every run that wrote the table when None.
+        """
+        commits = self.with_table(table) if commits is None else commits
+        names = list(dict.fromkeys(["video_id", *columns]))
+        if not commits:
+            empty = stored_schema(table).empty_table().select(names)
+            return empty.append_column(SEQUENCE, pa.array([], pa.int64()))
+        run_ids = [commit.run_id for commit in commits]
+        rows = self._read(table, run_ids, list(dict.fromkeys([*names, "run_id"])))
+        sequences = _sequences(rows["run_id"], commits)
+        is_alive = self._is_alive(rows["video_id"], sequences)
+        return rows.select(names).append_column(SEQUENCE, sequences).filter(is_alive)
+
     def _is_latest(
         self, table: str, folders: Sequence[_Folder], commits: Sequence[Commit]
     ) -> pa.BooleanArray:
         """Return for each row of these folders whether it counts: its video has no later one."""
         keys = _read(table, folders, ["video_id", "run_id"])
-        runs = pa.array([commit.run_id for commit in commits], pa.string())
-        sequences = pa.array([commit.sequence for commit in commits], pa.int64())
-        keys = keys.set_column(
-            *(1, "sequence", sequences.take(pc.index_in(keys["run_id"], runs).combine_chunks()))
-        )
-        stones = self.tombstones()
-        at = pc.index_in(keys["video_id"], pa.array(list(stones), pa.string()))
-        buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
-        is_alive = pc.fill_null(pc.greater(keys["sequence"], buried), True)
-        newest = keys.filter(is_alive).group_by("video_id").aggregate([("sequence", "max")])
+        keys = keys.set_column(1, SEQUENCE, _sequences(keys["run_id"], commits))
+        is_alive = self._is_alive(keys["video_id"], keys[SEQUENCE])
+        newest = keys.filter(is_alive).group_by("video_id").aggregate([(SEQUENCE, "max")])
         place = pc.index_in(keys["video_id"], newest["video_id"].combine_chunks())
-        last = newest["sequence_max"].take(place)
-        counts = pc.and_(is_alive, pc.fill_null(pc.equal(keys["sequence"], last), False))
+        last = newest[f"{SEQUENCE}_max"].take(place)
+        counts = pc.and_(is_alive, pc.fill_null(pc.equal(keys[SEQUENCE], last), False))
         return counts.combine_chunks()
+
+    def _is_alive(self, video_ids: pa.ChunkedArray, sequences: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return for each row whether its video was not forgotten since its commit."""
+        stones = self.tombstones()
+        at = pc.index_in(video_ids, pa.array(list(stones), pa.string()))
+        buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
+        return pc.fill_null(pc.greater(sequences, buried), True)
 
     def parquet_files(self, table: str) -> list[Location]:
         """Return every Parquet file of committed rows of `table`, oldest run first."""
@@ -255,6 +281,28 @@ def _read(table: str, folders: Sequence[_Folder], columns: list[str] | None) -> 
     names = _stored_names(table, columns)
     parts = [rows.to_table(names, filter=only) for rows, only in folders]
     return _renamed(pa.concat_tables(parts), table)
+
+
+def _sequences(run_ids: pa.ChunkedArray, commits: Sequence[Commit]) -> pa.ChunkedArray:
+    """Return the sequence numbers of the commits that wrote rows with these run ids."""
+    runs = pa.array([commit.run_id for commit in commits], pa.string())
+    sequences = pa.array([commit.sequence for commit in commits], pa.int64())
+    return sequences.take(pc.index_in(run_ids, runs))
+
+
+def latest_rows(rows: pa.Table) -> pa.Table:
+    """Return each video's rows of the latest commit that has any, in order.
+
+    Args:
+        rows: columns `video_id`, `SEQUENCE` and others.
+    """
+    at = pa.array(range(rows.num_rows), pa.int64())
+    keys = rows.select(["video_id", SEQUENCE]).append_column("row", at)
+    newest = keys.group_by("video_id").aggregate([(SEQUENCE, "max")])
+    kept = keys.join(
+        newest, ["video_id", SEQUENCE], ["video_id", f"{SEQUENCE}_max"], join_type="left semi"
+    )
+    return rows.take(kept["row"].sort())
 
 
 def _stored_names(table: str, columns: list[str] | None) -> list[str]:

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
     "night": "cli examine model pages report runs schemas settings tables verdict warehouse",
-    "demo": "schemas",
+    "demo": "pages schemas warehouse",
     "commands": "archive audio cli evaluation examine faces inspection labelled model night pages "
     "parsers protocol report runs sandbox schemas settings signals tables verdict warehouse",
 }

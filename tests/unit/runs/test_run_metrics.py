@@ -19,7 +19,7 @@ from framejury import __version__
 from framejury.errors import UsageError
 from framejury.runs.drift import Drift, RunDrift
 from framejury.runs.prometheus import check_textfile, samples_of, write_textfile
-from framejury.runs.run_metrics import RunCounts, RunMetrics
+from framejury.runs.run_metrics import NewFake, RunCounts, RunMetrics
 from framejury.schemas.statuses import FAILURE_STATUSES, VERDICT_STATUSES, Reason
 
 STARTED = datetime(2024, 5, 17, 4, 30, tzinfo=timezone(timedelta(hours=2)))
@@ -48,6 +48,10 @@ METRICS = RunMetrics(
     model_id="b0-1",
     phase_s={"index": 1.5, "extract and score": 50.0},
     counts=COUNTS,
+    meaning="many videos failed.",
+    new_fakes=(NewFake("a.mp4", 0.9), NewFake("b.mp4", None)),
+    archive_verdicts={"fake": 7, "real": 993},
+    report="s3://AKIA0123456789ABCDEF:Secret/1@bucket/report.html",
 )
 
 
@@ -126,6 +130,8 @@ def test_the_json_line() -> None:
         "format_version": 1,
         "job": "nightly",
         "exit_code": 3,
+        "meaning": "many videos failed.",
+        "is_idle": False,
         "run_ids": ["20240517T023000Z-abcdef"],
         "warehouse": "/data/warehouse",
         "archive": "s3://***@bucket/videos",
@@ -136,6 +142,10 @@ def test_the_json_line() -> None:
         "phase_s": {"index": 1.5, "extract and score": 50.0},
         "videos_per_s": 20 / 60,
         "faces_per_s": 2.0,
+        "new_fakes": 2,
+        "new_fake_videos": [{"path": "a.mp4", "p_fake": 0.9}, {"path": "b.mp4", "p_fake": None}],
+        "archive_verdicts": {"fake": 7, "real": 993},
+        "report": "s3://***@bucket/report.html",
     }
     assert counts["failures"] == {"timeout": 2, "missing": 1}
     assert counts["failure_share"] == 2 / 14
@@ -144,6 +154,13 @@ def test_the_json_line() -> None:
     assert counts["drift"]["faces"] is None
     assert (counts["read_bytes"], counts["videos_cpu_s"]) == (5_000_000_000, 90.5)
     assert counts == COUNTS.to_plain()
+
+
+def test_the_line_has_a_limit() -> None:
+    many = tuple(NewFake(f"{number}.mp4", 0.9) for number in range(100_000))
+    found = json.loads(replace(METRICS, new_fakes=many).to_json_line())
+    assert found["new_fakes"] == 100_000
+    assert len(found["new_fake_videos"]) == 100
 
 
 def test_a_run_that_failed_at_once_has_a_line_too() -> None:

@@ -1,0 +1,99 @@
+"""What a nightly run tells people at its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from framejury.night.summary import MOST_LINES, exit_meaning, summary_lines
+from framejury.runs.run_metrics import NewFake, RunCounts, RunMetrics
+
+STARTED = datetime(2026, 11, 20, 2, tzinfo=UTC)
+COUNTS = RunCounts(
+    videos_in_archive=1_204,
+    planned={"new": 3, "changed": 1, "missing": 2},
+    statuses={"scored": 3, "timeout": 1, "missing": 2},
+    verdicts={"fake": 1, "real": 2, "inconclusive": 3},
+)
+METRICS = RunMetrics(
+    job="nightly",
+    exit_code=3,
+    started_at=STARTED,
+    ended_at=STARTED + timedelta(seconds=130),
+    warehouse="/warehouse",
+    archive="/videos",
+    run_ids=("20261120T020000Z-abcdef",),
+    counts=COUNTS,
+    meaning="the run is complete, but ...",
+    new_fakes=(NewFake("news/a.mp4", 0.98),),
+    archive_verdicts={"fake": 31, "real": 1_100, "inconclusive": 73},
+    report="/warehouse/reports/20261120T020000Z-abcdef/report.html",
+)
+
+
+def fakes(count: int) -> tuple[NewFake, ...]:
+    return tuple(NewFake(f"{'folder/' * 30}{number:05}.mp4", 0.9) for number in range(count))
+
+
+def test_each_fact_has_its_line() -> None:
+    assert summary_lines(METRICS) == [
+        "To judge in /videos: 3 new, 1 changed, 2 deleted of 1,204 videos.",
+        # Deleted files were not judged, though their verdict is inconclusive.
+        "Judged 4 videos in 0:02:10: 1 fake, 2 real, 1 inconclusive.",
+        "New fakes: 1, highest score first.",
+        "  0.98  news/a.mp4",
+        "Failures: 1 timeout. The videos and reasons: framejury runs show 20261120T020000Z-abcdef "
+        "--warehouse /warehouse",
+        "Archive: 31 fake, 1,100 real, 73 inconclusive.",
+        "Report: /warehouse/reports/20261120T020000Z-abcdef/report.html",
+        "Exit code 3: the run is complete, but ...",
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 6, 100_000])
+def test_no_archive_makes_it_longer(count: int) -> None:
+    lines = summary_lines(replace(METRICS, new_fakes=fakes(count)), width=100)
+    assert len(lines) <= MOST_LINES
+    named = [line for line in lines if line.startswith("  0.90")]
+    assert all(len(line) < 100 and line.endswith(".mp4") for line in named)
+    more = [line for line in lines if "more; the report lists them" in line]
+    assert len(named) + (int(more[0].split()[1].replace(",", "")) if more else 0) == count
+    assert len(more) == (count > 5)
+
+
+def test_names_that_attack_the_terminal_or_hold_secrets() -> None:
+    evil = NewFake("\x1b[2Ja\nb.mp4", None)
+    lines = summary_lines(replace(METRICS, new_fakes=(evil,), archive="s3://key:Secret@bucket/a"))
+    assert all(line.isprintable() for line in lines)
+    assert "Secret" not in "".join(lines)
+    assert any(line.startswith("   --   ") for line in lines)  # judged by its sound
+
+
+def test_an_idle_night() -> None:
+    idle = replace(
+        METRICS,
+        exit_code=0,
+        counts=RunCounts(videos_in_archive=1_204),
+        meaning=exit_meaning(RunCounts(), 0.2, too_many=False),
+        is_idle=True,
+        new_fakes=(),
+    )
+    assert summary_lines(idle) == [
+        "Nothing new in /videos: 0 of 1,204 videos to judge.",
+        "Archive: 31 fake, 1,100 real, 73 inconclusive.",
+        "Report: /warehouse/reports/20261120T020000Z-abcdef/report.html (the last one; nothing "
+        "changed)",
+        "Exit code 0: there was nothing to judge.",
+    ]
+
+
+def test_what_exit_codes_mean() -> None:
+    assert exit_meaning(COUNTS, 0.2, too_many=True) == (
+        "the run is complete, but 25.0% of the videos opened failed (without retries), more than "
+        "run.failures_ratio = 20.0%."
+    )
+    assert exit_meaning(COUNTS, 0.3, too_many=False) == "the run is complete; 1 video failed."
+    fine = RunCounts(planned={"new": 1}, statuses={"scored": 1})
+    assert exit_meaning(fine, 0.2, too_many=False) == "the run is complete."

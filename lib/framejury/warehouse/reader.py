@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ _MADE_BY = {
     "verdicts": "framejury reduce",
     "modalities": "framejury modality",
     "forgotten": "framejury forget VIDEO",
+    "decisions": "framejury decide VIDEO --fake",
 }
 """The command that writes a table."""
 
@@ -168,27 +169,47 @@ class Committed:
         wanted = TABLES[table].names if columns is None else columns
         names = list(dict.fromkeys(["video_id", *wanted]))
         rows = self._read(table, list(order), list(dict.fromkeys([*names, "run_id"])))
-        runs = pa.array(list(order), pa.string())
-        sequences = pa.array(list(order.values()), pa.int64())
-        sequence = sequences.take(pc.index_in(rows["run_id"], runs).combine_chunks())
-        keys = pa.table(
-            {
-                "video_id": rows["video_id"],
-                "sequence": sequence,
-                "row": pa.array(range(rows.num_rows), pa.int64()),
-            }
-        )
-        stones = self.tombstones()
-        if stones:
-            at = pc.index_in(keys["video_id"], pa.array(list(stones), pa.string()))
-            buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
-            alive = pc.fill_null(pc.greater(keys["sequence"], buried), True)
-            keys = keys.filter(alive)
+        keys = self._keys(rows, order)
         newest = keys.group_by("video_id").aggregate([("sequence", "max")])
         kept = keys.join(
             newest, ["video_id", "sequence"], ["video_id", "sequence_max"], join_type="left semi"
         )
         return rows.select(names).take(kept["row"].sort())
+
+    def read_decisions(self) -> pa.Table:
+        """Read every row of `decisions` that counts, in the order of the commits.
+
+        Rows from before a video was forgotten do not count. Empty if nobody has decided.
+        """
+        order = {commit.run_id: commit.sequence for commit in self.with_table("decisions")}
+        if not order:
+            return TABLES["decisions"].empty_table()
+        rows = self._read("decisions", list(order), None)
+        keys = self._keys(rows, order)
+        return rows.take(keys.sort_by([("sequence", "ascending"), ("row", "ascending")])["row"])
+
+    def _keys(self, rows: pa.Table, order: Mapping[str, int]) -> pa.Table:
+        """Return video_id, sequence of the commit and place of the rows that count.
+
+        Args:
+            rows: columns `video_id`, `run_id`.
+            order: run_id -> sequence of its commit.
+        """
+        runs = pa.array(list(order), pa.string())
+        sequences = pa.array(list(order.values()), pa.int64())
+        keys = pa.table(
+            {
+                "video_id": rows["video_id"],
+                "sequence": sequences.take(pc.index_in(rows["run_id"], runs).combine_chunks()),
+                "row": pa.array(range(rows.num_rows), pa.int64()),
+            }
+        )
+        stones = self.tombstones()
+        if not stones:
+            return keys
+        at = pc.index_in(keys["video_id"], pa.array(list(stones), pa.string()))
+        buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
+        return keys.filter(pc.fill_null(pc.greater(keys["sequence"], buried), True))
 
     def parquet_files(self, table: str) -> list[Location]:
         """Return every Parquet file of committed rows of `table`, oldest run first."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
+from framejury.schemas.exports import DECISION_COLUMNS
 from framejury.schemas.statuses import Decision, Label
 
 
@@ -80,6 +83,25 @@ def decisions_of(
     return {
         video_id: VideoDecisions(history, contents.get(video_id))
         for video_id, history in in_order(rows).items()
+    }
+
+
+def decision_columns(
+    video_ids: pa.ChunkedArray, decisions: Mapping[str, VideoDecisions]
+) -> dict[str, pa.Array]:
+    """Return `exports.DECISION_COLUMNS` by name: the current decision, null without one.
+
+    Args:
+        video_ids: text, (n,); each array has as many values.
+        decisions: by video_id.
+    """
+    empty = VideoDecisions(())
+    current = [decisions.get(video_id, empty).current for video_id in video_ids.to_pylist()]
+    return {
+        field.name: pa.array(
+            [None if one is None else getattr(one, field.name) for one in current], field.type
+        )
+        for field in DECISION_COLUMNS
     }
 
 

@@ -7,7 +7,7 @@ docs/decisions/0024-people-decide.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -16,9 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.decisions.decided import Decided, VideoDecisions, decisions_of
+from framejury.decisions.decided import (
+    Decided,
+    VideoDecisions,
+    decision_columns,
+    decisions_of,
+)
+from framejury.decisions.decisions_csv import SEEN, KnownVideos
+from framejury.decisions.naming import VideoNames
 from framejury.errors import CommitError, WarehouseError
-from framejury.schemas.exports import DECISION_COLUMNS
 from framejury.schemas.tables import DECISIONS
 from framejury.warehouse.commits import DECIDE_JOB, Commit
 from framejury.warehouse.reader import Committed
@@ -26,8 +32,8 @@ from framejury.warehouse.reader import Committed
 if TYPE_CHECKING:
     from framejury.warehouse.warehouse import Warehouse
 
-SEEN = ("verdict", "p_fake", "model_id", "run_id")
-"""Columns of `verdicts` that a decision keeps, under `seen_*`."""
+_SEEN = dict(zip(("verdict", "p_fake", "model_id", "run_id"), SEEN, strict=True))
+"""Columns of `verdicts` that a decision keeps, and their names there."""
 
 
 def record_decisions(
@@ -88,21 +94,28 @@ def with_decisions(committed: Committed, rows: pa.Table) -> pa.Table:
         committed: the warehouse.
         rows: column `video_id`.
     """
-    return with_columns(rows, standing_decisions(committed))
-
-
-def with_columns(rows: pa.Table, decisions: Mapping[str, VideoDecisions]) -> pa.Table:
-    """As `with_decisions`, of decisions that were read."""
-    current = [
-        one.current if (one := decisions.get(video_id)) is not None else None
-        for video_id in rows["video_id"].to_pylist()
-    ]
-    for field in DECISION_COLUMNS:
-        values = [None if one is None else getattr(one, field.name) for one in current]
-        rows = rows.append_column(field, pa.array(values, field.type))
+    for name, values in decision_columns(rows["video_id"], standing_decisions(committed)).items():
+        rows = rows.append_column(name, values)
     return rows
 
 
-def seen_of(verdict: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the columns `seen_*` of a decision on a video with this latest verdict, or None."""
-    return {f"seen_{name}": None if verdict is None else verdict[name] for name in SEEN}
+def known_videos(committed: Committed) -> KnownVideos:
+    """Return what a decision keeps about each video that is not forgotten.
+
+    Raises:
+        WarehouseError: nothing is indexed yet.
+    """
+    videos = committed.read_snapshot("videos").select(["video_id", "path", "uri"]).to_pylist()
+    forgotten = committed.forgotten()
+    there = [row for row in videos if row["video_id"] not in forgotten]
+    contents = contents_of(committed, [row["video_id"] for row in there])
+    seen: dict[str, dict[str, Any]] = {
+        video_id: {"content_id": content_id} for video_id, content_id in contents.items()
+    }
+    if committed.with_table("verdicts"):
+        for row in committed.read_latest("verdicts", list(_SEEN)).to_pylist():
+            verdict = {name: row[column] for column, name in _SEEN.items()}
+            seen.setdefault(row["video_id"], {"content_id": None}).update(verdict)
+    return KnownVideos(
+        VideoNames(there), decisions_of(committed.read_decisions().to_pylist(), contents), seen
+    )

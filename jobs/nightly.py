@@ -27,6 +27,7 @@ from framejury.clock import moment, now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import add_archive, describe, index_settings
 from framejury.logs import say
+from framejury.night.decisions_file import DecisionsFile, take_in
 from framejury.night.ending import add_metrics_file, recorded
 from framejury.night.night import SECTIONS, NightlyRun, judge, merge_small_files, report
 from framejury.night.phases import Phases, besides_judging_s
@@ -67,6 +68,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the plan and the estimated time, and write nothing (default: run)",
     )
+    options.add_argument(
+        "--decisions",
+        metavar="FILE",
+        help="CSV file,decision,by,note with what people decided (default: decisions.csv in the "
+        "archive, if there is one)",
+    )
     add_metrics_file(options)
     return options
 
@@ -80,6 +87,8 @@ def _run(args: argparse.Namespace) -> int:
     archive = check_archive(args.archive)
     warehouse = Warehouse.open_or_plan(args.warehouse)
     check_same_archive(warehouse, archive, moved=args.moved)
+    links = judging.settings.index.links
+    file = DecisionsFile.of(archive, args.decisions, follow_out=links == "anywhere")
     phases = Phases.of_process()
     night = NightlyRun("nightly", archive, judging, warehouse, args.keep_crops, phases=phases)
     if args.dry_run:
@@ -89,7 +98,10 @@ def _run(args: argparse.Namespace) -> int:
     with recorded(night, args) as ending, warehouse.locked("nightly", now(), say):
         with spark_session("nightly") as night.spark:
             videos, plan = _plan(args, night)
+            if warehouse.with_table("videos"):  # the verdicts are still those that people saw
+                take_in(warehouse, file, now(), told=False)
             judge(night, plan, videos)
+            night.remarks = take_in(warehouse, file, now())  # with the videos that are new
             merge_small_files(night)
             report(night, night.spark.createDataFrame(videos))
         return ending.code(videos.num_rows)

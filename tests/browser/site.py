@@ -138,7 +138,9 @@ def _context(rows: list[dict[str, Any]], links: dict[str, str]) -> Context:
         for number, row in enumerate(rows)
         if number % 5
     ]
-    names = (*("video_id", "content_id", "container", "codec", "width_px", "height_px", "duration_s"),)
+    names = (
+        *("video_id", "content_id", "container", "codec", "width_px", "height_px", "duration_s"),
+    )
     names += (*("frames_total", "frames_decoded", "frames_sampled", "wall_s", "cpu_s"),)
     extractions = [extraction_row(video_id=row["video_id"]) for row in rows]
     table = pa.Table.from_pylist(extractions, pa.schema([EXTRACTIONS.field(n) for n in names]))

@@ -1,7 +1,7 @@
 """verdicts: print or export the latest committed verdict on every video of the archive.
 
-One row per video that is in the archive, by path, with its uri, its label and every column of the
-table `verdicts` (docs/data_dictionary.md):
+One row per video that is in the archive, by path, with its uri, its label, every column of the
+table `verdicts` and the current decision of a person (docs/data_dictionary.md):
 
 {columns}
 
@@ -25,6 +25,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +40,29 @@ from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.text_table import UNKNOWN, columns, left_out_sentences
 from framejury.redaction import printable
 from framejury.report.sound_words import decided_word
+from framejury.schemas.exports import DECISION_COLUMNS
 from framejury.schemas.tables import VERDICTS
 from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse
+from framejury.warehouse.deciding import with_decisions
 from framejury.warehouse.frame_scores import FRAME_SCORES, frame_scores
 
-COLUMNS = ("uri", "label", *VERDICTS.names)
+COLUMNS = ("uri", "label", *VERDICTS.names, *(field.name for field in DECISION_COLUMNS))
 FORMATS = ("table", "csv", "parquet", "jsonl", "json")
 ENDINGS = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
 _SHOWN_FRAMES = ("uri", "frame", "time_s", "track", "score", "box, pixels")
 _BLOCK_BYTES = 2**20
-_SHOWN = ("uri", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
+_SHOWN = (
+    "uri",
+    "label",
+    "verdict",
+    "decision",
+    "p_fake",
+    "interval",
+    "faces_scored",
+    "status",
+    "error",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,7 +110,8 @@ def latest_verdicts(warehouse: Warehouse) -> pa.Table:
     videos = warehouse.read_snapshot("videos")
     videos = videos.filter(videos["missing_since"].is_null())
     videos = videos.select(["video_id", "path", "uri", "label"])
-    return joined(videos.sort_by("path"), verdicts).select(list(COLUMNS))
+    rows = with_decisions(warehouse, joined(videos.sort_by("path"), verdicts))
+    return rows.select(list(COLUMNS))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -176,14 +190,18 @@ def exported(tables: Iterable[pa.Table], form: str, *, csv_mark: bool = False) -
         yield from _parquet(tables)
     elif form == "jsonl":
         for row in _rows(tables):
-            yield (json.dumps(row, allow_nan=False) + "\n").encode()
+            yield (_json(row) + "\n").encode()
     else:
         before = "["
         for row in _rows(tables):
-            text = textwrap.indent(json.dumps(row, indent=1, allow_nan=False), " ")
+            text = textwrap.indent(_json(row, indent=1), " ")
             yield f"{before}\n{text}".encode()
             before = ","
         yield b"[]\n" if before == "[" else b"\n]\n"
+
+
+def _json(row: Mapping[str, Any], indent: int | None = None) -> str:
+    return json.dumps(row, indent=indent, allow_nan=False, default=datetime.isoformat)
 
 
 def _rows(tables: Iterable[pa.Table]) -> Iterator[dict[str, Any]]:
@@ -235,6 +253,7 @@ def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["uri"],
         row["label"] or UNKNOWN,
         row["verdict"] + decided_word(row),
+        row["decision"] or "",
         f"{row['p_fake']:.3f}" if scored else UNKNOWN,
         f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else UNKNOWN,
         str(row["faces_scored"]),

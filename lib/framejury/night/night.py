@@ -66,6 +66,7 @@ class NightlyRun:
             it was not listed.
         commits: commits of this nightly run, in order.
         began: id of the run begun last; None before the first.
+        remarks: sentences for the notes of the report.
     """
 
     job: str
@@ -78,6 +79,7 @@ class NightlyRun:
     left_out: dict[str, int] | None = None
     commits: list[Commit] = field(default_factory=list)
     began: str | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def store(self) -> Store:
@@ -161,6 +163,7 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             night.judging.settings.report,
             now(),
             seconds=night.phases.stop,
+            notes=night.remarks,
         ).publish(verdicts)
         there = night.store.present(videos)
         counts = count_by(verdicts.join(there, on="video_id", how="left_semi"), "verdict")

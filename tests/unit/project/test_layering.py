@@ -32,12 +32,13 @@ MAY_IMPORT = {
     "archive": "schemas settings",
     "model": "archive audio faces schemas settings signals verdict",
     "examine": "audio faces media model sandbox schemas settings signals",
-    "warehouse": "schemas",
+    "decisions": "archive schemas",
+    "warehouse": "decisions schemas",
     "runs": "model schemas settings verdict warehouse",
     "cli": "audio model settings verdict",
     "pages": "",
     "evaluation": "schemas verdict",
-    "report": "evaluation examine faces model pages schemas settings verdict",
+    "report": "decisions evaluation examine faces model pages schemas settings verdict",
     "labelled": "archive audio cli evaluation examine model pages report schemas settings verdict "
     "warehouse",
     "recipes": "archive evaluation faces labelled model pages runs schemas settings signals "
@@ -46,9 +47,9 @@ MAY_IMPORT = {
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli examine model pages report runs schemas settings tables verdict warehouse",
+    "night": "cli decisions examine model pages report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
-    "commands": "archive audio cli evaluation examine faces inspection labelled model night pages "
+    "commands": "archive audio cli decisions evaluation examine faces inspection labelled model night pages "
     "protocol report runs sandbox schemas settings signals tables verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
@@ -200,12 +201,21 @@ def all_of(*names: str) -> list[str]:
     "names",
     [
         all_of("media", "faces", "signals", "sandbox", "archive", "audio"),
-        all_of("examine", "verdict", "warehouse", "runs"),
+        all_of("examine", "verdict", "decisions", "warehouse", "runs"),
         all_of("inspection", "protocol", "evaluation", "report", "pages"),
         [f"framejury.model.{name}" for name in sorted(LIGHT_MODEL)],
         [
             f"framejury.commands.{name}"
-            for name in ("scan", "verdicts", "doctor", "runs", "inspect", "compare", "evaluate")
+            for name in (
+                "scan",
+                "verdicts",
+                "decide",
+                "doctor",
+                "runs",
+                "inspect",
+                "compare",
+                "evaluate",
+            )
         ],
     ],
     ids=lambda names: names[0],

@@ -39,18 +39,19 @@ MAY_IMPORT = {
     "pages": "",
     "evaluation": "schemas verdict",
     "report": "decisions evaluation examine faces model pages schemas settings verdict",
-    "labelled": "archive audio cli evaluation examine model pages report schemas settings verdict "
-    "warehouse",
+    "labelled": "archive audio cli decisions evaluation examine model pages report schemas "
+    "settings verdict warehouse",
     "recipes": "archive evaluation faces labelled model pages runs schemas settings signals "
     "verdict warehouse",
     "inspection": "audio examine faces media pages report schemas settings signals",
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli decisions examine model pages report runs schemas settings tables verdict warehouse",
+    "night": "cli decisions examine model pages report runs schemas settings tables verdict "
+    "warehouse",
     "demo": "schemas",
-    "commands": "archive audio cli decisions evaluation examine faces inspection labelled model night pages "
-    "protocol report runs sandbox schemas settings signals tables verdict warehouse",
+    "commands": "archive audio cli decisions evaluation examine faces inspection labelled model "
+    "night pages protocol report runs sandbox schemas settings signals tables verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
 

@@ -25,10 +25,12 @@ from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.archive.originals import pairs_of
 from framejury.cli.progress import progress
 from framejury.decisions.decided import VideoDecisions
 from framejury.errors import FramejuryError
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
+from framejury.schemas.statuses import Label
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.storage import Location, write_whole
 from framejury.tables.store import Store
@@ -141,13 +143,13 @@ def write_pages(
     """
     from framejury.report.evidence.video_page import evidence_html
 
-    done = 0
+    done, originals = 0, _originals(store, chosen)
     with (
         progress("evidence pages", chosen.num_rows, lambda: done),
         _mapping(chosen.num_rows) as mapped,
     ):
         for found in gathered(store, verdicts, chosen):
-            some = [replace(one, decisions=decisions.get(one.verdict["video_id"])) for one in found]
+            some = [_with_people(one, decisions, originals) for one in found]
             made = mapped(evidence_html, some, [about_of(one.verdict["run_id"]) for one in some])
             for evidence, page in zip(some, made, strict=True):
                 row = evidence.verdict
@@ -155,6 +157,21 @@ def write_pages(
                 # A page that exists counts as complete.
                 write_whole(place, page.encode("utf-8", errors="backslashreplace"))
                 done += 1
+
+
+def _with_people(
+    evidence: Evidence, decisions: Mapping[str, VideoDecisions], originals: Mapping[str, str]
+) -> Evidence:
+    video_id = evidence.verdict["video_id"]
+    return replace(evidence, decisions=decisions.get(video_id), original=originals.get(video_id))
+
+
+def _originals(store: Store, chosen: pa.Table) -> dict[str, str]:
+    """Return video_id -> URI of the original in the archive, of the labelled fakes among these."""
+    if Label.FAKE.value not in pc.unique(chosen["label"]).to_pylist():
+        return {}
+    videos = store.warehouse.read_snapshot("videos").to_pylist()
+    return {pair.fake["video_id"]: pair.original["uri"] for pair in pairs_of(videos).pairs}
 
 
 def gathered(store: Store, verdicts: DataFrame, chosen: pa.Table) -> Iterator[list[Evidence]]:

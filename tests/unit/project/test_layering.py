@@ -47,8 +47,8 @@ MAY_IMPORT = {
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli decisions examine model pages report runs schemas settings tables verdict "
-    "warehouse",
+    "night": "archive cli decisions examine model pages report runs schemas settings tables "
+    "verdict warehouse",
     "demo": "schemas",
     "commands": "archive audio cli decisions evaluation examine faces inspection labelled model "
     "night pages protocol report runs sandbox schemas settings signals tables verdict warehouse",
@@ -223,6 +223,12 @@ def all_of(*names: str) -> list[str]:
 )
 def test_neither_spark_nor_tensorflow_is_loaded(names: list[str]) -> None:
     assert not {SPARK, TENSORFLOW, "keras"} & loaded_by(names)
+
+
+def test_reviewing_needs_the_core_alone() -> None:
+    """Whoever decides has not installed what reports and training need."""
+    extras = {"jinja2", "sklearn", "scipy", "matplotlib", "PIL", SPARK, TENSORFLOW}
+    assert not extras & loaded_by([f"framejury.commands.{name}" for name in ("decide", "verdicts")])
 
 
 def test_the_model_room_needs_no_spark() -> None:

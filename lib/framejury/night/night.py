@@ -33,7 +33,7 @@ from framejury.tables.resources import ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import rule_facts
-from framejury.warehouse import Warehouse
+from framejury.warehouse import MERGED_TABLES, Warehouse
 from framejury.warehouse.commits import (
     BatchFacts,
     Commit,
@@ -208,9 +208,9 @@ def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
 
 
 def merge_small_files(night: NightlyRun) -> None:
-    """Merge the small files of many nightly runs, once there are enough of them."""
+    """Merge the small files of many runs, once there are enough of them."""
     least = night.judging.settings.run.merge_runs
-    if len(night.warehouse.with_table("verdicts")) < least:
+    if all(len(night.warehouse.with_table(table)) < least for table in MERGED_TABLES):
         return
     with night.warehouse.running("merge", now()) as run:
         done = merge_runs(night.store, night.warehouse, run, least)

@@ -22,7 +22,7 @@ from framejury.settings import IndexSettings, SplitSettings
 from framejury.warehouse import Warehouse
 from framejury.warehouse.deciding import record_decisions
 from tests.builders.bundles import brightness_bundle
-from tests.builders.warehouse import NOW, pairs, relit, split, video, warehouse_of
+from tests.builders.warehouse import NOW, pairs, relit, split_by, video, warehouse_of
 
 Capture = pytest.CaptureFixture[str]
 
@@ -49,9 +49,11 @@ def decided_on(count: int) -> dict[str, Decision]:
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """35 labelled sources with a split, and 20 videos that only people know about."""
+    """70 labelled sources with a split, and 20 videos that only people know about."""
     place = tmp_path_factory.mktemp("decided") / "w"
-    found = split(relit(warehouse_of(place, [*pairs("w", 35), *unlabelled(22)]), 0))
+    found = split_by(
+        relit(warehouse_of(place, [*pairs("w", 70), *unlabelled(22)]), 0), unit="group"
+    )
     decide(found, decided_on(20) | {"new/20.mp4": Decision.UNCLEAR, "w/real0.mp4": Decision.FAKE})
     return found
 
@@ -64,7 +66,7 @@ def test_decisions_count_where_there_is_no_label(warehouse: Warehouse) -> None:
     assert videos["new/1.mp4"].row["label"] == "REAL"
     assert videos["w/real0.mp4"].row["label"] == "REAL", "the label wins"
     said = describe_data([warehouse], list(videos.values()))
-    assert "90 labelled videos (20 by decisions of people)" in said
+    assert "160 labelled videos (20 by decisions of people)" in said
 
 
 def test_they_are_never_trained_on(warehouse: Warehouse) -> None:
@@ -103,9 +105,11 @@ def test_evaluate_tells_how_many(warehouse: Warehouse, tmp_path: Path, capsys: C
     assert "people decided on 21 videos; those without a label count with --decisions" in said.err
     assert main([*words, "--side=all", "--decisions", f"--output={tmp_path / 'out'}"]) == 0
     said = capsys.readouterr()
-    note = "20 of 90 videos have no label and count by a decision of a person. People decided after"
+    note = (
+        "20 of 160 videos have no label and count by a decision of a person. People decided after"
+    )
     assert note in said.err and note in said.out
-    assert "90 videos are labelled" in said.out or "90 labelled" in said.out
+    assert "160 videos are labelled" in said.out
 
 
 def test_calibrate_fits_on_them(warehouse: Warehouse, tmp_path: Path, capsys: Capture) -> None:

@@ -19,6 +19,7 @@ from framejury.clock import now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import describe, index_settings
 from framejury.logs import say
+from framejury.night.decisions_file import DecisionsFile, take_in
 from framejury.night.ending import recorded
 from framejury.night.idle import commit_idle, report_that_holds
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
@@ -46,6 +47,8 @@ def _nightly(args: argparse.Namespace, notice: Notice) -> int:
     archive = check_archive(args.archive)
     warehouse = Warehouse.open_or_plan(args.warehouse)
     check_same_archive(warehouse, archive, moved=args.moved)
+    links = judging.settings.index.links
+    file = DecisionsFile.of(archive, args.decisions, follow_out=links == "anywhere")
     phases = Phases.of_process()
     night = NightlyRun("nightly", archive, judging, warehouse, args.keep_crops, phases=phases)
     if args.dry_run:
@@ -59,10 +62,14 @@ def _nightly(args: argparse.Namespace, notice: Notice) -> int:
     ):
         with ExitStack() as stack:
             videos = _list(args, night, stack)
+            if warehouse.with_table("videos"):  # the verdicts are still those that people saw
+                night.remarks = take_in(warehouse, file, now(), told=False)
             if (holds := _report_that_holds(args, night, videos)) is not None:
+                take_in(warehouse, file, now())  # only to repeat what it could not use
                 commit_idle(night, videos, holds)
             else:
                 judge(night, _plan(args, night, videos, stack), videos)
+                night.remarks = take_in(warehouse, file, now())  # with the videos that are new
                 merge_small_files(night)
                 report(night, night.spark.createDataFrame(videos))
         return ending.code(videos.num_rows)

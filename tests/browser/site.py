@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from framejury.decisions.decided import VideoDecisions
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
 from framejury.report.evidence.video_page import evidence_html
@@ -60,20 +61,30 @@ class Site:
         return (self.folder / name).as_uri()
 
 
-def write_site(folder: Path, videos: int, pages: int, page_rows: int = 1000) -> Site:
+def write_site(
+    folder: Path,
+    videos: int,
+    pages: int,
+    page_rows: int = 1000,
+    decisions: dict[str, VideoDecisions] | None = None,
+) -> Site:
     """Write the report of so many videos, and the evidence pages of the first `pages` of them.
 
-    The first video's name is an attack.
+    The first video's name is an attack. With decisions no video has a label.
     """
     rows = made_rows(videos)
+    if decisions is not None:
+        rows = [row | {"label": None} for row in rows]
     shown = [row["video_id"] for row in rows[:pages]]
     links = {video_id: f"evidence/run-1/{video_id}.html" for video_id in shown}
-    report = RunReport(verdict_table(rows), made_faces(rows), _run(), context=_context(rows, links))
+    context = replace(_context(rows, links), decisions=decisions)
+    report = RunReport(verdict_table(rows), made_faces(rows), _run(), context=context)
     write_files(build_report(report, page_rows=page_rows), folder)
-    about = replace(ABOUT, report="../../report.html")
+    about = replace(ABOUT, report="../../report.html", warehouse="/data/warehouse")
     (folder / "evidence" / "run-1").mkdir(parents=True)
     for row in rows[:pages]:
-        page = evidence_html(made_evidence(row), about)
+        evidence = replace(made_evidence(row), decisions=(decisions or {}).get(row["video_id"]))
+        page = evidence_html(evidence, about)
         (folder / links[row["video_id"]]).write_text(page, encoding="utf-8")
     return Site(folder, tuple(rows), frozenset(shown))
 
@@ -138,7 +149,9 @@ def _context(rows: list[dict[str, Any]], links: dict[str, str]) -> Context:
         for number, row in enumerate(rows)
         if number % 5
     ]
-    names = (*("video_id", "container", "codec", "width_px", "height_px", "duration_s"),)
+    names = (
+        *("video_id", "content_id", "container", "codec", "width_px", "height_px", "duration_s"),
+    )
     names += (*("frames_total", "frames_decoded", "frames_sampled", "wall_s", "cpu_s"),)
     extractions = [extraction_row(video_id=row["video_id"]) for row in rows]
     table = pa.Table.from_pylist(extractions, pa.schema([EXTRACTIONS.field(n) for n in names]))

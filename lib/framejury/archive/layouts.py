@@ -46,6 +46,8 @@ Rule = Callable[[ArchiveFile, SideFiles], VideoEntry | None]
 
 _HIDDEN, _NO_ENDING, _OTHER_ENDINGS = "hidden", "no ending", "other endings"
 _ENDING = re.compile(r"\.[a-z0-9_+-]{1,12}")
+_KNOWN_FILES = (*LABEL_FILES, "decisions.csv", "to_decide.csv")
+"""Files that are read, or written by reports, and so are not counted as left out."""
 _MOST_ENDINGS = 20
 """Endings that are counted apart, at most: they become labels of metrics."""
 
@@ -127,7 +129,7 @@ def _is_hidden(file: ArchiveFile) -> bool:
 
 
 def _left_out(files: Sequence[ArchiveFile], endings: set[str]) -> dict[str, int]:
-    """Count files that are neither videos nor label files, by ending, most first."""
+    """Count files that are neither videos nor read by framejury, by ending, most first."""
     counts: Counter[str] = Counter()
     for file in files:
         ending = _ending(file)
@@ -135,7 +137,7 @@ def _left_out(files: Sequence[ArchiveFile], endings: set[str]) -> dict[str, int]
             counts[_HIDDEN] += 1
         elif not ending:
             counts[_NO_ENDING] += 1
-        elif ending not in endings and PurePosixPath(file.path).name not in LABEL_FILES:
+        elif ending not in endings and PurePosixPath(file.path).name not in _KNOWN_FILES:
             counts[ending if _ENDING.fullmatch(ending) else _OTHER_ENDINGS] += 1
     listed = Counter(dict(counts.most_common(_MOST_ENDINGS)))
     if rest := counts.total() - listed.total():

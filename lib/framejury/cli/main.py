@@ -29,6 +29,7 @@ GROUPS = {
     },
     "see the results": {
         "verdicts": ("commands.verdicts", "print or export the latest verdict on every video"),
+        "decide": ("commands.decide", "record what people decided, or list what waits for that"),
         "report": ("commands.report", "write the report of the latest verdicts again"),
         "evidence": ("commands.evidence", "write the pages that show what verdicts rest on"),
         "explain": ("commands.explain", "show heat maps of a video's most suspicious faces"),

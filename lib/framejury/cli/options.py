@@ -145,6 +145,20 @@ def add_metrics_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_decisions(parser: argparse.ArgumentParser, when: str = "") -> None:
+    """Add the option `--decisions` of commands that measure or fit.
+
+    Args:
+        parser: of the command.
+        when: begins the help where the option is for some uses of the command only.
+    """
+    parser.add_argument(
+        "--decisions",
+        action="store_true",
+        help=f"{when}where a label is missing, use the decision of a person (default: no)",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the option `--json`."""
     parser.add_argument(

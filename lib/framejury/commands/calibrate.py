@@ -17,6 +17,7 @@ from framejury.cli.options import (
 from framejury.errors import BundleError, UsageError
 from framejury.evaluation.rule_fitting import candidate_table
 from framejury.labelled.committed_split import only_side, training_source, videos_of
+from framejury.labelled.decided_videos import decided_notes
 from framejury.labelled.learned import record_of
 from framejury.labelled.measure import (
     cross_fitted_figures,
@@ -62,10 +63,12 @@ def _run(args: argparse.Namespace) -> int:
     check_may_replace(output)
     warn_of_demo(bundle)
     warehouses = [Warehouse.open(uri) for uri in args.warehouse]
-    whole = training_source(*warehouses)
+    whole = training_source(*warehouses, decided=args.decisions)
     if whole.leak is not None:
         say(f"warning: {whole.leak}")
-    source, videos = _of_side(warehouses, whole, side)
+    everything = labelled_videos(*warehouses, decided=args.decisions)
+    source, videos = _of_side(everything, whole, side)
+    decided_notes(warehouses, videos, used=args.decisions)
     _check_framing(warehouses, source, bundle)
     if side is Side.TRAIN:
         say(
@@ -75,7 +78,7 @@ def _run(args: argparse.Namespace) -> int:
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     say(f"  scoring {counted(len(source.videos), 'video')} of split {side.value}")
     scored = score_faces(scorer, source)
-    data = f"split {side.value} of {describe_data(warehouses, labelled_videos(*warehouses))}"
+    data = f"split {side.value} of {describe_data(warehouses, everything)}"
     fitted = fit_rule_on(scored, videos, settings.verdict, data=data, target_fpr=args.target_fpr)
     rule = fitted.rule
     judge = replace(
@@ -85,7 +88,7 @@ def _run(args: argparse.Namespace) -> int:
     verdicts, counts = judge_labelled(scored, judge, videos, own, run_id="calibrate")
     figures = figures_for_card(verdicts, counts, face_threshold(rule))
     metrics = {side.value: figures | cross_fitted_figures(fitted)}
-    fitted_on = record_of(labelled_parts(warehouses), source)
+    fitted_on = record_of(labelled_parts(warehouses, decided=args.decisions), source)
     written = with_rule(bundle, output, rule, fitted.fit, metrics, fitted_on=fitted_on)
     print(candidate_table(fitted))
     dropped = sorted(set(bundle.metrics) - {side.value})
@@ -99,11 +102,11 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _of_side(
-    warehouses: Sequence[Warehouse], whole: FaceSource, side: Side
+    labelled: Sequence[LabelledVideo], whole: FaceSource, side: Side
 ) -> tuple[FaceSource, list[LabelledVideo]]:
     """Return faces and videos of one split, without stills."""
     source = only_side(whole, side)
-    videos = videos_of(source, labelled_videos(*warehouses))
+    videos = videos_of(source, labelled)
     if not videos:
         raise UsageError(f"split {side.value} has no videos with faces; run framejury split")
     return source, videos

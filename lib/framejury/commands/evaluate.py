@@ -29,6 +29,7 @@ from framejury.labelled.committed_split import (
     videos_of,
     with_frame_labels,
 )
+from framejury.labelled.decided_videos import decided_notes, without_decided
 from framejury.labelled.learned import known_videos
 from framejury.labelled.measure import judge_labelled
 from framejury.labelled.recipe_outputs import measured_files, write_outputs
@@ -92,19 +93,21 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
     settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
     side = args.side or ("test" if warehouse.with_table("splits") else "all")
-    videos = labelled_videos(warehouse)
+    videos = labelled_videos(warehouse, decided=args.decisions)
     if side == "all":
-        source = labelled_source(warehouse)
+        source = labelled_source(warehouse, decided=args.decisions)
         if args.frame_labels is not None:
             source = with_frame_labels(source, [warehouse], args.frame_labels)
         notes = (*_note_for_all(bundle), *_note_of_sound(videos))
     else:
-        whole = training_source(warehouse)
+        whole = training_source(warehouse, decided=args.decisions)
         if args.frame_labels is not None:
             whole = with_frame_labels(whole, [warehouse], args.frame_labels)
+        labels_only = without_decided(whole, videos)
         source = only_side(whole, Side(side))
         videos = videos_of(source, videos)
-        notes = _note_for_side(bundle, side, count_faces(whole).fingerprint, whole.leak)
+        notes = _note_for_side(bundle, side, count_faces(labels_only).fingerprint, whole.leak)
+    notes += decided_notes([warehouse], videos, used=args.decisions)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
     scored = score_faces(scorer, source)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.examine.messages import ExaminePlan
+from framejury.labelled.decided_videos import decided_labels, decided_sentence
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle, read_seen
 from framejury.model.manifest import Bundle
@@ -38,7 +40,7 @@ from framejury.report.inputs import Context
 from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 from framejury.report.steps import SECTIONS, steps_of, used_by
 from framejury.runs.provenance import bundle_facts, versions
-from framejury.schemas.statuses import Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from framejury.verdict.judge import face_threshold
@@ -60,7 +62,12 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     name = Path(args.archive).resolve().name or "archive"
     judge = VideoJudge(bundle, settings.verdict, f"evaluate-{bundle.model_id}-{name}")
     warehouse = None if args.warehouse is None else Warehouse.open(args.warehouse)
-    selection = _select(args, settings)
+    labels: Mapping[str, Label] = {}
+    if args.decisions:
+        if warehouse is None:
+            raise UsageError("--decisions needs --warehouse DIR with the decisions")
+        labels = decided_labels(warehouse)
+    selection = _select(args, settings, labels)
     conditions = () if args.quick else CONDITIONS
     started_s = time.monotonic()
     plan = ExaminePlan(
@@ -173,8 +180,10 @@ def _settings_of(args: argparse.Namespace, bundle: Bundle) -> Settings:
     return settings
 
 
-def _select(args: argparse.Namespace, settings: Settings) -> Selection:
-    selection = labelled_videos_of(args.archive, in_layout(settings.index, args))
+def _select(
+    args: argparse.Namespace, settings: Settings, decided: Mapping[str, Label]
+) -> Selection:
+    selection = labelled_videos_of(args.archive, in_layout(settings.index, args), decided)
     if args.sides is None and args.side not in (None, "all"):
         raise UsageError(
             f"--side {args.side} needs --sides FILE with the split of each video (or --warehouse "
@@ -183,6 +192,10 @@ def _select(args: argparse.Namespace, settings: Settings) -> Selection:
     if args.sides is not None:
         side = Side(args.side or "test") if args.side != "all" else None
         selection = on_pinned_side(selection, read_pins(args.sides), side)
+    if args.decisions:
+        by_people = sum(video["video_id"] in selection.decided for video in selection.videos)
+        note = decided_sentence(by_people, len(selection.videos))
+        selection = replace(selection, notes=(*selection.notes, note))
     counts = Counter(video["label"] for video in selection.videos)
     listed = ", ".join(f"{count:,} {label}" for label, count in sorted(counts.items()))
     say(f"  {len(selection.videos):,} labelled videos: {listed}")

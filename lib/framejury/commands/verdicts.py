@@ -7,7 +7,8 @@ import json
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,14 +139,18 @@ def exported(tables: Iterable[pa.Table], form: str, *, csv_mark: bool = False) -
         yield from _parquet(tables)
     elif form == "jsonl":
         for row in _rows(tables):
-            yield (json.dumps(row, allow_nan=False) + "\n").encode()
+            yield (_json(row) + "\n").encode()
     else:
         before = "["
         for row in _rows(tables):
-            text = textwrap.indent(json.dumps(row, indent=1, allow_nan=False), " ")
+            text = textwrap.indent(_json(row, indent=1), " ")
             yield f"{before}\n{text}".encode()
             before = ","
         yield b"[]\n" if before == "[" else b"\n]\n"
+
+
+def _json(row: Mapping[str, Any], indent: int | None = None) -> str:
+    return json.dumps(row, indent=indent, allow_nan=False, default=datetime.isoformat)
 
 
 def _rows(tables: Iterable[pa.Table]) -> Iterator[dict[str, Any]]:

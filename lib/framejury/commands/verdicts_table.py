@@ -11,7 +11,10 @@ from framejury.pages.text_table import UNKNOWN, Fit, Layout
 from framejury.pages.text_width import terminal_width
 from framejury.report.sound_words import decided_word
 
-_SHOWN = ("path", "label", "verdict", "p_fake", "interval", "faces_scored", "status", "error")
+_SHOWN = (
+    *("path", "label", "verdict", "decision", "p_fake", "interval", "faces_scored", "status"),
+    "error",
+)
 _SHOWN_FRAMES = ("path", "frame", "time_s", "track", "score", "box, pixels")
 _LEAST_PATH, _LEAST_ERROR = 32, 12
 """Cells of columns that are cut on a terminal."""
@@ -65,6 +68,7 @@ def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["path"],
         row["label"] or UNKNOWN,
         row["verdict"] + decided_word(row),
+        row["decision"] or "",
         f"{row['p_fake']:.3f}" if scored else UNKNOWN,
         f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else UNKNOWN,
         str(row["faces_scored"]),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.evaluation.binary import Floats, Integers
 from framejury.schemas.statuses import (
     VERDICT_STATUSES,
     DecidedBy,
@@ -20,6 +19,9 @@ from framejury.schemas.statuses import (
     Verdict,
 )
 from framejury.schemas.tables import VERDICTS
+
+if TYPE_CHECKING:  # it loads scikit-learn
+    from framejury.evaluation.binary import Floats, Integers
 
 VIDEO_COLUMNS = ("path", "uri", "layout", "label", "method", "group")
 """Columns of `videos` that the report reads."""

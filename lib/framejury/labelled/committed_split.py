@@ -15,6 +15,7 @@ from framejury.archive.csv_files import read_frame_labels
 from framejury.archive.labelled_video import Candidate, Placement, keys_of
 from framejury.archive.leakage import check_leakage
 from framejury.errors import SplitError, WarehouseError
+from framejury.labelled.decided_videos import decided_placements
 from framejury.labelled.videos import LabelledVideo, labelled_parts, labelled_videos
 from framejury.model.source import FaceSource, VideoTruth, read_batches
 from framejury.schemas.statuses import Label, Side, Status
@@ -28,13 +29,19 @@ _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]
 def read_split(warehouse: Warehouse, videos: list[LabelledVideo]) -> list[Placement]:
     """Read the committed split of these videos; keys come from the current tables.
 
+    Videos that people decided on are in no committed split and are placed beside it; where all are,
+    there need be none.
+
     Raises:
         WarehouseError: there is no split.
         SplitError: the split has a video that is no longer indexed, or trains on a fake of which
             only the sound was changed.
     """
     known = {video.row["video_id"]: video.candidate for video in videos}
-    placements = []
+    placements: list[Placement] = []
+    known_by_people = [video for video in videos if video.decided]
+    if known_by_people and len(known_by_people) == len(videos):
+        return decided_placements([], videos, SplitSettings())
     for row in warehouse.read_snapshot("splits").to_pylist():
         candidate = known.get(row["video_id"])
         if candidate is None:
@@ -61,21 +68,28 @@ def read_split(warehouse: Warehouse, videos: list[LabelledVideo]) -> list[Placem
                 keep_below=row["keep_below"],
             )
         )
+    if known_by_people:
+        settings = split_settings(warehouse)
+        placements += decided_placements(placements, known_by_people, settings)
     return placements
 
 
-def training_source(*warehouses: Warehouse) -> FaceSource:
+def training_source(*warehouses: Warehouse, decided: bool = False) -> FaceSource:
     """Return the faces of the committed splits of one or several warehouses.
 
     The leakage gate checks all warehouses together: a source, donor or content that occurs in two
     of them must be in one split. `leak` describes the leak of a split by video or face.
+
+    Args:
+        warehouses: at least one.
+        decided: as for `labelled_videos`; only to measure and calibrate, never to train.
 
     Raises:
         LeakageError: a source of a split by group is in two splits; no faces are read.
         WarehouseError, SplitError: tables are missing or inconsistent, or two warehouses share a
             video or lie on different file systems.
     """
-    parts = labelled_parts(warehouses)
+    parts = labelled_parts(warehouses, decided=decided)
     placements = [read_split(warehouse, videos) for warehouse, videos in parts]
     leak = check_leakage(
         row if len(parts) == 1 else replace(row, path=f"{warehouse.location.uri}: {row.path}")
@@ -105,9 +119,14 @@ def candidates_of(warehouse: Warehouse, settings: SplitSettings) -> list[Candida
     return [replace(one, faces=tuple(faces[one.video_id])) for one in candidates]
 
 
-def labelled_source(warehouse: Warehouse) -> FaceSource:
-    """Return the faces of all labelled videos, all in split test, to evaluate without a split."""
-    videos = labelled_videos(warehouse)
+def labelled_source(warehouse: Warehouse, *, decided: bool = False) -> FaceSource:
+    """Return the faces of all labelled videos, all in split test, to evaluate without a split.
+
+    Args:
+        warehouse: the warehouse.
+        decided: as for `labelled_videos`.
+    """
+    videos = labelled_videos(warehouse, decided=decided)
     return _source(warehouse, videos, {v.row["video_id"]: Side.TEST for v in videos})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from framejury.archive.face_sets import STILL_LAYOUT
 from framejury.archive.labelled_video import Candidate
 from framejury.errors import SplitError, WarehouseError
+from framejury.labelled.decided_videos import decided_labels
 from framejury.schemas.statuses import Label, Modality, Status
 from framejury.warehouse import Warehouse
 
@@ -30,11 +31,13 @@ class LabelledVideo:
         extraction: columns `run_id`, `status`, `content_id` of its latest extraction that kept
             crops; None before the first.
         modality: what was changed compared with its original; None: not known.
+        decided: the label is the decision of a person, as the archive gives none.
     """
 
     row: dict[str, Any]
     extraction: dict[str, Any] | None
     modality: Modality | None = None
+    decided: bool = False
 
     @property
     def why_not(self) -> str | None:
@@ -65,25 +68,34 @@ class LabelledVideo:
         return folder if slash else str(self.row["layout"])
 
 
-def labelled_videos(*warehouses: Warehouse) -> list[LabelledVideo]:
+def labelled_videos(*warehouses: Warehouse, decided: bool = False) -> list[LabelledVideo]:
     """Return every labelled video of the current snapshots.
+
+    Args:
+        warehouses: at least one.
+        decided: whether decisions of people count as labels where there is none.
 
     Raises:
         WarehouseError: nothing is indexed or extracted yet, or two warehouses share a video.
         SplitError: a warehouse has no labelled video.
     """
-    return [video for _, videos in labelled_parts(warehouses) for video in videos]
+    parts = labelled_parts(warehouses, decided=decided)
+    return [video for _, videos in parts for video in videos]
 
 
 def labelled_parts(
-    warehouses: Sequence[Warehouse],
+    warehouses: Sequence[Warehouse], *, decided: bool = False
 ) -> list[tuple[Warehouse, list[LabelledVideo]]]:
     """Return each warehouse with its labelled videos; no video is in two warehouses.
+
+    Args:
+        warehouses: at least one.
+        decided: as for `labelled_videos`.
 
     Raises:
         WarehouseError, SplitError: as `labelled_videos`.
     """
-    parts = [(warehouse, _labelled_of(warehouse)) for warehouse in warehouses]
+    parts = [(warehouse, _labelled_of(warehouse, decided=decided)) for warehouse in warehouses]
     holder: dict[str, Warehouse] = {}
     for warehouse, videos in parts:
         for video in videos:
@@ -110,18 +122,35 @@ def describe_data(warehouses: Sequence[Warehouse], videos: list[LabelledVideo]) 
     what = f"{len(videos) - stills} labelled videos"
     if stills:
         what += f" and {stills} stills"
+    if count := sum(video.decided for video in videos):
+        what += f" ({count} by decisions of people)"
     archives = f"archive{'s' if len(names) > 1 else ''} {', '.join(names)}"
     return f"{what} of the {archives} (layouts: {', '.join(layouts)})"
 
 
-def _labelled_of(warehouse: Warehouse) -> list[LabelledVideo]:
+def _labelled_of(warehouse: Warehouse, *, decided: bool) -> list[LabelledVideo]:
     videos = warehouse.read_snapshot("videos").to_pylist()
+    labels = decided_labels(warehouse) if decided else {}
+    by_people = {
+        row["video_id"]
+        for row in videos
+        if row["label"] is None and row["video_id"] in labels and row["missing_since"] is None
+    }
+    videos = [
+        row | {"label": labels[row["video_id"]].value} if row["video_id"] in by_people else row
+        for row in videos
+    ]
     warehouse.require("faces")
     outcomes = warehouse.read_latest("extractions", _EXTRACTION_COLUMNS, warehouse.with_crops())
     extractions = {row["video_id"]: row for row in outcomes.to_pylist()}
     modalities = _modalities(warehouse)
     labelled = [
-        LabelledVideo(row, extractions.get(row["video_id"]), modalities.get(row["video_id"]))
+        LabelledVideo(
+            row,
+            extractions.get(row["video_id"]),
+            modalities.get(row["video_id"]),
+            decided=row["video_id"] in by_people,
+        )
         for row in videos
         if row["label"] is not None
     ]

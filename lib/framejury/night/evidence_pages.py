@@ -12,10 +12,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -24,9 +25,12 @@ from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.archive.originals import pairs_of
 from framejury.cli.progress import progress
+from framejury.decisions.decided import VideoDecisions
 from framejury.errors import FramejuryError
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
+from framejury.schemas.statuses import Label
 from framejury.schemas.tables import EXTRACTIONS
 from framejury.storage import Location, write_whole
 from framejury.tables.store import Store
@@ -42,6 +46,8 @@ _FACES_AT_ONCE = 200_000
 _FEW = 24
 """Up to this many pages are rendered without starting other processes, count."""
 _MOST_PROCESSES = 8
+_HEAD_BYTES = 1024
+_READ_TOGETHER = 16
 
 
 def page_place(root: Location, run_id: str, video_id: str) -> Location:
@@ -73,12 +79,57 @@ def written_pages(root: Location, verdicts: pa.Table) -> set[str]:
     return found
 
 
+def pages_to_write(
+    root: Location, order: pa.Table, decisions: Mapping[str, VideoDecisions]
+) -> tuple[set[str], pa.Table]:
+    """Return the ids of videos that have a page, and the verdicts whose page is to be written.
+
+    Args:
+        root: the folder above `evidence/`.
+        order: the verdicts in the order in which they should get a page.
+        decisions: of people, by video_id; whoever has just decided looks for that first.
+    """
+    there = written_pages(root, order)
+    is_there = pc.is_in(order["video_id"], pa.array(list(there), pa.string()))
+    outdated = outdated_pages(root, order.filter(is_there), decisions)
+    is_outdated = pc.is_in(order["video_id"], pa.array(list(outdated), pa.string()))
+    return there, pa.concat_tables([order.filter(is_outdated), order.filter(pc.invert(is_there))])
+
+
+def outdated_pages(
+    root: Location, verdicts: pa.Table, decisions: Mapping[str, VideoDecisions]
+) -> set[str]:
+    """Return the ids of videos with decisions that their page does not show.
+
+    Args:
+        root: the folder above `evidence/`.
+        verdicts: columns `video_id`, `run_id`, of videos that have a page.
+        decisions: of people, by video_id; the beginning of these pages is read.
+    """
+    from framejury.report.evidence.decision_block import META, page_key
+
+    def is_outdated(video_id: str, run_id: str) -> bool:
+        place = page_place(root, run_id, video_id)
+        with place.filesystem.open_input_stream(place.path) as page:
+            head: bytes = page.read(_HEAD_BYTES)
+        key = page_key(decisions[video_id])
+        return bool(key) and f'name="{META}" content="{key}"'.encode() not in head
+
+    rows = verdicts.filter(pc.is_in(verdicts["video_id"], pa.array(list(decisions), pa.string())))
+    ids, runs = rows["video_id"].to_pylist(), rows["run_id"].to_pylist()
+    with ThreadPoolExecutor(_READ_TOGETHER) as pool:
+        found = list(pool.map(is_outdated, ids, runs))
+    return {video_id for video_id, outdated in zip(ids, found, strict=True) if outdated}
+
+
 def write_pages(
     store: Store,
     verdicts: DataFrame,
     chosen: pa.Table,
     root: Location,
     about_of: Callable[[str], About],
+    *,
+    decisions: Mapping[str, VideoDecisions],
 ) -> None:
     """Write the evidence pages of some verdicts, with progress on the terminal.
 
@@ -88,15 +139,17 @@ def write_pages(
         chosen: the verdicts to write pages on, in order, with columns `rows.REPORT_COLUMNS`.
         root: the folder above `evidence/`.
         about_of: run_id -> what the pages on the run's verdicts share.
+        decisions: of people, by video_id.
     """
     from framejury.report.evidence.video_page import evidence_html
 
-    done = 0
+    done, originals = 0, _originals(store, chosen)
     with (
         progress("evidence pages", chosen.num_rows, lambda: done),
         _mapping(chosen.num_rows) as mapped,
     ):
-        for some in gathered(store, verdicts, chosen):
+        for found in gathered(store, verdicts, chosen):
+            some = [_with_people(one, decisions, originals) for one in found]
             made = mapped(evidence_html, some, [about_of(one.verdict["run_id"]) for one in some])
             for evidence, page in zip(some, made, strict=True):
                 row = evidence.verdict
@@ -104,6 +157,21 @@ def write_pages(
                 # A page that exists counts as complete.
                 write_whole(place, page.encode("utf-8", errors="backslashreplace"))
                 done += 1
+
+
+def _with_people(
+    evidence: Evidence, decisions: Mapping[str, VideoDecisions], originals: Mapping[str, str]
+) -> Evidence:
+    video_id = evidence.verdict["video_id"]
+    return replace(evidence, decisions=decisions.get(video_id), original=originals.get(video_id))
+
+
+def _originals(store: Store, chosen: pa.Table) -> dict[str, str]:
+    """Return video_id -> URI of the original in the archive, of the labelled fakes among these."""
+    if Label.FAKE.value not in pc.unique(chosen["label"]).to_pylist():
+        return {}
+    videos = store.warehouse.read_snapshot("videos").to_pylist()
+    return {pair.fake["video_id"]: pair.original["uri"] for pair in pairs_of(videos).pairs}
 
 
 def gathered(store: Store, verdicts: DataFrame, chosen: pa.Table) -> Iterator[list[Evidence]]:

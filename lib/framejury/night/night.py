@@ -33,7 +33,7 @@ from framejury.tables.resources import ship_bundle
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
 from framejury.verdict.rule import rule_facts
-from framejury.warehouse import Warehouse
+from framejury.warehouse import MERGED_TABLES, Warehouse
 from framejury.warehouse.commits import (
     BatchFacts,
     Commit,
@@ -63,6 +63,7 @@ class NightlyRun:
         report: URI of the report that holds at the end; None before.
         is_idle: whether there was nothing to do (`night.idle`).
         warned_of: gaps of the sandbox that were reported, by machine, in words.
+        remarks: sentences for the notes of the report.
     """
 
     job: str
@@ -78,6 +79,7 @@ class NightlyRun:
     report: str | None = None
     is_idle: bool = False
     warned_of: set[str] = field(default_factory=set)
+    remarks: tuple[str, ...] = ()
 
     @property
     def store(self) -> Store:
@@ -170,6 +172,7 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             night.judging.settings.report,
             now(),
             seconds=night.phases.stop,
+            notes=night.remarks,
         ).publish(verdicts)
     night.report = folder.child("report.html").uri
     return folder
@@ -211,9 +214,9 @@ def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
 
 
 def merge_small_files(night: NightlyRun) -> None:
-    """Merge the small files of many nightly runs, once there are enough of them."""
+    """Merge the small files of many runs, once there are enough of them."""
     least = night.judging.settings.run.merge_runs
-    if len(night.warehouse.with_table("verdicts")) < least:
+    if all(len(night.warehouse.with_table(table)) < least for table in MERGED_TABLES):
         return
     with night.warehouse.running("merge", now()) as run:
         done = merge_runs(night.store, night.warehouse, run, least)

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.logs import say
 from framejury.night.context import context_of, night_commits, seen_of, shown_faces
-from framejury.night.evidence_pages import page_link, write_pages, written_pages
+from framejury.night.evidence_pages import page_link, pages_to_write, write_pages
 from framejury.pages.text_table import left_out_sentences
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunInfo, RunReport
@@ -31,6 +31,7 @@ from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import OUTPUTS, Warehouse
 from framejury.warehouse.commits import Commit
+from framejury.warehouse.deciding import standing_decisions
 
 if TYPE_CHECKING:
     from framejury.report.evidence.video_page import About
@@ -49,6 +50,7 @@ class Publisher:
         settings: how much to show.
         now: when the report is made, UTC.
         seconds: ends the run's clock and returns seconds by phase; None: those of `commit`.
+        notes: further caveats of the report.
         folder: where to write; None: `reports/<run_id>` and `evidence` of the warehouse.
     """
 
@@ -60,6 +62,7 @@ class Publisher:
     now: datetime
     folder: Location | None = None
     seconds: Callable[[], Mapping[str, float]] | None = None
+    notes: tuple[str, ...] = ()
 
     def publish(self, verdicts: DataFrame) -> Location:
         """Write report and evidence pages, and return the report's folder.
@@ -96,7 +99,10 @@ class Publisher:
         chosen = described(wanted.join(gone, on="video_id", how="inner"), self.videos)
         known = Context(seen=seen_of(self.store, self.warehouse, chosen, self.videos))
         chosen = _with_seen(chosen, known)
-        write_pages(self.store, wanted, chosen, self._root, self._abouts())
+        known_decisions = standing_decisions(self.warehouse)
+        write_pages(
+            self.store, wanted, chosen, self._root, self._abouts(), decisions=known_decisions
+        )
         return chosen
 
     def report(self, verdicts: DataFrame) -> RunReport:
@@ -108,12 +114,13 @@ class Publisher:
         context = replace(
             context_of(self.store, commits, night, table, nights=self.settings.nights),
             seen=seen_of(self.store, self.warehouse, table, self.videos),
+            decisions=standing_decisions(self.warehouse),
         )
         return RunReport(
             table,
             face_counts(_unseen(self.store.scores_behind(verdicts), table, context), videos),
             self._info(table, verdicts.join(videos, on="video_id", how="left_semi")),
-            notes=(*_notes(self.warehouse, context), *self._left_out()),
+            notes=(*_notes(self.warehouse, context), *self._left_out(), *self.notes),
             face_threshold=face_threshold(self._rule()),
             context=context,
         )
@@ -195,13 +202,13 @@ class Publisher:
         from framejury.report.predictions import evidence_order, whose_faces
 
         order = evidence_order(report.verdicts, report.context.judged_now)
-        there = written_pages(self._root, order)
-        lacking = order.filter(
-            pc.invert(pc.is_in(order["video_id"], pa.array(list(there), pa.string())))
-        )
-        chosen = _with_seen(lacking.slice(0, self.settings.evidence_pages), report.context)
+        decisions = report.context.decisions or {}
+        there, wanted = pages_to_write(self._root, order, decisions)
+        chosen = _with_seen(wanted.slice(0, self.settings.evidence_pages), report.context)
         if chosen.num_rows:
-            write_pages(self.store, verdicts, chosen, self._root, self._abouts())
+            write_pages(
+                self.store, verdicts, chosen, self._root, self._abouts(), decisions=decisions
+            )
         there |= set(chosen["video_id"].to_pylist())
         prefix = "../../" if self.folder is None else ""
         links = {
@@ -209,7 +216,7 @@ class Publisher:
             for row in order.select(["video_id", "run_id"]).to_pylist()
             if row["video_id"] in there
         }
-        ids = whose_faces(report.verdicts, self.settings.rows)
+        ids = whose_faces(report.verdicts, self.settings.rows, report.context)
         faces = shown_faces(self.store.pictures_behind(verdicts), ids)
         return replace(report.context, evidence=links, faces=faces)
 
@@ -223,7 +230,11 @@ class Publisher:
         from framejury.report.evidence.video_page import About
 
         place = f"reports/{self.commit.run_id}/" if self.folder is None else ""
-        about = About(created_at=self.now, report=f"../../{place}report.html")
+        about = About(
+            created_at=self.now,
+            report=f"../../{place}report.html",
+            warehouse=self.warehouse.location.uri,
+        )
         if judged.facts.bundle is None:
             return about
         rule = _rule_of(judged)

@@ -7,7 +7,7 @@ model_id, so archives are scored again with it.
 
 from __future__ import annotations
 
-from framejury.cli.options import add_bundle, add_warehouse, make_parser
+from framejury.cli.options import add_bundle, add_decisions, add_warehouse, make_parser
 from framejury.cli.outputs import Place
 from framejury.cli.parser import Parser
 from framejury.schemas.statuses import Side
@@ -21,6 +21,7 @@ def parser() -> Parser:
     options = make_parser("calibrate", __doc__, ["scoring", "verdict"])
     add_warehouse(options, several="folder or URI with labelled faces and a split; may be repeated")
     add_bundle(options)
+    add_decisions(options)
     options.add_argument(
         "--output",
         metavar="DIR",

@@ -9,7 +9,13 @@ from __future__ import annotations
 import argparse
 
 from framejury.cli.archive_options import add_layout
-from framejury.cli.options import WAREHOUSE_VARIABLE, add_bundle, make_parser, stand_in
+from framejury.cli.options import (
+    WAREHOUSE_VARIABLE,
+    add_bundle,
+    add_decisions,
+    make_parser,
+    stand_in,
+)
 from framejury.cli.outputs import Place
 from framejury.cli.parser import Parser
 from framejury.errors import UsageError
@@ -61,6 +67,7 @@ def parser() -> Parser:
         type=Place("input file"),
         help="with --archive: CSV pattern,side, the split (default: none)",
     )
+    add_decisions(options, "with a warehouse: ")
     add_layout(options, "with --archive: ")
     options.add_argument(
         "--workers",

@@ -17,6 +17,7 @@ from framejury.cli.options import (
     add_warehouse,
     make_parser,
 )
+from framejury.cli.outputs import Place
 from framejury.cli.parser import Parser
 from framejury.clock import moment
 
@@ -52,6 +53,12 @@ def parser() -> Parser:
         "--dry-run",
         action="store_true",
         help="print the plan, write nothing (default: run)",
+    )
+    options.add_argument(
+        "--decisions",
+        metavar="FILE",
+        type=Place("input file", remote=True),
+        help="CSV file,decision,by,note (default: decisions.csv in the archive, if any)",
     )
     add_json(options)
     add_metrics_file(options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,7 +13,7 @@ from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
 from framejury.archive.video_rows import videos_table
 from framejury.errors import ArchiveError, LeakageError, UsageError
-from framejury.schemas.statuses import Side
+from framejury.schemas.statuses import Label, Side
 from framejury.settings import IndexSettings
 from framejury.storage import is_local, local_path
 
@@ -37,15 +37,24 @@ class Selection:
         archive: absolute local path.
         videos: rows of `videos` with a label, by path.
         notes: caveats for the report.
+        decided: ids of those whose label is the decision of a person.
     """
 
     archive: str
     videos: tuple[VideoRow, ...]
     notes: tuple[str, ...]
+    decided: frozenset[str] = frozenset()
 
 
-def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
+def labelled_videos_of(
+    archive: str, settings: IndexSettings, decided: Mapping[str, Label] | None = None
+) -> Selection:
     """Select every labelled video of a local archive, as listed by `framejury index`.
+
+    Args:
+        archive: the folder.
+        settings: of listing.
+        decided: video_id -> label by a decision of a person, for videos without a label.
 
     Raises:
         ArchiveError: it is missing, is not a local folder, has no labelled video, or its label
@@ -60,6 +69,12 @@ def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
     files = list_local(root, follow_out=settings.links == "anywhere")
     found = describe_videos(files, lambda f: Path(f.uri).read_text("utf-8"), settings)
     rows, notes = videos_table(found.videos, "evaluate").to_pylist(), found.notes
+    by_people = {
+        row["video_id"]: {"label": decided[row["video_id"]].value}
+        for row in rows
+        if decided is not None and row["label"] is None and row["video_id"] in decided
+    }
+    rows = [row | by_people.get(row["video_id"], {}) for row in rows]
     labelled = tuple(row for row in rows if row["label"] is not None)
     if not labelled:
         raise ArchiveError(
@@ -69,7 +84,7 @@ def labelled_videos_of(archive: str, settings: IndexSettings) -> Selection:
     if len(labelled) < len(rows):
         left_out = f"{len(rows) - len(labelled):,} of {len(rows):,} videos"
         notes = [*notes, f"Without a label, and left out: {left_out}."]
-    return Selection(str(root), labelled, tuple(notes))
+    return Selection(str(root), labelled, tuple(notes), decided=frozenset(by_people))
 
 
 def on_pinned_side(selection: Selection, pins: Pins, side: Side | None) -> Selection:
@@ -109,7 +124,7 @@ def on_pinned_side(selection: Selection, pins: Pins, side: Side | None) -> Selec
         f"Videos of {wanted} by {Path(pins.source).name} ({shares}). They are held out only if the "
         "bundle was trained with the same file."
     )
-    return Selection(selection.archive, kept, (*selection.notes, note))
+    return replace(selection, videos=kept, notes=(*selection.notes, note))
 
 
 def data_sets_of(video: VideoRow) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from framejury.evaluation.binary import PrecisionRecall, RocCurve, thinned
 from framejury.evaluation.protocol_numbers import Estimate, ProtocolFindings, ProtocolSlice
 from framejury.evaluation.reliability import BINS
 from framejury.report.findings import DEMO_BANNER, Findings
+from framejury.report.opening import review_json
 from framejury.report.protocol_tables import FIGURES
 from framejury.report.summary import changes, summary_sentences
 
@@ -65,6 +66,7 @@ def json_report(findings: Findings) -> bytes:
             "reals_called_fake": f.mistakes.accused["video_id"].to_pylist(),
             "fakes_called_real": f.mistakes.missed["video_id"].to_pylist(),
         },
+        "review": review_json(f),
         "judged_now": f.judged_now,
         "since": _since(f),
         "nights": f.runs,

@@ -34,6 +34,7 @@ from framejury.report.predictions import Mistakes, find_mistakes, predictions_ta
 from framejury.report.seen_videos import Seen, find_seen, is_seen, seen_note
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
 from framejury.report.trust import Trust, trust_of_all
+from framejury.report.waiting import Review, find_review
 from framejury.report.wording import CROSSES, judged_words
 from framejury.schemas.notes import from_text
 from framejury.schemas.statuses import NOTE_MEANING, VERDICT_STATUSES, Status, Verdict
@@ -84,6 +85,8 @@ class Findings:
         video_pr, face_pr: None where there is no ROC curve either.
         calibration: of the labelled, scored videos; None without one.
         judged_now: videos that this run judged; None where unknown.
+        review: what waits for a decision of a person, and what was decided; None for a report that
+            asks for none.
         since: comparison with the verdicts before this run; None when there were none.
         runs: earlier nightly runs and this one; empty without earlier ones.
     """
@@ -121,6 +124,7 @@ class Findings:
     calibration: Reliability | None
     mistakes: Mistakes
     judged_now: int | None
+    review: Review | None
     since: Since | None
     runs: tuple[JudgedRun, ...]
     effort: Effort
@@ -193,11 +197,16 @@ def find(report: RunReport) -> Findings:
         calibration=reliability(truth.fake, truth.scores) if len(truth) else None,
         mistakes=find_mistakes(unseen),
         judged_now=None if judged is None else pc.sum(predictions["judged_now"]).as_py() or 0,
+        review=_review(predictions, report.context),
         since=find_since(predictions, report.context),
         runs=find_runs(predictions, report.context, report.run),
         effort=find_effort(predictions, report.context, report.run),
         context=report.context,
     )
+
+
+def _review(predictions: pa.Table, context: Context) -> Review | None:
+    return None if context.decisions is None else find_review(predictions, context.decisions)
 
 
 def timed(f: Findings, seconds: Mapping[str, float]) -> Findings:

@@ -23,6 +23,7 @@ from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings, why_no_roc
 from framejury.report.inputs import Context
 from framejury.report.known import known_table
+from framejury.report.opening import opening
 from framejury.report.predictions import SHOWN, as_rows
 from framejury.report.protocol_tables import protocol_tables
 from framejury.report.report_figures import protocol_names
@@ -95,6 +96,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         **_common(f),
         sheet=table_page(f.predictions, f.context, 1, page_rows, f.judges),
         charts={name: Markup(chart) for name, chart in charts.items()},
+        opening=opening(f),
         sentences=summary_sentences(f),
         accuracy=[
             *accuracy_sentences(f),
@@ -175,7 +177,7 @@ def _common(f: Findings) -> dict[str, Any]:
     return {
         "f": f,
         "policy": script_policy(),
-        "style": style_of("report.css"),
+        "style": style_of("report.css", "decisions.css"),
         "script": Markup(table_script()),
         "banners": f.banners,
         "page_name": page_name,

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.decisions.decided import VideoDecisions
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.model.seen import Recognised
 from framejury.redaction import redacted
@@ -95,6 +96,7 @@ class Context:
         faces: video_id -> some of its faces, highest score first.
         left_out: files of the archive left out by their names, as `ArchiveIndex.left_out`.
         seen: which videos their models had seen in training; None: no model has a record of it.
+        decisions: video_id -> what people decided; None: the report asks for no decisions.
         work: name -> number of this run: videos, faces_scored, read_bytes, videos_cpu_s,
             videos_wall_s.
     """
@@ -108,11 +110,12 @@ class Context:
     left_out: Mapping[str, int] = field(default_factory=dict)
     work: Mapping[str, float] = field(default_factory=dict)
     seen: Recognised | None = None
+    decisions: Mapping[str, VideoDecisions] | None = None
 
 
 BEFORE_COLUMNS = ("video_id", "status", "verdict", "p_fake")
 EXTRACTION_COLUMNS = (
-    *("video_id", "container", "codec", "width_px", "height_px", "duration_s"),
+    *("video_id", "content_id", "container", "codec", "width_px", "height_px", "duration_s"),
     *("frames_total", "frames_decoded", "frames_sampled", "wall_s", "cpu_s"),
 )
 

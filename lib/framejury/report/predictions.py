@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.decisions.decided import decision_columns
 from framejury.evaluation.rows import outcome_column
 from framejury.report.inputs import Context
 from framejury.report.seen_videos import seen_column
+from framejury.report.waiting import find_review
+from framejury.schemas.exports import DECISION_COLUMNS
 from framejury.schemas.statuses import Label, Verdict
 
 SHOWN = 12
@@ -53,12 +57,14 @@ COLUMNS = (
     "before",
     "p_fake_before",
     "seen",
+    *(field.name for field in DECISION_COLUMNS),
 )
 """Columns of `verdicts` and `videos`, and these: `called`, FAKE or REAL by the threshold alone,
 null when not scored; `correct`, whether a verdict of fake or real equals the label, null without
 either; `judged_now`, whether this run judged the video, null where unknown; `before`, the outcome
 before this run (one of `rows.OUTCOMES`), and `p_fake_before`, its score, null without one; `seen`,
-train or val if the model had seen the video or its source in training, no, or null if unknown."""
+train or val if the model had seen the video or its source in training, no, or null if unknown;
+`decision`, `reviewer` and `decided_at`, the current decision of a person, null without one."""
 
 
 def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.Table:
@@ -78,7 +84,9 @@ def predictions_table(verdicts: pa.Table, context: Context | None = None) -> pa.
     full = verdicts.append_column("called", called).append_column("correct", correct)
     context = context or Context()
     full = full.append_column("seen", seen_column(verdicts["video_id"], context))
-    for name, column in _since(verdicts["video_id"], context).items():
+    ids = verdicts["video_id"]
+    columns = _since(ids, context) | decision_columns(ids, context.decisions or {})
+    for name, column in columns.items():
         full = full.append_column(name, column)
     order = pc.sort_indices(
         full.append_column("_score", pc.coalesce(full["p_fake"], pc.if_else(decided, -0.5, -1.0))),
@@ -103,7 +111,8 @@ def _since(ids: pa.ChunkedArray, context: Context) -> dict[str, pa.Array | pa.Ch
 def json_bytes(predictions: pa.Table) -> bytes:
     """Return a JSON list, one object per line, the columns as keys."""
     lines = (
-        json.dumps(row, ensure_ascii=False, allow_nan=False) for row in predictions.to_pylist()
+        json.dumps(row, ensure_ascii=False, allow_nan=False, default=datetime.isoformat)
+        for row in predictions.to_pylist()
     )
     return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 
@@ -166,14 +175,17 @@ def evidence_order(verdicts: pa.Table, judged_now: Collection[str] | None) -> pa
     return verdicts.take(pc.index_in(order, verdicts["video_id"].combine_chunks()))
 
 
-def whose_faces(verdicts: pa.Table, rows: int) -> pa.Array:
-    """Return ids of the videos whose faces a report shows: its first page and wrong verdicts.
+def whose_faces(verdicts: pa.Table, rows: int, context: Context | None = None) -> pa.Array:
+    """Return ids of the videos whose faces a report shows.
 
     Args:
         verdicts: columns `rows.REPORT_COLUMNS`.
         rows: of the first page; also the most wrong verdicts.
+        context: of the report; what waits for a decision is shown, too.
     """
-    table = predictions_table(verdicts)
-    shown = (table, _wrong(table))
+    table = predictions_table(verdicts, context)
+    shown = [table, _wrong(table)]
+    if context is not None and context.decisions is not None:
+        shown.append(find_review(table, context.decisions).waiting.table)
     ids = [part["video_id"].slice(0, rows).combine_chunks() for part in shown]
     return pa.concat_arrays(ids).unique()

@@ -16,6 +16,7 @@ from framejury.report.inputs import RunInfo, RunReport
 from framejury.report.predictions import json_bytes
 from framejury.report.report_figures import report_figures
 from framejury.report.text import protocol_text, text_report
+from framejury.report.waiting import TO_DECIDE_CSV, to_decide_table
 
 __all__ = ["BundleInfo", "RunInfo", "RunReport", "build_report", "write_files"]
 
@@ -68,8 +69,9 @@ def build_report(
         `confusion_face`, `confusion_video`, `roc`, `det`, `precision_recall`, `calibration`,
         `scores`; `nights` from the second nightly run on; `loss` and `accuracy` if the bundle has
         a training history. The names never change; a figure without data is a sentence on why.
-        With a protocol also `metrics.json`, `protocol.txt`, `frames_per_video`, and a
-        `robustness_*` per kind of perturbation.
+        From a warehouse also `to_decide.csv`: what waits for a decision. With a protocol also
+        `metrics.json`, `protocol.txt`, `frames_per_video`, and a `robustness_*` per kind of
+        perturbation.
 
     Args:
         report: its input; secrets in URIs are removed first.
@@ -98,6 +100,7 @@ def build_report(
         REPORT_HTML: _utf8(html_report(findings, charts, page_rows=page_rows)),
         PREDICTIONS_CSV: csv_bytes(findings.predictions, mark=csv_mark),
         PREDICTIONS_JSON: json_bytes(findings.predictions),
+        **_to_decide(findings, csv_mark=csv_mark),
         **protocol,
         **drawn,
     }
@@ -106,6 +109,20 @@ def build_report(
         for name, number in page_names(findings, page_rows).items()
     }
     return ReportFiles(ready, pages)
+
+
+def _to_decide(f: Findings, *, csv_mark: bool) -> dict[str, bytes]:
+    """Return the list to fill in; none for a report that asks for no decisions."""
+    if f.review is None:
+        return {}
+    seen = f.context.extractions
+    contents = (
+        {}
+        if seen is None
+        else dict(zip(seen["video_id"].to_pylist(), seen["content_id"].to_pylist(), strict=True))
+    )
+    table = to_decide_table(f.review.waiting, contents, f.judges)
+    return {TO_DECIDE_CSV: csv_bytes(table, mark=csv_mark)}
 
 
 def write_files(files: Mapping[str, bytes], directory: Path) -> None:

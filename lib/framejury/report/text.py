@@ -13,6 +13,7 @@ from framejury.redaction import printable
 from framejury.report.evidence.sentences import advice
 from framejury.report.findings import Findings
 from framejury.report.known import TITLE, known_table
+from framejury.report.opening import review_text
 from framejury.report.predictions import as_rows
 from framejury.report.protocol_tables import Table, protocol_tables
 from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows
@@ -52,6 +53,7 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
     """
     blocks = [
         _head(findings),
+        review_text(findings, max_rows),
         _counts(findings),
         changed_text(findings, max_rows),
         mistakes_text(findings),

@@ -87,6 +87,7 @@ class Row:
         decided: picture or sound where the verdict of fake rests on one of two scores.
         link: to its evidence page, relative.
         change: changed, new or unchanged; before: the outcome before, may be empty.
+        decision: of a person; reviewer: who; both may be empty.
         parts: the first `MOST_PARTS` suspicious stretches.
     """
 
@@ -111,6 +112,8 @@ class Row:
     link: str | None
     face: str | None
     face_words: str
+    decision: str
+    reviewer: str
     parts: tuple[str, ...]
 
 
@@ -213,6 +216,8 @@ def _rows(predictions: pa.Table, context: Context, judges: str) -> Iterator[Row]
             link=checked_link(context.evidence.get(video_id)),
             face=None if face is None else thumbnail(face.picture, SMALL_PX),
             face_words="" if face is None else face_words(face, judges),
+            decision=row["decision"] or "",
+            reviewer=row["reviewer"] or "",
             parts=tuple(map(in_words, (row["stretches"] or ())[:MOST_PARTS])),
         )
 
@@ -230,6 +235,8 @@ def _columns(
     if has_truth:
         yield _choice("truth", "label", "Label", [row.label for row in rows])
         yield _choice("right", "correct?", "Correct?", [row.correct for row in rows])
+    if predictions["decision"].null_count < predictions.num_rows:
+        yield _choice("decision", "decision", "Decision", [row.decision for row in rows])
     if context.before is not None:
         yield _choice("change", "before", "Change", [row.change for row in rows])
     if len(predictions["layout"].unique()) > 1:

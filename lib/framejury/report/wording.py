@@ -6,15 +6,17 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from framejury.evaluation.binary import BinaryMetrics
-from framejury.evaluation.bootstrap import Bootstrap, Interval
-from framejury.evaluation.breakdown import BreakdownRow
 from framejury.evaluation.rows import NOT_SCORED
 from framejury.pages.text_table import counted
 from framejury.report.sound_words import decided_word, is_by_sound, sound_sentences
 from framejury.schemas.statuses import STATUS_MEANING, Status
+
+if TYPE_CHECKING:  # they load scikit-learn
+    from framejury.evaluation.binary import BinaryMetrics
+    from framejury.evaluation.bootstrap import Bootstrap, Interval
+    from framejury.evaluation.breakdown import BreakdownRow
 
 UNDEFINED = "n/a"
 CROSSES = "interval crosses the threshold"

@@ -16,6 +16,7 @@ from framejury.schemas.exports import VERDICT_COLUMNS
 from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
+from framejury.warehouse.deciding import with_decisions
 
 _VIDEO_COLUMNS = ["video_id", "path", "uri", "label", "missing_since"]
 
@@ -79,6 +80,7 @@ def chosen_verdicts(warehouse: Warehouse, choice: Choice | None = None) -> pa.Ta
     rows, places = rows.filter(places.is_valid()), places.drop_null()
     for name in ("path", "uri", "label"):
         rows = rows.append_column(VIDEOS.field(name), about[name].take(places))
+    rows = with_decisions(warehouse, rows)
     return rows.take(_order(rows, choice)).select(["path", *VERDICT_COLUMNS])
 
 

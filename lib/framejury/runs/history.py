@@ -17,7 +17,7 @@ from framejury.errors import UsageError
 from framejury.runs.drift import night_of
 from framejury.schemas.statuses import FAILURE_STATUSES, Verdict
 from framejury.warehouse import Warehouse
-from framejury.warehouse.commits import Commit
+from framejury.warehouse.commits import DECIDE_JOB, Commit
 from framejury.warehouse.lock import read_lock
 
 _SHOWN_NAMES = 5
@@ -141,10 +141,13 @@ class PastRun:
 def past_runs(warehouse: Warehouse) -> list[PastRun]:
     """Return every run, the newest commit last, followed by runs without a commit.
 
+    Decisions of people are no runs, and there may be thousands; they are left out.
+
     Raises:
         WarehouseError: a record cannot be read.
     """
-    return [*_by_night(warehouse.commits()), *_uncommitted(warehouse)]
+    commits = [commit for commit in warehouse.commits() if commit.job != DECIDE_JOB]
+    return [*_by_night(commits), *_uncommitted(warehouse)]
 
 
 def nights_before(commits: Sequence[Commit], first: int, count: int) -> list[PastRun]:

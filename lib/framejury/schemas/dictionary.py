@@ -11,7 +11,15 @@ import pyarrow.types as kinds
 
 from framejury.schemas import statuses
 from framejury.schemas.exports import CURRENT, CURRENT_FACES_LIMIT, CURRENT_MEANING
-from framejury.schemas.statuses import SOUND_MEANING, STATUS_MEANING, Side, SoundOutcome, Verdict
+from framejury.schemas.statuses import (
+    DECISION_MEANING,
+    SOUND_MEANING,
+    STATUS_MEANING,
+    Decision,
+    Side,
+    SoundOutcome,
+    Verdict,
+)
 from framejury.schemas.tables import FORMER_NAMES, TABLE_MEANING, TABLES
 
 _HEAD = """\
@@ -80,8 +88,9 @@ def read_table(warehouse, table):  # all committed rows of a table, each once
 Which of these rows count, by the sequence of the commit of their `run_id`: of `videos`, `splits`
 and `modalities` those of the latest run that has any; of the other tables, for each video, those
 of the latest run that has any for it (of `face_scores` and `pictures`: by the verdict's model, no
-later than the verdict). Rows of a video that is in `forgotten` count only if they are later than
-its last row there.
+later than the verdict; of `decisions`, all rows count as history, and the latest by `decided_at`
+that is about the file's current `content_id` holds). Rows of a video that is in `forgotten` count
+only if they are later than its last row there.
 """
 
 VERDICT_MEANING = {
@@ -151,6 +160,9 @@ def data_dictionary() -> str:
     parts.append(
         _values("SoundOutcome", "How judging the sound ended, in `sounds`.", SOUND_MEANING)
     )
+    parts.append(
+        _values("Decision", "What a person found, in `decisions`.", DECISION_MEANING),
+    )
     parts.append(_retries())
     return "\n".join(parts)
 
@@ -188,7 +200,8 @@ def _values(
     meanings: dict[statuses.Status, str]
     | dict[Verdict, str]
     | dict[Side, str]
-    | dict[SoundOutcome, str],
+    | dict[SoundOutcome, str]
+    | dict[Decision, str],
 ) -> str:
     rows = [f"| `{value}` | {_cell(meaning)} |" for value, meaning in meanings.items()]
     return "\n".join([f"## {title}", "", doc, "", "| value | meaning |", "|---|---|", *rows]) + "\n"

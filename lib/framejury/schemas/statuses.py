@@ -145,6 +145,24 @@ class DecidedBy(StrEnum):
     SOUND = "sound"
 
 
+class Decision(StrEnum):
+    """What a person found who looked at a video. The set is closed."""
+
+    FAKE = "fake"
+    REAL = "real"
+    UNCLEAR = "unclear"
+    WITHDRAWN = "withdrawn"
+
+
+DECISION_MEANING = {
+    Decision.FAKE: "the video was manipulated",
+    Decision.REAL: "the video was not manipulated",
+    Decision.UNCLEAR: "the person looked and could not tell",
+    Decision.WITHDRAWN: "the earlier decisions on this content no longer count",
+}
+"""What each decision means; printed in the data dictionary."""
+
+
 class PictureKind(StrEnum):
     """What a picture kept as evidence shows."""
 

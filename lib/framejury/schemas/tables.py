@@ -451,6 +451,30 @@ FORGOTTEN = pa.schema(
     ]
 )
 
+DECISIONS = pa.schema(
+    [
+        _VIDEO_ID,
+        _RUN_ID,
+        _text(
+            "content_id",
+            "`content_id` of the file that the decision is about; null if it was not known. The "
+            "decision does not count for other content.",
+        ),
+        _text("decision", "fake, real, unclear or withdrawn; see Decision.", required=True),
+        _text("reviewer", "Who decided, as that person gave it.", required=True),
+        _text("note", "Why, in the words of that person; null if they gave none or it was erased."),
+        _field("decided_at", pa.timestamp("us", tz="UTC"), "When, UTC.", required=True),
+        _text("source", "command, or the name of the file that was read.", required=True),
+        _text(
+            "seen_verdict",
+            "framejury's verdict at that time: fake, real or inconclusive; null without one.",
+        ),
+        _float64("seen_p_fake", "`verdicts.p_fake` at that time; null when not scored."),
+        _text("seen_model_id", "`verdicts.model_id` at that time; null without a verdict."),
+        _text("seen_run_id", "The run that gave that verdict; null without one."),
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "videos": VIDEOS,
     "extractions": EXTRACTIONS,
@@ -462,6 +486,7 @@ TABLES: dict[str, pa.Schema] = {
     "splits": SPLITS,
     "modalities": MODALITIES,
     "forgotten": FORGOTTEN,
+    "decisions": DECISIONS,
 }
 
 FACE_TABLES = tuple(
@@ -500,4 +525,7 @@ TABLE_MEANING = {
     "modalities": "One row per fake whose original is in the archive: what differs between them.",
     "forgotten": "One row per video and `framejury forget`: the tombstone of a video whose faces "
     "and pictures were removed. Older rows about the video do not count.",
+    "decisions": "One row per decision of a person on a video (`framejury decide`, "
+    "`decisions.csv`). Rows are never replaced: of those about the current content of the file, "
+    "the latest by `decided_at` counts.",
 }

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from framejury.storage import Location
 
+DECIDE_JOB = "decide"
+"""Job of runs that only record decisions of people. They hold no lock (decision 24)."""
+
 
 class _Record(BaseModel):
     """Part of a commit record: immutable, and keeps keys that it does not know."""

@@ -10,7 +10,7 @@ replaced in one step and names the commit it shows. See docs/decisions/0020-curr
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ from framejury.logs import say
 from framejury.schemas.exports import CURRENT, CURRENT_FACES_LIMIT
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, is_file, write_whole
+from framejury.warehouse.deciding import with_decisions
 from framejury.warehouse.frame_scores import faces_behind
 from framejury.warehouse.reader import Committed
 
@@ -28,6 +29,7 @@ SEQUENCE_KEY = b"framejury_sequence"
 """Key of the file's metadata: sequence of the latest commit that the file shows."""
 
 _SHOWS = ("videos", "verdicts", "face_scores", "forgotten")
+"""Tables behind the files; `verdicts` shows `decisions`, too."""
 _PORTION_ROWS = 1 << 19
 
 
@@ -36,27 +38,51 @@ def place_of_current(committed: Committed, name: str) -> Location:
     return committed.location.child(FOLDER, f"{name}.parquet")
 
 
-def refresh_current(committed: Committed, *, faces_limit: int = CURRENT_FACES_LIMIT) -> None:
+def refresh_current(
+    committed: Committed,
+    *,
+    faces_limit: int = CURRENT_FACES_LIMIT,
+    only_decisions: bool = False,
+) -> None:
     """Write the files again if a commit has changed what they show.
 
-    Videos and verdicts are held in memory; faces are streamed, `_PORTION_ROWS` at a time.
+    Videos and verdicts are held in memory; faces are streamed, `_PORTION_ROWS` at a time. Decisions
+    are recorded without the lock, so two processes may do this at once: whoever wrote last looks
+    whether it wrote the latest state.
 
     Args:
         committed: the warehouse.
         faces_limit: most faces in `faces.parquet`, count.
+        only_decisions: write `verdicts` alone; what a run under way committed is left to it.
 
     Raises:
         OSError: a file cannot be read or written.
         WarehouseError: a commit record is damaged.
     """
-    sequence = max(
-        (c.sequence for c in committed.commits() if any(c.tables.get(name) for name in _SHOWS)),
-        default=0,
-    )
-    if not committed.with_table("videos") or _shown(committed) == sequence:
-        return
-    videos = committed.read_snapshot("videos")
-    verdicts = _verdicts(committed, videos.filter(videos["missing_since"].is_null()))
+    while committed.with_table("videos"):
+        base, latest = _last(committed, _SHOWS), _last(committed, (*_SHOWS, "decisions"))
+        shown = _shown(committed, "verdicts")
+        is_base_shown = only_decisions or (
+            shown is not None and _shown(committed, "videos") == base
+        )
+        if is_base_shown and shown == latest:
+            return
+        videos = committed.read_snapshot("videos")
+        verdicts = _verdicts(committed, videos.filter(videos["missing_since"].is_null()))
+        if not is_base_shown:
+            _write_faces(committed, verdicts, base, faces_limit)
+            _write(committed, "videos", [videos], base)
+        _write(committed, "verdicts", [verdicts], latest)
+
+
+def _last(committed: Committed, tables: Sequence[str]) -> int:
+    """Return the sequence of the latest commit with rows of one of these tables; 0 without."""
+    sequences = (c.sequence for c in committed.commits() if any(map(c.tables.get, tables)))
+    return max(sequences, default=0)
+
+
+def _write_faces(committed: Committed, verdicts: pa.Table, sequence: int, faces_limit: int) -> None:
+    """Write the faces behind these verdicts; with more than the limit, remove the file."""
     faces = place_of_current(committed, "faces")
     count = pc.sum(verdicts["faces_scored"]).as_py() or 0
     if count <= faces_limit:
@@ -68,19 +94,17 @@ def refresh_current(committed: Committed, *, faces_limit: int = CURRENT_FACES_LI
             f"  note: {count:,} faces are more than one file should hold ({faces_limit:,}), so "
             f"{faces.uri} is not written; docs/data_dictionary.md tells how to read face_scores"
         )
-    _write(committed, "videos", [videos], sequence)
-    _write(committed, "verdicts", [verdicts], sequence)  # the last one: `_shown` looks at it
 
 
-def _shown(committed: Committed) -> int | None:
-    """Return the sequence that the files show; None if they are not all there."""
-    place = place_of_current(committed, "verdicts")
+def _shown(committed: Committed, name: str) -> int | None:
+    """Return the sequence that a file shows; None if it is not there."""
+    place = place_of_current(committed, name)
     try:
         with place.filesystem.open_input_file(place.path) as file:
             found = parquet.read_metadata(file)
     except (OSError, pa.ArrowInvalid):  # not there, or torn by a power cut
         return None
-    is_known = found.schema.to_arrow_schema().names == CURRENT["verdicts"].names
+    is_known = found.schema.to_arrow_schema().names == CURRENT[name].names
     return int((found.metadata or {}).get(SEQUENCE_KEY, -1)) if is_known else None
 
 
@@ -99,7 +123,7 @@ def _verdicts(committed: Committed, videos: pa.Table) -> pa.Table:
     """Return the latest verdict on each of these videos, by path."""
     if not committed.with_table("verdicts"):
         return CURRENT["verdicts"].empty_table()
-    latest = committed.read_latest("verdicts")
+    latest = with_decisions(committed, committed.read_latest("verdicts"))
     return _beside(latest, videos, CURRENT["verdicts"]).sort_by("path")
 
 

@@ -34,7 +34,9 @@ from framejury.warehouse.warehouse import Warehouse
 
 _PICTURE = re.compile(rb'src="data:image/jpeg;base64,[^"]*"')
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;"})
-_HARMLESS = frozenset(TABLES) - frozenset(FACE_TABLES)
+_BLANKED = {"decisions": "note"}
+"""Columns by table whose text is removed while the row stays: people wrote it freely."""
+_HARMLESS = frozenset(TABLES) - frozenset(FACE_TABLES) - _BLANKED.keys()
 """Tables with one row per video, and no picture. Every other folder of rows is searched."""
 
 
@@ -158,7 +160,7 @@ def _files(warehouse: Warehouse, folder: str) -> Iterator[tuple[Location, fs.Fil
 
 
 def _erase_rows(warehouse: Warehouse, ids: pa.Array, erased: Erased) -> None:
-    """Rewrite the files that hold rows of these videos in tables that show faces."""
+    """Rewrite the files that hold rows of these videos in tables that show faces, or notes."""
     for place, info in _files(warehouse, "runs"):
         table = place.path.rsplit("/", 2)[-2].removeprefix("table=")
         if table in _HARMLESS:
@@ -167,34 +169,42 @@ def _erase_rows(warehouse: Warehouse, ids: pa.Array, erased: Erased) -> None:
             if info.extension != "crc":  # a draft of a process that was killed
                 place.filesystem.delete_file(place.path)
         elif info.extension == "parquet":
-            removed = _without(place, ids)
+            removed = _without(place, ids, _BLANKED.get(table))
             if removed:
                 erased.rows[table] += removed
                 after = place.filesystem.get_file_info(place.path).size
                 erased.size_bytes += info.size - after
 
 
-def _without(place: Location, ids: pa.Array) -> int:
+def _without(place: Location, ids: pa.Array, blanked: str | None = None) -> int:
     """Replace a Parquet file by one without rows of these videos; return how many it had.
 
-    One row group is held in memory.
+    With `blanked` the rows stay, and lose what stands in that column. One row group is held in
+    memory.
     """
     with place.filesystem.open_input_file(place.path) as source:
         file = parquet.ParquetFile(source)
         if "video_id" not in file.schema_arrow.names:
             return 0
         groups = range(file.num_row_groups)
-        masks = [
-            pc.is_in(file.read_row_group(group, columns=["video_id"])["video_id"], ids)
-            for group in groups
-        ]
+        columns = ["video_id"] if blanked is None else ["video_id", blanked]
+        read = [file.read_row_group(group, columns=columns) for group in groups]
+        masks = [pc.is_in(rows["video_id"], ids) for rows in read]
+        if blanked is not None:
+            written = [pc.is_valid(rows[blanked]) for rows in read]
+            masks = [pc.and_(*both) for both in zip(masks, written, strict=True)]
         count = sum(pc.sum(mask).as_py() or 0 for mask in masks)
         if not count:
             return 0
         with tempfile.TemporaryFile() as draft:
             with parquet.ParquetWriter(draft, file.schema_arrow, compression="zstd") as writer:
                 for group, mask in zip(groups, masks, strict=True):
-                    kept = file.read_row_group(group).filter(pc.invert(mask))
+                    rows = file.read_row_group(group)
+                    kept = rows.filter(pc.invert(mask)) if blanked is None else rows
+                    if blanked is not None:
+                        at = rows.column_names.index(blanked)
+                        empty = pc.if_else(mask, pa.scalar(None, pa.string()), rows[blanked])
+                        kept = rows.set_column(at, rows.schema.field(blanked), empty)
                     if kept.num_rows:
                         writer.write_table(kept)
             draft.seek(0)

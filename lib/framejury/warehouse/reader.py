@@ -33,6 +33,7 @@ _MADE_BY = {
     "verdicts": "framejury reduce",
     "modalities": "framejury modality",
     "forgotten": "framejury forget VIDEO",
+    "decisions": "framejury decide VIDEO --fake",
 }
 """The command that writes a table."""
 
@@ -229,6 +230,16 @@ class Committed:
         at = pc.index_in(video_ids, pa.array(list(stones), pa.string()))
         buried = pa.array([stone.sequence for stone in stones.values()], pa.int64()).take(at)
         return pc.fill_null(pc.greater(sequences, buried), True)
+
+    def read_decisions(self) -> pa.Table:
+        """Read every row of `decisions` that counts, in the order of the commits.
+
+        Rows from before a video was forgotten do not count. Empty if nobody has decided.
+        """
+        if not self.with_table("decisions"):
+            return TABLES["decisions"].empty_table()
+        names = TABLES["decisions"].names
+        return self.read_history("decisions", names).sort_by(SEQUENCE).select(names)
 
     def parquet_files(self, table: str) -> list[Location]:
         """Return every Parquet file of committed rows of `table`, oldest run first."""

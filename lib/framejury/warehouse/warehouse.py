@@ -26,6 +26,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from framejury import logs
 from framejury.errors import CommitError, WarehouseError
 from framejury.schemas.tables import TABLES
 from framejury.storage import Location, create_json, is_taken
-from framejury.warehouse.commits import Commit, CommitFacts, Merged, Run
+from framejury.warehouse.commits import DECIDE_JOB, Commit, CommitFacts, Merged, Run
 from framejury.warehouse.current import FOLDER, refresh_current
 from framejury.warehouse.lock import Lock, hold
 from framejury.warehouse.marker import (
@@ -50,13 +51,16 @@ from framejury.warehouse.marker import (
 )
 from framejury.warehouse.reader import Committed, count_rows
 
-MERGED_TABLES = ("extractions", "face_scores", "pictures", "sounds", "verdicts")
-"""Tables to which every nightly run adds small files. Files of `faces` hold crops and are large."""
+MERGED_TABLES = ("extractions", "face_scores", "pictures", "sounds", "verdicts", "decisions")
+"""Tables with many small files. Files of `faces` hold crops and are large."""
 
 OUTPUTS = "outputs"
 """Folder of the files of `report.outputs`, written by the latest run."""
 
 _READERS_DONE = timedelta(days=1)
+_RUN_TIME = "%Y%m%dT%H%M%SZ"
+_DECIDE_END = f"-{DECIDE_JOB}"
+"""End of the id of a run that works without the lock: another run must not remove its folder."""
 
 
 class Warehouse(Committed):
@@ -111,7 +115,7 @@ class Warehouse(Committed):
         with self._tidied(), hold(self.location, job, now, say=say) as lock:
             self._lock = lock
             try:
-                for left in self.abandoned():
+                for left in [*self.abandoned(), *self._never_decided(now)]:
                     self._delete(left)
                 for superseded in self._superseded(now):
                     self._delete(superseded)
@@ -125,7 +129,8 @@ class Warehouse(Committed):
         Raises:
             WarehouseError: it cannot be written.
         """
-        run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        run_id = f"{now.astimezone(UTC):{_RUN_TIME}}-{secrets.token_hex(3)}"
+        run_id += _DECIDE_END if job == DECIDE_JOB else ""
         before = self.commits()
         after = before[-1].sequence if before else 0
         run = Run(run_id, job, now, self.location.child("runs", run_id), after)
@@ -150,8 +155,10 @@ class Warehouse(Committed):
     ) -> Commit:
         """Publish everything the run wrote, in one step.
 
-        The record's number follows the last commit when the run began. So a run that was overtaken
-        by another cannot commit, even if it lost the lock without noticing.
+        The record's number follows the last commit when the run began, and decisions that people
+        recorded meanwhile. So a run that was overtaken by another cannot commit, even if it lost
+        the lock without noticing. A run of decisions reads nothing that others write, so it takes
+        the next free number.
 
         Raises:
             CommitError: another run committed first, or the record cannot be written.
@@ -171,23 +178,39 @@ class Warehouse(Committed):
             facts=facts or CommitFacts(),
             merged=run.merged,
         )
-        try:
-            place = self.location.child("commits", f"{record.sequence:08d}.json")
-            create_json(place, record.to_record())
-        except FileExistsError:
+        while True:
+            try:
+                place = self.location.child("commits", f"{record.sequence:08d}.json")
+                create_json(place, record.to_record())
+                break
+            except FileExistsError:
+                record = replace(record, sequence=self._next_sequence(run))
+            except OSError as error:
+                raise CommitError(f"cannot commit {run.run_id}: {error}") from error
+        self.refresh_current(only_decisions=run.job == DECIDE_JOB)
+        return record
+
+    def _next_sequence(self, run: Run) -> int:
+        """Return the number after the commits since the run began.
+
+        Raises:
+            CommitError: the run must not follow one of them.
+        """
+        since = [commit for commit in self.commits() if commit.sequence > run.after]
+        if run.job == DECIDE_JOB:
+            if any(commit.tables.get("forgotten") for commit in since):
+                raise CommitError("a video was forgotten meanwhile; run this again")
+        elif any(commit.job != DECIDE_JOB for commit in since):
             raise CommitError(
                 f"another run was committed to {self.location.uri} while {run.run_id} ran; "
                 "run it again"
-            ) from None
-        except OSError as error:
-            raise CommitError(f"cannot commit {run.run_id}: {error}") from error
-        self.refresh_current()
-        return record
+            )
+        return since[-1].sequence + 1
 
-    def refresh_current(self) -> None:
+    def refresh_current(self, *, only_decisions: bool = False) -> None:
         """Bring the files of `current/` up to date; a failure is only a warning."""
         try:
-            refresh_current(self)
+            refresh_current(self, only_decisions=only_decisions)
         except (OSError, pa.ArrowException, WarehouseError) as error:
             logs.say(
                 f"warning: {self.location.child(FOLDER).uri} could not be refreshed ({error}); the "
@@ -218,7 +241,19 @@ class Warehouse(Committed):
                 raise
 
     def abandoned(self) -> list[Location]:
-        """Return the folders of runs without a commit: killed, or under way in another process."""
+        """Return the folders of runs without a commit: killed, or under way in another process.
+
+        Runs of decisions are left out: they are under way without the lock.
+        """
+        return [place for place in self._uncommitted() if not place.path.endswith(_DECIDE_END)]
+
+    def _never_decided(self, now: datetime) -> list[Location]:
+        """Return folders of decisions that were killed before their commit, a day ago or more."""
+        latest = f"{now.astimezone(UTC) - _READERS_DONE:{_RUN_TIME}}"
+        places = [place for place in self._uncommitted() if place.path.endswith(_DECIDE_END)]
+        return [place for place in places if place.path.rpartition("/")[2] < latest]
+
+    def _uncommitted(self) -> list[Location]:
         folder = self.location.child("runs")
         infos = folder.filesystem.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
         committed = {commit.run_id for commit in self.commits()}

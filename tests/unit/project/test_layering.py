@@ -32,25 +32,28 @@ MAY_IMPORT = {
     "archive": "schemas settings",
     "model": "archive audio faces schemas settings signals verdict",
     "examine": "audio faces media model sandbox schemas settings signals",
-    "warehouse": "schemas",
+    "decisions": "archive schemas",
+    "warehouse": "decisions schemas",
     "runs": "model schemas settings verdict warehouse",
     "cli": "audio model settings verdict",
     "parsers": "cli schemas",
     "pages": "",
     "evaluation": "schemas verdict",
-    "report": "evaluation examine faces model pages schemas settings verdict",
-    "labelled": "archive audio cli evaluation examine model pages report schemas settings verdict "
-    "warehouse",
+    "report": "decisions evaluation examine faces model pages schemas settings verdict",
+    "labelled": "archive audio cli decisions evaluation examine model pages report schemas "
+    "settings verdict warehouse",
     "recipes": "archive evaluation faces labelled model pages runs schemas settings signals "
     "verdict warehouse",
     "inspection": "audio examine faces media pages report schemas settings signals",
     "protocol": "archive cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "cli examine model pages report runs schemas settings tables verdict warehouse",
+    "night": "archive cli decisions examine model pages report runs schemas settings tables "
+    "verdict warehouse",
     "demo": "pages schemas warehouse",
-    "commands": "archive audio cli evaluation examine faces inspection labelled model night pages "
-    "parsers protocol report runs sandbox schemas settings signals tables verdict warehouse",
+    "commands": "archive audio cli decisions evaluation examine faces inspection labelled model "
+    "night pages parsers protocol report runs sandbox schemas settings signals tables verdict "
+    "warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
 
@@ -201,18 +204,33 @@ def all_of(*names: str) -> list[str]:
     "names",
     [
         all_of("media", "faces", "signals", "sandbox", "archive", "audio"),
-        all_of("examine", "verdict", "warehouse", "runs"),
+        all_of("examine", "verdict", "decisions", "warehouse", "runs"),
         all_of("inspection", "protocol", "evaluation", "report", "pages"),
         [f"framejury.model.{name}" for name in sorted(LIGHT_MODEL)],
         [
             f"framejury.commands.{name}"
-            for name in ("scan", "verdicts", "doctor", "runs", "inspect", "compare", "evaluate")
+            for name in (
+                "scan",
+                "verdicts",
+                "decide",
+                "doctor",
+                "runs",
+                "inspect",
+                "compare",
+                "evaluate",
+            )
         ],
     ],
     ids=lambda names: names[0],
 )
 def test_neither_spark_nor_tensorflow_is_loaded(names: list[str]) -> None:
     assert not {SPARK, TENSORFLOW, "keras"} & loaded_by(names)
+
+
+def test_reviewing_needs_the_core_alone() -> None:
+    """Whoever decides has not installed what reports and training need."""
+    extras = {"jinja2", "sklearn", "scipy", "matplotlib", "PIL", SPARK, TENSORFLOW}
+    assert not extras & loaded_by([f"framejury.commands.{name}" for name in ("decide", "verdicts")])
 
 
 def test_the_model_room_needs_no_spark() -> None:

@@ -36,7 +36,7 @@ def test_every_commit_is_read(old: Path) -> None:
 def test_its_tables_are_read(old: Path) -> None:
     warehouse = Warehouse.open(str(old))
     written = {table for commit in warehouse.commits() for table in commit.tables}
-    assert written == set(TABLES) - {"splits", "modalities", "forgotten", "sounds"}
+    assert written == set(TABLES) - {"splits", "modalities", "forgotten", "sounds", "decisions"}
 
 
 def test_its_verdicts_are_the_same(old: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from framejury.decisions.decided import VideoDecisions
 from framejury.records import Box
 from framejury.schemas.statuses import PictureKind
 
@@ -68,12 +69,16 @@ class Evidence:
         extraction: columns of `extractions`; None without a row, as for a missing file.
         faces: by frame and face index.
         pictures: in the same order, a frame before its faces.
+        decisions: what people decided about it; None: nothing.
+        original: path or URI of the video it was made from; None: not known.
     """
 
     verdict: Row
     extraction: Row | None
     faces: tuple[FaceEvidence, ...]
     pictures: tuple[PictureEvidence, ...]
+    decisions: VideoDecisions | None = None
+    original: str | None = None
 
     @property
     def sampled_s(self) -> tuple[float, ...] | None:

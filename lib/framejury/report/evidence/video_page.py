@@ -18,6 +18,7 @@ from framejury.pages.templating import POLICY, environment, style_of
 from framejury.redaction import redacted
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence import sentences as words
+from framejury.report.evidence.decision_block import decision_block
 from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
 from framejury.report.evidence.timeline import MOST_POINTS, Scale, timeline
 from framejury.report.evidence.video_evidence import (
@@ -55,6 +56,7 @@ class About:
         report: link to the report, relative to the page; may be None.
         model_id: of bundle and rule; None: they belong to every verdict.
         scanned: the page is of a single file, without a warehouse.
+        warehouse: path or URI, for commands; None: not known.
     """
 
     created_at: datetime
@@ -64,6 +66,7 @@ class About:
     report: str | None = None
     model_id: str | None = None
     scanned: bool = False
+    warehouse: str | None = None
 
     def __post_init__(self) -> None:
         if self.created_at.tzinfo is None:
@@ -87,7 +90,10 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         v=verdict,
         judges=judges,
         policy=POLICY,
-        style=style_of("evidence.css"),
+        style=style_of("evidence.css", "decisions.css"),
+        decision=decision_block(
+            evidence, None if about.scanned else redacted(about.warehouse or "DIR"), judges
+        ),
         banners=banners_of(about.bundle),
         trust=trust_of(about.bundle if about.model_id in (None, verdict["model_id"]) else None),
         outcome=outcome_word(verdict),

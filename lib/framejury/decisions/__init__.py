@@ -1,0 +1,1 @@
+"""What people decide about videos: which decision counts, and files of decisions. Pure."""

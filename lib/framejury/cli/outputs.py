@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from framejury.errors import MediaError, UsageError
 from framejury.redaction import printable
@@ -25,6 +27,38 @@ def new_folder(name: str) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"--output {printable(name)} is not an empty folder; choose another")
     return folder
+
+
+def is_zip(name: str | None) -> bool:
+    """Return whether `--output` names a ZIP file."""
+    return name is not None and name.lower().endswith(".zip")
+
+
+@contextmanager
+def new_zip(name: str) -> Iterator[tuple[Path, Path]]:
+    """Yield an empty folder to fill and the path of a draft; rename the draft to a new ZIP file.
+
+    Both lie beside the file until then, and are gone in any case afterwards.
+
+    Raises:
+        UsageError: there is such a file, it is no local path, or its folder cannot be written.
+    """
+    if not is_local(name):
+        raise UsageError(f"--output {printable(name)} is not a local file; write one, then copy it")
+    target = local_path(name)
+    if os.path.lexists(target):
+        raise UsageError(f"--output {printable(name)} exists; choose another name, or delete it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place = TemporaryDirectory(dir=target.parent, prefix=".report-", ignore_cleanup_errors=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"--output {printable(name)} cannot be written: {reason}") from error
+    with place as work:
+        folder, draft = Path(work) / "report", Path(work) / target.name
+        folder.mkdir()
+        yield folder, draft
+        draft.replace(target)
 
 
 def place_of(name: str) -> str:

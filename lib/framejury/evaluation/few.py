@@ -6,6 +6,21 @@ FEW = 10
 """With fewer videos of a class, even a perfect score says little: the 95% Wilson interval of 9 of 9
 correct calls begins at 70%."""
 
+CURVES_FROM = 30
+"""Labelled videos from which on curves are drawn. With fewer, the 95% interval of a share is wider
+than 35 points (Wilson, at one half), and every step of a curve is a single video."""
+
+
+def too_few_for_curves(videos: int) -> str | None:
+    """Return a sentence where fewer than `CURVES_FROM` labelled videos were scored, else None."""
+    if not 0 < videos < CURVES_FROM:
+        return None
+    were = _counted(videos, "labelled video")
+    return (
+        f"No curves are drawn: {were} {'was' if videos == 1 else 'were'} scored, and with fewer "
+        f"than {CURVES_FROM}, each step of a curve would be one video."
+    )
+
 
 def few_videos(reals: int, fakes: int) -> str | None:
     """Return a sentence where a class has fewer than `FEW` videos, else None."""

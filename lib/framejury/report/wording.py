@@ -12,6 +12,7 @@ from framejury.evaluation.binary import BinaryMetrics
 from framejury.evaluation.bootstrap import Bootstrap, Interval
 from framejury.evaluation.breakdown import BreakdownRow
 from framejury.evaluation.rows import NOT_SCORED
+from framejury.pages.paths import halves
 from framejury.pages.text_table import counted
 from framejury.report.sound_words import decided_word, is_by_sound, sound_sentences
 from framejury.schemas.statuses import STATUS_MEANING, Status
@@ -213,5 +214,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "status_word": status_word,
     "status_meaning": status_meaning,
     "auc_against": auc_against,
+    "halves": halves,
 }
 """Filters for the templates of all pages."""

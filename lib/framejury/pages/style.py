@@ -152,7 +152,7 @@ def chart_css() -> str:
 
     return (
         f":root {{ {of(LIGHT)} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root {{ {of(DARK)} }} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {of(DARK)} }} }}\n"
         "svg.chart { display: block; max-width: 100%; height: auto; }\n"
         "svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }\n"
         "svg.chart text { font-family: inherit !important; }\n"

@@ -60,12 +60,14 @@ class Site:
         return (self.folder / name).as_uri()
 
 
-def write_site(folder: Path, videos: int, pages: int, page_rows: int = 1000) -> Site:
+def write_site(
+    folder: Path, videos: int, pages: int, page_rows: int = 1000, below: str = "clips"
+) -> Site:
     """Write the report of so many videos, and the evidence pages of the first `pages` of them.
 
-    The first video's name is an attack.
+    All lie in the folder `below`; the first video's name is an attack.
     """
-    rows = made_rows(videos)
+    rows = made_rows(videos, below=below)
     shown = [row["video_id"] for row in rows[:pages]]
     links = {video_id: f"evidence/run-1/{video_id}.html" for video_id in shown}
     report = RunReport(verdict_table(rows), made_faces(rows), _run(), context=_context(rows, links))
@@ -78,7 +80,7 @@ def write_site(folder: Path, videos: int, pages: int, page_rows: int = 1000) -> 
     return Site(folder, tuple(rows), frozenset(shown))
 
 
-def made_rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
+def made_rows(count: int, seed: int = 1, below: str = "clips") -> list[dict[str, Any]]:
     """Labelled videos of three methods, some wrong, some undecided, some not scored."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -88,7 +90,7 @@ def made_rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
             "label": "FAKE" if is_fake else "REAL",
             "method": METHODS[number % 3] if is_fake else None,
             "layout": "ffpp" if number % 3 else "dfdc",
-            "path": HOSTILE if number == 0 else f"clips/{number:04d}.mp4",
+            "path": HOSTILE if number == 0 else f"{below}/{number:04d}.mp4",
             "group": f"group-{number // 2}",
         }
         status, error = FAILED.get(number % 20, ("scored", None))

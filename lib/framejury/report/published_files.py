@@ -152,7 +152,7 @@ def verdict_outputs(
         faces: of labelled videos that the model had not seen, called at `FACE_THRESHOLD`.
         rule: of the latest verdicts.
         which: the videos in words, such as `split test`.
-        context: tells which videos the model had seen; None: unknown.
+        context: which videos the model had seen; None: unknown.
     """
     context = context or Context()
     text = mapreduce_text(verdicts, rule, which, context)

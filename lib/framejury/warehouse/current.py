@@ -66,7 +66,7 @@ def refresh_current(committed: Committed, *, faces_limit: int = CURRENT_FACES_LI
             faces.filesystem.delete_file(faces.path)
         say(
             f"  note: {count:,} faces are more than one file should hold ({faces_limit:,}), so "
-            f"{faces.uri} is not written; docs/data_dictionary.md tells how to read face_scores"
+            f"{faces.uri} is not written; docs/data_dictionary.md explains how to read face_scores"
         )
     _write(committed, "videos", [videos], sequence)
     _write(committed, "verdicts", [verdicts], sequence)  # the last one: `_shown` looks at it

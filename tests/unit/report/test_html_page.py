@@ -470,8 +470,8 @@ def test_notes_about_files_name_the_videos() -> None:
     rows += [verdict_row(n, notes="tone_mapped: HLG") for n in range(3, 60)]
     text = Page(html_of(report(rows))).text
     section = text[text.index("Notes about files") :]
-    toned = section.index("High dynamic range or wide colour was brought to the range of BT.709.")
-    joined = section.index("Several recordings stand end to end in the file")
+    toned = section.index("High dynamic range or wide colour was converted to BT.709.")
+    joined = section.index("The file holds several recordings end to end")
     assert toned < joined < section.index("clips/000.mp4 2 recordings")
     assert "First 50 of 58; predictions.csv has all." in section
     assert "Notes about files" not in Page(html_of(report(rows[1:3]))).text

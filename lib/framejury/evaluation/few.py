@@ -7,8 +7,8 @@ FEW = 10
 correct calls begins at 70%."""
 
 CURVES_FROM = 30
-"""Labelled videos from which on curves are drawn. With fewer, the 95% interval of a share is wider
-than 35 points (Wilson, at one half), and every step of a curve is a single video."""
+"""Labelled videos from which on curves are drawn. With 29, the 95% interval of a share is up to 34
+points wide (Wilson, at one half), and one video moves a curve by 7 points if half are fakes."""
 
 
 def too_few_for_curves(videos: int) -> str | None:
@@ -17,8 +17,8 @@ def too_few_for_curves(videos: int) -> str | None:
         return None
     were = _counted(videos, "labelled video")
     return (
-        f"No curves are drawn: {were} {'was' if videos == 1 else 'were'} scored, and with fewer "
-        f"than {CURVES_FROM}, each step of a curve would be one video."
+        f"No curves are drawn: {were} {'was' if videos == 1 else 'were'} scored, and below "
+        f"{CURVES_FROM} a single video moves a curve by several points. Counts are shown instead."
     )
 
 

@@ -283,7 +283,7 @@ def test_below_thirty_labelled_videos_counts_stand_in_for_curves(count: int, rea
     page = Page(files["report.html"].decode())
     labels = [str(value) for name, value in page.attributes if name == "aria-label"]
     drawn = {name for name in CURVES if any(label.startswith(name) for label in labels)}
-    why = f"No curves are drawn: {count} labelled videos were scored, and with fewer than 30"
+    why = f"No curves are drawn: {count} labelled videos were scored, and below 30 "
     counts = "14 videos labelled FAKE: 10 called fake, 4 called real, 0 inconclusive, 0 not scored."
     is_few = count == 29
     assert drawn == (set() if is_few else set(CURVES))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from framejury.pages.style import style_legend
+from framejury.pages.style import LIGHT, TITLE_PT, style_legend
 
 WIDTH_IN = 3.6
 """346 CSS pixels: what a phone of 390 leaves beside the margins of a page."""
@@ -39,8 +39,7 @@ def narrow(figure: Figure) -> None:
         _legend_of(figure, legends)
     else:
         for axes in legends:
-            axes.get_legend().remove()
-            style_legend(axes, loc="upper left", bbox_to_anchor=(0.0, -0.2))
+            style_legend(axes, loc="upper left", bbox_to_anchor=(0.0, -0.2))  # replaces the old one
     height = len(panels) * _PANEL_IN
     if len(panels) == 1 and panels[0].get_aspect() == 1:
         height = WIDTH_IN
@@ -55,8 +54,8 @@ def _stack(figure: Figure, panels: Sequence[Axes]) -> bool:
     if grid is None or grid.ncols == 1:
         return False
     below = figure.add_gridspec(len(panels), 1)
-    for axes, place in zip(panels, below, strict=True):
-        axes.set_subplotspec(place)
+    for row, axes in enumerate(panels):
+        axes.set_subplotspec(below[row, 0])
     return True
 
 
@@ -67,8 +66,8 @@ def _legend_of(figure: Figure, legends: Sequence[Axes]) -> None:
         mine = axes.get_legend_handles_labels()
         handles += mine[0]
         labels += mine[1]
-        color = axes.get_legend().get_texts()[0].get_color()
-        axes.get_legend().remove()
+        if (old := axes.get_legend()) is not None:
+            old.remove()
     if handles:
         figure.legend(
             handles,
@@ -76,12 +75,13 @@ def _legend_of(figure: Figure, legends: Sequence[Axes]) -> None:
             loc="outside lower left",
             frameon=False,
             fontsize=9,
-            labelcolor=color,
+            labelcolor=LIGHT.ink,
         )
 
 
 def _wrap(axes: Axes) -> None:
-    axes.set_title(textwrap.fill(axes.get_title("left"), _TITLE_CH), loc="left")
+    title = textwrap.fill(axes.get_title("left"), _TITLE_CH)
+    axes.set_title(title, loc="left", fontsize=TITLE_PT, color=LIGHT.ink, pad=10)
     axes.set_xlabel(textwrap.fill(axes.get_xlabel(), _X_LABEL_CH))
     axes.set_ylabel(textwrap.fill(axes.get_ylabel(), _Y_LABEL_CH))
 
@@ -91,5 +91,5 @@ def _thin_ticks(axes: Axes) -> None:
     ticks, words = list(axes.get_xticks()), [one.get_text() for one in axes.get_xticklabels()]
     step = math.ceil(len(ticks) / _MOST_TICKS)
     if step > 1 and any(words):
-        styles = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-        axes.set_xticks(ticks[::-1][::step], words[::-1][::step], **styles)
+        kept = slice(None, None, -step)
+        axes.set_xticks(ticks[kept], words[kept], rotation=45, ha="right", rotation_mode="anchor")

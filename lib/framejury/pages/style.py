@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 DOTS_PER_INCH = 160
+TITLE_PT = 11
 _LINE_CH = 76
 
 
@@ -71,7 +72,7 @@ def new_figure(width_in: float, height_in: float) -> Figure:
 def style_axes(axes: Axes, *, title: str, x_label: str, y_label: str) -> None:
     """Set the title at the left, two thin spines and a faint grid behind the data."""
     axes.set_facecolor(LIGHT.paper)
-    axes.set_title(title, loc="left", fontsize=11, color=LIGHT.ink, pad=10)
+    axes.set_title(title, loc="left", fontsize=TITLE_PT, color=LIGHT.ink, pad=10)
     axes.set_xlabel(x_label, fontsize=9.5, color=LIGHT.ink)
     axes.set_ylabel(y_label, fontsize=9.5, color=LIGHT.ink)
     axes.tick_params(colors=LIGHT.ink, labelsize=9, length=3, color=LIGHT.faint)
@@ -94,7 +95,7 @@ def sentence_figure(title: str, sentence: str) -> Figure:
     """Return a figure of one sentence: why there is nothing to draw."""
     lines = textwrap.wrap(sentence, _LINE_CH)
     figure = new_figure(5.6, 1.3 + 0.2 * len(lines))
-    figure.text(0.04, 0.88, title, fontsize=11, color=LIGHT.ink, weight="bold", va="top")
+    figure.text(0.04, 0.88, title, fontsize=TITLE_PT, color=LIGHT.ink, weight="bold", va="top")
     words = "\n".join(lines)
     figure.text(0.04, 0.6, words, fontsize=9.5, color=LIGHT.ink, va="top", linespacing=1.5)
     return figure

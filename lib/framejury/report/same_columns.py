@@ -27,13 +27,24 @@ _SOURCES = {
 """Key of a column that may be left out -> column of the predictions."""
 _OF_ONE = ("layout", "model")
 """What the table of a single video leaves out; its other columns are worth a look."""
-_CORRECT = {True: "all verdicts correct", False: "no verdict correct", None: "no verdict to check"}
-_JUDGED = {True: "judged in this run", False: "judged earlier", None: "judged at an unknown time"}
-_CHANGES = {
-    "new": "new in this run",
-    "unchanged": "verdict unchanged",
-    "changed": "verdict changed",
+_FIXED: dict[str, dict[Any, str]] = {
+    "right": {
+        True: "all verdicts correct",
+        False: "no verdict correct",
+        None: "no verdict to check",
+    },
+    "judged": {
+        True: "judged in this run",
+        False: "judged earlier",
+        None: "judged at an unknown time",
+    },
+    "change": {
+        "new": "new in this run",
+        "unchanged": "verdict unchanged",
+        "changed": "verdict changed",
+    },
 }
+"""Key -> value -> words, where the heading and the value alone would not do."""
 
 
 def same_values(predictions: pa.Table, heads: Mapping[str, str]) -> dict[str, str]:
@@ -80,9 +91,8 @@ def _values(predictions: pa.Table, key: str) -> list[Any]:
 
 
 def _words(key: str, head: str, value: Any) -> str:
-    fixed = {"right": _CORRECT, "judged": _JUDGED, "change": _CHANGES}.get(key)
-    if fixed is not None:
-        return fixed[value]
+    if key in _FIXED:
+        return _FIXED[key][value]
     if key in ("faces", "people"):
         return f"{counted(value, head[:-1])} each"
     word = "unknown" if value is None else str(value)

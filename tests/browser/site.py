@@ -66,13 +66,15 @@ def write_site(
     videos: int,
     pages: int,
     page_rows: int = 1000,
+    below: str = "clips",
     decisions: dict[str, VideoDecisions] | None = None,
 ) -> Site:
     """Write the report of so many videos, and the evidence pages of the first `pages` of them.
 
-    The first video's name is an attack. With decisions no video has a label.
+    All lie in the folder `below`; the first video's name is an attack. With decisions no video has
+    a label.
     """
-    rows = made_rows(videos)
+    rows = made_rows(videos, below=below)
     if decisions is not None:
         rows = [row | {"label": None} for row in rows]
     shown = [row["video_id"] for row in rows[:pages]]
@@ -89,7 +91,7 @@ def write_site(
     return Site(folder, tuple(rows), frozenset(shown))
 
 
-def made_rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
+def made_rows(count: int, seed: int = 1, below: str = "clips") -> list[dict[str, Any]]:
     """Labelled videos of three methods, some wrong, some undecided, some not scored."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -99,7 +101,7 @@ def made_rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
             "label": "FAKE" if is_fake else "REAL",
             "method": METHODS[number % 3] if is_fake else None,
             "layout": "ffpp" if number % 3 else "dfdc",
-            "path": HOSTILE if number == 0 else f"clips/{number:04d}.mp4",
+            "path": HOSTILE if number == 0 else f"{below}/{number:04d}.mp4",
             "group": f"group-{number // 2}",
         }
         status, error = FAILED.get(number % 20, ("scored", None))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.browser.site import HOSTILE, Site
-from tests.browser.watched import PHONE, Opener
+from tests.browser.watched import PHONE, Opener, wait_for_rows
 
 SIZES = (3, 81, pytest.param(1000, marks=pytest.mark.long))
 MOST_BYTES = 15_000_000
@@ -50,13 +50,6 @@ def head(page: Any, key: str) -> Any:
 
 def told(page: Any) -> str:
     return str(page.locator("[data-shown]").inner_text())
-
-
-def wait_for_rows(page: Any, count: int) -> None:
-    page.wait_for_function(
-        "count => document.querySelector('[data-shown]').textContent.startsWith(count)",
-        arg=f"{count:,} of",
-    )
 
 
 def test_every_video_is_in_the_table_and_the_file_is_small(site: Site, watch: Opener) -> None:

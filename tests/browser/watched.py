@@ -39,3 +39,11 @@ class Watched:
     def _dialog(self, dialog: Any) -> None:
         self.faults.append(f"dialog: {dialog.message}")
         dialog.dismiss()
+
+
+def wait_for_rows(page: Any, count: int) -> None:
+    """Wait until the verdict table says that so many rows are shown."""
+    page.wait_for_function(
+        "count => document.querySelector('[data-shown]').textContent.startsWith(count)",
+        arg=f"{count:,} of",
+    )

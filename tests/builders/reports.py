@@ -79,6 +79,14 @@ def mixed_rows() -> list[dict[str, Any]]:
     ]
 
 
+def many_rows(count: int = 30) -> list[dict[str, Any]]:
+    """Return labelled videos, one in two a fake, scored better than by chance."""
+    return [
+        verdict_row(n, label="FAKE" if n % 2 else "REAL", p_fake=(n * 7 % 20 + 8 * (n % 2)) / 30)
+        for n in range(count)
+    ]
+
+
 ENDED = datetime(2026, 2, 28, 2, 31, tzinfo=UTC)
 
 

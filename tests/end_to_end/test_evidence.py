@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -90,3 +93,38 @@ def test_a_folder_to_send_around(warehouse: Warehouse, tmp_path: Path) -> None:
     }
     assert found == set(pages_of(out)) and len(found) == 3
     assert main(command) == 2  # nothing is overwritten
+
+
+def test_a_file_to_send_around(
+    warehouse: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "sent" / "for-review.zip"
+    command = ["report", "--warehouse", warehouse.location.uri, "--output", str(target)]
+    assert main(command) == 0
+    assert f"report: {target}" in capsys.readouterr().err
+    assert [path.name for path in target.parent.iterdir()] == [target.name]  # no draft is left
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(tmp_path)
+    out = tmp_path / "for-review"
+    check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=out, check=False).returncode == 0
+    assert len(pages_of(out)) == 3
+    for page in pages_of(out):
+        assert page.relative_to(out).as_posix() in links_of((out / "report.html").read_text())
+        assert "../../report.html" in links_of(page.read_text())
+    manifest = json.loads((out / "MANIFEST.json").read_text())
+    assert manifest["run_id"] == warehouse.require("verdicts")[-1].run_id
+    before = target.read_bytes()
+    assert main(command) == 2
+    assert "exists; choose another name" in capsys.readouterr().err
+    assert target.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    for name in (tmp_path / "file" / "a.zip", "s3://bucket/a.zip", "/proc/a.zip"):
+        command = ["report", "--warehouse", str(tmp_path / "nowhere"), "--output", str(name)]
+        assert main(command) == 2
+        assert f"--output {name}" in capsys.readouterr().err

@@ -104,7 +104,7 @@ def test_a_night_that_listens(place: Place, tmp_path: Path) -> None:
     assert place.warehouse.require("sounds")[-1].tables["sounds"] == 3
     folder = report(night, place.spark.createDataFrame(place.warehouse.read_snapshot("videos")))
     text = (Path(local_path(folder.uri)) / "report.txt").read_text()
-    assert "Sound was judged in 2 of 4 videos; 1 has none; 1 was not listened to." in text
+    assert "Sound was judged in 2 of 4 videos; 1 has none; 1 was not analysed." in text
     assert "1 video is fake by the sound." in text
     name = f"evidence/*/{rows['high.mp4']['video_id']}.html"
     (page,) = Path(local_path(place.warehouse.location.uri)).glob(name)

@@ -217,6 +217,40 @@ def check_warehouse_written(args: argparse.Namespace) -> None:
         check_place("--warehouse", args.warehouse, Place("folder", remote=True))
 
 
+def is_zip(name: str | None) -> bool:
+    """Return whether `--output` names a ZIP file."""
+    return name is not None and name.lower().endswith(".zip")
+
+
+@contextmanager
+def new_zip(name: str) -> Iterator[tuple[Path, Path]]:
+    """Yield an empty folder to fill and the path of a draft; rename the draft to a new ZIP file.
+
+    Both lie beside the file until then, and are gone in any case afterwards.
+
+    Raises:
+        UsageError: there is such a file, it is no local path, or its folder cannot be written.
+    """
+    if not is_local(name):
+        raise UsageError(f"--output {printable(name)} is not a local file; write one, then copy it")
+    target = local_path(name)
+    if os.path.lexists(target):
+        raise UsageError(f"--output {printable(name)} exists; choose another name, or delete it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place = tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=".report-", ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"--output {printable(name)} cannot be written: {reason}") from error
+    with place as work:
+        folder, draft = Path(work) / "report", Path(work) / target.name
+        folder.mkdir()
+        yield folder, draft
+        draft.replace(target)
+
+
 def place_of(name: str) -> str:
     """Return a file's absolute path, or its URI.
 

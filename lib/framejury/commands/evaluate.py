@@ -222,7 +222,7 @@ def _note_for_side(
     if bundle.data.fingerprint != fingerprint:
         known = "it is unknown whether it was trained on these videos"
         if bundle.seen_path is not None:
-            known = "videos that it had seen stand apart"
+            known = "videos that it had seen are shown separately"
         other = (
             f"The bundle was trained on other data or on another split, so {known}. (If it was "
             "trained with labels set by hand, give them with --frame-labels.)"

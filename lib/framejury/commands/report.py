@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from framejury.cli.options import run_command, settings_of
-from framejury.cli.outputs import check_warehouse_written, new_folder
+from framejury.cli.outputs import check_warehouse_written, is_zip, new_folder, new_zip
 from framejury.clock import now
 from framejury.errors import LockError, WarehouseError
 from framejury.logs import say
@@ -16,8 +16,8 @@ from framejury.night.publish import Publisher
 from framejury.parsers.report import parser
 from framejury.runs.details import metrics_of
 from framejury.runs.history import find_run, past_runs
-from framejury.settings import SparkSettings
-from framejury.storage import locate
+from framejury.settings import Settings, SparkSettings
+from framejury.storage import Location, local_path, locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
@@ -31,7 +31,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args, judging=True)
     check_warehouse_written(args)
-    folder = None if args.output is None else locate(str(new_folder(args.output)))
+    if is_zip(args.output):
+        from framejury.report.package import pack  # loads what draws the figures
+
+        with new_zip(args.output) as (folder, draft):
+            _write(args, settings, locate(str(folder)))
+            pack(folder, draft)
+        say(f"  report: {local_path(args.output)}")
+        return 0
+    place = None if args.output is None else locate(str(new_folder(args.output)))
+    written = _write(args, settings, place)
+    say(f"  report: {written.child('report.html').uri}")
+    return 0
+
+
+def _write(args: argparse.Namespace, settings: Settings, folder: Location | None) -> Location:
+    """Write report and evidence pages; return the report's folder."""
     warehouse = Warehouse.open(args.warehouse)
     commits = warehouse.require("verdicts")
     # The commit of a night was made before its report, and lacks the time of that.
@@ -49,9 +64,7 @@ def _run(args: argparse.Namespace) -> int:
         publisher = Publisher(
             store, warehouse, commits[-1], videos, settings.report, now(), folder, seconds
         )
-        written = publisher.publish(store.latest("verdicts").cache())
-    say(f"  report: {written.child('report.html').uri}")
-    return 0
+        return publisher.publish(store.latest("verdicts").cache())
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def listen_to(
     found: list[Sound] = []
     with (
         Listener(settings) as listener,
-        progress("videos listened to", len(chosen), lambda: len(found)),
+        progress("videos whose sound was decoded", len(chosen), lambda: len(found)),
     ):
         for row in chosen:
             content_id = None

@@ -53,8 +53,8 @@ class VideoFile:
 
     Attributes:
         facts: what the packet headers contain.
-        stream_index: of the stream that is looked at.
-        other_streams: moving pictures that are not looked at, in words.
+        stream_index: of the stream that is judged.
+        other_streams: video streams that are not judged, in words.
         damage: what was damaged or missing, in words; complete once decoding has ended.
     """
 

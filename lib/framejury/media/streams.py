@@ -1,4 +1,4 @@
-"""Which stream of a file is looked at: what a player shows."""
+"""Which stream of a file is judged: the one that a player shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ such as a depth map or an alpha plane."""
 
 @dataclass(frozen=True)
 class StreamChoice:
-    """The stream that is looked at, and moving pictures that are not.
+    """The stream that is judged, and video streams that are not.
 
     Attributes:
         index: of the stream in the file.

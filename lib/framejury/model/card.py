@@ -145,7 +145,7 @@ def _found(judging: Mapping[JudgingSection, Mapping[str, JsonValue]]) -> str:
     sampling, detection = judging.get("sampling", {}), judging.get("detection", {})
     frames = f"{sampling.get('mode')}, {sampling.get('frames')} per video"
     return (
-        f"Unless a command is told otherwise: frames {frames} (sampling.mode, sampling.frames); "
+        f"Unless settings change it: frames {frames} (sampling.mode, sampling.frames); "
         f"faces by {detection.get('detector')}, kept: {detection.get('keep')}. bundle.json has "
         "all settings it judges by."
     )

@@ -212,7 +212,7 @@ class Manifest:
         metrics: split -> name of the figure -> measurement.
         data: the training data.
         settings: the sections of settings used, as in `conf/default.yaml`.
-        judging: settings by which it judges unless a command is told otherwise: which frames, how
+        judging: settings by which it judges unless a command changes them: which frames, how
             faces are found, what decides a verdict besides the rule; empty: the defaults.
         parity: exported against trained network; None when there was no export.
         libraries: name -> version.

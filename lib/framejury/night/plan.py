@@ -161,7 +161,7 @@ def _reason(rules: PlanRules) -> Column:
         other = (F.col("_model_id") != rules.model_id) | (
             F.col("_file.settings_id") != rules.settings_id
         )
-        # A video that failed was not listened to by any run.
+        # A video that failed has no sound row from any run.
         opened = F.col("_verdict").isin(Status.SCORED.value, Status.NO_FACE.value)
         sound_model_id = F.lit(rules.sound_model_id).cast("string")
         other = other | (opened & ~F.col("_sound_model_id").eqNullSafe(sound_model_id))

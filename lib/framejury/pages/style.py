@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from html import escape
@@ -22,6 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 DOTS_PER_INCH = 160
+TITLE_PT = 11
+_LINE_CH = 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def new_figure(width_in: float, height_in: float) -> Figure:
 def style_axes(axes: Axes, *, title: str, x_label: str, y_label: str) -> None:
     """Set the title at the left, two thin spines and a faint grid behind the data."""
     axes.set_facecolor(LIGHT.paper)
-    axes.set_title(title, loc="left", fontsize=11, color=LIGHT.ink, pad=10)
+    axes.set_title(title, loc="left", fontsize=TITLE_PT, color=LIGHT.ink, pad=10)
     axes.set_xlabel(x_label, fontsize=9.5, color=LIGHT.ink)
     axes.set_ylabel(y_label, fontsize=9.5, color=LIGHT.ink)
     axes.tick_params(colors=LIGHT.ink, labelsize=9, length=3, color=LIGHT.faint)
@@ -90,9 +93,11 @@ def style_legend(axes: Axes, **place: Any) -> None:
 
 def sentence_figure(title: str, sentence: str) -> Figure:
     """Return a figure of one sentence: why there is nothing to draw."""
-    figure = new_figure(5.6, 1.5)
-    figure.text(0.04, 0.68, title, fontsize=11, color=LIGHT.ink, weight="bold")
-    figure.text(0.04, 0.36, sentence, fontsize=9.5, color=LIGHT.ink)
+    lines = textwrap.wrap(sentence, _LINE_CH)
+    figure = new_figure(5.6, 1.3 + 0.2 * len(lines))
+    figure.text(0.04, 0.88, title, fontsize=TITLE_PT, color=LIGHT.ink, weight="bold", va="top")
+    words = "\n".join(lines)
+    figure.text(0.04, 0.6, words, fontsize=9.5, color=LIGHT.ink, va="top", linespacing=1.5)
     return figure
 
 
@@ -148,10 +153,14 @@ def chart_css() -> str:
 
     return (
         f":root {{ {of(LIGHT)} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root {{ {of(DARK)} }} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {of(DARK)} }} }}\n"
         "svg.chart { display: block; max-width: 100%; height: auto; }\n"
         "svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }\n"
         "svg.chart text { font-family: inherit !important; }\n"
+        ".on-phone { display: none; }\n"
+        "@media screen and (max-width: 40rem) {\n"
+        "  .on-desk { display: none; } .on-phone { display: block; }\n"
+        "}\n"
     )
 
 

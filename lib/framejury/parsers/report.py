@@ -1,6 +1,7 @@
 """report: write the report of the latest verdicts again, and missing evidence pages.
 
-With --output both go to one folder, which can be moved, archived and sent.
+With --output both go to one folder, which can be moved, archived and sent. If its name ends with
+.zip, they go into one new file with a digest of every file in it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ def parser() -> Parser:
     options.add_argument(
         "--output",
         metavar="DIR",
-        type=Place("new folder"),
-        help="new or empty local folder for report and evidence pages (default: in the warehouse)",
+        type=Place("new folder", file_endings=(".zip",)),
+        help="new or empty local folder for report and evidence pages, or a new file *.zip "
+        "(default: in the warehouse)",
     )
     return options

@@ -68,7 +68,7 @@ def frame_file(folder: str, frame_index: int, face_index: int | None, extension:
     Args:
         folder: of the video, of `folder_names`.
         frame_index: rank of the frame in its video, from 0.
-        face_index: where there may be several faces a frame: `...-008-0.jpeg`; else None.
+        face_index: where there may be several faces per frame: `...-008-0.jpeg`; else None.
         extension: without the dot.
     """
     face = "" if face_index is None else f"-{face_index}"

@@ -131,15 +131,18 @@ def precision_recall_figure(series: Sequence[Ranked], why_none: str) -> Figure:
     return figure
 
 
-def calibration_figure(diagram: Reliability | None, error: float | None) -> Figure:
+def calibration_figure(
+    diagram: Reliability | None, error: float | None, why_none: str | None = None
+) -> Figure:
     """Draw the share of fakes against the score, and below it the videos per bin.
 
     Args:
         diagram: of the labelled, scored videos.
         error: the expected calibration error, 0 to 1; None if a class is missing.
+        why_none: a sentence to show instead.
     """
-    if diagram is None or not diagram.counts.sum():
-        return sentence_figure("Calibration", "No labelled video was scored.")
+    if why_none is not None or diagram is None or not diagram.counts.sum():
+        return sentence_figure("Calibration", why_none or "No labelled video was scored.")
     figure = new_figure(_SIDE_IN, 5.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     ece = "" if error is None else f" (ECE {error:.3f})"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from framejury.evaluation.binary import Integers, PrecisionRecall, RocCurve, precision_recall
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
-from framejury.evaluation.few import few_videos
+from framejury.evaluation.few import few_videos, too_few_for_curves
 from framejury.evaluation.known_methods import MethodsApart
 from framejury.evaluation.metrics import (
     FaceMetrics,
@@ -218,6 +218,11 @@ def timed(f: Findings, seconds: Mapping[str, float]) -> Findings:
         runs=find_runs(f.predictions, f.context, run),
         effort=find_effort(f.predictions, f.context, run),
     )
+
+
+def why_no_curves(findings: Findings) -> str | None:
+    """Return why counts stand in for all curves on accuracy; None where curves are drawn."""
+    return too_few_for_curves(findings.video.overall.scored.total)
 
 
 def why_no_roc(findings: Findings) -> str:

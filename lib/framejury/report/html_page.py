@@ -19,8 +19,9 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from framejury.pages.templating import TEMPLATES, environment, style_of
+from framejury.report.card_html import card_html
 from framejury.report.evidence.sentences import advice
-from framejury.report.findings import Findings, why_no_roc
+from framejury.report.findings import Findings, why_no_curves, why_no_roc
 from framejury.report.inputs import Context
 from framejury.report.known import known_table
 from framejury.report.opening import opening
@@ -34,6 +35,7 @@ from framejury.report.summary import (
     by_score_sentence,
     changes,
     deltas,
+    label_sentences,
     since_words,
     summary_sentences,
     undecided_sentence,
@@ -115,6 +117,8 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         left_out=left_out_words(f.context.left_out),
         real_means=REAL_MEANS,
         why_no_roc=why_no_roc(f),
+        why_no_curves=why_no_curves(f),
+        label_sentences=label_sentences(f),
         seen_header=HEADER,
         seen_rows=seen_rows(f.seen),
         seen_note=f"{NOTE} {odds_sentence(f.seen)}",
@@ -131,6 +135,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         protocol_pictures=[]
         if f.protocol is None
         else [name for name, _ in protocol_names(f.protocol)],
+        card=card_html(f.run.bundle.card) if f.run.bundle else "",
         bundle_metrics=list(flat(f.run.bundle.metrics or {})) if f.run.bundle else [],
     )
 

@@ -152,7 +152,7 @@ def verdict_outputs(
         faces: of labelled videos that the model had not seen, called at `FACE_THRESHOLD`.
         rule: of the latest verdicts.
         which: the videos in words, such as `split test`.
-        context: tells which videos the model had seen; None: unknown.
+        context: which videos the model had seen; None: unknown.
     """
     context = context or Context()
     text = mapreduce_text(verdicts, rule, which, context)
@@ -228,7 +228,7 @@ def mapreduce_text(
     )
     lines = [f"Video accuracy: {_accuracy(new)}"]
     if seen:
-        lines.append(f"Apart, on videos the model had seen in training: {_accuracy(seen)}")
+        lines.append(f"Separately, on videos the model had seen in training: {_accuracy(seen)}")
     lines += [f"Videos: {which}", "Scores: 1 is REAL, 0 is FAKE", *_rule_lines(scored, rule)]
     caveat = seen_note(find_seen(verdicts, context))
     if caveat is not None and any(row["label"] is not None for row in scored):

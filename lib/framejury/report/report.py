@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from framejury.pages.narrow import narrow
 from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.style import inline_svg, png, svg
 from framejury.report.bundle_info import BundleInfo
@@ -141,13 +142,17 @@ def write_files(files: Mapping[str, bytes], directory: Path) -> None:
 
 
 def _drawn(findings: Findings) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the files of the figures, and `svg` elements for the page by name."""
+    """Return the files of the figures, and by name the same for the page: for desk and phone."""
     files, charts = {}, {}
     for name, one in report_figures(findings).items():
         drawing = svg(one.figure)
         files[f"{name}.png"], files[f"{name}.svg"] = png(one.figure), drawing
         if one.label is not None:
-            charts[name] = inline_svg(drawing, name.replace("_", "-"), one.label)
+            prefix = name.replace("_", "-")
+            narrow(one.figure)
+            desk = inline_svg(drawing, prefix, one.label)
+            phone = inline_svg(svg(one.figure), f"{prefix}-phone", one.label)
+            charts[name] = f'<div class="on-desk">{desk}</div><div class="on-phone">{phone}</div>'
     return files, charts
 
 

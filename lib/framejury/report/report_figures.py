@@ -44,7 +44,7 @@ from framejury.report.figures import (
     scores_figure,
     training_figures,
 )
-from framejury.report.findings import Findings, why_no_roc
+from framejury.report.findings import Findings, why_no_curves, why_no_roc
 from framejury.report.protocol_tables import FAMILY_NAMES, UNTOUCHED, labelled_points
 
 FRAMES = "frames_per_video"
@@ -76,7 +76,8 @@ def report_figures(findings: Findings) -> dict[str, ReportFigure]:
     protocol a protocol; all others are always there.
     """
     f = findings
-    ranked, why = _ranked(f), why_no_roc(f)
+    few = why_no_curves(f)
+    ranked, why = ([], few) if few else (_ranked(f), why_no_roc(f))
     overall = f.video.overall
     figures = {
         CONFUSION_FACE: _face_confusion(f),
@@ -84,7 +85,7 @@ def report_figures(findings: Findings) -> dict[str, ReportFigure]:
         ROC: roc_figure(ranked, why),
         DET: det_figure(ranked, why),
         PRECISION_RECALL: precision_recall_figure(ranked, why),
-        CALIBRATION: calibration_figure(f.calibration, overall.scored.ece),
+        CALIBRATION: calibration_figure(f.calibration, overall.scored.ece, few),
         SCORES: scores_figure(_score_series(f)),
     }
     if f.runs:

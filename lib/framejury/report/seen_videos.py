@@ -16,7 +16,7 @@ from framejury.report.wording import decimal, percent
 from framejury.schemas.statuses import Label, Side
 
 USES = {Side.TRAIN: "trained on", Side.VAL: "used to choose the best epoch or the rule"}
-HEADER = ("the model", "videos", "labelled", "decided", "right", "accuracy", "AUC")
+HEADER = ("use in training", "videos", "labelled", "decided", "right", "accuracy", "AUC")
 NOTE = (
     "These figures do not carry over to new videos. A video counts as seen if its file, or another "
     "video of the same source, was used; a copy with other bytes is recognised by its source alone."
@@ -116,7 +116,7 @@ def seen_sentence(seen: Seen, new_labelled: int) -> str:
     ]
     return (
         f"Not counted: {counted(seen.labelled, 'labelled video')} that the model had seen in "
-        f"training ({', '.join(parts)}); their figures stand apart."
+        f"training ({', '.join(parts)}); their figures are shown separately."
     )
 
 

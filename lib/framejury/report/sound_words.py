@@ -19,7 +19,7 @@ _NOT_JUDGED = {
     SoundOutcome.UNREADABLE: ("could not be decoded", "could not be decoded"),
     SoundOutcome.TIMEOUT: ("took too long", "took too long"),
     SoundOutcome.CRASHED: ("crashed its decoder", "crashed their decoder"),
-    None: ("was not listened to", "were not listened to"),
+    None: ("was not analysed", "were not analysed"),
 }
 
 
@@ -65,7 +65,7 @@ def sound_score_sentence(row: Mapping[str, Any]) -> str | None:
     )
     if not is_by_sound(row):
         return text
-    why = "is less surely fake"
+    why = "is less clearly fake"
     if row["p_fake"] is None:
         why = "has no score"
     elif row["p_fake"] < row["threshold"]:

@@ -16,7 +16,7 @@ from framejury.report.wording import (
     percent,
     status_word,
 )
-from framejury.schemas.statuses import DecidedBy
+from framejury.schemas.statuses import DecidedBy, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,18 @@ def undecided_sentence(f: Findings) -> str:
     """Return the accuracy with undecided videos counted as misses."""
     share = percent(f.video.overall.coverage.correct_share)
     return f"Counting undecided videos as misses: {share}."
+
+
+def label_sentences(f: Findings) -> list[str]:
+    """Return what the videos of each label were called, in counts; reals first."""
+    verdicts = f.video.overall.verdicts
+    labelled = ((label, verdicts[label]) for label in (Label.REAL.value, Label.FAKE.value))
+    return [
+        f"{counted(v.total, 'video')} labelled {label}: {v.fake:,} called fake, {v.real:,} called "
+        f"real, {v.inconclusive:,} inconclusive, {v.not_scored:,} not scored."
+        for label, v in labelled
+        if v.total
+    ]
 
 
 def by_score_sentence(f: Findings) -> str:

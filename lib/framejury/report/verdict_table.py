@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from framejury.pages.templating import data_uri
 from framejury.report.inputs import Context, ReportFace
+from framejury.report.same_columns import same_sentence, same_values
 from framejury.report.sound_words import decided_word
 from framejury.report.wording import correct_word, decimal, outcome_word, status_word
 from framejury.verdict.stretches import in_words
@@ -67,6 +68,8 @@ class Column:
         is_wide: hidden on a phone.
         choices: values of its filter; empty without one.
         label: of that filter.
+
+    A column whose value is the same for all videos is left out and named above the table.
     """
 
     key: str
@@ -89,6 +92,7 @@ class Row:
         change: changed, new or unchanged; before: the outcome before, may be empty.
         decision: of a person; reviewer: who; both may be empty.
         parts: the first `MOST_PARTS` suspicious stretches.
+        model: that produced the verdict.
     """
 
     video_id: str
@@ -115,6 +119,7 @@ class Row:
     decision: str
     reviewer: str
     parts: tuple[str, ...]
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class TablePage:
     Attributes:
         number: from 1; pages: their number; first: rank of its first video, from 1.
         total: videos on all pages.
+        same: a sentence on what is the same for all videos, so that no column shows it.
     """
 
     number: int
@@ -132,6 +138,7 @@ class TablePage:
     total: int
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    same: str
 
     @property
     def last(self) -> int:
@@ -164,13 +171,17 @@ def table_page(
     """
     start = (number - 1) * page_rows
     rows = tuple(_rows(predictions.slice(start, page_rows), context, judges))
+    columns = tuple(_columns(predictions, context, rows, judges))
+    heads = {column.key: column.head for column in columns}
+    same = same_values(predictions, heads)
     return TablePage(
         number=number,
         pages=page_count(predictions, page_rows),
         first=start + 1 if rows else 0,
         total=predictions.num_rows,
-        columns=tuple(_columns(predictions, context, rows, judges)),
+        columns=tuple(column for column in columns if column.key not in same),
         rows=rows,
+        same=same_sentence(predictions.num_rows, heads, same),
     )
 
 
@@ -219,29 +230,28 @@ def _rows(predictions: pa.Table, context: Context, judges: str) -> Iterator[Row]
             decision=row["decision"] or "",
             reviewer=row["reviewer"] or "",
             parts=tuple(map(in_words, (row["stretches"] or ())[:MOST_PARTS])),
+            model=row["model_id"],
         )
 
 
 def _columns(
     predictions: pa.Table, context: Context, rows: tuple[Row, ...], judges: str
 ) -> Iterator[Column]:
-    """Yield the columns that have values: without labels there is no label column."""
-    has_truth = predictions["label"].null_count < predictions.num_rows
+    """Yield the columns that a report can fill, whether or not their values differ."""
     yield _choice("verdict", "verdict", "Verdict", [row.outcome for row in rows])
     yield Column("p_fake", "p_fake", is_number=True)
     yield Column("path", "video")
-    if predictions["sound"].null_count < predictions.num_rows:
+    if _has(predictions, "sound"):
         yield _choice("decided", "fake by its", "Fake by its", [row.decided for row in rows])
-    if has_truth:
+    if _has(predictions, "label"):
         yield _choice("truth", "label", "Label", [row.label for row in rows])
         yield _choice("right", "correct?", "Correct?", [row.correct for row in rows])
     if predictions["decision"].null_count < predictions.num_rows:
         yield _choice("decision", "decision", "Decision", [row.decision for row in rows])
     if context.before is not None:
         yield _choice("change", "before", "Change", [row.change for row in rows])
-    if len(predictions["layout"].unique()) > 1:
-        yield _choice("layout", "layout", "Layout", [row.layout for row in rows], is_wide=True)
-    if predictions["method"].null_count < predictions.num_rows:
+    yield _choice("layout", "layout", "Layout", [row.layout for row in rows], is_wide=True)
+    if _has(predictions, "method"):
         yield _choice("method", "method", "Method", [row.method for row in rows], is_wide=True)
     yield Column("faces", f"{judges}s", is_number=True, is_wide=True)
     if judges == "face":
@@ -249,6 +259,11 @@ def _columns(
     yield _choice("status", "status", "Status", [row.status for row in rows], is_wide=True)
     if context.judged_now is not None:
         yield _choice("judged", "judged", "Judged", [row.judged for row in rows], is_wide=True)
+    yield _choice("model", "model", "Model", [row.model for row in rows], is_wide=True)
+
+
+def _has(predictions: pa.Table, name: str) -> bool:
+    return bool(predictions[name].null_count < predictions.num_rows)
 
 
 def _choice(key: str, head: str, label: str, values: list[str], *, is_wide: bool = False) -> Column:

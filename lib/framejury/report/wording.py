@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from framejury.evaluation.rows import NOT_SCORED
+from framejury.pages.paths import halves
 from framejury.pages.text_table import counted
 from framejury.report.sound_words import decided_word, is_by_sound, sound_sentences
 from framejury.schemas.statuses import STATUS_MEANING, Status
@@ -215,5 +216,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "status_word": status_word,
     "status_meaning": status_meaning,
     "auc_against": auc_against,
+    "halves": halves,
 }
 """Filters for the templates of all pages."""

@@ -26,7 +26,7 @@ _HEAD = """\
 # Data dictionary
 
 Every table of the warehouse. `make docs` prints this page from `lib/framejury/schemas/`; do not
-edit it. "Always" means never null. [Reading without framejury](#reading-without-framejury) tells
+edit it. "Always" means never null. [Reading without framejury](#reading-without-framejury) explains
 where the files are and which of them count.
 """
 

@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 STATUS_MEANING = {
     Status.EXTRACTED: "faces were found and kept (`extractions` only)",
-    Status.SCORED: "it was looked at and has a score (`verdicts` only)",
+    Status.SCORED: "the model scored it (`verdicts` only)",
     Status.NO_FACE: "the video was decoded; no sampled frame shows a face",
     Status.EMPTY: "the file is empty",
     Status.NOT_VIDEO: "the file is not media, or has no video stream (audio only)",
@@ -62,15 +62,16 @@ class Note(StrEnum):
 
 
 NOTE_MEANING = {
-    Note.OTHER_STREAMS: "The file has another moving picture, which was not looked at",
-    Note.CLOCK_RESTARTED: "Several recordings stand end to end in the file; all were looked at, "
-    "and times count the film of all",
-    Note.CLOCK_JUMPED: "The clock of the file jumps; what it skips is no film and has no length",
+    Note.OTHER_STREAMS: "The file has another video stream, which was not judged",
+    Note.CLOCK_RESTARTED: "The file holds several recordings end to end; all were judged, and "
+    "times run through all of them",
+    Note.CLOCK_JUMPED: "The clock of the file jumps; the gap holds no frames and does "
+    "not count as time",
     Note.FRAMES_CONCEALED: "Frames that the decoder could only guess were left out",
-    Note.CUT_SHORT: "The file ends before its header says",
+    Note.CUT_SHORT: "The file ends earlier than its header says",
     Note.DAMAGED: "Part of the file could not be decoded and was not judged",
-    Note.TONE_MAPPED: "High dynamic range or wide colour was brought to the range of BT.709",
-    Note.INTERLACED: "The film is interlaced; every other line of each frame was looked at",
+    Note.TONE_MAPPED: "High dynamic range or wide colour was converted to BT.709",
+    Note.INTERLACED: "The video is interlaced; only every other line of each frame was used",
     Note.SIZE_CHANGED: "The size of the picture changes within the file",
     Note.ENCRYPTED: "The file is encrypted",
 }

@@ -519,7 +519,7 @@ TABLE_MEANING = {
     "face_scores": "One row per face scored by a model.",
     "pictures": "One row per picture kept as evidence: the most and least suspicious faces of a "
     "video, and the frame of the most suspicious one (`evidence.*`).",
-    "sounds": "One row per video whose sound was listened to (`audio.model`).",
+    "sounds": "One row per video whose sound was decoded (`audio.model`).",
     "verdicts": "One row per video judged in a run: exactly one, whatever the outcome.",
     "splits": "One row per labelled video: the part of the split it is assigned to.",
     "modalities": "One row per fake whose original is in the archive: what differs between them.",

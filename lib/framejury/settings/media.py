@@ -67,7 +67,7 @@ class SamplingSettings(Section):
     )
     stream: Literal["auto"] | int = Field(
         "auto",
-        description="Which moving picture of a file is looked at. auto: what a player shows, which "
+        description="Which video stream of a file is judged. auto: what a player shows, which "
         "is the default one, else the largest, and never a thumbnail or cover art; or the index "
         "of a stream, from 0.",
     )

@@ -135,7 +135,7 @@ def suspicious_stretches(threshold: float) -> Callable[[Column], Column]:
         lengths = moments.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
         stops = np.cumsum(lengths)
         starts = stops - lengths
-        # Most videos have none: they are not looked at one by one.
+        # Most videos have none: they are not visited one by one.
         some = np.logical_or.reduceat(every.means >= threshold, starts)
         rows: list[list[dict[str, Any]]] = [[] for _ in lengths]
         for number in np.flatnonzero(some).tolist():

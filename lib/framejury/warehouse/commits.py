@@ -96,7 +96,7 @@ class CountFacts(Counts):
 
 
 class CommitFacts(_Record):
-    """What a commit record tells about its run beside rows and settings. No job sets all of it.
+    """What a commit record holds about its run besides rows and settings. No job sets all of it.
 
     Keys on disk are the names here. A key that an older framejury did not write has its default;
     one that a newer framejury added is kept and not used.

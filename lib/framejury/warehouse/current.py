@@ -92,7 +92,7 @@ def _write_faces(committed: Committed, verdicts: pa.Table, sequence: int, faces_
             faces.filesystem.delete_file(faces.path)
         say(
             f"  note: {count:,} faces are more than one file should hold ({faces_limit:,}), so "
-            f"{faces.uri} is not written; docs/data_dictionary.md tells how to read face_scores"
+            f"{faces.uri} is not written; docs/data_dictionary.md explains how to read face_scores"
         )
 
 

@@ -157,9 +157,11 @@ def test_many_changes_are_cut_and_said() -> None:
 def test_columns_tell_something() -> None:
     full = Table(html_of(with_night()))
     assert full.keys == [
-        *("verdict", "p_fake", "path", "truth", "right", "change"),
+        *("verdict", "p_fake", "path", "right", "change"),
         *("faces", "people", "status", "judged"),
     ]
+    same = "All 6 videos: label REAL, layout plain, model b0-000000000000."
+    assert same in Page(html_of(with_night())).text
     plain = [row | {"label": None} for row in mixed_rows()]
     plain[1] |= {"layout": "ffpp", "method": "swap"}
     assert Table(html_of(report(plain))).keys == [
@@ -167,11 +169,36 @@ def test_columns_tell_something() -> None:
     ]
 
 
+def test_what_is_the_same_for_all_videos_is_said_once() -> None:
+    rows = [verdict_row(n, label=None, faces_scored=1, persons=1) for n in range(31)]
+    for size in (100, 10):  # on one page, and on the first of several
+        html = html_of(report(rows), page_rows=size)
+        assert Table(html).keys == ["verdict", "p_fake", "path"]
+        assert (
+            "All 31 videos: no label, layout plain, 1 face each, 1 track each, status scored, "
+            "model b0-000000000000." in Page(html).text
+        )
+    rows[30] |= {"model_id": "b1", "persons": 2, "layout": "ffpp", "label": "FAKE"}
+    files = build_report(report(rows), page_rows=10)
+    for name in ("report.html", "verdicts-0002.html"):  # the same columns on every page
+        keys = ["verdict", "p_fake", "path", "truth", "right", "layout", "people", "model"]
+        assert Table(files[name].decode()).keys == keys
+    table = Table(files["verdicts-0004.html"].decode())
+    assert {row["model"] for row in table.rows} == {"b1"}
+
+
+def test_the_table_of_one_video_keeps_what_is_said_of_it() -> None:
+    html = html_of(report([verdict_row(0, p_fake=0.9, label="FAKE")]))
+    keys = ["verdict", "p_fake", "path", "truth", "right", "faces", "people", "status"]
+    assert Table(html).keys == keys
+    assert "The 1 video: layout plain, model b0-000000000000." in Page(html).text
+
+
 def test_rows_come_most_suspicious_first_and_can_be_sorted_by_value() -> None:
     table = Table(html_of(with_night()))
     assert [int(one, 16) for one in table.ids] == [0, 1, 3, 4, 5, 2]
     sorts = [head.get("aria-sort") for head in table.heads]
-    assert sorts == [None, "descending"] + [None] * 8
+    assert sorts == [None, "descending"] + [None] * 7
     assert all(head["scope"] == "col" for head in table.heads)
     numbers = [head["data-key"] for head in table.heads if head.get("data-kind") == "number"]
     assert numbers == ["p_fake", "faces", "people"]
@@ -180,7 +207,6 @@ def test_rows_come_most_suspicious_first_and_can_be_sorted_by_value() -> None:
         "verdict": "fake",
         "p_fake": "0.900",
         "path": "clips/000.mp4",
-        "truth": "REAL",
         "right": "no",
         "change": "was real 0.300",
         "faces": "11",
@@ -201,7 +227,6 @@ def test_choices_are_the_values_of_the_page() -> None:
     assert choices["change"] == ["", "changed", "new", "unchanged"]
     assert choices["judged"] == ["", "earlier", "this run"]
     assert choices["right"] == ["", "no", "undecided", "yes"]
-    assert "truth" not in choices  # all are REAL: nothing to choose
     rows = [verdict_row(n, label="FAKE", method=f"m{n:03d}") for n in range(MOST_CHOICES + 9)]
     assert len(Table(html_of(report(rows))).choices["method"]) == MOST_CHOICES + 1
 
@@ -445,8 +470,8 @@ def test_notes_about_files_name_the_videos() -> None:
     rows += [verdict_row(n, notes="tone_mapped: HLG") for n in range(3, 60)]
     text = Page(html_of(report(rows))).text
     section = text[text.index("Notes about files") :]
-    toned = section.index("High dynamic range or wide colour was brought to the range of BT.709.")
-    joined = section.index("Several recordings stand end to end in the file")
+    toned = section.index("High dynamic range or wide colour was converted to BT.709.")
+    joined = section.index("The file holds several recordings end to end")
     assert toned < joined < section.index("clips/000.mp4 2 recordings")
     assert "First 50 of 58; predictions.csv has all." in section
     assert "Notes about files" not in Page(html_of(report(rows[1:3]))).text

@@ -18,7 +18,7 @@ from framejury.report.report_figures import ReportFigure
 from framejury.report.steps import Step
 from framejury.report.trust import NO_SIGN, trust_of
 from framejury.report.wording import judged_words
-from tests.builders.reports import NASTY, RUN, Page, mixed_rows, report
+from tests.builders.reports import NASTY, RUN, Page, many_rows, mixed_rows, report
 from tests.builders.rows import face_table, realistic_run, verdict_row, verdict_table
 
 FIGURES = (
@@ -64,12 +64,12 @@ def test_all_files_are_there_under_their_names(realistic: Mapping[str, bytes]):
 def test_training_curves_ride_along_when_the_bundle_has_a_history(real_pictures: None):
     history = ({"epoch": 1, "phase": "head", "loss": 0.6, "accuracy": 0.7},)
     bundle = BundleInfo("detector", "", None, history)
-    files = build_report(report(mixed_rows(), bundle=bundle))
+    files = build_report(report(many_rows(), bundle=bundle))
     assert set(files) == NAMES | {"loss.png", "loss.svg", "accuracy.png", "accuracy.svg"}
     page = Page(files["report.html"].decode())
     words = [value for name, value in page.attributes if name == "aria-label"]
     for name in ("ROC curve", "DET curve", "Precision", "Calibration", "Histograms", "Loss", "Acc"):
-        assert sum(str(word).startswith(name) for word in words) == 1, name
+        assert sum(str(word).startswith(name) for word in words) == 2, name  # desk and phone
     assert b"<image" not in files["report.html"]
 
 
@@ -273,9 +273,29 @@ def test_without_labels_there_is_no_accuracy_and_a_reason(real_pictures: None):
     assert "2 called fake" in page  # verdicts are there all the same
 
 
+CURVES = ("ROC curve", "DET curve", "Precision", "Calibration")
+
+
+@pytest.mark.parametrize("count", [29, 30])
+def test_below_thirty_labelled_videos_counts_stand_in_for_curves(count: int, real_pictures: None):
+    unlabelled = [row | {"label": None} for row in many_rows(50)[40:]]
+    files = build_report(report([*many_rows(count), *unlabelled]))
+    page = Page(files["report.html"].decode())
+    labels = [str(value) for name, value in page.attributes if name == "aria-label"]
+    drawn = {name for name in CURVES if any(label.startswith(name) for label in labels)}
+    why = f"No curves are drawn: {count} labelled videos were scored, and below 30 "
+    counts = "14 videos labelled FAKE: 10 called fake, 4 called real, 0 inconclusive, 0 not scored."
+    is_few = count == 29
+    assert drawn == (set() if is_few else set(CURVES))
+    assert (why in page.text, counts in page.text) == (is_few, is_few)
+    assert any(label.startswith("Videos by verdict") for label in labels)
+    for name in ("roc", "det", "precision_recall", "calibration"):
+        assert ("No curves are drawn" in files[f"{name}.svg"].decode()) == is_few, name
+
+
 @pytest.mark.parametrize("label", ["FAKE", "REAL"])
 def test_one_class_only_has_accuracy_and_no_ranking(label: str, real_pictures: None):
-    rows = [row | {"label": label} for row in mixed_rows()]
+    rows = [row | {"label": label} for row in many_rows()]
     faces = face_table([(label, None, "plain", 0.4, 12)])
     files = build_report(report(rows, faces))
     document = json.loads(files["report.json"])

@@ -22,6 +22,7 @@ import pytest
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.pages.style import sentence_figure
 from framejury.pages.templating import TEMPLATES
+from framejury.redaction import printable
 from framejury.report import html_page as page_module
 from framejury.report.html_page import table_script
 from framejury.report.inputs import BEFORE_COLUMNS, Context, EarlierRun, ReportFace
@@ -66,7 +67,7 @@ def report_of(text: str) -> RunReport:
     table = verdict_table(rows)
     faces = face_table([("FAKE", text, text, 0.9, 3), ("REAL", text, text, 0.1, 4)])
     history = ({"epoch": 1, "loss": 0.5},)
-    bundle = BundleInfo("detector", f"# {text}", {text: {text: 1}}, history, leak=text)
+    bundle = BundleInfo("detector", _card(text), {text: {text: 1}}, history, leak=text)
     run = RunInfo(
         run_id=text,
         created_at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -89,6 +90,12 @@ def report_of(text: str) -> RunReport:
     return RunReport(
         table, faces, run, title=text, notes=(text,), protocol=protocol, context=context_of(text)
     )
+
+
+def _card(text: str) -> str:
+    """A model card; what begins a paragraph, a cell or code in Markdown is its own to write."""
+    line = text.translate({ord("\n"): " ", ord("|"): " ", ord("`"): " "})
+    return f"# {line}\n\n- {line}\n\n| split | figure |\n| --- | --- |\n| {line} | `{line}` |\n"
 
 
 def context_of(text: str) -> Context:
@@ -170,6 +177,8 @@ def test_a_text_changes_no_tag_and_no_attribute(
                     r"|(report|verdicts-\d{4})\.html(#verdicts)?",
                     str(value),
                 ), value
+            if name == "title" and value == printable(attack):
+                continue  # the whole path, of which a row may show the end
             if name in ("style", "class", "id", "title", "alt", "data-video", "data-sort"):
                 assert not re.search(r"alert|onerror|javascript", str(value)), (name, value)
 
@@ -217,8 +226,7 @@ def test_no_file_of_a_report_steers_a_terminal(attack: str) -> None:
         if name.endswith(".json"):  # read by programs; C0 controls are escaped by JSON itself
             bad = [char for char in bad if char < " " or char == "\x7f"]
         assert bad == [], name
-        # Of all texts only the model card may have lines of its own.
-        assert text.count("\nnew line") == (name == "report.html" and "\n" in attack)
+        assert "\nnew line" not in text
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=ascii)

@@ -109,7 +109,7 @@ def test_without_a_record_the_report_says_so() -> None:
 def test_published_accuracy_is_that_of_new_videos() -> None:
     lines = mapreduce_text(verdict_table(ROWS), Rule(), "all", seen_report().context).splitlines()
     assert lines[0] == "Video accuracy: 0.5 (1 of 2)"
-    assert lines[1] == "Apart, on videos the model had seen in training: 1.0 (3 of 3)"
+    assert lines[1] == "Separately, on videos the model had seen in training: 1.0 (3 of 3)"
     new, seen = (n for n, line in enumerate(lines) if line.startswith("label REAL"))
     assert lines[new].split()[2:] == ["1", "0"]
     assert lines[seen].split()[2:] == ["0", "1"]

@@ -61,7 +61,7 @@ def rows() -> list[dict[str, Any]]:
         (
             ["silent", "too_short", "unreadable", "timeout", "crashed", None],
             "Sound was judged in 0 of 6 videos; 1 is silent; 1 has too little; 1 could not be "
-            "decoded; 1 took too long; 1 crashed its decoder; 1 was not listened to. Where it was "
+            "decoded; 1 took too long; 1 crashed its decoder; 1 was not analysed. Where it was "
             "not, a video in which only the voice is fake can be called real.",
         ),
     ],
@@ -80,7 +80,7 @@ def test_a_report_names_the_score_that_decided() -> None:
     assert "0.950 fake by its picture FAKE yes 11 face.mp4" in lines
     assert "0.100 fake by its sound FAKE yes 11 voice.mp4" in lines
     assert "fake by its sound REAL no 0 dark.mp4" in lines
-    said = "Sound was judged in 3 of 5 videos; 1 has none; 1 was not listened to."
+    said = "Sound was judged in 3 of 5 videos; 1 has none; 1 was not analysed."
     assert said in text and SOUND not in text
     assert said in json.loads(files["report.json"])["sound"]
     # What was not scored is listed as such; what is fake by its sound is not.
@@ -116,7 +116,7 @@ def test_the_evidence_page_says_by_which_score() -> None:
     assert "The sound decides, because the picture has no score." in dark
     assert "This is not proof." in dark
     both = text(verdict="fake", p_fake=0.6, **HEARD)
-    assert "The sound decides, because the picture is less surely fake." in both
+    assert "The sound decides, because the picture is less clearly fake." in both
     assert dark.startswith("clips/000.mp4: fake ")
     face = text(verdict="fake", p_fake=0.95, **HEARD | {"decided_by": "picture"})
     assert "framejury calls this video fake by its picture." in face

@@ -59,7 +59,6 @@
     head.setAttribute("aria-sort", falls ? "descending" : "ascending");
     lines.sort(compare(place.get(head.dataset.key), isNumber, falls ? -1 : 1));
     for (const line of lines) body.append(line.row);
-    table.parentElement.scrollTop = 0;
     order = `, sorted by ${head.textContent.trim()}, ${falls ? "descending" : "ascending"}`;
     announce();
   }
@@ -93,6 +92,12 @@
     show("", "");
     search.focus();
   });
+  // A table that fits its page scrolls with it, and its head stays in view; a wider one scrolls
+  // sideways in its own box.
+  const box = table.parentElement;
+  new ResizeObserver(() => {
+    box.classList.toggle("fits", table.scrollWidth <= box.clientWidth);
+  }).observe(box);
   controls.hidden = false;
   filter();
 })();

@@ -146,6 +146,7 @@ def _verdict(
         "threshold": rule.threshold,
         "reducer": rule.reducer.name,
         "model_id": bundle.model_id,
+        "origin": extraction["origin"],
         "notes": [asdict(note) for note in from_text(extraction["notes"])],
         "stretches": asdict(result)["stretches"],
         **heard,

@@ -12,6 +12,7 @@ import numpy as np
 from framejury.errors import MediaError
 from framejury.media.decode_plan import PacketIndex
 from framejury.media.film_clock import Film, Flags, PacketTimes, film_of
+from framejury.media.origin import HEAD_BYTES
 from framejury.media.references import layer_reader
 from framejury.media.sample import Indices, Times
 from framejury.records import Size
@@ -40,6 +41,7 @@ class VideoFacts:
         restarts: how often the clock begins again, as in recordings put end to end.
         starts_s: when each of the recordings begins, seconds.
         gaps_s: what the clock skips, seconds each.
+        head: first bytes of the first packet.
     """
 
     container: str
@@ -52,6 +54,7 @@ class VideoFacts:
     restarts: int
     starts_s: tuple[float, ...]
     gaps_s: tuple[float, ...]
+    head: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[Vi
         restarts=film.restarts,
         starts_s=film.starts_s,
         gaps_s=film.gaps_s,
+        head=listed.head,
     )
     return facts, packets
 
@@ -129,6 +133,7 @@ class _Listed:
     key: list[bool] = field(default_factory=list)
     hidden: list[bool] = field(default_factory=list)
     layer: list[int] = field(default_factory=list)
+    head: bytes = b""
 
     def times(self, stream: Any, *, timed: bool) -> PacketTimes:
         """Return their times; those of a stream without times by its frame rate."""
@@ -167,6 +172,8 @@ def _list_packets(container: Any, stream: Any, limits: LimitSettings) -> _Listed
                     "the video is encrypted; decrypt it with its key and judge the copy",
                     Note.ENCRYPTED,
                 )
+            if not found.bytes:
+                found.head = bytes(packet)[:HEAD_BYTES]
             found.pts.append(packet.pts)
             found.dts.append(packet.dts)
             found.duration.append(packet.duration or 0)

@@ -12,7 +12,7 @@ from framejury.verdict.judge import FaceScores, suspicious_parts_of
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import Stretch
 
-LONGEST_S = 3.0
+LONGEST_S = 2.0
 """Longest clip, seconds."""
 _AROUND_S = 0.5
 """How far a clip may reach beyond its suspicious part on each side, seconds."""

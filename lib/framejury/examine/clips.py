@@ -213,6 +213,7 @@ def encoded(pictures: Sequence[Image], times_s: Sequence[float]) -> bytes:
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         stream.bit_rate = _BITS_PER_S
         stream.codec_context.thread_count = 1
+        stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
         for picture, at_s in zip(pictures, times_s, strict=True):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame = frame.reformat(format="yuv420p", threads=1)

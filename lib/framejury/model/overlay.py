@@ -15,8 +15,6 @@ from framejury.signals.rgb import input_points
 _STRONGEST = 0.6
 """Opacity of the colour where the heat is 1."""
 _SHARE_CELLS = 64
-_FACE_RATIO = 1.25
-"""Size of the ellipse of a face relative to the detector's box."""
 
 
 def overlay(crop: Image, heat: npt.NDArray[np.float32]) -> Image:
@@ -57,8 +55,7 @@ def heat_inside(
 ) -> float | None:
     """Return the share of a heat map inside the ellipse of a face, 0 to 1; None without heat.
 
-    The ellipse fills the face's box enlarged by a quarter: hair and jaw line, where a swapped face
-    meets the rest, belong to the face.
+    The ellipse fills the detector's box, which reaches from the forehead to the chin.
 
     Args:
         heat: float32 (side, side), 0 to 1, as for `overlay`.
@@ -72,7 +69,7 @@ def heat_inside(
         return None
     corners = np.array([[face.x, face.y], [face.x + face.width, face.y + face.height]], np.float32)
     ends = input_points(corners, shape, _SHARE_CELLS, resize)
-    middle, radius = ends.mean(axis=0), np.maximum(_FACE_RATIO * (ends[1] - ends[0]) / 2, 1e-6)
+    middle, radius = ends.mean(axis=0), np.maximum((ends[1] - ends[0]) / 2, 1e-6)
     cells = np.arange(_SHARE_CELLS) + 0.5
     x, y = (cells - middle[0]) / radius[0], (cells - middle[1]) / radius[1]
     inside = x[np.newaxis] ** 2 + y[:, np.newaxis] ** 2 <= 1

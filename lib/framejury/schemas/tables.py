@@ -334,7 +334,7 @@ PICTURES = pa.schema(
         _field(
             "heat_inside",
             pa.float32(),
-            "Share of the heat inside the ellipse of the face (its box, a quarter larger), 0 to 1; "
+            "Share of the heat inside the face (the ellipse in the detector's box), 0 to 1; "
             "null where `heat` is null or the network does not see the plain crop, and in runs "
             "written before this column existed.",
         ),

@@ -149,7 +149,7 @@ class EvidenceSettings(Section):
         3,
         ge=0,
         le=10,
-        description="Suspicious parts of a video kept as moving clips of up to 3 s, at most, "
+        description="Suspicious parts of a video kept as moving clips of up to 2 s, at most, "
         "count; needs evidence.faces above 0.",
     )
 

@@ -36,6 +36,7 @@ _GIVEN = ("run_id", "settings_id", "bytes", "modified_at", "content_id")
 _TEXTS = ("error", "container", "codec")
 _LONGEST_TEXT = 2000
 _MOST_PICTURES = 2 * 50 + 1
+_MOST_CLIPS = 10
 _MOST_CELLS = 64 * 64
 _LONGEST_PX = 4096
 """These limits are the maxima of the settings `evidence.*`."""
@@ -140,6 +141,8 @@ def checked_clips(answer: bytes, job: VideoJob, run_id: str) -> pa.RecordBatch:
         DistrustError: the answer contains anything else.
     """
     batch, tables = _rows_of(answer, job, run_id)
+    if len(tables) > _MOST_CLIPS:
+        raise DistrustError(f"{len(tables)} clips, more than {_MOST_CLIPS}")
     if not set(tables) <= {"pictures"} or _differ(batch["kind"], PictureKind.CLIP):
         raise DistrustError("rows other than clips")
     _check_scores(batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from framejury.examine.faces import ExaminedFace
 from framejury.records import Box, Region, Size
@@ -30,6 +30,7 @@ class ClipPlan:
 
     Attributes:
         start_s, end_s: film time of its ends, seconds.
+        first_s, latest_s: between which its ends may be moved, seconds.
         peak: the face with the highest score in between.
         score: mean score of the suspicious part, 0 to 1.
         faces: of the track, by time.
@@ -40,6 +41,21 @@ class ClipPlan:
     peak: ExaminedFace
     score: float
     faces: tuple[ExaminedFace, ...]
+    first_s: float
+    latest_s: float
+
+    def starting_at(self, times_s: Sequence[float]) -> list[ClipPlan]:
+        """Return the same clip, beginning at some of the given times.
+
+        They are those at which it is as long and still shows its peak.
+        """
+        length_s = self.end_s - self.start_s
+        found = [
+            at_s
+            for at_s in times_s
+            if at_s <= self.peak.pts_s <= at_s + length_s <= self.latest_s and at_s >= self.first_s
+        ]
+        return [replace(self, start_s=at_s, end_s=at_s + length_s) for at_s in found]
 
     def box_at(self, at_s: float) -> Box | None:
         """Return where the face is at a time, full-frame pixels; None: unknown."""
@@ -100,7 +116,7 @@ def _plan(part: Stretch, faces: Sequence[ExaminedFace]) -> ClipPlan:
     earliest, latest = max(part.start_s - _AROUND_S, 0.0), part.end_s + _AROUND_S
     start_s = max(min(peak.pts_s - LONGEST_S / 2, latest - LONGEST_S), earliest)
     end_s = min(start_s + LONGEST_S, latest)
-    return ClipPlan(start_s, end_s, peak, part.mean_score, tuple(track))
+    return ClipPlan(start_s, end_s, peak, part.mean_score, tuple(track), earliest, latest)
 
 
 def _between(first: Box, last: Box, share: float) -> Box:

@@ -7,6 +7,7 @@ whose clips take too long, or crash the decoder or the encoder, keeps its verdic
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -61,9 +62,7 @@ def clip_rows(
     Raises:
         MediaError: the video cannot be decoded.
     """
-    times_s = video.facts.times_s
-    clips = [_Clip(plan, ranks) for plan in plans if len(ranks := _ranks(times_s, plan)) > 1]
-    clips = [clip for clip in clips if video.decoding_s(clip.ranks) <= _MOST_DECODING_S]
+    clips = [clip for plan in plans if (clip := _cheapest(video, plan)) is not None]
     if not clips:
         return []
     for frame in video.frames(np.unique(np.concatenate([clip.ranks for clip in clips]))):
@@ -115,6 +114,19 @@ class ClipMaker:
         threads, stream = settings.scoring.threads, settings.sampling.stream
         with VideoFile(source, settings.limits, threads, stream) as video:
             return clip_rows(video, plans, settings.evidence.jpeg_quality)
+
+
+def _cheapest(video: VideoFile, plan: ClipPlan) -> _Clip | None:
+    """Return the clip, moved to begin at a key frame if it then needs less decoding.
+
+    None if it has fewer than two frames, or needs too much decoding.
+    """
+    times_s = video.facts.times_s
+    moved = plan.starting_at(times_s[video.key_frames].tolist())
+    clips = [_Clip(one, _ranks(times_s, one)) for one in (plan, *moved)]
+    costs_s = [(video.decoding_s(one.ranks), one) for one in clips if len(one.ranks) > 1]
+    cost_s, clip = min(costs_s, key=lambda pair: pair[0], default=(math.inf, None))
+    return clip if cost_s <= _MOST_DECODING_S else None
 
 
 def _ranks(times_s: Times, plan: ClipPlan) -> Indices:

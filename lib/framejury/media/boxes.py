@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from framejury.media.container import VideoSource
 
@@ -42,11 +43,8 @@ class FileBytes:
     @property
     def size_bytes(self) -> int:
         """Return the length of the file."""
-        return (
-            os.fstat(self.source).st_size
-            if isinstance(self.source, int)
-            else self.source.stat().st_size
-        )
+        source = self.source
+        return (os.fstat(source) if isinstance(source, int) else Path(source).stat()).st_size
 
     def read(self, start: int, count: int) -> bytes:
         """Return up to `count` bytes from `start` on.
@@ -56,7 +54,7 @@ class FileBytes:
         """
         if isinstance(self.source, int):
             return os.pread(self.source, count, start)
-        with self.source.open("rb") as file:
+        with Path(self.source).open("rb") as file:
             file.seek(start)
             return file.read(count)
 

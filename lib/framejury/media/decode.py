@@ -125,9 +125,9 @@ class VideoFile:
         return self._counts.frames
 
     @property
-    def key_frames(self) -> int:
-        """How many key frames the container marks."""
-        return len(self._packets.key_frames)
+    def key_frames(self) -> Indices:
+        """Ranks of the key frames that the container marks, int64, increasing."""
+        return self._packets.key_frames
 
     @property
     def start_s(self) -> float:

@@ -91,6 +91,8 @@ def test_what_a_file_claims_is_taken_as_it_is() -> None:
 def test_clips_come_alone() -> None:
     assert checked_clips(packed(CLIP, CLIP), JOB, "run-1").num_rows == 2
     assert checked_clips(packed(), JOB, "run-1").num_rows == 0
+    with pytest.raises(DistrustError, match="11 clips, more than 10"):
+        checked_clips(packed(*[CLIP] * 11), JOB, "run-1")
     segment = Segment(0, 0, 5)
     job = VideoJob("video-1", "a.mp4", 1000, JOB.modified_at, segment)
     assert checked_clips(packed(staged(CLIP, segment)), job, "run-1").num_rows == 1

@@ -80,7 +80,7 @@ def test_a_short_part_has_a_short_clip() -> None:
 
 def moving() -> ClipPlan:
     faces = (face(1.0, 0.9, x=100.0), face(2.0, 0.9, x=140.0), face(6.0, 0.9, x=300.0))
-    return ClipPlan(0.5, 2.5, faces[0], 0.9, faces)
+    return ClipPlan(0.5, 2.5, faces[0], 0.9, faces, 0.0, 6.5)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,11 @@ def test_the_region_shows_all_places_of_the_face_inside_the_frame() -> None:
         assert region.x <= x - 25 and x + 40 <= region.x + region.width
     assert region.x + region.width <= 200 and region.y + region.height <= 150
     assert (region.x, region.y) == (70, 20)
+
+
+def test_a_clip_may_begin_elsewhere_if_it_is_as_long_and_shows_its_peak() -> None:
+    scores = {n / 2: 0.9 if 8 <= n < 20 else 0.1 for n in range(40)} | {6.0: 0.99}
+    (clip,) = plan_clips(track(scores), RULE, 1)
+    moved = clip.starting_at([0.0, 3.4, 3.9, 4.0, 5.5, 6.1, 9.0])
+    # It may begin 0.5 s before its part, which begins at 4 s, and not after its peak at 6 s.
+    assert [(one.start_s, one.end_s) for one in moved] == [(4.0, 6.0), (5.5, 7.5)]

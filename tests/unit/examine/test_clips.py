@@ -160,3 +160,12 @@ def test_a_segment_makes_one_clip_for_the_staging_table(bundle: Bundle, face_cli
         (clip,) = clips_in(examiner.examine(job).to_pylist())
     assert (clip[TABLE_COLUMN], clip["segment_table"]) == (SEGMENTS, "pictures")
     assert clip["end_s"] <= 60 / 25 + 0.5
+
+
+def test_a_clip_begins_where_decoding_is_cheapest(bundle: Bundle, tmp_path: Path) -> None:
+    """At a key frame: what precedes it in its group of pictures is not decoded in vain."""
+    path = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(150), gop=30, bframes=0)
+    with examiner_of(bundle, sampling={"frames": 20}) as examiner:
+        (clip,) = clips_in(examiner.examine(VideoJob("video-1", str(path))).to_pylist())
+    assert clip["start_s"] * 25 % 30 == pytest.approx(0)
+    assert clip["start_s"] <= clip["pts_s"] <= clip["end_s"]

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from framejury.examine import worker
-from framejury.examine.clips import cut_out, encoded
+from framejury.examine.clips import ClipMaker, cut_out, encoded
+from framejury.examine.faces import ExaminedFace
 from framejury.examine.messages import MOST_CLIP_BYTES, TABLE_COLUMN, ExaminePlan, Segment, VideoJob
 from framejury.examine.segments import SEGMENTS
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import decode_crop
 from framejury.model.manifest import Bundle
-from framejury.records import Box, Image, Region, Size
+from framejury.model.runtime import Scorer
+from framejury.records import Box, DetectedFace, Image, Region, Size
 from framejury.settings.loading import settings_from
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
@@ -58,7 +60,7 @@ def scores_in(rows: Rows) -> list[float]:
 
 
 def pictures_of(clip: bytes) -> tuple[list[Image], list[float]]:
-    with av.open(io.BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip), "r") as container:
         frames = list(container.decode(video=0))
         return [one.to_ndarray(format="rgb24") for one in frames], [one.time or 0 for one in frames]
 
@@ -143,14 +145,19 @@ def test_a_clip_that_takes_too_long_costs_no_verdict(
         assert len(clips_in(again)) == 1 and examiner.starts == 2
 
 
-def test_a_video_gets_no_clip_of_the_one_before(
-    bundle: Bundle, face_clip: Path, tmp_path: Path
-) -> None:
-    plain = clips.write_clip(tmp_path / "b.mp4", clips.plain_frames(50))
-    with examiner_of(bundle) as examiner:
-        assert clips_in(examiner.examine(VideoJob("video-1", str(face_clip))).to_pylist())
-        others = examiner.examine(VideoJob("video-2", str(plain))).to_pylist()
-    assert clips_in(others) == [] and {row["video_id"] for row in others} == {"video-2"}
+def test_a_video_gets_no_clip_of_the_one_before(bundle: Bundle, face_clip: Path) -> None:
+    found = DetectedFace(Box(100, 50, 80, 100), 0.99, None)
+    faces = [
+        ExaminedFace(at, at / 25, 0, 0, found.box, found, Region(100, 50, 80, 100), None, score=0.9)
+        for at in range(0, 100, 10)
+    ]
+    maker = ClipMaker(settings_from({}), Scorer(bundle))
+    maker.remember(faces, is_whole=True)
+    assert len(maker.rows(face_clip)) == 1
+    assert maker.rows(face_clip) == []  # asked twice
+    maker.remember(faces, is_whole=True)
+    maker.remember([], is_whole=True)
+    assert maker.rows(face_clip) == []
 
 
 def test_a_segment_makes_one_clip_for_the_staging_table(bundle: Bundle, face_clip: Path) -> None:

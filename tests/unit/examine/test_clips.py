@@ -62,7 +62,8 @@ def scores_in(rows: Rows) -> list[float]:
 def pictures_of(clip: bytes) -> tuple[list[Image], list[float]]:
     with av.open(io.BytesIO(clip), "r") as container:
         frames = list(container.decode(video=0))
-        return [one.to_ndarray(format="rgb24") for one in frames], [one.time or 0 for one in frames]
+        pictures = [np.asarray(one.to_ndarray(format="rgb24"), np.uint8) for one in frames]
+        return pictures, [one.time or 0.0 for one in frames]
 
 
 def test_a_suspicious_part_moves_at_original_speed(rows: Rows) -> None:

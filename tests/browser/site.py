@@ -20,6 +20,7 @@ from framejury.report.steps import Step
 from framejury.schemas.tables import EXTRACTIONS
 from tests.builders.evidence_rows import (
     ABOUT,
+    clip_row,
     extraction_row,
     face_picture,
     picture_rows,
@@ -66,6 +67,7 @@ def write_site(
     videos: int,
     pages: int,
     page_rows: int = 1000,
+    *,
     below: str = "clips",
     decisions: dict[str, VideoDecisions] | None = None,
 ) -> Site:
@@ -137,7 +139,10 @@ def made_evidence(row: dict[str, Any]) -> Evidence:
     for person in range(row["persons"]):
         values = np.clip(rng.normal(row["p_fake"], 0.1, 11), 0, 1)
         scores += score_rows([float(value) for value in values], person, person)
-    return evidence_of(row, extraction_row(), scores, picture_rows(scores))
+    pictures = picture_rows(scores)
+    if row["verdict"] == "fake":
+        pictures.append(clip_row(max(scores, key=lambda one: float(one["score"]))))
+    return evidence_of(row, extraction_row(), scores, pictures)
 
 
 def _context(rows: list[dict[str, Any]], links: dict[str, str]) -> Context:

@@ -12,6 +12,7 @@ import pytest
 from tests.browser.axe import DESK
 from tests.browser.site import HOSTILE, Site
 from tests.browser.watched import PHONE, Opener
+from tests.builders.evidence_rows import BOX
 
 
 def page_of(site: Site, place: int = 0) -> str:
@@ -41,10 +42,73 @@ def test_what_is_seen_first(site: Site, watch: Opener) -> None:
         verdict = page.locator("section.verdict")
         assert verdict.bounding_box()["y"] < DESK["height"] / 2
         assert verdict.get_by_role("heading", name="calls this video fake").is_visible()
-        pictures = page.locator("ul.faces img")
+        pictures = page.locator("ul.sheet img")
         assert pictures.count() == 12  # six faces and their maps
         loaded = "all => all.every((one) => one.complete && one.naturalWidth > 0)"
         assert page.locator("img").evaluate_all(loaded)
+
+
+PIXELS = """video => {
+  const canvas = document.createElement("canvas");
+  canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+  const drawn = canvas.getContext("2d");
+  drawn.drawImage(video, 0, 0);
+  return Array.from(drawn.getImageData(0, 0, canvas.width, canvas.height).data);
+}"""
+
+
+def test_a_clip_stands_still_until_it_is_started_and_then_loops(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site))
+        video = page.locator("video")
+        assert video.count() == 1
+        video.evaluate(
+            "one => one.readyState || new Promise((done) => { one.onloadeddata = done; })"
+        )
+        page.wait_for_timeout(300)
+        assert video.evaluate("one => [one.paused, one.currentTime, one.error]") == [True, 0, None]
+        video.focus()  # by keyboard, as Chromium's own controls allow
+        page.keyboard.press("Space")
+        played = "one => new Promise((done) => { one.ontimeupdate = () => done(one.currentTime); })"
+        assert max(video.evaluate(played) for _ in range(3)) > 0.1
+        assert video.evaluate("one => one.readyState") >= 2
+        assert video.evaluate("one => one.muted && one.loop && one.duration < 2")
+        page.wait_for_timeout(1500)  # longer than the clip
+        assert video.evaluate("one => !one.paused && !one.ended")
+        page.keyboard.press("Space")
+        assert video.evaluate("one => one.paused")
+
+
+def test_the_box_is_in_the_pictures_of_the_clip(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site))
+        video = page.locator("video")
+        video.evaluate(
+            "one => new Promise((done) => { one.onseeked = done; one.currentTime = 0.5; })"
+        )
+        size = video.evaluate("one => [one.videoHeight, one.videoWidth]")
+        picture = np.array(video.evaluate(PIXELS), np.uint8).reshape(*size, 4)[..., :3]
+        top, left = round(BOX.y), round(BOX.x)
+        bottom, right = round(BOX.y + BOX.height), round(BOX.x + BOX.width)
+        upper = picture[top, left : right + 1].mean()
+        assert upper > picture[top - 3, left : right + 1].mean() + 60
+        # White lines on a dark rim, on all four sides.
+        for line in (
+            picture[bottom, left : right + 1],
+            picture[top : bottom + 1, left],
+            picture[top : bottom + 1, right],
+        ):
+            assert line.mean() > 150
+
+
+def test_on_paper_a_clip_is_a_still(site: Site, watch: Opener) -> None:
+    with watch(site.folder) as one:
+        page = one.open(page_of(site))
+        still = page.locator("img.still")
+        assert not still.is_visible() and page.locator("video").is_visible()
+        page.emulate_media(media="print")
+        assert still.is_visible() and not page.locator("video").is_visible()
+        assert still.evaluate("one => one.naturalWidth") == 120
 
 
 def test_boxes_lie_on_the_frame(site: Site, watch: Opener) -> None:
@@ -94,7 +158,7 @@ def test_a_video_without_a_score_says_why(site: Site, watch: Opener) -> None:
         page = one.open(page_of(site, 7))
         said = page.locator("section.verdict").inner_text()
         assert "decoding took longer than 300 s" in said and "What to do" in said
-        assert page.locator("ul.faces").count() == 0
+        assert page.locator("ul.sheet, video").count() == 0
 
 
 def test_printed(site: Site, watch: Opener) -> None:

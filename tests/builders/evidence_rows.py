@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import numpy as np
 import skimage.data
 
+from framejury.examine.clips import cut_out, encoded
 from framejury.faces.crop import encode_crop
+from framejury.media.origin import Origin
+from framejury.records import Box, Image, Region
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
 from framejury.report.evidence.video_page import About
@@ -26,6 +30,20 @@ ABOUT = About(
     rule=Rule(),
     settings=VerdictSettings(),
     report="../report.html",
+)
+
+
+ORIGIN = Origin(
+    brand="qt",
+    muxer="Lavf60.16.100",
+    encoder="x264 core 164, crf=23.0",
+    software="Adobe Premiere Pro 2023.1",
+    device="Apple iPhone 13",
+    created="2023-04-05T08:11:12Z",
+    modified="2023-04-07T08:11:12Z",
+    edits=3,
+    location=True,
+    c2pa="absent",
 )
 
 
@@ -53,6 +71,7 @@ def extraction_row(**fields: Any) -> dict[str, Any]:
         "faces_kept": 11,
         "wall_s": 2.5,
         "cpu_s": 1.75,
+        "origin": asdict(ORIGIN),
     }
     return row | fields
 
@@ -92,10 +111,18 @@ def picture_rows(scores: list[dict[str, Any]], each: int = 3) -> list[dict[str, 
     rows = [
         _place(row, PictureKind.FACE)
         | {"face_index": row["face_index"], "picture": face_picture(), "heat": _heat(number)}
+        | {"heat_inside": 0.75}
         for number, row in enumerate(kept.values())
     ]
     frame = {"face_index": None, "picture": _frame(), "heat": None}
     return [*rows, _place(ranked[0], PictureKind.FRAME) | frame]
+
+
+def clip_row(score: dict[str, Any]) -> dict[str, Any]:
+    """A clip of a second whose most suspicious face is that of a row of `face_scores`."""
+    own = {"face_index": score["face_index"], "picture": _still(), "heat": None, "clip": moving()}
+    part = {"start_s": score["pts_s"], "end_s": score["pts_s"] + 1}
+    return _place(score, PictureKind.CLIP) | own | part
 
 
 def evidence(
@@ -137,6 +164,29 @@ def _heat(number: int) -> list[float]:
 def face_picture() -> bytes:
     """A face as a JPEG file."""
     return encode_crop(np.ascontiguousarray(skimage.data.astronaut()[0:200, 120:320][::2, ::2]))
+
+
+BOX = Box(30, 20, 60, 70)
+"""Where the face of the made clip is framed, pixels."""
+
+
+@cache
+def _clip_pictures() -> tuple[Image, ...]:
+    """A second under a moving camera, with a box."""
+    whole = Region(0, 0, 120, 120)
+    portrait = np.ascontiguousarray(skimage.data.astronaut()[0:240, 100:340][::2, ::2])
+    return tuple(cut_out(np.roll(portrait, at, axis=1), whole, BOX) for at in range(12))
+
+
+@cache
+def moving() -> bytes:
+    """A clip as a WebM file."""
+    return encoded(_clip_pictures(), [at / 12 for at in range(12)])
+
+
+@cache
+def _still() -> bytes:
+    return encode_crop(_clip_pictures()[0])
 
 
 @cache

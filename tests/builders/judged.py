@@ -79,7 +79,7 @@ def rows_of(path: str, scores: Sequence[float], crop: bytes) -> dict[str, list[d
         "face_scores": [row | face for row in scored],
         "pictures": [
             {name: value for name, value in row.items() if name != "person"}
-            | {"kind": "face", "picture": crop}
+            | {"kind": "face", "picture": crop, "clip": b"moving: " + crop}
             for row in scored
         ],
     }

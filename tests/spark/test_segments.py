@@ -21,6 +21,7 @@ from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import load_bundle
 from framejury.records import Image, Size
 from framejury.schemas.tables import TABLES, VIDEOS
+from framejury.settings import EvidenceSettings
 from framejury.settings.loading import settings_from
 from framejury.tables.extract import (
     Units,
@@ -126,6 +127,13 @@ def examined(world: World, *, keep_crops: bool, **spark: Any) -> tuple[Run, dict
     return run, rows
 
 
+def clips_in(rows: dict[str, Rows]) -> Rows:
+    """Take the clips out of the pictures: those of segments are others than those of a whole."""
+    found = [row for row in rows["pictures"] if row["kind"] == "clip"]
+    rows["pictures"] = [row for row in rows["pictures"] if row["kind"] != "clip"]
+    return found
+
+
 @pytest.mark.parametrize(
     "keep_crops",
     [pytest.param(True, id="crops"), pytest.param(False, id="scores", marks=pytest.mark.long)],
@@ -136,6 +144,17 @@ def test_segments_give_the_rows_of_whole_videos(world: World, keep_crops: bool) 
     _, whole = examined(world, keep_crops=keep_crops, **WHOLE)
     run, cut = examined(world, keep_crops=keep_crops, **CUT)
     damaged, begun = world.ids["damaged.mp4"], 0
+    of_whole, of_cut = clips_in(whole), clips_in(cut)
+    # Each segment makes one clip at most, and the video keeps the most suspicious ones.
+    for video_id in (world.ids["two.mp4"], damaged):
+        kept = [row for row in of_cut if row["video_id"] == video_id]
+        assert 0 < len(kept) <= EvidenceSettings().clips < counts[video_id]
+        assert any(row["video_id"] == video_id for row in of_whole)
+    place = ("video_id", "frame_index", "face_index")
+    judged = {tuple(row[name] for name in place) for row in cut["face_scores"]}
+    for row in of_cut:
+        assert tuple(row[name] for name in place) in judged
+        assert row["start_s"] <= row["pts_s"] <= row["end_s"] and row["clip"]
     for table in TABLES_WRITTEN:
         for one, other in zip(whole[table], cut[table], strict=True):
             if one["video_id"] == damaged and table == "extractions":
@@ -212,7 +231,7 @@ def test_a_file_that_changes_under_way_is_tried_again(
     assert units.segments["long"] >= 2
     change(path)
     world.store.stage(examine_units(spark, units, made), run)
-    settle_segments(spark, world.store, run, units.segments, 3)
+    settle_segments(spark, world.store, run, units.segments, EvidenceSettings())
     (found,) = world.store.of_run(run, "extractions").collect()
     assert found["status"] in ("unreadable", "missing")
     assert found["error"].startswith("segment 1 of ") or "no file" in found["error"]
@@ -232,7 +251,7 @@ def test_a_video_of_which_one_segment_failed_has_no_faces(world: World) -> None:
         pa.Table.from_pylist(rows, schema=units.rows.schema), units.costs_s, units.segments
     )
     world.store.stage(examine_units(world.spark, changed, made, world.shipped), run)
-    settle_segments(world.spark, world.store, run, units.segments, 3)
+    settle_segments(world.spark, world.store, run, units.segments, EvidenceSettings())
     (found,) = world.store.of_run(run, "extractions").where(F.col("video_id") == two).collect()
     assert (found["status"], found["faces_kept"]) == ("unreadable", 0)
     assert found["error"].startswith(f"segment 2 of {units.segments[two]}: the file changed")
@@ -249,7 +268,7 @@ def test_a_lost_segment_is_a_fault_that_names_the_video(world: World) -> None:
     fewer = Units(units.rows.slice(0, lost), units.costs_s[:lost], units.segments)
     world.store.stage(examine_units(world.spark, fewer, made), run)
     with pytest.raises(ReconcileError, match=units.rows["video_id"][lost].as_py()):
-        settle_segments(world.spark, world.store, run, units.segments, 3)
+        settle_segments(world.spark, world.store, run, units.segments, EvidenceSettings())
 
 
 def test_each_task_is_a_partition_with_the_work_meant_for_it(world: World) -> None:

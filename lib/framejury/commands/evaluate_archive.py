@@ -72,7 +72,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     started_s = time.monotonic()
     plan = ExaminePlan(
         judge.run_id,
-        settings.model_dump(mode="json"),
+        settings.without_evidence().model_dump(mode="json"),
         str(bundle.directory),
         keep_crops=bool(conditions),
     )

@@ -65,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
 def _examined(uri: str, bundle: Bundle, settings: Settings) -> pa.RecordBatch:
     """Return the rows of the video, crops as PNG: lossless, so the pixels are those scored."""
     crops = settings.crops.model_copy(update={"format": "png"})
-    settings = settings.model_copy(update={"crops": crops})
+    settings = settings.model_copy(update={"crops": crops}).without_evidence()
     plan = ExaminePlan(
         "explain", settings.model_dump(mode="json"), str(bundle.directory), keep_crops=True
     )

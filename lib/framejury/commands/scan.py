@@ -48,8 +48,7 @@ def _run(args: argparse.Namespace) -> int:
     bundle, settings, rule = judging.bundle, judging.settings, judging.rule
     pages = None if args.html is None else _pages(args.html, len(args.files))
     if pages is None:  # no page shows pictures
-        evidence = settings.evidence.model_copy(update={"faces": 0})
-        settings = settings.model_copy(update={"evidence": evidence})
+        settings = settings.without_evidence()
     plan = ExaminePlan(
         "scan",
         settings.model_dump(mode="json"),
@@ -118,6 +117,7 @@ def _verdict(
         "threshold": rule.threshold,
         "reducer": rule.reducer.name,
         "model_id": bundle.model_id,
+        "origin": extraction["origin"],
         "notes": [asdict(note) for note in from_text(extraction["notes"])],
         "stretches": asdict(result)["stretches"],
         **heard,

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.examine.messages import (
+    MOST_CLIP_BYTES,
     ROWS,
     SEGMENT_TABLE_COLUMN,
     TABLE_COLUMN,
@@ -25,8 +26,9 @@ from framejury.examine.messages import (
 )
 from framejury.examine.segments import SEGMENTS
 from framejury.faces.header import crop_size
+from framejury.media.origin import LONGEST_TEXT, ORIGIN_TEXTS
 from framejury.schemas.notes import from_text
-from framejury.schemas.statuses import EXTRACTION_STATUSES, PictureKind, Status
+from framejury.schemas.statuses import EXTRACTION_STATUSES, C2paState, PictureKind, Status
 from framejury.schemas.tables import EXTRACTIONS
 
 _GIVEN = ("run_id", "settings_id", "bytes", "modified_at", "content_id")
@@ -34,9 +36,11 @@ _GIVEN = ("run_id", "settings_id", "bytes", "modified_at", "content_id")
 _TEXTS = ("error", "container", "codec")
 _LONGEST_TEXT = 2000
 _MOST_PICTURES = 2 * 50 + 1
+_MOST_CLIPS = 10
 _MOST_CELLS = 64 * 64
 _LONGEST_PX = 4096
 """These limits are the maxima of the settings `evidence.*`."""
+_OF_FACES = {"faces", "face_scores", "pictures"}
 _WITH_FACES = (Status.EXTRACTED.value,)
 
 
@@ -101,21 +105,9 @@ def checked(
     Raises:
         DistrustError: the answer contains anything else.
     """
-    try:
-        batch = from_ipc(answer)
-        batch.validate(full=True)
-    except (pa.ArrowException, OSError, StopIteration) as error:
-        raise DistrustError(str(error).partition("\n")[0]) from None
-    if not batch.schema.equals(ROWS) or batch.num_rows == 0:
-        raise DistrustError(f"{batch.num_rows} rows, or another schema than expected")
-    column = TABLE_COLUMN if job.segment is None else SEGMENT_TABLE_COLUMN
-    tables = batch[column].to_pylist()
-    if tables[0] != "extractions" or not set(tables[1:]) <= {"faces", "face_scores", "pictures"}:
-        raise DistrustError("rows of other tables")
-    if job.segment is not None and _differ(batch[TABLE_COLUMN], SEGMENTS):
-        raise DistrustError("rows of a segment addressed to the tables themselves")
-    if _differ(batch["video_id"], job.video_id) or _differ(batch["run_id"], given["run_id"]):
-        raise DistrustError("rows of another video or run")
+    batch, tables = _rows_of(answer, job, given["run_id"])
+    if tables[:1] != ["extractions"] or not set(tables[1:]) <= _OF_FACES:
+        raise DistrustError(f"{len(tables)} rows, or rows of other tables")
     first = batch.slice(0, 1).to_pylist()[0]
     wrong = [name for name in _GIVEN if first[name] != given[name]]
     wrong += [
@@ -123,17 +115,82 @@ def checked(
     ]
     wrong += [name for name in _TEXTS if not _is_text(first[name])]
     wrong += [] if _are_notes(first["notes"]) else ["notes"]
+    wrong += [] if _is_origin(first["origin"]) else ["origin"]
     if wrong or first["status"] not in EXTRACTION_STATUSES:
         raise DistrustError(f"wrong {', '.join(wrong) or 'status'}")
     if batch.num_rows > 1 and first["status"] not in _WITH_FACES:
         raise DistrustError(f"faces for a video of status {first['status']}")
-    scores = batch["score"].to_pylist()
-    if not all(0 <= score <= 1 for score in scores if score is not None):
-        raise DistrustError("scores outside 0 to 1")
+    _check_scores(batch)
     _check_numbers(batch, first)
-    _check_crops(batch.filter(pc.equal(batch[column], "faces")), pairs=pairs)
-    _check_pictures(batch.filter(pc.equal(batch[column], "pictures")))
+    _check_crops(_of_table(batch, tables, "faces"), pairs=pairs)
+    _check_pictures(_of_table(batch, tables, "pictures"))
+    if batch["clip"].null_count < batch.num_rows:
+        raise DistrustError("clips that nobody asked for")
     return batch
+
+
+def checked_clips(answer: bytes, job: VideoJob, run_id: str) -> pa.RecordBatch:
+    """Decode and check the rows in an answer: clips of the video and nothing else, or none.
+
+    Args:
+        answer: Arrow IPC.
+        job: the request.
+        run_id: the run under way.
+
+    Raises:
+        DistrustError: the answer contains anything else.
+    """
+    batch, tables = _rows_of(answer, job, run_id)
+    if len(tables) > _MOST_CLIPS:
+        raise DistrustError(f"{len(tables)} clips, more than {_MOST_CLIPS}")
+    if not set(tables) <= {"pictures"} or _differ(batch["kind"], PictureKind.CLIP):
+        raise DistrustError("rows other than clips")
+    _check_scores(batch)
+    _check_pictures(batch)
+    for row in batch.select(["clip", "start_s", "end_s"]).to_pylist():
+        start_s, end_s = row["start_s"], row["end_s"]
+        if start_s is None or end_s is None or not 0 <= start_s < end_s < math.inf:
+            raise DistrustError(f"a clip from {start_s} to {end_s} s")
+        if not _is_clip(row["clip"]):
+            raise DistrustError("clips of an invalid format or size")
+    return batch
+
+
+def _rows_of(answer: bytes, job: VideoJob, run_id: str) -> tuple[pa.RecordBatch, list[str]]:
+    """Return the rows of an answer and the table of each, all of this video and run."""
+    try:
+        batch = from_ipc(answer)
+        batch.validate(full=True)
+    except (pa.ArrowException, OSError, StopIteration) as error:
+        raise DistrustError(str(error).partition("\n")[0]) from None
+    if not batch.schema.equals(ROWS):
+        raise DistrustError("another schema than expected")
+    if job.segment is not None and _differ(batch[TABLE_COLUMN], SEGMENTS):
+        raise DistrustError("rows of a segment addressed to the tables themselves")
+    if _differ(batch["video_id"], job.video_id) or _differ(batch["run_id"], run_id):
+        raise DistrustError("rows of another video or run")
+    column = TABLE_COLUMN if job.segment is None else SEGMENT_TABLE_COLUMN
+    return batch, batch[column].to_pylist()
+
+
+def _of_table(batch: pa.RecordBatch, tables: list[str], name: str) -> pa.RecordBatch:
+    return batch.filter(pa.array([table == name for table in tables], pa.bool_()))
+
+
+def _check_scores(batch: pa.RecordBatch) -> None:
+    for column in ("score", "heat_inside"):
+        if not all(0 <= one <= 1 for one in batch[column].to_pylist() if one is not None):
+            raise DistrustError(f"{column} outside 0 to 1")
+
+
+def _is_clip(clip: bytes | None) -> bool:
+    """Check for WebM by its first bytes, and for its size."""
+    return (
+        clip is not None
+        and len(clip) <= MOST_CLIP_BYTES
+        and clip.startswith(b"\x1a\x45\xdf\xa3")
+        and b"webm" in clip[:64]
+    )
 
 
 def _check_numbers(batch: pa.RecordBatch, extraction: Mapping[str, Any]) -> None:
@@ -187,11 +244,20 @@ def _are_notes(text: str | None) -> bool:
     return _is_text(text) and len(set(codes)) == len(codes)
 
 
-def _is_text(text: str | None) -> bool:
+def _is_origin(origin: Mapping[str, Any] | None) -> bool:
+    """Check for short printable texts and a known state of C2PA."""
+    if origin is None:
+        return True
+    return origin["c2pa"] in (None, *C2paState) and all(
+        _is_text(origin[name], LONGEST_TEXT) for name in ORIGIN_TEXTS
+    )
+
+
+def _is_text(text: str | None, longest: int = _LONGEST_TEXT) -> bool:
     """Check that a text is safe to show: printable and not too long."""
-    return text is None or (len(text) <= _LONGEST_TEXT and text.isprintable())
+    return text is None or (len(text) <= longest and text.isprintable())
 
 
 def _differ(column: pa.Array, value: str) -> bool:
     """Check whether the column contains anything else, including nulls."""
-    return set(column.to_pylist()) != {value}
+    return not set(column.to_pylist()) <= {value}

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.errors import MediaError, SetupError
+from framejury.examine.clips import ClipMaker
 from framejury.examine.costs import OPEN_S, READ_S_A_BYTE, frame_s
 from framejury.examine.faces import ExaminedFace, FaceExaminer, FollowedFace, face_row, score_row
 from framejury.examine.messages import (
@@ -127,6 +128,7 @@ def load_the_rest(tools: Toolbox) -> None:
         followed = FollowedFace(face, Region(40, 40, 90, 90))
         examiner.add([sampled, sampled], [followed], None)
     examiner.finish()
+    ClipMaker(tools.settings, tools.scorer).warm_up()
     row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
     rows = [row, *tools.rows(Examined(Outcome(), examiner.faces, examiner.pictures()), row)]
     to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
@@ -235,6 +237,7 @@ class _Examination:
         outcome.container, outcome.codec = facts.container, facts.codec
         outcome.width_px, outcome.height_px = facts.coded_size.width, facts.coded_size.height
         outcome.duration_s, outcome.frames_total = facts.duration_s, len(facts.times_s)
+        outcome.origin = asdict(video.origin)
 
     def _examine(self, video: VideoFile, ranks: Indices, stop: int | None) -> FaceExaminer:
         """Make one pass; all counts start anew, except that of decoded frames."""
@@ -267,11 +270,16 @@ def serve(setup: Mapping[str, Any]) -> Any:
     plan = ExaminePlan(**setup)
     tools = Toolbox.load(plan)
     load_the_rest(tools)
+    clips = ClipMaker(tools.settings, tools.scorer)
 
     def handle(request: dict[str, Any]) -> bytes:
         if request.get("survey"):
             return json.dumps(survey_video(request["file"], request["video_id"], tools)).encode()
         segment = Segment(**request["segment"]) if request.get("segment") else None
+        if request.get("clips"):
+            ids = {"video_id": request["video_id"], "run_id": plan.run_id}
+            found = Examined(Outcome(), pictures=clips.rows(request["file"]))
+            return _packed(list(tools.rows(found, ids)), segment)
         examined = examine_video(request["file"], request["video_id"], tools, segment)
         modified_at = request["modified_at"]
         job = VideoJob(
@@ -283,17 +291,30 @@ def serve(setup: Mapping[str, Any]) -> Any:
         row = extraction_row(job, plan.run_id, tools.settings)
         row |= examined.outcome.to_row() | {"content_id": request["content_id"]}
         rows = [row, *tools.rows(examined, row)]
-        if segment is not None:
-            boxes: dict[tuple[Any, Any], Box] = {
-                (face.frame_index, face.face_index): face.track_box for face in examined.faces
-            }
-            rows = [
-                staged(row, segment, boxes.get((row.get("frame_index"), row.get("face_index"))))
-                for row in rows
-            ]
-        return to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
+        clips.remember(examined.faces, is_whole=segment is None)
+        boxes = {(face.frame_index, face.face_index): face.track_box for face in examined.faces}
+        return _packed(rows, segment, boxes)
 
     return handle
+
+
+def _packed(
+    rows: list[dict[str, Any]],
+    segment: Segment | None,
+    boxes: Mapping[tuple[Any, Any], Box] | None = None,
+) -> bytes:
+    """Return an answer; rows of a segment are addressed to the staging table.
+
+    Args:
+        boxes: `track_box` of each face by frame and face index.
+    """
+    if segment is not None:
+        known = boxes or {}
+        rows = [
+            staged(row, segment, known.get((row.get("frame_index"), row.get("face_index"))))
+            for row in rows
+        ]
+    return to_ipc(pa.RecordBatch.from_pylist(rows, schema=ROWS))
 
 
 def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from typing import Any
 
 from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, shown_face
 from framejury.examine.messages import TABLE_COLUMN
-from framejury.faces.crop import encode_crop, landmarks_in_crop, limited_together, region_of
+from framejury.faces.crop import (
+    box_in_crop,
+    encode_crop,
+    landmarks_in_crop,
+    limited_together,
+    region_of,
+)
 from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder
 from framejury.faces.tracks import FaceTracks, link
@@ -114,7 +120,9 @@ class FaceExaminer:
         self._tracks = FaceTracks()
         self._flicker = Flicker()
         self._shows = scorer is not None and settings.evidence.faces > 0
-        self._keeper = PictureKeeper(settings.evidence, lambda face: shown_face(face, scorer))
+        self._keeper = PictureKeeper(
+            settings.evidence, lambda face: shown_face(face, scorer), scorer
+        )
         self._waiting: list[tuple[ExaminedFace, CroppedFace, Image | None]] = []
 
     def examine(self, sample: Sequence[SampledFrame]) -> int:
@@ -233,7 +241,8 @@ class FaceExaminer:
             self.faces.append(replace(face, score=score))
             cells = None if heat is None else heat[number]
             place = face.frame_index, face.pts_s, face.face_index
-            self._keeper.offer(ScoredFace(*place, score, cropped, shown, cells))
+            box = box_in_crop(face.face.box, face.region, Size(*cropped.crop.shape[:2]))
+            self._keeper.offer(ScoredFace(*place, score, cropped, shown, cells, box))
 
     def pictures(self) -> list[dict[str, Any]]:
         """Return the evidence kept so far: columns of `pictures` without ids."""

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from framejury.faces.crop import encode_crop, limited
+from framejury.model.overlay import heat_inside
 from framejury.model.runtime import Floats, Scorer
-from framejury.records import CroppedFace, Image
+from framejury.records import Box, CroppedFace, Image
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import EvidenceSettings
 from framejury.signals.ssim import Grey, grey_square, ssim
 
+_SHOWING_THE_FACE = ("rgb", "marked")
+"""Signals whose pixels are those of the crop."""
 _PEOPLE = 64
 """Face tracks whose last face is remembered; the least recent is forgotten first."""
 
@@ -27,6 +30,7 @@ class ScoredFace:
         face: its crop and the other inputs of the network's signal.
         frame: its frame at the size searched for faces, uint8 (height, width, 3) RGB.
         heat: cells of its heat map, float32 (side, side), 0 to 1; None: no heat map.
+        box: of the face, pixels of its crop; None: unknown.
     """
 
     frame_index: int
@@ -36,6 +40,25 @@ class ScoredFace:
     face: CroppedFace
     frame: Image | None
     heat: Floats | None
+    box: Box | None = None
+
+
+def heat_share(
+    heat: Floats | None, crop: Image, box: Box | None, scorer: Scorer | None
+) -> float | None:
+    """Return the share of a heat map inside the face, 0 to 1; None where it cannot be told.
+
+    That is so without a heat map, and for networks that do not see the face itself but its changes.
+
+    Args:
+        heat, box: as in `ScoredFace`.
+        crop: of the face, uint8 (height, width, 3) RGB.
+    """
+    if heat is None or box is None or scorer is None:
+        return None
+    if scorer.bundle.signal not in _SHOWING_THE_FACE:
+        return None
+    return heat_inside(heat, crop.shape, box, scorer.bundle.pixels.resize)
 
 
 def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
@@ -66,11 +89,18 @@ class PictureKeeper:
     Args:
         settings: how many, how large.
         show: makes the picture that is kept of a face.
+        scorer: the network; None: unknown.
     """
 
-    def __init__(self, settings: EvidenceSettings, show: Callable[[CroppedFace], Image]) -> None:
+    def __init__(
+        self,
+        settings: EvidenceSettings,
+        show: Callable[[CroppedFace], Image],
+        scorer: Scorer | None = None,
+    ) -> None:
         self._settings = settings
         self._show = show
+        self._scorer = scorer
         self._highest: list[ScoredFace] = []
         self._lowest: list[ScoredFace] = []
         self._top: ScoredFace | None = None
@@ -108,6 +138,7 @@ class PictureKeeper:
             "score": face.score,
             "picture": encode_crop(limited(picture, side_px), "jpeg", self._settings.jpeg_quality),
             "heat": None if face.heat is None else face.heat.ravel().tolist(),
+            "heat_inside": heat_share(face.heat, face.face.crop, face.box, self._scorer),
         }
 
 

@@ -23,6 +23,9 @@ faces the box by which they are tracked over the whole video, in frame heights."
 
 _EXACT_BOX = pa.struct([(name, pa.float64()) for name in ("x", "y", "width", "height")])
 
+MOST_CLIP_BYTES = 300_000
+"""Largest clip that is kept, bytes."""
+
 OUT_OF_MEMORY = "decoding needs more memory than limits.memory_bytes allows"
 """Either the video needs it, or a damaged header makes libav ask for it."""
 
@@ -122,6 +125,7 @@ class Outcome:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     notes: str | None = None
+    origin: dict[str, Any] | None = None
 
     def to_row(self) -> dict[str, Any]:
         """Return these columns of `extractions`."""

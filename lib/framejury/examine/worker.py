@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from framejury.errors import MediaError
-from framejury.examine.checks import Survey, checked, survey_of
+from framejury.examine.checks import Survey, checked, checked_clips, survey_of
 from framejury.examine.client import DecodingClient
 from framejury.examine.listener import Listener
 from framejury.examine.messages import ROWS, ExaminePlan, VideoJob, extraction_row
@@ -25,7 +25,9 @@ from framejury.settings.loading import settings_from
 
 _CHILD = "framejury.examine.child:serve"
 _LEAST_S = 1.0
-"""Seconds that the sound of a video gets at least, if its picture took all of its time."""
+"""Seconds that sound and clips of a video get at least, if its picture took all of its time."""
+_CLIPS_S = 20.0
+"""Seconds that the clips of a video may take, at most."""
 
 
 class Examiner(DecodingClient):
@@ -80,11 +82,12 @@ class Examiner(DecodingClient):
                 read = partial(checked, given=given, job=job, pairs=self._settings.sampling.pairs)
                 asked_s = time.monotonic()
                 batch = self.ask(_request(job, copy), copy.file, read, left_s)
+                batch = self._with_memory(batch)
+                if batch["status"][0].as_py() == Status.CRASHED.value:
+                    self.close()  # out of memory: the next video gets a fresh child
                 sound = self._sound_of(job, batch, copy, left_s - (time.monotonic() - asked_s))
-            batch = self._with_memory(batch)
-            if batch["status"][0].as_py() == Status.CRASHED.value:
-                self.close()  # out of memory: the next video gets a fresh child
-            return batch if sound is None else pa.concat_batches([batch, sound])
+                clips = self._clips_of(job, batch, copy, left_s - (time.monotonic() - asked_s))
+            return pa.concat_batches([part for part in (batch, clips, sound) if part is not None])
         except MediaError as error:
             row |= {
                 "status": error.status.value,
@@ -113,6 +116,24 @@ class Examiner(DecodingClient):
         if job.segment is not None:
             row = staged(row, job.segment)
         return pa.RecordBatch.from_pylist([row], schema=ROWS)
+
+    def _clips_of(
+        self, job: VideoJob, batch: pa.RecordBatch, copy: LocalCopy, left_s: float
+    ) -> pa.RecordBatch | None:
+        """Return rows of `pictures` with clips; None where there are none, whatever the reason.
+
+        The verdict is safe by now: making clips may fail, and ends with the time of the video.
+        """
+        evidence = self._settings.evidence
+        has_scores = batch.num_rows > 1 and batch["score"].null_count < batch.num_rows
+        if not (evidence.faces and evidence.clips and has_scores):
+            return None
+        request = _request(job, copy) | {"clips": True}
+        read = partial(checked_clips, job=job, run_id=self._plan.run_id)
+        try:
+            return self.ask(request, copy.file, read, max(min(left_s, _CLIPS_S), _LEAST_S))
+        except MediaError:
+            return None
 
     def _with_memory(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Add the child's peak memory, measured from here, to the row of `extractions`."""

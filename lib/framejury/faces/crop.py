@@ -68,6 +68,18 @@ def region_of(box: Box, size: Size, crops: CropSettings) -> Region:
     return crop_region(box, size, ratio, crops.shape, shift_ratio, margin_px=crops.margin_px)
 
 
+def box_in_crop(box: Box, region: Region, size: Size) -> Box:
+    """Convert a box of a frame to pixels of a crop.
+
+    Args:
+        box: full-frame pixels.
+        region: the part of the frame that the crop shows.
+        size: of the crop, which may be reduced.
+    """
+    moved = Box(box.x - region.x, box.y - region.y, box.width, box.height)
+    return moved.resized(Size(region.height, region.width), size)
+
+
 def with_margins(side: float, margin_ratio: float, margin_px: int | None) -> float:
     """Return the side of a box with the margin on both ends, pixels."""
     return side * (1 + 2 * margin_ratio) if margin_px is None else side + 2 * margin_px

@@ -50,7 +50,7 @@ def facts_of(video: VideoFile, shown: Size, source: VideoSource, settings: Setti
         height_px=shown.height,
         duration_s=video.facts.duration_s,
         frames=len(video.facts.times_s),
-        key_frames=video.key_frames,
+        key_frames=len(video.key_frames),
         bytes=max(size_bytes, 0),
         sound=sound,
         damage=video.damage,

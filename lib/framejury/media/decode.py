@@ -17,7 +17,12 @@ import numpy as np
 
 from framejury.errors import MediaError
 from framejury.media.container import VideoSource, open_container
-from framejury.media.decode_plan import move_to_cheap, plan_decode, segment_windows
+from framejury.media.decode_plan import (
+    SECONDS_A_PIXEL,
+    move_to_cheap,
+    plan_decode,
+    segment_windows,
+)
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.decoders import (
     DecodeCounts,
@@ -28,6 +33,7 @@ from framejury.media.decoders import (
     samples_in_order,
     walked_in_order,
 )
+from framejury.media.origin import origin_of
 from framejury.media.pixel_shape import PixelShape
 from framejury.media.probe import check_limits, check_size, read_packets
 from framejury.media.sample import (
@@ -55,6 +61,7 @@ class VideoFile:
         facts: what the packet headers contain.
         stream_index: of the stream that is judged.
         other_streams: video streams that are not judged, in words.
+        origin: what the file claims about its making.
         damage: what was damaged or missing, in words; complete once decoding has ended.
     """
 
@@ -89,6 +96,7 @@ class VideoFile:
             self._shape = PixelShape(self._stream)
             self.facts, self._packets = read_packets(self._container, self._stream, limits)
             check_limits(self.facts, limits)
+            self.origin = origin_of(source, self._container, self._stream, self.facts.head)
         except BaseException:
             self._container.close()
             raise
@@ -117,9 +125,9 @@ class VideoFile:
         return self._counts.frames
 
     @property
-    def key_frames(self) -> int:
-        """How many key frames the container marks."""
-        return len(self._packets.key_frames)
+    def key_frames(self) -> Indices:
+        """Ranks of the key frames that the container marks, int64, increasing."""
+        return self._packets.key_frames
 
     @property
     def start_s(self) -> float:
@@ -195,6 +203,13 @@ class VideoFile:
             plan = plan_decode(index, sampled_ranks(inside, pairs=pairs))
             segments.append(((first, stop), plan.cost_s + sample_s * len(inside)))
         return segments
+
+    def decoding_s(self, ranks: Indices) -> float:
+        """Estimate the seconds on one core that decoding the frames of `ranks` takes."""
+        if self._packets.index is not None:
+            return plan_decode(self._packets.index, ranks).cost_s
+        size = self.facts.coded_size  # everything before them is decoded too
+        return float(SECONDS_A_PIXEL * size.height * size.width * (ranks[-1] + 1))
 
     def frames(self, ranks: Indices, stop: int | None = None) -> Iterator[SampledFrame]:
         """Yield the frames of these ranks in presentation order.

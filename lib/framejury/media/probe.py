@@ -12,6 +12,7 @@ import numpy as np
 from framejury.errors import MediaError
 from framejury.media.decode_plan import PacketIndex
 from framejury.media.film_clock import Film, Flags, PacketTimes, film_of
+from framejury.media.origin import HEAD_BYTES
 from framejury.media.references import layer_reader
 from framejury.media.sample import Indices, Times
 from framejury.records import Size
@@ -40,6 +41,7 @@ class VideoFacts:
         restarts: how often the clock begins again, as in recordings put end to end.
         starts_s: when each of the recordings begins, seconds.
         gaps_s: what the clock skips, seconds each.
+        head: first bytes of the first packet.
     """
 
     container: str
@@ -52,6 +54,7 @@ class VideoFacts:
     restarts: int
     starts_s: tuple[float, ...]
     gaps_s: tuple[float, ...]
+    head: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[Vi
     """
     indexed = len(stream.index_entries)  # before packets are read, which may add entries
     listed = _list_packets(container, stream, limits)
-    if not listed.bytes:
+    if not listed.packet_bytes:
         raise MediaError(Status.UNREADABLE, "the video stream has no packets")
     timed = None not in listed.pts
     film = film_of(listed.times(stream, timed=timed))
@@ -109,11 +112,12 @@ def read_packets(container: Any, stream: Any, limits: LimitSettings) -> tuple[Vi
         coded_size=Size(context.height, context.width),
         times_s=film.times_s,
         duration_s=film.end_s,
-        cut_short=_missing_frames(stream, len(listed.bytes), film, indexed),
+        cut_short=_missing_frames(stream, len(listed.packet_bytes), film, indexed),
         orphans=int(film.orphan.sum()),
         restarts=film.restarts,
         starts_s=film.starts_s,
         gaps_s=film.gaps_s,
+        head=listed.head,
     )
     return facts, packets
 
@@ -125,17 +129,18 @@ class _Listed:
     pts: list[int | None] = field(default_factory=list)
     dts: list[int | None] = field(default_factory=list)
     duration: list[int] = field(default_factory=list)
-    bytes: list[int] = field(default_factory=list)
+    packet_bytes: list[int] = field(default_factory=list)
     key: list[bool] = field(default_factory=list)
     hidden: list[bool] = field(default_factory=list)
     layer: list[int] = field(default_factory=list)
+    head: bytes = b""
 
     def times(self, stream: Any, *, timed: bool) -> PacketTimes:
         """Return their times; those of a stream without times by its frame rate."""
         frame_s = 1 / _rate(stream)
         key, hidden = np.asarray(self.key, np.bool_), np.asarray(self.hidden, np.bool_)
         if not timed:
-            counted = np.arange(len(self.bytes), dtype=np.int64)
+            counted = np.arange(len(self.packet_bytes), dtype=np.int64)
             once = np.ones(len(counted), np.int64)
             return PacketTimes(counted, None, once, key, hidden, False, frame_s, frame_s)
         return PacketTimes(
@@ -167,14 +172,16 @@ def _list_packets(container: Any, stream: Any, limits: LimitSettings) -> _Listed
                     "the video is encrypted; decrypt it with its key and judge the copy",
                     Note.ENCRYPTED,
                 )
+            if not found.packet_bytes:
+                found.head = bytes(packet)[:HEAD_BYTES]
             found.pts.append(packet.pts)
             found.dts.append(packet.dts)
             found.duration.append(packet.duration or 0)
-            found.bytes.append(packet.size)
+            found.packet_bytes.append(packet.size)
             found.key.append(packet.is_keyframe)
             found.hidden.append(packet.is_discard)
             found.layer.append(layer_of(bytes(packet)) if layer_of is not None else 0)
-            if len(found.bytes) > limits.frames:
+            if len(found.packet_bytes) > limits.frames:
                 raise MediaError(
                     Status.TOO_LARGE, f"more frames than limits.frames = {limits.frames:,}"
                 )
@@ -198,7 +205,7 @@ def _packets(context: Any, listed: _Listed, film: Film, *, timed: bool) -> Packe
     if timed and film.unique:
         index = PacketIndex(
             rank=film.rank,
-            bytes=np.asarray(listed.bytes, np.int64),
+            bytes=np.asarray(listed.packet_bytes, np.int64),
             key=key,
             reference=_references(listed.layer) & ~film.orphan,
             frame_px=context.height * context.width,

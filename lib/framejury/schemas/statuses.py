@@ -169,6 +169,14 @@ class PictureKind(StrEnum):
 
     FACE = "face"
     FRAME = "frame"
+    CLIP = "clip"
+
+
+class C2paState(StrEnum):
+    """Whether a file carries a C2PA manifest (Content Credentials), which nobody verified."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
 
 
 class Label(StrEnum):

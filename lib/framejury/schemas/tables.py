@@ -89,6 +89,22 @@ STRETCHES = pa.list_(
     )
 )
 
+ORIGIN = pa.struct(
+    [
+        pa.field("brand", pa.string()),
+        pa.field("muxer", pa.string()),
+        pa.field("encoder", pa.string()),
+        pa.field("software", pa.string()),
+        pa.field("handlers", pa.string()),
+        pa.field("device", pa.string()),
+        pa.field("created", pa.string()),
+        pa.field("modified", pa.string()),
+        pa.field("edits", pa.int32()),
+        pa.field("location", pa.bool_()),
+        pa.field("c2pa", pa.string()),
+    ]
+)
+
 _NOTES = _text(
     "notes",
     "What a reader should know about the file: codes of `Note`, each with a detail or none, as in "
@@ -191,6 +207,16 @@ EXTRACTIONS = pa.schema(
             "network, bytes; null when it died or the kernel does not report it.",
         ),
         _NOTES,
+        _field(
+            "origin",
+            ORIGIN,
+            "What the file claims about its making, unverified and easily forged: brand of the "
+            "container, muxer, encoder with its settings, software, names of handlers, device, "
+            "times of creation and of change as written, entries of the longest edit list, "
+            "whether a location is stored (never which), and whether a C2PA manifest is present or "
+            "absent. A field is null where the file has none, or framejury cannot tell; all of it "
+            "is null in runs written before this column existed.",
+        ),
     ]
 )
 
@@ -276,23 +302,50 @@ PICTURES = pa.schema(
         _VIDEO_ID,
         _RUN_ID,
         _MODEL_ID,
-        _text("kind", "face, or frame for a whole frame at reduced size.", required=True),
+        _text(
+            "kind",
+            "face; frame for a whole frame at reduced size; clip for a few seconds of a suspicious "
+            "part, cut around the face, whose box is drawn.",
+            required=True,
+        ),
         _FRAME_INDEX,
         _PTS_S,
         _field("face_index", pa.int16(), "As in `face_scores`; null for a frame."),
         _field(
             "score",
             pa.float32(),
-            "Score of the face, 0 to 1; for a frame, the score of its most suspicious face.",
+            "Score of the face, 0 to 1; for a frame, the score of its most suspicious face; for a "
+            "clip, the mean score of the suspicious part.",
             required=True,
         ),
-        _field("picture", pa.binary(), "The picture as a JPEG file.", required=True),
+        _field(
+            "picture",
+            pa.binary(),
+            "The picture as a JPEG file; of a clip, the frame of its most suspicious face, which "
+            "`frame_index`, `pts_s` and `face_index` name.",
+            required=True,
+        ),
         _field(
             "heat",
             pa.list_(pa.field("element", pa.float32(), nullable=False)),
             "Heat map of what made the network suspect the face (Grad-CAM), 0 to 1: a square grid "
             "over the network's input, row by row; null for frames and for networks without one.",
         ),
+        _field(
+            "heat_inside",
+            pa.float32(),
+            "Share of the heat inside the face (the ellipse in the detector's box), 0 to 1; "
+            "null where `heat` is null or the network does not see the plain crop, and in runs "
+            "written before this column existed.",
+        ),
+        _field(
+            "clip",
+            pa.binary(),
+            "The moving picture as a WebM file (VP8), at original speed; null unless `kind` is "
+            "clip.",
+        ),
+        _float64("start_s", "Time of the clip's first frame, seconds; null unless it is a clip."),
+        _float64("end_s", "Time of the clip's last frame, seconds; null unless it is a clip."),
     ]
 )
 
@@ -518,7 +571,7 @@ TABLE_MEANING = {
     "faces": "One row per face in a frame.",
     "face_scores": "One row per face scored by a model.",
     "pictures": "One row per picture kept as evidence: the most and least suspicious faces of a "
-    "video, and the frame of the most suspicious one (`evidence.*`).",
+    "video, the frame of the most suspicious one, and clips of suspicious parts (`evidence.*`).",
     "sounds": "One row per video whose sound was decoded (`audio.model`).",
     "verdicts": "One row per video judged in a run: exactly one, whatever the outcome.",
     "splits": "One row per labelled video: the part of the split it is assigned to.",

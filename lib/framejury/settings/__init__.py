@@ -72,6 +72,7 @@ _ADDED = (
     ("split", "videos_per_class", None),
     ("training", "jpeg_quality", None),
     ("training", "only_labelled_frames", False),
+    ("evidence", "clips", 3),
 )
 """Settings added after ids were first written: at their default they leave an id as it was."""
 
@@ -103,6 +104,11 @@ class Settings(Section):
                 f"{self.detection.detector}, which finds none)"
             )
         return self
+
+    def without_evidence(self) -> Settings:
+        """Return the same settings, keeping no picture of anyone, for work that shows none."""
+        evidence = self.evidence.model_copy(update={"faces": 0})
+        return self.model_copy(update={"evidence": evidence})
 
     def digest(self, *sections: str) -> str:
         """Return a short stable id of the named sections, or of all: 12 hex digits."""

@@ -145,6 +145,13 @@ class EvidenceSettings(Section):
     jpeg_quality: int = Field(
         85, ge=1, le=100, description="JPEG quality of the kept pictures, 1 to 100."
     )
+    clips: int = Field(
+        3,
+        ge=0,
+        le=10,
+        description="Suspicious parts of a video kept as moving clips of up to 2 s, at most, "
+        "count; needs evidence.faces above 0.",
+    )
 
 
 class InspectSettings(Section):

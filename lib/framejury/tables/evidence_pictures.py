@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from framejury.records import Box, Region, Size
 from framejury.schemas.statuses import PictureKind
 from framejury.schemas.tables import PICTURES
 from framejury.settings import EvidenceSettings
@@ -37,8 +38,8 @@ def pictures_of_faces(
     """
 
     def kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from framejury.examine.kept_pictures import shown_face
-        from framejury.faces.crop import encode_crop, limited
+        from framejury.examine.kept_pictures import heat_share, shown_face
+        from framejury.faces.crop import box_in_crop, encode_crop, limited
 
         scorer = scorer_of(SparkFiles.get(bundle), 1, None, task_gpu())
         for batch in batches:
@@ -47,33 +48,37 @@ def pictures_of_faces(
             _, heat = scorer.score_and_explain(found)
             for number, (row, face) in enumerate(zip(rows, found, strict=True)):
                 small = limited(shown_face(face, scorer), settings.face_px)
-                for name in SIGNAL_COLUMNS:
+                cells = None if heat is None else heat[number]
+                size = Size(*face.crop.shape[:2])
+                box = box_in_crop(Box(**row["box"]), Region(**row["crop_region"]), size)
+                for name in (*SIGNAL_COLUMNS, "box"):
                     del row[name]
                 row |= {
                     "run_id": run_id,
                     "model_id": scorer.bundle.model_id,
                     "kind": PictureKind.FACE.value,
                     "picture": encode_crop(small, "jpeg", settings.jpeg_quality),
-                    "heat": None if heat is None else heat[number].ravel().tolist(),
+                    "heat": None if cells is None else cells.ravel().tolist(),
+                    "heat_inside": heat_share(cells, face.crop, box, scorer),
                 }
             yield pa.RecordBatch.from_pylist(rows, schema=PICTURES)
 
     shown = scores.select(*PLACE, "pts_s", "score")
-    chosen = extremes(shown.withColumn("kind", F.lit(PictureKind.FACE.value)), settings.faces)
-    wanted = faces.select(*PLACE, *SIGNAL_COLUMNS).join(
+    chosen = extremes(shown.withColumn("kind", F.lit(PictureKind.FACE.value)), settings)
+    wanted = faces.select(*PLACE, *SIGNAL_COLUMNS, "box").join(
         chosen.drop("kind"), on=list(PLACE), how="inner"
     )
     return wanted.mapInArrow(kept, from_arrow_schema(PICTURES))
 
 
-def extremes(pictures: DataFrame, count: int) -> DataFrame:
-    """Keep each video's most and least suspicious faces and its most suspicious frame.
+def extremes(pictures: DataFrame, settings: EvidenceSettings) -> DataFrame:
+    """Keep each video's most and least suspicious faces, its most suspicious frame and clips.
 
     Ties keep the earlier picture. Only ids and scores are shuffled, not the pictures.
 
     Args:
         pictures: rows with `kind`, `PLACE` and `score`, such as rows of `pictures`.
-        count: faces to keep at each end.
+        settings: faces to keep at each end, and clips.
     """
     each = Window.partitionBy("video_id", "kind")
     place = [F.col(name).asc() for name in PLACE[1:]]
@@ -82,8 +87,12 @@ def extremes(pictures: DataFrame, count: int) -> DataFrame:
         for score in (F.col("score").asc(), F.col("score").desc())
     )
     ranked = pictures.select("kind", *PLACE, up.alias("up"), down.alias("down"))
-    is_face = F.col("kind") == PictureKind.FACE.value
-    few = F.when(is_face, F.least("up", "down") <= count).otherwise(F.col("down") == 1)
+    kind = F.col("kind")
+    few = (
+        F.when(kind == PictureKind.FACE.value, F.least("up", "down") <= settings.faces)
+        .when(kind == PictureKind.CLIP.value, F.col("down") <= settings.clips)
+        .otherwise(F.col("down") == 1)
+    )
     chosen = ranked.where(few).select("kind", *PLACE)
     same = [pictures[name].eqNullSafe(chosen[name]) for name in chosen.columns]
     return pictures.join(chosen, same, "left_semi")

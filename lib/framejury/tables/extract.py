@@ -92,8 +92,8 @@ def write_examined(
         store.stage(rows, run)
     write_staged(store, run)
     if units.segments:
-        pictures = settings_from(plan.settings).evidence.faces
-        settle_segments(videos.sparkSession, store, run, units.segments, pictures)
+        evidence = settings_from(plan.settings).evidence
+        settle_segments(videos.sparkSession, store, run, units.segments, evidence)
     run.location.filesystem.delete_dir(run.staging_location().path)
     return sorted(done.lacking.value)
 

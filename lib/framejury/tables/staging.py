@@ -38,6 +38,7 @@ from framejury.examine.messages import (
 from framejury.examine.segments import SEGMENTS, WELL, merge_extractions, number_persons
 from framejury.schemas.statuses import Status
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES
+from framejury.settings import EvidenceSettings
 from framejury.tables.evidence_pictures import extremes
 from framejury.tables.merge import files_aimed_at
 from framejury.tables.store import Store
@@ -78,7 +79,7 @@ def settle_segments(
     store: Store,
     run: Run,
     counts: Mapping[str, int],
-    pictures: int,
+    evidence: EvidenceSettings,
 ) -> None:
     """Turn the run's staged rows of segments into rows of whole videos.
 
@@ -89,7 +90,7 @@ def settle_segments(
         store: of the warehouse.
         run: the run under way, with rows in its staging table `SEGMENTS`.
         counts: number of segments of each video that was cut.
-        pictures: faces to keep as evidence at each end, count; each segment kept as many.
+        evidence: how many faces and clips to keep; each segment kept as many faces.
 
     Raises:
         ReconcileError: a segment of a video is missing or occurs twice.
@@ -117,7 +118,7 @@ def settle_segments(
             store.write(faces.join(numbers, on=list(_FACE), how="inner"), run, table)
         persons.unpersist()
         kept = _of_table(staged, "pictures").join(F.broadcast(ids), "video_id", "left_semi")
-        store.write(extremes(kept, pictures).coalesce(1), run, "pictures")
+        store.write(extremes(kept, evidence).coalesce(1), run, "pictures")
 
 
 def _of_table(staged: DataFrame, table: str) -> DataFrame:

@@ -24,7 +24,7 @@ from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import UNITS, calibrated, in_steps, sigmoid
 from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
 from framejury.verdict.rule import Reducer, Rule
-from framejury.verdict.stretches import Stretch, moments_of, stretches_of
+from framejury.verdict.stretches import Stretch, moments_of, stretches_of, suspicious_parts
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,19 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
         worst_person_score=worst_mean,
         stretches=stretches_of(moments_of(faces.person, faces.pts_s, units), face_threshold(rule)),
     )
+
+
+def suspicious_parts_of(faces: FaceScores, rule: Rule) -> list[Stretch]:
+    """Return the parts of a video whose faces are suspicious, by time, then track.
+
+    They are the `stretches` of its verdict, and are returned even where all of the video is
+    suspicious and the verdict lists none.
+
+    Args:
+        faces, rule: as for `judge`.
+    """
+    moments = moments_of(faces.person, faces.pts_s, _units(faces.score))
+    return suspicious_parts(moments, face_threshold(rule))
 
 
 def unscored(status: Status) -> Judgement:

@@ -102,7 +102,25 @@ def stretches_of(moments: Moments, threshold: float) -> list[Stretch]:
         moments: of the video.
         threshold: of single faces, 0 to 1; above 1 nothing is suspicious.
     """
-    ordered = moments.part(np.lexsort((moments.second, moments.person)))
+    ordered = _ordered(moments)
+    inside = _suspicious(ordered, threshold)
+    if not inside or _throughout(ordered.person, ordered.faces, inside):
+        return []
+    return _stretches(ordered, inside)
+
+
+def suspicious_parts(moments: Moments, threshold: float) -> list[Stretch]:
+    """Return what `stretches_of` returns, also where no part of the video stands out."""
+    ordered = _ordered(moments)
+    return _stretches(ordered, _suspicious(ordered, threshold))
+
+
+def _ordered(moments: Moments) -> Moments:
+    return moments.part(np.lexsort((moments.second, moments.person)))
+
+
+def _suspicious(ordered: Moments, threshold: float) -> list[slice]:
+    """Return the runs of suspicious moments, in order of track and time."""
     person, second, faces = ordered.person, ordered.second, ordered.faces
     suspicious = ordered.means >= threshold
     if not suspicious.any():
@@ -113,9 +131,11 @@ def stretches_of(moments: Moments, threshold: float) -> list[Stretch]:
     begins = np.flatnonzero(suspicious & np.r_[True, apart | ~suspicious[:-1]])
     ends = np.flatnonzero(suspicious & np.r_[apart | ~suspicious[1:], True])
     inside = [slice(a, b + 1) for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
-    inside = [part for part in inside if faces[part].sum() >= LEAST_FACES]
-    if _throughout(person, faces, inside):
-        return []
+    return [part for part in inside if faces[part].sum() >= LEAST_FACES]
+
+
+def _stretches(ordered: Moments, inside: Sequence[slice]) -> list[Stretch]:
+    person, faces = ordered.person, ordered.faces
     found = [
         Stretch(
             start_s=float(ordered.first_s[part.start]),

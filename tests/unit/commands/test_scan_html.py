@@ -47,8 +47,12 @@ def test_the_page_of_one_file(bundle: Path, clip: Path, tmp_path: Path, capsys: 
     assert unknown in said and unknown in page.text
     assert "Score of each face" in page.text and "SSIM" in page.text
     assert "4 of 12 frames were sampled" in page.text
-    assert page.tags.count("img") == 5  # four faces and the frame; this network has no maps
-    assert not [a for a in page.addresses if not a.startswith(("data:image/jpeg", "#"))]
+    # Four faces, the frame and the still of a clip; this network has no maps.
+    assert (page.tags.count("img"), page.tags.count("video")) == (6, 1)
+    own = ("data:image/jpeg", "data:video/webm", "#")
+    assert not [address for address in page.addresses if not address.startswith(own)]
+    assert "What the file says about its making" in page.text
+    assert verdict["origin"]["muxer"] in page.text and verdict["origin"]["c2pa"] == "absent"
 
 
 def test_several_files_get_a_folder(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +12,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.examine.checks import DistrustError, checked, survey_of
-from framejury.examine.messages import ROWS, TABLE_COLUMN, Segment, VideoJob, extraction_row, to_ipc
+from framejury.examine.checks import DistrustError, checked, checked_clips, survey_of
+from framejury.examine.clips import encoded
+from framejury.examine.messages import (
+    MOST_CLIP_BYTES,
+    ROWS,
+    TABLE_COLUMN,
+    Segment,
+    VideoJob,
+    extraction_row,
+    to_ipc,
+)
 from framejury.examine.segments import staged
 from framejury.faces.crop import encode_crop
+from framejury.media.origin import Origin
 from framejury.settings import Settings
 
 JOB = VideoJob("video-1", "a.mp4", 1000, datetime(2024, 5, 17, tzinfo=UTC))
@@ -47,6 +58,16 @@ PICTURE = {name: SCORE[name] for name in SCORE if name != "person"} | {
 }
 
 
+ORIGIN = asdict(Origin(muxer="Lavf60", location=True, c2pa="absent"))
+CLIP = PICTURE | {
+    "kind": "clip",
+    "heat": None,
+    "clip": encoded([np.zeros((16, 16, 3), np.uint8)] * 2, [0.0, 0.1]),
+    "start_s": 1.0,
+    "end_s": 1.1,
+}
+
+
 def packed(*rows: Row, schema: pa.Schema = ROWS) -> bytes:
     return to_ipc(pa.RecordBatch.from_pylist(list(rows), schema=schema))
 
@@ -60,6 +81,49 @@ def test_a_sound_answer_is_taken_as_it_is() -> None:
     batch = checked(packed(times, SCORE | {"ssim": -0.5}, frame, PICTURE), GIVEN, JOB)
     assert batch.num_rows == 4
     assert checked(packed(times, SCORE, *[PICTURE] * 101), GIVEN, JOB).num_rows == 103
+
+
+def test_what_a_file_claims_is_taken_as_it_is() -> None:
+    batch = checked(packed(EXTRACTION | {"origin": ORIGIN}, SCORE), GIVEN, JOB)
+    assert batch.to_pylist()[0]["origin"] == ORIGIN
+
+
+def test_clips_come_alone() -> None:
+    assert checked_clips(packed(CLIP, CLIP), JOB, "run-1").num_rows == 2
+    assert checked_clips(packed(), JOB, "run-1").num_rows == 0
+    with pytest.raises(DistrustError, match="11 clips, more than 10"):
+        checked_clips(packed(*[CLIP] * 11), JOB, "run-1")
+    segment = Segment(0, 0, 5)
+    job = VideoJob("video-1", "a.mp4", 1000, JOB.modified_at, segment)
+    assert checked_clips(packed(staged(CLIP, segment)), job, "run-1").num_rows == 1
+    with pytest.raises(DistrustError):
+        checked_clips(packed(CLIP), job, "run-1")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"clip": None},
+        {"clip": b"<svg onload=alert(1)>"},
+        {"clip": b"\x1a\x45\xdf\xa3" + b"x" * 100},
+        {"clip": CLIP["clip"] + b"\0" * MOST_CLIP_BYTES},
+        {"picture": b"GIF89a"},
+        {"kind": "face"},
+        {"kind": None},
+        {TABLE_COLUMN: "face_scores"},
+        {"video_id": "video-2"},
+        {"run_id": "run-2"},
+        {"score": 1.5},
+        {"end_s": 1.0},
+        {"end_s": float("inf")},
+        {"start_s": float("nan")},
+        {"start_s": None},
+    ],
+    ids=str,
+)
+def test_a_clip_that_is_none_is_not_believed(lie: Row) -> None:
+    with pytest.raises(DistrustError):
+        checked_clips(packed(CLIP, CLIP | lie), JOB, "run-1")
 
 
 def test_rows_of_a_segment() -> None:
@@ -100,6 +164,17 @@ LIES: dict[str, Callable[[], bytes]] = {
     "an error of two lines": lambda: packed(EXTRACTION | {"error": "a\nb"}),
     "a novel": lambda: packed(EXTRACTION | {"error": "a" * 2001}),
     "a codec that is none": lambda: packed(EXTRACTION | {"codec": "\x00"}),
+    "an origin that moves the cursor": lambda: packed(
+        EXTRACTION | {"origin": ORIGIN | {"software": "\x1b[2J"}}
+    ),
+    "an origin without end": lambda: packed(
+        EXTRACTION | {"origin": ORIGIN | {"device": "a" * 301}}
+    ),
+    "a manifest that was verified": lambda: packed(
+        EXTRACTION | {"origin": ORIGIN | {"c2pa": "verified"}}
+    ),
+    "a clip that nobody asked for": lambda: packed(EXTRACTION, SCORE, CLIP),
+    "a share of heat above one": lambda: packed(EXTRACTION, SCORE, PICTURE | {"heat_inside": 1.5}),
     "an unknown note": lambda: packed(EXTRACTION | {"notes": "trust_me"}),
     "a note twice": lambda: packed(EXTRACTION | {"notes": "damaged; damaged"}),
     "a note that moves the cursor": lambda: packed(EXTRACTION | {"notes": "damaged: \x1b[2J"}),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from framejury.model.overlay import overlay
+from framejury.model.overlay import heat_inside, overlay
+from framejury.records import Box
 
 SIDE = 64
 RED, _, BLUE = range(3)
@@ -68,3 +69,30 @@ def test_a_finer_map_than_the_face_keeps_its_place() -> None:
 def test_what_is_no_square_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="square of cells"):
         overlay(np.zeros((10, 10, 3), np.uint8), np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("cell", "share"), [((1, 1), 1.0), ((0, 0), 0.0), ((3, 0), 0.0), ((2, 2), 1.0)]
+)
+def test_heat_in_the_middle_is_inside_the_face(cell: tuple[int, int], share: float) -> None:
+    heat = np.zeros((4, 4), np.float32)
+    heat[cell] = 1
+    # Each cell is enlarged smoothly, so a little spills over.
+    assert heat_inside(heat, (100, 100), Box(5, 5, 90, 90)) == pytest.approx(share, abs=0.2)
+
+
+def test_even_heat_is_shared_by_area() -> None:
+    heat = np.ones((7, 7), np.float32)
+    square = heat_inside(heat, (100, 100), Box(0, 0, 100, 100))
+    assert square == pytest.approx(np.pi / 4, abs=0.02)
+    half = heat_inside(heat, (100, 100), Box(0, 0, 50, 100))
+    assert half == pytest.approx(np.pi / 8, abs=0.02)
+    # A wide crop is letterboxed: the upper and lower quarter of the input show none of it.
+    wide = heat_inside(heat, (100, 200), Box(0, 0, 200, 100))
+    assert wide == pytest.approx(np.pi / 8, abs=0.02)
+
+
+def test_no_heat_has_no_share() -> None:
+    assert heat_inside(np.zeros((7, 7), np.float32), (10, 10), Box(0, 0, 10, 10)) is None
+    outside = heat_inside(np.ones((7, 7), np.float32), (10, 10), Box(40, 0, 10, 10))
+    assert outside == 0

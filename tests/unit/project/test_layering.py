@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "audio": "media schemas settings",
     "archive": "schemas settings",
     "model": "archive audio faces schemas settings signals verdict",
-    "examine": "audio faces media model sandbox schemas settings signals",
+    "examine": "audio faces media model sandbox schemas settings signals verdict",
     "decisions": "archive schemas",
     "warehouse": "decisions schemas",
     "runs": "model schemas settings verdict warehouse",

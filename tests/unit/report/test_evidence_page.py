@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ from framejury.faces.crop import decode_crop
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence import sentences as words
 from framejury.report.evidence.scan_pages import IndexEntry, index_html
-from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
+from framejury.report.evidence.shown_clips import shown_clips
+from framejury.report.evidence.shown_pictures import contact_sheet, frame_picture
 from framejury.report.evidence.timeline import Scale
 from framejury.report.evidence.video_evidence import Evidence
 from framejury.report.evidence.video_page import MOST_ROWS, About, _scale, evidence_html
@@ -27,6 +28,8 @@ from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import Reducer, Rule
 from tests.builders.evidence_rows import (
     ABOUT,
+    ORIGIN,
+    clip_row,
     evidence,
     extraction_row,
     picture_rows,
@@ -244,14 +247,114 @@ def test_a_calibrated_rule_is_explained() -> None:
 # ---------------------------------------------------------------- pictures
 
 
-def test_faces_with_their_maps_most_and_least() -> None:
+def test_a_contact_sheet_of_faces_with_their_maps() -> None:
     scores = [0.5, 0.9, 0.1, 0.7, 0.3, 0.95, 0.05]
-    most, least = face_pictures(evidence(score_rows(scores)))
-    assert [shown.face.score for shown in most] == [0.95, 0.9, 0.7]
-    assert [shown.face.score for shown in least] == [0.05, 0.1, 0.3]
-    assert all(shown.heated and shown.heated != shown.plain for shown in (*most, *least))
+    shown = contact_sheet(evidence(score_rows(scores)))
+    assert [one.face.pts_s for one in shown] == sorted(one.face.pts_s for one in shown)
+    assert [one.face.score for one in shown if one.is_highest] == [0.9, 0.7, 0.95]
+    assert [one.face.score for one in shown if not one.is_highest] == [0.1, 0.3, 0.05]
+    assert all(one.heated and one.heated != one.plain for one in shown)
     text = page(evidence(score_rows(scores))).text
     assert "red the most of this face" in text and "two faces cannot be compared" in text
+
+
+@pytest.mark.parametrize(
+    ("inside", "warns"), [(0.2, True), (0.49, True), (0.5, False), (None, False)]
+)
+def test_heat_outside_the_face_is_a_warning(inside: float | None, warns: bool) -> None:
+    rows = score_rows([0.9, 0.8, 0.3, 0.2])
+    pictures = picture_rows(rows, each=2)
+    for row in pictures:
+        if row["kind"] == "face" and row["score"] in (0.9, 0.2):
+            row["heat_inside"] = inside
+    text = page(evidence(rows, pictures=pictures)).text
+    sentence = "In 1 of the 2 faces with the highest scores, most of what made the network suspect"
+    assert (sentence in text) == warns
+    assert ("Treat the score with care." in text) == warns
+    assert text.count("heat mostly outside the face") == (2 if warns else 0)
+
+
+def test_heat_outside_a_face_of_low_score_is_no_warning() -> None:
+    rows = score_rows([0.9, 0.8, 0.3, 0.2])
+    pictures = [
+        row | {"heat_inside": 0.1 if row["score"] < 0.5 else 0.9} for row in picture_rows(rows)
+    ]
+    assert "Treat the score with care." not in page(evidence(rows, pictures=pictures)).text
+
+
+def test_rows_without_shares_of_heat_are_shown() -> None:
+    """Of a run before they were kept."""
+    rows = score_rows([0.9, 0.2])
+    pictures = [
+        {name: value for name, value in row.items() if name != "heat_inside"}
+        for row in picture_rows(rows)
+    ]
+    assert "outside the face" not in page(evidence(rows, pictures=pictures)).text
+
+
+# ---------------------------------------------------------------- clips
+
+
+def test_clips_with_track_and_part() -> None:
+    rows = score_rows([0.9, 0.7]) + score_rows([0.8], person=1, face_index=1)
+    one = evidence(rows, pictures=[*picture_rows(rows), clip_row(rows[1]), clip_row(rows[2])])
+    html = evidence_html(one, ABOUT)
+    assert html.count("<video ") == 2
+    video = html[html.index("<video ") : html.index("</video>")]
+    for wanted in ("controls", "loop", "muted", "playsinline", 'src="data:video/webm;base64,'):
+        assert wanted in video
+    assert "autoplay" not in html  # nothing moves until the reader starts it
+    text = page(one).text
+    assert "0:00.00 to 0:01.00" in text and "track 1 · score of this part 0.800" in text
+    assert "media-src data:" in html
+
+
+def test_without_clips_nothing_is_said_of_them() -> None:
+    html = evidence_html(evidence(), ABOUT)
+    assert "<video" not in html and "Press play" not in html
+
+
+def test_a_clip_of_an_unknown_face_is_left_out() -> None:
+    rows = score_rows([0.9, 0.7])
+    lost = clip_row(rows[0]) | {"face_index": 5}
+    assert shown_clips(evidence(rows, pictures=[*picture_rows(rows), lost])) == ()
+
+
+# ---------------------------------------------------------------- the file
+
+
+def test_what_the_file_says_about_its_making() -> None:
+    text = page(evidence()).text
+    for said in (
+        "Such tags can be forged",
+        "Lavf60.16.100 (FFmpeg: saved by a program or a platform, rarely by a camera)",
+        "Adobe Premiere Pro 2023.1 (names an editing program)",
+        "Apple iPhone 13",
+        "2023-04-07T08:11:12Z (2 days after its creation)",
+        "3 entries",
+        "stored in the file; not shown here",
+        "absent, as in most videos",
+    ):
+        assert said in text, said
+
+
+def test_a_manifest_is_present_but_not_verified() -> None:
+    origin = asdict(replace(ORIGIN, c2pa="present", location=False, edits=1))
+    text = page(evidence(extraction=extraction_row(origin=origin))).text
+    assert "present, not verified" in text and "1 entry" in text and "location" not in text
+    text = page(evidence(extraction=extraction_row(origin=origin | {"c2pa": None}))).text
+    assert "not looked for in this format" in text
+
+
+def test_claims_that_are_attacks_stay_text() -> None:
+    origin = asdict(replace(ORIGIN, software="<script>alert(1)</script>", created="yesterday"))
+    html = evidence_html(evidence(extraction=extraction_row(origin=origin)), ABOUT)
+    assert "<script>" not in html and "&lt;script&gt;alert(1)" in html
+    assert "2023-04-07T08:11:12Z<" in html  # no distance from a time that is none
+
+
+def test_runs_before_origins_were_kept_have_no_such_table() -> None:
+    assert "about its making" not in page(evidence(extraction=extraction_row(origin=None))).text
 
 
 def test_a_network_without_maps_says_so() -> None:
@@ -268,8 +371,7 @@ def test_a_damaged_picture_costs_itself_only() -> None:
     pictures[0]["picture"] = pictures[0]["picture"][:-40] + b"x" * 40
     pictures[-1]["picture"] = b"\xff\xd8 nothing"
     one = evidence(rows, pictures=pictures)
-    most, least = face_pictures(one)
-    assert len(most) + len(least) == 2
+    assert len(contact_sheet(one)) == 2
     assert frame_picture(one) is None
     assert page(one).text
 
@@ -449,7 +551,7 @@ def test_old_rows_without_box_confidence_and_times() -> None:
 
 def test_heat_is_drawn_over_the_very_face() -> None:
     one = evidence(score_rows([0.9, 0.2]))
-    shown = face_pictures(one)[0][0]
+    shown = contact_sheet(one)[0]
     kept = next(
         picture
         for picture in one.pictures

@@ -17,6 +17,7 @@ from framejury.verdict.stretches import (
     in_words,
     moments_of,
     stretches_of,
+    suspicious_parts,
 )
 
 Face = tuple[int, float, int]
@@ -139,3 +140,13 @@ def test_throughout_is_a_share_of_the_faces(high: int, low: int) -> None:
 def test_the_words() -> None:
     row = {"start_s": 1.0, "end_s": 4.46, "person": 2, "mean_score": 0.93}
     assert in_words(row) == "1.0 to 4.5 s, track 2, uncalibrated score 0.930"
+
+
+def test_suspicious_parts_are_named_even_where_none_stands_out() -> None:
+    moments = moments_of(*zip(*track({float(n): 0.9 for n in range(10)}), strict=True))
+    assert stretches_of(moments, 0.5) == []
+    assert suspicious_parts(moments, 0.5) == [Stretch(0.0, 9.0, 0, 0.9)]
+    some = track({n / 4: 0.9 if 3 <= n / 4 < 6 else 0.1 for n in range(40)})
+    moments = moments_of(*zip(*some, strict=True))
+    assert suspicious_parts(moments, 0.5) == stretches_of(moments, 0.5) != []
+    assert suspicious_parts(moments, 0.95) == []

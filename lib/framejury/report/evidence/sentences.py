@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framejury.model.seen import SIDES
 from framejury.pages.text_table import counted
@@ -16,6 +16,9 @@ from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import in_words
+
+if TYPE_CHECKING:
+    from framejury.report.evidence.shown_pictures import FacePicture
 
 HAD_SEEN = (
     "The model had seen this video, or another one of its source, in training: its verdict here "
@@ -144,6 +147,19 @@ def basis(
 def parts(verdict: Row, judges: str = "face") -> list[str]:
     """Return the suspicious stretches in words."""
     return [in_words(stretch, judges) for stretch in verdict["stretches"] or ()]
+
+
+def heat_outside(shown: Sequence[FacePicture]) -> str | None:
+    """Return a warning if in a face of high score most heat lies outside the face; else None."""
+    high = [one for one in shown if one.is_highest and one.inside is not None]
+    outside = sum(one.is_outside for one in high)
+    if not outside:
+        return None
+    whose = "the face" if len(high) == 1 else f"{outside} of the {len(high)} faces"
+    return (
+        f"In {whose} with the highest scores, most of what made the network suspect the face lies "
+        "outside it (outside the ellipse in its box). Treat the score with care."
+    )
 
 
 def about_parts(verdict: Row, threshold: float | None, judges: str = "face") -> str | None:

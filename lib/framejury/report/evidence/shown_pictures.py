@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.overlay import overlay
@@ -14,6 +14,8 @@ from framejury.schemas.statuses import PictureKind
 
 _JPEG = "image/jpeg"
 _HEATED_QUALITY = 80
+MOST_INSIDE = 0.5
+"""With less than this share of the heat inside the face, most of it lies outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class FacePicture:
     Attributes:
         heated: with its heat map; None without one.
         width, height: pixels.
+        inside: share of the heat inside the face, 0 to 1; None: unknown.
+        is_highest: whether it was kept for its high score, otherwise for its low one.
     """
 
     face: FaceEvidence
@@ -30,6 +34,13 @@ class FacePicture:
     heated: str | None
     width: int
     height: int
+    inside: float | None = None
+    is_highest: bool = True
+
+    @property
+    def is_outside(self) -> bool:
+        """Return whether most of the heat lies outside the face."""
+        return self.inside is not None and self.inside < MOST_INSIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +66,10 @@ class FramePicture:
     boxes: tuple[BoxOnFrame, ...]
 
 
-def face_pictures(
-    evidence: Evidence,
-) -> tuple[tuple[FacePicture, ...], tuple[FacePicture, ...]]:
-    """Return the stored faces: the upper half by falling score, the lower half by rising score.
+def contact_sheet(evidence: Evidence) -> tuple[FacePicture, ...]:
+    """Return the stored faces by time; half of them, rounded up, are those of high scores.
 
-    The upper half is rounded up. Pictures that cannot be read are left out.
+    Pictures that cannot be read are left out.
     """
     faces = {(face.frame_index, face.face_index): face for face in evidence.faces}
     found = []
@@ -69,9 +78,10 @@ def face_pictures(
         if picture.kind is PictureKind.FACE and face is not None:
             shown = _shown(face, picture)
             found += [] if shown is None else [shown]
-    found.sort(key=lambda shown: (-shown.face.score, shown.face.frame_index))
-    half = (len(found) + 1) // 2
-    return tuple(found[:half]), tuple(reversed(found[half:]))
+    ranked = sorted(found, key=lambda shown: (-shown.face.score, shown.face.frame_index))
+    half = (len(ranked) + 1) // 2
+    marked = [replace(shown, is_highest=at < half) for at, shown in enumerate(ranked)]
+    return tuple(sorted(marked, key=lambda one: (one.face.frame_index, one.face.face_index)))
 
 
 def frame_picture(evidence: Evidence) -> FramePicture | None:
@@ -103,7 +113,9 @@ def _shown(face: FaceEvidence, picture: PictureEvidence) -> FacePicture | None:
         under = overlay(crop, picture.heat)
         heated = data_uri(encode_crop(under, "jpeg", _HEATED_QUALITY), _JPEG)
     height, width = crop.shape[:2]
-    return FacePicture(face, data_uri(picture.picture, _JPEG), heated, width, height)
+    return FacePicture(
+        face, data_uri(picture.picture, _JPEG), heated, width, height, picture.heat_inside
+    )
 
 
 def _decoded(picture: bytes) -> Image | None:

@@ -40,15 +40,27 @@ class FaceEvidence:
     ssim: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClipPart:
+    """The moving picture of a clip, a WebM file, and its part of the film, seconds."""
+
+    moving: bytes
+    start_s: float
+    end_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureEvidence:
     """One stored picture; fields as in `pictures`.
 
     Attributes:
         face_index: None for a frame.
-        score: score of the face; for a frame, of its highest-scoring face.
+        score: score of the face; for a frame, of its highest-scoring face; for a clip, the mean
+            of the suspicious part.
         picture: a JPEG file.
         heat: float32 (side, side), 0 to 1, cells of the network's square input; None: no map.
+        heat_inside: share of the heat inside the face, 0 to 1; None: unknown.
+        clip: None unless `kind` is clip.
     """
 
     kind: PictureKind
@@ -58,6 +70,8 @@ class PictureEvidence:
     score: float
     picture: bytes
     heat: Heat | None = None
+    heat_inside: float | None = None
+    clip: ClipPart | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +136,7 @@ def _picture(row: Row) -> PictureEvidence:
     if row["heat"] is not None:
         side = math.isqrt(len(row["heat"]))
         heat = np.asarray(row["heat"], np.float32).reshape(side, side)
+    moving = row.get("clip")
     return PictureEvidence(
         PictureKind(row["kind"]),
         row["frame_index"],
@@ -130,6 +145,8 @@ def _picture(row: Row) -> PictureEvidence:
         row["score"],
         row["picture"],
         heat,
+        row.get("heat_inside"),
+        None if moving is None else ClipPart(moving, row["start_s"], row["end_s"]),
     )
 
 

@@ -19,7 +19,9 @@ from framejury.redaction import redacted
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence import sentences as words
 from framejury.report.evidence.decision_block import decision_block
-from framejury.report.evidence.shown_pictures import face_pictures, frame_picture
+from framejury.report.evidence.origin_facts import UNVERIFIED, origin_facts
+from framejury.report.evidence.shown_clips import shown_clips
+from framejury.report.evidence.shown_pictures import contact_sheet, frame_picture
 from framejury.report.evidence.timeline import MOST_POINTS, Scale, timeline
 from framejury.report.evidence.video_evidence import (
     Evidence,
@@ -83,13 +85,13 @@ def evidence_html(evidence: Evidence, about: About) -> str:
     extraction, settings = evidence.extraction, about.settings
     judges = "face" if about.bundle is None else about.bundle.judges
     scale = _scale(verdict, rule)
-    most, least = face_pictures(evidence)
+    shown = contact_sheet(evidence)
     listed = _listed(evidence.faces)
     return _template().render(
         about=about,
         v=verdict,
         judges=judges,
-        policy=POLICY,
+        policy=f"{POLICY}; media-src data:",
         style=style_of("evidence.css", "decisions.css"),
         decision=decision_block(
             evidence, None if about.scanned else redacted(about.warehouse or "DIR"), judges
@@ -120,8 +122,11 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         tracks=tracks[:_MOST_TRACKS],
         tracks_count=len(tracks),
         style_of={track.number: track.style for track in tracks},
-        most=most,
-        least=least,
+        shown=shown,
+        heat_outside=words.heat_outside(shown) if judges == "face" else None,
+        clips=shown_clips(evidence),
+        origin=origin_facts(extraction),
+        unverified=UNVERIFIED,
         frame=frame_picture(evidence),
         faces=listed,
         faces_count=len(evidence.faces),

@@ -67,7 +67,10 @@ GROUPS = {
         ),
     },
     "set up": {
-        "doctor": ("commands.doctor", "check this machine and print what is missing"),
+        "doctor": (
+            "commands.doctor",
+            "check this machine, judge a clip made for it, and print what is missing",
+        ),
     },
 }
 """By topic: each command, its module, what it does."""

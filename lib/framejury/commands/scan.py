@@ -3,6 +3,9 @@
 With --html each file gets an evidence page: scores over time, faces with heat maps, and what was
 not judged. For one FILE, PATH.html is its page; any other PATH is a folder for index.html and one
 page per FILE. Pages of an earlier scan are replaced.
+
+Exit code: 0 if every file was judged; 3 if some were not (no face, damaged, empty, too large, ...),
+each with its reason; 2 if a FILE is missing, a folder or otherwise no file, and nothing was judged.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from framejury.cli.inputs import video_places
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import add_bundle, make_parser, run_command
-from framejury.cli.outputs import place_of
 from framejury.errors import SetupError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
@@ -40,6 +43,9 @@ from framejury.verdict.with_sound import joined
 
 if TYPE_CHECKING:
     from framejury.report.evidence.scan_pages import ScanPages
+
+NOT_ALL_JUDGED = 3
+"""Exit code: some files got no score."""
 
 _SECTIONS = ["sampling", "detection", "crops", "limits", "scoring"]
 _SECTIONS += ["audio", "verdict", "evidence"]
@@ -71,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    places = [place_of(name) for name in args.files]
+    places = video_places(args.files)
     judging = Judging.from_args(args)
     bundle, settings, rule = judging.bundle, judging.settings, judging.rule
     pages = None if args.html is None else _pages(args.html, len(args.files))
@@ -86,10 +92,13 @@ def _run(args: argparse.Namespace) -> int:
         sound_dir=None if judging.sound is None else str(judging.sound.directory),
     )
     say(trust_of(BundleInfo.of_bundle(bundle, rule)).sentence)
+    code = 0
     with Examiner(plan) as examiner:
         for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
+            if verdict["p_fake"] is None and verdict["sound_p_fake"] is None:
+                code = NOT_ALL_JUDGED
             if pages is not None:
                 pages.add(verdict, rows, bundle, rule, settings.verdict)
             if args.frames:
@@ -97,7 +106,7 @@ def _run(args: argparse.Namespace) -> int:
             print(json.dumps(verdict) if args.json else _words(verdict, bundle), flush=True)
     if pages is not None:
         say(f"  evidence: {pages.finish()}")
-    return 0
+    return code
 
 
 def _pages(target: str, files: int) -> ScanPages:

@@ -84,6 +84,13 @@ def test_each_extra_judges_a_video_as_the_core_does(
     assert page.exists() == shows
 
 
+def test_doctor_has_nothing_to_mend_in_the_core(core: Installation) -> None:
+    result = core.run("framejury", "doctor", "--json")
+    assert result.returncode == 0, shown(result)
+    states = {check["name"]: check["state"] for check in json.loads(result.stdout)["checks"]}
+    assert states["a clip judged"] == "ok" and states["model bundle"] == "ok"
+
+
 def test_the_core_says_what_its_pages_need(core: Installation, clip: Path, tmp_path: Path) -> None:
     result = core.run("framejury", "scan", clip, "--html", tmp_path / "page.html")
     assert result.returncode == 2 and result.stdout == ""

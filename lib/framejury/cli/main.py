@@ -69,7 +69,7 @@ GROUPS = {
     "set up": {
         "doctor": (
             "commands.doctor",
-            "check this machine, judge a clip made for it, and print what is missing",
+            "check this machine, and judge a clip made for it",
         ),
     },
 }

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from framejury.cli.inputs import video_places
 from framejury.cli.options import make_parser, run_command, settings_of
 from framejury.cli.outputs import new_folder, read_or_stop
+from framejury.cli.video_files import video_places
 from framejury.clock import now
 from framejury.inspection.compare import Comparison, compare_streams
 from framejury.inspection.findings_text import answer_line, as_values

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from framejury.cli.inputs import video_places
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import add_bundle, make_parser, run_command
 from framejury.cli.outputs import new_folder
+from framejury.cli.video_files import video_places
 from framejury.errors import BundleError, UsageError
 from framejury.examine.kept_pictures import shown_face
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from framejury.cli.inputs import video_places
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import add_bundle, make_parser, run_command
+from framejury.cli.video_files import video_places
 from framejury.errors import SetupError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import av
 import numpy as np
@@ -39,11 +39,11 @@ def trial_clip() -> Iterator[Path]:
         OSError: this machine cannot store it.
     """
     with tempfile.NamedTemporaryFile(prefix="framejury-", suffix=".mp4") as file:
-        _write_clip(file, _TRIED_FPS, _TRIED_SIZE)
+        _write_clip(file.file, _TRIED_FPS, _TRIED_SIZE)
         yield Path(file.name)
 
 
-def _write_clip(file: BinaryIO, fps: int, size: Size) -> None:
+def _write_clip(file: IO[bytes], fps: int, size: Size) -> None:
     """Write an MP4 of one second: a face that moves a little, and silence."""
     with av.open(file, "w", format="mp4") as output:
         picture = output.add_stream("mpeg4", rate=fps)

@@ -49,8 +49,8 @@ MAY_IMPORT = {
     "night": "cli examine model pages report runs schemas settings tables verdict warehouse",
     "demo": "schemas",
     "machine": "examine faces media model sandbox schemas settings warehouse",
-    "commands": "archive audio cli evaluation examine faces inspection labelled machine model night "
-    "pages protocol report runs schemas settings signals tables verdict warehouse",
+    "commands": "archive audio cli evaluation examine faces inspection labelled machine model "
+    "night pages protocol report runs schemas settings signals tables verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from framejury.cli.inputs import video_places
 from framejury.cli.main import main
+from framejury.cli.video_files import video_places
 from framejury.errors import UsageError
 from tests.builders import clips
 

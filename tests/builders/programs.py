@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -70,3 +71,11 @@ def lines_of_error(result: subprocess.CompletedProcess[str]) -> Sequence[str]:
     """Return framejury's own error lines. spark-submit sends a job's stderr to its stdout."""
     both = result.stdout.splitlines() + result.stderr.splitlines()
     return [line for line in both if line.startswith("framejury ") and "error:" in line]
+
+
+def script(path: Path, text: str) -> Path:
+    """An executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path

@@ -75,7 +75,7 @@ GROUPS = {
         ),
     },
     "set up": {
-        "doctor": ("commands.doctor", "check this machine and print what is missing"),
+        "doctor": ("commands.doctor", "check this machine, and judge a clip made for it"),
         "settings": (
             "commands.settings",
             "list settings: of a command, of a section, or single ones",

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from framejury.cli.options import run_command, settings_of
-from framejury.cli.outputs import new_folder, place_of, read_or_stop
+from framejury.cli.outputs import new_folder, read_or_stop
+from framejury.cli.video_files import video_places
 from framejury.clock import now
 from framejury.inspection.compare import Comparison, compare_streams
 from framejury.inspection.findings_text import answer_line, as_values
@@ -26,15 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    names = video_places([args.fake, args.original])
     output = new_folder(args.output)
     settings = settings_of(args)
     with InspectClient(settings, detectors=False) as client, ExitStack() as stack:
-        fake, original = (_read(name, client, stack) for name in (args.fake, args.original))
+        fake, original = (_read(name, client, stack) for name in names)
         with read_or_stop(args.fake):
             found = compare_streams(fake, original, settings.inspect.pairs)
         stack.close()  # raises if a file changed meanwhile
     values = as_values(found)
-    names = [place_of(args.fake), place_of(args.original)]
     files = _files(found, names, _notes(found, settings))
     content = {"files": names, **values}
     files["compare.json"] = (json.dumps(content, allow_nan=False) + "\n").encode()
@@ -50,7 +51,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _read(name: str, client: InspectClient, stack: ExitStack) -> Stream:
     with read_or_stop(name):
-        copy, _ = stack.enter_context(client.fetched(place_of(name)))
+        copy, _ = stack.enter_context(client.fetched(name))
         return client.read(copy)
 
 

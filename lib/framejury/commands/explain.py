@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import run_command
-from framejury.cli.outputs import new_folder, place_of
+from framejury.cli.outputs import new_folder
+from framejury.cli.video_files import video_places
 from framejury.errors import BundleError, UsageError
 from framejury.examine.kept_pictures import shown_face
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
@@ -39,10 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     if args.faces < 1:
         raise UsageError(f"--faces must be at least 1, got {args.faces}")
+    (place,) = video_places([args.video])
     output = new_folder(args.output)
     judging = Judging.from_args(args)
     bundle = judging.bundle
-    faces = _most_suspicious(_examined(place_of(args.video), bundle, judging.settings), args.faces)
+    faces = _most_suspicious(_examined(place, bundle, judging.settings), args.faces)
     scorer = Scorer(bundle)
     _, heats = scorer.score_and_explain([face for _, face in faces])
     if heats is None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from framejury.cli.judging_options import Judging
 from framejury.cli.options import run_command
-from framejury.cli.outputs import place_of
+from framejury.cli.video_files import video_places
 from framejury.errors import SetupError
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
@@ -37,13 +37,16 @@ from framejury.verdict.with_sound import joined
 if TYPE_CHECKING:
     from framejury.report.evidence.scan_pages import ScanPages
 
+NOT_ALL_JUDGED = 3
+"""Exit code: some files got no score."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     return run_command(parser(), argv, _run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    places = [place_of(name) for name in args.files]
+    places = video_places(args.files)
     judging = Judging.from_args(args)
     bundle, settings, rule = judging.bundle, judging.settings, judging.rule
     pages = None if args.html is None else _pages(args.html, len(args.files))
@@ -57,10 +60,13 @@ def _run(args: argparse.Namespace) -> int:
         sound_dir=None if judging.sound is None else str(judging.sound.directory),
     )
     say(trust_of(BundleInfo.of_bundle(bundle, rule)).sentence)
+    code = 0
     with Examiner(plan) as examiner:
         for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
+            if verdict["p_fake"] is None and verdict["sound_p_fake"] is None:
+                code = NOT_ALL_JUDGED
             if pages is not None:
                 pages.add(verdict, rows, bundle, rule, settings.verdict)
             if args.frames:
@@ -68,7 +74,7 @@ def _run(args: argparse.Namespace) -> int:
             print(json.dumps(verdict) if args.json else _words(verdict, bundle), flush=True)
     if pages is not None:
         say(f"  evidence: {pages.finish()}")
-    return 0
+    return code
 
 
 def _pages(target: str, files: int) -> ScanPages:

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,12 +39,13 @@ from framejury.media.container import VideoSource, import_lazy_modules
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.sample import Indices, Walk, draw_again
+from framejury.media.small_clip import small_clip
 from framejury.model.bundle import load_bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
 from framejury.schemas.notes import VideoNote, to_text
 from framejury.schemas.statuses import LANDMARK_NAMES, Status
-from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.settings import PAIR_SIGNALS, LimitSettings, Settings
 from framejury.settings.loading import settings_from
 
 _OVERHEAD_RATIO = 0.1
@@ -118,6 +119,13 @@ class Toolbox:
 def load_the_rest(tools: Toolbox) -> None:
     """Make libraries load what they load on first use: afterwards the child opens no file."""
     import_lazy_modules()
+    sampling = tools.settings.sampling.model_copy(update={"frames": 2, "stream": "auto"})
+    free = {"limits": LimitSettings(), "sampling": sampling}  # limits are for videos
+    rehearsing = replace(tools, settings=tools.settings.model_copy(update=free))
+    with small_clip() as clip:
+        examine_video(clip, "", rehearsing)
+        survey_video(clip, "", rehearsing)
+    # Again with faces that no setting of the detector leaves out.
     frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
     sampled = SampledFrame(0, 0.0, DecodedFrame(frame.reformat(format="yuv420p")), True)
     examiner = tools.face_examiner()

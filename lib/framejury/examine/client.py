@@ -22,6 +22,7 @@ from framejury.sandbox.child_process import (
     SandboxHandlerError,
     SandboxTimeoutError,
 )
+from framejury.sandbox.late_imports import refused_module
 from framejury.sandbox.lockdown import Lockdown
 from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import Status
@@ -47,7 +48,7 @@ class DecodingClient:
         settings: `limits`, `scoring.threads`.
 
     Raises (from `ask` and `lockdown`):
-        RuntimeError: the process cannot start, for example because a bundle is missing.
+        SandboxStartError: the process cannot start, for example because a bundle is missing.
         SetupError: `limits.jail` is require, and the kernel lacks a layer.
     """
 
@@ -169,6 +170,11 @@ def end_of(error: Exception, settings: Settings) -> tuple[Status, str]:
         return Status.TIMEOUT, f"used more CPU time than {name} = {limit_s:g} seconds"
     if _is_for_memory(error):
         return Status.CRASHED, f"{OUT_OF_MEMORY}: {_brief(error)}"
+    if (module := refused_module(str(error))) is not None:
+        return Status.CRASHED, (
+            f"the decoding process needs the Python module {module}, which framejury does not load "
+            "before it locks the process down. The video is not at fault: run framejury doctor"
+        )
     if isinstance(error, SandboxHandlerError):
         # Libraries fail on hostile files in undocumented ways; none of them may end a run.
         return Status.CRASHED, "the decoding process failed: " + _brief(error)

@@ -3,6 +3,9 @@
 With --html each file gets an evidence page: scores over time, faces with heat maps, and what was
 not judged. For one FILE, PATH.html is its page; any other PATH is a folder for index.html and one
 page per FILE. Pages of an earlier scan are replaced.
+
+Exit code: 0 if every file was judged; 3 if some were not (no face, damaged, empty, too large, ...),
+each with its reason; 2 if a FILE is missing, a folder or otherwise no file, and nothing was judged.
 """
 
 from __future__ import annotations

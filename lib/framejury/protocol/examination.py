@@ -76,7 +76,7 @@ def examine_all(
         frames: frames per video whose faces are perturbed, count.
 
     Raises:
-        RuntimeError: a child cannot start.
+        SandboxStartError: a child cannot start.
         FramejuryError: the network returned an invalid score.
     """
     free: SimpleQueue[Examiner] = SimpleQueue()

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
+from framejury.sandbox.late_imports import refuse_imports
 from framejury.sandbox.lockdown import Lockdown, lock_down
 
 Handler = Callable[[dict[str, Any]], bytes]
@@ -72,7 +73,10 @@ def _receive(requests: socket.socket) -> tuple[dict[str, Any] | None, int | None
 def _make_handler(hello: Mapping[str, Any]) -> tuple[Handler, Lockdown]:
     module, _, name = hello["factory"].partition(":")
     handler: Handler = getattr(importlib.import_module(module), name)(hello["setup"])
-    return handler, lock_down(int(hello["memory_bytes"]), opens_files=hello["opens_files"])
+    lockdown = lock_down(int(hello["memory_bytes"]), opens_files=hello["opens_files"])
+    if not hello["opens_files"]:
+        refuse_imports()
+    return handler, lockdown
 
 
 def _die_with_parent() -> None:

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from framejury.errors import FramejuryError
 from framejury.sandbox import child_main
 from framejury.sandbox.child_main import LENGTH_BYTES, framed
 from framejury.sandbox.lockdown import Lockdown
@@ -49,6 +50,10 @@ _MAX_ANSWER_BYTES = 2**31
 _STDERR_KEPT_BYTES = 2000
 
 
+class SandboxStartError(FramejuryError, RuntimeError):
+    """The child cannot start, whatever is asked of it. Its traceback, if any, is a note."""
+
+
 class SandboxTimeoutError(Exception):
     """The child took longer than allowed and was killed."""
 
@@ -76,7 +81,7 @@ class ChildProcess:
         lockdown: how far the child is locked down.
 
     Raises:
-        RuntimeError: the child cannot start.
+        SandboxStartError: the child cannot start.
     """
 
     def __init__(self, hello: bytes, environment: Mapping[str, str]) -> None:
@@ -159,15 +164,11 @@ class ChildProcess:
         try:
             answer = self._exchange(hello, _START_TIMEOUT_S)
         except SandboxTimeoutError:
-            raise RuntimeError(
-                f"the decoding process did not start within {_START_TIMEOUT_S:g} seconds"
-            ) from None
+            raise _start_error(f"no answer within {_START_TIMEOUT_S:g} seconds") from None
         except (SandboxCrashError, SandboxCpuTimeError) as error:
-            raise RuntimeError(f"the decoding process did not start: {error}") from None
+            raise _start_error(str(error)) from None
         if answer[:1] != b"+":
-            raise RuntimeError(
-                "the decoding process did not start:\n" + answer[1:].decode(errors="replace")
-            )
+            raise _start_error(answer[1:].decode(errors="replace").strip())
         if self._stderr_tail:  # warnings of libraries; no hostile file has been read yet
             sys.stderr.write(self._stderr_tail.decode(errors="replace"))
         return Lockdown(**json.loads(answer[1:]))
@@ -232,6 +233,16 @@ class ChildProcess:
         if part:
             self._stderr_tail = (self._stderr_tail + part)[-_STDERR_KEPT_BYTES:]
         return part != b""
+
+
+def _start_error(reason: str) -> SandboxStartError:
+    """Return the error for a reason that may be a traceback: its last line says what happened."""
+    *_, last = reason.splitlines() or [""]
+    error = SandboxStartError(
+        f"the decoding process did not start: {last}; framejury doctor checks this machine"
+    )
+    error.add_note(reason)
+    return error
 
 
 def _environment() -> dict[str, str]:

@@ -87,7 +87,7 @@ class Sandbox:
             SandboxCpuTimeError: `cpu_s` was used up; the child is gone.
             SandboxCrashError: the child died; the message names the cause.
             SandboxHandlerError: the handler raised.
-            RuntimeError: the child cannot start, whatever the request.
+            SandboxStartError: the child cannot start, whatever the request.
             SetupError: it cannot be fully locked down, and `policy` is require.
         """
         return self._running().call(request, timeout_s, cpu_s, file)
@@ -96,7 +96,7 @@ class Sandbox:
         """Return how far the child is locked down; start one if there is none.
 
         Raises:
-            RuntimeError, SetupError: as `call`.
+            SandboxStartError, SetupError: as `call`.
         """
         return self._running().lockdown
 

@@ -16,6 +16,7 @@ import pytest
 from framejury import __version__
 from framejury.cli import main as cli
 from framejury.cli.main import COMMANDS, main, parser_of
+from framejury.commands.scan import NOT_ALL_JUDGED
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.manifest import Manifest
 from framejury.tables import session
@@ -285,15 +286,17 @@ def test_scan_judges_files_one_object_a_line(
 ) -> None:
     face = clips.write_clip(tmp_path / "face ü.mp4", clips.face_frames(12))
     text = clips.write_text(tmp_path / "text.mp4")
-    files = [str(face), str(text), str(tmp_path / "gone.mp4")]
+    empty = clips.write_empty(tmp_path / "empty.mp4")
+    files = [str(face), str(text), str(empty)]
     options = ["--bundle", str(bundle), "--set", "sampling.frames=4", "--json"]
-    assert main(["scan", *files, *options]) == 0
+    assert main(["scan", *files, *options]) == NOT_ALL_JUDGED
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["uri"] for line in lines] == files
-    assert [line["status"] for line in lines] == ["scored", "not_video", "missing"]
+    assert [line["status"] for line in lines] == ["scored", "not_video", "empty"]
     assert lines[0]["faces_scored"] == 4 and 0 < lines[0]["p_fake"] < 1
     for line in lines[1:]:
         assert (line["p_fake"], line["faces_scored"], line["verdict"]) == (None, 0, "inconclusive")
+    assert main(["scan", str(face), *options]) == 0
 
 
 def test_scan_tells_which_seconds_are_suspicious(

@@ -116,5 +116,5 @@ def test_explain_refuses(
     assert explain(plain, bundle, tmp_path / "x") == 2
     assert "has no face to explain (no_face)" in printed()
     assert explain(tmp_path / "none.mp4", bundle, tmp_path / "x") == 2
-    assert "has no face to explain (missing" in printed()
+    assert f"no file at {tmp_path}/none.mp4" in printed()
     assert not (tmp_path / "x").exists()

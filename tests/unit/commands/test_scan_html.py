@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from framejury.cli.main import main
+from framejury.commands.scan import NOT_ALL_JUDGED
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 from tests.builders.reports import Page
@@ -60,14 +61,15 @@ def test_several_files_get_a_folder(
 ) -> None:
     text = clips.write_text(tmp_path / "text.mp4")
     folder = tmp_path / "pages"
-    assert scan(bundle, clip, text, tmp_path / "gone.mp4", "--html", folder) == 0
+    plain = clips.write_clip(tmp_path / "plain.mp4", clips.plain_frames(6))
+    assert scan(bundle, clip, text, plain, "--html", folder) == NOT_ALL_JUDGED
     assert f"evidence: {folder / 'index.html'}" in capsys.readouterr().err
-    pages = ["001-script-alert-1-script-.mp4.html", "002-text.mp4.html", "003-gone.mp4.html"]
+    pages = ["001-script-alert-1-script-.mp4.html", "002-text.mp4.html", "003-plain.mp4.html"]
     assert sorted(path.name for path in folder.iterdir()) == [*pages, "index.html"]
     index = Page((folder / "index.html").read_text(encoding="utf-8"))
     assert index.addresses == pages
     assert HOSTILE in index.text and "script" not in index.tags
-    for name, words in zip(pages, ("p_fake is", "not video", "missing"), strict=True):
+    for name, words in zip(pages, ("p_fake is", "not video", "no face"), strict=True):
         page = Page((folder / name).read_text(encoding="utf-8"))
         assert words in page.text
         assert "index.html" in page.addresses

@@ -87,7 +87,7 @@ def test_scan_cannot_be_steered_either(tmp_path: Path, capsys: pytest.CaptureFix
     for name in names:
         (tmp_path / name).write_bytes(b"garbage")
     files = [str(tmp_path / name) for name in names]
-    assert scan.main([*files, "--bundle", str(bundle.directory)]) == 0
+    assert scan.main([*files, "--bundle", str(bundle.directory)]) == scan.NOT_ALL_JUDGED
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(names) and all(line.isprintable() for line in lines)
     assert r"\x1b[2J\n\u202egpm.mp4: inconclusive  (not_video)" in lines[0]

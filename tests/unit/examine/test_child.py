@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -851,39 +848,6 @@ def test_a_random_choice_needs_nothing_that_is_not_loaded(face_clip: Path) -> No
         examiner = Examiner(plan(detection={"detector": "haar"}, sampling={"mode": mode}))
         assert rows_of(examiner, face_clip)[0]["status"] == Status.EXTRACTED
         examiner.close()
-
-
-_LOADED_LATER = """
-import json, sys
-class CoreOnly:
-    def find_spec(name, path, target=None):
-        if name in ("matplotlib", "pandas", "scipy", "tensorflow"):
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, CoreOnly)
-from framejury.examine.child import Toolbox, examine_video, load_the_rest
-from framejury.examine.messages import ExaminePlan
-tools = Toolbox.load(ExaminePlan(**json.loads(sys.argv[1])))
-load_the_rest(tools)
-before = set(sys.modules)
-assert len(examine_video(sys.argv[2], "a", tools).faces) > 2
-print(sorted(set(sys.modules) - before))
-"""
-
-
-@pytest.mark.parametrize("detector", ["haar", "mtcnn"])
-def test_nothing_is_left_to_load_where_only_the_core_is_installed(
-    detector: str, bundle: Bundle, face_clip: Path
-) -> None:
-    """Other libraries load NumPy's masked arrays, which `numpy.median` needs, by the way."""
-    setup = json.dumps(asdict(plan(bundle, detection={"detector": detector})))
-    run = subprocess.run(
-        [sys.executable, "-c", _LOADED_LATER, setup, str(face_clip)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert (run.returncode, run.stdout) == (0, "[]\n"), run.stderr
 
 
 def test_the_real_child_is_locked_up_as_far_as_an_empty_one(

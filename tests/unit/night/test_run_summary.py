@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from framejury.night.summary import MOST_LINES, exit_meaning, summary_lines
+from framejury.night.run_summary import MOST_LINES, exit_meaning, summary_lines
 from framejury.runs.run_metrics import NewFake, RunCounts, RunMetrics
 
 STARTED = datetime(2026, 11, 20, 2, tzinfo=UTC)

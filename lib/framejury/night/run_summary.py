@@ -81,10 +81,9 @@ def _fake_lines(metrics: RunMetrics, width: int) -> list[str]:
 def _failure_lines(metrics: RunMetrics, counts: RunCounts) -> list[str]:
     if not counts.failures:
         return ["Failures: none."]
-    run = f"{metrics.run_ids[0]} " if metrics.run_ids else ""
     return [
         f"Failures: {_listed(counts.failures)}. The videos and reasons: framejury runs show "
-        f"{run}--warehouse {_shown(metrics.warehouse)}"
+        f"{metrics.run_ids[0]} --warehouse {_shown(metrics.warehouse)}"
     ]
 
 

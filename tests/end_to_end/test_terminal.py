@@ -38,10 +38,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     archive = root / "archive"
     archive.mkdir()
     for number in range(FAKES):
-        clips.write_clip(archive / f"clip {number}.mp4", clips.face_frames(2))
-    bundle = brightness_bundle(root / "bundle", 2 / 255).directory
+        clips.write_clip(archive / f"clip {number}.mp4", clips.face_frames(4))
+    bundle = brightness_bundle(root / "bundle", 1.5 / 255).directory
     words = ["nightly", archive, "--warehouse", root / "warehouse", "--bundle", bundle]
-    words += ["--set", "sampling.frames=2", "--set", "detection.detector=haar"]
+    words += ["--set", "sampling.frames=4", "--set", "detection.detector=haar"]
     first = in_terminal([sys.executable, "-m", "framejury.cli.main", *words], environment=NOISY)
     return Place(words, root / "warehouse", first)
 
@@ -88,7 +88,7 @@ def test_an_idle_night_needs_no_java(place: Place, tmp_path: Path) -> None:
     done = framejury(place, **without_java(tmp_path))
     assert done.code == 0, done.raw
     text = "\n".join(done.screen)
-    assert f"0 of {FAKES} videos to judge." in text
+    assert f"0 of {FAKES} videos to judge" in text
     assert "(the last one; nothing changed)" in text.replace("\n", "")
     assert done.screen[-1] == "Exit code 0: there was nothing to judge."
     assert len(list((place.warehouse / "commits").iterdir())) == commits + 1
@@ -126,7 +126,12 @@ def test_the_line_of_the_first_night_is_kept_beside_its_report(place: Place) -> 
 def test_under_spark_submit(place: Place) -> None:
     """There both streams end in the stdout of the JVM, which is the terminal."""
     properties = ["--properties-file", ROOT / "conf" / "spark" / "local.conf"]
-    command = [PROGRAMS / "spark-submit", *properties, ROOT / "jobs" / "nightly.py", *place.words]
+    command = [
+        PROGRAMS / "spark-submit",
+        *properties,
+        ROOT / "jobs" / "nightly.py",
+        *place.words[1:],
+    ]
     conf = {"SPARK_CONF_DIR": str(ROOT / "conf" / "spark"), "SPARK_LOCAL_IP": "127.0.0.1"}
     done = in_terminal([*command, "--all"], environment=NOISY | conf)
     assert done.code == 0, done.raw

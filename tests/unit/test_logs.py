@@ -317,7 +317,7 @@ def test_as_a_library_it_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("value", ["yaml", "JSON ", "1"])
 def test_another_form_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(logs.VARIABLE, value)
-    with pytest.raises(ConfigError, match=r"FRAMEJURY_LOG.*text or json"):
+    with pytest.raises(ConfigError, match=r"FRAMEJURY_LOG.*text, json, debug"):
         logs.start("nightly")
 
 

@@ -90,7 +90,7 @@ class _Above(io.TextIOBase):
         self._stream.flush()
 
     def isatty(self) -> bool:
-        return self._stream.isatty()
+        return is_terminal(self._stream)
 
     def fileno(self) -> int:
         return self._stream.fileno()

@@ -23,7 +23,7 @@ from framejury.logs import say
 from framejury.night.news import archive_verdicts, new_fakes
 from framejury.night.night import NightlyRun, counts_of
 from framejury.night.notify import Notice
-from framejury.night.summary import exit_meaning, summary_lines
+from framejury.night.run_summary import exit_meaning, summary_lines
 from framejury.runs.prometheus import check_textfile, write_textfile
 from framejury.runs.run_metrics import RunCounts, RunMetrics
 

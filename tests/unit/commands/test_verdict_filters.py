@@ -118,7 +118,6 @@ def test_without_options_all_that_are_there_by_path(shown: Shown) -> None:
         (["--run", "latest", "--since", "4.5h"], ["日本/映像.mp4"]),
         (["--run", "latest", "--since", "1d", "--verdict", "real"], []),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_filters_combine(
     shown: Shown,

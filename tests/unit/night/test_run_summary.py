@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from framejury.night.summary import MOST_LINES, exit_meaning, summary_lines
+from framejury.night.run_summary import MOST_LINES, exit_meaning, summary_lines
 from framejury.runs.run_metrics import NewFake, RunCounts, RunMetrics
 
 STARTED = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -39,7 +39,7 @@ def fakes(count: int) -> tuple[NewFake, ...]:
 
 def test_each_fact_has_its_line() -> None:
     assert summary_lines(METRICS) == [
-        "To judge in /videos: 3 new, 1 changed, 2 deleted of 1,204 videos.",
+        "To judge: 3 new, 1 changed, 2 deleted of 1,204 videos in /videos.",
         # Deleted files were not judged, though their verdict is inconclusive.
         "Judged 4 videos in 0:02:10: 1 fake, 2 real, 1 inconclusive.",
         "New fakes: 1, highest score first.",
@@ -81,7 +81,7 @@ def test_an_idle_night() -> None:
         new_fakes=(),
     )
     assert summary_lines(idle) == [
-        "Nothing new in /videos: 0 of 1,204 videos to judge.",
+        "Nothing new: 0 of 1,204 videos to judge in /videos.",
         "Archive: 31 fake, 1,100 real, 73 inconclusive.",
         "Report: /warehouse/reports/20261120T020000Z-abcdef/report.html (the last one; nothing "
         "changed)",

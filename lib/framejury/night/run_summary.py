@@ -26,15 +26,14 @@ def summary_lines(metrics: RunMetrics, width: int = 80) -> list[str]:
     """
     counts = metrics.counts or RunCounts()
     of = "" if counts.videos_in_archive is None else f" of {counts.videos_in_archive:,} videos"
-    place = "" if metrics.archive is None else f" in {_shown(metrics.archive)}"
     planned = _listed(
         {_NAMES.get(one, one.value): counts.planned.get(one.value, 0) for one in Reason}
     )
-    if not planned:
-        lines = [f"Nothing new{place}: 0{of or ' videos'} to judge."]
-    else:
-        lines = [
-            f"To judge{place}: {planned}{of}.",
+    todo = f"To judge: {planned}{of}" if planned else f"Nothing new: 0{of or ' videos'} to judge"
+    place = "" if metrics.archive is None else f" in {_cut(metrics.archive, width - len(todo) - 5)}"
+    lines = [f"{todo}{place}."]
+    if planned:
+        lines += [
             f"Judged {counted(counts.videos - counts.deleted, 'video')} in "
             f"{duration(metrics.wall_s)}: {_listed(_judged(counts)) or 'no verdict'}.",
             *_fake_lines(metrics, width),
@@ -82,10 +81,9 @@ def _fake_lines(metrics: RunMetrics, width: int) -> list[str]:
 def _failure_lines(metrics: RunMetrics, counts: RunCounts) -> list[str]:
     if not counts.failures:
         return ["Failures: none."]
-    run = f"{metrics.run_ids[0]} " if metrics.run_ids else ""
     return [
         f"Failures: {_listed(counts.failures)}. The videos and reasons: framejury runs show "
-        f"{run}--warehouse {_shown(metrics.warehouse)}"
+        f"{metrics.run_ids[0]} --warehouse {_shown(metrics.warehouse)}"
     ]
 
 
@@ -111,7 +109,7 @@ def _shown(place: str) -> str:
 
 def _cut(text: str, width: int) -> str:
     """Cut the middle out of a text: the end of a path tells more than its middle."""
-    text, width = printable(text), max(width, _NARROWEST)
+    text, width = _shown(text), max(width, _NARROWEST)
     if len(text) <= width:
         return text
     head = (width - 3) // 3

@@ -53,13 +53,14 @@ def in_terminal(
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     usual = {"TERM": "xterm", "PATH": os.environ["PATH"]}
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     process = subprocess.Popen(
         [str(word) for word in command],
         stdin=theirs,
         stdout=theirs if stdout is None else stdout,
         stderr=theirs,
         cwd=ROOT,
-        env=os.environ | usual | dict(environment or {}),
+        env=inherited | usual | dict(environment or {}),
         start_new_session=True,
     )
     os.close(theirs)

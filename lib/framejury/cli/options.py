@@ -164,7 +164,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print one JSON line, not a summary (default: if stdout is no terminal)",
+        help="print one JSON line (default: if stdout is no terminal)",
     )
 
 

@@ -1,4 +1,4 @@
-"""decide: record what a person found who looked at a video, or list what waits for that."""
+"""decide: record what a person decided about a video, or list what waits for a decision."""
 
 from __future__ import annotations
 

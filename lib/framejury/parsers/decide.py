@@ -1,7 +1,7 @@
-"""decide: record what a person found who looked at a video, or list what waits for that.
+"""decide: record what a person decided about a video, or list what waits for a decision.
 
-  framejury decide --warehouse DIR                       lists what waits, new fakes first
-  framejury decide VIDEO --warehouse DIR                 shows what is known of a video
+  framejury decide --warehouse DIR            lists what waits, new fakes first
+  framejury decide VIDEO --warehouse DIR      shows what is known of a video
   framejury decide VIDEO --fake --note "lips" --warehouse DIR
   framejury decide --from to_decide.csv --warehouse DIR
 

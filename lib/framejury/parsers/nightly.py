@@ -1,8 +1,8 @@
 """nightly: index an archive, judge its new and changed videos, and write a report.
 
-A later run judges new and changed files and retries failed ones; the verdict on a deleted file
-becomes `missing`. A run that was killed can simply be repeated. Exit codes: 0 all judged; 3 judged,
-but more failures than run.failures_ratio; 2 wrong input; 1 an internal error, run it again.
+A later run judges new and changed files and retries failed ones. A run that was killed can simply
+be repeated. Exit codes: 0 all judged; 3 judged, but more failures than run.failures_ratio; 2 wrong
+input; 1 an internal error, run it again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def parser() -> Parser:
         "--since",
         metavar="WHEN",
         type=moment,
-        help="only files changed since a date, time or age, as 7d (default: all)",
+        help="only files changed since a date or age, as 7d (default: all)",
     )
     options.add_argument(
         "--rescore",
@@ -58,7 +58,7 @@ def parser() -> Parser:
         "--decisions",
         metavar="FILE",
         type=Place("input file", remote=True),
-        help="CSV file,decision,by,note (default: decisions.csv in the archive, if any)",
+        help="CSV file,decision,by,note (default: decisions.csv of ARCHIVE)",
     )
     add_json(options)
     add_metrics_file(options)

@@ -100,7 +100,7 @@ def what_to_do(
     if called == NOT_SCORED:
         tip = advice(row["status"])
         steps = [Step(tip)] if tip else []
-        return (*steps, *_record(row, place, "If you looked at it yourself, record your decision"))
+        return (*steps, *_record(row, place, "If you watched it yourself, record your decision"))
     if called == Verdict.REAL:
         nothing = "Nothing needs to be done. No sign of manipulation is not proof that it is real."
         return (Step(nothing), *_record(row, place, "If you know better, record it"))

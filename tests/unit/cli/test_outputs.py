@@ -98,6 +98,9 @@ def required(command: str, place: Path, but: str) -> list[str]:
         word.format(archive=place / "archive", clip=place / "file")
         for word in NEEDED.get(command, [])
     ]
+    if command == "evaluate" and but not in ("--archive", "--warehouse"):
+        of_faces = but in ("--weights", "--frame-labels")
+        words += ["--warehouse" if of_faces else "--archive", str(place / "archive")]
     for option, action in paths_of(command).items():
         if action.required and option != but:
             words += [option, str(place / "fresh" / option.strip("-"))]

@@ -325,7 +325,7 @@ def test_a_pipe_gets_all_of_it(
 ) -> None:
     assert verdicts.main(["--warehouse", place[0].location.uri]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:4] == ["path", "label", "verdict", "p_fake"]
+    assert lines[0].split()[:4] == ["path", "label", "verdict", "decision"]
     (long,) = [line for line in lines if LONG in line]
     assert long.endswith("the decoder died " + "x" * 200)
     ends = {wcswidth(line[: line.index(" FAKE ")]) for line in lines if " FAKE " in line}

@@ -174,7 +174,7 @@ def add_notify(parser: argparse.ArgumentParser) -> None:
         "--notify",
         metavar="URL",
         action="append",
-        help="webhook to post the result to, also if it fails (default: $FRAMEJURY_NOTIFY)",
+        help="webhook to post the result to (default: $FRAMEJURY_NOTIFY)",
     )
 
 

@@ -37,7 +37,7 @@ def parser() -> Parser:
     options.add_argument(
         "--rescore",
         action="store_true",
-        help="also judge again what another model or other settings judged (default: no)",
+        help="judge again if model or settings changed (default: no)",
     )
     options.add_argument(
         "--all",

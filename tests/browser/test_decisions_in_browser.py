@@ -45,6 +45,9 @@ def test_what_waits_is_seen_before_the_figures(site: Site, watch: Opener) -> Non
         page = one.open(site.report)
         cards = page.locator("ul.waiting > li")
         assert cards.count() == 20
+        assert [cards.nth(at).is_visible() for at in (5, 6)] == [True, False]
+        page.locator("details.others > summary").click()
+        assert cards.nth(19).is_visible()
         kinds = [cards.nth(at).locator(".chip").inner_text() for at in range(20)]
         rank = {"new fake": 0, "fake": 1, "inconclusive": 2}
         assert kinds[0] == "new fake" and sorted(kinds, key=rank.__getitem__) == kinds
@@ -106,6 +109,8 @@ def test_nothing_is_cut_off_on_a_phone(site: Site, watch: Opener) -> None:
             (site.address(f"evidence/run-1/{2:020x}.html"), "decision"),
         ):
             page = one.open(address)
+            for summary in page.locator("details.others > summary").all():
+                summary.click()
             for summary in page.locator("ul.waiting summary").all():
                 summary.click()
             section = page.locator(f"section[aria-labelledby={name}]")

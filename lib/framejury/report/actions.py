@@ -121,7 +121,11 @@ def _look(row: Mapping[str, Any], place: Place) -> str:
     if is_by_sound(row):
         return "Listen to all of it: its sound decided."
     parts = look_at(row, place.judges)
-    return f"Look at {parts}." if parts else "Watch all of it: no part stands out."
+    return (
+        f"Look at {parts}."
+        if parts
+        else "Watch all of it: no seconds are more suspicious than the rest."
+    )
 
 
 def _compare(row: Mapping[str, Any], place: Place) -> Step:

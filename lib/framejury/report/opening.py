@@ -20,6 +20,8 @@ from framejury.report.wording import decimal
 
 SHOWN = 20
 """Most videos that wait, and most contradicted labels, on the page."""
+_OPEN = 6
+"""Of these, how many are shown before the summary without a click."""
 _IN_JSON = 1000
 
 
@@ -35,6 +37,7 @@ def opening(f: Findings) -> dict[str, Any] | None:
     return {
         "sentence": waiting_sentence(waiting),
         "rows": [_row(f, rank, row) for rank, row in enumerate(_first(f.review, SHOWN))],
+        "open": _OPEN,
         "total": waiting.total,
         "listed": min(waiting.total, TO_DECIDE_ROWS),
         "file": TO_DECIDE_CSV,
@@ -109,6 +112,7 @@ def review_json(f: Findings) -> dict[str, Any] | None:
     waiting = f.review.waiting
     return {
         "waiting": {
+            "open": _OPEN,
             "total": waiting.total,
             "new_fakes": waiting.new_fakes,
             "older_fakes": waiting.older_fakes,

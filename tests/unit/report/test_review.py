@@ -170,7 +170,7 @@ def test_each_verdict_has_an_action() -> None:
         "compare /archive/clips/001.mp4 ORIGINAL --output DIR | Then record your decision (--fake, "
         f"--real or --unclear): {record}"
     )
-    assert words(ROWS[0]).startswith("Watch all of it: no part stands out. |")
+    assert words(ROWS[0]).startswith("Watch all of it: no seconds are more suspicious")
     assert words(ROWS[2]).startswith("framejury could not decide. Watch all of it")
     assert words(ROWS[3]).startswith("Nothing needs to be done. No sign of manipulation is not")
     assert words(ROWS[4]).startswith("Try again with more time")

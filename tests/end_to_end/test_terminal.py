@@ -38,10 +38,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     archive = root / "archive"
     archive.mkdir()
     for number in range(FAKES):
-        clips.write_clip(archive / f"clip {number}.mp4", clips.face_frames(4))
+        clips.write_clip(archive / f"clip {number}.mp4", clips.face_frames(12), fps=1)
     bundle = brightness_bundle(root / "bundle", 1.5 / 255).directory
     words = ["nightly", archive, "--warehouse", root / "warehouse", "--bundle", bundle]
-    words += ["--set", "sampling.frames=4", "--set", "detection.detector=haar"]
+    words += ["--set", "sampling.frames=12", "--set", "detection.detector=haar"]
     first = in_terminal([sys.executable, "-m", "framejury.cli.main", *words], environment=NOISY)
     return Place(words, root / "warehouse", first)
 

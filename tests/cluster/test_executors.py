@@ -28,6 +28,7 @@ def stranger(
     """Start a driver with another secret. It tries for a minute, while the other tests run."""
     folder = tmp_path_factory.mktemp("stranger")
     (folder / "archive").mkdir()
+    (folder / "archive" / "a.mp4").write_bytes(b"never opened")
     bundle = brightness_bundle(folder / "bundle").directory
     arguments = nights.night(folder / "archive", folder / "warehouse", bundle)
     process = subprocess.Popen(

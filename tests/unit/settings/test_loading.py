@@ -86,8 +86,14 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sampling.frmaes=5", r"'sampling.frmaes'; section 'sampling' has: every_s, first_frame"),
-        ("smapling.frames=5", r"unknown setting 'smapling'; the settings has: .*sampling"),
+        (
+            "sampling.frmaes=5",
+            r"'sampling.frmaes'; did you mean frames\? section 'sampling' has: every_s, ",
+        ),
+        (
+            "smapling.frames=5",
+            r"unknown setting 'smapling'; did you mean sampling\? the settings has: ",
+        ),
         ("sampling.frames=0", r"sampling.frames cannot be 0; allowed: integer >= 1, <= 10,000"),
         ("sampling.frames=many", r"sampling.frames cannot be 'many'; allowed: integer"),
         (

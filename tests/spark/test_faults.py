@@ -61,3 +61,9 @@ def test_a_mistake_in_the_code_keeps_its_place(spark: SparkSession) -> None:
 )
 def test_the_innermost_reason(text: str, cause: str) -> None:
     assert cause_in(text) == cause
+
+
+def test_an_error_without_text_is_named() -> None:
+    with pytest.raises(SparkFaultError, match="Spark failed: PySparkException without a message"):
+        with one_line_faults():
+            raise PySparkException("")

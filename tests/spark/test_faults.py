@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import SparkSession
 
 from framejury.errors import SparkFaultError
@@ -64,6 +64,6 @@ def test_the_innermost_reason(text: str, cause: str) -> None:
 
 
 def test_an_error_without_text_is_named() -> None:
-    with pytest.raises(SparkFaultError, match="Spark failed: PySparkException without a message"):
-        with one_line_faults():
-            raise PySparkException("")
+    named = "Spark failed: PySparkException without a message"
+    with pytest.raises(SparkFaultError, match=named), one_line_faults():
+        raise PySparkException("")

@@ -21,7 +21,7 @@ from framejury.jobs.index_videos import describe, index_settings
 from framejury.logs import say
 from framejury.night.decisions_file import DecisionsFile, take_in
 from framejury.night.ending import recorded
-from framejury.night.idle import commit_idle, report_that_holds
+from framejury.night.idle import commit_idle, report_that_holds, why_again
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
 from framejury.night.notify import Notice, notifying
 from framejury.night.phases import START, Phases, besides_judging_s
@@ -63,16 +63,23 @@ def _nightly(args: argparse.Namespace, notice: Notice) -> int:
         with ExitStack() as stack:
             videos = _list(args, night, stack)
             if warehouse.with_table("videos"):  # the verdicts are still those that people saw
-                night.remarks = take_in(warehouse, file, now(), told=False)
+                night.decisions = take_in(warehouse, file, now(), told=False)
             if (holds := _report_that_holds(args, night, videos)) is not None:
-                take_in(warehouse, file, now())  # only to repeat what it could not use
+                _take_in(night, file)  # only to repeat what it could not use
                 commit_idle(night, videos, holds)
             else:
-                judge(night, _plan(args, night, videos, stack), videos)
-                night.remarks = take_in(warehouse, file, now())  # with the videos that are new
+                plan = _plan(args, night, videos, stack)
+                if not plan.videos.num_rows:
+                    say(f"  {why_again(warehouse)}", "report_again")
+                judge(night, plan, videos)
+                _take_in(night, file)  # with the videos that are new
                 merge_small_files(night)
                 report(night, night.spark.createDataFrame(videos))
         return ending.code(videos.num_rows)
+
+
+def _take_in(night: NightlyRun, file: DecisionsFile) -> None:
+    night.decisions = night.decisions.then(take_in(night.warehouse, file, now()))
 
 
 def _start_spark(night: NightlyRun, stack: ExitStack) -> None:

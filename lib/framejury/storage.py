@@ -29,6 +29,8 @@ _URI = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>/.*)$", re.DOT
 _SAME_AS = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 _OBJECT_STORES = ("s3", "gs", "abfs", "abfss")
 _HADOOP = ("hdfs", "viewfs")
+STORES = (*_SAME_AS, *_OBJECT_STORES, *_HADOOP)
+"""Schemes of URIs that videos are fetched from."""
 _BLOCK_BYTES = 1 << 20
 
 

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from framejury.cli.main import main
-from framejury.night.decisions_file import DecisionsFile, take_in
+from framejury.night.decisions_file import DecisionsFile, TakenIn, take_in
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
 from framejury.storage import local_path
 from framejury.warehouse import Warehouse
@@ -76,10 +76,14 @@ def test_nights_and_decisions(place: Place, capsys: pytest.CaptureFixture[str]) 
         assert plan.reasons == {"new": 1, "changed": 1}
         assert main(["decide", "v0.mp4", "--fake", "--by", "Eve", "--warehouse", uri]) == 0
         judge(night, plan, rows)
-        night.remarks = take_in(place.warehouse, file_of_decisions, NOW)
-        assert take_in(place.warehouse, file_of_decisions, NOW) == night.remarks, "nothing new"
+        night.decisions = take_in(place.warehouse, file_of_decisions, NOW)
+        assert take_in(place.warehouse, file_of_decisions, NOW) == TakenIn(
+            0, night.decisions.problems
+        ), "nothing new"
         merge_small_files(night)
-    assert night.remarks == ("decisions.csv line 5: no video 'nowhere.mp4' in this warehouse",)
+    assert night.decisions.problems == (
+        "decisions.csv line 5: no video 'nowhere.mp4' in this warehouse",
+    )
     folder = reported(place, night)
 
     names = {video["video_id"]: video["path"] for video in rows.to_pylist()}

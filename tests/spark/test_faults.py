@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import SparkSession
 
 from framejury.errors import SparkFaultError
@@ -61,3 +61,9 @@ def test_a_mistake_in_the_code_keeps_its_place(spark: SparkSession) -> None:
 )
 def test_the_innermost_reason(text: str, cause: str) -> None:
     assert cause_in(text) == cause
+
+
+def test_an_error_without_text_is_named() -> None:
+    named = "Spark failed: PySparkException without a message"
+    with pytest.raises(SparkFaultError, match=named), one_line_faults():
+        raise PySparkException("")

@@ -289,7 +289,8 @@ def test_the_plan_in_batches_and_words(spark: SparkSession) -> None:
     assert "20 new" in text
     assert "1 missing" in text
     assert "0.02 GB" in text
-    assert "1 commit (a rough estimate: no earlier run)" in text
+    assert "1 commit\n" in text and "(rough: no earlier run)" in text
+    assert all(len(line) < 80 for line in text.splitlines())
     share_s = float(whole.costs_s.sum()) / whole.slots / 4
     finer = settings.model_copy(
         update={"run": settings.run.model_copy(update={"commit_s": share_s})}

@@ -132,7 +132,23 @@ def pass_by(message: str) -> None:
         logs.say(message)
         return
     logs.event("said", message=message.strip())
-    line.show(logs.for_terminal(message).replace("\n", " "))
+    line.show(_whole_lines(logs.for_terminal(message)))
+
+
+def _whole_lines(text: str) -> str:
+    """Join as many lines as fit into one of the terminal, none of them cut but the first."""
+    first, *others = [" ".join(line.split()) for line in text.strip().split("\n")]
+    for other in others:
+        if len(first) + 2 + len(other) >= width(sys.stderr):
+            break
+        first += f"; {other}"
+    return first
+
+
+def clear() -> None:
+    """Erase the live line for good: what is printed next is the end."""
+    if (line := _ACTIVE.get()) is not None:
+        line.end()
 
 
 def say_some(messages: Sequence[str], level: int = logging.INFO) -> None:

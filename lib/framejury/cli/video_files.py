@@ -11,10 +11,8 @@ from pathlib import Path
 from framejury.cli.outputs import place_of
 from framejury.errors import UsageError
 from framejury.redaction import printable, redacted
-from framejury.storage import is_local, local_path
+from framejury.storage import STORES, is_local, local_path
 
-_STORES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
-"""Schemes of URIs that videos are fetched from."""
 _MOST_NAMED = 3
 
 
@@ -51,7 +49,7 @@ def _video_place(name: str) -> str:
     place = place_of(name)
     if is_local(name):
         _check_file(local_path(name), printable(name))
-    elif name.partition(":")[0].lower() not in _STORES:
+    elif name.partition(":")[0].lower() not in STORES:
         raise UsageError(
             f"{printable(redacted(name, {}))} cannot be opened: framejury reads files, and URIs of "
             "s3, gs, abfs and hdfs. Download the video, then name the file"

@@ -1,4 +1,4 @@
-"""report: write the report of the latest verdicts again, and missing evidence pages."""
+"""report: write the newest report again, and missing evidence pages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from framejury.errors import LockError, WarehouseError
 from framejury.logs import say
 from framejury.night.publish import Publisher
 from framejury.parsers.report import parser
-from framejury.runs.details import metrics_of
+from framejury.runs.details import metrics_of, timed
 from framejury.runs.history import find_run, past_runs
 from framejury.settings import Settings, SparkSettings
-from framejury.storage import Location, local_path, locate
+from framejury.storage import Location, is_file, local_path, locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import Commit
 from framejury.warehouse.lock import read_lock
 
 
@@ -48,9 +49,9 @@ def _run(args: argparse.Namespace) -> int:
 def _write(args: argparse.Namespace, settings: Settings, folder: Location | None) -> Location:
     """Write report and evidence pages; return the report's folder."""
     warehouse = Warehouse.open(args.warehouse)
-    commits = warehouse.require("verdicts")
+    commit = _reported(warehouse)
     # The commit of a night was made before its report, and lacks the time of that.
-    run = find_run(past_runs(warehouse), commits[-1].run_id)
+    run = timed(find_run(past_runs(warehouse), commit.run_id), warehouse)
     metrics = metrics_of(run, warehouse)
     seconds = None if metrics is None else lambda: dict(metrics["phase_s"])
     lock = read_lock(warehouse.location)
@@ -62,9 +63,22 @@ def _write(args: argparse.Namespace, settings: Settings, folder: Location | None
         store = Store(spark, warehouse, SparkSettings().row_group_bytes)
         videos = store.snapshot("videos").cache()
         publisher = Publisher(
-            store, warehouse, commits[-1], videos, settings.report, now(), folder, seconds
+            *(store, warehouse, commit, videos, settings.report, now(), folder, seconds),
+            ended_at=run.ended_at,
         )
         return publisher.publish(store.latest("verdicts").cache())
+
+
+def _reported(warehouse: Warehouse) -> Commit:
+    """Return the run whose report is the newest; the latest with verdicts, if that has none yet.
+
+    A nightly run that judged nothing, but found decisions, has the newest report.
+    """
+    judged = warehouse.require("verdicts")[-1]
+    later = [one for one in warehouse.commits() if one.sequence > judged.sequence]
+    places = warehouse.location.child("reports")
+    with_report = [one for one in later if is_file(places.child(one.run_id, "report.html"))]
+    return with_report[-1] if with_report else judged
 
 
 if __name__ == "__main__":

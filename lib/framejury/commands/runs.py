@@ -21,13 +21,13 @@ from framejury.parsers.runs import SHOWN, parser
 from framejury.redaction import printable
 from framejury.runs.details import Details, TableFiles, details, timed
 from framejury.runs.history import LATEST, PastRun, State, find_run, past_runs
-from framejury.schemas.statuses import Verdict
+from framejury.schemas.outcomes import OUTCOMES
 from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import read_lock
 
 _LEAST_MODEL = 12
 """Cells of a model's name that is cut on a terminal."""
-_SPARE = ("started (UTC)", "commits", "model", "took", "inconclusive", "real", "job")
+_SPARE = ("started (UTC)", "commits", "model", "took", "not scored", "inconclusive", "real", "job")
 """Columns that a narrow terminal does without, the first one first; `run` begins with the time."""
 _NOTES = {
     State.DROPPED: "it ended before its commit; its files are not read, the next run removes them",
@@ -84,7 +84,7 @@ def _list_csv(runs: Sequence[PastRun]) -> None:
 def _list_table(runs: Sequence[PastRun]) -> None:
     heading = (
         *("run", "job", "started (UTC)", "took", "commits", "videos", "failed"),
-        *(*(name.value for name in Verdict), "model", "state"),
+        *(*map(_word, OUTCOMES), "model", "state"),
     )
     rows = [heading]
     for run in runs:
@@ -96,7 +96,7 @@ def _list_table(runs: Sequence[PastRun]) -> None:
                 f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else UNKNOWN,
                 duration(run.wall_s),
                 count(len(run.commits)),
-                *(count(row[name]) for name in ("videos", "failures", *Verdict)),
+                *(count(row[name]) for name in ("videos", "failures", *OUTCOMES)),
                 run.model_id or UNKNOWN,
                 run.state.value,
             )
@@ -109,8 +109,12 @@ def _list_table(runs: Sequence[PastRun]) -> None:
             paths={heading.index("model"): _LEAST_MODEL},
             spare=[heading.index(name) for name in _SPARE],
         )
-    for line in columns(rows, "lll" + "r" * (4 + len(Verdict)), fit):
+    for line in columns(rows, "lll" + "r" * (4 + len(OUTCOMES)), fit):
         print(line)
+
+
+def _word(outcome: str) -> str:
+    return outcome.replace("_", " ")
 
 
 def _show_csv(found: Details) -> None:
@@ -144,7 +148,7 @@ def _sections(found: Details, most: int | None) -> Iterator[tuple[str, list[str]
     for heading, counts in (
         ("planned", found.planned),
         ("outcomes", found.statuses),
-        ("verdicts", found.run.counted("verdicts")),
+        ("verdicts", {_word(name): number for name, number in found.run.outcomes.items()}),
     ):
         yield heading, pairs({name: count(number) for name, number in counts.items()})
     yield "seconds", pairs({name: f"{seconds:,.1f}" for name, seconds in found.phase_s.items()})

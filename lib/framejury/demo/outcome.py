@@ -31,12 +31,14 @@ class Judged:
         label: its label; None without one.
         verdict: its verdict.
         status: its status, which gives the reason for a missing score.
+        is_scored: whether its pictures have a score.
     """
 
     path: str
     label: str | None
     verdict: str
     status: str
+    is_scored: bool = True
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,11 +70,17 @@ def judged_videos(warehouse: Warehouse) -> list[Judged]:
     Raises:
         WarehouseError: nothing was judged yet, or it cannot be read.
     """
-    verdicts = warehouse.read_latest("verdicts", ["verdict", "status"]).to_pylist()
+    verdicts = warehouse.read_latest("verdicts", ["verdict", "status", "p_fake"]).to_pylist()
     by_id = {row["video_id"]: row for row in verdicts}
     there = warehouse.read_snapshot("videos").to_pylist()
     found = [
-        Judged(video["path"], video["label"], row["verdict"], row["status"])
+        Judged(
+            video["path"],
+            video["label"],
+            row["verdict"],
+            row["status"],
+            row["p_fake"] is not None,
+        )
         for video in there
         if video["missing_since"] is None and (row := by_id.get(video["video_id"])) is not None
     ]
@@ -145,12 +153,19 @@ def _called(called: Sequence[Judged], videos: Sequence[Judged], what: str) -> st
 
 
 def _undecided(videos: Sequence[Judged]) -> str:
-    """Return for which videos there is no verdict, and why."""
-    if not videos:
-        return ""
-    names = [f"{printable(one.path)} ({one.status})" for one in videos[:_NAMED]]
-    rest = f" and {len(videos) - _NAMED:,} more" if len(videos) > _NAMED else ""
-    return f" {len(videos)} {_were(videos)} left undecided: {', '.join(names)}{rest}."
+    """Return which videos are inconclusive, and which have no score and why."""
+    unsure = [one for one in videos if one.is_scored]
+    unscored = [one for one in videos if not one.is_scored]
+    text = f" {len(unsure)} {_were(unsure)} inconclusive: {_names(unsure)}." if unsure else ""
+    if unscored:
+        names = [f"{printable(one.path)} ({_reason(one.status)})" for one in unscored[:_NAMED]]
+        rest = f" and {len(unscored) - _NAMED:,} more" if len(unscored) > _NAMED else ""
+        text += f" {len(unscored)} {_were(unscored)} not scored: {', '.join(names)}{rest}."
+    return text
+
+
+def _reason(status: str) -> str:
+    return status.replace("_", " ")
 
 
 def _names(videos: Sequence[Judged]) -> str:

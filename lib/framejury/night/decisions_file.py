@@ -86,6 +86,24 @@ class DecisionsFile:
         return decoded(content)
 
 
+@dataclass(frozen=True)
+class TakenIn:
+    """What was read from a file of decisions.
+
+    Attributes:
+        recorded: new decisions, count; None: there is no such file.
+        problems: what could not be used, one sentence each; the last one may count more lines.
+    """
+
+    recorded: int | None = None
+    problems: tuple[str, ...] = ()
+
+    def then(self, later: TakenIn) -> TakenIn:
+        """Return both together; the later one has read the whole file again."""
+        recorded = [one.recorded for one in (self, later) if one.recorded is not None]
+        return TakenIn(sum(recorded) if recorded else None, later.problems)
+
+
 def _check_inside(path: Path) -> None:
     """Refuse a link out of the archive: whoever can add one must not have any file read."""
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
@@ -94,8 +112,8 @@ def _check_inside(path: Path) -> None:
 
 def take_in(
     warehouse: Warehouse, file: DecisionsFile, now: datetime, *, told: bool = True
-) -> tuple[str, ...]:
-    """Record what is new in a file of decisions, and return its problems as sentences.
+) -> TakenIn:
+    """Record what is new in a file of decisions, and return what was read.
 
     Args:
         warehouse: with a committed list of videos.
@@ -103,19 +121,19 @@ def take_in(
         now: the time of decisions whose line gives none.
         told: whether to report what was recorded and what could not be read.
     """
-    name = file.uri.rpartition("/")[2]
+    name, recorded = file.uri.rpartition("/")[2], 0
     try:
         text = file.text()
     except (OSError, ValueError) as error:
         problems: tuple[str, ...] = (f"{name}: {error}",)
     else:
         if text is None:
-            return ()
+            return TakenIn()
         read = read_lines(text, now)
         found = read.problems
         if read.lines:
             new = new_decisions(read.lines, known_videos(warehouse), now, name)
-            _record(warehouse, name, new, now)
+            recorded = _record(warehouse, name, new, now)
             found += new.problems
         problems = tuple(f"{name} {problem}" for problem in found)
     if told:
@@ -124,10 +142,11 @@ def take_in(
         if len(problems) > _TOLD:
             say(f"  warning: {name}: {len(problems) - _TOLD:,} more lines cannot be used")
     more = (f"{name}: {len(problems) - _TOLD:,} more lines cannot be used.",)
-    return problems[:_TOLD] + (more if len(problems) > _TOLD else ())
+    return TakenIn(recorded, problems[:_TOLD] + (more if len(problems) > _TOLD else ()))
 
 
-def _record(warehouse: Warehouse, name: str, new: NewDecisions, now: datetime) -> None:
+def _record(warehouse: Warehouse, name: str, new: NewDecisions, now: datetime) -> int:
     if new.decided:
         record_decisions(warehouse, new.decided, now)
         say(f"  {name}: {counted(len(new.decided), 'decision')} recorded")
+    return len(new.decided)

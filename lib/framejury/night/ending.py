@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framejury import logs
-from framejury.cli.live_line import is_terminal, width
+from framejury.cli.live_line import clear, is_terminal, width
 from framejury.cli.options import exit_code_of
 from framejury.errors import FramejuryError, LockError
 from framejury.logs import say
-from framejury.night.news import archive_verdicts, new_fakes
+from framejury.night.news import archive_verdicts, new_fakes, not_scored, waiting
 from framejury.night.night import NightlyRun, counts_of
 from framejury.night.notify import Notice
 from framejury.night.run_summary import exit_meaning, summary_lines
@@ -66,10 +66,16 @@ class Ending:
             logs.event("run_ended", exit_code=code, failure_share=share)
         metrics = replace(
             self.metrics(code, counts),
-            meaning=exit_meaning(counts, most, too_many=too_many),
+            meaning=exit_meaning(
+                counts, most, too_many=too_many, decisions=night.decisions.recorded or 0
+            ),
             is_idle=night.is_idle,
             new_fakes=new_fakes(night.warehouse, night.commits),
+            not_scored=not_scored(night.warehouse, night.commits),
             archive_verdicts=archive_verdicts(night.warehouse),
+            waiting=waiting(night.warehouse),
+            decisions=night.decisions.recorded,
+            decision_problems=night.decisions.problems,
             report=night.report,
         )
         if counts.drift.videos is not None and counts.drift.videos.is_beyond_chance:
@@ -87,6 +93,7 @@ class Ending:
 
     def _print(self, metrics: RunMetrics, line: str) -> None:
         """Print the summary for people, and the JSON line where a program may read stdout."""
+        clear()
         for_people = is_terminal(sys.stdout) and not self.as_json
         lines = summary_lines(metrics, width(sys.stdout if for_people else sys.stderr))
         if for_people:

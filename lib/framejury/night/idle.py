@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from framejury.night.night import NightlyRun, begun, commit_batch, stamped
+from framejury.pages.text_table import counted
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.statuses import RETRYABLE_STATUSES, Status
@@ -46,6 +47,17 @@ def report_that_holds(night: NightlyRun, listed: pa.Table) -> str | None:
         night.judging.settings.limits.tries,
     )
     return None if len(left) else _report_place(warehouse, reported).uri
+
+
+def why_again(warehouse: Warehouse) -> str:
+    """Return why a night without videos to judge writes the report again, in words."""
+    new = 0
+    for commit in reversed(warehouse.commits()):
+        if is_file(_report_place(warehouse, commit)):
+            break
+        new += commit.tables.get("decisions", 0)
+    with_new = f", with {counted(new, 'new decision')}" if new else ""
+    return f"nothing to judge; the report is written again{with_new}"
 
 
 def videos_to_judge(

@@ -18,6 +18,7 @@ from framejury.cli.judging_options import Judging
 from framejury.cli.live_line import pass_by, say_some
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan
+from framejury.night.decisions_file import TakenIn
 from framejury.night.phases import JUDGING, REPORT, Phases
 from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
@@ -63,7 +64,7 @@ class NightlyRun:
         report: URI of the report that holds at the end; None before.
         is_idle: whether there was nothing to do (`night.idle`).
         warned_of: gaps of the sandbox that were reported, by machine, in words.
-        remarks: sentences for the notes of the report.
+        decisions: read from a file of decisions; its problems become notes of the report.
     """
 
     job: str
@@ -79,7 +80,7 @@ class NightlyRun:
     report: str | None = None
     is_idle: bool = False
     warned_of: set[str] = field(default_factory=set)
-    remarks: tuple[str, ...] = ()
+    decisions: TakenIn = field(default_factory=TakenIn)
 
     @property
     def store(self) -> Store:
@@ -172,7 +173,7 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             night.judging.settings.report,
             now(),
             seconds=night.phases.stop,
-            notes=night.remarks,
+            notes=night.decisions.problems,
         ).publish(verdicts)
     night.report = folder.child("report.html").uri
     return folder

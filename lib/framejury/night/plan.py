@@ -207,7 +207,7 @@ class NightPlan:
         opened = self.videos.filter(pc.not_equal(self.videos[REASON], Reason.MISSING.value))
         size_bytes = pc.sum(opened["bytes"]).as_py() or 0
         count = int(self.batches.max()) + 1 if len(self.batches) else 0
-        unsure = "" if self.scale is not None else " (a rough estimate: no earlier run)"
+        unsure = "" if self.scale is not None else " (rough: no earlier run)"
         lines = [f"  {self.videos.num_rows:,} of {known:,} videos to process"]
         lines += [
             f"    {self.reasons[reason]:>9,} {reason:<9} {REASON_MEANING[reason]}"
@@ -216,9 +216,9 @@ class NightPlan:
         ]
         return [
             *lines,
-            f"  {size_bytes / 1e9:,.2f} GB to read, about {_hours(self.core_s)} on one core, "
-            f"{_hours(self.core_s / self.slots)} on {self.slots} at once, "
-            f"{count} commit{'s' * (count != 1)}{unsure}",
+            f"  {size_bytes / 1e9:,.2f} GB to read, {count} commit{'s' * (count != 1)}",
+            f"  about {_hours(self.core_s)} on one core, "
+            f"{_hours(self.core_s / self.slots)} on {self.slots} at once{unsure}",
             f"  about {_hours(self.core_s / self.slots + self.besides_s)} in all, of which "
             f"{_hours(self.besides_s)} to start, list, reduce and report",
         ]

@@ -51,6 +51,7 @@ class Publisher:
         now: when the report is made, UTC.
         seconds: ends the run's clock and returns seconds by phase; None: those of `commit`.
         notes: further caveats of the report.
+        ended_at: when the run ended; None: it ends with this report.
         folder: where to write; None: `reports/<run_id>` and `evidence` of the warehouse.
     """
 
@@ -63,6 +64,7 @@ class Publisher:
     folder: Location | None = None
     seconds: Callable[[], Mapping[str, float]] | None = None
     notes: tuple[str, ...] = ()
+    ended_at: datetime | None = None
 
     def publish(self, verdicts: DataFrame) -> Location:
         """Write report and evidence pages, and return the report's folder.
@@ -195,6 +197,7 @@ class Publisher:
             versions=facts.versions,
             seconds=facts.seconds,
             statuses=facts.statuses,
+            ended_at=self.ended_at,
         )
 
     def _with_evidence(self, verdicts: DataFrame, report: RunReport) -> Context:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from framejury.pages.text_table import counted, duration
 from framejury.redaction import printable, redacted
 from framejury.runs.run_metrics import NewFake, RunCounts, RunMetrics
-from framejury.schemas.statuses import Reason, Verdict
+from framejury.schemas.outcomes import outcome_counts
+from framejury.schemas.statuses import Reason, Status
 
-MOST_LINES = 12
+MOST_LINES = 15
 _NAMED = 5
 """Lines for the names of new fakes, count."""
+_UNSCORED_NAMED = 3
+"""Videos without a score that are named, count."""
 _NARROWEST = 20
 _NAMES = {Reason.MISSING: "deleted", Reason.SELECTED: "requested"}
 """Reasons whose own names could be misread here."""
@@ -38,22 +42,31 @@ def summary_lines(metrics: RunMetrics, width: int = 80) -> list[str]:
             f"{duration(metrics.wall_s)}: {_listed(_judged(counts)) or 'no verdict'}.",
             *_fake_lines(metrics, width),
             *_failure_lines(metrics, counts),
+            *_not_scored_lines(metrics, width),
         ]
+    lines += _decision_lines(metrics)
     if metrics.archive_verdicts:
         lines.append(f"Archive: {_listed(metrics.archive_verdicts)}.")
     if metrics.report is not None:
         still = " (the last one; nothing changed)" if metrics.is_idle else ""
         lines.append(f"Report: {_shown(metrics.report)}{still}")
+    if metrics.waiting:
+        wait = counted(metrics.waiting, "video waits", "videos wait")
+        place = shlex.quote(_shown(metrics.warehouse))
+        lines.append(f"{wait} for a decision: framejury decide --warehouse {place}")
     return [*lines, f"Exit code {metrics.exit_code}: {metrics.meaning}"]
 
 
-def exit_meaning(counts: RunCounts, failures_ratio: float, *, too_many: bool) -> str:
+def exit_meaning(
+    counts: RunCounts, failures_ratio: float, *, too_many: bool, decisions: int = 0
+) -> str:
     """Return the exit code of a committed run in one sentence.
 
     Args:
         counts: of the run.
         failures_ratio: the setting `run.failures_ratio`, 0 to 1.
         too_many: whether more videos failed than it allows.
+        decisions: decisions that it recorded, count.
     """
     if too_many:
         return (
@@ -62,7 +75,11 @@ def exit_meaning(counts: RunCounts, failures_ratio: float, *, too_many: bool) ->
         )
     if failed := sum(counts.failures.values()):
         return f"the run is complete; {counted(failed, 'video')} failed."
-    return "the run is complete." if counts.planned else "there was nothing to judge."
+    if counts.planned:
+        return "the run is complete."
+    if decisions:
+        return f"{counted(decisions, 'decision')} recorded; there was nothing to judge."
+    return "there was nothing to judge."
 
 
 def _fake_lines(metrics: RunMetrics, width: int) -> list[str]:
@@ -87,16 +104,44 @@ def _failure_lines(metrics: RunMetrics, counts: RunCounts) -> list[str]:
     ]
 
 
+def _not_scored_lines(metrics: RunMetrics, width: int) -> list[str]:
+    unscored = metrics.not_scored
+    if not unscored:
+        return []
+    each = (width - len("Not scored: ")) // _UNSCORED_NAMED
+    names = [f"{_cut(one.path, each)} ({_reason(one.status)})" for one in unscored]
+    rest = len(names) - _UNSCORED_NAMED
+    more = f" and {rest:,} more" if rest > 0 else ""
+    return [f"Not scored: {', '.join(names[:_UNSCORED_NAMED])}{more}."]
+
+
+def _decision_lines(metrics: RunMetrics) -> list[str]:
+    """Return what a file of decisions held; nothing without a file or anything new in it."""
+    problems = metrics.decision_problems
+    if not (metrics.decisions or problems):
+        return []
+    recorded = f"Decisions: {metrics.decisions or 0:,} recorded"
+    if not problems:
+        return [f"{recorded}."]
+    others = f" The report's notes list {len(problems):,}." if len(problems) > 1 else ""
+    return [f"{recorded}; not used: {_shown(problems[0]).rstrip('.')}.{others}"]
+
+
 def _judged(counts: RunCounts) -> dict[str, int]:
-    """Return verdicts without those of deleted files, which are all inconclusive."""
-    unsure = Verdict.INCONCLUSIVE.value
-    verdicts = {one.value: counts.verdicts.get(one.value, 0) for one in Verdict}
-    return verdicts | {unsure: verdicts[unsure] - counts.deleted}
+    """Return the outcomes without those of deleted files."""
+    missing = Status.MISSING.value
+    statuses = counts.statuses | {missing: counts.statuses.get(missing, 0) - counts.deleted}
+    return outcome_counts(statuses, counts.verdicts)
+
+
+def _reason(status: str) -> str:
+    """Return a status in words: `not a video`, `no face`, `too large`."""
+    return "not a video" if status == Status.NOT_VIDEO.value else status.replace("_", " ")
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    """Return `3 new, 1,200 changed`; names without videos are left out."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    """Return `3 new, 1,200 not scored`; names without videos are left out."""
+    return ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items() if n)
 
 
 def _score(fake: NewFake) -> str:

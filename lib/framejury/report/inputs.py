@@ -24,6 +24,7 @@ class RunInfo:
 
     Attributes:
         created_at: when the report was made, with time zone.
+        ended_at: when the run ended, with time zone; None: the report is the end of the run.
         archive, warehouse: path or URI.
         bundle: of the model `model_id`; None when it is not available.
         others: model_id -> bundle of other models behind the verdicts, as far as available.
@@ -45,6 +46,7 @@ class RunInfo:
     seconds: Mapping[str, float] = field(default_factory=dict)
     statuses: Mapping[str, int] | None = None
     others: Mapping[str, BundleInfo] = field(default_factory=dict)
+    ended_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.created_at.tzinfo is None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from framejury.evaluation.breakdown import VerdictCounts, verdict_counts
 from framejury.evaluation.rows import outcome_column
 from framejury.report.inputs import Context, EarlierRun, RunInfo
-from framejury.schemas.statuses import Status, Verdict
+from framejury.schemas.outcomes import outcome_counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ class JudgedRun:
     """One nightly run.
 
     Attributes:
-        ended_at: with time zone; for this run, when the report was made.
+        ended_at: with time zone.
         outcomes: of the videos that it judged.
         wall_s: seconds; None where unknown.
         is_this: whether it is the run of this report.
@@ -75,15 +75,11 @@ def find_runs(predictions: pa.Table, context: Context, run: RunInfo) -> tuple[Ju
         mine = predictions.filter(predictions["judged_now"])
         outcomes = verdict_counts(outcome_column(mine).to_pylist())
         wall_s = sum(run.seconds.values()) if run.seconds else None
-        runs.append(JudgedRun(run.run_id, run.created_at, outcomes, wall_s, is_this=True))
+        ended_at = run.ended_at or run.created_at
+        runs.append(JudgedRun(run.run_id, ended_at, outcomes, wall_s, is_this=True))
     return tuple(runs)
 
 
 def _earlier(run: EarlierRun) -> JudgedRun:
-    """Count failed videos apart: their verdict is inconclusive, too."""
-    fake, real = (run.verdicts.get(one.value, 0) for one in (Verdict.FAKE, Verdict.REAL))
-    scored = run.statuses.get(Status.SCORED.value, 0)
-    # A video that is fake by its sound may have no scored face.
-    failed = sum(run.statuses.values()) - max(scored, fake + real)
-    outcomes = VerdictCounts(fake, real, max(scored - fake - real, 0), failed)
+    outcomes = VerdictCounts(**outcome_counts(run.statuses, run.verdicts))
     return JudgedRun(run.run_id, run.ended_at, outcomes, run.wall_s)

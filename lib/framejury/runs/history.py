@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from framejury.errors import UsageError
 from framejury.runs.drift import night_of
-from framejury.schemas.statuses import FAILURE_STATUSES, Verdict
+from framejury.schemas.outcomes import OUTCOMES, outcome_counts
+from framejury.schemas.statuses import FAILURE_STATUSES
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import DECIDE_JOB, Commit
 from framejury.warehouse.lock import read_lock
@@ -111,6 +112,12 @@ class PastRun:
             return None
         return {s.value: statuses[s.value] for s in FAILURE_STATUSES if statuses.get(s.value)}
 
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """Videos by `OUTCOMES`, with deleted files; empty for a run that counted no verdicts."""
+        verdicts = self.counted("verdicts")
+        return outcome_counts(self.counted("statuses"), verdicts) if verdicts else {}
+
     def counted(
         self, what: Literal["planned", "statuses", "verdicts", "failures"]
     ) -> dict[str, int]:
@@ -122,7 +129,7 @@ class PastRun:
 
     def to_plain(self) -> dict[str, Any]:
         """Return the run as JSON values; null if unknown."""
-        failures, verdicts = self.failures, self.counted("verdicts")
+        failures, outcomes = self.failures, self.outcomes
         return {
             "run_id": self.run_id,
             "run_ids": list(self.run_ids),
@@ -133,7 +140,7 @@ class PastRun:
             "wall_s": self.wall_s,
             "videos": self.videos,
             "failures": None if failures is None else sum(failures.values()),
-            **{name.value: verdicts.get(name.value, 0) if verdicts else None for name in Verdict},
+            **{name: outcomes.get(name) for name in OUTCOMES},
             "model_id": self.model_id,
         }
 

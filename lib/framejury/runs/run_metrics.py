@@ -18,7 +18,7 @@ from framejury.warehouse.commits import Counts
 FORMAT_VERSION = 1
 
 _NAMED = 100
-"""Most new fakes that the JSON line names, so that its length has a limit."""
+"""Most videos of each kind that the JSON line names, so that its length has a limit."""
 
 
 class RunCounts(Counts):
@@ -92,6 +92,19 @@ class NewFake:
 
 
 @dataclass(frozen=True)
+class NotScored:
+    """A video that the run could not score.
+
+    Attributes:
+        path: path below the archive.
+        status: its `Status`, which gives the reason.
+    """
+
+    path: str
+    status: str
+
+
+@dataclass(frozen=True)
 class RunMetrics:
     """Metrics of one run, whether or not it succeeded.
 
@@ -107,7 +120,11 @@ class RunMetrics:
         meaning: its exit code in one sentence; empty if it failed.
         is_idle: whether there was nothing to do, so that the last report still holds.
         new_fakes: videos called fake for the first time, highest score first; None if unknown.
-        archive_verdicts: videos of the whole archive by verdict; None if unknown.
+        not_scored: videos without a score, failures first; None if unknown.
+        archive_verdicts: videos of the whole archive by outcome; None if unknown.
+        waiting: videos of the archive that wait for a person's decision; None if unknown.
+        decisions: decisions of a file that were recorded, count; None: there was no such file.
+        decision_problems: lines of that file that could not be used, one sentence each.
         report: URI of the report that holds now; None if there is none.
     """
 
@@ -124,7 +141,11 @@ class RunMetrics:
     meaning: str = ""
     is_idle: bool = False
     new_fakes: tuple[NewFake, ...] | None = None
+    not_scored: tuple[NotScored, ...] | None = None
     archive_verdicts: Mapping[str, int] | None = None
+    waiting: int | None = None
+    decisions: int | None = None
+    decision_problems: tuple[str, ...] = ()
     report: str | None = None
 
     @property
@@ -167,13 +188,20 @@ class RunMetrics:
 
     def _outcome(self) -> dict[str, Any]:
         """Return what a reader wants to know first; at most `_NAMED` videos by name."""
-        fakes, verdicts = self.new_fakes, self.archive_verdicts
+        fakes, verdicts, unscored = self.new_fakes, self.archive_verdicts, self.not_scored
         return {
             "new_fakes": None if fakes is None else len(fakes),
             "new_fake_videos": [
                 asdict(one) | {"path": redacted(one.path)} for one in (fakes or ())[:_NAMED]
             ],
+            "not_scored": None if unscored is None else len(unscored),
+            "not_scored_videos": [
+                asdict(one) | {"path": redacted(one.path)} for one in (unscored or ())[:_NAMED]
+            ],
             "archive_verdicts": None if verdicts is None else dict(verdicts),
+            "waiting": self.waiting,
+            "decisions_recorded": self.decisions,
+            "decision_problems": [redacted(one) for one in self.decision_problems],
             "report": None if self.report is None else redacted(self.report),
         }
 

@@ -12,9 +12,10 @@ from pyspark.sql import SparkSession
 
 from framejury.archive.layouts import ArchiveIndex, describe_videos
 from framejury.archive.listing import ArchiveFile, list_local
-from framejury.errors import ArchiveError
+from framejury.errors import ArchiveError, UsageError
+from framejury.redaction import printable, redacted
 from framejury.settings import IndexSettings
-from framejury.storage import check_no_secret, is_local, local_path
+from framejury.storage import STORES, check_no_secret, is_local, local_path
 from framejury.warehouse import Warehouse
 
 _SIDE_FILE_BYTES = 256 * 2**20
@@ -25,9 +26,14 @@ def check_archive(uri: str) -> str:
 
     Raises:
         ArchiveError: a local archive does not exist or is not a folder.
-        UsageError: the URI holds a secret.
+        UsageError: the URI holds a secret, or no store has its scheme.
     """
     if not is_local(uri):
+        if uri.partition(":")[0].lower() not in STORES:
+            raise UsageError(
+                f"{printable(redacted(uri, {}))} cannot be listed: an archive is a folder, or a "
+                "URI of s3, gs, abfs or hdfs. Download the videos into a folder, then name that"
+            )
         return check_no_secret(uri).rstrip("/")
     path = local_path(uri)
     if not path.exists():

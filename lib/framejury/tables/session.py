@@ -104,8 +104,9 @@ def one_line_faults() -> Iterator[None]:
     except (AnalysisException, ParseException):
         raise  # a bug in framejury, which needs its traceback
     except (Py4JError, PySparkException) as error:
+        cause = cause_in(str(error)) or f"{type(error).__name__} without a message"
         raise SparkFaultError(
-            f"Spark failed: {cause_in(str(error))} (Spark's log above has the details; what was "
+            f"Spark failed: {cause} (Spark's log above has the details; what was "
             "committed is kept: fix the cause and run this again)"
         ) from error
 

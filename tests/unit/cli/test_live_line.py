@@ -32,6 +32,20 @@ print("the end")
 """
 
 
+def test_of_several_lines_only_whole_ones_are_shown() -> None:
+    script = (
+        "from framejury.cli.live_line import live_line, pass_by, clear\n"
+        "with live_line():\n"
+        "    pass_by('  12 of 12 videos\\n  12 new   never judged\\n  0.01 GB to read')\n"
+        "    clear()\n"
+        "    print('Exit code 0')\n"
+    )
+    done = in_terminal([sys.executable, "-c", script], columns=40)
+    assert done.code == 0 and done.screen == ["Exit code 0"]
+    assert "12 of 12 videos; 12 new never judged" in done.raw and "0.01" not in done.raw
+    assert "12 of" not in done.raw.partition("Exit code 0")[2], "not drawn again"
+
+
 def work(**environment: str) -> Session:
     return in_terminal([sys.executable, "-c", WORK], columns=60, environment=environment)
 

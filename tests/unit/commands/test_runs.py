@@ -148,7 +148,7 @@ def test_the_list(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> N
     heading, *rows = lines_of(told(["--warehouse", uri], capsys))
     assert heading == [
         *("run", "job", "started", "(UTC)", "took", "commits", "videos", "failed"),
-        *("fake", "real", "inconclusive", "model", "state"),
+        *("fake", "real", "inconclusive", "not", "scored", "model", "state"),
     ]
     assert rows == [
         [
@@ -159,12 +159,12 @@ def test_the_list(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> N
             "0:01:30",
             "1",
             "2",
-            *"----",
+            *"-----",
             "-",
             "committed",
         ],
-        [one.run_id, "nightly", "2024-05-17", "02:00", "0:01:30", *"151113", MODEL, "committed"],
-        [two.run_id, "nightly", "2024-05-18", "02:00", "1:02:03", *"110010", MODEL, "committed"],
+        [one.run_id, "nightly", "2024-05-17", "02:00", "0:01:30", *"1511103", MODEL, "committed"],
+        [two.run_id, "nightly", "2024-05-18", "02:00", "1:02:03", *"1100100", MODEL, "committed"],
     ]
     newest = told(["--warehouse", uri, "--last", "1"], capsys)
     assert [row[0] for row in lines_of(newest)[1:]] == [two.run_id]
@@ -186,7 +186,8 @@ def test_the_list_for_machines(warehouse: Warehouse, capsys: pytest.CaptureFixtu
         "failures": 1,
         "fake": 1,
         "real": 1,
-        "inconclusive": 3,
+        "inconclusive": 0,
+        "not_scored": 3,
         "model_id": MODEL,
     }
     text = told(["--warehouse", uri, "--format", "csv"], capsys)
@@ -299,16 +300,17 @@ def test_show_without_an_id_is_the_latest_run_that_judged(
         assert json.loads(told(argv, capsys))["run_id"] == two.run_id
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80, 110, 200])
+@pytest.mark.parametrize("columns", [40, 60, 80, 130, 200])
 def test_the_list_fits_into_a_terminal(warehouse: Warehouse, columns: int) -> None:
     one = night(warehouse, 0, FIRST)
     command = [sys.executable, "-m", "framejury.commands.runs", "list"]
     code, lines = on_terminal([*command, "--warehouse", warehouse.location.uri], columns)
     assert code == 0 and len(lines) == 2 and max(map(len, lines)) <= columns
-    shown = dict(zip(lines[0].replace(" (UTC)", "").split(), lines[1].split(), strict=False))
+    heading = lines[0].replace(" (UTC)", "").replace("not scored", "not_scored")
+    shown = dict(zip(heading.split(), lines[1].split(), strict=False))
     assert shown["run"] == one.run_id
     assert lines[1].endswith("committed") == (columns >= 60) == (shown.get("fake") == "1")
-    assert ("model" in shown) == (columns >= 110)
+    assert ("model" in shown) == (columns >= 130)
 
 
 def test_everything_about_a_run(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,10 +17,11 @@ VIDEOS = [
     Judged("good.mp4", "REAL", "real", "scored"),
     Judged("accused.mp4", "REAL", "fake", "scored"),
     Judged("accused too.mp4", "REAL", "fake", "scored"),
-    Judged("nobody.mp4", "REAL", "inconclusive", "no_face"),
+    Judged("nobody.mp4", "REAL", "inconclusive", "no_face", is_scored=False),
     Judged("found.mp4", "FAKE", "fake", "scored"),
     Judged("missed.mp4", "FAKE", "real", "scored"),
-    Judged("cut.mp4", "FAKE", "inconclusive", "unreadable"),
+    Judged("cut.mp4", "FAKE", "inconclusive", "unreadable", is_scored=False),
+    Judged("unsure.mp4", "FAKE", "inconclusive", "scored"),
 ]
 
 
@@ -28,11 +29,11 @@ def test_errors_are_named() -> None:
     real, fake, meaning = outcome(VIDEOS, generated=True)
     assert real == (
         "Of 4 real clips, 2 were called fake, wrongly: accused.mp4, accused too.mp4. 1 was called "
-        "real. 1 was left undecided: nobody.mp4 (no_face)."
+        "real. 1 was not scored: nobody.mp4 (no face)."
     )
     assert fake == (
-        "Of 3 manipulated clips, 1 was found: found.mp4. 1 was called real, wrongly: missed.mp4. "
-        "1 was left undecided: cut.mp4 (unreadable)."
+        "Of 4 manipulated clips, 1 was found: found.mp4. 1 was called real, wrongly: missed.mp4. "
+        "1 was inconclusive: unsure.mp4. 1 was not scored: cut.mp4 (unreadable)."
     )
     assert "tell nothing about other videos" in meaning and "never proof" in meaning
 
@@ -49,7 +50,7 @@ def test_an_archive_of_the_users_own() -> None:
     assert "three people" not in " ".join(labelled)
     plain = [Judged(one.path, None, one.verdict, one.status) for one in VIDEOS]
     called, unknown = outcome(plain, generated=False)
-    assert called == ("3 of 7 videos were called fake: accused.mp4, accused too.mp4, found.mp4.")
+    assert called == ("3 of 8 videos were called fake: accused.mp4, accused too.mp4, found.mp4.")
     assert "nobody can say how many of these verdicts are right" in unknown
 
 

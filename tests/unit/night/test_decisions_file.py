@@ -10,7 +10,7 @@ from framejury.archive.layouts import describe_videos
 from framejury.archive.listing import list_local
 from framejury.decisions.decisions_csv import LARGEST_BYTES
 from framejury.errors import UsageError
-from framejury.night.decisions_file import DecisionsFile, take_in
+from framejury.night.decisions_file import DecisionsFile, TakenIn, take_in
 from framejury.settings import IndexSettings
 from framejury.warehouse import Warehouse
 from tests.builders.judged import NOW, night
@@ -36,11 +36,11 @@ def count(warehouse: Warehouse) -> int:
 
 
 def test_without_a_file_nothing_happens(archive: Path, warehouse: Warehouse) -> None:
-    assert take_in(warehouse, DecisionsFile.of(str(archive), None), NOW) == ()
+    assert take_in(warehouse, DecisionsFile.of(str(archive), None), NOW) == TakenIn()
     with pytest.raises(UsageError, match=r"--decisions no/such\.csv is not a file"):
         DecisionsFile.of(str(archive), "no/such.csv")
     nowhere = DecisionsFile.of("viewfs://cluster/archive", None)
-    assert take_in(warehouse, nowhere, NOW) == (), "an archive that only Spark can reach"
+    assert take_in(warehouse, nowhere, NOW) == TakenIn(), "an archive that only Spark can reach"
 
 
 def test_the_file_of_the_archive_or_the_named_one(
@@ -49,12 +49,13 @@ def test_the_file_of_the_archive_or_the_named_one(
     (archive / "decisions.csv").write_text(LINE)
     other = tmp_path / "mine.csv"
     other.write_text(LINE.replace("Ann", "Bob"))
-    assert take_in(warehouse, DecisionsFile.of(str(archive), str(other)), NOW) == ()
+    assert take_in(warehouse, DecisionsFile.of(str(archive), str(other)), NOW) == TakenIn(1)
     (row,) = warehouse.read_decisions().to_pylist()
     assert (row["reviewer"], row["source"]) == ("Bob", "mine.csv")
     file = DecisionsFile.of(str(archive), None)
-    for _ in range(2):
-        assert take_in(warehouse, file, NOW) == ()
+    first, again = (take_in(warehouse, file, NOW) for _ in range(2))
+    assert (first, again) == (TakenIn(1), TakenIn(0))
+    assert TakenIn().then(first).then(TakenIn(0, ("a",))) == TakenIn(1, ("a",))
     assert count(warehouse) == 2
 
 
@@ -64,12 +65,12 @@ def test_a_link_out_of_the_archive_is_not_followed(
     secret = tmp_path / "secret.csv"
     secret.write_text(LINE)
     (archive / "decisions.csv").symlink_to(secret)
-    (problem,) = take_in(warehouse, DecisionsFile.of(str(archive), None), NOW)
+    (problem,) = take_in(warehouse, DecisionsFile.of(str(archive), None), NOW).problems
     assert "is a link out of the archive" in problem
     assert "is a link out of the archive" in capsys.readouterr().err
     assert count(warehouse) == 0
     followed = DecisionsFile.of(str(archive), None, follow_out=True)
-    assert take_in(warehouse, followed, NOW) == () and count(warehouse) == 1
+    assert take_in(warehouse, followed, NOW) == TakenIn(1) and count(warehouse) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_whatever_it_holds_the_night_goes_on(
     archive: Path, warehouse: Warehouse, content: bytes, told: str
 ) -> None:
     (archive / "decisions.csv").write_bytes(content)
-    problems = take_in(warehouse, DecisionsFile.of(str(archive), None), NOW)
+    problems = take_in(warehouse, DecisionsFile.of(str(archive), None), NOW).problems
     assert told in problems[-1] and len(problems) <= 21
     assert count(warehouse) == 0
 

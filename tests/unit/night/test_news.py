@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from framejury.archive.video_rows import video_id_of
-from framejury.night.news import archive_verdicts, new_fakes
-from framejury.runs.run_metrics import NewFake
+from framejury.night.news import archive_verdicts, new_fakes, not_scored, waiting
+from framejury.runs.run_metrics import NewFake, NotScored
 from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
-from tests.builders.judged import NOW, merge, night, write
+from tests.builders.judged import NOW, merge, night, video_row, write
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_a_night_that_judged_nothing_has_none(warehouse: Warehouse) -> None:
 def test_the_archive_is_what_is_there(warehouse: Warehouse) -> None:
     assert archive_verdicts(warehouse) == {}
     night(warehouse, {"a.mp4": [0.9], "b.mp4": [0.1], "c.mp4": []})
-    assert archive_verdicts(warehouse) == {"fake": 1, "real": 1, "inconclusive": 1}
+    assert archive_verdicts(warehouse) == {"fake": 1, "real": 1, "not_scored": 1}
     night(warehouse, {}, gone=["a.mp4"], listed=["b.mp4", "c.mp4"])
-    assert archive_verdicts(warehouse) == {"real": 1, "inconclusive": 1}
+    assert archive_verdicts(warehouse) == {"real": 1, "not_scored": 1}
     with warehouse.running("forget", NOW) as run:
         row = dict.fromkeys(TABLES["forgotten"].names) | {
             "video_id": video_id_of("b.mp4"),
@@ -62,4 +62,22 @@ def test_the_archive_is_what_is_there(warehouse: Warehouse) -> None:
         }
         write(warehouse, run, "forgotten", [row])
         warehouse.commit(run, NOW)
-    assert archive_verdicts(warehouse) == {"inconclusive": 1}
+    assert archive_verdicts(warehouse) == {"not_scored": 1}
+
+
+def test_what_could_not_be_scored_and_what_waits(warehouse: Warehouse) -> None:
+    assert waiting(warehouse) == 0
+    first = night(warehouse, {"a.mp4": [0.9], "b.mp4": [0.1], "c.mp4": []})
+    (lone,) = not_scored(warehouse, [first])
+    assert isinstance(lone, NotScored) and lone.path == "c.mp4"
+    assert waiting(warehouse) == 0, "all have labels"
+    with warehouse.running("index", NOW) as run:
+        names = ("a.mp4", "b.mp4", "c.mp4")
+        write(warehouse, run, "videos", [video_row(name) | {"label": None} for name in names])
+        warehouse.commit(run, NOW)
+    assert waiting(warehouse) == 1, "the fake; neither the real one nor the one without a score"
+    idle = night(warehouse, {}, listed=["a.mp4", "b.mp4", "c.mp4"])
+    assert not_scored(warehouse, [idle]) == ()
+    last = night(warehouse, {}, gone=["a.mp4"], listed=["b.mp4", "c.mp4"])
+    assert not_scored(warehouse, [last]) == (), "a deleted file"
+    assert waiting(warehouse) == 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from framejury.night.run_summary import MOST_LINES, exit_meaning, summary_lines
-from framejury.runs.run_metrics import NewFake, RunCounts, RunMetrics
+from framejury.runs.run_metrics import NewFake, NotScored, RunCounts, RunMetrics
 
 STARTED = datetime(2026, 11, 20, 2, tzinfo=UTC)
 COUNTS = RunCounts(
@@ -28,7 +28,9 @@ METRICS = RunMetrics(
     counts=COUNTS,
     meaning="the run is complete, but ...",
     new_fakes=(NewFake("news/a.mp4", 0.98),),
-    archive_verdicts={"fake": 31, "real": 1_100, "inconclusive": 73},
+    not_scored=(NotScored("news/b.mp4", "timeout"),),
+    archive_verdicts={"fake": 31, "real": 1_100, "inconclusive": 3, "not_scored": 70},
+    waiting=1,
     report="/warehouse/reports/20261120T020000Z-abcdef/report.html",
 )
 
@@ -41,20 +43,24 @@ def test_each_fact_has_its_line() -> None:
     assert summary_lines(METRICS) == [
         "To judge: 3 new, 1 changed, 2 deleted of 1,204 videos in /videos.",
         # Deleted files were not judged, though their verdict is inconclusive.
-        "Judged 4 videos in 0:02:10: 1 fake, 2 real, 1 inconclusive.",
+        "Judged 4 videos in 0:02:10: 1 fake, 2 real, 1 not scored.",
         "New fakes: 1, highest score first.",
         "  0.98  news/a.mp4",
         "Failures: 1 timeout. The videos and reasons: framejury runs show 20261120T020000Z-abcdef "
         "--warehouse /warehouse",
-        "Archive: 31 fake, 1,100 real, 73 inconclusive.",
+        "Not scored: news/b.mp4 (timeout).",
+        "Archive: 31 fake, 1,100 real, 3 inconclusive, 70 not scored.",
         "Report: /warehouse/reports/20261120T020000Z-abcdef/report.html",
+        "1 video waits for a decision: framejury decide --warehouse /warehouse",
         "Exit code 3: the run is complete, but ...",
     ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 6, 100_000])
 def test_no_archive_makes_it_longer(count: int) -> None:
-    lines = summary_lines(replace(METRICS, new_fakes=fakes(count)), width=100)
+    unscored = tuple(NotScored(one.path, "not_video") for one in fakes(count))
+    told = replace(METRICS, new_fakes=fakes(count), not_scored=unscored, decision_problems=("a",))
+    lines = summary_lines(told, width=100)
     assert len(lines) <= MOST_LINES
     named = [line for line in lines if line.startswith("  0.90")]
     assert all(len(line) < 100 and line.endswith(".mp4") for line in named)
@@ -79,14 +85,63 @@ def test_an_idle_night() -> None:
         meaning=exit_meaning(RunCounts(), 0.2, too_many=False),
         is_idle=True,
         new_fakes=(),
+        not_scored=(),
+        waiting=0,
     )
     assert summary_lines(idle) == [
         "Nothing new: 0 of 1,204 videos to judge in /videos.",
-        "Archive: 31 fake, 1,100 real, 73 inconclusive.",
+        "Archive: 31 fake, 1,100 real, 3 inconclusive, 70 not scored.",
         "Report: /warehouse/reports/20261120T020000Z-abcdef/report.html (the last one; nothing "
         "changed)",
         "Exit code 0: there was nothing to judge.",
     ]
+
+
+def test_a_broken_file_is_named_and_is_not_inconclusive() -> None:
+    counts = RunCounts(
+        planned={"new": 6},
+        statuses={"scored": 5, "not_video": 1},
+        verdicts={"fake": 3, "real": 1, "inconclusive": 2},
+    )
+    broken = (NotScored("broken.mp4", "not_video"),)
+    lines = summary_lines(replace(METRICS, counts=counts, not_scored=broken))
+    assert lines[1].endswith(": 3 fake, 1 real, 1 inconclusive, 1 not scored.")
+    assert "Not scored: broken.mp4 (not a video)." in lines
+    many = tuple(NotScored(f"{number}.mp4", "no_face") for number in range(1_203))
+    (line,) = [
+        line
+        for line in summary_lines(replace(METRICS, counts=counts, not_scored=many))
+        if line.startswith("Not scored: ")
+    ]
+    assert line == ("Not scored: 0.mp4 (no face), 1.mp4 (no face), 2.mp4 (no face) and 1,200 more.")
+
+
+def test_decisions_of_a_file() -> None:
+    nothing = RunCounts(videos_in_archive=3)
+    told = replace(
+        METRICS,
+        exit_code=0,
+        counts=nothing,
+        meaning=exit_meaning(nothing, 0.2, too_many=False, decisions=2),
+        decisions=2,
+        decision_problems=("decisions.csv line 4: no video 'x' in this warehouse",),
+    )
+    lines = summary_lines(told)
+    assert (
+        "Decisions: 2 recorded; not used: decisions.csv line 4: no video 'x' in this warehouse."
+        in lines
+    )
+    assert lines[-1] == "Exit code 0: 2 decisions recorded; there was nothing to judge."
+    several = replace(told, decisions=0, decision_problems=("line 4: a.", "line 5: b."))
+    assert (
+        "Decisions: 0 recorded; not used: line 4: a. The report's notes list 2."
+        in summary_lines(several)
+    )
+    assert not any("Decisions" in line for line in summary_lines(replace(METRICS, decisions=0)))
+    plain = told.to_plain()
+    assert (plain["decisions_recorded"], len(plain["decision_problems"])) == (2, 1)
+    assert (plain["not_scored"], plain["waiting"]) == (1, 1)
+    assert plain["not_scored_videos"] == [{"path": "news/b.mp4", "status": "timeout"}]
 
 
 def test_what_exit_codes_mean() -> None:

@@ -66,6 +66,8 @@ def test_nights_count_failures_apart() -> None:
     assert earlier.outcomes == VerdictCounts(fake=1, real=2, inconclusive=3, not_scored=2)
     assert this.is_this and this.ended_at == RUN.created_at and this.wall_s == 4.0
     assert this.outcomes == VerdictCounts(fake=1, real=2, inconclusive=0, not_scored=1)
+    later = replace(run, ended_at=ENDED)  # `framejury report` wrote the page days after the run
+    assert find_runs(predictions, context(), later)[-1].ended_at == ENDED
     assert find_runs(predictions, context(earlier=()), run) == ()
     assert len(find_runs(predictions, context(judged_now=None), run)) == 1
 

@@ -144,7 +144,12 @@ def test_the_json_line() -> None:
         "faces_per_s": 2.0,
         "new_fakes": 2,
         "new_fake_videos": [{"path": "a.mp4", "p_fake": 0.9}, {"path": "b.mp4", "p_fake": None}],
+        "not_scored": None,
+        "not_scored_videos": [],
         "archive_verdicts": {"fake": 7, "real": 993},
+        "waiting": None,
+        "decisions_recorded": None,
+        "decision_problems": [],
         "report": "s3://***@bucket/report.html",
     }
     assert counts["failures"] == {"timeout": 2, "missing": 1}

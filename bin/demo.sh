@@ -81,4 +81,4 @@ else
     [[ $archive == *://* ]] && place=$archive || place=$(realpath "$archive")
     place=$(printf %q "$place")
 fi
-say "  $venv/bin/framejury nightly $place --warehouse $root/out/warehouse$other"
+say "  .venv/bin/framejury nightly $place --warehouse out/warehouse$other"

@@ -67,7 +67,7 @@ say "Report:   $root/$report"
 # Nothing is opened: this may be a server.
 [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || [ "$(uname)" = Darwin ] ||
     say "          No display here: copy $root/$out/warehouse to a machine with a browser."
-say "Verdicts: $venv/bin/framejury verdicts --warehouse $out/warehouse --format csv"
+say "Verdicts: $venv/bin/framejury verdicts --warehouse $root/$out/warehouse --format csv"
 say "Full log: $log"
 say
 other=

@@ -15,7 +15,7 @@ from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say
 from framejury.pages.text_table import counted
-from framejury.parsers.retry_videos import parser
+from framejury.parsers.retry_videos import STATUSES, parser
 from framejury.runs.chosen_verdicts import latest_statuses
 from framejury.warehouse import Warehouse
 
@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     warehouse = Warehouse.open(args.warehouse)
+    if not args.status:
+        raise UsageError(_which_status(warehouse))
     if warehouse.with_table("verdicts") and not _has_work(warehouse, args.status):
         return 0
     # Imported only now, so that a retry without work is answered at once.
@@ -37,6 +39,14 @@ def _run(args: argparse.Namespace) -> int:
 
     with notifying("retry", args) as notice:
         return _judged(args, warehouse, notice)
+
+
+def _which_status(warehouse: Warehouse) -> str:
+    """Return that `--status` is required, and which there are to choose from."""
+    there = latest_statuses(warehouse) if warehouse.with_table("verdicts") else {}
+    counts = [f"{there[one]:,} {one}" for one in STATUSES if one in there]
+    known = f"videos here: {', '.join(counts)}" if counts else f"one of {', '.join(STATUSES)}"
+    return f"say which videos to judge again: --status STATUS,... ({known})"
 
 
 def _has_work(warehouse: Warehouse, wanted: Sequence[str]) -> bool:

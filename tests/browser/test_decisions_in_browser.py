@@ -69,7 +69,10 @@ def test_a_card_leads_to_the_evidence_and_says_what_to_do(site: Site, watch: Ope
         command = card.locator("code", has_text="framejury decide")
         assert not command.is_visible()
         card.locator("summary").click()
-        assert "--fake --note TEXT --warehouse /data/warehouse" in command.inner_text()
+        assert (
+            "[--fake | --real | --unclear] --note WHY --warehouse /data/warehouse"
+            in command.inner_text()
+        )
         name = card.locator(".path").inner_text()
         card.locator(".path a").click()
         assert page.locator("h1").inner_text() == name

@@ -25,6 +25,7 @@ from framejury.settings import ReportSettings
 from framejury.storage import locate
 from framejury.warehouse import Warehouse
 from framejury.warehouse.forgetting import allow, forget
+from framejury.warehouse.page_places import page_link, page_place
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 from tests.builders.nightly import Place
@@ -219,8 +220,8 @@ def pages_of(place: Place) -> list[Path]:
 
 def test_places_and_links_agree(tmp_path: Path) -> None:
     root = locate(str(tmp_path))
-    place = pages.page_place(root, "run", "video")
-    assert Path(place.path) == tmp_path / pages.page_link("run", "video")
+    place = page_place(root, "run", "video")
+    assert Path(place.path) == tmp_path / page_link("run", "video")
 
 
 @pytest.mark.long

@@ -14,6 +14,10 @@ from framejury.errors import did_you_mean
 
 _LEFT_COLUMNS = 24
 _MOST_COLUMNS = 100
+_REQUIRED = "the following arguments are required"
+"""How argparse begins its error."""
+_STAND_IN = re.compile(r"\(required, (or set \w+)\)")
+"""In the help of an option: what stands in for it."""
 _NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")
 
 
@@ -51,10 +55,17 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[Any, list[str]]:
         """As in argparse, but an unknown option is reported before a missing one."""
         if args is not None and not {"-h", "--help"} & set(args):
-            for word in _options_in(args):
+            for word, before in _options_in(args):
                 if word not in self._option_string_actions:
-                    self.error(f"unknown option {word}{did_you_mean(word, self.options())}")
+                    self.error(f"unknown option {word}{self._hint(word, before)}")
         return super().parse_known_args(args, namespace)
+
+    def _hint(self, word: str, before: str) -> str:
+        """Return what an unknown option may have been meant for; `before` stands in front of it."""
+        action = self._option_string_actions.get(before)
+        if action is not None and action.nargs != 0 and not word.startswith("--"):
+            return f"; if it is the value of {before}, write {before}={word}"
+        return did_you_mean(word, self.options())
 
     def options(self) -> list[str]:
         """Return every option, such as `--warehouse`, in the order of the help."""
@@ -83,6 +94,11 @@ class Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith(_REQUIRED):
+            for action in self._actions:
+                if found := _STAND_IN.search(action.help or ""):
+                    name = action.option_strings[0]
+                    message = message.replace(name, f"{name} ({found[1]})")
         text = logs.for_terminal(" ".join(message.split()))
         self.exit(2, f"{self.prog}: error: {text} (--help shows the options)\n")
 
@@ -136,10 +152,10 @@ class _HelpFormatter(argparse.HelpFormatter):
         return f"{action.option_strings[0]} {value}"
 
 
-def _options_in(args: Sequence[str]) -> Iterator[str]:
-    """Yield the words that argparse takes for options, without their `=VALUE`."""
-    for arg in args:
+def _options_in(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the words that argparse takes for options, without their `=VALUE`, and those before."""
+    for before, arg in zip(("", *args), args, strict=False):
         if arg == "--":
             return
         if arg.startswith("-") and arg != "-" and " " not in arg and not _NUMBER.match(arg):
-            yield arg.partition("=")[0]
+            yield arg.partition("=")[0], before

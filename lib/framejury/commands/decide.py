@@ -26,20 +26,31 @@ from framejury.decisions.decisions_csv import (
     not_found,
     read_lines,
 )
-from framejury.errors import UsageError
+from framejury.errors import UsageError, did_you_mean
 from framejury.evaluation.rows import joined
 from framejury.logs import say
 from framejury.pages.text_table import UNKNOWN, columns, counted
 from framejury.parsers.decide import LISTED, REVIEWER, parser
 from framejury.redaction import printable
-from framejury.report.actions import Place, look_at, what_to_do
-from framejury.report.waiting import Waiting, find_waiting, is_outdated, waiting_sentence
+from framejury.report.actions import Place, decide_command, look_at, what_to_do
+from framejury.report.waiting import (
+    Waiting,
+    find_waiting,
+    is_outdated,
+    unclear_lines,
+    waiting_sentence,
+)
 from framejury.report.wording import day_word, outcome_word
 from framejury.runs.drift import night_of
 from framejury.storage import local_path
 from framejury.warehouse import Warehouse
 from framejury.warehouse.deciding import known_videos, record_decisions, with_decisions
+from framejury.warehouse.page_places import page_place, written_pages
 
+_COMPARED = 20_000
+"""Up to this many names are compared with one that is unknown; takes a second per 100,000."""
+_UNCLEAR = 10
+"""Unclear videos that are named unless all are asked for."""
 _HEAD = ("what", "p_fake", "look at", "video")
 
 
@@ -84,8 +95,23 @@ def _video(known: KnownVideos, warehouse: Warehouse, name: str) -> str:
                 "nobody decides on it"
             )
     text = not_found(name, [known.names.paths[one] for one in ids])
-    hint = "" if ids else "; give its path in the archive, or list what waits: framejury decide"
-    raise UsageError(text + (f"{hint} --warehouse {warehouse.location.uri}" if hint else ""))
+    if not ids:
+        text += (
+            f"{_close(known, name)}; give its path in the archive, or list what waits: "
+            f"framejury decide --warehouse {warehouse.location.uri}"
+        )
+    raise UsageError(text)
+
+
+def _close(known: KnownVideos, name: str) -> str:
+    """Return `; did you mean X?` for a name that is close to a path or a file name, or nothing."""
+    paths = [printable(path) for path in known.names.paths.values()]
+    files = list(dict.fromkeys(path.rpartition("/")[2] for path in paths))
+    for word, names in ((name, paths), (name.rpartition("/")[2], files)):
+        near = names if len(names) <= _COMPARED else [one for one in names if one.startswith(word)]
+        if hint := did_you_mean(word, near):
+            return hint
+    return ""
 
 
 def _decide(
@@ -178,18 +204,25 @@ def _from_file(warehouse: Warehouse, name: str) -> int:
 
 def _say_rest(warehouse: Warehouse) -> None:
     if warehouse.with_table("verdicts"):
-        say(f"  {waiting_sentence(_waiting(warehouse))}")
-    say(f"  reports show it: framejury report --warehouse {warehouse.location.uri}")
+        say(f"  {waiting_sentence(_waiting(warehouse, _standing(warehouse)))}")
+    say(
+        "  to show it in the report (takes a minute or two): "
+        f"framejury report --warehouse {warehouse.location.uri}"
+    )
 
 
-def _waiting(warehouse: Warehouse) -> Waiting:
-    """Return what waits, of the videos that are in the archive and were judged."""
+def _standing(warehouse: Warehouse) -> pa.Table:
+    """Return the latest verdicts on videos that are in the archive, with their decisions."""
     videos = warehouse.read_snapshot("videos")
     videos = videos.filter(videos["missing_since"].is_null()).select(
         ["video_id", "path", "uri", "label"]
     )
+    return with_decisions(warehouse, joined(videos, warehouse.read_latest("verdicts")))
+
+
+def _waiting(warehouse: Warehouse, rows: pa.Table) -> Waiting:
+    """Return what waits of the rows of `_standing`."""
     judged = warehouse.require("verdicts")
-    rows = with_decisions(warehouse, joined(videos, warehouse.read_latest("verdicts")))
     night = night_of(judged[-1])
     runs = [commit.run_id for commit in judged if night_of(commit) == night]
     new = rows.filter(pc.is_in(rows["run_id"], pa.array(runs)))["video_id"].to_pylist()
@@ -197,11 +230,12 @@ def _waiting(warehouse: Warehouse) -> Waiting:
 
 
 def _list(warehouse: Warehouse, most: int | None) -> int:
-    waiting = _waiting(warehouse)
+    standing = _standing(warehouse)
+    waiting = _waiting(warehouse, standing)
     print(waiting_sentence(waiting))
     rows = waiting.table.slice(0, most).to_pylist()
     if rows:
-        lines = [
+        cells = [
             (
                 waiting.kind(rank),
                 UNKNOWN if row["p_fake"] is None else f"{row['p_fake']:.3f}",
@@ -210,14 +244,30 @@ def _list(warehouse: Warehouse, most: int | None) -> int:
             )
             for rank, row in enumerate(rows)
         ]
-        print("\n".join(columns([_HEAD, *lines], "lr")))
+        heading, *lines = columns([_HEAD, *cells], "lr")
+        print(heading)
+        pages = _pages(warehouse, waiting.table.slice(0, most))
+        for row, line in zip(rows, lines, strict=True):
+            print("\n".join([line, *pages.get(row["video_id"], ())]))
         if waiting.total > len(rows):
             say(f"  first {len(rows):,} of {waiting.total:,}; --all lists the others")
-        say(
-            "  look at the evidence, then: framejury decide VIDEO --fake --note TEXT "
-            f"--warehouse {warehouse.location.uri}"
-        )
+        command = decide_command("VIDEO", warehouse.location.uri)
+        say(f"  look at the evidence, then: {command}")
+    if unclear := unclear_lines(standing, standing.num_rows if most is None else _UNCLEAR):
+        print("\n".join(["", *unclear]))
     return 0
+
+
+def _pages(warehouse: Warehouse, verdicts: pa.Table) -> dict[str, list[str]]:
+    """Return video_id -> a line that names its evidence page, of those that have one."""
+    written = written_pages(warehouse.location, verdicts)
+    return {
+        row["video_id"]: [
+            f"  evidence: {page_place(warehouse.location, row['run_id'], row['video_id']).uri}"
+        ]
+        for row in verdicts.select(["run_id", "video_id"]).to_pylist()
+        if row["video_id"] in written
+    }
 
 
 def _shown(warehouse: Warehouse, known: KnownVideos, video_id: str) -> Iterator[str]:
@@ -227,10 +277,13 @@ def _shown(warehouse: Warehouse, known: KnownVideos, video_id: str) -> Iterator[
     videos = warehouse.read_snapshot("videos").select(["video_id", "path", "uri", "label"])
     videos = videos.filter(pc.equal(videos["video_id"], video_id))
     if warehouse.with_table("verdicts"):
-        for row in joined(videos, warehouse.read_latest("verdicts")).to_pylist():
+        judged = joined(videos, warehouse.read_latest("verdicts"))
+        pages = _pages(warehouse, judged)
+        for row in judged.to_pylist():
             score = "" if row["p_fake"] is None else f" {row['p_fake']:.3f}"
             label = "" if row["label"] is None else f", labelled {row['label']}"
             yield f"  framejury: {outcome_word(row)}{score}{label}"
+            yield from pages.get(video_id, ())
             place = Place(warehouse.location.uri)
             yield from (f"  {step}" for step in what_to_do(row, place, decisions))
     if is_outdated(decisions):

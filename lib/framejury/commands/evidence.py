@@ -10,7 +10,6 @@ from framejury.cli.options import run_command
 from framejury.cli.outputs import check_warehouse_written
 from framejury.clock import now
 from framejury.errors import UsageError
-from framejury.night.evidence_pages import page_place
 from framejury.night.publish import Publisher
 from framejury.parsers.evidence import parser
 from framejury.redaction import printable
@@ -19,6 +18,7 @@ from framejury.storage import locate
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.warehouse import Warehouse
+from framejury.warehouse.page_places import page_place
 from framejury.warehouse.reader import find_videos
 
 

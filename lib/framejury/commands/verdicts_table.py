@@ -10,6 +10,7 @@ import pyarrow as pa
 from framejury.pages.text_table import UNKNOWN, Fit, Layout
 from framejury.pages.text_width import terminal_width
 from framejury.report.sound_words import decided_word
+from framejury.report.wording import outcome_word
 
 _SHOWN = (
     *("path", "label", "verdict", "decision", "p_fake", "interval", "faces_scored", "status"),
@@ -67,7 +68,7 @@ def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["path"],
         row["label"] or UNKNOWN,
-        row["verdict"] + decided_word(row),
+        outcome_word(row) + decided_word(row),
         row["decision"] or "",
         f"{row['p_fake']:.3f}" if scored else UNKNOWN,
         f"{row['p_fake_low']:.2f}..{row['p_fake_high']:.2f}" if scored else UNKNOWN,

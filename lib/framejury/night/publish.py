@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from framejury.logs import say
 from framejury.night.context import context_of, night_commits, seen_of, shown_faces
-from framejury.night.evidence_pages import page_link, pages_to_write, write_pages
+from framejury.night.evidence_pages import pages_to_write, write_pages
 from framejury.pages.text_table import left_out_sentences
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunInfo, RunReport
@@ -32,6 +32,7 @@ from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse import OUTPUTS, Warehouse
 from framejury.warehouse.commits import Commit
 from framejury.warehouse.deciding import standing_decisions
+from framejury.warehouse.page_places import page_link
 
 if TYPE_CHECKING:
     from framejury.report.evidence.video_page import About

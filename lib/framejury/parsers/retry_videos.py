@@ -19,7 +19,7 @@ from framejury.cli.parser import Parser
 from framejury.cli.values import OneOrMore
 from framejury.schemas.statuses import VERDICT_STATUSES, Status
 
-_STATUSES = tuple(s.value for s in VERDICT_STATUSES if s is not Status.MISSING)
+STATUSES = tuple(s.value for s in VERDICT_STATUSES if s is not Status.MISSING)
 
 
 def parser() -> Parser:
@@ -31,9 +31,9 @@ def parser() -> Parser:
         "--status",
         metavar="STATUS,...",
         action="extend",
-        type=OneOrMore(_STATUSES),
-        required=True,
-        help=f"judge videos with this latest status: {', '.join(_STATUSES)}; may be repeated "
+        type=OneOrMore(STATUSES),
+        default=[],
+        help=f"judge videos with this latest status: {', '.join(STATUSES)}; may be repeated "
         "(required)",
     )
     options.add_argument(

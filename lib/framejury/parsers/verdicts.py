@@ -49,20 +49,21 @@ def _add_choice(options: Parser) -> None:
     group = options.add_argument_group("which verdicts (all of these may be combined)")
     verdicts = tuple(verdict.value for verdict in Verdict)
     statuses = tuple(status.value for status in VERDICT_STATUSES)
-    for name, known in (("verdict", verdicts), ("status", statuses)):
+    not_scored = " (--status finds what was not scored)"
+    for name, known, more in (("verdict", verdicts, not_scored), ("status", statuses, "")):
         group.add_argument(
             f"--{name}",
             metavar=f"{name.upper()},...",
             action="extend",
             type=OneOrMore(known),
             default=[],
-            help=f"only these: {', '.join(known)} (default: all)",
+            help=f"only these: {', '.join(known)}{more} (default: all)",
         )
     group.add_argument(
         "--since",
         metavar="WHEN",
         type=moment,
-        help="only judged since a date, time or age, such as 12h or 1d (default: all)",
+        help="judged since a date, time or age like 1d (default: all)",
     )
     group.add_argument(
         "--run",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from framejury.decisions.decided import VideoDecisions
+from framejury.decisions.decided import Decided, VideoDecisions
 from framejury.evaluation.rows import NOT_SCORED
 from framejury.redaction import printable, redacted
 from framejury.report.evidence.sentences import advice
@@ -18,6 +18,9 @@ from framejury.schemas.statuses import Decision, Verdict
 
 MOST_PARTS = 3
 """Most suspicious stretches that an action names."""
+
+CHOICES = "[--fake | --real | --unclear]"
+"""In suggested commands: brackets, as without them a shell would run all up to the first `|`."""
 
 DECIDED_WORD = {
     Decision.FAKE: "fake",
@@ -89,13 +92,7 @@ def what_to_do(
     """
     current = None if decisions is None else decisions.current
     if current is not None:
-        return (
-            Step(
-                f"{printable(current.reviewer)} decided {DECIDED_WORD[current.decision]} on "
-                f"{day_word(current.decided_at)}, so nothing is left to do."
-            ),
-            *_record(row, place, "To change that"),
-        )
+        return (Step(_decided(current)), *_record(row, place, "To change that"))
     called = _outcome(row)
     if called == NOT_SCORED:
         tip = advice(row["status"])
@@ -111,6 +108,13 @@ def what_to_do(
         return (Step(known), _compare(row, place))
     first = Step(f"{why}{_look(row, place)}")
     return (first, _compare(row, place), *_record(row, place, "Then record your decision"))
+
+
+def _decided(current: Decided) -> str:
+    who, day = printable(current.reviewer), day_word(current.decided_at)
+    if current.decision == Decision.UNCLEAR:
+        return f"{who} could not tell ({day}). It needs the original, or a second person."
+    return f"{who} decided {DECIDED_WORD[current.decision]} on {day}, so nothing is left to do."
 
 
 def _outcome(row: Mapping[str, Any]) -> str:
@@ -148,12 +152,17 @@ def _record(row: Mapping[str, Any], place: Place, words: str) -> tuple[Step, ...
     path = str(row["path"])
     plain = printable(path) == path and not path.startswith("-")
     name = shlex.quote(path) if plain else row["video_id"]
-    return (
-        Step(
-            f"{words} (--fake, --real or --unclear)",
-            f"framejury decide {name} --fake --note TEXT --warehouse {_quoted(place.warehouse)}",
-        ),
-    )
+    return (Step(words, decide_command(name, place.warehouse)),)
+
+
+def decide_command(video: str, warehouse: str) -> str:
+    """Return the command that records a decision; as it stands, a shell records nothing with it.
+
+    Args:
+        video: quoted for a shell.
+        warehouse: path or URI.
+    """
+    return f"framejury decide {video} {CHOICES} --note WHY --warehouse {_quoted(warehouse)}"
 
 
 def _quoted(name: str) -> str:

@@ -13,7 +13,9 @@ from framejury.decisions.decided import Agreement, VideoDecisions, agreement_of
 from framejury.decisions.decisions_csv import CONTENT_DIGITS
 from framejury.evaluation.rows import outcome_column
 from framejury.pages.text_table import counted
+from framejury.redaction import printable
 from framejury.report.actions import look_at
+from framejury.report.wording import day_word
 from framejury.schemas.statuses import Decision, Verdict
 
 TO_DECIDE_CSV = "to_decide.csv"
@@ -155,6 +157,30 @@ def waiting_sentence(waiting: Waiting) -> str:
     listed = [part for part, count in zip(parts, counts, strict=True) if count]
     wait = counted(waiting.total, "video waits", "videos wait")
     return f"{wait} for a decision: {', '.join(listed)}."
+
+
+def unclear_lines(rows: pa.Table, most: int) -> list[str]:
+    """Return the videos that somebody found unclear, with a heading; empty without any.
+
+    Args:
+        rows: columns `path`, `label` and `exports.DECISION_COLUMNS`.
+        most: videos that are named, count.
+    """
+    unclear = pc.fill_null(pc.equal(rows["decision"], Decision.UNCLEAR.value), False)
+    found = rows.filter(pc.and_(unclear, pc.is_null(rows["label"]))).sort_by("path")
+    if not found.num_rows:
+        return []
+    words = counted(found.num_rows, "video is unclear: it needs", "videos are unclear: each needs")
+    more = found.num_rows - most
+    return [
+        f"{words} the original, or a second person.",
+        *(
+            f"  {printable(row['path'])} ({printable(row['reviewer'])}, "
+            f"{day_word(row['decided_at'])})"
+            for row in found.slice(0, most).to_pylist()
+        ),
+        *([f"  and {more:,} more"] if more > 0 else []),
+    ]
 
 
 def agreement_sentences(review: Review) -> list[str]:

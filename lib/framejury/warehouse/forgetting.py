@@ -30,6 +30,7 @@ from framejury.warehouse.commits import Tombstone
 from framejury.warehouse.current import FOLDER as CURRENT_FOLDER
 from framejury.warehouse.current import refresh_current
 from framejury.warehouse.lock import Owner
+from framejury.warehouse.page_places import FOLDER
 from framejury.warehouse.warehouse import Warehouse
 
 _PICTURE = re.compile(rb'src="data:image/jpeg;base64,[^"]*"')
@@ -219,7 +220,7 @@ def _without(place: Location, ids: pa.Array, blanked: str | None = None) -> int:
 
 def _erase_pages(warehouse: Warehouse, stones: Mapping[str, Tombstone], erased: Erased) -> None:
     """Remove evidence pages and inspections of the videos, and pictures of faces from reports."""
-    for place, info in _files(warehouse, "evidence"):
+    for place, info in _files(warehouse, FOLDER):
         if not stones.keys().isdisjoint(info.base_name.split(".")):  # drafts, too
             _delete(place, info, erased)
     names = [name for key, stone in stones.items() for name in (key, _written(stone.path))]

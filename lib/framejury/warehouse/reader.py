@@ -33,7 +33,7 @@ _MADE_BY = {
     "verdicts": "framejury reduce",
     "modalities": "framejury modality",
     "forgotten": "framejury forget VIDEO",
-    "decisions": "framejury decide VIDEO --fake",
+    "decisions": "framejury decide VIDEO",
 }
 """The command that writes a table."""
 

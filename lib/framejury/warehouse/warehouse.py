@@ -80,7 +80,8 @@ class Warehouse(Committed):
         place = place_of(uri)
         if not is_warehouse(place):
             raise WarehouseError(
-                f"no warehouse at {uri}; make one with: framejury index ARCHIVE --warehouse {uri}"
+                f"no warehouse at {uri}; make one with: framejury nightly ARCHIVE --warehouse "
+                f"{uri} (or index instead of nightly, to list the videos and judge none)"
             )
         check_format(place)
         return cls(place)

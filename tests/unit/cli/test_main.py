@@ -239,7 +239,7 @@ def test_a_bad_setting(
 def test_no_warehouse_yet(command: str, tmp_path: Path, capsys: Capture) -> None:
     extra = ["--output", str(tmp_path / "out")] if command == "train" else []
     line = fails(capsys, command, "--warehouse", str(tmp_path / "w"), *extra)
-    assert "no warehouse at" in line and "framejury index ARCHIVE" in line
+    assert "no warehouse at" in line and "framejury nightly ARCHIVE" in line
     assert nothing_new(tmp_path)
 
 

@@ -12,6 +12,7 @@ from framejury.cli.main import main
 from framejury.warehouse import Warehouse
 from framejury.warehouse.forgetting import forget
 from framejury.warehouse.lock import hold
+from framejury.warehouse.page_places import page_place
 from tests.builders.judged import NOW, night, verdict_of, video_row, write
 
 Capture = pytest.CaptureFixture[str]
@@ -49,7 +50,8 @@ def waiting(warehouse: Warehouse, capsys: Capture) -> list[str]:
     capsys.readouterr()
     assert decide(warehouse) == 0
     lines = capsys.readouterr().out.splitlines()
-    return [line.split("  ")[-1].strip() for line in lines[2:]]
+    table = lines[2 : lines.index("")] if "" in lines else lines[2:]
+    return [line.split("  ")[-1].strip() for line in table]
 
 
 def rows(warehouse: Warehouse) -> list[tuple[str, str, str | None]]:
@@ -65,8 +67,44 @@ def test_what_waits_is_listed_new_fakes_first(warehouse: Warehouse, capsys: Capt
     assert "0:07 to 0:12 (face track 2)" in said.out
     assert decide(warehouse, OLDER, "--unclear", "--by", "ann") == 0
     assert waiting(warehouse, capsys) == [FAKE, OPEN]
+    assert decide(warehouse) == 0
+    out = capsys.readouterr().out
+    assert "1 video is unclear: it needs the original, or a second person." in out
+    assert f"\n  {OLDER} (ann, 20" in out
     assert decide(warehouse, OLDER, "--withdraw", "--by", "ann") == 0
     assert waiting(warehouse, capsys) == [FAKE, OLDER, OPEN]
+
+
+def test_the_evidence_page_is_named_where_there_is_one(
+    warehouse: Warehouse, capsys: Capture
+) -> None:
+    run_id = warehouse.with_table("verdicts")[-1].run_id
+    page = page_place(warehouse.location, run_id, video_row(FAKE)["video_id"])
+    page.filesystem.create_dir(page.path.rpartition("/")[0])
+    Path(page.path).touch()
+    assert decide(warehouse) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "evidence" in line] == [f"  evidence: {page.uri}"]
+    assert lines[lines.index(f"  evidence: {page.uri}") - 1].endswith(FAKE)
+    assert decide(warehouse, FAKE, OLDER) == 0
+    assert capsys.readouterr().out.count(f"  evidence: {page.uri}\n") == 1
+
+
+def test_many_unclear_videos_are_counted(tmp_path: Path, capsys: Capture) -> None:
+    place = Warehouse.open_or_plan(str(tmp_path / "w"))
+    names = [f"{at:02d}.mp4" for at in range(12)]
+    night(place, {name: [0.9] for name in names})
+    with place.running("nightly", NOW) as run:
+        write(place, run, "videos", [video_row(name) | {"label": None} for name in names])
+        place.commit(run, NOW, archive="/archive")
+    assert decide(place, *names, "--unclear", "--by", "ann") == 0
+    capsys.readouterr()
+    assert decide(place) == 0
+    out = capsys.readouterr().out
+    assert "12 videos are unclear: each needs the original" in out
+    assert "09.mp4" in out and "10.mp4" not in out and out.endswith("  and 2 more\n")
+    assert decide(place, "--all") == 0
+    assert "11.mp4" in capsys.readouterr().out
 
 
 def test_a_decision_is_kept_with_what_its_author_saw(warehouse: Warehouse, capsys: Capture) -> None:
@@ -107,6 +145,8 @@ def test_a_night_that_runs_is_not_waited_for(warehouse: Warehouse, capsys: Captu
     ("words", "told"),
     [
         (["nowhere.mp4", "--fake"], "no video 'nowhere.mp4' in this warehouse"),
+        (["open", "--fake"], "warehouse; did you mean open.mp4?"),
+        (["elsewhere/nwe.mp4", "--fake"], "did you mean new.mp4?"),
         (["--fake"], "--fake needs VIDEO"),
         (["--note", "x"], "--note goes with"),
         ([FAKE, "--from", __file__], "either VIDEO or --from FILE"),

@@ -315,9 +315,25 @@ def test_a_terminal_gets_lines_of_its_width(
     names = [line[: line.index("  ")] for line in lines]
     assert WIDE in names and "a/fake.mp4" in names
     # The verdicts stand below each other, though some paths are of wide characters.
-    found = [re.search(r"  (verdict|fake|real|inconclusive)( |$)", line) for line in lines]
+    found = [
+        re.search(r"  (verdict|fake|real|inconclusive|not scored)( |$)", line) for line in lines
+    ]
     places = {wcswidth(one.string[: one.start(1)]) for one in found if one is not None}
     assert len(places) == 1 and None not in found
+
+
+def test_a_table_tells_not_scored_from_inconclusive(
+    place: tuple[Warehouse, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = place[0].location.uri
+    assert verdicts.main(["--warehouse", uri, "--verdict", "inconclusive"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (unsure,) = [line for line in lines if "a/unsure.mp4" in line]
+    (none,) = [line for line in lines if "b/none.mp4" in line]
+    assert " inconclusive " in unsure and " not scored " in none and "inconclusive" not in none
+    for form in ("csv", "jsonl"):
+        assert verdicts.main(["--warehouse", uri, "--format", form]) == 0
+        assert "not scored" not in capsys.readouterr().out, "the published values"
 
 
 def test_a_pipe_gets_all_of_it(

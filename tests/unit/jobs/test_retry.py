@@ -66,3 +66,17 @@ def test_an_unknown_status_is_answered_with_the_known_ones(place: Path) -> None:
     done = retry(place, "--status", "time-out")
     assert done.returncode == 2
     assert "unknown value 'time-out'; choose from scored, no_face, empty" in done.stderr
+
+
+def test_without_a_status_it_says_how_many_videos_have_which(place: Path, tmp_path: Path) -> None:
+    done = retry(place, JAVA_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    words = (
+        "say which videos to judge again: --status STATUS,... (videos here: 1 scored, 1 no_face)"
+    )
+    assert done.stderr == f"framejury retry: error: {words}\n"
+    Warehouse.open_or_plan(str(tmp_path / "new"))
+    with Warehouse.open_or_plan(str(tmp_path / "new")).running("index", judged.NOW):
+        pass
+    done = retry(tmp_path / "new")
+    assert "(one of scored, no_face, empty" in done.stderr

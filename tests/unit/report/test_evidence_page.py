@@ -536,6 +536,14 @@ def test_a_page_without_a_report_leads_nowhere() -> None:
     assert "run-1" not in alone.text  # there was no run
 
 
+def test_a_scan_tells_how_to_record_a_decision() -> None:
+    scanned = evidence_html(evidence(), replace(ABOUT, report=None, scanned=True, warehouse=None))
+    assert '<h2 id="decision">What to do</h2>' in scanned and ">Decision<" not in scanned
+    assert "framejury nightly FOLDER --warehouse DIR" in scanned
+    judged = evidence_html(evidence(), replace(ABOUT, warehouse="/data/w"))
+    assert '<h2 id="decision">Decision</h2>' in judged and "nightly FOLDER" not in judged
+
+
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         About(created_at=datetime(2026, 1, 1))

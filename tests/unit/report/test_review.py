@@ -18,7 +18,7 @@ from framejury.commands import decide as decide_command
 from framejury.decisions.decided import Decided, VideoDecisions, label_of
 from framejury.pages.style import sentence_figure
 from framejury.redaction import printable
-from framejury.report.actions import Place, Step, look_at, what_to_do
+from framejury.report.actions import CHOICES, Place, Step, look_at, what_to_do
 from framejury.report.evidence.decision_block import page_key
 from framejury.report.evidence.video_evidence import evidence_of
 from framejury.report.evidence.video_page import evidence_html
@@ -164,11 +164,12 @@ def words(row: dict[str, Any], place: Place = WAREHOUSE, *mine: Decided) -> str:
 
 
 def test_each_verdict_has_an_action() -> None:
-    record = "framejury decide clips/001.mp4 --fake --note TEXT --warehouse '/data/my warehouse'"
+    record = "framejury decide clips/001.mp4 [--fake | --real | --unclear] --note WHY --warehouse "
+    record += "'/data/my warehouse'"
     assert words(ROWS[1]) == (
         "Look at 0:07 to 0:12 (face track 2). | If you have the original, compare them: framejury "
-        "compare /archive/clips/001.mp4 ORIGINAL --output DIR | Then record your decision (--fake, "
-        f"--real or --unclear): {record}"
+        "compare /archive/clips/001.mp4 ORIGINAL --output DIR | Then record your decision: "
+        f"{record}"
     )
     assert words(ROWS[0]).startswith("Watch all of it: no seconds are more suspicious")
     assert words(ROWS[2]).startswith("framejury could not decide. Watch all of it")
@@ -178,7 +179,11 @@ def test_each_verdict_has_an_action() -> None:
     by_sound = words(ROWS[0] | {"decided_by": "sound", "verdict": "fake", "p_fake": None})
     assert by_sound.startswith("Listen to all of it")
     done = words(ROWS[1], WAREHOUSE, decided(Decision.UNCLEAR))
-    assert done.startswith("Ann decided unclear on 2026-11-30 14:00 UTC, so nothing is left")
+    assert done.startswith(
+        "Ann could not tell (2026-11-30 14:00 UTC). It needs the original, or a second person."
+    )
+    done = words(ROWS[1], WAREHOUSE, decided(Decision.REAL))
+    assert done.startswith("Ann decided real on 2026-11-30 14:00 UTC, so nothing is left to do.")
     known = words(ROWS[1], Place("/w", original="/archive/o.mp4"))
     assert "framejury compare /archive/clips/001.mp4 /archive/o.mp4 --output DIR" in known
     assert "framejury decide" not in words(ROWS[1], Place()), "a scan has no warehouse"
@@ -199,8 +204,13 @@ def test_commands_can_be_typed_whatever_the_file_is_called(path: str) -> None:
     row = ROWS[1] | {"path": path, "uri": f"/archive/{path}"}
     commands = [shlex.split(step.command) for step in what_to_do(row, WAREHOUSE) if step.command]
     parsers = {"compare": compare.parser(), "decide": decide_command.parser()}
-    for program, name, *rest in commands:
+    for program, name, *words in commands:
         assert program == "framejury"
+        rest = words
+        if name == "decide":
+            start, end = words.index("[--fake"), words.index("--unclear]")
+            assert words[start : end + 1] == CHOICES.split(), "a shell finds no --fake to run"
+            rest = [*words[:start], "--fake", *words[end + 1 :]]
         args = parsers[name].parse_args(rest)
         if name == "decide":
             assert args.videos in ([path], [row["video_id"]])
@@ -218,7 +228,7 @@ def test_the_report_opens_with_it() -> None:
     assert order == sorted(order)
     assert "Look at 0:07 to 0:12 (face track 2)." in page
     assert "People decided on 2 videos" in page and 'id="against-labels"' in page
-    assert "framejury decide clips/001.mp4 --fake" in page
+    assert "framejury decide clips/001.mp4 [--fake | --real | --unclear]" in page
 
 
 def test_a_report_of_an_evaluation_asks_for_nothing() -> None:
@@ -292,7 +302,7 @@ def page_of(row: dict[str, Any], decisions: VideoDecisions | None) -> str:
 def test_an_evidence_page_tells_what_was_decided_and_what_to_do() -> None:
     waits = page_of(ROWS[1], None)
     assert "This video waits for a decision." in waits
-    assert "framejury decide clips/001.mp4 --fake --note TEXT --warehouse /data/w" in waits
+    assert "[--fake | --real | --unclear] --note WHY --warehouse /data/w" in waits
     history = by(
         decided(content_id="old", note="first <b>look</b>"),
         decided(Decision.REAL, content_id="new", reviewer="Bob", seen_p_fake=None),

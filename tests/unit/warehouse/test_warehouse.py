@@ -337,7 +337,7 @@ def test_a_disk_that_fails_is_a_warehouse_error(
 
 
 def test_open_needs_a_warehouse(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseError, match="framejury index ARCHIVE --warehouse"):
+    with pytest.raises(WarehouseError, match="framejury nightly ARCHIVE --warehouse"):
         Warehouse.open(str(tmp_path))
     with pytest.raises(WarehouseError, match="nosuch"):
         Warehouse.open("nosuch://host/x")

@@ -144,6 +144,8 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(
     with watch(site.folder, viewport=PHONE) as one:
         page = one.open(page_of(site, place))
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.locator(".scroll").evaluate_all(cut) == 0
 
 
 def test_words_of_the_chart_stay_readable_on_a_phone(site: Site, watch: Opener) -> None:

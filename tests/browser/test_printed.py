@@ -98,7 +98,7 @@ def test_an_evidence_page_on_paper(sites: dict[int, Site], watch: Opener) -> Non
         assert HOSTILE in paper.text
         for words in ("framejury calls this video", "Limits of this verdict", "Highest scores"):
             assert words in paper.text
-        assert "← Report of the run" not in paper.text
+        assert "← Back to the report" not in paper.text
         assert f"page 1 of {len(paper.sheets)}" in paper.sheets[0] and len(paper.sheets) < 7
         assert wider_than_paper(page, A4_PX) == []
 

@@ -167,5 +167,5 @@ def in_words(stretch: Mapping[str, Any], judges: str = "face") -> str:
     whose = f"track {stretch['person']}, " if judges == "face" else ""
     return (
         f"{stretch['start_s']:.1f} to {stretch['end_s']:.1f} s, {whose}"
-        f"uncalibrated score {stretch['mean_score']:.3f}"
+        f"mean {judges} score {stretch['mean_score']:.3f}"
     )

@@ -325,7 +325,7 @@ def test_scan_tells_which_seconds_are_suspicious(
     assert found["stretches"] == [pytest.approx(part)]
     assert main(["scan", str(film), *options]) == 0
     said = capsys.readouterr().out
-    assert "  suspicious: 2.0 to 3.8 s, track 0, uncalibrated score 0." in said
+    assert "  suspicious: 2.0 to 3.8 s, track 0, mean face score 0." in said
     assert "  frame " not in said
     assert main(["scan", str(film), *options, "--frames"]) == 0
     assert capsys.readouterr().out.count("\n  frame ") == 20

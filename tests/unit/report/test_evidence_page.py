@@ -74,7 +74,7 @@ def test_why_a_verdict_is_inconclusive() -> None:
 def test_suspicious_parts_are_listed() -> None:
     part = {"start_s": 61.0, "end_s": 64.5, "person": 1, "mean_score": 0.93}
     some = page(evidence(stretches=[part], verdict="real", p_fake=0.3)).text
-    assert "Suspicious parts 61.0 to 64.5 s, track 1, uncalibrated score 0.930" in some
+    assert "Suspicious parts 61.0 to 64.5 s, track 1, mean face score 0.930" in some
     assert "are not verdicts: the scores are not calibrated" in some
     assert "No part stands out" not in some
     fake = page(evidence(stretches=[])).text
@@ -84,6 +84,12 @@ def test_suspicious_parts_are_listed() -> None:
         assert "Suspicious parts" not in text and "No part stands out" not in text
 
 
+@pytest.mark.parametrize("verdict", ["fake", "real", "inconclusive"])
+def test_each_verdict_has_its_chip(verdict: str) -> None:
+    html = evidence_html(evidence(verdict=verdict), ABOUT)
+    assert f'<span class="chip {verdict}">{verdict}</span>' in html
+
+
 def test_how_the_score_came_about() -> None:
     rows = score_rows([0.9, 0.8, 0.9]) + score_rows([0.2, 0.3, 0.1], person=1, face_index=1)
     two = evidence(rows, persons=2, worst_person_score=0.866, reducer="median", frames_scored=3)
@@ -91,7 +97,8 @@ def test_how_the_score_came_about() -> None:
     assert "based on 6 faces in 3 frames (2 face tracks)" in text
     assert "; p_fake is the median of these scores." in text
     assert (
-        "The highest-scoring track is track 0, with a mean score of 0.866 (not calibrated)." in text
+        "The highest-scoring track is track 0, with a mean face score of 0.866 (not calibrated)."
+        in text
     )
 
 
@@ -132,7 +139,8 @@ def test_a_score_that_mixes_people_says_so() -> None:
     fake, real = score_rows([0.99] * 4), score_rows([0.02] * 4, person=1, face_index=1)
     said = page(evidence(fake + real, persons=2)).text
     assert (
-        "The face tracks differ: the mean score of track 0 is 0.990, of track 1 it is 0.020" in said
+        "The face tracks differ: the mean face score of track 0 is 0.990, of track 1 it is 0.020"
+        in said
     )
     alike = score_rows([0.7] * 4, person=1, face_index=1)
     assert "The face tracks differ" not in page(evidence(fake + alike, persons=2)).text
@@ -177,6 +185,9 @@ def test_a_video_without_a_score_says_why_and_what_to_do(status: Status) -> None
     assert ("moov atom not found" in text) == (status is Status.UNREADABLE)
     assert "Highest scores" not in text
     assert "p_fake is" not in text
+    # There is no verdict whose limits or accuracy could be named.
+    assert "Limits of this verdict" not in text and SOUND not in text
+    assert "How often the verdicts" not in text
 
 
 @pytest.mark.parametrize("status", [Status.MISSING, Status.NOT_SCORED, Status.NO_FACE])
@@ -240,8 +251,12 @@ def test_a_verdict_by_another_rule_gets_no_line() -> None:
 def test_a_calibrated_rule_is_explained() -> None:
     calibration = Calibration(method="platt", slope=2.0, intercept=1.5)
     about = replace(ABOUT, rule=Rule(calibration=calibration))
-    assert "converted to the scale of single faces (threshold 0." in page(evidence(), about).text
-    assert "converted to the scale" not in page(evidence()).text
+    text = page(evidence(), about).text
+    assert "converted to the scale of face scores" in text
+    assert text.count("Face scores and p_fake are different scales") == 1
+    assert re.search(r"threshold is 0\.3\d\d for face scores and 0\.500 for p_fake", text)
+    plain = page(evidence()).text
+    assert "converted to the scale" not in plain and "different scales" not in plain
 
 
 # ---------------------------------------------------------------- pictures
@@ -274,6 +289,34 @@ def test_heat_outside_the_face_is_a_warning(inside: float | None, warns: bool) -
     assert text.count("heat mostly outside the face") == (2 if warns else 0)
 
 
+def test_a_map_without_heat_says_so() -> None:
+    rows = score_rows([0.9, 0.8, 0.3, 0.2])
+    pictures = picture_rows(rows)
+    assert "no heat" not in page(evidence(rows, pictures=pictures)).text
+    pictures[0]["heat"] = [0.0] * 16
+    shown = contact_sheet(evidence(rows, pictures=pictures))
+    assert [one.has_heat for one in shown].count(False) == 1
+    text = page(evidence(rows, pictures=pictures)).text
+    assert text.count("· no heat") == 1 and "little most of this face" in text
+    without = [row | {"heat": None} for row in picture_rows(rows)]
+    text = page(evidence(rows, pictures=without)).text
+    assert "no heat maps" in text and "· no heat" not in text and "little" not in text
+
+
+def test_only_scores_that_reach_the_threshold_are_coloured() -> None:
+    """A low score of a fake may reach it, and the highest of a real video may not."""
+    html = evidence_html(evidence(score_rows([0.9, 0.8, 0.6, 0.55])), ABOUT)
+    assert html.count('<b class="over">') == 4
+    text = Page(html).text
+    assert "0.900 ▲ , among the highest of this video" in text
+    assert "0.550 ▲ , among the lowest of this video" in text
+    html = evidence_html(evidence(score_rows([0.4, 0.1]), verdict="real"), ABOUT)
+    assert 'class="over"><b' not in html and '<b class="over">' not in html
+    assert "0.400 , among the highest of this video" in Page(html).text
+    unknown = evidence_html(evidence(threshold=0.7), ABOUT)
+    assert 'class="over"' not in unknown
+
+
 def test_heat_outside_a_face_of_low_score_is_no_warning() -> None:
     rows = score_rows([0.9, 0.8, 0.3, 0.2])
     pictures = [
@@ -297,7 +340,8 @@ def test_rows_without_shares_of_heat_are_shown() -> None:
 
 def test_clips_with_track_and_part() -> None:
     rows = score_rows([0.9, 0.7]) + score_rows([0.8], person=1, face_index=1)
-    one = evidence(rows, pictures=[*picture_rows(rows), clip_row(rows[1]), clip_row(rows[2])])
+    pictures = [*picture_rows(rows), clip_row(rows[1]), clip_row(rows[2])]
+    one = evidence(rows, pictures=pictures, stretches=None)
     html = evidence_html(one, ABOUT)
     assert html.count("<video ") == 2
     video = html[html.index("<video ") : html.index("</video>")]
@@ -305,8 +349,20 @@ def test_clips_with_track_and_part() -> None:
         assert wanted in video
     assert "autoplay" not in html  # nothing moves until the reader starts it
     text = page(one).text
-    assert "0:00.00 to 0:01.00" in text and "track 1 · score of this part 0.800" in text
+    assert "0:00.00 to 0:01.00" in text and "track 1 · mean face score of this part 0.800" in text
     assert "media-src data:" in html
+
+
+def test_a_clip_of_a_video_that_is_suspicious_throughout_is_an_example() -> None:
+    rows = score_rows([0.9, 0.7])
+    pictures = [*picture_rows(rows), clip_row(rows[0])]
+    example = "an example: the whole video is about equally suspicious"
+    throughout = page(evidence(rows, pictures=pictures, stretches=[])).text
+    assert example in throughout and "of this part" not in throughout
+    part = {"start_s": 0.0, "end_s": 1.0, "person": 0, "mean_score": 0.9}
+    for stretches, verdict in (([part], "fake"), (None, "fake"), ([], "real")):
+        one = evidence(rows, pictures=pictures, stretches=stretches, verdict=verdict)
+        assert example not in page(one).text
 
 
 def test_without_clips_nothing_is_said_of_them() -> None:
@@ -403,7 +459,7 @@ def test_every_face_has_its_row() -> None:
     html = evidence_html(evidence(score_rows([0.9, 0.35, 0.8])), ABOUT)
     rows = re.findall(r"<tr><td>(\d+:\d\d\.\d\d)<td>(\d+)<td>", html)
     assert [frame for _, frame in rows] == ["0", "20", "40"]
-    assert html.count('title="at or above the threshold"') == 2
+    assert html.count('<b title="at or above the threshold"') == 2
     assert "<details open>" in html
 
 
@@ -476,8 +532,37 @@ def test_no_secret_leaves(secret: str) -> None:
         assert "hunter2secret" not in evidence_html(one, ABOUT)
 
 
+@pytest.mark.parametrize(
+    ("uri", "link"),
+    [
+        ("/archive/a b#c/\u00e9%20?.mp4", "file:///archive/a%20b%23c/%C3%A9%2520%3F.mp4"),
+        ('/archive/"><script>.mp4', "file:///archive/%22%3E%3Cscript%3E.mp4"),
+        ("file:///archive/a b.mp4", "file:///archive/a%20b.mp4"),
+        ("s3://bucket/a.mp4", None),
+        ("https://host/a.mp4", None),
+        ("clips/a.mp4", None),
+        ("javascript:alert(1)", None),
+        ("/archive/a.mp4?token=hunter2secret", None),
+    ],
+)
+def test_a_local_file_can_be_opened_from_its_page(uri: str, link: str | None) -> None:
+    html = evidence_html(evidence(uri=uri), ABOUT)
+    outside = [a for a in Page(html).addresses if not a.startswith(("data:", "#", ".."))]
+    assert outside == ([] if link is None else [link])
+    assert html.count('rel="noreferrer"') == len(outside)
+
+
+def test_technical_facts_are_folded() -> None:
+    html = evidence_html(evidence(), ABOUT)
+    open_part, folded = html[html.index('id="file"') :].split('<details class="technical">')
+    for name in ("SHA-256", "resolution", "address"):
+        assert f">{name}<" in open_part and f">{name}<" not in folded
+    for name in ("settings_id", "aggregation", "group", "container, codec", "video_id"):
+        assert f">{name}<" in folded and f">{name}<" not in open_part
+
+
 def test_it_asks_for_nothing() -> None:
-    found = page(evidence())
+    found = page(evidence(uri="s3://bucket/a.mp4"))
     policy = dict(found.attributes)["content"]
     assert policy is not None and policy.startswith("default-src 'none'")
     assert "script" not in found.tags and "link" not in found.tags
@@ -553,7 +638,7 @@ def test_old_rows_without_box_confidence_and_times() -> None:
     """Of a run before these were kept."""
     rows = [row | {"box": None, "confidence": None, "ssim": None} for row in score_rows([0.9, 0.8])]
     html = evidence_html(evidence(rows, extraction_row(sampled_s=None), []), ABOUT)
-    assert "Score of each face" in html and "SSIM)" not in html and "SSIM (" not in html
+    assert "Face score (not calibrated)" in html and "SSIM)" not in html and "SSIM (" not in html
     assert ">0:00.00<" in html
 
 

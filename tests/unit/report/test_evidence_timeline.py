@@ -36,7 +36,7 @@ def words(svg: str) -> list[str]:
 def test_all_panels_on_one_axis() -> None:
     svg = chart([face(1.0, 0.9), face(2.0, 0.7)])
     said = " ".join(words(svg))
-    for title in ("Score of each face", "Detector confidence", "SSIM", "Sampled frames"):
+    for title in ("Face score", "Detector confidence", "SSIM", "Sampled frames"):
         assert title in said
     assert said.count("time in the video, seconds") == 1
     assert {"threshold", "interval"} <= set(words(svg))
@@ -47,13 +47,13 @@ def test_what_was_not_kept_has_no_panel() -> None:
     said = " ".join(words(svg))
     assert "SSIM" not in said and "confidence" not in said
     assert "threshold" not in said and "interval" not in said
-    assert "Score of each face" in said
+    assert "Face score" in said
 
 
 def test_no_face_at_all_still_shows_the_sampled_times() -> None:
     svg = timeline((), SCALE, [0.5, 1.5, 2.5], 3.0)
     assert "Sampled frames" in words(svg)
-    assert "Score of each face (not calibrated)" not in words(svg)
+    assert "Face score (not calibrated)" not in words(svg)
 
 
 def test_people_differ_in_shape_and_dash_not_in_colour_alone() -> None:

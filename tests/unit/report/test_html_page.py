@@ -383,7 +383,7 @@ def test_suspicious_parts_stand_below_the_name() -> None:
     ]
     files = build_report(report([verdict_row(0, stretches=parts), verdict_row(1)]))
     text = Page(files["report.html"].decode()).text
-    assert "10.0 to 13.0 s, track 0, uncalibrated score 0.900" in text
+    assert "10.0 to 13.0 s, track 0, mean face score 0.900" in text
     assert "20.0 to 23.0 s" in text and "30.0 to 33.0 s" not in text  # the first three
     rows = json.loads(files["predictions.json"])
     assert sorted((row["stretches"] for row in rows), key=len) == [[], parts]

@@ -131,15 +131,15 @@ def basis(
         f"({counted(count, 'face track')})"
     )
     text = (
-        f"It is based on {seen}. The network scored each {judges}; p_fake is "
+        f"It is based on {seen}. The network gave each {judges} a {judges} score; p_fake is "
         f"{_AGGREGATED.get(verdict['reducer'], verdict['reducer'])}"
     )
     text += ", calibrated on labelled videos." if rule is not None and rule.calibration else "."
     if len(tracks) > 1 and verdict["worst_person"] is not None:
         worst, mean = verdict["worst_person"], verdict["worst_person_score"]
         text += (
-            f" The highest-scoring track is track {worst}, with a mean score of {mean:.3f} (not "
-            "calibrated)."
+            f" The highest-scoring track is track {worst}, with a mean face score of {mean:.3f} "
+            "(not calibrated)."
         )
     return text
 
@@ -158,8 +158,14 @@ def heat_outside(shown: Sequence[FacePicture]) -> str | None:
     whose = "the face" if len(high) == 1 else f"{outside} of the {len(high)} faces"
     return (
         f"In {whose} with the highest scores, most of what made the network suspect the face lies "
-        "outside it (outside the ellipse in its box). Treat the score with care."
+        "outside it. Treat the score with care."
     )
+
+
+def is_throughout(verdict: Row) -> bool:
+    """Return whether no part of a suspicious video stands out from the rest."""
+    listed = verdict["stretches"]
+    return listed is not None and not listed and verdict["verdict"] != Verdict.REAL
 
 
 def about_parts(verdict: Row, threshold: float | None, judges: str = "face") -> str | None:
@@ -171,10 +177,10 @@ def about_parts(verdict: Row, threshold: float | None, judges: str = "face") -> 
     limit = "" if threshold is None else f" ({threshold:.3f})"
     if verdict["stretches"]:
         return (
-            f"In these seconds the mean score of {'the frames' if judges == 'frame' else 'a track'}"
-            f" is at or above the threshold of single {judges}s{limit}. They show where to look "
-            "first and are not verdicts: the scores are not calibrated, and the times are those of "
-            "sampled frames."
+            f"In these seconds the mean {judges} score"
+            f"{'' if judges == 'frame' else ' of a track'} is at or above the threshold of "
+            f"{judges} scores{limit}. They show where to look first and are not verdicts: the "
+            "scores are not calibrated, and the times are those of sampled frames."
         )
     if verdict["stretches"] is not None and verdict["verdict"] == Verdict.FAKE:
         return "No part stands out: the suspicion is not limited to some seconds of the video."
@@ -243,7 +249,7 @@ def limits_of(
 
 def limits_without_faces(verdict: Row) -> list[str]:
     """Return the limits of a verdict on a video without a scored face."""
-    return [sound_limit(verdict), *([NO_PROOF] if is_by_sound(verdict) else [])]
+    return [sound_limit(verdict), NO_PROOF] if is_by_sound(verdict) else []
 
 
 def changes_size(extraction: Mapping[str, Any]) -> bool:
@@ -277,9 +283,9 @@ def mixed(tracks: Sequence[FaceTrack], threshold: float) -> list[str]:
     if not least.mean < threshold <= most.mean:
         return []
     return [
-        f"The face tracks differ: the mean score of track {most.number} is {most.mean:.3f}, of "
-        f"track {least.number} it is {least.mean:.3f} (not calibrated). p_fake mixes them and may "
-        "fit neither; in a fake video, some faces can be real."
+        f"The face tracks differ: the mean face score of track {most.number} is {most.mean:.3f}, "
+        f"of track {least.number} it is {least.mean:.3f} (not calibrated). p_fake mixes them and "
+        "may fit neither; in a fake video, some faces can be real."
     ]
 
 

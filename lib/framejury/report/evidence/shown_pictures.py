@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
+
 from framejury.faces.crop import decode_crop, encode_crop
 from framejury.model.overlay import overlay
 from framejury.pages.templating import data_uri
@@ -14,6 +16,8 @@ from framejury.schemas.statuses import PictureKind
 
 _JPEG = "image/jpeg"
 _HEATED_QUALITY = 80
+_VISIBLE = 8
+"""Least change of a pixel, of 255, that a reader sees as heat."""
 MOST_INSIDE = 0.5
 """With less than this share of the heat inside the face, most of it lies outside."""
 
@@ -26,6 +30,7 @@ class FacePicture:
         heated: with its heat map; None without one.
         width, height: pixels.
         inside: share of the heat inside the face, 0 to 1; None: unknown.
+        has_heat: whether the heat map changes the picture visibly.
         is_highest: whether it was kept for its high score, otherwise for its low one.
     """
 
@@ -35,6 +40,7 @@ class FacePicture:
     width: int
     height: int
     inside: float | None = None
+    has_heat: bool = True
     is_highest: bool = True
 
     @property
@@ -108,13 +114,20 @@ def _shown(face: FaceEvidence, picture: PictureEvidence) -> FacePicture | None:
     crop = _decoded(picture.picture)
     if crop is None:
         return None
-    heated = None
+    heated, has_heat = None, True
     if picture.heat is not None:
         under = overlay(crop, picture.heat)
+        has_heat = int(cv2.absdiff(under, crop).max()) >= _VISIBLE
         heated = data_uri(encode_crop(under, "jpeg", _HEATED_QUALITY), _JPEG)
     height, width = crop.shape[:2]
     return FacePicture(
-        face, data_uri(picture.picture, _JPEG), heated, width, height, picture.heat_inside
+        face,
+        data_uri(picture.picture, _JPEG),
+        heated,
+        width,
+        height,
+        inside=picture.heat_inside,
+        has_heat=has_heat,
     )
 
 

@@ -6,6 +6,7 @@ No text of a file reaches the chart, only numbers and our own words.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from framejury.pages.narrow import WIDTH_IN
 from framejury.pages.style import LIGHT, inline_svg, style_axes, svg
 from framejury.report.evidence.video_evidence import STYLES, FaceEvidence, FaceTrack, TrackStyle
 
@@ -25,9 +27,10 @@ MOST_POINTS = 240
 """Tracks with more faces are drawn as means, minima and maxima of time intervals."""
 _BINS = 120
 _TICKS = 400
-_WIDTH_IN = 9.0
 _PANELS_IN = {"score": 2.9, "confidence": 1.0, "ssim": 1.0, "sampled": 0.62}
-_GAP_IN, _TOP_IN, _BOTTOM_IN, _LEFT_IN, _RIGHT_IN = 0.34, 0.3, 0.48, 0.72, 0.82
+_TOP_IN, _BOTTOM_IN, _LEFT_IN, _RIGHT_IN = 0.3, 0.48, 0.72, 0.82
+_TITLE_CH = 32
+"""Longest line of a title on a phone."""
 _MINUTES_FROM_S = 180
 _STEPS_S = (30, 60, 120, 300, 600, 900, 1800, 3600)
 
@@ -43,6 +46,18 @@ class Scale:
 
     threshold: float | None
     band: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Width, distance of panels, both in inches, and most marks of the time axis."""
+
+    width_in: float
+    gap_in: float
+    ticks: int
+
+
+_WIDE, _NARROW = _Size(9.0, 0.34, 10), _Size(WIDTH_IN, 0.5, 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +80,8 @@ def timeline(
     sampled_s: Sequence[float] | None,
     duration_s: float | None,
     judges: str = "face",
+    *,
+    is_narrow: bool = False,
 ) -> str:
     """Return the chart of a video as an `svg` element for the page.
 
@@ -74,7 +91,9 @@ def timeline(
         sampled_s: times of the sampled frames, seconds; None: not stored.
         duration_s: of the video; None: unknown.
         judges: face, or frame where each "face" is a whole frame.
+        is_narrow: for a phone, with letters of the same size.
     """
+    size = _NARROW if is_narrow else _WIDE
     whole = judges == "frame"
     faces = [face for track in tracks for face in track.faces]
     panels = ["score"] if faces else []
@@ -83,10 +102,10 @@ def timeline(
     )
     panels += ["ssim"] if any(face.ssim is not None for face in faces) else []
     panels += ["sampled"] if not whole or not faces else []
-    figure, axes = _canvas(panels)
+    figure, axes = _canvas(panels, size)
     last_s = max([duration_s or 0.0, *(face.pts_s for face in faces), *(sampled_s or ())])
     for panel_axes, panel in zip(axes, panels, strict=True):
-        _prepare(panel_axes, last_s, is_lowest=panel_axes is axes[-1])
+        _prepare(panel_axes, last_s, size, is_lowest=panel_axes is axes[-1])
         if panel == "score":
             _scores(panel_axes, tracks, scale, judges)
         elif panel == "confidence":
@@ -97,7 +116,10 @@ def timeline(
             _tracks(panel_axes, tracks, title, 0.0, lambda face: face.ssim)
         else:
             _sampled(panel_axes, faces, sampled_s)
-    return _small(inline_svg(svg(figure), "timeline", _label(panels, judges)))
+        if is_narrow:
+            _wrap(panel_axes)
+    name = "timeline-narrow" if is_narrow else "timeline"
+    return _small(inline_svg(svg(figure), name, _label(panels, judges)))
 
 
 def binned(times: Sequence[float], values: Sequence[float]) -> Curve:
@@ -122,35 +144,41 @@ def binned(times: Sequence[float], values: Sequence[float]) -> Curve:
     )
 
 
-def _canvas(panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
+def _canvas(panels: Sequence[str], size: _Size) -> tuple[Figure, list[Axes]]:
     """Place panels below each other by hand: a layout engine takes longer than all the rest."""
     heights = [_PANELS_IN[panel] for panel in panels]
-    height = sum(heights) + _GAP_IN * (len(panels) - 1) + _TOP_IN + _BOTTOM_IN
-    figure = Figure(figsize=(_WIDTH_IN, height), facecolor=LIGHT.paper)
+    height = sum(heights) + size.gap_in * (len(panels) - 1) + _TOP_IN + _BOTTOM_IN
+    figure = Figure(figsize=(size.width_in, height), facecolor=LIGHT.paper)
     FigureCanvasAgg(figure)
-    left, width = _LEFT_IN / _WIDTH_IN, 1 - (_LEFT_IN + _RIGHT_IN) / _WIDTH_IN
+    left, width = _LEFT_IN / size.width_in, 1 - (_LEFT_IN + _RIGHT_IN) / size.width_in
     top, axes = height - _TOP_IN, []
     for own in heights:
         axes.append(figure.add_axes((left, (top - own) / height, width, own / height)))
-        top -= own + _GAP_IN
+        top -= own + size.gap_in
     return figure, axes
 
 
-def _prepare(axes: Axes, last_s: float, *, is_lowest: bool) -> None:
+def _prepare(axes: Axes, last_s: float, size: _Size, *, is_lowest: bool) -> None:
     style_axes(axes, title="", x_label="", y_label="")
     axes.set_xlim(-0.012 * max(last_s, 0.1), 1.012 * max(last_s, 0.1))
     if last_s >= _MINUTES_FROM_S:
-        step_s = next((step for step in _STEPS_S if last_s <= 10 * step), _STEPS_S[-1])
+        step_s = next((step for step in _STEPS_S if last_s <= size.ticks * step), _STEPS_S[-1])
         axes.xaxis.set_major_locator(MultipleLocator(step_s))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s // 60:.0f}:{s % 60:02.0f}"))
     else:
         steps = [1, 2, 5, 10]
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=10, min_n_ticks=2, steps=steps))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=size.ticks, min_n_ticks=2, steps=steps))
     if is_lowest:
         unit = "minutes:seconds" if last_s >= _MINUTES_FROM_S else "seconds"
         axes.set_xlabel(f"time in the video, {unit}", fontsize=9.5, color=LIGHT.ink)
     else:
         axes.tick_params(labelbottom=False)
+
+
+def _wrap(axes: Axes) -> None:
+    """Break a long title into lines."""
+    title = textwrap.fill(axes.get_title("left"), _TITLE_CH)
+    axes.set_title(title, loc="left", fontsize=9.5, color=LIGHT.ink, pad=5)
 
 
 def _scores(axes: Axes, tracks: Sequence[FaceTrack], scale: Scale, judges: str) -> None:
@@ -159,7 +187,9 @@ def _scores(axes: Axes, tracks: Sequence[FaceTrack], scale: Scale, judges: str) 
     if scale.threshold is not None:
         axes.axhline(scale.threshold, color=LIGHT.ink, linewidth=1.2, dashes=(6, 3))
     _beside(axes, scale)
-    _tracks(axes, tracks, f"Score of each {judges} (not calibrated)", 0.0, lambda face: face.score)
+    _tracks(
+        axes, tracks, f"{judges.capitalize()} score (not calibrated)", 0.0, lambda face: face.score
+    )
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
 
@@ -269,7 +299,7 @@ def _small(drawn: str) -> str:
     """Return the same chart in fewer bytes, in the colours of the page."""
     for style in STYLES:
         drawn = drawn.replace(_placeholder(style), f"var(--track-{style.colour})")
-    drawn = _DECIMALS.sub(r"\1", drawn)
+    drawn = _UNUSED.sub("", _DECIMALS.sub(r"\1", drawn))
     drawn = _MARKS.sub(_hoisted, drawn)
     return _BETWEEN.sub("\n", drawn)
 
@@ -286,7 +316,7 @@ def _hoisted(match: re.Match[str]) -> str:
 def _label(panels: Sequence[str], judges: str) -> str:
     whole = judges == "frame"
     what = {
-        "score": f"the score of each {'frame' if whole else 'face by track'}",
+        "score": "the score of each frame" if whole else "the face score by track",
         "confidence": "the detector's confidence",
         "ssim": "the similarity of each frame to the previous one"
         if whole
@@ -297,6 +327,8 @@ def _label(panels: Sequence[str], judges: str) -> str:
     return f"Over time: {named}. The tables below have the same numbers."
 
 
+# Nothing refers to groups; the page sets the font (`pages.style.chart_css`).
+_UNUSED = re.compile(r"(?<=<g) id=\"[^\"]*\"|font-family: [^;\"]*; ")
 _DECIMALS = re.compile(r"(-?\d+\.\d\d)\d+")
 _MARKS = re.compile(r"<g((?: clip-path=\"[^\"]*\")?)>((?:\s*<use [^>]*/>)+)\s*</g>")
 _STYLE = re.compile(r" style=\"[^\"]*\"")

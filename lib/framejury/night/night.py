@@ -63,7 +63,7 @@ class NightlyRun:
         report: URI of the report that holds at the end; None before.
         is_idle: whether there was nothing to do (`night.idle`).
         warned_of: gaps of the sandbox that were reported, by machine, in words.
-        remarks: sentences for the notes of the report.
+        remarks: what could not be used of the file of decisions, as sentences.
     """
 
     job: str
@@ -172,7 +172,7 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             night.judging.settings.report,
             now(),
             seconds=night.phases.stop,
-            notes=night.remarks,
+            decision_problems=night.remarks,
         ).publish(verdicts)
     night.report = folder.child("report.html").uri
     return folder

@@ -76,6 +76,26 @@ def test_the_head_of_the_table_is_on_each_sheet(sites: dict[int, Site], watch: O
         assert "correct?" in sheet and "p_fake" in sheet
 
 
+@pytest.mark.long
+def test_a_heading_stays_with_what_follows(sites: dict[int, Site], watch: Opener) -> None:
+    site = sites[81]
+    with watch(site.folder) as one:
+        page = one.open(site.report)
+        for height_px in range(0, 1000, 40):  # wherever on its sheet the heading comes to lie
+            page.evaluate(
+                """height => {
+                    const section = document.querySelector("[aria-labelledby=effort]");
+                    const room = document.getElementById("room") ?? document.createElement("div");
+                    room.id = "room";
+                    room.style.height = `${height}px`;
+                    section.before(room);
+                }""",
+                height_px,
+            )
+            (sheet,) = (text for text in Paper(page).sheets if "Time and formats" in text)
+            assert "Time by phase" in sheet, height_px
+
+
 def test_links_on_paper_lead_to_the_evidence(sites: dict[int, Site], watch: Opener) -> None:
     site = sites[3]
     with watch(site.folder) as one:

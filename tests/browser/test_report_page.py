@@ -116,10 +116,12 @@ def test_searching(sites: dict[int, Site], watch: Opener) -> None:
         page.locator("input[type=search]").fill("FaceSwap fake")
         wanted = [row for row in site.rows if row["method"] == "FaceSwap"]
         wait_for_rows(page, len(wanted))
+        assert not page.locator("[data-nothing]").is_visible()
         page.locator("input[type=search]").fill("no such video")
         wait_for_rows(page, 0)
-        page.locator("[data-reset]").click()
+        page.locator("[data-nothing] [data-reset]").click()
         wait_for_rows(page, 1000)
+        assert not page.locator("[data-nothing]").is_visible()
         assert page.locator("input[type=search]").input_value() == ""
 
 

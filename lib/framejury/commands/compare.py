@@ -71,7 +71,7 @@ def _files(found: Comparison, names: Sequence[str], notes: Sequence[str]) -> dic
 
 def _notes(found: Comparison, settings: Settings) -> list[str]:
     notes = []
-    for name, facts in (("fake", found.fake), ("original", found.original)):
+    for name, facts in (("first video", found.fake), ("second video", found.original)):
         if facts.damage:
             notes.append(f"The {name} is damaged: {facts.damage}")
         if facts.duration_s > settings.inspect.compare_s:

@@ -17,6 +17,7 @@ from framejury.records import Image
 DIFFERENCE, SOUND = "difference", "sound"
 HEAT, WHERE = "heat.jpg", "where.jpg"
 SHOWN_PAIRS = 12
+TIME = "time in the first video, seconds"
 _HOT = 16.0
 """Multiple of `CHANGED_RATIO` with the brightest colour."""
 _JPEG_QUALITY = 88
@@ -44,7 +45,7 @@ def difference_chart(found: Comparison) -> Chart:
     above.set_ylim(bottom=0)
     style_legend(above, loc="upper left", bbox_to_anchor=(0, 1.02), ncols=2)
     above.set_ylim(top=max(float(picture.over_time.max()) * 1.3, CHANGED_RATIO * 1.4))
-    style_axes(below, title="", x_label="time in the fake, seconds", y_label="mean, grey levels")
+    style_axes(below, title="", x_label=TIME, y_label="mean, grey levels")
     below.plot(times, picture.mean_levels, color=LIGHT.real, marker="s", ms=3, lw=1.4)
     below.set_ylim(0, max(float(picture.mean_levels.max()) * 1.15, 0.5))
     label = f"{title}, {len(times)} pairs: {picture.why}"
@@ -59,7 +60,7 @@ def sound_chart(found: Comparison) -> Chart:
         return no_chart(SOUND, title, f"{sound.why[:1].upper()}{sound.why[1:]}.")
     figure = new_figure(9.0, 2.8)
     axes = figure.add_subplot()
-    style_axes(axes, title=title, x_label="time in the fake, seconds", y_label="correlation")
+    style_axes(axes, title=title, x_label=TIME, y_label="correlation")
     axes.plot(sound.times_s, sound.wave, color=LIGHT.real, lw=1.2, marker=".", ms=4)
     axes.plot(
         sound.times_s[sound.changed],
@@ -94,7 +95,11 @@ def heat_pictures(found: Comparison) -> dict[str, bytes]:
             pairs.fake[middle],
             heated(pairs.fake[middle], picture.heat),
         ],
-        ["original", f"fake at {clock(pairs.times_s[middle])}", "difference, mean of all pairs"],
+        [
+            "second video",
+            f"first video at {clock(pairs.times_s[middle])}",
+            "difference, mean of all pairs",
+        ],
     )
     files = {HEAT: sheet, WHERE: where}
     return {name: encode_crop(one, "jpeg", _JPEG_QUALITY) for name, one in files.items()}

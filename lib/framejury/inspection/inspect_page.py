@@ -100,7 +100,7 @@ def comparison_page(parts: Parts, found: Comparison, notes: Sequence[str]) -> by
     motion = "too little motion" if aligned.motion is None else f"{aligned.motion:.3f}"
     alignment = [
         ("aligned by", {"motion": "motion", "time": "common start"}.get(aligned.by, "not aligned")),
-        ("offset", f"{aligned.offset_s:+.3f} s (original minus fake)"),
+        ("offset", f"{aligned.offset_s:+.3f} s (second video minus first)"),
         ("motion correlation", motion),
         ("picture correlation", f"{aligned.scene:.3f}"),
         ("shared length", f"{aligned.overlap_s:.2f} s"),

@@ -64,7 +64,7 @@ class NightlyRun:
         report: URI of the report that holds at the end; None before.
         is_idle: whether there was nothing to do (`night.idle`).
         warned_of: gaps of the sandbox that were reported, by machine, in words.
-        decisions: read from a file of decisions; its problems become notes of the report.
+        decisions: read from a file of decisions; its problems are shown by the report.
     """
 
     job: str
@@ -173,7 +173,7 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
             night.judging.settings.report,
             now(),
             seconds=night.phases.stop,
-            notes=night.decisions.problems,
+            decision_problems=night.decisions.problems,
         ).publish(verdicts)
     night.report = folder.child("report.html").uri
     return folder

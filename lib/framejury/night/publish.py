@@ -51,7 +51,7 @@ class Publisher:
         settings: how much to show.
         now: when the report is made, UTC.
         seconds: ends the run's clock and returns seconds by phase; None: those of `commit`.
-        notes: further caveats of the report.
+        decision_problems: what could not be used of the file of decisions, as sentences.
         ended_at: when the run ended; None: it ends with this report.
         folder: where to write; None: `reports/<run_id>` and `evidence` of the warehouse.
     """
@@ -64,7 +64,7 @@ class Publisher:
     now: datetime
     folder: Location | None = None
     seconds: Callable[[], Mapping[str, float]] | None = None
-    notes: tuple[str, ...] = ()
+    decision_problems: tuple[str, ...] = ()
     ended_at: datetime | None = None
 
     def publish(self, verdicts: DataFrame) -> Location:
@@ -123,9 +123,10 @@ class Publisher:
             table,
             face_counts(_unseen(self.store.scores_behind(verdicts), table, context), videos),
             self._info(table, verdicts.join(videos, on="video_id", how="left_semi")),
-            notes=(*_notes(self.warehouse, context), *self._left_out(), *self.notes),
+            notes=(*_notes(self.warehouse, context), *self._left_out()),
             face_threshold=face_threshold(self._rule()),
             context=context,
+            decision_problems=self.decision_problems,
         )
 
     def _left_out(self) -> list[str]:

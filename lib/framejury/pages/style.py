@@ -29,7 +29,10 @@ _LINE_CH = 76
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours of a figure, `#rrggbb`."""
+    """Colours of a figure, `#rrggbb`.
+
+    The last two are those of the tiles: `--open` and `--none` of `base.css`.
+    """
 
     paper: str
     ink: str
@@ -37,6 +40,8 @@ class Theme:
     fake: str
     real: str
     undecided: str
+    inconclusive: str
+    unscored: str
 
 
 LIGHT = Theme(
@@ -46,6 +51,8 @@ LIGHT = Theme(
     fake="#d55e00",
     real="#0072b2",
     undecided="#6b7280",
+    inconclusive="#6a5500",
+    unscored="#4f5863",
 )
 DARK = Theme(
     paper="#16191d",
@@ -54,6 +61,8 @@ DARK = Theme(
     fake="#ff8a3d",
     real="#56b4e9",
     undecided="#9aa3ad",
+    inconclusive="#ecd06f",
+    unscored="#b4bcc5",
 )
 
 

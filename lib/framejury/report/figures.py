@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
+from framejury.evaluation.few import CURVES_FROM
 from framejury.pages.style import (
     LIGHT,
     new_figure,
@@ -38,6 +39,12 @@ LOSS = "loss"
 ACCURACY = "accuracy"
 
 SCORE_BINS = 20
+_BY_LABEL = (
+    (None, "no label", LIGHT.undecided, 0.3),
+    (Label.REAL.value, "label REAL", LIGHT.real, 0.35),
+    (Label.FAKE.value, "label FAKE", LIGHT.fake, 0.0),
+)
+"""Label, its name, colour, and how opaque its bars are, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +99,10 @@ def confusion_video_figure(confusion: Confusion, verdicts: Mapping[str, VerdictC
 
 
 def scores_figure(series: Sequence[ScoreSeries]) -> Figure:
-    """Draw histograms of scores by label, one panel per series, with the threshold."""
+    """Draw the scores by label, one panel per series, with the threshold.
+
+    A panel is a histogram, or below `CURVES_FROM` scores one dot per score.
+    """
     series = [one for one in series if one.scores.size]
     if not series:
         return sentence_figure("Scores", "Nothing was scored.")
@@ -106,8 +116,13 @@ def scores_figure(series: Sequence[ScoreSeries]) -> Figure:
             x_label="score (0 real, 1 fake)" if last else "",
             y_label=f"{one.name}, count",
         )
-        _score_bars(axes, one)
+        if one.weights.sum() < CURVES_FROM:
+            _score_dots(axes, one)
+        else:
+            _score_bars(axes, one)
+        _threshold(axes, one.threshold)
         axes.set_xlim(0, 1)
+        axes.tick_params(labelbottom=True)
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.grid(False, axis="x")
@@ -123,18 +138,21 @@ def runs_figure(runs: Sequence[JudgedRun]) -> Figure:
     axes = figure.add_subplot()
     style_axes(axes, title="Videos judged per run", x_label="", y_label="videos, count")
     styles = (
-        ("fake", LIGHT.fake, 0.9, ""),
-        ("real", LIGHT.real, 0.9, ""),
-        ("inconclusive", LIGHT.undecided, 0.45, ""),
-        ("not scored", LIGHT.ink, 0.0, "////"),
+        ("fake", LIGHT.fake),
+        ("real", LIGHT.real),
+        ("inconclusive", LIGHT.inconclusive),
+        ("not scored", LIGHT.unscored),
     )
     places = np.arange(len(runs))
     base = np.zeros(len(runs))
-    for name, color, alpha, hatch in styles:
+    for name, color in styles:
         heights = np.array([getattr(one.outcomes, name.replace(" ", "_")) for one in runs])
-        face = to_rgba(color, alpha)
-        axes.bar(places, heights, 0.7, base, color=face, edgecolor=color, hatch=hatch, label=name)
+        axes.bar(places, heights, 0.7, base, color=color, edgecolor=LIGHT.paper, label=name)
         base += heights
+    for place in places[base == 0]:
+        axes.text(place, 0, "0", ha="center", va="bottom", fontsize=9, color=LIGHT.ink)
+    if not base.any():
+        axes.set_ylim(0, 1)
     words = [_run_word(one, runs) for one in runs]
     axes.set_xticks(places, words, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.6, max(len(runs), 4) - 0.4)
@@ -183,12 +201,14 @@ def _matrix(
 ) -> None:
     """Draw labels FAKE, REAL as rows, calls as columns, counts with their share of the row.
 
-    Blue is right, orange is wrong, grey is undecided; larger shares are stronger.
+    Blue is right, orange is wrong, the others have the colours of their tiles; larger shares are
+    stronger.
     """
+    others = {2: LIGHT.inconclusive, 3: LIGHT.unscored}
     for y, row in enumerate(rows):
         total = sum(row)
         for x, count in enumerate(row):
-            hue = LIGHT.undecided if x > 1 else LIGHT.real if x == y else LIGHT.fake
+            hue = others.get(x, LIGHT.real if x == y else LIGHT.fake)
             share = count / total if total else 0.0
             # Rectangles, not an image, keep the SVG file free of pixels.
             corner = (x - 0.49, y - 0.485)
@@ -208,14 +228,44 @@ def _matrix(
         spine.set_visible(False)
 
 
+def _score_dots(axes: Axes, one: ScoreSeries) -> None:
+    """Draw one dot per score, those of one bin above each other: few scores make no histogram."""
+    scores = np.repeat(one.scores, one.weights)
+    labels = np.repeat(np.asarray(one.labels, object), one.weights)
+    order = np.argsort(scores, kind="stable")
+    scores, labels = scores[order], labels[order]
+    bins = np.minimum((scores * SCORE_BINS).astype(int), SCORE_BINS - 1)
+    heights = np.arange(len(bins)) - np.searchsorted(bins, bins) + 1
+    for label, name, color, _ in _BY_LABEL:
+        mine = np.array([value == label for value in labels], bool)
+        if mine.any():
+            axes.plot(
+                scores[mine],
+                heights[mine],
+                color=color,
+                marker="s" if label == Label.FAKE.value else "o",
+                ms=6,
+                linestyle="none",
+                label=f"{name} ({int(mine.sum()):,})",
+                clip_on=False,
+            )
+    axes.set_ylim(0, max(int(heights.max()), 3) + 0.6)
+
+
+def _threshold(axes: Axes, threshold: float | None) -> None:
+    if threshold is not None:
+        axes.axvline(
+            threshold,
+            color=LIGHT.ink,
+            linestyle="--",
+            linewidth=1.2,
+            label=f"threshold {threshold:.2f}",
+        )
+
+
 def _score_bars(axes: Axes, one: ScoreSeries) -> None:
     edges = np.linspace(0, 1, SCORE_BINS + 1)
-    styles = (
-        (None, "no label", LIGHT.undecided, 0.3),
-        (Label.REAL.value, "label REAL", LIGHT.real, 0.35),
-        (Label.FAKE.value, "label FAKE", LIGHT.fake, 0.0),
-    )
-    for label, name, color, fill in styles:
+    for label, name, color, fill in _BY_LABEL:
         mine = np.array([value == label for value in one.labels], bool)
         count = int(one.weights[mine].sum())
         if count:
@@ -229,14 +279,6 @@ def _score_bars(axes: Axes, one: ScoreSeries) -> None:
                 linewidth=2 if fill == 0 else 1.2,
                 label=f"{name} ({count:,})",
             )
-    if one.threshold is not None:
-        axes.axvline(
-            one.threshold,
-            color=LIGHT.ink,
-            linestyle="--",
-            linewidth=1.2,
-            label=f"threshold {one.threshold:.2f}",
-        )
 
 
 def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str) -> Figure:

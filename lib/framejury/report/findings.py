@@ -197,7 +197,7 @@ def find(report: RunReport) -> Findings:
         calibration=reliability(truth.fake, truth.scores) if len(truth) else None,
         mistakes=find_mistakes(unseen),
         judged_now=None if judged is None else pc.sum(predictions["judged_now"]).as_py() or 0,
-        review=_review(predictions, report.context),
+        review=_review(predictions, report),
         since=find_since(predictions, report.context),
         runs=find_runs(predictions, report.context, report.run),
         effort=find_effort(predictions, report.context, report.run),
@@ -205,8 +205,11 @@ def find(report: RunReport) -> Findings:
     )
 
 
-def _review(predictions: pa.Table, context: Context) -> Review | None:
-    return None if context.decisions is None else find_review(predictions, context.decisions)
+def _review(predictions: pa.Table, report: RunReport) -> Review | None:
+    decisions = report.context.decisions
+    if decisions is None:
+        return None
+    return find_review(predictions, decisions, report.decision_problems)
 
 
 def timed(f: Findings, seconds: Mapping[str, float]) -> Findings:

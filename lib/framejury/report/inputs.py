@@ -132,6 +132,7 @@ class RunReport:
             labelled videos that the model had seen are left out.
         title: heading; None is "Verdicts on ARCHIVE".
         notes: caveats as sentences, e.g. that the model was trained on these videos.
+        decision_problems: what could not be used of a file of decisions, as sentences.
         face_threshold: of single faces, 0 to 1, where their scale differs from that of the
             calibrated verdicts; None: the verdicts' threshold.
         protocol: the videos that the model had not seen, measured by the evaluation protocol; None:
@@ -147,6 +148,7 @@ class RunReport:
     face_threshold: float | None = None
     protocol: ProtocolData | None = None
     context: Context = field(default_factory=Context)
+    decision_problems: tuple[str, ...] = ()
 
     def redacted(self) -> RunReport:
         """Return a copy without passwords, keys and signatures, since reports are sent around."""
@@ -164,8 +166,13 @@ class RunReport:
             ),
         )
         title = None if self.title is None else redacted(self.title)
-        notes = tuple(redacted(note) for note in self.notes)
-        return replace(self, verdicts=table, run=run, title=title, notes=notes)
+        notes, problems = (
+            tuple(redacted(one) for one in sentences)
+            for sentences in (self.notes, self.decision_problems)
+        )
+        return replace(
+            self, verdicts=table, run=run, title=title, notes=notes, decision_problems=problems
+        )
 
 
 _SUSPECT = {"uri": "[@?]", "error": "[@?=:]"}

@@ -42,6 +42,7 @@ def opening(f: Findings) -> dict[str, Any] | None:
         "listed": min(waiting.total, TO_DECIDE_ROWS),
         "file": TO_DECIDE_CSV,
         "list_command": f"framejury decide --warehouse {f.run.warehouse}",
+        "problems": f.review.problems,
         "agreement": agreement_sentences(f.review),
         "against": f.review.against_label.slice(0, SHOWN).to_pylist(),
         "against_total": f.review.against_label.num_rows,
@@ -93,6 +94,8 @@ def review_text(f: Findings, max_rows: int) -> str:
             f"or fill in {TO_DECIDE_CSV} and save it as decisions.csv in the archive; the next "
             "nightly run reads it."
         )
+    if f.review.problems:
+        lines += ["", *map(printable, f.review.problems)]
     if sentences := agreement_sentences(f.review):
         lines += ["", *sentences]
     if f.review.against_label.num_rows:
@@ -129,6 +132,7 @@ def review_json(f: Findings) -> dict[str, Any] | None:
                 for rank, row in enumerate(_first(f.review, _IN_JSON))
             ],
         },
+        "problems": f.review.problems,
         "agreement": f.review.agreement,
         "outdated": f.review.outdated,
         "against_label": f.review.against_label["video_id"].to_pylist(),

@@ -16,6 +16,7 @@ from framejury.report.report import REPORT_JSON
 
 MANIFEST = "MANIFEST.json"
 CHECKSUMS = "SHA256SUMS"
+README = "README.txt"
 SCHEMA_VERSION = 1
 """Of `MANIFEST.json`."""
 
@@ -27,8 +28,8 @@ def pack(folder: Path, target: Path) -> None:
     """Write a report's folder into a new ZIP file.
 
     All is in one folder of the archive, named after the file: the report's files by path,
-    `MANIFEST.json` (run, model, version, time, number of files) and `SHA256SUMS`, which
-    `sha256sum --check` reads and which covers all others. Equal folders give equal bytes.
+    `README.txt`, `MANIFEST.json` (run, model, version, time, number of files) and `SHA256SUMS`,
+    which `sha256sum --check` reads and which covers all others. Equal folders give equal bytes.
 
     Args:
         folder: as `framejury report --output` writes it, with `report.json`.
@@ -47,11 +48,11 @@ def pack(folder: Path, target: Path) -> None:
             info = _entry(f"{root}/{name}", made, path.stat().st_size)
             with path.open("rb") as source, archive.open(info, "w") as sink:
                 sums[name] = _copy(source, sink)
-        manifest = _manifest(run, len(sums))
-        sums[MANIFEST] = hashlib.sha256(manifest).hexdigest()
-        archive.writestr(_entry(f"{root}/{MANIFEST}", made, len(manifest)), manifest)
+        made_here = {MANIFEST: _manifest(run, len(sums)), README: _readme(run).encode()}
+        sums |= {name: hashlib.sha256(content).hexdigest() for name, content in made_here.items()}
         lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
-        archive.writestr(_entry(f"{root}/{CHECKSUMS}", made, len(lines)), lines)
+        for name, content in {**made_here, CHECKSUMS: lines}.items():
+            archive.writestr(_entry(f"{root}/{name}", made, len(content)), content)
 
 
 def folder_name(target: Path) -> str:
@@ -99,3 +100,24 @@ def _manifest(run: Mapping[str, Any], files: int) -> bytes:
         "checksums": CHECKSUMS,
     }
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _readme(run: Mapping[str, Any]) -> str:
+    return f"""A report of framejury: run {run["run_id"]}, model {run["model_id"]}.
+
+WHERE TO BEGIN
+Open report.html in a browser. It links to the evidence pages, and needs neither network nor
+framejury. The files beside it hold the same for other programs.
+
+WHAT THIS DISCLOSES
+Paths and names of the videos and of the archive, pictures and clips with faces, scores and
+verdicts, and what people decided, with the names of these reviewers and their notes. Pass it on
+only to people who may see all of that.
+
+WHETHER IT WAS CHANGED
+In this folder, run one of these; each line must end with OK:
+  sha256sum --check {CHECKSUMS}           (Linux)
+  shasum -a 256 --check {CHECKSUMS}       (macOS)
+That finds damage and changed files. It does not prove who made them: somebody who changes a file
+can change {CHECKSUMS} as well.
+"""

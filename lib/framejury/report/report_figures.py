@@ -73,21 +73,25 @@ def report_figures(findings: Findings) -> dict[str, ReportFigure]:
     """Return the figures by name.
 
     `nights` needs earlier runs, `loss` and `accuracy` a training history, the figures of the
-    protocol a protocol; all others are always there.
+    protocol a protocol, those on accuracy labelled videos, and `scores` labels or scores.
     """
     f = findings
     few = why_no_curves(f)
     ranked, why = ([], few) if few else (_ranked(f), why_no_roc(f))
     overall = f.video.overall
-    figures = {
-        CONFUSION_FACE: _face_confusion(f),
-        CONFUSION_VIDEO: confusion_video_figure(overall.scored.confusion, overall.verdicts),
-        ROC: roc_figure(ranked, why),
-        DET: det_figure(ranked, why),
-        PRECISION_RECALL: precision_recall_figure(ranked, why),
-        CALIBRATION: calibration_figure(f.calibration, overall.scored.ece, few),
-        SCORES: scores_figure(_score_series(f)),
-    }
+    figures: dict[str, Figure] = {}
+    if overall.coverage.labelled:
+        figures |= {
+            CONFUSION_FACE: _face_confusion(f),
+            CONFUSION_VIDEO: confusion_video_figure(overall.scored.confusion, overall.verdicts),
+            ROC: roc_figure(ranked, why),
+            DET: det_figure(ranked, why),
+            PRECISION_RECALL: precision_recall_figure(ranked, why),
+            CALIBRATION: calibration_figure(f.calibration, overall.scored.ece, few),
+        }
+    series = _score_series(f)
+    if overall.coverage.labelled or any(one.scores.size for one in series):
+        figures[SCORES] = scores_figure(series)
     if f.runs:
         figures[NIGHTS] = runs_figure(f.runs)
     if f.run.bundle is not None and f.run.bundle.history:

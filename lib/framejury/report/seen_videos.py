@@ -127,8 +127,9 @@ def seen_note(seen: Seen) -> str | None:
     models = ", ".join(sorted(seen.unrecorded))
     count = sum(seen.unrecorded.values())
     return (
-        f"It is not recorded which videos {models} learned from, so the accuracy figures may "
-        f"include some of them ({counted(count, 'video')} could not be compared)."
+        f"It is not recorded which videos {models} learned from, so the accuracy measured on the "
+        f"videos of this report may include some of them ({counted(count, 'video')} could not be "
+        "compared). This does not concern the figures of the model's own test."
     )
 
 

@@ -67,12 +67,14 @@ class Review:
         agreement: how often people agreed with what they saw.
         outdated: videos whose only decisions are about earlier content, count.
         against_label: rows of the predictions whose decision contradicts the label, by path.
+        problems: what could not be used of a file of decisions, as sentences.
     """
 
     waiting: Waiting
     agreement: Agreement
     outdated: int
     against_label: pa.Table
+    problems: tuple[str, ...] = ()
 
 
 def find_waiting(table: pa.Table, new: Collection[str] | None = None) -> Waiting:
@@ -104,12 +106,17 @@ def find_waiting(table: pa.Table, new: Collection[str] | None = None) -> Waiting
     )
 
 
-def find_review(predictions: pa.Table, decisions: Mapping[str, VideoDecisions]) -> Review:
+def find_review(
+    predictions: pa.Table,
+    decisions: Mapping[str, VideoDecisions],
+    problems: tuple[str, ...] = (),
+) -> Review:
     """Return what waits and what was decided, of the videos that a report counts.
 
     Args:
         predictions: one row per video, columns `predictions.COLUMNS`.
         decisions: video_id -> decisions.
+        problems: as the attribute of `Review`.
     """
     was_fake = pc.fill_null(pc.equal(predictions["before"], Verdict.FAKE.value), False)
     is_new = pc.and_(pc.fill_null(predictions["judged_now"], False), pc.invert(was_fake))
@@ -126,6 +133,7 @@ def find_review(predictions: pa.Table, decisions: Mapping[str, VideoDecisions]) 
         agreement_of([one for one in current if one is not None]),
         outdated=sum(is_outdated(one) for one in here),
         against_label=predictions.filter(pc.fill_null(against, False)).sort_by("path"),
+        problems=problems,
     )
 
 

@@ -10,13 +10,15 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from framejury.evaluation.binary import POINTS, Confusion, precision_recall, roc_points, thinned
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.reliability import reliability
-from framejury.pages.style import chart_css, inline_svg, png, svg
+from framejury.pages.style import DARK, LIGHT, chart_css, inline_svg, png, svg
+from framejury.pages.templating import TEMPLATES
 from framejury.report import curve_figures, figures
 from framejury.report.curve_figures import Ranked
 from framejury.report.figures import ScoreSeries
@@ -182,6 +184,36 @@ def test_the_threshold_is_drawn():
     scores = score_series(["FAKE", "REAL"])
     assert "threshold 0.50" in texts(figures.scores_figure([scores]))
     assert "threshold 0.50" not in texts(figures.scores_figure([replace(scores, threshold=None)]))
+
+
+def test_few_scores_are_dots_and_many_are_bars():
+    few = score_series(["FAKE", "REAL", None] * 9)
+    few = replace(few, weights=np.array([2, *[1] * 26]))  # 28 scores
+    figure = figures.scores_figure([few, score_series([None] * 30)])
+    above, below = figure.axes
+    points = [np.column_stack(line.get_data()) for line in above.lines[:3]]
+    assert [len(one) for one in points] == [9, 9, 10]
+    assert len({tuple(point) for point in np.concatenate(points)}) == 28  # none hides another
+    assert not above.patches
+    assert below.patches
+    assert all(axes.xaxis.get_tick_params()["labelbottom"] for axes in (above, below))
+
+
+def test_outcomes_have_the_colours_of_their_tiles():
+    css = (TEMPLATES / "base.css").read_text()
+    light, dark = css.split("@media", 1)
+    for theme, sheet in ((LIGHT, light), (DARK, dark)):
+        assert f"--open: {theme.inconclusive};" in sheet
+        assert f"--none: {theme.unscored};" in sheet
+    bars = figures.runs_figure(nights(2)).axes[0].containers
+    colors = [to_hex(one.patches[0].get_facecolor()) for one in bars]
+    assert colors == [LIGHT.fake, LIGHT.real, LIGHT.inconclusive, LIGHT.unscored]
+
+
+def test_a_run_without_videos_shows_its_zero():
+    empty = replace(nights(1)[0], outcomes=VerdictCounts(0, 0, 0, 0))
+    for runs, zeros in (([*nights(2), empty], 1), ([empty], 1), (nights(2), 0)):
+        assert [one.get_text() for one in figures.runs_figure(runs).axes[0].texts] == ["0"] * zeros
 
 
 def test_calibration_counts_its_bins():

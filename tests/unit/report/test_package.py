@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from framejury import __version__
-from framejury.report.package import CHECKSUMS, MANIFEST, folder_name, pack
+from framejury.report.package import CHECKSUMS, MANIFEST, README, folder_name, pack
 
 RUN = {"run_id": "run-1", "model_id": "b0-1", "created_at": "2026-03-01T02:31:07+00:00"}
 FILES = {
@@ -54,14 +54,18 @@ def test_it_holds_all_files_and_what_made_them(folder: Path, tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["for-review"]
     found = {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
     assert {name: found[name] for name in FILES} == FILES
-    assert set(found) == {*FILES, MANIFEST, CHECKSUMS}
+    assert set(found) == {*FILES, MANIFEST, README, CHECKSUMS}
     manifest = json.loads(found[MANIFEST])
     assert {name: manifest[name] for name in RUN} == RUN
     assert (manifest["framejury"], manifest["files"]) == (__version__, len(FILES))
+    words = " ".join(found[README].decode("ascii").split())
+    for said in ("run run-1, model b0-1", "Open report.html", "names of these reviewers"):
+        assert said in words
+    assert f"sha256sum --check {CHECKSUMS}" in words
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum")
-@pytest.mark.parametrize("changed", [None, "evidence/run-1/00.html", MANIFEST])
+@pytest.mark.parametrize("changed", [None, "evidence/run-1/00.html", MANIFEST, README])
 def test_a_change_is_found(folder: Path, tmp_path: Path, changed: str | None) -> None:
     pack(folder, tmp_path / "a.zip")
     out = unpacked(tmp_path / "a.zip", tmp_path / "out")
@@ -69,7 +73,7 @@ def test_a_change_is_found(folder: Path, tmp_path: Path, changed: str | None) ->
         (out / changed).write_bytes(b"forged")
     done = checked(out)
     assert (done.returncode == 0) == (changed is None)
-    assert done.stdout.count(": OK") == len(FILES) + 1 - (changed is not None)
+    assert done.stdout.count(": OK") == len(FILES) + 2 - (changed is not None)
     if changed is not None:
         assert f"{changed}: FAILED" in done.stdout
 
@@ -84,6 +88,7 @@ def test_equal_folders_give_equal_bytes(tmp_path: Path) -> None:
     assert [info.filename for info in infos] == [
         *(f"a/{name}" for name in sorted(FILES)),
         f"a/{MANIFEST}",
+        f"a/{README}",
         f"a/{CHECKSUMS}",
     ]
     # ZIP keeps every other second.

@@ -271,6 +271,11 @@ def test_without_labels_there_is_no_accuracy_and_a_reason(real_pictures: None):
     assert document["videos"]["overall"]["scored"]["accuracy"] is None
     assert document["faces"]["unlabelled"] == 12
     assert "2 called fake" in page  # verdicts are there all the same
+    drawn = {name for name in files if name.endswith((".png", ".svg"))}
+    assert drawn == {"scores.png", "scores.svg"}  # nothing that says only that it is empty
+    accuracy, scores = files["report.html"].decode().split('<section aria-labelledby="scores">')
+    assert "<svg" in scores
+    assert "<svg" not in accuracy.split('<h2 id="accuracy">')[1]
 
 
 CURVES = ("ROC curve", "DET curve", "Precision", "Calibration")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -123,6 +124,20 @@ def test_new_fakes_wait_first_then_older_ones_then_what_is_inconclusive() -> Non
         "4 videos wait for a decision: 1 video newly called fake, 2 videos called fake before, "
         "1 inconclusive video."
     )
+
+
+def test_what_a_file_of_decisions_could_not_tell_is_said_where_decisions_are() -> None:
+    problem = "decisions.csv line 5: no video 'a<b>.mp4' in this warehouse"
+    made = files(replace(report_of(), decision_problems=(problem,)))
+    page = made["report.html"].decode()
+    (block,) = re.findall(r'<section aria-labelledby="waiting">.*?</section>', page, re.DOTALL)
+    escaped = problem.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+    assert page.count(escaped) == block.count(escaped) == 1
+    text = made["report.txt"].decode().partition("Waiting for a decision")[2]
+    assert problem in text
+    document = json.loads(made["report.json"])
+    assert document["review"]["problems"] == [problem]
+    assert problem not in document["notes"]
 
 
 def test_nothing_waits() -> None:

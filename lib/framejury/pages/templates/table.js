@@ -11,6 +11,7 @@
   const search = controls.querySelector("input[type=search]");
   const choices = [...controls.querySelectorAll("select[data-filter]")];
   const status = controls.querySelector("[data-shown]");
+  const nothing = document.querySelector("[data-nothing]");
   const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
   const lines = [...body.rows].map((row, rank) => ({
@@ -25,6 +26,7 @@
   function announce() {
     const shown = lines.filter((line) => !line.row.hidden).length;
     const all = lines.length.toLocaleString("en");
+    nothing.hidden = shown > 0;
     status.textContent = `${shown.toLocaleString("en")} of ${all} shown${order}`;
   }
 
@@ -88,10 +90,12 @@
     waiting = setTimeout(filter, 120); // a screen reader announces the result, not each letter
   });
   for (const choice of choices) choice.addEventListener("change", filter);
-  controls.querySelector("[data-reset]").addEventListener("click", () => {
-    show("", "");
-    search.focus();
-  });
+  for (const button of document.querySelectorAll("[data-reset]")) {
+    button.addEventListener("click", () => {
+      show("", "");
+      search.focus();
+    });
+  }
   // A table that fits its page scrolls with it, and its head stays in view; a wider one scrolls
   // sideways in its own box.
   const box = table.parentElement;

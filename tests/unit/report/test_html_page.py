@@ -365,7 +365,7 @@ def test_the_most_suspicious_face_stands_beside_its_video() -> None:
     )
     (image,) = images(html)
     assert image["alt"] == "face at 0.00 s, uncalibrated score 0.900"
-    assert (image["loading"], image["width"], image["height"]) == ("lazy", "40", "40")
+    assert (image["loading"], image["width"], image["height"]) == ("eager", "40", "40")
     source = str(image["src"])
     assert source.startswith("data:image/jpeg;base64,")
     drawn = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))

@@ -80,8 +80,7 @@ class Publisher:
         report = replace(report, context=self._with_evidence(verdicts, report))
         if self.settings.outputs == "face_frames":
             table, which = _recipe_videos(self.warehouse, report.verdicts)
-            name = outputs_folder("verdicts", report.run.model_id)
-            folder = self._root.child(OUTPUTS, name)
+            folder = self._root.child(OUTPUTS, outputs_folder("verdicts", report.run.model_id))
             covered = replace(report, verdicts=table)
             _write_face_frames(self.store, verdicts, covered, self._rule(), folder, which=which)
         rows, mark = self.settings.rows, self.settings.csv_mark

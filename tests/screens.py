@@ -105,7 +105,7 @@ def shoot_report(browser: Any, report: Path, folder: Path, shown: str) -> Iterat
         page.locator("th[data-key=path] button").click()
         page.locator("#verdicts").evaluate("head => head.scrollIntoView()")
         yield _taken(page, folder / "verdicts.jpg")
-        page.locator("[data-reset]").click()
+        page.locator("[data-reset]").first.click()
         page.locator("a[data-evidence]", has_text=shown).first.click()
         page.wait_for_selector("svg.chart")
         page.set_viewport_size(TALL)

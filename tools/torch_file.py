@@ -1,6 +1,6 @@
 """Read tensors from a file of PyTorch's legacy format, without PyTorch and without running code.
 
-The format (PyTorch's `torch.serialization._legacy_load`) is five pickles in a row: a magic number,
+The format (which PyTorch wrote before version 1.6) is five pickles in a row: a magic number,
 the protocol, facts about the machine, the object with references to storages, the storages' keys.
 Then follows each storage: its length (int64) and its elements, little-endian.
 

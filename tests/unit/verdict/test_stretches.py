@@ -139,7 +139,7 @@ def test_throughout_is_a_share_of_the_faces(high: int, low: int) -> None:
 
 def test_the_words() -> None:
     row = {"start_s": 1.0, "end_s": 4.46, "person": 2, "mean_score": 0.93}
-    assert in_words(row) == "1.0 to 4.5 s, track 2, uncalibrated score 0.930"
+    assert in_words(row) == "1.0 to 4.5 s, track 2, mean face score 0.930"
 
 
 def test_suspicious_parts_are_named_even_where_none_stands_out() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from framejury.commands.scan import NOT_ALL_JUDGED
 from framejury.demo.demo_archive import write_archive
-from framejury.schemas.tables import VERDICTS
+from framejury.schemas.exports import VERDICT_COLUMNS
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import brightness_bundle
 from tests.builders.programs import ROOT, here, lines_of_error, ok, run, shown, submit
@@ -65,7 +65,7 @@ def test_verdicts_in_every_format(project: Project) -> None:
     as_json = json.loads(ok(run("framejury", "verdicts", *place, "--format", "json")))
     as_csv = list(csv.DictReader(io.StringIO(ok(here("verdicts", *place, "--format", "csv")))))
     as_table = ok(here("verdicts", *place)).splitlines()
-    assert set(as_json[0]) == {*VERDICTS.names, "uri", "label"}
+    assert set(as_json[0]) == set(VERDICT_COLUMNS)
     assert [row["uri"] for row in as_json] == [row["uri"] for row in as_csv]
     assert len(as_table) == len(as_json) + 1
 

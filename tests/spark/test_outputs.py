@@ -229,7 +229,7 @@ def test_videos_that_the_model_has_seen_stand_apart(tmp_path: Path) -> None:
     assert found["faces"]["faces"] == len(counted)
     assert found["notes"] == [n for n in found["notes"] if "not recorded" not in n]
     text = (outputs_of(tmp_path / "w") / "mapreduce_res.txt").read_text()
-    assert re.match(r"Video accuracy: \S+ \(\d of 7\)\nApart, .*: \S+ \(\d of 3\)\n", text)
+    assert re.match(r"Video accuracy: \S+ \(\d of 7\)\nSeparately, .*: \S+ \(\d of 3\)\n", text)
 
 
 @pytest.mark.long

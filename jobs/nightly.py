@@ -12,9 +12,7 @@ import pyarrow as pa
 from framejury.archive.video_rows import check_share_missing, videos_table, with_missing
 from framejury.cli.judging_options import Judging
 from framejury.cli.live_line import live_line, pass_by
-from framejury.cli.options import (
-    run_command,
-)
+from framejury.cli.options import run_command
 from framejury.clock import now
 from framejury.examine.messages import settings_id
 from framejury.jobs.index_videos import describe, index_settings

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from framejury.cli.live_line import live_line, pass_by
-from framejury.cli.options import (
-    run_command,
-)
+from framejury.cli.options import run_command
 from framejury.clock import now
 from framejury.errors import UsageError
 from framejury.logs import say

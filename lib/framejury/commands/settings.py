@@ -33,7 +33,7 @@ def _lines_of(name: str) -> Iterator[str]:
     """Yield the settings of a command or section, or one setting.
 
     Raises:
-        UsageError: the name is none of these, or the command uses no settings.
+        UsageError: there is no such name, or the command uses no settings.
     """
     sections, keys = Settings.model_fields.keys(), setting_fields().keys()
     if name in COMMANDS:

@@ -24,10 +24,7 @@ from framejury.pages.spreadsheet import csv_bytes
 from framejury.pages.text_table import left_out_sentences
 from framejury.parsers.verdicts import parser
 from framejury.redaction import printable
-from framejury.runs.chosen_verdicts import (
-    Choice,
-    chosen_verdicts,
-)
+from framejury.runs.chosen_verdicts import Choice, chosen_verdicts
 from framejury.schemas.exports import SORT_COLUMNS, VERDICT_COLUMNS
 from framejury.storage import is_local, local_path, replace_file
 from framejury.warehouse import Warehouse

@@ -141,7 +141,7 @@ def decoded(content: bytes) -> str:
     """Return the text of a CSV file as people save it: UTF-8, UTF-16, or Windows-1252.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is not one of these.
     """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")

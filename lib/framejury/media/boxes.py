@@ -14,7 +14,7 @@ from pathlib import Path
 from framejury.media.container import VideoSource
 
 MOST_BOXES = 5000
-"""Headers read per file, count; more are not looked at, and `FileBytes.exhausted` tells."""
+"""Headers read per file, count; more are not read, and `FileBytes.exhausted` tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def webhooks(given: Sequence[str] | None) -> list[str]:
     """Return the checked addresses of `--notify`, or of the environment variable.
 
     Raises:
-        UsageError: an address is none of a webhook.
+        UsageError: an address is not that of a webhook.
     """
     where = f"${VARIABLE}" if given is None else "--notify"
     urls = os.environ.get(VARIABLE, "").split() if given is None else given

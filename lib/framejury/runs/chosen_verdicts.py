@@ -52,7 +52,7 @@ class Choice:
 def chosen_verdicts(warehouse: Warehouse, choice: Choice | None = None) -> pa.Table:
     """Return the chosen latest verdicts on videos that are in the archive, in order.
 
-    A verdict that a later run replaced is none of the latest, so a filter does not find it. Memory
+    A filter does not find a verdict that a later run replaced. Memory
     holds the keys of every verdict, and the other columns of the chosen ones. Files of runs before
     the first chosen one are not read.
 

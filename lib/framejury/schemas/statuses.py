@@ -147,7 +147,7 @@ class DecidedBy(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a person found who looked at a video. The set is closed."""
+    """What a person decided after watching a video. The set is closed."""
 
     FAKE = "fake"
     REAL = "real"

@@ -133,7 +133,7 @@ def test_filters_combine(
 
 def test_runs_by_their_beginning(shown: Shown, place: tuple[Warehouse, list[str]]) -> None:
     _, runs = place
-    # What a later run judged again is none of the first run's any more.
+    # What a later run judged again no longer belongs to the first run.
     assert shown("--run", runs[0]) == ["a/real.mp4", "a/unsure.mp4"]
     assert shown("--run", runs[1][:-2]) == [LONG, "b/none.mp4"]
     assert shown("--run", runs[3]) == shown("--run", runs[2]) == shown("--run", "latest")

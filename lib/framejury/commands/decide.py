@@ -41,10 +41,11 @@ from framejury.report.waiting import (
     waiting_sentence,
 )
 from framejury.report.wording import day_word, outcome_word
+from framejury.runs.chosen_verdicts import chosen_verdicts
 from framejury.runs.drift import night_of
 from framejury.storage import local_path
 from framejury.warehouse import Warehouse
-from framejury.warehouse.deciding import known_videos, record_decisions, with_decisions
+from framejury.warehouse.deciding import known_videos, record_decisions
 from framejury.warehouse.page_places import page_place, written_pages
 
 _COMPARED = 20_000
@@ -204,24 +205,15 @@ def _from_file(warehouse: Warehouse, name: str) -> int:
 
 def _say_rest(warehouse: Warehouse) -> None:
     if warehouse.with_table("verdicts"):
-        say(f"  {waiting_sentence(_waiting(warehouse, _standing(warehouse)))}")
+        say(f"  {waiting_sentence(_waiting(warehouse, chosen_verdicts(warehouse)))}")
     say(
         "  to show it in the report (takes a minute or two): "
         f"framejury report --warehouse {warehouse.location.uri}"
     )
 
 
-def _standing(warehouse: Warehouse) -> pa.Table:
-    """Return the latest verdicts on videos that are in the archive, with their decisions."""
-    videos = warehouse.read_snapshot("videos")
-    videos = videos.filter(videos["missing_since"].is_null()).select(
-        ["video_id", "path", "uri", "label"]
-    )
-    return with_decisions(warehouse, joined(videos, warehouse.read_latest("verdicts")))
-
-
 def _waiting(warehouse: Warehouse, rows: pa.Table) -> Waiting:
-    """Return what waits of the rows of `_standing`."""
+    """Return what waits of the latest verdicts."""
     judged = warehouse.require("verdicts")
     night = night_of(judged[-1])
     runs = [commit.run_id for commit in judged if night_of(commit) == night]
@@ -230,7 +222,7 @@ def _waiting(warehouse: Warehouse, rows: pa.Table) -> Waiting:
 
 
 def _list(warehouse: Warehouse, most: int | None) -> int:
-    standing = _standing(warehouse)
+    standing = chosen_verdicts(warehouse)
     waiting = _waiting(warehouse, standing)
     print(waiting_sentence(waiting))
     rows = waiting.table.slice(0, most).to_pylist()

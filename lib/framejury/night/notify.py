@@ -29,6 +29,7 @@ from framejury.clock import now, process_started
 from framejury.errors import UsageError
 from framejury.redaction import printable, redacted
 from framejury.runs.run_metrics import RunMetrics
+from framejury.schemas.outcomes import outcome_counts
 
 VARIABLE = "FRAMEJURY_NOTIFY"
 """Environment variable: addresses of webhooks, separated by spaces."""
@@ -42,13 +43,12 @@ _LONGEST_ERROR = 500
 _ANSWER_BYTES = 200
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-_MEANING = {
-    0: "all videos were judged",
+_MEANING: Mapping[Any, str] = {
     1: "a fault; run it again",
     2: "something must be fixed first",
-    3: "all videos were judged, but many failed",
     143: "terminated; run it again",
 }
+"""Of exit codes of runs that failed; the line of a run that was committed has its own words."""
 
 
 @dataclass
@@ -66,14 +66,14 @@ class Notice:
 def notifying(job: str, args: argparse.Namespace) -> Iterator[Notice]:
     """Post the notice that the body fills when it ends, and a message if it fails.
 
-    Nobody is told of a dry run, of a run that had nothing to do, and of Ctrl-C.
+    Nothing is posted for a dry run, a retry without work, and Ctrl-C.
 
     Args:
         job: such as `nightly`.
         args: with `notify`, `dry_run` and `warehouse`, perhaps `archive`.
 
     Raises:
-        UsageError: an address is none; raised before the body.
+        UsageError: an address is not that of a webhook; raised before the body.
     """
     urls = [] if args.dry_run else webhooks(args.notify)
     notice = Notice()
@@ -134,14 +134,15 @@ def summary(line: Mapping[str, Any]) -> str:
     """Return in words how a run ended: no names of videos, and nothing that chats act upon."""
     code = line.get("exit_code")
     ended = f"ended with exit code {code}"
-    if code in _MEANING:
-        ended += f" ({_MEANING[code]})"
+    if meaning := line.get("meaning") or _MEANING.get(code):
+        ended += f" ({meaning.rstrip('.')})"
     parts = [f"framejury {line.get('job')} on {socket.gethostname()} {ended}."]
     if line.get("error"):
         parts.append(f"{str(line['error']).rstrip('.')}.")
     counts = line.get("counts") or {}
-    for name, before in (("verdicts", "Judged"), ("failures", "Failed")):
-        found = [f"{number:,} {key}" for key, number in (counts.get(name) or {}).items() if number]
+    outcomes = outcome_counts(counts.get("statuses") or {}, counts.get("verdicts") or {})
+    for before, some in (("Judged", outcomes), ("Failed", counts.get("failures") or {})):
+        found = [f"{number:,} {key.replace('_', ' ')}" for key, number in some.items() if number]
         if found:
             parts.append(f"{before}: {', '.join(found)}.")
     parts.append(f"Warehouse: {line.get('warehouse')}")

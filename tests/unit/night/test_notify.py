@@ -21,9 +21,14 @@ from tests.builders.webhooks import TOKEN, Hook, says, served
 LINE = {
     "job": "nightly",
     "exit_code": 3,
+    "meaning": "the run is complete, but 99.8% of the videos opened failed.",
     "run_ids": ["one", "two"],
     "warehouse": "s3://bucket/w",
-    "counts": {"verdicts": {"fake": 2, "real": 0}, "failures": {"crashed": 1_234}},
+    "counts": {
+        "statuses": {"scored": 2, "crashed": 1_234, "no_face": 1},
+        "verdicts": {"fake": 2, "inconclusive": 1_235},
+        "failures": {"crashed": 1_234},
+    },
 }
 
 
@@ -71,8 +76,11 @@ def test_the_line_is_posted_once_with_words(warned: Callable[[], list[str]]) -> 
     assert {name: body[name] for name in LINE} == LINE and hook.methods == ["POST"]
     assert headers["Content-Type"] == "application/json"
     text = body["text"]
-    assert "exit code 3 (all videos were judged, but many failed)." in text
-    assert "Judged: 2 fake. Failed: 1,234 crashed. Warehouse: s3://bucket/w Run: two" in text
+    assert "exit code 3 (the run is complete, but 99.8% of the videos opened failed)." in text
+    assert (
+        "Judged: 2 fake, 1,235 not scored. Failed: 1,234 crashed. Warehouse: s3://bucket/w Run: two"
+        in text
+    )
     assert warned() == []
 
 

@@ -35,6 +35,7 @@ def check_libraries() -> Iterator[Check]:
         yield Check("framejury", "problem", "not installed", "run: make setup")
         return
     missing: dict[str, list[str]] = {}
+    found: set[str] = set()  # some are in several extras
     for text in declared:
         requirement = Requirement(text)
         for extra in _EXTRAS:
@@ -43,7 +44,8 @@ def check_libraries() -> Iterator[Check]:
             if wanted and not needless and requirement.name != "framejury":
                 if extra != "core" and version_of(requirement.name) is None:
                     missing.setdefault(extra, []).append(requirement.name)
-                else:
+                elif requirement.name not in found:
+                    found.add(requirement.name)
                     yield check_library(requirement, extra)
                 break
     for extra, names in missing.items():

@@ -153,16 +153,17 @@ def waiting_sentence(waiting: Waiting) -> str:
     if not waiting.total:
         labelled = ""
         if waiting.labelled:
-            words = counted(waiting.labelled, "video is", "videos are")
-            labelled = f" {words} called fake or inconclusive, but labelled in the archive."
+            words = counted(waiting.labelled, "video")
+            labelled = f" {words} would, but the archive labels them."
+            if waiting.labelled == 1:
+                labelled = " One video would, but the archive labels it."
         return f"Nothing waits for a decision.{labelled}"
-    parts = [
-        counted(waiting.new_fakes, "video newly called fake", "videos newly called fake"),
-        counted(waiting.older_fakes, "video called fake before", "videos called fake before"),
-        counted(waiting.inconclusive, "inconclusive video"),
-    ]
-    counts = (waiting.new_fakes, waiting.older_fakes, waiting.inconclusive)
-    listed = [part for part, count in zip(parts, counts, strict=True) if count]
+    kinds = {
+        "newly called fake": waiting.new_fakes,
+        "called fake before": waiting.older_fakes,
+        "inconclusive": waiting.inconclusive,
+    }
+    listed = [f"{count:,} {kind}" for kind, count in kinds.items() if count]
     wait = counted(waiting.total, "video waits", "videos wait")
     return f"{wait} for a decision: {', '.join(listed)}."
 

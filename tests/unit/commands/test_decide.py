@@ -63,7 +63,7 @@ def test_what_waits_is_listed_new_fakes_first(warehouse: Warehouse, capsys: Capt
     assert waiting(warehouse, capsys) == [FAKE, OLDER, OPEN]
     assert decide(warehouse) == 0
     said = capsys.readouterr()
-    assert "3 videos wait for a decision: 1 video newly called fake, 1 video called" in said.out
+    assert "3 videos wait for a decision: 1 newly called fake, 1 called" in said.out
     assert "0:07 to 0:12 (face track 2)" in said.out
     assert decide(warehouse, OLDER, "--unclear", "--by", "ann") == 0
     assert waiting(warehouse, capsys) == [FAKE, OPEN]

@@ -27,6 +27,8 @@ def test_library(requirement: str, extra: str, state: str, words: str) -> None:
 
 
 def test_libraries_of_every_extra_but_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [check.name for check in packages.check_libraries()]
+    assert len(names) == len(set(names))
     checks = {check.name: check for check in packages.check_libraries()}
     assert {"av", "numpy", "pyspark", "pandas", "jinja2", "tensorflow", "keras"} <= set(checks)
     assert not {"framejury", "pytest", "ruff"} & set(checks)

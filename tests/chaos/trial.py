@@ -25,7 +25,7 @@ _PHASES = (
     ("[reduce]", "reduce"),
     ("committed to", "commit"),
     ("[report]", "report"),
-    ("report: ", "end"),
+    ('"exit_code": ', "end"),
 )
 
 

@@ -92,7 +92,7 @@ def test_a_night_without_news_reports_the_model_that_judged(project: Project) ->
     ok(here("nightly", project.archive, *place, "--bundle", other, *once))
     last = Warehouse.open(str(project.training)).commits()[-1]
     assert last.job == "nightly"
-    assert last.tables["verdicts"] == 0
+    assert "verdicts" not in last.tables
     report = json.loads((project.training / "reports" / last.run_id / "report.json").read_text())
     assert report["run"]["model_id"] == before[0]["model_id"] != last.model_id
 

@@ -34,7 +34,8 @@ def check_status(status: str, error: object, path: str) -> None:
 
 def examine(setup: Values) -> Work:
     """From a file to scores, in this process. Requests: `clip`."""
-    from framejury.examine.child import Toolbox, examine_video
+    from framejury.examine.child import examine_video
+    from framejury.examine.toolbox import Toolbox
 
     tools = Toolbox.load(plan_of(setup))
 

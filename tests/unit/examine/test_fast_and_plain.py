@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.child import examine_video
 from framejury.examine.messages import ExaminePlan
+from framejury.examine.toolbox import Toolbox
 from framejury.faces.crop import crop_region, limited
 from framejury.faces.detect import choose_faces, reduced_size, rescaled
 from framejury.faces.tracks import assign_persons

@@ -1,0 +1,25 @@
+"""Whether more frames of a video could still change its verdict, as far as its scores tell."""
+
+from __future__ import annotations
+
+from framejury.schemas.statuses import Verdict
+from framejury.settings import VerdictSettings
+from framejury.verdict.judge import FaceScores, judge
+from framejury.verdict.rule import Rule
+
+
+def is_settled(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> bool:
+    """Check that a video needs no further round of frames: its verdict is fake or real.
+
+    It is the verdict that `judge` gives by the same rule. So too few faces, or an interval that
+    crosses the threshold, ask for more frames.
+
+    Args:
+        faces, rule, settings: as for `judge`; of a video without scored faces, `faces` is empty.
+
+    Raises:
+        ValueError: a score outside 0 to 1 (NaN included).
+    """
+    if len(faces.score) == 0:
+        return False
+    return judge(faces, rule, settings).verdict is not Verdict.INCONCLUSIVE

@@ -67,7 +67,7 @@ def load_the_rest(tools: Toolbox) -> None:
         followed = FollowedFace(face, Region(40, 40, 90, 90))
         examiner.add([sampled, sampled], [followed], None)
     examiner.finish()
-    tools.is_settled(examiner.faces)
+    tools.is_settled(examiner.faces, 1)
     ClipMaker(tools.settings, tools.scorer).warm_up()
     row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
     rows = [row, *tools.rows(Examined(Outcome(), examiner.faces, examiner.pictures()), row)]

@@ -81,12 +81,13 @@ class Toolbox:
             in_rounds=len(self.counts) > 1,
         )
 
-    def is_settled(self, faces: Sequence[ExaminedFace]) -> bool:
-        """Check that a video with these faces needs no further round of frames."""
+    def is_settled(self, faces: Sequence[ExaminedFace], rounds: int) -> bool:
+        """Check that a video with these faces after so many rounds needs no further one."""
         if self.scorer is None:
             return True
         verdict = self.settings.verdict
-        return is_settled(scores_of(faces), rule_in_use(self.scorer.bundle.rule, verdict), verdict)
+        rule = rule_in_use(self.scorer.bundle.rule, verdict)
+        return is_settled(scores_of(faces), rule, verdict, rounds=rounds)
 
     def rows(self, examined: Examined, extraction: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield rows of `faces` when crops are kept, of `face_scores` and `pictures` when scored.

@@ -23,8 +23,6 @@ from framejury.schemas.statuses import Status
 
 _MOST_OF_TIME = 0.5
 """A round is left out if the video would then have used more than this share of its time."""
-_ROUNDS_WITHOUT_FACE = 2
-"""After so many rounds without any face, no further one follows."""
 
 
 class TimeBudget:
@@ -102,10 +100,8 @@ class VideoPasses:
 
     def _add_rounds(self, video: VideoFile, found: FaceExaminer, ranks: Indices) -> None:
         """Add frames while the verdict is not settled, and time and frames are left."""
-        for done, count in enumerate(self._tools.counts[1:], start=1):
-            if self._tools.is_settled(found.faces):
-                return
-            if not found.faces and done >= _ROUNDS_WITHOUT_FACE:
+        for rounds, count in enumerate(self._tools.counts[1:], start=1):
+            if self._tools.is_settled(found.faces, rounds):
                 return
             more = video.choose_more(self._sampling, ranks, count)
             if len(more) == 0 or not self._budget.allows(1 + len(more) / len(ranks)):

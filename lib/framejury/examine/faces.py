@@ -282,9 +282,13 @@ class FaceExaminer:
             region=region,
             crop=stored[0],
             next_crop=stored[1],
-            ssim=None if grey is None else self._flicker.ssim(person, grey),
+            ssim=None if grey is None else self._similarity(person, grey),
         )
         return examined, CroppedFace(crop, landmarks, next_crop)
+
+    def _similarity(self, person: int, grey: Grey) -> float | None:
+        """Compare with the track's last face; faces of later rounds are compared at the end."""
+        return None if self._is_later_round else self._flicker.ssim(person, grey)
 
     def finish(self) -> None:
         """Complete the faces of a round; those of several are linked as if found in one."""

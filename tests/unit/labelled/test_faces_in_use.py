@@ -67,7 +67,7 @@ def test_no_faces_are_no_faces() -> None:
 
 
 def test_the_rule_is_that_of_the_frames_in_use() -> None:
-    """Every eighth frame of a fake shows it; a rule fitted on the others would not fit."""
+    """Fewer frames per video give other means, and so another rule."""
     rng = np.random.default_rng(0)
     scores, videos = {}, []
     for number in range(24):

@@ -347,6 +347,20 @@ def test_each_pass_gives_the_frames_that_one_pass_gives(tmp_path: Path, name: st
         assert video.damage is None and not video.notes()
 
 
+def test_samples_of_a_further_round_do_not_move_to_those_of_an_earlier_one(tmp_path: Path) -> None:
+    """All would move to the key frames 0, 12 and 24, which the first round has."""
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES, gop=12)
+    settings = SamplingSettings(rounds=(3, 6, 12), tolerance_s=60)
+    with VideoFile(path, LimitSettings()) as video:
+        known = video.choose(settings, "key")
+        assert set(known.tolist()) & {0, 12, 24}
+        for count in (6, 12):
+            more = video.choose_more(settings, known, count)
+            assert not set(more.tolist()) & set(known.tolist())
+            known = np.union1d(known, more)
+            assert len(known) == count
+
+
 def test_damage_is_counted_once_though_each_pass_meets_it(tmp_path: Path) -> None:
     path = overwrite(clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0), 0.35, 0.06)
     with VideoFile(path, LimitSettings()) as video:

@@ -44,14 +44,14 @@ def faces_in_use(
         rule: by which they are judged.
         settings: minimum faces and interval.
     """
-    if sampling.mode != "uniform":
+    if sampling.mode != "uniform" or scored.num_rows == 0:
         return scored
     extraction_of = {video.row["video_id"]: video.extraction or {} for video in videos}
     ids = np.asarray(scored["video_id"].to_pylist(), object)
     kept = np.ones(len(ids), np.bool_)
     # `score_faces` sorts by video.
-    edges = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1], True]) if len(ids) else []
-    for first, stop in pairwise(edges):
+    changes = np.flatnonzero(ids[1:] != ids[:-1]) + 1
+    for first, stop in pairwise([0, *changes.tolist(), len(ids)]):
         faces = scored.slice(first, stop - first)
         extraction = extraction_of.get(ids[first], {})
         if extraction.get("sampled_s") and extraction.get("duration_s"):

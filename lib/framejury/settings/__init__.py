@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 
-_ADDED = (
+_ADDED: tuple[tuple[str, str, object], ...] = (
     ("sampling", "stream", "auto"),
     ("sampling", "rounds", []),
     ("detection", "channel_order", "rgb"),

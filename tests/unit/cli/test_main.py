@@ -351,7 +351,7 @@ def test_scan_adds_frames_until_the_verdict_is_settled(
     sure, said = scanned(0.05)
     assert (sure["verdict"], sure["rounds"], sure["frames_sampled"]) == ("fake", 1, 4)
     assert "sampled:" not in said
-    open_one, said = scanned(0.55)
+    open_one, said = scanned(sure["p_fake"])
     assert (open_one["verdict"], open_one["rounds"]) == ("inconclusive", 3)
     assert open_one["frames_sampled"] == open_one["faces_scored"] == 20
     assert "\n  sampled: 20 frames in 3 rounds\n" in said

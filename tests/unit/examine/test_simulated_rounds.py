@@ -15,7 +15,7 @@ NO_KEYS = np.zeros(0, np.int64)
 
 
 def times(count: int, duration_s: float = 60.0) -> list[float]:
-    return ((np.arange(count) + 0.5) * duration_s / count).tolist()
+    return [(number + 0.5) * duration_s / count for number in range(count)]
 
 
 def never(chosen: Flags, rounds: int) -> bool:

@@ -74,7 +74,8 @@ def test_the_rule_is_that_of_the_frames_in_use() -> None:
         label = "FAKE" if number % 2 else "REAL"
         name = f"{label}-{number:02}"
         videos.append(video(name, label))
-        scores[name] = rng.uniform(0.1, 0.4, FRAMES) + (0.5 if label == "FAKE" else 0.0)
+        level = 0.5 if label == "FAKE" else 0.0
+        scores[name] = (rng.uniform(0.1, 0.4, FRAMES) + level).tolist()
     faces, few = scored(scores), SamplingSettings(frames=8)
     fitted = fit_rule_in_use(faces, videos, few, SETTINGS, data="made")
     alone = fit_rule_on(

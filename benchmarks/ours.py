@@ -21,8 +21,13 @@ _JUDGED = (Status.EXTRACTED.value, Status.NO_FACE.value)
 
 
 def plan_of(setup: Values) -> ExaminePlan:
-    """A nightly run's plan: scores, no crops. `setup`: `settings` (overrides), `bundle_dir`."""
+    """A nightly run's plan: scores, no crops. `setup`: `settings` (overrides), `bundle_dir`.
+
+    One round of frames: how many rounds a network with random weights asks for means nothing.
+    """
     settings = settings_from(setup["settings"])
+    sampling = settings.sampling.in_one_round()
+    settings = settings.model_copy(update={"sampling": sampling})
     return ExaminePlan("bench", settings.model_dump(mode="json"), setup["bundle_dir"], False)
 
 
@@ -34,7 +39,8 @@ def check_status(status: str, error: object, path: str) -> None:
 
 def examine(setup: Values) -> Work:
     """From a file to scores, in this process. Requests: `clip`."""
-    from framejury.examine.child import Toolbox, examine_video
+    from framejury.examine.child import examine_video
+    from framejury.examine.toolbox import Toolbox
 
     tools = Toolbox.load(plan_of(setup))
 

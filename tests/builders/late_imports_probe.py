@@ -33,6 +33,7 @@ WAYS: list[dict[str, Any]] = [
     {},
     {"detection": {"detector": "haar"}, "crops": {"format": "jpeg"}},
     {"detection": {"follow_s": 1.0}},
+    {"sampling": {"rounds": [2, 4, 6]}},
     {"sampling": {"mode": "random"}},
     {"sampling": {"mode": "strided_retry"}},
     {"sampling": {"pairs": True}, "crops": {"pair": "kept"}},

@@ -17,6 +17,7 @@ from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.manifest import CARD_NAME
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
+from framejury.settings import Settings
 from tests.builders.warehouse import FACE_LEAK, hand_labels, scored_warehouse, split_by
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -54,7 +55,7 @@ def test_a_bundle_of_a_leaking_split_says_so(
     # Every video has faces in split train.
     assert set(record.sides_of(known)) == {"train"}
     assert bundle.judging["detection"]["detector"] == "mtcnn"
-    assert bundle.judging["sampling"]["frames"] == 11
+    assert bundle.judging["sampling"]["rounds"] == list(Settings().sampling.rounds)
     assert "Labels set by hand: 2 faces in 1 video." in bundle.notes
     assert str(plain.leak) in (bundle.directory / CARD_NAME).read_text()
     for side in (Side.VAL, Side.TEST):

@@ -18,11 +18,11 @@ from framejury.errors import BundleError, UsageError
 from framejury.evaluation.rule_fitting import candidate_table
 from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.decided_videos import decided_notes
+from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use
 from framejury.labelled.learned import record_of
 from framejury.labelled.measure import (
     cross_fitted_figures,
     figures_for_card,
-    fit_rule_on,
     judge_labelled,
 )
 from framejury.labelled.videos import (
@@ -40,6 +40,7 @@ from framejury.model.source import FaceSource
 from framejury.pages.text_table import counted
 from framejury.parsers.calibrate import parser
 from framejury.schemas.statuses import Side
+from framejury.settings.loading import load_settings
 from framejury.verdict.judge import face_threshold
 from framejury.warehouse import Warehouse
 
@@ -79,13 +80,18 @@ def _run(args: argparse.Namespace) -> int:
     say(f"  scoring {counted(len(source.videos), 'video')} of split {side.value}")
     scored = score_faces(scorer, source)
     data = f"split {side.value} of {describe_data(warehouses, everything)}"
-    fitted = fit_rule_on(scored, videos, settings.verdict, data=data, target_fpr=args.target_fpr)
+    # Judging would sample fewer frames than training; the rule is fitted on those.
+    sampling = load_settings(judging=True, of_bundle=bundle.judging).sampling
+    fitted = fit_rule_in_use(
+        scored, videos, sampling, settings.verdict, data=data, target_fpr=args.target_fpr
+    )
     rule = fitted.rule
     judge = replace(
         bundle, reducer=rule.reducer, calibration=rule.calibration, threshold=rule.threshold
     )
     own = settings.verdict.model_copy(update={"reducer": None, "threshold": None})
-    verdicts, counts = judge_labelled(scored, judge, videos, own, run_id="calibrate")
+    faces = faces_in_use(scored, videos, sampling, rule, own)
+    verdicts, counts = judge_labelled(faces, judge, videos, own, run_id="calibrate")
     figures = figures_for_card(verdicts, counts, face_threshold(rule))
     metrics = {side.value: figures | cross_fitted_figures(fitted)}
     fitted_on = record_of(labelled_parts(warehouses, decided=args.decisions), source)

@@ -30,6 +30,7 @@ from framejury.labelled.committed_split import (
     with_frame_labels,
 )
 from framejury.labelled.decided_videos import decided_notes, without_decided
+from framejury.labelled.faces_in_use import faces_in_use, left_out_note
 from framejury.labelled.learned import known_videos
 from framejury.labelled.measure import judge_labelled
 from framejury.labelled.recipe_outputs import measured_files, write_outputs
@@ -110,7 +111,10 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
     notes += decided_notes([warehouse], videos, used=args.decisions)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
-    scored = score_faces(scorer, source)
+    everything = score_faces(scorer, source)
+    rule = rule_in_use(bundle.rule, settings.verdict)
+    scored = faces_in_use(everything, videos, settings.sampling, rule, settings.verdict)
+    notes += left_out_note(everything.num_rows, scored.num_rows)
     seen = _seen(bundle, warehouse, videos)
     verdicts, counts = judge_labelled(
         scored,
@@ -123,7 +127,6 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
     )
     shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
     history = training_history(warehouse, bundle.model_id)
-    rule = rule_in_use(bundle.rule, settings.verdict)
     info = RunInfo(
         run_id=name,
         created_at=now(),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from framejury.archive.csv_files import read_pins
 from framejury.cli.archive_options import in_layout
@@ -26,7 +27,7 @@ from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.seen import Recognised, known_video, recognise, seen_ids
 from framejury.protocol.examination import VideoScores, examine_all
-from framejury.protocol.frames import frame_counts, headline_of
+from framejury.protocol.frames import ProtocolFrames, frame_counts
 from framejury.protocol.robustness import CONDITIONS, Condition
 from framejury.protocol.selection import (
     DATA_SET_RULE,
@@ -47,8 +48,6 @@ from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import rule_facts
 from framejury.warehouse import Warehouse
 
-PROTOCOL_FRAMES = 32
-
 
 def evaluate_archive(args: argparse.Namespace) -> int:
     """Measure the bundle on the labelled videos of `args.archive` and write the report.
@@ -59,6 +58,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     bundle = load_bundle(bundle_dir_of(args))
     warn_of_demo(bundle)
     settings = framed_for(bundle, _settings_of(args, bundle))
+    protocol = ProtocolFrames.of(settings.sampling)
     name = Path(args.archive).resolve().name or "archive"
     judge = VideoJudge(bundle, settings.verdict, f"evaluate-{bundle.model_id}-{name}")
     warehouse = None if args.warehouse is None else Warehouse.open(args.warehouse)
@@ -72,7 +72,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     started_s = time.monotonic()
     plan = ExaminePlan(
         judge.run_id,
-        settings.without_evidence().model_dump(mode="json"),
+        _in_one_round(settings.without_evidence(), protocol.examined).model_dump(mode="json"),
         str(bundle.directory),
         keep_crops=bool(conditions),
     )
@@ -86,14 +86,13 @@ def evaluate_archive(args: argparse.Namespace) -> int:
             else None
         ),
         conditions=conditions,
-        frames=headline_of(settings.sampling.frames),
+        frames=protocol.headline,
     )
     examined_s = time.monotonic() - started_s
     seen = _seen(bundle, selection, videos)
     known = seen_ids(seen)
     new = [one for one in videos if one.video["video_id"] not in known]
-    headline = headline_of(settings.sampling.frames)
-    data = protocol_data(new, judge, settings.sampling.frames, conditions)
+    data = protocol_data(new, judge, protocol, conditions)
     info = RunInfo(
         run_id=judge.run_id,
         created_at=now(),
@@ -116,7 +115,7 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         seconds={"examine": examined_s},
     )
     report = RunReport(
-        judge.table(videos, headline),
+        _headline_table(judge, videos, protocol),
         face_histogram(new),
         info,
         title=f"Evaluation of {bundle.model_id} on {name}",
@@ -134,24 +133,27 @@ def evaluate_archive(args: argparse.Namespace) -> int:
 
 
 def protocol_data(
-    videos: Sequence[VideoScores], judge: VideoJudge, frames: int, conditions: Sequence[Condition]
+    videos: Sequence[VideoScores],
+    judge: VideoJudge,
+    frames: ProtocolFrames,
+    conditions: Sequence[Condition],
 ) -> ProtocolData:
-    """Judge examined videos by frames per video and by perturbation.
+    """Judge examined videos by frames per video, in rounds, and by perturbation.
 
     Args:
-        videos: examined with `frames` frames and these conditions.
+        videos: examined with these frames and conditions.
         judge: gives the verdicts.
-        frames: sampled frames per video, count.
+        frames: per video.
         conditions: perturbations.
     """
-    headline = headline_of(frames)
+    headline = frames.headline
     perturbed: dict[str, dict[float, object]] = {}
     for condition in conditions:
         table = judge.perturbed_table(videos, condition, headline)
         perturbed.setdefault(condition.family, {})[condition.strength] = table
     return ProtocolData(
         headline=headline,
-        by_frames={count: judge.table(videos, count) for count in frame_counts(frames)},
+        by_frames={count: judge.table(videos, count) for count in frame_counts(frames.examined)},
         data_sets=[data_sets_of(one.video) for one in videos],
         data_set_rule=DATA_SET_RULE,
         face_scores=np.concatenate([np.zeros(0), *(one.score for one in videos)]),
@@ -159,7 +161,22 @@ def protocol_data(
             np.arange(len(videos)), np.array([len(one.score) for one in videos], np.int64)
         ),
         perturbed=perturbed,
+        rounds=frames.rounds,
+        in_rounds=judge.table_in_rounds(videos, frames.rounds) if frames.rounds else None,
     )
+
+
+def _headline_table(
+    judge: VideoJudge, videos: Sequence[VideoScores], frames: ProtocolFrames
+) -> pa.Table:
+    if frames.rounds:
+        return judge.table_in_rounds(videos, frames.rounds)
+    return judge.table(videos, frames.headline)
+
+
+def _in_one_round(settings: Settings, frames: int) -> Settings:
+    sampling = settings.sampling.in_one_round(frames)
+    return settings.model_copy(update={"sampling": sampling})
 
 
 def _settings_of(args: argparse.Namespace, bundle: Bundle) -> Settings:
@@ -168,7 +185,7 @@ def _settings_of(args: argparse.Namespace, bundle: Bundle) -> Settings:
         args.preset,
         args.config,
         args.set,
-        command_defaults=["sampling.mode=uniform", f"sampling.frames={PROTOCOL_FRAMES}"],
+        command_defaults=["sampling.mode=uniform", "sampling.frames=null"],
         judging=True,
         of_bundle=bundle.judging,
     )

@@ -117,6 +117,8 @@ def _verdict(
         "p_fake_high": result.p_fake_high,
         "faces_scored": result.faces_scored,
         "frames_scored": result.frames_scored,
+        "frames_sampled": extraction["frames_sampled"],
+        "rounds": extraction["rounds"],
         "persons": result.persons,
         "worst_person": result.worst_person,
         "worst_person_score": result.worst_person_score,
@@ -154,6 +156,8 @@ def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
         text += f"; {_sound_words(verdict)}"
     error = f"  {verdict['error']}" if verdict["error"] else ""
     lines = [f"{verdict['uri']}: {text}{error}"]
+    if (verdict["rounds"] or 1) > 1:
+        lines.append(f"  sampled: {verdict['frames_sampled']} frames in {verdict['rounds']} rounds")
     lines += [
         f"  note: {VideoNote(Note(note['code']), note['detail']).sentence}"
         for note in verdict["notes"]

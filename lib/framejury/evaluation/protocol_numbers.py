@@ -70,7 +70,8 @@ class ProtocolData:
     """Measurements of the protocol.
 
     Attributes:
-        headline: frames per video behind the headline; a key of `by_frames`.
+        headline: frames per video behind the headline, and behind `perturbed`; a key of
+            `by_frames`.
         by_frames: frames per video -> verdicts, columns `rows.REPORT_COLUMNS`; all tables have
             the same labelled videos in the same order.
         data_sets: the data sets of each video, the widest first.
@@ -79,6 +80,9 @@ class ProtocolData:
             its video.
         perturbed: family -> strength -> verdicts as above, strengths from mild to strong;
             family `none` has one entry, the unperturbed faces. Empty: not measured.
+        rounds: frames per video after each round; () where the headline is not judged in rounds.
+        in_rounds: verdicts as above of videos sampled in these rounds, which are the headline's;
+            None without rounds.
     """
 
     headline: int
@@ -88,6 +92,8 @@ class ProtocolData:
     face_scores: Floats
     face_videos: Integers
     perturbed: Mapping[str, Mapping[float, pa.Table]] = field(default_factory=dict)
+    rounds: Sequence[int] = ()
+    in_rounds: pa.Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,9 @@ class ProtocolFindings:
     """All figures of the protocol.
 
     Attributes:
-        headline: frames per video behind `overall`, `data_sets`, `methods` and the curves.
+        headline: frames per video behind `robustness`, and without rounds also behind `overall`,
+            `data_sets`, `methods` and the curves.
+        rounds: as in `ProtocolData`.
         by_frames: frames per video -> figures; robustness: family -> strength -> figures.
         ece_by_chance: calibration error of perfectly calibrated scores on as many videos; None
             without a scored video.
@@ -144,6 +152,7 @@ class ProtocolFindings:
     """
 
     headline: int
+    rounds: tuple[int, ...]
     overall: ProtocolSlice
     data_sets: tuple[ProtocolSlice, ...]
     data_set_rule: str
@@ -155,6 +164,14 @@ class ProtocolFindings:
     det_videos: DetCurve | None
     det_faces: DetCurve | None
 
+    @property
+    def headline_frames(self) -> str:
+        """The frames per video of the headline, in words."""
+        if not self.rounds:
+            return f"{self.headline} frames"
+        counts = ", ".join(map(str, self.rounds))
+        return f"{self.rounds[0]} to {self.rounds[-1]} frames, in rounds ({counts})"
+
 
 def find_protocol(data: ProtocolData) -> ProtocolFindings:
     """Compute all figures.
@@ -162,7 +179,8 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
     Raises:
         ValueError: as `rows.video_rows`, or a video has no label or no data set.
     """
-    rows = video_rows(data.by_frames[data.headline])
+    own = data.by_frames[data.headline] if data.in_rounds is None else data.in_rounds
+    rows = video_rows(own)
     if not rows.known.all():
         raise ValueError("a video has no label; the protocol measures labelled videos only")
     sets = [tuple(names) for names in data.data_sets]
@@ -173,6 +191,7 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
     faces_fake = rows.fake[data.face_videos]
     return ProtocolFindings(
         headline=data.headline,
+        rounds=tuple(data.rounds),
         overall=protocol_slice("all videos", rows, everything, data),
         data_sets=tuple(
             protocol_slice(name, rows, np.array([name in names for names in sets], np.bool_), data)

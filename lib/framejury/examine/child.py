@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import pyarrow as pa
 
-from framejury.errors import MediaError, SetupError
+from framejury.errors import MediaError
 from framejury.examine.clips import ClipMaker
 from framejury.examine.costs import OPEN_S, READ_S_A_BYTE, frame_s
-from framejury.examine.faces import ExaminedFace, FaceExaminer, FollowedFace, face_row, score_row
+from framejury.examine.faces import FollowedFace
 from framejury.examine.messages import (
     OUT_OF_MEMORY,
     ROWS,
-    TABLE_COLUMN,
     ExaminePlan,
     Outcome,
     Segment,
@@ -34,92 +31,26 @@ from framejury.examine.messages import (
     to_ipc,
 )
 from framejury.examine.segments import staged
-from framejury.faces.detect import Detector, make_detector
+from framejury.examine.toolbox import Examined, Toolbox
+from framejury.examine.video_passes import TimeBudget, VideoPasses
 from framejury.media.container import VideoSource, import_lazy_modules
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
-from framejury.media.sample import Indices, Walk, draw_again
 from framejury.media.small_clip import small_clip
-from framejury.model.bundle import load_bundle
-from framejury.model.runtime import Scorer
-from framejury.records import Box, CroppedFace, DetectedFace, Point, Region, SampledFrame
+from framejury.records import Box, DetectedFace, Point, Region, SampledFrame
 from framejury.schemas.notes import VideoNote, to_text
 from framejury.schemas.statuses import LANDMARK_NAMES, Status
-from framejury.settings import PAIR_SIGNALS, LimitSettings, Settings
-from framejury.settings.loading import settings_from
+from framejury.settings import LimitSettings
 
 _OVERHEAD_RATIO = 0.1
 """Largest share of a segment's work that opening the file again may take."""
 
 
-@dataclass
-class Examined:
-    """The outcome of one video, its faces, and columns of `pictures` without ids."""
-
-    outcome: Outcome
-    faces: list[ExaminedFace] = field(default_factory=list)
-    pictures: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Toolbox:
-    """Detector, network and settings, loaded once per process."""
-
-    settings: Settings
-    detector: Detector
-    scorer: Scorer | None
-    keep_crops: bool
-
-    @classmethod
-    def load(cls, plan: ExaminePlan) -> Toolbox:
-        """Load detector and network.
-
-        Raises:
-            BundleError, SetupError: a file is missing or altered, the GPU that the plan requires
-                is not usable, or the network needs pairs of frames and the settings have none.
-        """
-        settings = settings_from(plan.settings)
-        threads = settings.scoring.threads
-        cv2.setNumThreads(threads)  # by default OpenCV takes every core
-        scorer = None
-        if plan.bundle_dir is not None:
-            bundle = load_bundle(plan.bundle_dir)
-            if bundle.signal in PAIR_SIGNALS and not settings.sampling.pairs:
-                raise SetupError(f"signal {bundle.signal} needs sampling.pairs=true")
-            scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
-            if plan.device == "cuda":
-                # CUDA maps memory on first use; the sandbox limits memory after loading.
-                black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
-                points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
-                scorer.score([CroppedFace(black, points, black)] * scorer.batch_size)
-        return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
-
-    def face_examiner(self) -> FaceExaminer:
-        """Return an examiner for a new video."""
-        return FaceExaminer(self.settings, self.detector, self.scorer, keep_crops=self.keep_crops)
-
-    def rows(self, examined: Examined, extraction: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yield rows of `faces` when crops are kept, of `face_scores` and `pictures` when scored.
-
-        Args:
-            examined: faces and pictures of one video.
-            extraction: its row of `extractions`.
-        """
-        ids = {name: extraction[name] for name in ("video_id", "run_id")}
-        model_id = None if self.scorer is None else self.scorer.bundle.model_id
-        for face in examined.faces:
-            if self.keep_crops:
-                yield ids | face_row(face, self.detector.name)
-            if face.score is not None:
-                yield ids | score_row(face) | {"model_id": model_id}
-        for picture in examined.pictures:
-            yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}
-
-
 def load_the_rest(tools: Toolbox) -> None:
     """Make libraries load what they load on first use: afterwards the child opens no file."""
     import_lazy_modules()
-    sampling = tools.settings.sampling.model_copy(update={"frames": 2, "stream": "auto"})
+    few = {"frames": None, "rounds": (1, 2), "stream": "auto"}
+    sampling = tools.settings.sampling.model_copy(update=few)
     free = {"limits": LimitSettings(), "sampling": sampling}  # limits are for videos
     rehearsing = replace(tools, settings=tools.settings.model_copy(update=free))
     with small_clip() as clip:
@@ -136,6 +67,7 @@ def load_the_rest(tools: Toolbox) -> None:
         followed = FollowedFace(face, Region(40, 40, 90, 90))
         examiner.add([sampled, sampled], [followed], None)
     examiner.finish()
+    tools.is_settled(examiner.faces, 1)
     ClipMaker(tools.settings, tools.scorer).warm_up()
     row = extraction_row(VideoJob("", "", 0, datetime.now(UTC)), "", tools.settings)
     rows = [row, *tools.rows(Examined(Outcome(), examiner.faces, examiner.pictures()), row)]
@@ -143,7 +75,12 @@ def load_the_rest(tools: Toolbox) -> None:
 
 
 def examine_video(
-    source: VideoSource, key: str, tools: Toolbox, segment: Segment | None = None
+    source: VideoSource,
+    key: str,
+    tools: Toolbox,
+    segment: Segment | None = None,
+    *,
+    left_s: float | None = None,
 ) -> Examined:
     """Decode one local file in this process; find, crop and score its faces.
 
@@ -154,16 +91,18 @@ def examine_video(
         key: seeds random sampling per video (the `video_id`).
         tools: detector, network, settings.
         segment: limits the sampled frames to this segment of the video.
+        left_s: seconds left for the video; None: `limits.timeout_s`.
 
     Returns:
         status `extracted` or `no_face` with every face, or another status without faces.
     """
-    started_s, started_cpu_s = time.perf_counter(), time.process_time()
-    examination = _Examination(source, key, tools)
-    outcome = examination.outcome
+    limits, threads = tools.settings.limits, tools.settings.scoring.threads
+    budget = TimeBudget(left_s or limits.timeout_s, limits.most_cpu_s(threads))
+    passes = VideoPasses(source, key, tools, budget)
+    outcome = passes.outcome
     examined = Examined(outcome)
     try:
-        found = examination.run(segment)
+        found = passes.run(segment)
         examined.faces, examined.pictures = found.faces, found.pictures()
         outcome.status = Status.EXTRACTED if found.faces else Status.NO_FACE
     except MediaError as error:
@@ -173,104 +112,8 @@ def examine_video(
     except MemoryError:
         outcome.status, outcome.error = Status.CRASHED, OUT_OF_MEMORY
     outcome.faces_kept = len(examined.faces)
-    outcome.wall_s = time.perf_counter() - started_s
-    outcome.cpu_s = time.process_time() - started_cpu_s
+    outcome.wall_s, outcome.cpu_s = budget.wall_s, budget.cpu_s
     return examined
-
-
-class _Examination:
-    """Passes over one video.
-
-    Attributes:
-        outcome: what is known so far, also when a pass raises.
-    """
-
-    def __init__(self, source: VideoSource, key: str, tools: Toolbox) -> None:
-        self.outcome = Outcome()
-        self._source = source
-        self._key = key
-        self._tools = tools
-        self._sampling = tools.settings.sampling
-
-    def run(self, segment: Segment | None) -> FaceExaminer:
-        """Examine the frames that the settings choose.
-
-        Raises:
-            MediaError: the video cannot be read.
-        """
-        with self._open() as video:
-            self._note_headers(video)
-            ranks = video.choose(self._sampling, self._key)
-            if segment is not None:
-                inside = (ranks >= segment.first) & (ranks < segment.stop)
-                found = self._examine(video, ranks[inside], segment.stop)
-                self.outcome.error = video.damage
-                return found
-            if len(ranks) == 0:
-                self.outcome.error = "no frame has a successor, as sampling.pairs requires"
-                return self._tools.face_examiner()
-            drawn = self._sampling.mode == "random"
-            found = self._examine(video, ranks, len(video.facts.times_s) if drawn else None)
-            self.outcome.error = video.damage
-        if drawn and found.ranks != ranks.tolist():
-            return self._redraw(video.damage or "frames are not where the container says")
-        return found
-
-    def _redraw(self, damage: str) -> FaceExaminer:
-        """Sample readable frames in place of those drawn first.
-
-        Starts over, since faces are tracked in order of time: a damaged file takes three passes.
-
-        Raises:
-            MediaError: `unreadable` when no frame can be read.
-        """
-        with self._open() as video:
-            readable = video.readable()
-            self.outcome.frames_decoded += video.frames_decoded
-            ranks = draw_again(len(video.facts.times_s), self._sampling, self._key, readable)
-        if len(ranks) == 0:
-            raise MediaError(Status.UNREADABLE, damage)
-        with self._open() as video:
-            found = self._examine(video, ranks, None)
-        self.outcome.error = f"{damage}; other frames were drawn instead"
-        return found
-
-    def _open(self) -> VideoFile:
-        settings = self._tools.settings
-        threads, stream = settings.scoring.threads, settings.sampling.stream
-        return VideoFile(self._source, settings.limits, threads, stream)
-
-    def _note_headers(self, video: VideoFile) -> None:
-        facts, outcome = video.facts, self.outcome
-        outcome.container, outcome.codec = facts.container, facts.codec
-        outcome.width_px, outcome.height_px = facts.coded_size.width, facts.coded_size.height
-        outcome.duration_s, outcome.frames_total = facts.duration_s, len(facts.times_s)
-        outcome.origin = asdict(video.origin)
-
-    def _examine(self, video: VideoFile, ranks: Indices, stop: int | None) -> FaceExaminer:
-        """Make one pass; all counts start anew, except that of decoded frames."""
-        outcome, found = self.outcome, self._tools.face_examiner()
-        outcome.frames_sampled, outcome.faces_found, outcome.sampled_s = 0, 0, []
-        walk = None
-        samples = video.samples(ranks, stop, pairs=self._sampling.pairs)
-        if self._sampling.mode == "strided_retry":
-            walk = Walk(len(video.facts.times_s), self._sampling)
-            samples = video.walk(walk)
-        try:
-            for frames in samples:
-                shown = frames[0].picture.size
-                outcome.width_px, outcome.height_px = shown.width, shown.height
-                outcome.frames_sampled += len(frames)
-                outcome.sampled_s.append(frames[0].pts_s)
-                kept = found.kept
-                outcome.faces_found += found.examine(frames)
-                if walk is not None:
-                    walk.go_on(frames[0].frame_index, found=found.kept > kept)
-            found.finish()
-        finally:
-            outcome.frames_decoded += video.frames_decoded
-            outcome.notes = to_text(video.notes())
-        return found
 
 
 def serve(setup: Mapping[str, Any]) -> Any:
@@ -288,7 +131,9 @@ def serve(setup: Mapping[str, Any]) -> Any:
             ids = {"video_id": request["video_id"], "run_id": plan.run_id}
             found = Examined(Outcome(), pictures=clips.rows(request["file"]))
             return _packed(list(tools.rows(found, ids)), segment)
-        examined = examine_video(request["file"], request["video_id"], tools, segment)
+        examined = examine_video(
+            request["file"], request["video_id"], tools, segment, left_s=request["left_s"]
+        )
         modified_at = request["modified_at"]
         job = VideoJob(
             request["video_id"],

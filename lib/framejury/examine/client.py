@@ -144,8 +144,7 @@ class DecodingClient:
 
 
 def _cpu_limit_s(settings: Settings) -> float:
-    """Return the CPU time that one video may take, seconds."""
-    return settings.limits.cpu_s or settings.limits.timeout_s * settings.scoring.threads
+    return settings.limits.most_cpu_s(settings.scoring.threads)
 
 
 def _is_for_memory(error: Exception) -> bool:

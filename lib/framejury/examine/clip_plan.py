@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from framejury.examine.faces import ExaminedFace
+from framejury.examine.faces import ExaminedFace, scores_of
 from framejury.records import Box, Region, Size
-from framejury.verdict.judge import FaceScores, suspicious_parts_of
+from framejury.verdict.judge import suspicious_parts_of
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import Stretch
 
@@ -96,15 +96,9 @@ def plan_clips(faces: Sequence[ExaminedFace], rule: Rule, most: int) -> list[Cli
         rule: of its verdict.
         most: clips, count.
     """
-    scored = [(face, face.score) for face in faces if face.score is not None]
-    if not scored or most == 0:
+    columns = scores_of(faces)
+    if len(columns.score) == 0 or most == 0:
         return []
-    columns = FaceScores(
-        score=[score for _, score in scored],
-        frame_index=[face.frame_index for face, _ in scored],
-        pts_s=[face.pts_s for face, _ in scored],
-        person=[face.person for face, _ in scored],
-    )
     parts = sorted(suspicious_parts_of(columns, rule), key=lambda part: -part.mean_score)[:most]
     return sorted((_plan(part, faces) for part in parts), key=lambda plan: plan.start_s)
 

@@ -54,7 +54,9 @@ def grows_with_length(sampling: SamplingSettings) -> bool:
     """Check whether a longer video has more samples, so that cutting it up pays."""
     if sampling.mode == "strided_retry":  # each sample depends on the last: no part is alone
         return False
-    return sampling.mode in ("all", "every_s") or sampling.frames >= _SURVEYED_FRAMES
+    if len(sampling.counts) > 1:  # whether a round follows depends on all faces of the video
+        return False
+    return sampling.mode in ("all", "every_s") or sampling.counts[0] >= _SURVEYED_FRAMES
 
 
 def estimate_costs_s(
@@ -68,8 +70,9 @@ def estimate_costs_s(
         detector: as in `detection.detector`.
 
     Returns:
-        float64 (n,), seconds on one core.
+        float64 (n,), seconds on one core; of the first round only, since few videos get another.
     """
+    count = sampling.counts[0]
     size = np.asarray(size_bytes, np.float64)
     span = frames_per_sample(pairs=sampling.pairs)
     if sampling.mode == "all":
@@ -78,12 +81,12 @@ def estimate_costs_s(
         frames, decoded = span * size / _BYTES_A_SECOND / sampling.every_s, size
     elif sampling.mode in ("strided", "strided_retry"):  # from the start on
         step = span + sampling.skip_frames
-        frames = span * np.minimum(sampling.frames, size / _BYTES_A_FRAME / step)
-        decoded = np.minimum(size, float(sampling.frames * step * _BYTES_A_FRAME))
+        frames = span * np.minimum(count, size / _BYTES_A_FRAME / step)
+        decoded = np.minimum(size, float(count * step * _BYTES_A_FRAME))
     else:
         group_bytes = _KEY_FRAME_BYTES if sampling.mode == "keyframes" else _GROUP_BYTES
-        frames = np.minimum(span * sampling.frames, size / _BYTES_A_FRAME)
-        decoded = np.minimum(size, float(sampling.frames * group_bytes))
+        frames = np.minimum(span * count, size / _BYTES_A_FRAME)
+        decoded = np.minimum(size, float(count * group_bytes))
     # One pass to hash the file, two over its packet headers.
     read_s = 3 * READ_S_A_BYTE * size
     faces_s = frame_s(detector) * frames

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import chain, groupby
 from typing import Any
 
 from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, shown_face
@@ -17,10 +19,12 @@ from framejury.faces.crop import (
 )
 from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder
-from framejury.faces.tracks import FaceTracks, link
+from framejury.faces.tracks import FaceTracks, assign_persons, link
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Image, Region, SampledFrame, Size
 from framejury.settings import Settings
+from framejury.signals.ssim import Grey, grey_square
+from framejury.verdict.judge import FaceScores
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,40 @@ def score_row(face: ExaminedFace) -> dict[str, Any]:
     }
 
 
+def scores_of(faces: Sequence[ExaminedFace]) -> FaceScores:
+    """Return the scored ones of these faces as what a verdict is made of."""
+    scored = [(face, face.score) for face in faces if face.score is not None]
+    return FaceScores(
+        score=[score for _, score in scored],
+        frame_index=[face.frame_index for face, _ in scored],
+        pts_s=[face.pts_s for face, _ in scored],
+        person=[face.person for face, _ in scored],
+    )
+
+
+def linked_by_time(
+    faces: Sequence[ExaminedFace], greys: Mapping[tuple[int, int], Grey]
+) -> list[ExaminedFace]:
+    """Sort faces by time, and number tracks and compare faces as in one pass over all frames.
+
+    Args:
+        faces: of one video, scored.
+        greys: the `grey_square` of each crop by frame and face index.
+    """
+    ordered = sorted(faces, key=_place)
+    by_frame = [list(group) for _, group in groupby(ordered, key=lambda face: face.frame_index)]
+    persons = assign_persons([[face.track_box for face in group] for group in by_frame])
+    flicker = Flicker()
+    return [
+        replace(face, person=person, ssim=flicker.ssim(person, greys[_place(face)]))
+        for face, person in zip(ordered, chain.from_iterable(persons), strict=True)
+    ]
+
+
+def _place(face: ExaminedFace) -> tuple[int, int]:
+    return face.frame_index, face.face_index
+
+
 def _common_columns(face: ExaminedFace) -> dict[str, Any]:
     return {
         "frame_index": face.frame_index,
@@ -100,15 +138,22 @@ class FaceExaminer:
         detector: from `make_detector`.
         scorer: None: do not score.
         keep_crops: whether crops are stored.
+        in_rounds: whether further rounds may follow (`begin_round`).
 
     Attributes:
-        faces: the faces so far.
-        ranks: first frame of each sample so far, increasing.
+        faces: the faces so far, by frame and face.
+        ranks: first frame of each sample so far, in the order examined.
         kept: faces so far, also those that wait for their score; count.
     """
 
     def __init__(
-        self, settings: Settings, detector: Detector, scorer: Scorer | None, *, keep_crops: bool
+        self,
+        settings: Settings,
+        detector: Detector,
+        scorer: Scorer | None,
+        *,
+        keep_crops: bool,
+        in_rounds: bool = False,
     ) -> None:
         self.faces: list[ExaminedFace] = []
         self.ranks: list[int] = []
@@ -116,7 +161,10 @@ class FaceExaminer:
         self._crops = settings.crops
         self._scorer = scorer
         self._keep_crops = keep_crops
-        self._finder = FaceFinder(detector, settings.detection)
+        self._new_finder = partial(FaceFinder, detector, settings.detection)
+        self._finder = self._new_finder()
+        self._is_later_round = False
+        self._greys: dict[tuple[int, int], Grey] | None = {} if in_rounds else None
         self._tracks = FaceTracks()
         self._flicker = Flicker()
         self._shows = scorer is not None and settings.evidence.faces > 0
@@ -124,6 +172,11 @@ class FaceExaminer:
             settings.evidence, lambda face: shown_face(face, scorer), scorer
         )
         self._waiting: list[tuple[ExaminedFace, CroppedFace, Image | None]] = []
+
+    def begin_round(self) -> None:
+        """Expect samples in order of time from the start of the video again."""
+        self._finder = self._new_finder()
+        self._is_later_round = True
 
     def examine(self, sample: Sequence[SampledFrame]) -> int:
         """Examine one frame, or a frame and its successor.
@@ -192,7 +245,7 @@ class FaceExaminer:
                 continue
             self._waiting.append((examined, cropped, shown))
             if len(self._waiting) == self._scorer.batch_size:
-                self.finish()
+                self._score()
 
     def _crop(
         self,
@@ -212,6 +265,9 @@ class FaceExaminer:
         landmarks = None
         if face.landmarks is not None:
             landmarks = landmarks_in_crop(face.landmarks, region, Size(*crop.shape[:2]))
+        grey = None if self._scorer is None else grey_square(crop)
+        if grey is not None and self._greys is not None:
+            self._greys[first.frame_index, face_index] = grey
         stored: list[bytes | None] = [None, None]
         if self._keep_crops:
             for place, part in enumerate(parts):
@@ -226,12 +282,21 @@ class FaceExaminer:
             region=region,
             crop=stored[0],
             next_crop=stored[1],
-            ssim=None if self._scorer is None else self._flicker.ssim(person, crop),
+            ssim=None if grey is None else self._similarity(person, grey),
         )
         return examined, CroppedFace(crop, landmarks, next_crop)
 
+    def _similarity(self, person: int, grey: Grey) -> float | None:
+        """Compare with the track's last face; faces of later rounds are compared at the end."""
+        return None if self._is_later_round else self._flicker.ssim(person, grey)
+
     def finish(self) -> None:
-        """Score the crops that are waiting."""
+        """Complete the faces of a round; those of several are linked as if found in one."""
+        self._score()
+        if self._is_later_round and self._greys is not None:
+            self.faces = linked_by_time(self.faces, self._greys)
+
+    def _score(self) -> None:
         waiting, self._waiting = self._waiting, []
         if not waiting or self._scorer is None:
             return

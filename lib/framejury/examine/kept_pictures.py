@@ -14,7 +14,7 @@ from framejury.model.runtime import Floats, Scorer
 from framejury.records import Box, CroppedFace, Image
 from framejury.schemas.statuses import PictureKind
 from framejury.settings import EvidenceSettings
-from framejury.signals.ssim import Grey, grey_square, ssim
+from framejury.signals.ssim import Grey, ssim
 
 _SHOWING_THE_FACE = ("rgb", "marked")
 """Signals whose pixels are those of the crop."""
@@ -84,7 +84,7 @@ def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
 class PictureKeeper:
     """Keeps the faces with the highest and lowest scores, and the frame of the highest.
 
-    Ties keep the earlier face.
+    Ties keep the face that is earlier in the video, in whatever order faces are offered.
 
     Args:
         settings: how many, how large.
@@ -110,11 +110,11 @@ class PictureKeeper:
         count = self._settings.faces
         if count == 0:
             return
-        if self._top is None or face.score > self._top.score:
+        if self._top is None or _highest_first(face) < _highest_first(self._top):
             self._top = face
         small = replace(face, frame=None)  # frames are large; only one is kept
-        self._highest = _first(self._highest, small, count, lambda one: -one.score)
-        self._lowest = _first(self._lowest, small, count, lambda one: one.score)
+        self._highest = sorted([*self._highest, small], key=_highest_first)[:count]
+        self._lowest = sorted([*self._lowest, small], key=_lowest_first)[:count]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return columns of `pictures` without ids, in order of time."""
@@ -148,10 +148,12 @@ def _place(row: dict[str, Any]) -> tuple[int, int]:
     return row["frame_index"], -1 if face_index is None else face_index
 
 
-def _first(
-    kept: list[ScoredFace], face: ScoredFace, count: int, key: Callable[[ScoredFace], float]
-) -> list[ScoredFace]:
-    return sorted([*kept, face], key=key)[:count]  # stable: ties keep the earlier
+def _highest_first(face: ScoredFace) -> tuple[float, int, int]:
+    return -face.score, face.frame_index, face.face_index
+
+
+def _lowest_first(face: ScoredFace) -> tuple[float, int, int]:
+    return face.score, face.frame_index, face.face_index
 
 
 class Flicker:
@@ -160,15 +162,15 @@ class Flicker:
     def __init__(self) -> None:
         self._last: dict[int, Grey] = {}
 
-    def ssim(self, person: int, crop: Image) -> float | None:
+    def ssim(self, person: int, grey: Grey) -> float | None:
         """Return the structural similarity to the track's previous face, -1 to 1; None: first.
 
         Args:
             person: number of the track.
-            crop: uint8 (height, width, 3) RGB, any size.
+            grey: the `grey_square` of its crop.
         """
         before = self._last.pop(person, None)
-        self._last[person] = now = grey_square(crop)
+        self._last[person] = grey
         if len(self._last) > _PEOPLE:
             del self._last[next(iter(self._last))]
-        return None if before is None else ssim(before, now)
+        return None if before is None else ssim(before, grey)

@@ -120,6 +120,7 @@ class Outcome:
     frames_decoded: int = 0
     frames_sampled: int = 0
     sampled_s: list[float] = field(default_factory=list)
+    rounds: int | None = None
     faces_found: int = 0
     faces_kept: int = 0
     wall_s: float = 0.0

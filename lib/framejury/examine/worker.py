@@ -81,7 +81,8 @@ class Examiner(DecodingClient):
                 given = row | {"bytes": _size_bytes(job, copy), "content_id": copy.content_id}
                 read = partial(checked, given=given, job=job, pairs=self._settings.sampling.pairs)
                 asked_s = time.monotonic()
-                batch = self.ask(_request(job, copy), copy.file, read, left_s)
+                request = _request(job, copy) | {"left_s": left_s}
+                batch = self.ask(request, copy.file, read, left_s)
                 batch = self._with_memory(batch)
                 if batch["status"][0].as_py() == Status.CRASHED.value:
                     self.close()  # out of memory: the next video gets a fresh child

@@ -13,12 +13,12 @@ import pyarrow as pa
 from framejury.errors import CalibrationError, SetupError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
 from framejury.labelled.committed_split import only_side, videos_of
+from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use
 from framejury.labelled.learned import record_of, record_with_start
 from framejury.labelled.measure import (
     FrameLabels,
     cross_fitted_figures,
     figures_by_set,
-    fit_rule_on,
     judge_labelled,
 )
 from framejury.labelled.recipe_outputs import measured_files, training_files, write_outputs
@@ -32,7 +32,7 @@ from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_faces, count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
-from framejury.settings import Settings, VerdictSettings
+from framejury.settings import SamplingSettings, Settings, VerdictSettings
 from framejury.verdict.rule import NOT_CALIBRATED, Reducer, Rule, rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
@@ -157,9 +157,10 @@ def write_trained(
             if (part := only_side(trained.source, side)).videos
         ]
         try:
-            fitted = _fit(sides, settings, f"split val of {described}")
+            fitted = _fit(sides, settings, judging.sampling, f"split val of {described}")
         except CalibrationError as error:
             plain = replace(draft, reducer=named_reducer(settings.verdict))
+            sides = _in_use(sides, plain, settings, judging.sampling)
             metrics = _figures(sides, plain, settings)
             bundle = with_metrics(plain, output, metrics, notes=(f"{NOT_CALIBRATED}{error}.",))
             return _published(bundle, warehouses[0], trained, sides, settings)
@@ -167,6 +168,7 @@ def write_trained(
         judge = replace(
             draft, reducer=rule.reducer, calibration=rule.calibration, threshold=rule.threshold
         )
+        sides = _in_use(sides, judge, settings, judging.sampling)
         metrics = _figures(sides, judge, settings)
         metrics[Side.VAL.value] |= cross_fitted_figures(fitted)
         bundle = with_rule(draft, output, rule, fitted.fit, metrics)
@@ -239,8 +241,23 @@ class _Scored:
     frame_labels: FrameLabels
 
 
-def _fit(sides: Sequence[_Scored], settings: Settings, data: str) -> FittedRule:
-    """Fit the verdict rule on val.
+def _in_use(
+    sides: Sequence[_Scored], bundle: Bundle, settings: Settings, sampling: SamplingSettings
+) -> list[_Scored]:
+    """Return the splits with the faces by which the bundle will judge."""
+    rule = bundle.rule
+    return [
+        replace(
+            part, scored=faces_in_use(part.scored, part.videos, sampling, rule, settings.verdict)
+        )
+        for part in sides
+    ]
+
+
+def _fit(
+    sides: Sequence[_Scored], settings: Settings, sampling: SamplingSettings, data: str
+) -> FittedRule:
+    """Fit the verdict rule on val, for videos that are sampled as when the bundle judges.
 
     Raises:
         CalibrationError: val is too small, or the settings disable calibration.
@@ -250,7 +267,7 @@ def _fit(sides: Sequence[_Scored], settings: Settings, data: str) -> FittedRule:
     val = next((part for part in sides if part.side is Side.VAL), None)
     if val is None:
         raise CalibrationError("split val has no videos with faces")
-    fitted = fit_rule_on(val.scored, val.videos, settings.verdict, data=data)
+    fitted = fit_rule_in_use(val.scored, val.videos, sampling, settings.verdict, data=data)
     say(candidate_table(fitted))
     return fitted
 

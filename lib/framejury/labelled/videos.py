@@ -13,7 +13,10 @@ from framejury.labelled.decided_videos import decided_labels
 from framejury.schemas.statuses import Label, Modality, Status
 from framejury.warehouse import Warehouse
 
-_EXTRACTION_COLUMNS = ["video_id", "run_id", "status", "content_id"]
+_EXTRACTION_COLUMNS = [
+    *("video_id", "run_id", "status", "content_id"),
+    *("sampled_s", "duration_s"),
+]
 
 NO_FAKE_PICTURE = {
     Modality.AUDIO: "only the sound was changed",
@@ -28,8 +31,8 @@ class LabelledVideo:
 
     Attributes:
         row: its row of `videos`.
-        extraction: columns `run_id`, `status`, `content_id` of its latest extraction that kept
-            crops; None before the first.
+        extraction: columns `run_id`, `status`, `content_id`, `sampled_s`, `duration_s` of its
+            latest extraction that kept crops; None before the first.
         modality: what was changed compared with its original; None: not known.
         decided: the label is the decision of a person, as the archive gives none.
     """

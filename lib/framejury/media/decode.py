@@ -1,9 +1,8 @@
-"""One video file, opened and decoded once: its headers and its sampled frames.
+"""One video file, opened once: its headers and its sampled frames.
 
-A first pass reads packet headers without decoding, and frames are chosen by their times. A second
-pass decodes only what those frames depend on (`decode_planned`). If it finds damage, or packets
-have no reliable times, every frame up to the last sample is decoded in order
-(`decode_in_order`).
+A first pass reads packet headers without decoding, and frames are chosen by their times. Each
+further pass decodes only what its samples depend on (`decode_planned`). If it finds damage, or
+packets have no reliable times, it decodes every frame up to the last one (`decode_in_order`).
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from framejury.media.decode_plan import (
 )
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.decoders import (
-    DecodeCounts,
     IrregularError,
     RankedFrame,
     decode_in_order,
@@ -34,6 +32,7 @@ from framejury.media.decoders import (
     walked_in_order,
 )
 from framejury.media.origin import origin_of
+from framejury.media.pass_counts import PassCounts
 from framejury.media.pixel_shape import PixelShape
 from framejury.media.probe import check_limits, check_size, read_packets
 from framejury.media.sample import (
@@ -42,6 +41,7 @@ from framejury.media.sample import (
     choose_frames,
     frame_range,
     frames_per_sample,
+    more_frames,
     sampled_ranks,
 )
 from framejury.media.streams import choose_stream
@@ -62,7 +62,6 @@ class VideoFile:
         stream_index: of the stream that is judged.
         other_streams: video streams that are not judged, in words.
         origin: what the file claims about its making.
-        damage: what was damaged or missing, in words; complete once decoding has ended.
     """
 
     def __init__(
@@ -101,12 +100,10 @@ class VideoFile:
             self._container.close()
             raise
         self.other_streams = choice.others
-        self._counts = DecodeCounts()
+        self._passes = PassCounts()
         self._lights: set[str] = set()
         self._sizes: set[Size] = set()
         self._is_interlaced = False
-        self._short_of_samples = False
-        self.damage = self.facts.cut_short
 
     def __enter__(self) -> Self:
         return self
@@ -120,9 +117,14 @@ class VideoFile:
         self._container.close()
 
     @property
+    def damage(self) -> str | None:
+        """What was damaged or missing in the passes so far, in words; None: nothing."""
+        return self._passes.damage(self.facts.cut_short)
+
+    @property
     def frames_decoded(self) -> int:
         """How many frames the decoder has returned so far."""
-        return self._counts.frames
+        return self._passes.frames
 
     @property
     def key_frames(self) -> Indices:
@@ -136,20 +138,19 @@ class VideoFile:
 
     def notes(self) -> list[VideoNote]:
         """Return what a reader should know about the file; complete once decoding has ended."""
-        facts, counts = self.facts, self._counts
-        left_out = facts.orphans + counts.bad_frames
+        facts = self.facts
+        left_out = facts.orphans + self._passes.bad_frames
         starts = ", ".join(f"{start_s:.1f} s" for start_s in facts.starts_s[1 : _MOST_NAMED + 1])
         recordings = f"{facts.restarts + 1:,} recordings"
         recordings += f", the next from {starts}" if starts else ""
         gaps = ", ".join(f"{gap_s:,.0f} s" for gap_s in facts.gaps_s[:_MOST_NAMED])
-        damaged = counts.bad_packets or self._short_of_samples
         found: list[tuple[Note, object, str | None]] = [
             (Note.OTHER_STREAMS, self.other_streams, ", ".join(self.other_streams[:_MOST_NAMED])),
             (Note.CLOCK_RESTARTED, facts.restarts, recordings),
             (Note.CLOCK_JUMPED, facts.gaps_s, f"skipped: {gaps}"),
             (Note.FRAMES_CONCEALED, left_out, f"frames: {left_out:,}"),
             (Note.CUT_SHORT, facts.cut_short, (facts.cut_short or "").removeprefix("cut short: ")),
-            (Note.DAMAGED, damaged, None),
+            (Note.DAMAGED, self._passes.is_damaged, None),
             (Note.TONE_MAPPED, self._lights, ", ".join(sorted(self._lights))),
             (Note.INTERLACED, self._is_interlaced, None),
             (Note.SIZE_CHANGED, len(self._sizes) > 1, _named(self._sizes)),
@@ -167,15 +168,33 @@ class VideoFile:
         chosen = choose_frames(
             times_s, self.facts.duration_s, settings, key, self._packets.key_frames
         )
+        return self._moved(chosen, settings)
+
+    def choose_more(self, settings: SamplingSettings, known: Indices, count: int) -> Indices:
+        """Return the first frame of each sample that a further round adds, as `choose` does.
+
+        Args:
+            settings: as in `choose`, with mode uniform.
+            known: first frames of the samples so far, increasing, at least one.
+            count: samples of all rounds together.
+        """
+        times_s, end_s = self.facts.times_s, self.facts.duration_s
+        return self._moved(more_frames(times_s, end_s, settings, known, count), settings, known)
+
+    def _moved(
+        self, chosen: Indices, settings: SamplingSettings, known: Indices | None = None
+    ) -> Indices:
+        """Move samples to cheaper neighbours that are not known."""
+        times_s, index = self.facts.times_s, self._packets.index
         # Pairs are not moved: the cost of the second frame depends on the first.
-        if self._packets.index is None or settings.mode not in _EXCHANGED_MODES or settings.pairs:
+        if index is None or settings.mode not in _EXCHANGED_MODES or settings.pairs:
             return chosen
         within = frame_range(len(times_s), settings)
-        return move_to_cheap(self._packets.index, times_s, chosen, settings.tolerance_s, within)
+        return move_to_cheap(index, times_s, chosen, settings.tolerance_s, within, taken=known)
 
     def readable(self) -> Indices:
         """Decode everything; return the ranks of all intact frames, increasing."""
-        self._check_fresh()
+        self._passes.begin()
         return np.array([ranked.rank for ranked in self._decode_in_order()], np.int64)
 
     def segments(
@@ -212,7 +231,7 @@ class VideoFile:
         return float(SECONDS_A_PIXEL * size.height * size.width * (ranks[-1] + 1))
 
     def frames(self, ranks: Indices, stop: int | None = None) -> Iterator[SampledFrame]:
-        """Yield the frames of these ranks in presentation order.
+        """Yield the frames of these ranks in presentation order, in one more pass over the file.
 
         A frame that cannot be decoded intact is replaced by the next one that can; `damage`
         then reports it. Fewer frames than planned are yielded when the file ends early.
@@ -244,14 +263,13 @@ class VideoFile:
         Raises:
             MediaError: as `frames`.
         """
-        self._check_fresh()
+        self._passes.begin()
         found = 0
         group_starts = self._first_of_groups(ranks)
         for sample in self._decoded(ranks, stop, pairs=pairs):
             found += 1
             yield tuple(self._sampled(ranked, group_starts) for ranked in sample)
-        self._short_of_samples = found < len(ranks)
-        self.damage = self._damage_after(found, len(ranks), "pairs" if pairs else "frames")
+        self._passes.end(found, len(ranks), "pairs" if pairs else "frames")
         if found == 0 and len(ranks) and stop is None:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
 
@@ -267,12 +285,11 @@ class VideoFile:
         Raises:
             MediaError: as `frames`.
         """
-        self._check_fresh()
+        self._passes.begin()
         found = 0
         for sample in walked_in_order(self._decode_in_order(), walk):
             found += 1
             yield tuple(self._sampled(ranked, frozenset()) for ranked in sample)
-        self.damage = self._damage_after(found, found, "samples")
         if found == 0:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
 
@@ -295,23 +312,13 @@ class VideoFile:
             raise IrregularError
         plan = plan_decode(self._packets.index, sampled_ranks(ranks, pairs=pairs))
         self._reopen()
-        yield from decode_planned(self._container, self._stream, self._packets, plan, self._counts)
+        counts = self._passes.latest
+        yield from decode_planned(self._container, self._stream, self._packets, plan, counts)
 
     def _decode_in_order(self) -> Iterator[RankedFrame]:
         self._reopen()
-        yield from decode_in_order(self._container, self._stream, self._packets, self._counts)
-
-    def _check_fresh(self) -> None:
-        if self.frames_decoded:
-            raise RuntimeError("a VideoFile is decoded once; open it again")
-
-    def _damage_after(self, found: int, planned: int, what: str) -> str | None:
-        return _join(
-            self.facts.cut_short,
-            self._counts.bad_packets and f"damaged packets: {self._counts.bad_packets}",
-            self._counts.bad_frames and f"damaged frames left out: {self._counts.bad_frames}",
-            found < planned and f"{found} of {planned} planned {what} could be decoded",
-        )
+        counts = self._passes.latest
+        yield from decode_in_order(self._container, self._stream, self._packets, counts)
 
     def _sampled(self, ranked: RankedFrame, group_starts: frozenset[int]) -> SampledFrame:
         rank, frame, ratio = ranked
@@ -342,8 +349,3 @@ class VideoFile:
 def _named(sizes: set[Size]) -> str:
     listed = [f"{size.width} x {size.height}" for size in sorted(sizes, key=astuple)[:_MOST_NAMED]]
     return ", ".join(listed)
-
-
-def _join(*parts: str | int | None) -> str | None:
-    """Return the parts that are not empty in one line; None: all are empty."""
-    return "; ".join(str(part) for part in parts if part) or None

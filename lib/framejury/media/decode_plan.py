@@ -96,6 +96,8 @@ def move_to_cheap(
     ideal: Indices,
     tolerance_s: float,
     within: tuple[int, int] | None = None,
+    *,
+    taken: Indices | None = None,
 ) -> Indices:
     """Replace sampled frames by cheaper neighbours where that saves decoding.
 
@@ -110,6 +112,7 @@ def move_to_cheap(
         tolerance_s: longest move of a sample, seconds; 0 keeps `ideal`.
         within: (first, stop) ranks that samples must not leave, `stop` exclusive; None: no
             limit.
+        taken: ranks to which no sample may move, as earlier rounds have them; None: none.
 
     Returns:
         int64 (k,) ranks, increasing.
@@ -135,7 +138,9 @@ def move_to_cheap(
     trail: list[dict[int, int]] = []
     first, stop = (0, len(times_s)) if within is None else within
     candidates = _candidates(index, times_s, ideal, tolerance_s, (first, stop - 1))
-    for rank, choices in zip(ideal, candidates, strict=True):
+    not_free = set() if taken is None else set(taken.tolist())
+    for rank, reachable in zip(ideal.tolist(), candidates, strict=True):
+        choices = [choice for choice in reachable if choice not in not_free] or [rank]
         reached: dict[int, float] = {}
         came_from: dict[int, int] = {}
         for choice in choices:

@@ -52,7 +52,7 @@ class Walk:
         self.next_rank, self.stop = frame_range(total, settings)
         self.span = frames_per_sample(pairs=settings.pairs)
         self._skipped = _skipped_frames(total, settings)
-        self._wanted = settings.frames
+        self._wanted = settings.counts[0]
 
     @property
     def is_over(self) -> bool:
@@ -74,12 +74,12 @@ def choose_frames(
 ) -> Indices:
     """Choose the first frame of each sample, before frames move to cheaper neighbours.
 
-    `frame_range` holds n samples (with pairs: its frames 0 and 1, 2 and 3, and so on). `uniform`
-    and `random` choose `min(settings.frames, n)` of them; `every_s` the one nearest to the middle
-    of each interval of `settings.every_s` seconds; `all` every one. `keyframes` chooses at most
-    `settings.frames` samples that start with one of `key_frames`, `strided` at most as many,
-    `skip_frames` (`skip_frames_short`) apart; so does `strided_retry`, as if each showed a face
-    (`Walk` has the frames that are really sampled).
+    `frame_range` holds n samples (with pairs: its frames 0 and 1, 2 and 3, and so on), of which
+    k = `settings.counts[0]` are wanted. `uniform` and `random` choose min(k, n) of them; `every_s`
+    the one nearest to the middle of each interval of `settings.every_s` seconds; `all` every one.
+    `keyframes` chooses at most k samples that start with one of `key_frames`, `strided` at most as
+    many, `skip_frames` (`skip_frames_short`) apart; so does `strided_retry`, as if each showed a
+    face (`Walk` has the frames that are really sampled).
 
     Args:
         times_s: float64 (n,), presentation times in seconds, strictly increasing.
@@ -101,11 +101,40 @@ def choose_frames(
     if settings.mode == "keyframes":
         keys = key_frames[(key_frames >= first) & (key_frames < stop)] - first
         starts = _key_starts(keys, len(times_s), pairs=settings.pairs)
-        if settings.frames >= len(starts):
+        if settings.counts[0] >= len(starts):
             return first + starts
-        return first + starts[_uniform(times_s[starts], end_s, settings.frames)]
+        return first + starts[_uniform(times_s[starts], end_s, settings.counts[0])]
     starts = _starts(len(times_s), pairs=settings.pairs)
     return first + starts[_choose(times_s[starts], end_s, settings, key)]
+
+
+def more_frames(
+    times_s: Times, end_s: float, settings: SamplingSettings, known: Indices, count: int
+) -> Indices:
+    """Choose the samples that a further round adds to those known, in mode `uniform`.
+
+    Of the `count` samples that one round would have chosen, they are those farthest from what is
+    known; so known and new ones together are spread as evenly as in one round.
+
+    Args:
+        times_s, end_s, settings: as in `choose_frames`.
+        known: int64, first frames of the samples so far, increasing, at least one.
+        count: samples of all rounds together.
+
+    Returns:
+        int64 (k,) ranks, increasing, none of them known; fewer than `count - len(known)` where
+        the video has no more, empty where it has none.
+    """
+    total = len(times_s)
+    first, stop = frame_range(total, settings)
+    starts = first + _starts(stop - first, pairs=settings.pairs)
+    if count >= len(starts):
+        return np.setdiff1d(starts, known)
+    end_s = float(times_s[stop]) if stop < total else end_s
+    starts_s = times_s[starts]
+    grid = _uniform(starts_s, end_s, count)
+    chosen = _filled(starts_s, np.searchsorted(starts, known), grid, count)
+    return np.setdiff1d(starts[chosen], known)
 
 
 def draw_again(total: int, settings: SamplingSettings, key: str, readable: Indices) -> Indices:
@@ -120,19 +149,20 @@ def draw_again(total: int, settings: SamplingSettings, key: str, readable: Indic
         readable: int64, ranks of the frames that decode intact, increasing.
 
     Returns:
-        int64 (k,) ranks, strictly increasing; fewer than `settings.frames` if there are no more.
+        int64 (k,) ranks, strictly increasing; fewer than `settings.counts[0]` if there are no more.
     """
     first, stop = frame_range(total, settings)
     order = first + _starts(stop - first, pairs=settings.pairs)
-    if settings.frames < len(order):
+    count = settings.counts[0]
+    if count < len(order):
         rng = _generator(settings, key)
-        chosen = rng.choice(len(order), settings.frames, replace=False)
+        chosen = rng.choice(len(order), count, replace=False)
         others = np.setdiff1d(np.arange(len(order)), chosen)
         order = order[np.concatenate([chosen, rng.permutation(others)])]
     whole = np.isin(order, readable)
     if settings.pairs:
         whole &= np.isin(order + 1, readable)
-    return np.sort(order[whole][: settings.frames])
+    return np.sort(order[whole][:count])
 
 
 def sampled_ranks(starts: Indices, *, pairs: bool) -> Indices:
@@ -148,7 +178,7 @@ def _starts(total: int, *, pairs: bool) -> Indices:
 def _strided(total: int, of_video: int, settings: SamplingSettings) -> Indices:
     span = frames_per_sample(pairs=settings.pairs)
     step = span + _skipped_frames(of_video, settings)
-    return np.arange(0, total - span + 1, step, dtype=np.int64)[: settings.frames]
+    return np.arange(0, total - span + 1, step, dtype=np.int64)[: settings.counts[0]]
 
 
 def _skipped_frames(of_video: int, settings: SamplingSettings) -> int:
@@ -173,12 +203,13 @@ def _choose(times_s: Times, end_s: float, settings: SamplingSettings, key: str) 
         count = max(int(span_s / settings.every_s), 1)
         every_s = min(settings.every_s, span_s)
         return np.unique(_nearest(times_s, times_s[0] + (np.arange(count) + 0.5) * every_s))
-    if settings.mode == "all" or settings.frames >= total:
+    count = settings.counts[0]
+    if settings.mode == "all" or count >= total:
         return np.arange(total, dtype=np.int64)
     if settings.mode == "random":
         rng = _generator(settings, key)
-        return np.sort(rng.choice(total, settings.frames, replace=False)).astype(np.int64)
-    return _uniform(times_s, end_s, settings.frames)
+        return np.sort(rng.choice(total, count, replace=False)).astype(np.int64)
+    return _uniform(times_s, end_s, count)
 
 
 def _uniform(times_s: Times, end_s: float, count: int) -> Indices:
@@ -193,11 +224,17 @@ def _uniform(times_s: Times, end_s: float, count: int) -> Indices:
     chosen = np.unique(_nearest(times_s, ideal_s))
     if len(chosen) == count:
         return chosen
-    distance_s = np.abs(times_s - times_s[chosen[_nearest(times_s[chosen], times_s)]])
+    return _filled(times_s, chosen, np.arange(len(times_s)), count)
+
+
+def _filled(times_s: Times, chosen: Indices, candidates: Indices, count: int) -> Indices:
+    """Add the candidate farthest from all chosen frames until there are `count`, increasing."""
+    near_s = times_s[candidates]
+    distance_s = np.abs(near_s - times_s[chosen[_nearest(times_s[chosen], near_s)]])
     while len(chosen) < count:
-        farthest = np.argmax(distance_s)
+        farthest = candidates[np.argmax(distance_s)]
         chosen = np.append(chosen, farthest)
-        distance_s = np.minimum(distance_s, np.abs(times_s - times_s[farthest]))
+        distance_s = np.minimum(distance_s, np.abs(near_s - times_s[farthest]))
     return np.sort(chosen)
 
 

@@ -143,9 +143,12 @@ def _contract(manifest: Manifest) -> str:
 
 def _found(judging: Mapping[JudgingSection, Mapping[str, JsonValue]]) -> str:
     sampling, detection = judging.get("sampling", {}), judging.get("detection", {})
-    frames = f"{sampling.get('mode')}, {sampling.get('frames')} per video"
+    count, rounds = sampling.get("frames"), sampling.get("rounds") or ()
+    number = f"{count} per video"
+    if count is None and isinstance(rounds, Sequence):
+        number = f"{', '.join(map(str, rounds))} per video, in rounds"
     return (
-        f"Unless settings change it: frames {frames} (sampling.mode, sampling.frames); "
+        f"Unless settings change it: frames {sampling.get('mode')}, {number} (sampling.*); "
         f"faces by {detection.get('detector')}, kept: {detection.get('keep')}. bundle.json has "
         "all settings it judges by."
     )

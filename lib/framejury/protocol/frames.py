@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from framejury.settings import SamplingSettings
 
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
@@ -14,6 +17,36 @@ FRAMES_PER_VIDEO = (1, 4, 11, 32)
 """Common in the literature: one frame, a few, framejury's default, and 32."""
 
 HEADLINE_FRAMES = 11
+
+PROTOCOL_FRAMES = 32
+"""Frames to examine per video, at least, unless the settings state a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolFrames:
+    """The frames that the protocol examines and judges by.
+
+    Attributes:
+        examined: evenly spread frames per video, count.
+        headline: as many of them are perturbed, and judged where there are no rounds, count.
+        rounds: frames per video after each round of the headline; () without rounds.
+    """
+
+    examined: int
+    headline: int
+    rounds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, sampling: SamplingSettings) -> ProtocolFrames:
+        """Return the frames for videos that are judged under these settings.
+
+        `sampling.frames`, if set, is the number of frames to examine.
+        """
+        if sampling.frames is not None:
+            return cls(sampling.frames, headline_of(sampling.frames), ())
+        counts = sampling.counts
+        examined = max(PROTOCOL_FRAMES, counts[-1])
+        return cls(examined, headline_of(examined), counts if len(counts) > 1 else ())
 
 
 def frame_counts(sampled: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from framejury.evaluation.rows import VIDEO_COLUMNS, count_faces, report_table
+from framejury.examine.simulated_rounds import judged_faces
 from framejury.model.manifest import Bundle
 from framejury.protocol.examination import VideoScores
 from framejury.protocol.frames import Flags
@@ -19,6 +20,7 @@ from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, Judgement, judge, unscored
 from framejury.verdict.rule import rule_in_use
+from framejury.verdict.settled import is_settled
 
 
 class VideoJudge:
@@ -55,6 +57,22 @@ class VideoJudge:
             rows.append(self._row(one, one.score[mask], mask))
         return report_table(rows)
 
+    def table_in_rounds(self, videos: Sequence[VideoScores], counts: Sequence[int]) -> pa.Table:
+        """Judge by as many frames per video as rounds would have sampled.
+
+        Args:
+            videos: examined with at least as many frames as the last round has.
+            counts: frames per video after each round.
+
+        Returns:
+            as `table`.
+        """
+        rows = []
+        for one in videos:
+            mask = self._until_settled(one, counts)
+            rows.append(self._row(one, one.score[mask], mask))
+        return report_table(rows)
+
     def perturbed_table(
         self, videos: Sequence[VideoScores], condition: Condition, frames: int
     ) -> pa.Table:
@@ -64,6 +82,18 @@ class VideoJudge:
             scores = one.perturbed.get(condition, np.zeros(0, np.float32))
             rows.append(self._row(one, scores, one.chosen(frames)))
         return report_table(rows)
+
+    def _until_settled(self, one: VideoScores, counts: Sequence[int]) -> Flags:
+        """Return which faces rounds would have examined, bool (n,)."""
+        sampled_s, duration_s = one.extraction["sampled_s"], one.extraction["duration_s"]
+        if not sampled_s or not duration_s:
+            return np.ones(len(one.score), np.bool_)
+
+        def settled(mask: Flags, rounds: int) -> bool:
+            faces = _faces_of(one, one.score[mask], mask)
+            return is_settled(faces, self.rule, self._settings, rounds=rounds)
+
+        return judged_faces(one.pts_s, sampled_s, duration_s, counts, settled)
 
     def _row(
         self, one: VideoScores, scores: npt.NDArray[np.float32], mask: Flags
@@ -79,13 +109,16 @@ class VideoJudge:
         if not scores.size:
             status = Status(one.extraction["status"])
             return unscored(Status.NO_FACE if status is Status.EXTRACTED else status)
-        faces = FaceScores(
-            score=scores,
-            frame_index=one.frame_index[mask].tolist(),
-            pts_s=one.pts_s[mask].tolist(),
-            person=one.person[mask].tolist(),
-        )
-        return judge(faces, self.rule, self._settings)
+        return judge(_faces_of(one, scores, mask), self.rule, self._settings)
+
+
+def _faces_of(one: VideoScores, scores: npt.NDArray[np.float32], mask: Flags) -> FaceScores:
+    return FaceScores(
+        score=scores,
+        frame_index=one.frame_index[mask].tolist(),
+        pts_s=one.pts_s[mask].tolist(),
+        person=one.person[mask].tolist(),
+    )
 
 
 def face_histogram(videos: Sequence[VideoScores]) -> pa.Table:

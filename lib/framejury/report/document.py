@@ -165,6 +165,7 @@ def metrics_json(f: Findings, p: ProtocolFindings) -> bytes:
         "bootstrap_draws": p.overall.metrics.bootstrap.draws,
         "figures": {name: f"{figure.label}: {figure.meaning}" for name, figure in FIGURES.items()},
         "frames_per_video": p.headline,
+        "rounds": p.rounds,
         "overall": _slice(p.overall),
         "seen": f.seen,
         "data_set_rule": p.data_set_rule,

@@ -169,7 +169,7 @@ def headline_table(p: ProtocolFindings, judges: str = "face") -> Table:
     c, faces = one.metrics.coverage, one.face_count
     title = f"All videos: {c.labelled:,} labelled, {c.scored:,} scored, {faces:,} {judges}s"
     note = (
-        f"Videos are judged by {p.headline} frames; {judges}s are those of all samples, each "
+        f"Videos are judged by {p.headline_frames}; {judges}s are those of all samples, each "
         "compared with the label of its video."
     )
     return Table(title, ("figure", "videos", f"{judges}s", "meaning"), tuple(rows), note)
@@ -219,8 +219,8 @@ def _methods(p: ProtocolFindings) -> Iterator[Table]:
 def _frames(p: ProtocolFindings) -> Table:
     rows = [((str(count), *_counts(one)), one) for count, one in p.by_frames.items()]
     note = (
-        f"The headline uses {p.headline}. Subsets are spread evenly over the sampled frames; reals "
-        "and fakes are those with a score."
+        f"The headline uses {p.headline_frames}. Subsets are spread evenly over the sampled "
+        "frames; reals and fakes are those with a score."
     )
     return broad_table("By frames per video", ("frames", "reals", "fakes"), rows, note=note)
 

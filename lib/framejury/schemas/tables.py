@@ -192,6 +192,12 @@ EXTRACTIONS = pa.schema(
             "`sampling.pairs`, of the first frame of each pair. Null in runs written before this "
             "column existed.",
         ),
+        _int32(
+            "rounds",
+            "Rounds of sampled frames, count: above 1 where the verdict was not settled after the "
+            "first (`sampling.rounds`). Null where no frame was sampled, and in runs written "
+            "before this column existed.",
+        ),
         _int32("faces_found", "Faces above the detection threshold, count.", required=True),
         _int32(
             "faces_kept",

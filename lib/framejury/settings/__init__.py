@@ -65,8 +65,9 @@ __all__ = [
 ]
 
 
-_ADDED = (
+_ADDED: tuple[tuple[str, str, object], ...] = (
     ("sampling", "stream", "auto"),
+    ("sampling", "rounds", []),
     ("detection", "channel_order", "rgb"),
     ("split", "balance_unit", "video"),
     ("split", "videos_per_class", None),
@@ -113,6 +114,8 @@ class Settings(Section):
     def digest(self, *sections: str) -> str:
         """Return a short stable id of the named sections, or of all: 12 hex digits."""
         chosen = self.model_dump(mode="json", include=set(sections) or None)
+        if self.sampling.frames is not None and "sampling" in chosen:
+            chosen["sampling"]["rounds"] = []  # they do not apply
         for section, name, default in _ADDED:
             if chosen.get(section, {}).get(name, ...) == default:
                 del chosen[section][name]

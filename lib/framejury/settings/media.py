@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import pairwise
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +14,11 @@ VIDEO_EXTENSIONS = (
     *("m2v", "m4v", "mj2", "mkv", "mov", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "ogg", "ogm"),
     *("ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv"),
 )
+
+FrameCount = Annotated[int, Field(ge=1, le=10_000)]
+
+_USUAL_FRAMES = 11
+"""Samples per video where neither `frames` nor `rounds` states a number."""
 
 
 class IndexSettings(Section):
@@ -58,12 +64,19 @@ class SamplingSettings(Section):
         "likewise, but after a sample without a face nothing is skipped and only samples with a "
         "face count.",
     )
-    frames: int = Field(
-        11,
+    frames: int | None = Field(
+        None,
         ge=1,
         le=10_000,
-        description="Frames to sample per video (pairs count as one), count; ignored by all and "
-        "every_s.",
+        description="Exactly so many frames to sample per video (pairs count as one), count; "
+        "ignored by all and every_s. null: `sampling.rounds` applies.",
+    )
+    rounds: tuple[FrameCount, ...] = Field(
+        (11, 32, 96),
+        max_length=10,
+        description="Frames sampled per video after each round, increasing, count: a video gets "
+        "the next round while its verdict is inconclusive, and keeps its earlier frames. For mode "
+        "uniform where faces are scored; elsewhere the first number applies. []: 11, once.",
     )
     stream: Literal["auto"] | int = Field(
         "auto",
@@ -115,6 +128,31 @@ class SamplingSettings(Section):
     seed: int = Field(
         0, ge=0, description="Seed of mode random; each video is drawn independently."
     )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Samples per video after each round, increasing, at least one number."""
+        if self.frames is not None:
+            return (self.frames,)
+        rounds = self.rounds or (_USUAL_FRAMES,)
+        return rounds if self.mode == "uniform" else rounds[:1]
+
+    def in_one_round(self, frames: int | None = None) -> SamplingSettings:
+        """Return the same settings without further rounds.
+
+        Args:
+            frames: samples per video, count; None: as many as in the first round.
+        """
+        return self.model_copy(update={"frames": frames or self.counts[0], "rounds": ()})
+
+    @model_validator(mode="after")
+    def _rounds_grow(self) -> SamplingSettings:
+        if any(later <= earlier for earlier, later in pairwise(self.rounds)):
+            raise ValueError(
+                f"sampling.rounds is {list(self.rounds)}; each round must have more frames than "
+                "the one before, such as [11, 32, 96]"
+            )
+        return self
 
     @model_validator(mode="after")
     def _range_is_one(self) -> SamplingSettings:
@@ -292,3 +330,11 @@ class LimitSettings(Section):
         "processes. require: fully, or the run ends; prefer: as far as this machine's kernel "
         "allows, and what is missing is logged (`framejury doctor` shows it).",
     )
+
+    def most_cpu_s(self, threads: int) -> float:
+        """Return the CPU time that one video may take, seconds.
+
+        Args:
+            threads: as in `scoring.threads`.
+        """
+        return self.cpu_s or self.timeout_s * threads

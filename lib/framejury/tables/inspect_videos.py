@@ -68,7 +68,7 @@ def inspect_videos(
 
 def _costs_s(size_bytes: Any, settings: Settings) -> Seconds:
     estimated_s = estimate_costs_s(size_bytes, settings.sampling)
-    frames = 1 if settings.sampling.mode in ("all", "every_s") else settings.sampling.frames
+    frames = 1 if settings.sampling.mode in ("all", "every_s") else settings.sampling.counts[0]
     return np.asarray(estimated_s + _HAAR_COSTS * FRAME_S * frames, np.float64)
 
 

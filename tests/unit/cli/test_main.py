@@ -331,6 +331,32 @@ def test_scan_tells_which_seconds_are_suspicious(
     assert capsys.readouterr().out.count("\n  frame ") == 20
 
 
+def test_scan_adds_frames_until_the_verdict_is_settled(
+    tmp_path: Path, bundle: Path, capsys: Capture
+) -> None:
+    """The network's score is the mean of red, which jumps in the middle of the film."""
+    frames = clips.face_frames(20)
+    for frame in frames[10:]:
+        frame[..., 0] = 128 + frame[..., 0] // 2
+    film = clips.write_clip(tmp_path / "film.mp4", frames, fps=5)
+    options = ["--bundle", str(bundle), "--set", "sampling.rounds=[4, 8, 30]"]
+
+    def scanned(threshold: float) -> tuple[dict[str, Any], str]:
+        chosen = [*options, "--set", f"verdict.threshold={threshold}"]
+        assert main(["scan", str(film), *chosen, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert main(["scan", str(film), *chosen]) == 0
+        return found, capsys.readouterr().out
+
+    sure, said = scanned(0.05)
+    assert (sure["verdict"], sure["rounds"], sure["frames_sampled"]) == ("fake", 1, 4)
+    assert "sampled:" not in said
+    open_one, said = scanned(sure["p_fake"])
+    assert (open_one["verdict"], open_one["rounds"]) == ("inconclusive", 3)
+    assert open_one["frames_sampled"] == open_one["faces_scored"] == 20
+    assert "\n  sampled: 20 frames in 3 rounds\n" in said
+
+
 def test_scan_follows_the_rule_of_the_bundle(tmp_path: Path, bundle: Path, capsys: Capture) -> None:
     """Calibrated, unless another reducer is asked for; that is said, and 0.5 is the threshold."""
     platt = Calibration(method="platt", slope=2.0, intercept=1.5)

@@ -13,6 +13,7 @@ from framejury.commands.evaluate_archive import protocol_data
 from framejury.evaluation.protocol_numbers import find_protocol
 from framejury.model.bundle import sha256_of, write_bundle
 from framejury.model.seen import KnownVideo, SeenVideos, source_keys
+from framejury.protocol.frames import ProtocolFrames
 from framejury.protocol.robustness import CONDITIONS
 from framejury.protocol.verdicts import VideoJudge
 from framejury.schemas.statuses import Side
@@ -136,10 +137,29 @@ def test_videos_that_the_bundle_has_seen_are_measured_apart(archive: Path, tmp_p
     assert not any("not recorded" in note for note in found["notes"])
 
 
+@pytest.mark.parametrize(("level", "frames"), [("null", 3), ("0.95", 6)])
+def test_the_headline_is_judged_in_rounds_as_scan_would(
+    archive: Path, tmp_path: Path, level: str, frames: int
+) -> None:
+    """Half a second has no interval, so only without one is a verdict settled at once."""
+    bundle = brightness_bundle(tmp_path / "bundle")
+    options = ["--bundle", bundle.directory, "--archive", archive, "--workers", 1, "--quick"]
+    options += ["--set", "sampling.rounds=[3, 6]", "--set", f"verdict.confidence_level={level}"]
+    options += ["--set", "detection.detector=haar", "--output", tmp_path / "report"]
+    assert main(["evaluate", *map(str, options)]) == 0
+    found = document(tmp_path / "report")
+    assert (found["rounds"], found["frames_per_video"]) == ([3, 6], 11)
+    assert set(found["by_frames"]) == {"1", "4", "11", "32"}
+    rows = json.loads((tmp_path / "report" / "predictions.json").read_text())
+    assert {row["frames_scored"] for row in rows if row["status"] == "scored"} == {frames}
+    text = (tmp_path / "report" / "protocol.txt").read_text()
+    assert "Videos are judged by 3 to 6 frames, in rounds (3, 6)" in text
+
+
 def test_a_bundle_that_has_seen_everything_has_no_figures(tmp_path: Path) -> None:
     bundle = brightness_bundle(tmp_path / "bundle")
     judge = VideoJudge(bundle, VerdictSettings(), "run")
-    found = find_protocol(protocol_data([], judge, 12, [CONDITIONS[0]]))
+    found = find_protocol(protocol_data([], judge, ProtocolFrames(12, 11, ()), [CONDITIONS[0]]))
     assert found.overall.metrics.coverage.labelled == 0
     assert found.overall.videos["accuracy"].value is None
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from framejury.errors import SetupError
-from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.child import examine_video
 from framejury.examine.faces import FollowedFace
 from framejury.examine.messages import (
     ROWS,
@@ -28,6 +28,7 @@ from framejury.examine.messages import (
     VideoJob,
     settings_id,
 )
+from framejury.examine.toolbox import Toolbox
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face, decode_crop
 from framejury.faces.follow import FaceFinder

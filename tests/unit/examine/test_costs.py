@@ -69,6 +69,12 @@ def test_costs_follow_what_must_be_decoded() -> None:
         ({"mode": "uniform"}, False),
         ({"mode": "keyframes", "frames": 99}, False),
         ({"mode": "random", "frames": 100}, True),
+        ({"mode": "uniform", "frames": 200}, True),
+        # Rounds depend on all faces of a video, which no segment has.
+        ({"mode": "uniform", "rounds": (11, 200)}, False),
+        ({"mode": "uniform", "rounds": (200, 400)}, False),
+        ({"mode": "uniform", "rounds": (200,)}, True),
+        ({"mode": "uniform", "frames": 200, "rounds": (11, 32)}, True),
     ],
 )
 def test_which_modes_look_longer_at_longer_videos(values: dict[str, object], grows: bool) -> None:

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.child import examine_video
 from framejury.examine.messages import ExaminePlan
+from framejury.examine.toolbox import Toolbox
 from framejury.faces.crop import crop_region, limited
 from framejury.faces.detect import choose_faces, reduced_size, rescaled
 from framejury.faces.tracks import assign_persons
@@ -27,12 +28,12 @@ from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.records import Box, DetectedFace, Image, Point
 from framejury.schemas.statuses import Status
-from framejury.settings import Settings
+from framejury.settings import SamplingSettings, Settings
 from framejury.verdict.judge import FaceScores, Judgement, judge
 from framejury.verdict.rule import Rule
 
 CORPUS = Path(__file__).resolve().parents[3].parent / "shared" / "corpus"
-SETTINGS = Settings()
+SETTINGS = Settings(sampling=SamplingSettings(frames=11))
 MOST_MEAN_DIFFERENCE = 0.02
 # The plain path takes minutes: make test-all takes every third video, `pytest -m long` all.
 EVERY = 3 if os.environ.get("FRAMEJURY_REDUCED") else 1

@@ -21,6 +21,7 @@ from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace, Image
 from framejury.settings import EvidenceSettings, Resize, Signal
 from framejury.signals.network_input import picture_of
+from framejury.signals.ssim import grey_square
 from tests.builders.bundles import MANIFEST, brightness_network
 
 
@@ -91,7 +92,7 @@ def test_each_heat_map_stays_with_its_face() -> None:
 
 def test_flicker_compares_each_person_with_their_own_last_face() -> None:
     rng = np.random.default_rng(0)
-    one, two = (rng.integers(0, 256, (64, 64, 3)).astype(np.uint8) for _ in range(2))
+    one, two = (grey_square(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)) for _ in "ab")
     flicker = Flicker()
     assert flicker.ssim(0, one) is None and flicker.ssim(1, two) is None
     assert flicker.ssim(0, one) == pytest.approx(1) and flicker.ssim(1, two) == pytest.approx(1)
@@ -102,11 +103,31 @@ def test_flicker_compares_each_person_with_their_own_last_face() -> None:
 
 def test_flicker_forgets_who_was_away_for_long() -> None:
     flicker = Flicker()
-    flicker.ssim(0, crop())
+    flicker.ssim(0, grey_square(crop()))
     for person in itertools.islice(itertools.count(1), 64):
-        flicker.ssim(person, crop())
-    assert flicker.ssim(0, crop()) is None
-    assert flicker.ssim(64, crop()) is not None
+        flicker.ssim(person, grey_square(crop()))
+    assert flicker.ssim(0, grey_square(crop())) is None
+    assert flicker.ssim(64, grey_square(crop())) is not None
+
+
+def test_the_order_in_which_faces_are_offered_does_not_matter() -> None:
+    faces = [
+        ScoredFace(index, index / 25, 0, score, CroppedFace(crop(index)), crop(index, 60), None)
+        for index, score in enumerate([0.5, 0.9, 0.1, 0.9, 0.1, 0.9, 0.5])
+    ]
+
+    def rows(order: Sequence[int]) -> list[dict[str, object]]:
+        keeper = PictureKeeper(EvidenceSettings(faces=2), lambda face: face.crop)
+        for index in order:
+            keeper.offer(faces[index])
+        return keeper.rows()
+
+    by_time = rows(range(7))
+    assert [(row["kind"], row["frame_index"]) for row in by_time] == [
+        *(("frame", 1), ("face", 1), ("face", 2), ("face", 3), ("face", 4))
+    ]
+    for order in ((5, 3, 1, 6, 4, 2, 0), (3, 0, 6, 1, 2, 4, 5)):
+        assert rows(order) == by_time
 
 
 def test_what_is_shown_of_a_face_is_what_the_network_saw(tmp_path: Path) -> None:

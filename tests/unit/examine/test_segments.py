@@ -12,7 +12,7 @@ import pytest
 from pyarrow import fs
 
 from framejury.errors import MediaError, ReconcileError
-from framejury.examine.child import Toolbox, survey_video
+from framejury.examine.child import survey_video
 from framejury.examine.messages import (
     ROWS,
     SEGMENT_BOX_COLUMN,
@@ -24,6 +24,7 @@ from framejury.examine.messages import (
     VideoJob,
 )
 from framejury.examine.segments import SEGMENTS, merge_extractions, number_persons, staged
+from framejury.examine.toolbox import Toolbox
 from framejury.examine.worker import Examiner
 from framejury.media.decode import VideoFile
 from framejury.media.fetch import KnownContent, local_copy

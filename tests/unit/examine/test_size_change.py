@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.child import examine_video
 from framejury.examine.messages import ExaminePlan
+from framejury.examine.toolbox import Toolbox
 from framejury.records import Size
 from framejury.settings.loading import load_settings
 from tests.builders import clips

@@ -330,11 +330,45 @@ def test_names_that_libav_could_misread(tmp_path: Path) -> None:
         assert numbers(decode(path).frames) == [0, 1]
 
 
-def test_a_video_is_decoded_once(tmp_path: Path) -> None:
-    with VideoFile(clips.write_clip(tmp_path / "a.mp4", FRAMES[:4]), LimitSettings()) as video:
-        assert len(list(video.frames(np.arange(4)))) == 4
-        with pytest.raises(RuntimeError, match="open it again"):
-            next(video.frames(np.arange(4)))
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
+def test_each_pass_gives_the_frames_that_one_pass_gives(tmp_path: Path, name: str) -> None:
+    path = clips.write_clip(tmp_path / name, FRAMES[:24])
+    whole = decode(path).frames
+    with VideoFile(path, LimitSettings()) as video:
+        decoded = 0
+        for ranks in ([3, 20], [1, 9, 22], [0, 23]):
+            found = list(video.frames(np.array(ranks)))
+            assert [frame.frame_index for frame in found] == ranks
+            assert video.frames_decoded > decoded
+            decoded = video.frames_decoded
+            for frame in found:
+                pixels = whole[frame.frame_index].picture.reduced(SIZE)
+                assert np.array_equal(frame.picture.reduced(SIZE), pixels)
+        assert video.damage is None and not video.notes()
+
+
+def test_samples_of_a_further_round_do_not_move_to_those_of_an_earlier_one(tmp_path: Path) -> None:
+    """All would move to the key frames 0, 12 and 24, which the first round has."""
+    path = clips.write_clip(tmp_path / "a.mp4", FRAMES, gop=12)
+    settings = SamplingSettings(rounds=(3, 6, 12), tolerance_s=60)
+    with VideoFile(path, LimitSettings()) as video:
+        known = video.choose(settings, "key")
+        assert set(known.tolist()) & {0, 12, 24}
+        for count in (6, 12):
+            more = video.choose_more(settings, known, count)
+            assert not set(more.tolist()) & set(known.tolist())
+            known = np.union1d(known, more)
+            assert len(known) == count
+
+
+def test_damage_is_counted_once_though_each_pass_meets_it(tmp_path: Path) -> None:
+    path = overwrite(clips.write_clip(tmp_path / "a.mp4", FRAMES, bframes=0), 0.35, 0.06)
+    with VideoFile(path, LimitSettings()) as video:
+        list(video.frames(np.arange(len(FRAMES))))
+        damage, notes = video.damage, video.notes()
+        assert damage is not None
+        list(video.frames(np.array([0])))
+        assert (video.damage, video.notes()) == (damage, notes)
 
 
 # ---------------------------------------------------------------- not a video
@@ -636,8 +670,6 @@ def test_frames_that_can_be_read(tmp_path: Path) -> None:
     with VideoFile(path, LimitSettings()) as video:
         assert video.readable().tolist() == numbers(decode(path).frames)
         assert 0 < video.frames_decoded <= 36
-        with pytest.raises(RuntimeError, match="decoded once"):
-            video.readable()
 
 
 def test_a_cheaper_neighbour_stays_in_the_range_and_pairs_stay(tmp_path: Path) -> None:

@@ -153,6 +153,62 @@ def test_keyframes_without_any_takes_the_first() -> None:
     assert choose_frames(steady(9), 0.36, settings("keyframes"), "video").tolist() == [0]
 
 
+# ---------------------------------------------------------------- rounds
+
+ROUNDS = SamplingSettings(rounds=(11, 32, 96))
+
+
+def sampled_in_rounds(times_s: Times, end_s: float, sampling: SamplingSettings) -> list[Indices]:
+    """What is known after each round."""
+    known = [choose_frames(times_s, end_s, sampling, "video")]
+    for count in sampling.counts[1:]:
+        more = sample.more_frames(times_s, end_s, sampling, known[-1], count)
+        assert not set(more.tolist()) & set(known[-1].tolist())
+        assert more.dtype == np.int64 and np.all(np.diff(more) > 0)
+        known.append(np.union1d(known[-1], more))
+    return known
+
+
+@given(
+    times_s=irregular(),
+    first=st.integers(1, 12),
+    growth=st.lists(st.integers(1, 30), max_size=3),
+    pairs=st.booleans(),
+    first_frame=st.sampled_from([0, 7]),
+)
+def test_a_round_adds_frames_until_it_has_as_many_as_it_should(
+    times_s: Times, first: int, growth: list[int], pairs: bool, first_frame: int
+) -> None:
+    counts = np.cumsum([first, *growth]).tolist()
+    sampling = SamplingSettings(rounds=counts, pairs=pairs, first_frame=first_frame)
+    span = 2 if pairs else 1
+    begin = first_frame if first_frame + span <= len(times_s) else 0
+    there = (len(times_s) - begin) // span
+    if not there:
+        return
+    for count, known in zip(
+        counts, sampled_in_rounds(times_s, times_s[-1] + 0.04, sampling), strict=True
+    ):
+        assert len(known) == min(count, there)
+        assert known[0] >= begin and known[-1] + span <= len(times_s)
+        assert np.all(np.diff(known) >= span) and np.all((known - begin) % span == 0)
+
+
+def test_rounds_are_spread_nearly_as_evenly_as_one_round() -> None:
+    times_s = steady(3000)
+    for count, known in zip((11, 32, 96), sampled_in_rounds(times_s, 120.0, ROUNDS), strict=True):
+        gaps_s = np.diff(times_s[known], prepend=0.0, append=120.0)
+        assert gaps_s.max() <= 1.5 * 120 / count + 0.1
+        assert np.median(gaps_s) == pytest.approx(120 / count, rel=0.1)
+
+
+def test_a_round_finds_frames_where_the_clock_nearly_stands_still() -> None:
+    times_s = np.append(np.arange(200) * 1e-3, [50.0, 100.0])
+    known = sampled_in_rounds(times_s, 100.04, ROUNDS)
+    assert [len(ranks) for ranks in known] == [11, 32, 96]
+    assert {200, 201} <= set(known[0].tolist())
+
+
 # ---------------------------------------------------------------- every mode
 
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -459,6 +460,23 @@ def test_card_of_the_usual_says_nothing_of_what_is_usual(tmp_path: Path, onnx_fi
     assert "resized by letterbox" in card and "margin 0.3 of the box" in card
     assert "one frame at a time: neither the background nor movement over time" in card
     assert "Signal:" not in card and "never trained" not in card and "second frame" not in card
+
+
+@pytest.mark.parametrize(
+    ("sampling", "said"),
+    [
+        ({"mode": "uniform", "frames": 16, "rounds": []}, "frames uniform, 16 per video (sampling"),
+        ({"mode": "uniform", "frames": 11}, "frames uniform, 11 per video (sampling"),
+        (
+            {"mode": "uniform", "frames": None, "rounds": [11, 32]},
+            "frames uniform, 11, 32 per video, in rounds (sampling",
+        ),
+    ],
+)
+def test_card_tells_how_many_frames_are_judged(
+    tmp_path: Path, onnx_file: Path, sampling: dict[str, Any], said: str
+) -> None:
+    assert said in card_of(tmp_path, onnx_file, judging={"sampling": sampling})
 
 
 def test_card_tells_what_a_recipe_does_otherwise(tmp_path: Path, onnx_file: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.media.sample import choose_frames
-from framejury.protocol.frames import frame_counts, headline_of, in_subset, spread
+from framejury.protocol.frames import ProtocolFrames, frame_counts, headline_of, in_subset, spread
 from framejury.settings import SamplingSettings
 
 
@@ -19,6 +19,17 @@ def test_counts_to_report() -> None:
     assert frame_counts(8) == (1, 4, 8)
     assert frame_counts(1) == (1,)
     assert (headline_of(32), headline_of(11), headline_of(6)) == (11, 11, 6)
+
+
+def test_frames_of_the_protocol() -> None:
+    exactly = SamplingSettings(frames=12)
+    assert ProtocolFrames.of(exactly) == ProtocolFrames(examined=12, headline=11, rounds=())
+    once = SamplingSettings(rounds=())
+    assert ProtocolFrames.of(once) == ProtocolFrames(examined=32, headline=11, rounds=())
+    few = SamplingSettings(rounds=(5, 9))
+    assert ProtocolFrames.of(few) == ProtocolFrames(examined=32, headline=11, rounds=(5, 9))
+    many = SamplingSettings(rounds=(11, 32, 96))
+    assert ProtocolFrames.of(many) == ProtocolFrames(96, 11, rounds=(11, 32, 96))
 
 
 def test_spread_counted_by_hand() -> None:

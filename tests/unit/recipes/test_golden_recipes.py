@@ -25,9 +25,10 @@ import pytest
 import skimage.data
 from PIL import Image as PillowImage
 
-from framejury.examine.child import Toolbox, examine_video
+from framejury.examine.child import examine_video
 from framejury.examine.faces import ExaminedFace
 from framejury.examine.messages import ExaminePlan
+from framejury.examine.toolbox import Toolbox
 from framejury.faces.crop import (
     cropped_face,
     decode_crop,

@@ -119,6 +119,19 @@ def test_limits_of_a_verdict() -> None:
     assert "Part of the file could not be decoded" in text
 
 
+@pytest.mark.parametrize(
+    ("rounds", "said"), [(None, None), (1, None), (2, "1 further round,"), (3, "2 further rounds,")]
+)
+def test_frames_that_were_added_are_explained(rounds: int | None, said: str | None) -> None:
+    extraction = extraction_row(frames_sampled=3, sampled_s=[0.5, 1.0, 2.0]) | {"rounds": rounds}
+    rows = score_rows([0.9, 0.8, 0.9])
+    found = words.limits_of(evidence(rows, extraction, frames_scored=3), tracks_of(rows))
+    (text,) = [sentence for sentence in found if "Frames were added" in sentence] or [None]
+    assert (text is None) is (said is None)
+    if said is not None:
+        assert f"added in {said} because the verdict was still open." in str(text)
+
+
 def test_limits_of_a_verdict_of_pairs() -> None:
     """Times are those of the first frames; a face may be gone in the second."""
     extraction = extraction_row(

@@ -59,7 +59,7 @@ def test_last_one_wins(conf_dir: Path, tmp_path: Path) -> None:
     file.write_text("sampling: {frames: 7}\nsplit: {seed: 3}\n", encoding="utf-8")
 
     def frames_of(settings: Settings) -> tuple[int, str, int]:
-        return settings.sampling.frames, settings.sampling.mode, settings.split.seed
+        return settings.sampling.counts[0], settings.sampling.mode, settings.split.seed
 
     assert frames_of(load_settings(conf_dir=conf_dir)) == (11, "uniform", 0)
     assert frames_of(load_settings("few", conf_dir=conf_dir)) == (5, "random", 0)
@@ -95,6 +95,10 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
             r"unknown setting 'smapling'; did you mean sampling\? the settings has: ",
         ),
         ("sampling.frames=0", r"sampling.frames cannot be 0; allowed: integer >= 1, <= 10,000"),
+        ("sampling.rounds=[11, 11]", r"sampling.rounds is \[11, 11\]; each round must have more "),
+        ("sampling.rounds=[32, 11]", r"sampling.rounds is \[32, 11\]; .* such as \[11, 32, 96\]"),
+        ("sampling.rounds=[0, 11]", r"sampling.rounds cannot be 0; allowed: list"),
+        ("sampling.rounds=11", r"sampling.rounds cannot be 11; allowed: list"),
         ("sampling.frames=many", r"sampling.frames cannot be 'many'; allowed: integer"),
         (
             "sampling.mode=best",
@@ -215,3 +219,31 @@ def test_digest_follows_the_named_sections() -> None:
 
 def test_conf_dir_of_a_checkout() -> None:
     assert find_conf_dir() == CONF
+
+
+@pytest.mark.parametrize(
+    ("overrides", "counts"),
+    [
+        (["sampling.rounds=[5, 9]"], (5, 9)),
+        (["sampling.rounds=[]"], (11,)),
+        (["sampling.frames=7"], (7,)),  # exactly so many, whatever the rounds are
+        (["sampling.frames=7", "sampling.frames=null", "sampling.rounds=[2, 3]"], (2, 3)),
+        (["sampling.rounds=[5, 9]", "sampling.mode=random"], (5,)),
+        (["sampling.rounds=[5, 9]", "sampling.pairs=true"], (5, 9)),
+    ],
+)
+def test_frames_and_rounds(overrides: list[str], counts: tuple[int, ...]) -> None:
+    sampling = load_settings(overrides=overrides).sampling
+    assert sampling.counts == counts
+    assert sampling.in_one_round().counts == counts[:1]
+    assert sampling.in_one_round(40).counts == (40,)
+
+
+def test_rounds_that_do_not_apply_change_no_id() -> None:
+    def digest(*overrides: str) -> str:
+        return load_settings(overrides=overrides).digest("sampling")
+
+    exact = digest("sampling.frames=11")
+    assert digest("sampling.frames=11", "sampling.rounds=[3, 4]") == exact
+    assert digest("sampling.rounds=[3, 4]") != digest("sampling.rounds=[3, 5]")
+    assert digest() != exact

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from framejury.pages.text_table import counted
 from framejury.redaction import redacted
 from framejury.report.evidence.video_evidence import Row
 from framejury.report.wording import bytes_word, took_word
@@ -69,6 +71,19 @@ def technical_facts(verdict: Row, extraction: Row | None, *, scanned: bool = Fal
         *((name, verdict[name]) for name in (*own, "model_id")),
         ("aggregation", verdict["reducer"]),
     )
+
+
+def added_frames(extraction: Mapping[str, Any]) -> str:
+    """Return that frames were added, after a blank; empty where there was one round.
+
+    Args:
+        extraction: row of `extractions`, also of runs that kept no rounds.
+    """
+    further = (extraction.get("rounds") or 1) - 1
+    if not further:
+        return ""
+    rounds = counted(further, "further round")
+    return f" Frames were added in {rounds}, because the verdict was still open."
 
 
 def file_link(uri: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from framejury.model.seen import SIDES
 from framejury.pages.text_table import counted
+from framejury.report.evidence.file_facts import added_frames
 from framejury.report.evidence.video_evidence import BRIEFLY, Evidence, FaceTrack, Row
 from framejury.report.sound_words import decided_word, is_by_sound, sound_limit
 from framejury.report.wording import clock, day_word, took_word
@@ -235,7 +236,7 @@ def limits_of(
                 "small, or more than the limit per frame (settings detection.*)."
             )
         if sampled_s and len(sampled_s) != extraction["frames_total"]:
-            found.append(between(extraction, sampled_s))
+            found.append(between(extraction, sampled_s) + added_frames(extraction))
         found += note_sentences(extraction)
     brief = sum(track.is_brief for track in tracks)
     if brief and len(tracks) > 1:

@@ -1,0 +1,107 @@
+"""What a child process loads once to examine videos: detector, network, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+
+from framejury.errors import SetupError
+from framejury.examine.faces import ExaminedFace, FaceExaminer, face_row, score_row, scores_of
+from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, Outcome
+from framejury.faces.detect import Detector, make_detector
+from framejury.model.bundle import load_bundle
+from framejury.model.runtime import Scorer
+from framejury.records import CroppedFace
+from framejury.schemas.statuses import LANDMARK_NAMES
+from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.settings.loading import settings_from
+from framejury.verdict.rule import rule_in_use
+from framejury.verdict.settled import is_settled
+
+
+@dataclass
+class Examined:
+    """The outcome of one video, its faces, and columns of `pictures` without ids."""
+
+    outcome: Outcome
+    faces: list[ExaminedFace] = field(default_factory=list)
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Toolbox:
+    """Detector, network and settings, loaded once per process."""
+
+    settings: Settings
+    detector: Detector
+    scorer: Scorer | None
+    keep_crops: bool
+
+    @classmethod
+    def load(cls, plan: ExaminePlan) -> Toolbox:
+        """Load detector and network.
+
+        Raises:
+            BundleError, SetupError: a file is missing or altered, the GPU that the plan requires
+                is not usable, or the network needs pairs of frames and the settings have none.
+        """
+        settings = settings_from(plan.settings)
+        threads = settings.scoring.threads
+        cv2.setNumThreads(threads)  # by default OpenCV takes every core
+        scorer = None
+        if plan.bundle_dir is not None:
+            bundle = load_bundle(plan.bundle_dir)
+            if bundle.signal in PAIR_SIGNALS and not settings.sampling.pairs:
+                raise SetupError(f"signal {bundle.signal} needs sampling.pairs=true")
+            scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
+            if plan.device == "cuda":
+                # CUDA maps memory on first use; the sandbox limits memory after loading.
+                black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
+                points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
+                scorer.score([CroppedFace(black, points, black)] * scorer.batch_size)
+        return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Samples per video after each round; without a network no verdict asks for a second."""
+        counts = self.settings.sampling.counts
+        return counts if self.scorer is not None else counts[:1]
+
+    def face_examiner(self) -> FaceExaminer:
+        """Return an examiner for a new video."""
+        return FaceExaminer(
+            self.settings,
+            self.detector,
+            self.scorer,
+            keep_crops=self.keep_crops,
+            in_rounds=len(self.counts) > 1,
+        )
+
+    def is_settled(self, faces: Sequence[ExaminedFace], rounds: int) -> bool:
+        """Check that a video with these faces after so many rounds needs no further one."""
+        if self.scorer is None:
+            return True
+        verdict = self.settings.verdict
+        rule = rule_in_use(self.scorer.bundle.rule, verdict)
+        return is_settled(scores_of(faces), rule, verdict, rounds=rounds)
+
+    def rows(self, examined: Examined, extraction: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield rows of `faces` when crops are kept, of `face_scores` and `pictures` when scored.
+
+        Args:
+            examined: faces and pictures of one video.
+            extraction: its row of `extractions`.
+        """
+        ids = {name: extraction[name] for name in ("video_id", "run_id")}
+        model_id = None if self.scorer is None else self.scorer.bundle.model_id
+        for face in examined.faces:
+            if self.keep_crops:
+                yield ids | face_row(face, self.detector.name)
+            if face.score is not None:
+                yield ids | score_row(face) | {"model_id": model_id}
+        for picture in examined.pictures:
+            yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}

@@ -1,0 +1,91 @@
+"""A rule is fitted, and figures are made, on the faces by which videos are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use, left_out_note
+from framejury.labelled.measure import fit_rule_on
+from framejury.labelled.videos import LabelledVideo
+from framejury.model.scoring import SCORED_FACES
+from framejury.settings import SamplingSettings, VerdictSettings
+from framejury.verdict.rule import Rule
+
+FRAMES = 96
+SAMPLED_S = ((np.arange(FRAMES) + 0.5) * 60 / FRAMES).tolist()
+SETTINGS = VerdictSettings()
+
+
+def video(name: str, label: str = "REAL", *, known: bool = True) -> LabelledVideo:
+    row = {"video_id": name, "path": name, "label": label, "group": name, "layout": "plain"}
+    extraction = {"sampled_s": SAMPLED_S if known else None, "duration_s": 60.0}
+    return LabelledVideo(row, extraction)
+
+
+def scored(scores: dict[str, Sequence[float]]) -> pa.Table:
+    rows = [
+        {
+            "video_id": name,
+            "frame_index": number,
+            "pts_s": SAMPLED_S[number],
+            "face_index": 0,
+            "person": 0,
+            "score": score,
+        }
+        for name, those in sorted(scores.items())
+        for number, score in enumerate(those)
+    ]
+    return pa.Table.from_pylist(rows, schema=SCORED_FACES)
+
+
+def counts(table: pa.Table) -> dict[str, int]:
+    found = table.group_by("video_id").aggregate([("score", "count")])
+    return dict(zip(found["video_id"].to_pylist(), found["score_count"].to_pylist(), strict=True))
+
+
+WAVERING = [0.2, 0.8] * (FRAMES // 2)
+SURE = [0.1] * FRAMES
+
+
+def test_each_video_keeps_the_faces_of_its_rounds() -> None:
+    faces = scored({"sure": SURE, "wavering": WAVERING, "old": WAVERING})
+    videos = [video("sure"), video("wavering"), video("old", known=False)]
+    rounds = SamplingSettings(rounds=(11, 32, 64))
+    kept = faces_in_use(faces, videos, rounds, Rule(), SETTINGS)
+    assert counts(kept) == {"sure": 11, "wavering": 64, "old": FRAMES}
+    fixed = faces_in_use(faces, videos, SamplingSettings(frames=24), Rule(), SETTINGS)
+    assert counts(fixed) == {"sure": 24, "wavering": 24, "old": FRAMES}
+    assert faces_in_use(faces, videos, SamplingSettings(mode="all"), Rule(), SETTINGS) == faces
+
+
+def test_no_faces_are_no_faces() -> None:
+    nothing = scored({})
+    assert faces_in_use(nothing, [], SamplingSettings(), Rule(), SETTINGS).num_rows == 0
+
+
+def test_the_rule_is_that_of_the_frames_in_use() -> None:
+    """Fewer frames per video give other means, and so another rule."""
+    rng = np.random.default_rng(0)
+    scores, videos = {}, []
+    for number in range(24):
+        label = "FAKE" if number % 2 else "REAL"
+        name = f"{label}-{number:02}"
+        videos.append(video(name, label))
+        level = 0.5 if label == "FAKE" else 0.0
+        scores[name] = (rng.uniform(0.1, 0.4, FRAMES) + level).tolist()
+    faces, few = scored(scores), SamplingSettings(frames=8)
+    fitted = fit_rule_in_use(faces, videos, few, SETTINGS, data="made")
+    alone = fit_rule_on(
+        faces_in_use(faces, videos, few, Rule(), SETTINGS), videos, SETTINGS, data="made"
+    )
+    assert fitted.rule == alone.rule
+    assert fitted.rule != fit_rule_on(faces, videos, SETTINGS, data="made").rule
+
+
+def test_a_report_states_that_faces_are_left_out() -> None:
+    assert left_out_note(10, 10) == ()
+    (note,) = left_out_note(1200, 300)
+    assert note.startswith("300 of 1,200 stored faces are judged")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from framejury.evaluation.estimators import (
     LEARNED_QUANTILES,
     fit_calibration,
     fit_learned,
+    tail_scale,
 )
 from framejury.verdict.calibration import Floats, calibrated
 from framejury.verdict.judge import quantiles_of, reduced
@@ -34,12 +36,16 @@ class ScoredVideo:
         person: (n,) face track of each.
         label: 1 is FAKE, 0 is REAL.
         group: a fold never fits on some videos of a group and judges others of it.
+        frames: number of frames that show these faces; None: each shows one.
+        source: the data set it comes from; empty: not known.
     """
 
     score: npt.NDArray[np.float32]
     person: Sequence[int]
     label: int
     group: str
+    frames: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,20 +101,36 @@ def sample_of(videos: Sequence[ScoredVideo]) -> FitSample:
 
 def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer, list[Fold]]:
     """Return the aggregation fitted on all videos (None: the learned one), and each fold."""
-    if reducer is not None:
+    if reducer is None:
+        features = np.array([quantiles_of(v.score, LEARNED_QUANTILES) for v in sample.videos])
+        fit = partial(_learned, sample, features)
+    elif reducer.per_person:
+        fit = partial(_with_tail, sample, reducer, _as_one_person(sample, reducer))
+    else:
         scores = reduced_scores(sample, reducer)
         return reducer, [Fold(train, test, scores) for train, test in sample.folds]
-    features = np.array([quantiles_of(v.score, LEARNED_QUANTILES) for v in sample.videos])
-    folds = []
-    for train, test in sample.folds:
-        fitted = fit_learned(features[train], sample.labels[train])
-        folds.append(Fold(train, test, reduced_scores(sample, fitted)))
-    return fit_learned(features, sample.labels), folds
+    folds = [Fold(train, test, reduced_scores(sample, fit(train))) for train, test in sample.folds]
+    return fit(np.arange(len(sample.labels))), folds
+
+
+def _learned(sample: FitSample, features: Floats, on: Integers) -> Reducer:
+    return fit_learned(features[on], sample.labels[on], sample.groups[on])
+
+
+def _with_tail(sample: FitSample, reducer: Reducer, scores: Floats, on: Integers) -> Reducer:
+    """Return the aggregation with the tail of the real videos among `on`."""
+    reals = on[sample.labels[on] == 0]
+    return replace(reducer, tail_scale=tail_scale(scores[reals], sample.groups[reals]))
+
+
+def _as_one_person(sample: FitSample, reducer: Reducer) -> Floats:
+    """Return the aggregated scores (v,) as if each video showed one person."""
+    return np.array([reduced(v.score, [0] * len(v.score), reducer) for v in sample.videos])
 
 
 def reduced_scores(sample: FitSample, reducer: Reducer) -> Floats:
     """Return the aggregated score of each video, float64 (v,)."""
-    return np.array([reduced(video.score, video.person, reducer) for video in sample.videos])
+    return np.array([reduced(v.score, v.person, reducer, v.frames) for v in sample.videos])
 
 
 def cross_fitted(sample: FitSample, folds: Sequence[Fold], method: MethodOrNone) -> Floats:
@@ -116,6 +138,8 @@ def cross_fitted(sample: FitSample, folds: Sequence[Fold], method: MethodOrNone)
     scores = np.full(len(sample.labels), np.nan)
     for fold in folds:
         raw, on = fold.scores, fold.fitted_on
-        fitted = None if method == "none" else fit_calibration(raw[on], sample.labels[on], method)
+        fitted = None
+        if method != "none":
+            fitted = fit_calibration(raw[on], sample.labels[on], method, sample.groups[on])
         scores[fold.judges] = calibrated(raw[fold.judges], fitted)
     return scores

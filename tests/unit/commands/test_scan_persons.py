@@ -25,7 +25,7 @@ SECONDS = 6
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Calls bright faces fake, per person."""
     place = tmp_path_factory.mktemp("model")
-    network = brightness_network(place / "network.onnx", 1 / 190)
+    network = brightness_network(place / "network.onnx", 1 / 220)
     return write_bundle(place / "b", replace(MANIFEST, reducer=PER_PERSON), network).directory
 
 

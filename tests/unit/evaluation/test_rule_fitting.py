@@ -30,8 +30,9 @@ from framejury.evaluation.rule_fitting import (
 )
 from framejury.verdict.calibration import calibrated
 from framejury.verdict.judge import reduced
+from framejury.verdict.rule import Reducer
 
-MEAN = FIXED_REDUCERS[0]
+MEAN = Reducer(name="mean")
 
 
 def archive(
@@ -181,11 +182,11 @@ def test_scores_of_chance_are_called_chance() -> None:
 # ---------------------------------------------------------------- the choice
 
 
-def test_the_mean_with_platts_stays_unless_another_is_clearly_better() -> None:
+def test_the_baseline_with_platts_stays_unless_another_is_clearly_better() -> None:
     fitted = fit_rule(archive(9, 40), learned=False, reducers=FIXED_REDUCERS[:1])
     isotonic = next(c for c in fitted.candidates if c.method == "isotonic")
     assert isotonic.gain <= isotonic.gain_error
-    assert (fitted.rule.reducer.name, fitted.chosen.method) == ("mean", "platt")
+    assert (fitted.rule.reducer.name, fitted.chosen.method) == ("per_person", "platt")
 
 
 def test_a_reducer_that_is_clearly_better_is_taken() -> None:
@@ -196,6 +197,45 @@ def test_a_reducer_that_is_clearly_better_is_taken() -> None:
     assert fitted.chosen.log_loss < mean.log_loss
 
 
+def beside_a_real_person(videos: list[ScoredVideo], others: list[ScoredVideo]) -> list[ScoredVideo]:
+    """Each video with a second, real person in every frame, from the same group of `others`."""
+    real = {video.group: video.score for video in others if video.label == 0}
+    return [
+        ScoredVideo(
+            np.r_[video.score, real[video.group]],
+            [0] * len(video.score) + [1] * len(real[video.group]),
+            video.label,
+            video.group,
+            frames=len(video.score),
+        )
+        for video in videos
+    ]
+
+
+def test_per_person_finds_the_fake_one_of_two() -> None:
+    videos = beside_a_real_person(archive(20, 60, apart=4.0), archive(21, 60, apart=4.0))
+    fitted = fit_rule(videos, reducers=[FIXED_REDUCERS[0], MEAN], learned=False)
+    own, pooled = (c for c in fitted.candidates if c.method == "platt")
+    assert fitted.rule.reducer.name == "per_person"
+    assert fitted.rule.reducer.tail_scale is not None and fitted.rule.reducer.tail_scale > 0.1
+    assert own.log_loss < pooled.log_loss - 0.02 and own.auc > pooled.auc + 0.01
+
+
+def test_pooled_scores_must_beat_the_better_rule_per_person() -> None:
+    """Medians are better here than means; pooling the one person of a video changes nothing."""
+    rng = np.random.default_rng(22)
+    videos = [
+        replace(v, score=np.where(rng.random(len(v.score)) < 0.3, rng.random(), v.score))
+        for v in archive(23, 60, apart=3.0)
+    ]
+    fitted = fit_rule(videos, reducers=[*FIXED_REDUCERS[:2], Reducer(name="median")])
+    _, own, pooled, _ = (c for c in fitted.candidates if c.method == "platt")
+    assert own.gain > own.gain_error > 0
+    assert pooled.log_loss == pytest.approx(own.log_loss, abs=1e-6)
+    assert pooled.gain == pytest.approx(0.0, abs=1e-6)
+    assert fitted.rule.reducer.name == "per_person_median"
+
+
 def test_better_by_less_than_a_standard_error_is_not_better() -> None:
     candidates = fit_rule(archive(10, 60, apart=4.0, spiky=True)).candidates
     hazy = [replace(c, gain_error=c.gain + 1.0) for c in candidates]
@@ -204,7 +244,7 @@ def test_better_by_less_than_a_standard_error_is_not_better() -> None:
 
 
 def test_only_a_named_reducer_and_a_given_threshold() -> None:
-    fitted = fit_rule(archive(11), reducers=[FIXED_REDUCERS[1]], learned=False, threshold=0.42)
+    fitted = fit_rule(archive(11), reducers=[Reducer(name="median")], learned=False, threshold=0.42)
     assert {c.rule.reducer.name for c in fitted.candidates} == {"median"}
     assert (fitted.rule.threshold, fitted.fit.threshold_from) == (0.42, "given")
     with pytest.raises(ValueError, match="no aggregation"):
@@ -214,7 +254,8 @@ def test_only_a_named_reducer_and_a_given_threshold() -> None:
 def test_the_table_marks_the_chosen_one() -> None:
     fitted = fit_rule(archive(12))
     lines = candidate_table(fitted).splitlines()
-    assert len(lines) == 2 + 3 * (len(FIXED_REDUCERS) + 1)
+    assert len(lines) == 3 + 3 * (len(FIXED_REDUCERS) + 1)
+    assert lines[-1] == fitted.fit.expected
     (marked,) = [line for line in lines if line.startswith("* ")]
     assert fitted.rule.reducer.name in marked and fitted.chosen.method in marked
     assert "40 real videos in 40 groups, 40 fake in 40" in lines[0]

@@ -213,27 +213,28 @@ def beside_a_real_person(videos: list[ScoredVideo], others: list[ScoredVideo]) -
 
 
 def test_per_person_finds_the_fake_one_of_two() -> None:
-    videos = beside_a_real_person(archive(20, 60, apart=4.0), archive(21, 60, apart=4.0))
+    videos = beside_a_real_person(archive(20, 60, apart=2.5), archive(21, 60, apart=2.5))
     fitted = fit_rule(videos, reducers=[FIXED_REDUCERS[0], MEAN], learned=False)
     own, pooled = (c for c in fitted.candidates if c.method == "platt")
     assert fitted.rule.reducer.name == "per_person"
     assert fitted.rule.reducer.tail_scale is not None and fitted.rule.reducer.tail_scale > 0.1
-    assert own.log_loss < pooled.log_loss - 0.02 and own.auc > pooled.auc + 0.01
+    assert own.log_loss < pooled.log_loss - 0.015 and own.auc > pooled.auc + 0.005
 
 
 def test_pooled_scores_must_beat_the_better_rule_per_person() -> None:
-    """Medians are better here than means; pooling the one person of a video changes nothing."""
+    """Means are better here than medians; pooling the one person of a video changes nothing."""
     rng = np.random.default_rng(22)
     videos = [
-        replace(v, score=np.where(rng.random(len(v.score)) < 0.3, rng.random(), v.score))
-        for v in archive(23, 60, apart=3.0)
+        replace(v, score=np.where(rng.random(len(v.score)) < rng.uniform(0, 0.4), 0.99, v.score))
+        for v in archive(23, 60, apart=2.5)
     ]
-    fitted = fit_rule(videos, reducers=[*FIXED_REDUCERS[:2], Reducer(name="median")])
-    _, own, pooled, _ = (c for c in fitted.candidates if c.method == "platt")
+    reducers = [*FIXED_REDUCERS[1::-1], MEAN]
+    fitted = fit_rule(videos, reducers=reducers, learned=False)
+    _, own, pooled = (c for c in fitted.candidates if c.method == "platt")
     assert own.gain > own.gain_error > 0
     assert pooled.log_loss == pytest.approx(own.log_loss, abs=1e-6)
     assert pooled.gain == pytest.approx(0.0, abs=1e-6)
-    assert fitted.rule.reducer.name == "per_person_median"
+    assert fitted.rule.reducer.name == "per_person"
 
 
 def test_better_by_less_than_a_standard_error_is_not_better() -> None:

@@ -70,9 +70,10 @@ def test_the_correction_for_company_by_hand() -> None:
 @given(scores=st.lists(st.integers(0, 10**6), min_size=1, max_size=30))
 def test_of_one_person_it_is_the_mean_or_the_median(scores: list[int]) -> None:
     values = [unit / 10**6 for unit in scores]
-    for name, plain in zip(NAMES, ("mean", "median"), strict=True):
+    pooled = (Reducer(name="mean"), Reducer(name="median"))
+    for name, plain in zip(NAMES, pooled, strict=True):
         found = reduced(values, [0] * len(values), per_person(name))
-        own = reduced(values, [0] * len(values), Reducer(name=plain))
+        own = reduced(values, [0] * len(values), plain)
         assert found == pytest.approx(own, abs=2e-12)
 
 

@@ -134,7 +134,7 @@ def _verdict(
 
 
 def _suspicious(verdict: dict[str, Any], rows: pa.RecordBatch, rule: Rule) -> list[dict[str, Any]]:
-    """Return the face tracks that a verdict of fake rests on."""
+    """Return the face tracks that the suspicion rests on."""
     scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
     tracks = tracks_of(evidence_of(verdict, None, scores, ()).faces, verdict["worst_person"])
     return [asdict(one) for one in suspicious_tracks(verdict, tracks, face_threshold(rule))]

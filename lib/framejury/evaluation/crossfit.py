@@ -15,9 +15,11 @@ from framejury.errors import CalibrationError
 from framejury.evaluation.binary import Integers
 from framejury.evaluation.estimators import (
     LEARNED_QUANTILES,
+    Weighed,
+    by_group,
+    company_shift,
     fit_calibration,
     fit_learned,
-    tail_scale,
 )
 from framejury.verdict.calibration import Floats, calibrated
 from framejury.verdict.judge import quantiles_of, reduced
@@ -25,6 +27,8 @@ from framejury.verdict.rule import Reducer
 
 MethodOrNone = Literal["none", "platt", "isotonic"]
 FOLDS = 10
+PARTNERS = 4
+"""Real videos that each real video is paired with, to see what company does to scores."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +109,7 @@ def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer,
         features = np.array([quantiles_of(v.score, LEARNED_QUANTILES) for v in sample.videos])
         fit = partial(_learned, sample, features)
     elif reducer.per_person:
-        fit = partial(_with_tail, sample, reducer, _as_one_person(sample, reducer))
+        fit = partial(_with_company, sample, reducer, _alone_and_in_pairs(sample, reducer))
     else:
         scores = reduced_scores(sample, reducer)
         return reducer, [Fold(train, test, scores) for train, test in sample.folds]
@@ -117,15 +121,59 @@ def _learned(sample: FitSample, features: Floats, on: Integers) -> Reducer:
     return fit_learned(features[on], sample.labels[on], sample.groups[on])
 
 
-def _with_tail(sample: FitSample, reducer: Reducer, scores: Floats, on: Integers) -> Reducer:
-    """Return the aggregation with the tail of the real videos among `on`."""
-    reals = on[sample.labels[on] == 0]
-    return replace(reducer, tail_scale=tail_scale(scores[reals], sample.groups[reals]))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reals:
+    """Real videos as if each showed one person, and two of them as one video of two people.
+
+    Attributes:
+        alone: float64 (r,), scores.
+        at: (r,), their places in the sample.
+        paired: float64 (p,), scores of pairs, not corrected for company.
+        first, second: (p,), places of both.
+    """
+
+    alone: Floats
+    at: Integers
+    paired: Floats
+    first: Integers
+    second: Integers
 
 
-def _as_one_person(sample: FitSample, reducer: Reducer) -> Floats:
-    """Return the aggregated scores (v,) as if each video showed one person."""
-    return np.array([reduced(v.score, [0] * len(v.score), reducer) for v in sample.videos])
+def _alone_and_in_pairs(sample: FitSample, reducer: Reducer) -> _Reals:
+    """Score the real videos, and each of them together with `PARTNERS` of other groups."""
+    plain = replace(reducer, company_shift=0.0)
+    at = np.random.default_rng(0).permutation(np.flatnonzero(sample.labels == 0))
+    first = np.tile(at, PARTNERS)
+    second = np.concatenate([np.roll(at, step) for step in range(1, PARTNERS + 1)])
+    apart = sample.groups[first] != sample.groups[second]
+    first, second = first[apart], second[apart]
+
+    def score(*places: int) -> float:
+        faces = [sample.videos[place].score for place in places]
+        person = np.repeat(range(len(faces)), [len(one) for one in faces]).tolist()
+        return reduced(np.concatenate(faces), person, plain)
+
+    return _Reals(
+        alone=np.array([score(one) for one in at.tolist()]),
+        at=at,
+        paired=np.array(
+            [score(*both) for both in zip(first.tolist(), second.tolist(), strict=True)]
+        ),
+        first=first,
+        second=second,
+    )
+
+
+def _with_company(sample: FitSample, reducer: Reducer, reals: _Reals, on: Integers) -> Reducer:
+    """Return the aggregation corrected for company as the real videos among `on` need it."""
+    weights = np.zeros(len(sample.labels))
+    own = on[sample.labels[on] == 0]
+    weights[own] = by_group(sample.groups[own])
+    both = weights[reals.first] * weights[reals.second]
+    if not both.any():
+        return reducer
+    found = company_shift(Weighed(reals.alone, weights[reals.at]), Weighed(reals.paired, both))
+    return replace(reducer, company_shift=found)
 
 
 def reduced_scores(sample: FitSample, reducer: Reducer) -> Floats:

@@ -1,4 +1,4 @@
-"""Fits of a verdict rule: calibration, learned aggregation, tail and limit of real videos.
+"""Fits of a verdict rule: calibration, learned aggregation, company, limit of real videos.
 
 Both classes have the same weight in every fit, whatever their sizes, so a calibrated score is a
 probability for data of which half is fake. Within a class each group has the same weight, so that
@@ -9,6 +9,7 @@ and 1 / (n + 2) for n groups with reals, so that a few well-separated videos do 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from framejury.verdict.rule import Reducer, ThresholdSource
 
 LEARNED_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 TAIL_RATIO = 0.25
-"""Share of the real videos that are their upper tail."""
+"""Share of the real videos whose scores are compared with those of real people in company."""
 _RIDGE = 1e-4
 _CLIP = 1e-6
 
@@ -37,6 +38,14 @@ class RealLimit:
 
     score: float
     source: ThresholdSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """Scores, float64 (v,), 0 to 1, not calibrated, and their weights, float64 (v,)."""
+
+    scores: Floats
+    weights: Floats
 
 
 def fit_calibration(
@@ -79,23 +88,26 @@ def fit_learned(quantiles: Floats, labels: Integers, groups: Names | None = None
     )
 
 
-def tail_scale(reals: Floats, groups: Names) -> float:
-    """Return the scale of the upper tail of real videos' scores on the logit, 0 or more.
+def company_shift(alone: Weighed, pairs: Weighed) -> float:
+    """Return how much company raises the logit of real videos' scores, per ln of the people.
 
-    It is the mean excess over their upper quartile (`TAIL_RATIO`), the maximum likelihood estimate
-    for an exponential tail, to three digits; `verdict.persons` uses it.
+    It is the mean logit of the upper quarter (`TAIL_RATIO`) of the scores of two real people in one
+    video, less that of one person, divided by ln 2; at least 0, to three digits.
 
     Args:
-        reals: float64 (v,), scores of real videos, not calibrated.
-        groups: (v,) group of each; groups have equal weight.
+        alone: scores of real videos of one person.
+        pairs: scores of two people together, not corrected.
     """
-    order = np.argsort(reals, kind="stable")
-    z, weights = logit(reals)[order], by_group(groups)[order]
-    start = z[np.searchsorted(np.cumsum(weights), (1 - TAIL_RATIO) * weights.sum() - 1e-9)]
-    tail = z > start
-    return (
-        round(float(np.average(z[tail] - start, weights=weights[tail])), 3) if tail.any() else 0.0
-    )
+    rise = _upper_mean(pairs) - _upper_mean(alone)
+    return round(max(rise / math.log(2), 0.0), 3)
+
+
+def _upper_mean(found: Weighed) -> float:
+    """Return the mean logit of the highest scores that have `TAIL_RATIO` of the weight or more."""
+    order = np.argsort(found.scores, kind="stable")[::-1]
+    weights = found.weights[order]
+    count = int(np.searchsorted(np.cumsum(weights), TAIL_RATIO * weights.sum() - 1e-9)) + 1
+    return float(np.average(logit(found.scores[order][:count]), weights=weights[:count]))
 
 
 def real_limit(reals: Floats, target_fpr: float, groups: Names | None = None) -> RealLimit:

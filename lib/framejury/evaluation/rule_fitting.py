@@ -35,8 +35,8 @@ from framejury.evaluation.false_alarms import alarms_by_source, expected_alarms
 from framejury.evaluation.reliability import calibration_error
 from framejury.verdict.calibration import STEPS, Calibration, Floats, calibrated, in_steps
 from framejury.verdict.rule import (
+    COMPANY_SHIFT,
     SHRINK_FACES,
-    TAIL_SCALE,
     Reducer,
     Rule,
     RuleFit,
@@ -55,8 +55,8 @@ for an order statistic (fewer than 19 for 5%)."""
 METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
 """`none` leaves scores unchanged; it is for comparison and never chosen."""
 FIXED_REDUCERS = (
-    Reducer(name="per_person", shrink_faces=SHRINK_FACES, tail_scale=TAIL_SCALE),
-    Reducer(name="per_person_median", shrink_faces=SHRINK_FACES, tail_scale=TAIL_SCALE),
+    Reducer(name="per_person", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
+    Reducer(name="per_person_median", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
     Reducer(name="mean"),
     Reducer(name="median"),
     Reducer(name="trimmed_mean", trim_ratio=0.1),

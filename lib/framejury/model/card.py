@@ -236,7 +236,7 @@ def _per_person(reducer: Reducer) -> str:
     return (
         ": of the highest face track, where a track of n faces has weight n / (n + "
         f"{reducer.shrink_faces}) and all faces the rest; its logit is lowered by "
-        f"{reducer.tail_scale or 0:g} ln(faces per frame)"
+        f"{reducer.company_shift or 0:g} ln(faces per frame)"
     )
 
 

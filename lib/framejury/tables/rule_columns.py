@@ -45,10 +45,10 @@ def reduced(reducer: Reducer, shift: Column) -> Column:
 
 def _for_company(score: Column, reducer: Reducer) -> Column:
     """As `verdict.persons.for_company`."""
-    if not reducer.tail_scale:
+    if not reducer.company_shift:
         return score
     faces, frames = F.col("faces"), F.col("frames_scored")
-    lowered = _logit(score) - F.lit(reducer.tail_scale) * F.log(faces / frames)
+    lowered = _logit(score) - F.lit(reducer.company_shift) * F.log(faces / frames)
     return F.when(faces == frames, score).otherwise(_in_steps(_sigmoid(lowered)))
 
 

@@ -6,11 +6,10 @@ things would make that accuse real people:
 * A track of few faces has a high mean by chance, and one person may have several tracks, because
   cuts and turned heads break them. So a track's score is drawn towards that of the video: with n of
   its own faces and m = `Reducer.shrink_faces`, it is (n * own + m * video's) / (n + m).
-* The highest of k scores is high more often than one score. The upper tail of real videos is about
-  exponential on the logit, with scale b. Then P(highest of k > t) <= k * P(one > t) =
-  P(one > t - b * ln k), whatever the people of a video have in common (Bonferroni). So the logit of
-  the highest is lowered by b * ln k, with b = `Reducer.tail_scale`. Here k is the number of faces
-  per frame, which a person with several tracks does not raise.
+* Even so, the highest of k scores can be high more often than one score. The logit of the highest
+  is lowered by b * ln k, with b = `Reducer.company_shift`, fitted so that the high scores of two
+  real people in one video are as high as those of one (`evaluation.estimators.company_shift`). Here
+  k is the number of faces per frame, which a person with several tracks does not raise.
 
 `tables.rule_columns` computes the same in Spark SQL, and a test compares the two.
 """
@@ -55,9 +54,9 @@ def for_company(score: float, crowd: float, reducer: Reducer) -> float:
         score: 0 to 1.
         crowd: faces per frame, 1 or more.
     """
-    if crowd == 1 or not reducer.tail_scale:
+    if crowd == 1 or not reducer.company_shift:
         return score
-    lowered = logit(np.asarray(score)) - reducer.tail_scale * math.log(crowd)
+    lowered = logit(np.asarray(score)) - reducer.company_shift * math.log(crowd)
     return float(in_steps(sigmoid(lowered)))
 
 

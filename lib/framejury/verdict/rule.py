@@ -42,8 +42,8 @@ class Reducer:
         intercept: learned only.
         shrink_faces: per_person and per_person_median only: a face track of n faces is judged by
             its own with weight n / (n + shrink_faces), and by all faces of the video for the rest.
-        tail_scale: of the same: how much the logit of the score is lowered per natural logarithm of
-            the faces per frame; not negative.
+        company_shift: of the same: how much the logit of the score is lowered per natural
+            logarithm of the faces per frame; not negative.
 
     Raises:
         ValueError: a parameter is missing, out of range, or belongs to another aggregation.
@@ -58,7 +58,7 @@ class Reducer:
     weights: tuple[float, ...] = ()
     intercept: float | None = None
     shrink_faces: int | None = None
-    tail_scale: float | None = None
+    company_shift: float | None = None
 
     def __post_init__(self) -> None:
         given = {key for key, value in asdict(self).items() if value not in (None, ())} - {"name"}
@@ -74,8 +74,8 @@ class Reducer:
             raise ValueError(f"top_ratio must be above 0 to 1, got {self.top_ratio}")
         if self.shrink_faces is not None and self.shrink_faces < 0:
             raise ValueError(f"shrink_faces must not be negative, got {self.shrink_faces}")
-        if self.tail_scale is not None and not 0 <= self.tail_scale < math.inf:
-            raise ValueError(f"tail_scale must not be negative, got {self.tail_scale}")
+        if self.company_shift is not None and not 0 <= self.company_shift < math.inf:
+            raise ValueError(f"company_shift must not be negative, got {self.company_shift}")
         if self.name == "learned":
             self._check_learned()
 
@@ -116,16 +116,15 @@ _PARAMETERS = {
     "trimmed_mean": {"trim_ratio"},
     "top_share": {"top_ratio"},
     "learned": {"quantiles", "weights", "intercept"},
-    "per_person": {"shrink_faces", "tail_scale"},
-    "per_person_median": {"shrink_faces", "tail_scale"},
+    "per_person": {"shrink_faces", "company_shift"},
+    "per_person_median": {"shrink_faces", "company_shift"},
 }
 
 MEAN = Reducer(name="mean")
 
 SHRINK_FACES = 4
-TAIL_SCALE = 1.5
-"""`Reducer.tail_scale` where none was fitted: scores of real videos have an upper tail of about
-this scale (decision 29)."""
+COMPANY_SHIFT = 0.5
+"""`Reducer.company_shift` where none was fitted. Real videos need 0 to 0.8 (decision 29)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +261,7 @@ def _named(own: Reducer, settings: VerdictSettings) -> Reducer:
         trim_ratio=settings.trim_ratio if name == "trimmed_mean" else None,
         top_ratio=settings.top_ratio if name == "top_share" else None,
         shrink_faces=SHRINK_FACES if name in PER_PERSON else None,
-        tail_scale=TAIL_SCALE if name in PER_PERSON else None,
+        company_shift=COMPANY_SHIFT if name in PER_PERSON else None,
     )
 
 

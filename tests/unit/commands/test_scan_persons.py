@@ -17,7 +17,7 @@ from tests.builders.bundles import MANIFEST, brightness_network
 from tests.builders.reports import Page
 
 Capture = pytest.CaptureFixture[str]
-PER_PERSON = Reducer(name="per_person", shrink_faces=4, tail_scale=0.3)
+PER_PERSON = Reducer(name="per_person", shrink_faces=4, company_shift=0.3)
 SECONDS = 6
 
 

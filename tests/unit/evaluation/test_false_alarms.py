@@ -9,10 +9,11 @@ from scipy.stats import beta, binomtest
 
 from framejury.evaluation.estimators import (
     RealLimit,
+    Weighed,
     balanced_weights,
+    company_shift,
     fit_calibration,
     real_limit,
-    tail_scale,
 )
 from framejury.evaluation.false_alarms import MIN_GROUPS, alarms_by_source, expected_alarms
 from framejury.verdict.calibration import calibrated, sigmoid
@@ -42,7 +43,6 @@ def test_one_person_in_many_clips_counts_once() -> None:
     often = np.r_[reals, np.full(500, 0.995)], np.r_[groups, np.full(500, "98")]
     assert real_limit(*often[:1], 0.05).score == 0.995
     assert real_limit(often[0], 0.05, often[1]).score == 0.95
-    assert tail_scale(*often) == pytest.approx(tail_scale(reals, groups), abs=0.03)
 
 
 def test_too_few_groups_are_few_however_many_videos() -> None:
@@ -112,11 +112,27 @@ def test_sources_with_enough_people_have_their_own_rate() -> None:
     assert again == {}
 
 
-def test_the_tail_of_an_exponential_is_found() -> None:
+def weighed(scores: Floats) -> Weighed:
+    return Weighed(scores, np.ones(len(scores)))
+
+
+def test_what_company_adds_to_an_exponential_tail_is_its_scale() -> None:
+    """The highest of two exceeds t + scale * ln 2 as often as one exceeds t."""
     rng = np.random.default_rng(6)
-    scores = sigmoid(-4 + rng.exponential(1.3, 20_000))
-    assert tail_scale(scores, np.arange(20_000).astype(str)) == pytest.approx(1.3, abs=0.06)
-    assert tail_scale(np.full(8, 0.4), np.arange(8).astype(str)) == 0.0
+    z = -4 + rng.exponential(1.3, (40_000, 3))
+    found = company_shift(weighed(sigmoid(z[:, 0])), weighed(sigmoid(z[:, 1:].max(axis=1))))
+    assert found == pytest.approx(1.3, abs=0.1)
+
+
+def test_company_that_lowers_scores_is_not_rewarded() -> None:
+    assert company_shift(weighed(np.array([0.2, 0.8])), weighed(np.array([0.1, 0.3]))) == 0.0
+
+
+def test_company_is_weighed() -> None:
+    alone, high = np.r_[np.full(9, 0.2), 0.9], np.r_[np.full(9, 0.2), 0.99]
+    light = Weighed(high, np.r_[np.ones(9), 1e-9])
+    assert company_shift(weighed(alone), weighed(high)) > 0.5
+    assert company_shift(weighed(np.full(10, 0.2)), light) < 0.01
 
 
 def test_groups_of_a_class_weigh_the_same_and_so_do_classes() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from framejury.errors import CalibrationError
 from framejury.evaluation import rule_fitting
-from framejury.evaluation.crossfit import ScoredVideo
+from framejury.evaluation.crossfit import ScoredVideo, reduced_scores, sample_of
 from framejury.evaluation.estimators import (
     Floats,
     Integers,
@@ -217,8 +217,25 @@ def test_per_person_finds_the_fake_one_of_two() -> None:
     fitted = fit_rule(videos, reducers=[FIXED_REDUCERS[0], MEAN], learned=False)
     own, pooled = (c for c in fitted.candidates if c.method == "platt")
     assert fitted.rule.reducer.name == "per_person"
-    assert fitted.rule.reducer.tail_scale is not None and fitted.rule.reducer.tail_scale > 0.1
     assert own.log_loss < pooled.log_loss - 0.015 and own.auc > pooled.auc + 0.005
+
+
+def test_company_is_corrected_as_pairs_of_real_videos_need_it() -> None:
+    """Fitted on videos of one person, and on reals only; frames count, tracks do not."""
+    videos = archive(24, 60)
+    loose = Reducer(name="per_person", shrink_faces=0, company_shift=0.0)
+    fitted = fit_rule(videos, reducers=[loose], learned=False).rule.reducer
+    assert fitted.company_shift is not None and fitted.company_shift > 0.3
+    shrunk = fit_rule(videos, reducers=[replace(loose, shrink_faces=40)], learned=False)
+    assert shrunk.rule.reducer.company_shift == 0.0
+    other = [replace(v, score=v.score**2) if v.label else v for v in videos]
+    assert fit_rule(other, reducers=[loose], learned=False).rule.reducer == fitted
+    pair = beside_a_real_person(videos, archive(25, 60))
+    together, in_turn = (
+        reduced_scores(sample_of([replace(v, frames=frames) for v in pair]), fitted)
+        for frames in (11, 22)
+    )
+    assert np.all(together < in_turn)
 
 
 def test_pooled_scores_must_beat_the_better_rule_per_person() -> None:

@@ -72,13 +72,19 @@ def test_never_seen_with_others_it_has_no_place() -> None:
     "row",
     [
         verdict(0, verdict="real"),
-        verdict(0, verdict="inconclusive"),
         verdict(0, decided_by="sound"),
     ],
 )
 def test_nobody_is_named_without_a_fake_in_the_picture(row: dict[str, Any]) -> None:
     assert suspicious_tracks(row, tracks(0.9, 0.1), 0.5) == []
     assert rests_on([]) is None
+
+
+def test_without_a_verdict_those_above_the_threshold_are_named() -> None:
+    row = verdict(0, verdict="inconclusive")
+    assert [one.person for one in suspicious_tracks(row, tracks(0.9, 0.1), 0.5)] == [0]
+    assert suspicious_tracks(row, tracks(0.4, 0.1), 0.5) == []
+    assert [one.person for one in suspicious_tracks(verdict(0), tracks(0.4, 0.1), 0.5)] == [0]
 
 
 def test_the_only_person_is_not_singled_out() -> None:

@@ -11,21 +11,21 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from framejury.evaluation.estimators import tail_scale
+from framejury.evaluation.estimators import Weighed, company_shift
 from framejury.schemas.statuses import Verdict
 from framejury.settings import ReducerName, VerdictSettings
 from framejury.verdict.calibration import UNITS, sigmoid
 from framejury.verdict.judge import FaceScores, Judgement, judge, reduced
 from framejury.verdict.persons import for_company, interval_weights, track_scores
-from framejury.verdict.rule import SHRINK_FACES, TAIL_SCALE, Reducer, Rule, rule_in_use
+from framejury.verdict.rule import COMPANY_SHIFT, SHRINK_FACES, Reducer, Rule, rule_in_use
 
 NAMES: tuple[ReducerName, ...] = ("per_person", "per_person_median")
 
 
 def per_person(
-    name: ReducerName = "per_person", shrink: int = SHRINK_FACES, tail: float = TAIL_SCALE
+    name: ReducerName = "per_person", shrink: int = SHRINK_FACES, tail: float = COMPANY_SHIFT
 ) -> Reducer:
-    return Reducer(name=name, shrink_faces=shrink, tail_scale=tail)
+    return Reducer(name=name, shrink_faces=shrink, company_shift=tail)
 
 
 def on(tracks: Sequence[Sequence[float]], reducer: Reducer, *, together: bool = True) -> Judgement:
@@ -122,10 +122,11 @@ def _reals(rng: np.random.Generator, count: int, persons: int, shared: float) ->
 @pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("persons", [2, 4])
 def test_company_raises_no_false_alarms(persons: int, shared: float) -> None:
-    """Threshold and tail are those of videos of one person; the others show several."""
+    """Threshold and correction are of single persons and pairs of them; the others show several."""
     rng = np.random.default_rng(persons)
     alone = np.array(_reals(rng, 4000, 1, 0.0))[:, 0]
-    tail = tail_scale(alone, np.arange(len(alone)).astype(str))
+    pairs = np.array(_reals(rng, 4000, 2, 0.0)).max(axis=1)
+    tail = company_shift(*(Weighed(one, np.ones(len(one))) for one in (alone, pairs)))
     limit = np.quantile(alone, 0.95)
 
     def alarms(reducer: Reducer) -> float:
@@ -206,7 +207,7 @@ def test_settings_may_name_it_and_a_bundle_keeps_its_own() -> None:
     named = rule_in_use(Rule(), VerdictSettings(reducer="per_person")).reducer
     assert named == per_person()
     own = Rule(reducer=per_person(tail=0.3), threshold=0.7)
-    assert rule_in_use(own, VerdictSettings(reducer="per_person")).reducer.tail_scale == 0.3
+    assert rule_in_use(own, VerdictSettings(reducer="per_person")).reducer.company_shift == 0.3
     assert rule_in_use(own, VerdictSettings(reducer="per_person")).threshold == 0.7
 
 

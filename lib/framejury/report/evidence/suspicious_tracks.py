@@ -1,4 +1,4 @@
-"""Which people a verdict of fake rests on: face track, place in the picture, seconds. Pure."""
+"""Which people a suspicion rests on: face track, place in the picture, seconds. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ON_ONE_SIDE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class SuspiciousTrack:
-    """A face track that a verdict of fake rests on.
+    """A face track that the suspicion of a video rests on.
 
     Attributes:
         person: number of the track.
@@ -46,23 +46,24 @@ class SuspiciousTrack:
 def suspicious_tracks(
     verdict: Row, tracks: Sequence[FaceTrack], threshold: float | None
 ) -> list[SuspiciousTrack]:
-    """Return the tracks that a verdict of fake rests on: the highest-scoring one, then by number.
+    """Return the tracks that a suspicion rests on: the highest-scoring one, then by number.
 
-    The others are those whose mean alone would be called fake. Nothing is returned for another
-    verdict, for one by its sound, and where there is one track only.
+    They are those whose mean alone would be called fake, and for a verdict of fake always the
+    highest-scoring one. Nothing is returned for a verdict of real, for one by its sound, and where
+    there is one track only.
 
     Args:
         verdict: columns of `verdicts`.
         tracks: of the video.
         threshold: of single faces; None: unknown.
     """
-    if verdict["verdict"] != Verdict.FAKE or is_by_sound(verdict) or len(tracks) < 2:
+    if verdict["verdict"] == Verdict.REAL or is_by_sound(verdict) or len(tracks) < 2:
         return []
-    worst = verdict["worst_person"]
+    worst, is_fake = verdict["worst_person"], verdict["verdict"] == Verdict.FAKE
     high = [
         track
         for track in tracks
-        if track.number == worst
+        if (is_fake and track.number == worst)
         or (threshold is not None and not track.is_brief and track.mean >= threshold)
     ]
     return [_described(track, tracks) for track in sorted(high, key=lambda t: t.number != worst)]

@@ -23,9 +23,9 @@ NAMES: tuple[ReducerName, ...] = ("per_person", "per_person_median")
 
 
 def per_person(
-    name: ReducerName = "per_person", shrink: int = SHRINK_FACES, tail: float = COMPANY_SHIFT
+    name: ReducerName = "per_person", shrink: int = SHRINK_FACES, shift: float = COMPANY_SHIFT
 ) -> Reducer:
-    return Reducer(name=name, shrink_faces=shrink, company_shift=tail)
+    return Reducer(name=name, shrink_faces=shrink, company_shift=shift)
 
 
 def on(tracks: Sequence[Sequence[float]], reducer: Reducer, *, together: bool = True) -> Judgement:
@@ -60,10 +60,10 @@ def test_a_track_is_drawn_towards_the_video_by_hand() -> None:
 
 
 def test_the_correction_for_company_by_hand() -> None:
-    found = for_company(0.8, 2.0, per_person(tail=1.5))
+    found = for_company(0.8, 2.0, per_person(shift=1.5))
     assert found == pytest.approx(1 / (1 + 2**1.5 / 4), abs=1e-9)
-    assert for_company(0.8, 1.0, per_person(tail=1.5)) == 0.8
-    assert for_company(0.8, 2.0, per_person(tail=0.0)) == 0.8
+    assert for_company(0.8, 1.0, per_person(shift=1.5)) == 0.8
+    assert for_company(0.8, 2.0, per_person(shift=0.0)) == 0.8
 
 
 @profile(deadline=None)
@@ -80,7 +80,7 @@ def test_of_one_person_it_is_the_mean_or_the_median(scores: list[int]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_one_fake_person_beside_a_real_one_makes_the_video_fake(name: ReducerName) -> None:
     real, fake = [0.1] * 11, [0.9] * 11
-    found = on([real, fake], per_person(name, tail=0.5))
+    found = on([real, fake], per_person(name, shift=0.5))
     pooled = on([real, fake], Reducer(name="mean"))
     assert score_of(pooled) == pytest.approx(0.5)
     assert found.verdict is Verdict.FAKE and score_of(found) > 0.65
@@ -126,7 +126,7 @@ def test_company_raises_no_false_alarms(persons: int, shared: float) -> None:
     rng = np.random.default_rng(persons)
     alone = np.array(_reals(rng, 4000, 1, 0.0))[:, 0]
     pairs = np.array(_reals(rng, 4000, 2, 0.0)).max(axis=1)
-    tail = company_shift(*(Weighed(one, np.ones(len(one))) for one in (alone, pairs)))
+    shift = company_shift(*(Weighed(one, np.ones(len(one))) for one in (alone, pairs)))
     limit = np.quantile(alone, 0.95)
 
     def alarms(reducer: Reducer) -> float:
@@ -134,9 +134,9 @@ def test_company_raises_no_false_alarms(persons: int, shared: float) -> None:
         found = [reduced(video, range(persons), reducer, frames=1) for video in videos]
         return float(np.mean(np.array(found) >= limit))
 
-    assert alarms(per_person(shrink=0, tail=tail)) < 0.065
+    assert alarms(per_person(shrink=0, shift=shift)) < 0.065
     if shared == 0.0:
-        assert alarms(per_person(shrink=0, tail=0.0)) > 0.08
+        assert alarms(per_person(shrink=0, shift=0.0)) > 0.08
 
 
 @profile(deadline=None, max_examples=300)
@@ -171,7 +171,7 @@ def test_a_higher_score_of_a_face_never_lowers_p_fake(
 
 
 def test_more_people_at_once_lower_the_score_and_more_tracks_do_not() -> None:
-    found = [score_of(on([[0.8] * 5] * count, per_person())) for count in (1, 2, 3, 4)]
+    found = [score_of(on([[0.8] * 5] * count, per_person(shift=1.5))) for count in (1, 2, 3, 4)]
     assert all(after < before - 0.05 for before, after in pairwise(found))
     in_turn = [on([[0.8] * 5] * count, per_person(), together=False) for count in (1, 2, 3, 4)]
     assert {score_of(one) for one in in_turn} == {0.8}
@@ -197,7 +197,7 @@ def test_a_calm_fake_beside_someone_restless_is_certain() -> None:
         pts_s=[float(n) for n in frames],
         person=[0] * 20 + [1] * 20,
     )
-    reducer = per_person(tail=0.5)
+    reducer = per_person(shift=0.5)
     found = judge(faces, Rule(reducer=reducer), VerdictSettings())
     assert found.verdict is Verdict.FAKE
     assert found.p_fake_low is not None and found.p_fake_low > 0.75
@@ -206,12 +206,12 @@ def test_a_calm_fake_beside_someone_restless_is_certain() -> None:
 def test_settings_may_name_it_and_a_bundle_keeps_its_own() -> None:
     named = rule_in_use(Rule(), VerdictSettings(reducer="per_person")).reducer
     assert named == per_person()
-    own = Rule(reducer=per_person(tail=0.3), threshold=0.7)
+    own = Rule(reducer=per_person(shift=0.3), threshold=0.7)
     assert rule_in_use(own, VerdictSettings(reducer="per_person")).reducer.company_shift == 0.3
     assert rule_in_use(own, VerdictSettings(reducer="per_person")).threshold == 0.7
 
 
-@pytest.mark.parametrize(("shrink", "tail"), [(-1, 1.0), (2, -0.1), (2, float("inf"))])
-def test_parameters_out_of_range(shrink: int, tail: float) -> None:
+@pytest.mark.parametrize(("shrink", "shift"), [(-1, 1.0), (2, -0.1), (2, float("inf"))])
+def test_parameters_out_of_range(shrink: int, shift: float) -> None:
     with pytest.raises(ValueError, match="must not be negative"):
-        per_person(shrink=shrink, tail=tail)
+        per_person(shrink=shrink, shift=shift)

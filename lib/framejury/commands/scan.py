@@ -24,12 +24,14 @@ from framejury.pages.text_table import counted
 from framejury.parsers.scan import parser
 from framejury.redaction import printable
 from framejury.report.bundle_info import BundleInfo
+from framejury.report.evidence.suspicious_tracks import SuspiciousTrack, suspicious_tracks
+from framejury.report.evidence.video_evidence import evidence_of, tracks_of
 from framejury.report.sound_words import decided_word
 from framejury.report.trust import reader_word, trust_of
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import SOUND_MEANING, Note, SoundOutcome, Status
 from framejury.settings import VerdictSettings
-from framejury.verdict.judge import FaceScores, judge, unscored
+from framejury.verdict.judge import FaceScores, face_threshold, judge, unscored
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import in_words
 from framejury.verdict.with_sound import joined
@@ -65,6 +67,7 @@ def _run(args: argparse.Namespace) -> int:
         for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
+            verdict |= {"suspicious_tracks": _suspicious(verdict, rows, rule)}
             if verdict["p_fake"] is None and verdict["sound_p_fake"] is None:
                 code = NOT_ALL_JUDGED
             if pages is not None:
@@ -132,6 +135,13 @@ def _verdict(
     }
 
 
+def _suspicious(verdict: dict[str, Any], rows: pa.RecordBatch, rule: Rule) -> list[dict[str, Any]]:
+    """Return the face tracks that the suspicion rests on."""
+    scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
+    tracks = tracks_of(evidence_of(verdict, None, scores, ()).faces, verdict["worst_person"])
+    return [asdict(one) for one in suspicious_tracks(verdict, tracks, face_threshold(rule))]
+
+
 def _frames(rows: pa.RecordBatch) -> list[dict[str, Any]]:
     """Return the score of each face, by frame and track; columns as in `FRAME_SCORES`."""
     scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
@@ -162,6 +172,8 @@ def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
         f"  note: {VideoNote(Note(note['code']), note['detail']).sentence}"
         for note in verdict["notes"]
     ]
+    named = [SuspiciousTrack(**one) for one in verdict["suspicious_tracks"]]
+    lines += [f"  suspicious person: {one.in_words}" for one in named]
     lines += [f"  suspicious: {in_words(stretch)}" for stretch in verdict["stretches"] or ()]
     lines += [
         f"  frame {face['frame_index']}  {face['time_s']:.2f} s  track {face['person']}  "

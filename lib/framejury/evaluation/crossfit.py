@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,9 @@ from framejury.errors import CalibrationError
 from framejury.evaluation.binary import Integers
 from framejury.evaluation.estimators import (
     LEARNED_QUANTILES,
+    Weighed,
+    by_group,
+    company_shift,
     fit_calibration,
     fit_learned,
 )
@@ -23,6 +27,8 @@ from framejury.verdict.rule import Reducer
 
 MethodOrNone = Literal["none", "platt", "isotonic"]
 FOLDS = 10
+PARTNERS = 4
+"""Real videos that each real video is paired with, to see what company does to scores."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +40,16 @@ class ScoredVideo:
         person: (n,) face track of each.
         label: 1 is FAKE, 0 is REAL.
         group: a fold never fits on some videos of a group and judges others of it.
+        frames: number of frames that show these faces; None: each shows one.
+        source: the data set it comes from; empty: not known.
     """
 
     score: npt.NDArray[np.float32]
     person: Sequence[int]
     label: int
     group: str
+    frames: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,20 +105,80 @@ def sample_of(videos: Sequence[ScoredVideo]) -> FitSample:
 
 def reduce_by_fold(sample: FitSample, reducer: Reducer | None) -> tuple[Reducer, list[Fold]]:
     """Return the aggregation fitted on all videos (None: the learned one), and each fold."""
-    if reducer is not None:
+    if reducer is None:
+        features = np.array([quantiles_of(v.score, LEARNED_QUANTILES) for v in sample.videos])
+        fit = partial(_learned, sample, features)
+    elif reducer.per_person:
+        fit = partial(_with_company, sample, reducer, _alone_and_in_pairs(sample, reducer))
+    else:
         scores = reduced_scores(sample, reducer)
         return reducer, [Fold(train, test, scores) for train, test in sample.folds]
-    features = np.array([quantiles_of(v.score, LEARNED_QUANTILES) for v in sample.videos])
-    folds = []
-    for train, test in sample.folds:
-        fitted = fit_learned(features[train], sample.labels[train])
-        folds.append(Fold(train, test, reduced_scores(sample, fitted)))
-    return fit_learned(features, sample.labels), folds
+    folds = [Fold(train, test, reduced_scores(sample, fit(train))) for train, test in sample.folds]
+    return fit(np.arange(len(sample.labels))), folds
+
+
+def _learned(sample: FitSample, features: Floats, on: Integers) -> Reducer:
+    return fit_learned(features[on], sample.labels[on], sample.groups[on])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reals:
+    """Real videos as if each showed one person, and two of them as one video of two people.
+
+    Attributes:
+        alone: float64 (r,), scores.
+        at: (r,), their places in the sample.
+        paired: float64 (p,), scores of pairs, not corrected for company.
+        first, second: (p,), places of both.
+    """
+
+    alone: Floats
+    at: Integers
+    paired: Floats
+    first: Integers
+    second: Integers
+
+
+def _alone_and_in_pairs(sample: FitSample, reducer: Reducer) -> _Reals:
+    """Score the real videos, and each of them together with `PARTNERS` of other groups."""
+    plain = replace(reducer, company_shift=0.0)
+    at = np.random.default_rng(0).permutation(np.flatnonzero(sample.labels == 0))
+    first = np.tile(at, PARTNERS)
+    second = np.concatenate([np.roll(at, step) for step in range(1, PARTNERS + 1)])
+    apart = sample.groups[first] != sample.groups[second]
+    first, second = first[apart], second[apart]
+
+    def score(*places: int) -> float:
+        faces = [sample.videos[place].score for place in places]
+        person = np.repeat(range(len(faces)), [len(one) for one in faces]).tolist()
+        return reduced(np.concatenate(faces), person, plain)
+
+    return _Reals(
+        alone=np.array([score(one) for one in at.tolist()]),
+        at=at,
+        paired=np.array(
+            [score(*both) for both in zip(first.tolist(), second.tolist(), strict=True)]
+        ),
+        first=first,
+        second=second,
+    )
+
+
+def _with_company(sample: FitSample, reducer: Reducer, reals: _Reals, on: Integers) -> Reducer:
+    """Return the aggregation corrected for company as the real videos among `on` need it."""
+    weights = np.zeros(len(sample.labels))
+    own = on[sample.labels[on] == 0]
+    weights[own] = by_group(sample.groups[own])
+    both = weights[reals.first] * weights[reals.second]
+    if not both.any():
+        return reducer
+    found = company_shift(Weighed(reals.alone, weights[reals.at]), Weighed(reals.paired, both))
+    return replace(reducer, company_shift=found)
 
 
 def reduced_scores(sample: FitSample, reducer: Reducer) -> Floats:
     """Return the aggregated score of each video, float64 (v,)."""
-    return np.array([reduced(video.score, video.person, reducer) for video in sample.videos])
+    return np.array([reduced(v.score, v.person, reducer, v.frames) for v in sample.videos])
 
 
 def cross_fitted(sample: FitSample, folds: Sequence[Fold], method: MethodOrNone) -> Floats:
@@ -116,6 +186,8 @@ def cross_fitted(sample: FitSample, folds: Sequence[Fold], method: MethodOrNone)
     scores = np.full(len(sample.labels), np.nan)
     for fold in folds:
         raw, on = fold.scores, fold.fitted_on
-        fitted = None if method == "none" else fit_calibration(raw[on], sample.labels[on], method)
+        fitted = None
+        if method != "none":
+            fitted = fit_calibration(raw[on], sample.labels[on], method, sample.groups[on])
         scores[fold.judges] = calibrated(raw[fold.judges], fitted)
     return scores

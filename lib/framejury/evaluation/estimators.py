@@ -1,18 +1,20 @@
-"""Fits of a verdict rule: calibration, learned aggregation, limit of real videos.
+"""Fits of a verdict rule: calibration, learned aggregation, company, limit of real videos.
 
 Both classes have the same weight in every fit, whatever their sizes, so a calibrated score is a
-probability for data of which half is fake. Targets are Platt's, (n + 1) / (n + 2) for n fakes and
-1 / (n + 2) for n reals, so that a few well-separated videos do not yield certainty (Platt, 1999,
-section 2.2).
+probability for data of which half is fake. Within a class each group has the same weight, so that
+one person in many clips counts once. Targets are Platt's, (n + 1) / (n + 2) for n groups with fakes
+and 1 / (n + 2) for n groups with reals, so that a few well-separated videos do not yield certainty
+(Platt, 1999, section 2.2).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 
@@ -21,10 +23,13 @@ from framejury.verdict.calibration import Calibration, logit, sigmoid
 from framejury.verdict.rule import Reducer, ThresholdSource
 
 LEARNED_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+TAIL_RATIO = 0.25
+"""Share of the real videos whose scores are compared with those of real people in company."""
 _RIDGE = 1e-4
 _CLIP = 1e-6
 
 Method = Literal["platt", "isotonic"]
+Names = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +40,27 @@ class RealLimit:
     source: ThresholdSource
 
 
-def fit_calibration(scores: Floats, labels: Integers, method: Method) -> Calibration:
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """Scores, float64 (v,), 0 to 1, not calibrated, and their weights, float64 (v,)."""
+
+    scores: Floats
+    weights: Floats
+
+
+def fit_calibration(
+    scores: Floats, labels: Integers, method: Method, groups: Names | None = None
+) -> Calibration:
     """Fit a calibration of aggregated scores, with equal weight for both classes.
 
     Args:
         scores: float64 (v,), 0 to 1.
         labels: (v,), 1 = FAKE; both classes present.
+        groups: (v,) group of each video; None: each is its own.
         method: platt: slope and intercept on the logit; isotonic: monotone, linear between
             knots.
     """
-    targets, weights = _targets(labels), balanced_weights(labels)
+    targets, weights = _targets(labels, groups), balanced_weights(labels, groups)
     if method == "platt":
         found = _logistic(logit(scores)[:, None], targets, weights, ridge=0.0)
         return Calibration(method="platt", slope=found[0], intercept=found[1])
@@ -54,14 +70,16 @@ def fit_calibration(scores: Floats, labels: Integers, method: Method) -> Calibra
     return Calibration(method="isotonic", x=x, y=y)
 
 
-def fit_learned(quantiles: Floats, labels: Integers) -> Reducer:
+def fit_learned(quantiles: Floats, labels: Integers, groups: Names | None = None) -> Reducer:
     """Fit a logistic regression over `LEARNED_QUANTILES` with weights of at least 0.
 
     Args:
         quantiles: float64 (v, k) of each video's scores (`verdict.judge.quantiles_of`).
         labels: (v,), 1 = FAKE; both classes present.
+        groups: (v,) group of each video; None: each is its own.
     """
-    found = _logistic(quantiles, _targets(labels), balanced_weights(labels), ridge=_RIDGE)
+    weights = balanced_weights(labels, groups)
+    found = _logistic(quantiles, _targets(labels, groups), weights, ridge=_RIDGE)
     return Reducer(
         name="learned",
         quantiles=LEARNED_QUANTILES,
@@ -70,25 +88,78 @@ def fit_learned(quantiles: Floats, labels: Integers) -> Reducer:
     )
 
 
-def real_limit(reals: Floats, target_fpr: float) -> RealLimit:
+def company_shift(alone: Weighed, pairs: Weighed) -> float:
+    """Return how much company raises the logit of real videos' scores, per ln of the people.
+
+    It is the mean logit of the upper quarter (`TAIL_RATIO`) of the scores of two real people in one
+    video, less that of one person, divided by ln 2; at least 0, to three digits.
+
+    Args:
+        alone: scores of real videos of one person.
+        pairs: scores of two people together, not corrected.
+    """
+    rise = _upper_mean(pairs) - _upper_mean(alone)
+    return round(max(rise / math.log(2), 0.0), 3)
+
+
+def _upper_mean(found: Weighed) -> float:
+    """Return the mean logit of the highest scores that have `TAIL_RATIO` of the weight or more."""
+    order = np.argsort(found.scores, kind="stable")[::-1]
+    weights = found.weights[order]
+    count = int(np.searchsorted(np.cumsum(weights), TAIL_RATIO * weights.sum() - 1e-9)) + 1
+    return float(np.average(logit(found.scores[order][:count]), weights=weights[:count]))
+
+
+def real_limit(reals: Floats, target_fpr: float, groups: Names | None = None) -> RealLimit:
     """Return the score that at most `target_fpr` of new real videos exceed.
 
-    This is the ceil((n + 1) (1 - target_fpr))-th lowest of n (split conformal prediction: Vovk et
-    al., Algorithmic Learning in a Random World, 2005): on average over such samples, a new video
-    of the same kind exceeds it with probability at most `target_fpr`. Calibration keeps the order
-    of scores, so uncalibrated scores work too. With too few reals for that rank, it is the highest
-    of them, and the caller adds a margin.
+    It is the lowest score such that the videos up to it weigh (n + 1) (1 - target_fpr) groups of n;
+    a video weighs 1 / (videos of its group). On average over such samples, a video of a new group
+    of the same kind exceeds it with probability at most `target_fpr` (Lee, Barber and Willett,
+    "Distribution-free inference with hierarchical data", 2023; where each video is a group, the
+    order statistic of split conformal prediction). Calibration keeps the order of scores, so
+    uncalibrated scores work too. With too few groups for that, it is the highest score, and the
+    caller adds a margin.
+
+    Args:
+        reals: float64 (v,), scores of real videos.
+        target_fpr: above 0 to below 1.
+        groups: (v,) group of each; None: each is its own.
     """
-    rank = math.ceil((len(reals) + 1) * (1 - target_fpr) - 1e-9)
-    if rank > len(reals):
+    weights = by_group(_own(reals) if groups is None else groups)
+    needed = (weights.sum() + 1) * (1 - target_fpr) - 1e-9
+    order = np.argsort(reals, kind="stable")
+    place = int(np.searchsorted(np.cumsum(weights[order]), needed))
+    if place == len(reals):
         return RealLimit(float(reals.max()), "maximum")
-    return RealLimit(float(np.sort(reals)[rank - 1]), "quantile")
+    return RealLimit(float(reals[order[place]]), "quantile")
 
 
-def balanced_weights(labels: Integers) -> Floats:
-    """Return weights that sum to 0.5 over the reals and to 0.5 over the fakes, float64 (v,)."""
-    counts = np.bincount(labels, minlength=2)
-    return np.asarray((0.5 / counts)[labels], np.float64)
+def balanced_weights(labels: Integers, groups: Names | None = None) -> Floats:
+    """Return weights that sum to 0.5 over each class, float64 (v,).
+
+    Args:
+        labels: (v,), 1 = FAKE; both classes present.
+        groups: (v,); within a class each group has the same weight. None: each video is a group.
+    """
+    groups = _own(labels) if groups is None else groups
+    weights = np.empty(len(labels))
+    for label in (0, 1):
+        part = labels == label
+        weights[part] = by_group(groups[part])
+        weights[part] *= 0.5 / weights[part].sum()
+    return weights
+
+
+def by_group(groups: Names) -> Floats:
+    """Return 1 / (videos of its group) for each video, float64 (v,)."""
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(1 / counts[place], np.float64)
+
+
+def _own(videos: npt.NDArray[Any]) -> Names:
+    """Return a group for each video."""
+    return np.arange(len(videos)).astype(np.str_)
 
 
 def log_losses(labels: Integers, scores: Floats) -> Floats:
@@ -97,9 +168,10 @@ def log_losses(labels: Integers, scores: Floats) -> Floats:
     return np.asarray(-np.log(np.where(labels == 1, held, 1 - held)), np.float64)
 
 
-def _targets(labels: Integers) -> Floats:
+def _targets(labels: Integers, groups: Names | None) -> Floats:
     """Return Platt's target for each video, never 0 or 1."""
-    reals, fakes = np.bincount(labels, minlength=2)
+    groups = _own(labels) if groups is None else groups
+    reals, fakes = (len(np.unique(groups[labels == label])) for label in (0, 1))
     return np.asarray(np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2)), np.float64)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -32,9 +31,17 @@ from framejury.evaluation.estimators import (
     log_losses,
     real_limit,
 )
+from framejury.evaluation.false_alarms import alarms_by_source, expected_alarms
 from framejury.evaluation.reliability import calibration_error
 from framejury.verdict.calibration import STEPS, Calibration, Floats, calibrated, in_steps
-from framejury.verdict.rule import Reducer, Rule, RuleFit, ThresholdSource
+from framejury.verdict.rule import (
+    COMPANY_SHIFT,
+    SHRINK_FACES,
+    Reducer,
+    Rule,
+    RuleFit,
+    ThresholdSource,
+)
 
 TARGET_FPR = 0.05
 MIN_VIDEOS = 10
@@ -42,12 +49,14 @@ MIN_VIDEOS = 10
 MIN_GROUPS = 5
 """Of each class, as for the report's intervals."""
 SMALL_SAMPLE_MARGIN = 0.05
-"""Margin above the highest real video, on the calibrated scale, when there are too few real videos
+"""Margin above the highest real video, on the calibrated scale, when there are too few real groups
 for an order statistic (fewer than 19 for 5%)."""
 
 METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
 """`none` leaves scores unchanged; it is for comparison and never chosen."""
 FIXED_REDUCERS = (
+    Reducer(name="per_person", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
+    Reducer(name="per_person_median", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
     Reducer(name="mean"),
     Reducer(name="median"),
     Reducer(name="trimmed_mean", trim_ratio=0.1),
@@ -60,7 +69,9 @@ FIXED_REDUCERS = (
 
 @dataclass(frozen=True, slots=True)
 class RuleCandidate:
-    """One aggregation with one calibration. Figures are cross-fitted, with equal class weights.
+    """One aggregation with one calibration.
+
+    Figures are cross-fitted. Both classes have equal weight, and so have the groups of a class.
 
     Attributes:
         rule: fitted on all videos, with its threshold.
@@ -70,8 +81,10 @@ class RuleCandidate:
         ece: expected calibration error, 0 to 1.
         fpr, tpr: share of reals and of fakes at or above the threshold, 0 to 1.
         gain, gain_error: log loss of its rival less its own, and the standard error of the
-            difference over groups. The rival of platt is the baseline; the rival of another
+            difference over groups. The rival of platt is the baseline, or a rule per person that
+            beats it; the rival of another
             method is platt with the same aggregation.
+        placed: float64 (v,), scores of all videos that the threshold was chosen on.
         threshold_from: as in `verdict.rule.RuleFit`.
     """
 
@@ -84,6 +97,7 @@ class RuleCandidate:
     tpr: float
     gain: float
     gain_error: float
+    placed: Floats
     threshold_from: ThresholdSource
 
 
@@ -112,16 +126,19 @@ def fit_rule(
 ) -> FittedRule:
     """Choose aggregation and calibration by cross-fitted log loss, and the threshold.
 
-    The first aggregation with Platt's calibration is the baseline. Another aggregation with Platt's
-    calibration replaces it only if its log loss is lower by more than one standard error of the
-    difference, paired by group; the lowest log loss wins, to three digits, then the best AUC.
-    Isotonic calibration must pass the same test against Platt's. Without the margin, the winner of
-    a dozen candidates on few groups would mostly be chosen by chance.
+    The first aggregation with Platt's calibration is the baseline: per person, because a video is
+    fake if one person in it is, and labelled archives have few such videos. Another aggregation
+    with Platt's calibration replaces it only if its log loss is lower by more than one standard
+    error of the difference, paired by group; the lowest log loss wins, to three digits, then the
+    best AUC. Aggregations of all faces must beat the better of those per person. Isotonic
+    calibration must pass the same test against Platt's. Without the margin, the winner of a dozen
+    candidates on few groups would mostly be chosen by chance.
 
     The threshold is the lowest `p_fake` that at most `target_fpr` of new real videos exceed
-    (`evaluation.estimators.real_limit`), or SMALL_SAMPLE_MARGIN above the highest real video when
-    there are too few. A fixed aggregation has no fit, so its scores under the final calibration are
-    representative of new videos; for the learned one, cross-fitted scores are used.
+    (`evaluation.estimators.real_limit`, where each group counts once), or SMALL_SAMPLE_MARGIN above
+    the highest real video when there are too few groups. A fixed aggregation has no fit (of those
+    per person, only the correction for several people), so its scores under the final calibration
+    are representative of new videos; for the learned one, cross-fitted scores are used.
 
     Args:
         videos: labelled, none of them held out for testing.
@@ -158,7 +175,10 @@ def _candidates(
     target_fpr: float,
     given: float | None,
 ) -> list[RuleCandidate]:
-    """Return one candidate per aggregation and method; None is the learned aggregation."""
+    """Return one candidate per aggregation and method; None is the learned aggregation.
+
+    A rule per person that beats the baseline is the baseline of those after it.
+    """
     candidates: list[RuleCandidate] = []
     baseline: Floats | None = None
     for reducer in reducers:
@@ -178,10 +198,13 @@ def _candidates(
                     Rule(reducer=final, calibration=calibration, threshold=limit.score),
                     scores=scores,
                     rival=baseline if method == "platt" else platt,
-                    called=placed >= limit.score,
+                    placed=placed,
                     threshold_from=limit.source,
                 )
             )
+        own = candidates[-len(METHODS)]
+        if final.per_person and own.gain > own.gain_error:
+            baseline = platt
     return candidates
 
 
@@ -215,6 +238,12 @@ def candidate_table(fitted: FittedRule) -> str:
             f"{c.ece:>6.3f} {c.rule.threshold:>9.4f} {c.fpr:>6.1%} {c.tpr:>6.1%}   "
             f"{c.gain:+.4f} +- {c.gain_error:.4f}"
         )
+    if fit.expected is not None:
+        lines.append(fit.expected)
+    lines += [
+        f"  {name}: {alarms.in_words}, {alarms.groups} real groups"
+        for name, alarms in fit.alarms_by_source.items()
+    ]
     return "\n".join(lines)
 
 
@@ -233,14 +262,16 @@ def _calibration(sample: FitSample, reducer: Reducer, method: MethodOrNone) -> C
     """Fit the calibration on all videos."""
     if method == "none":
         return None
-    return fit_calibration(reduced_scores(sample, reducer), sample.labels, method)
+    scores = reduced_scores(sample, reducer)
+    return fit_calibration(scores, sample.labels, method, sample.groups)
 
 
 def _limit(sample: FitSample, placed: Floats, target_fpr: float, given: float | None) -> RealLimit:
     """Return the threshold, on the scale of the scores `placed` (v,)."""
     if given is not None:
         return RealLimit(given, "given")
-    found = real_limit(placed[sample.judged & (sample.labels == 0)], target_fpr)
+    reals = sample.judged & (sample.labels == 0)
+    found = real_limit(placed[reals], target_fpr, sample.groups[reals])
     margin = SMALL_SAMPLE_MARGIN if found.source == "maximum" else 1 / STEPS
     above = float(in_steps(np.asarray(found.score + margin)))
     return RealLimit(min(above, 1.0), found.source)
@@ -252,31 +283,32 @@ def _judged(
     *,
     scores: Floats,
     rival: Floats,
-    called: npt.NDArray[np.bool_],
+    placed: Floats,
     threshold_from: ThresholdSource,
 ) -> RuleCandidate:
     """Compute the figures of cross-fitted `scores` (v,) over the videos that a fold judges.
 
-    `rival` (v,): scores of the candidate to beat; `called` (v,): videos called fake.
+    `rival` (v,): scores of the candidate to beat; `placed` (v,): scores to compare with the
+    threshold.
     """
     kept = sample.judged
-    labels, scores, called = sample.labels[kept], scores[kept], called[kept]
-    weights, losses = balanced_weights(labels), log_losses(labels, scores)
+    labels, scores, called = sample.labels[kept], scores[kept], placed[kept] >= rule.threshold
+    weights, losses = balanced_weights(labels, sample.groups[kept]), log_losses(labels, scores)
     saved = weights * (log_losses(labels, rival[kept]) - losses)
     _, group = np.unique(sample.groups[kept], return_inverse=True)
     by_group = np.bincount(group, saved)
-    reals, fakes = int((labels == 0).sum()), int((labels == 1).sum())
+    fpr, tpr = (2 * float(weights[called & (labels == label)].sum()) for label in (0, 1))
     return RuleCandidate(
         rule=rule,
         method=rule.calibration.method if rule.calibration else "none",
-        auc=float(roc_auc_score(labels, scores)),
+        auc=float(roc_auc_score(labels, scores, sample_weight=weights)),
         log_loss=float(weights @ losses),
-        # Integer weights that give both classes the same total.
-        ece=calibration_error(labels, scores, np.where(labels == 1, reals, fakes)),
-        fpr=float(called[labels == 0].mean()),
-        tpr=float(called[labels == 1].mean()),
+        ece=calibration_error(labels, scores, weights),
+        fpr=fpr,
+        tpr=tpr,
         gain=float(by_group.sum()),
         gain_error=float(np.std(by_group, ddof=1) * math.sqrt(len(by_group))),
+        placed=placed,
         threshold_from=threshold_from,
     )
 
@@ -285,6 +317,10 @@ def _fit_record(
     sample: FitSample, chosen: RuleCandidate, target_fpr: float, min_faces: int, data: str
 ) -> RuleFit:
     reals, fakes = sample.groups[sample.labels == 0], sample.groups[sample.labels == 1]
+    known = sample.judged & (sample.labels == 0)
+    scores, groups = chosen.placed[known], sample.groups[known]
+    limit = RealLimit(chosen.rule.threshold, chosen.threshold_from)
+    sources = [sample.videos[at].source for at in np.flatnonzero(known).tolist()]
     return RuleFit(
         data=data,
         target_fpr=target_fpr,
@@ -297,4 +333,6 @@ def _fit_record(
         fake_groups=len(np.unique(fakes)),
         groups=len(np.unique(sample.groups)),
         min_faces=min_faces,
+        alarms=expected_alarms(scores, groups, limit),
+        alarms_by_source=alarms_by_source(scores, groups, sources, limit.score),
     )

@@ -91,6 +91,8 @@ def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[Sco
             person=found.person,
             label=1 if video.row["label"] == Label.FAKE else 0,
             group=video.row["group"],
+            frames=len(set(found.frame_index)),
+            source=video.dataset,
         )
         for video in sorted(videos, key=lambda video: str(video.row["path"]))
         if (found := faces.get(video.row["video_id"])) is not None

@@ -200,6 +200,11 @@ def _rule(manifest: Manifest) -> str:
             f"groups in all. Videos with fewer than {fit.min_faces} faces were left out.",
             f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} It calls "
             f"{fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos fake.",
+            *([fit.expected] if fit.expected else []),
+            *(
+                f"Real videos called fake, {name}: {alarms.in_words}, {alarms.groups:,} groups."
+                for name, alarms in fit.alarms_by_source.items()
+            ),
         ]
     return _bullets(lines)
 
@@ -217,6 +222,8 @@ def _reducer(reducer: Reducer) -> str:
     details = {
         "trimmed_mean": f" without {reducer.trim_ratio or 0:.0%} at each end",
         "top_share": f" (the highest {reducer.top_ratio or 0:.0%})",
+        "per_person": _per_person(reducer),
+        "per_person_median": _per_person(reducer),
         "confidence_weighted": " (weights |2 p - 1| + 0.1)",
         "learned": " (logistic over quantiles "
         + ", ".join(
@@ -226,6 +233,14 @@ def _reducer(reducer: Reducer) -> str:
         + f"; intercept {reducer.intercept or 0:.3g})",
     }
     return f"`{reducer.name}` of its faces' scores{details.get(reducer.name, '')}"
+
+
+def _per_person(reducer: Reducer) -> str:
+    return (
+        ": of the highest face track, where a track of n faces has weight n / (n + "
+        f"{reducer.shrink_faces}) and all faces the rest; its logit is lowered by "
+        f"{reducer.company_shift or 0:g} ln(faces per frame)"
+    )
 
 
 def _calibration(calibration: Calibration | None) -> str:

@@ -322,7 +322,7 @@ def _floats(record: Reducer | Calibration | None) -> dict[str, Any] | None:
     """Return the fields, with integers as floats, as JSON reads them back."""
     if record is None:
         return None
-    text = json.dumps(asdict(record))
+    text = json.dumps(_without_usual(asdict(record), {"shrink_faces": None, "company_shift": None}))
     values: dict[str, Any] = json.loads(text, parse_int=float)
     return values
 

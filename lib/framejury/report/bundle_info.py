@@ -26,6 +26,8 @@ class BundleInfo:
         judges: face or frame: what the model scores.
         methods: method -> fake videos of it in training, as in `bundle.json`; None: not recorded.
         settings: it was trained with; None: unknown.
+        expected: a sentence on the false alarms to expect (`verdict.rule.RuleFit.expected`); None:
+            unknown.
         own_rule: whether its own rule made the verdicts, unchanged by settings.
     """
 
@@ -38,6 +40,7 @@ class BundleInfo:
     methods: Mapping[str, int] | None = None
     own_rule: bool = True
     settings: Mapping[str, Any] | None = None
+    expected: str | None = None
 
     @classmethod
     def of_facts(
@@ -58,6 +61,7 @@ class BundleInfo:
             methods=facts.get("methods"),
             own_rule=own_rule,
             settings=facts.get("settings"),
+            expected=facts.get("expected"),
         )
 
     @classmethod
@@ -74,4 +78,5 @@ class BundleInfo:
             judges=bundle.framing.judges,
             methods=bundle.data.methods,
             own_rule=rule_facts(rule) == rule_facts(bundle.rule),
+            expected=None if bundle.rule_fit is None else bundle.rule_fit.expected,
         )

@@ -82,6 +82,8 @@ def trust_of(bundle: BundleInfo | None) -> Trust:
     sentence = f"Tested on videos kept out of its training, this model {' and '.join(parts)}."
     if (few := few_videos(reals, fakes)) is not None:
         sentence += f" {few}"
+    if bundle.expected is not None and bundle.own_rule:
+        sentence += f" {bundle.expected}"
     if not bundle.own_rule:
         sentence += " Settings changed its rule for verdicts, so these figures do not hold here."
     return Trust(sentence, reals, fakes, alarms, found)

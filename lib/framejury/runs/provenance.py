@@ -37,6 +37,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "threshold": bundle.threshold,
         "settings": dict(bundle.settings),
         "rule": rule_facts(bundle.rule),
+        "expected": None if bundle.rule_fit is None else bundle.rule_fit.expected,
         "judging": dict(bundle.judging),
         "metrics": {
             side: {name: asdict(figure) for name, figure in figures.items()}

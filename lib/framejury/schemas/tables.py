@@ -404,11 +404,12 @@ VERDICTS = pa.schema(
         _int32("persons", "Face tracks among these faces, count.", required=True),
         _int32(
             "worst_person",
-            "Number of the face track with the highest mean score; ties take the lowest number.",
+            "Number of the face track with the highest score; ties take the lowest number.",
         ),
         _float64(
             "worst_person_score",
-            "Mean score of that track, 0 to 1, cut to 12 digits; never calibrated, so not "
+            "Score of that track, 0 to 1, cut to 12 digits: the mean of its faces; where `reducer` "
+            "is per_person or per_person_median, partly of all faces. Never calibrated, so not "
             "comparable with `threshold`.",
         ),
         _float64(

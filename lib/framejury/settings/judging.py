@@ -14,6 +14,8 @@ ReducerName = Literal[
     "trimmed_mean",
     "top_share",
     "worst_person",
+    "per_person",
+    "per_person_median",
     "confidence_weighted",
     "learned",
 ]
@@ -68,9 +70,12 @@ class VerdictSettings(Section):
         description="How face scores become one score per video; null: as the bundle's rule "
         "states, mean if it has none. mean: of all faces; median; trimmed_mean: without both "
         "tails; top_share: mean of the highest share; worst_person: mean of the highest-scoring "
-        "face track; confidence_weighted: mean weighted by |2 p - 1| + 0.1; learned: the bundle's "
-        "weights for the sorted scores. Any aggregation other than the bundle's disables its "
-        "calibration and threshold (0.5 then, unless verdict.threshold is set).",
+        "face track; per_person: each face track is judged, those with few faces partly by all "
+        "faces, and the highest decides, corrected for several people in the picture; "
+        "per_person_median: the same with medians; confidence_weighted: mean weighted by "
+        "|2 p - 1| + 0.1; learned: the bundle's weights for the sorted scores. Any aggregation "
+        "other than the bundle's disables its calibration and threshold (0.5 then, unless "
+        "verdict.threshold is set).",
     )
     trim_ratio: float = Field(
         0.1,

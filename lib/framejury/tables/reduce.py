@@ -23,6 +23,8 @@ from framejury.settings import VerdictSettings
 from framejury.tables.rule_columns import (
     bootstrap,
     calibrated,
+    highest_track,
+    interval_clusters,
     reduced,
     student_shift,
     suspicious_stretches,
@@ -149,18 +151,30 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     `weighed`, `weights`: long, sums for confidence_weighted.
     """
     persons = _sum_persons(scores, rules)
-    # The highest mean wins, and ties take the lowest number: both are in one integer, because
+    reducer = rules.rule.reducer
+    # The highest score wins, and ties take the lowest number: both are in one integer, because
     # Spark sorts to find the maximum of anything else.
     mean = F.expr(f"(total * {UNITS}) div faces")
-    ranked = mean * F.lit(PERSONS_MAX) + (PERSONS_MAX - 1 - F.col("person"))
+    ranked = F.max(mean * F.lit(PERSONS_MAX) + (PERSONS_MAX - 1 - F.col("person"))).alias("worst")
+    if reducer.per_person:  # a track's score depends on the whole video's
+        ranked = F.collect_list(
+            F.struct(
+                *("person", "faces", "total"),
+                *([F.sort_array("all_units").alias("ordered")] * reducer.ordered),
+            )
+        ).alias("tracks")
     extra = [name for name in ("moments", "all_units") if name in persons.columns]
     summed = [name for name in ("weighed", "weights") if name in persons.columns]
     videos = persons.groupBy("video_id").agg(
         *[F.sum(name).alias(name) for name in ("faces", "frames", "total", "squares", *summed)],
         F.count("*").alias("persons"),
-        F.max(ranked).alias("worst"),
+        ranked,
         *[F.flatten(F.collect_list(name)).alias(name) for name in extra],
     )
+    if "all_units" in extra:
+        videos = videos.withColumn("ordered", F.sort_array("all_units"))
+    if reducer.per_person:
+        videos = videos.withColumn("worst", highest_track(reducer, PERSONS_MAX))
     return videos.select(
         "video_id",
         "faces",
@@ -172,7 +186,7 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
         (PERSONS_MAX - 1 - F.col("worst") % PERSONS_MAX).cast("int").alias("worst_person"),
         (F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)).alias("worst_person_score"),
         *summed,
-        *([F.sort_array("all_units").alias("ordered")] if "all_units" in extra else []),
+        *(["ordered"] if "all_units" in extra else []),
         "moments",
     )
 
@@ -223,8 +237,8 @@ def _with_shifts(rows: DataFrame, rules: VerdictRules) -> DataFrame:
         rows = rows.withColumns({"stretches": stretches, "high_shift": student_shift(level)})
         return rows.withColumn("low_shift", -F.col("high_shift"))
     clusters = F.col("moments")
-    if rules.rule.reducer.name == "worst_person":
-        clusters = F.filter(clusters, lambda one: one["person"] == F.col("worst_person"))
+    if rules.rule.reducer.one_track:
+        clusters = interval_clusters(rules.rule.reducer)
     # Added together, so that Python is asked once.
     ends = rows.withColumns({"stretches": stretches, "shifts": bootstrap(level)(clusters)})
     return ends.withColumns(

@@ -31,22 +31,70 @@ _PI = 3.141592653589793
 def reduced(reducer: Reducer, shift: Column) -> Column:
     """Return the score as if every face had `shift` more, as `verdict.judge.reduced`.
 
-    Reads the columns `faces`, `total`, `worst_person_score`, and `ordered` (sorted units) or
-    `weighed` and `weights` if the aggregation needs them.
+    Reads the columns `faces`, `frames_scored`, `total`, `worst_person_score`, and `ordered` (sorted
+    units) or `weighed` and `weights` if the aggregation needs them.
     """
     if reducer.name == "learned":
         z = F.lit(reducer.intercept)
         for weight, value in zip(reducer.weights, map(_quantile, reducer.quantiles), strict=True):
             z = z + F.lit(weight) * value
         return _in_steps(_sigmoid(z + shift * F.lit(math.fsum(reducer.weights))))
-    return F.least(F.greatest(_plain(reducer) + shift, F.lit(0.0)), F.lit(1.0))
+    score = F.least(F.greatest(_plain(reducer) + shift, F.lit(0.0)), F.lit(1.0))
+    return _for_company(score, reducer) if reducer.per_person else score
+
+
+def _for_company(score: Column, reducer: Reducer) -> Column:
+    """As `verdict.persons.for_company`."""
+    if not reducer.company_shift:
+        return score
+    faces, frames = F.col("faces"), F.col("frames_scored")
+    lowered = _logit(score) - F.lit(reducer.company_shift) * F.log(faces / frames)
+    return F.when(faces == frames, score).otherwise(_in_steps(_sigmoid(lowered)))
+
+
+def highest_track(reducer: Reducer, persons_max: int) -> Column:
+    """Return score and number of the face track that decides, as `verdict.persons.track_scores`.
+
+    Both are in one long: the score in units of 1/UNITS**2, times `persons_max`, plus
+    `persons_max` - 1 - the number. Reads `faces`, `total`, `tracks`, and `ordered` for medians.
+    """
+    whole, own = (_middle(row, reducer) for row in ("", "t."))
+    pull = reducer.shrink_faces
+    score = f"(t.faces * {own} + {pull} * {whole}) div (t.faces + {pull})"
+    number = f"{persons_max - 1} - t.person"
+    return F.expr(f"array_max(transform(tracks, t -> ({score}) * {persons_max} + {number}))")
+
+
+def _middle(row: str, reducer: Reducer) -> str:
+    """Return SQL for the mean or median of a video, or of a track `t.`, in units of 1/UNITS**2."""
+    if reducer.name != "per_person_median":
+        return f"(({row}total * {UNITS}) div {row}faces)"
+    places = (f"({row}faces - 1) div 2", f"{row}faces div 2")
+    below, above = (f"element_at({row}ordered, cast({place} + 1 as int))" for place in places)
+    return f"((cast({below} as bigint) + {above}) * {UNITS // 2})"
+
+
+def interval_clusters(reducer: Reducer) -> Column:
+    """Return the moments weighted as by `verdict.persons.interval_weights`, without weight 0."""
+    moments = F.col("moments")
+    if not reducer.shrink_faces:
+        return F.filter(moments, lambda one: one["person"] == F.col("worst_person"))
+    pull = F.lit(reducer.shrink_faces)
+
+    def weighed(one: Column) -> Column:
+        own = one["person"] == F.col("worst_person")
+        weight = F.when(own, F.col("faces") + pull).otherwise(pull)
+        sums = ((one[name] * weight).alias(name) for name in ("total", "faces"))
+        return F.struct(one["second"].alias("second"), *sums)
+
+    return F.transform(moments, weighed)
 
 
 def _plain(reducer: Reducer) -> Column:
     faces = F.col("faces")
     if reducer.name == "mean":
         return F.col("total") / (F.lit(UNITS) * faces)
-    if reducer.name == "worst_person":
+    if reducer.one_track:
         return F.col("worst_person_score")
     if reducer.name == "confidence_weighted":
         return F.col("weighed") / (F.lit(UNITS) * F.col("weights"))
@@ -79,8 +127,7 @@ def calibrated(score: Column, calibration: Calibration | None) -> Column:
     if calibration is None:
         return score
     if calibration.method == "platt":
-        held = F.least(F.greatest(score, F.lit(1 / UNITS)), F.lit(1 - 1 / UNITS))
-        z = F.lit(calibration.slope) * F.log(held / (1 - held)) + F.lit(calibration.intercept)
+        z = F.lit(calibration.slope) * _logit(score) + F.lit(calibration.intercept)
         return _in_steps(_sigmoid(z))
     corners = list(zip(calibration.x, calibration.y, strict=True))
     lines = F.when(score <= F.lit(corners[0][0]), F.lit(corners[0][1]))
@@ -88,6 +135,11 @@ def calibrated(score: Column, calibration: Calibration | None) -> Column:
         slope = (next_y - y) / (next_x - x)
         lines = lines.when(score < F.lit(next_x), F.lit(slope) * (score - x) + F.lit(y))
     return _in_steps(lines.otherwise(F.lit(corners[-1][1])))
+
+
+def _logit(score: Column) -> Column:
+    held = F.least(F.greatest(score, F.lit(1 / UNITS)), F.lit(1 - 1 / UNITS))
+    return F.log(held / (1 - held))
 
 
 def _sigmoid(z: Column) -> Column:

@@ -23,6 +23,7 @@ from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import UNITS, calibrated, in_steps, sigmoid
 from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
+from framejury.verdict.persons import for_company, interval_weights, track_scores
 from framejury.verdict.rule import Reducer, Rule
 from framejury.verdict.stretches import Stretch, moments_of, stretches_of, suspicious_parts
 
@@ -79,14 +80,16 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
     """
     units = _units(faces.score)
     frames = len(set(faces.frame_index))
-    by_person = _person_means(units, faces.person)
+    by_person = track_scores(units, faces.person, rule.reducer)
     worst = max(by_person, key=lambda who: (by_person[who], -who))
-    ordered, worst_mean = sorted(units), by_person[worst] / UNITS**2
+    summed = _Summed(sorted(units), by_person[worst] / UNITS**2, len(units) / frames)
     # The interval is of the faces that are judged.
-    whose = worst if rule.reducer.name == "worst_person" else None
-    shifts = _shifts(units, faces, whose, frames, settings)
+    weights = np.ones(len(units), np.int64)
+    if rule.reducer.one_track:
+        weights = interval_weights(faces.person, worst, rule.reducer)
+    shifts = _shifts(units, faces, weights, frames, settings)
     score, low, high = (
-        float(calibrated(_reduce(ordered, worst_mean, rule.reducer, shift), rule.calibration))
+        float(calibrated(_reduce(summed, rule.reducer, shift), rule.calibration))
         for shift in (0.0, *shifts)
     )
     if shifts == UNKNOWN:
@@ -108,7 +111,7 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
         frames_scored=frames,
         persons=len(by_person),
         worst_person=worst,
-        worst_person_score=worst_mean,
+        worst_person_score=summed.highest,
         stretches=stretches_of(moments_of(faces.person, faces.pts_s, units), face_threshold(rule)),
     )
 
@@ -132,9 +135,14 @@ def unscored(status: Status) -> Judgement:
 
 
 def reduced(
-    scores: Sequence[float] | npt.NDArray[np.float32], person: Sequence[int], reducer: Reducer
+    scores: Sequence[float] | npt.NDArray[np.float32],
+    person: Sequence[int],
+    reducer: Reducer,
+    frames: int | None = None,
 ) -> float:
     """Return the score of one video, not calibrated, 0 to 1. Arguments and errors as in `judge`.
+
+    `frames` is the number of frames that show the faces; None: each shows one.
 
     With u the n scores of the video, sorted where order matters:
 
@@ -142,6 +150,8 @@ def reduced(
     * trimmed_mean: mean without the lowest and highest floor(trim_ratio * n);
     * top_share: mean of the highest ceil(top_ratio * n), at least one;
     * worst_person: the highest mean of a face track;
+    * per_person, per_person_median: the highest face track, where each is drawn towards the video,
+      corrected for the number of people (`verdict.persons`);
     * confidence_weighted: sum(w * u) / sum(w), w = |2u - 1| + 0.1 truncated to thousandths. A
       score near 0.5 counts least. Not monotone: a doubtful face that becomes a surer fake can
       pull the mean down towards itself;
@@ -149,10 +159,11 @@ def reduced(
       interpolation, rounded to 1e-9.
     """
     units = _units(scores)
-    worst_mean = 0.0
-    if reducer.name == "worst_person":
-        worst_mean = max(_person_means(units, person).values()) / UNITS**2
-    return _reduce(sorted(units), worst_mean, reducer, 0.0)
+    highest = 0.0
+    if reducer.one_track:
+        highest = max(track_scores(units, person, reducer).values()) / UNITS**2
+    crowd = 1.0 if frames is None else len(units) / frames
+    return _reduce(_Summed(sorted(units), highest, crowd), reducer, 0.0)
 
 
 def face_threshold(rule: Rule) -> float:
@@ -164,7 +175,7 @@ def face_threshold(rule: Rule) -> float:
         return rule.threshold
 
     def called(unit: int) -> bool:
-        score = _reduce([unit], unit / UNITS, rule.reducer, 0.0)
+        score = _reduce(_Summed([unit], unit / UNITS, 1.0), rule.reducer, 0.0)
         return bool(calibrated(score, rule.calibration) >= rule.threshold)
 
     return bisect_left(range(UNITS + 1), True, key=called) / UNITS
@@ -203,24 +214,25 @@ def trim_count(faces: int, ratio: float) -> int:
     return math.floor(faces * ratio + 1e-9)
 
 
-def _person_means(units: Sequence[int], person: Sequence[int]) -> dict[int, int]:
-    """Return the mean of each face track in units of 1/UNITS**2, truncated."""
-    units_of: dict[int, list[int]] = {}
-    for unit, who in zip(units, person, strict=True):
-        units_of.setdefault(who, []).append(unit)
-    return {who: sum(theirs) * UNITS // len(theirs) for who, theirs in units_of.items()}
+@dataclass(frozen=True, slots=True)
+class _Summed:
+    """What an aggregation needs: sorted units, the highest track's score, faces per frame."""
+
+    ordered: list[int]
+    highest: float
+    crowd: float
 
 
 def _shifts(
     units: Sequence[int],
     faces: FaceScores,
-    whose: int | None,
+    weights: npt.NDArray[np.int64],
     frames: int,
     settings: VerdictSettings,
 ) -> tuple[float, float]:
     """Return the distance of the interval's ends from the score; UNKNOWN without an estimate.
 
-    Only the seconds of the face track `whose` are resampled; all seconds when it is None.
+    Seconds are resampled with each face weighted by `weights` (n,); those of weight 0 are not.
     """
     if settings.confidence_level is None:
         return 0.0, 0.0
@@ -233,30 +245,34 @@ def _shifts(
             frames=frames,
         )
         return -half, half
-    judged = np.full(len(units), True) if whose is None else np.asarray(faces.person) == whose
+    judged = weights > 0
     clusters = Clusters(
         second=np.floor(np.asarray(faces.pts_s, np.float64)[judged]).astype(np.int64),
-        total=np.asarray(units, np.int64)[judged],
-        faces=np.ones(int(judged.sum()), np.int64),
+        total=(np.asarray(units, np.int64) * weights)[judged],
+        faces=weights[judged],
         lengths=np.array([int(judged.sum())]),
     )
     low, high = bootstrap_shifts(clusters, settings.confidence_level)[0].tolist()
     return low, high
 
 
-def _reduce(ordered: list[int], worst_mean: float, reducer: Reducer, shift: float) -> float:
-    """Return one score from sorted units, as if every face had `shift` more; within 0 to 1."""
+def _reduce(summed: _Summed, reducer: Reducer, shift: float) -> float:
+    """Return one score, as if every face had `shift` more; within 0 to 1."""
     if reducer.name == "learned":
         z = reducer.intercept or 0.0
         for weight, value in zip(
-            reducer.weights, _quantiles(ordered, reducer.quantiles), strict=True
+            reducer.weights, _quantiles(summed.ordered, reducer.quantiles), strict=True
         ):
             z = z + weight * value
         return float(in_steps(sigmoid(z + shift * math.fsum(reducer.weights))))
-    return min(max(_plain(ordered, worst_mean, reducer) + shift, 0.0), 1.0)
+    score = min(max(_plain(summed, reducer) + shift, 0.0), 1.0)
+    return for_company(score, summed.crowd, reducer) if reducer.per_person else score
 
 
-def _plain(ordered: list[int], worst_mean: float, reducer: Reducer) -> float:
+def _plain(summed: _Summed, reducer: Reducer) -> float:
+    if reducer.one_track:
+        return summed.highest
+    ordered = summed.ordered
     count = len(ordered)
     if reducer.name == "confidence_weighted":
         weights = [confidence(unit) for unit in ordered]
@@ -269,8 +285,6 @@ def _plain(ordered: list[int], worst_mean: float, reducer: Reducer) -> float:
         chosen = ordered[cut : count - cut]
     elif reducer.name == "top_share":
         chosen = ordered[count - share_count(count, reducer.top_ratio or 1.0) :]
-    elif reducer.name == "worst_person":
-        return worst_mean
     else:
         chosen = ordered
     return _mean(chosen)

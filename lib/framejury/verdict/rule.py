@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
@@ -40,6 +40,10 @@ class Reducer:
         weights: learned only: (k,) one per quantile, not negative, so that a higher score of a
             face never lowers the score of the video.
         intercept: learned only.
+        shrink_faces: per_person and per_person_median only: a face track of n faces is judged by
+            its own with weight n / (n + shrink_faces), and by all faces of the video for the rest.
+        company_shift: of the same: how much the logit of the score is lowered per natural
+            logarithm of the faces per frame; not negative.
 
     Raises:
         ValueError: a parameter is missing, out of range, or belongs to another aggregation.
@@ -53,6 +57,8 @@ class Reducer:
     quantiles: tuple[float, ...] = ()
     weights: tuple[float, ...] = ()
     intercept: float | None = None
+    shrink_faces: int | None = None
+    company_shift: float | None = None
 
     def __post_init__(self) -> None:
         given = {key for key, value in asdict(self).items() if value not in (None, ())} - {"name"}
@@ -66,6 +72,10 @@ class Reducer:
             raise ValueError(f"trim_ratio must be 0 to below 0.5, got {self.trim_ratio}")
         if self.top_ratio is not None and not 0 < self.top_ratio <= 1:
             raise ValueError(f"top_ratio must be above 0 to 1, got {self.top_ratio}")
+        if self.shrink_faces is not None and self.shrink_faces < 0:
+            raise ValueError(f"shrink_faces must not be negative, got {self.shrink_faces}")
+        if self.company_shift is not None and not 0 <= self.company_shift < math.inf:
+            raise ValueError(f"company_shift must not be negative, got {self.company_shift}")
         if self.name == "learned":
             self._check_learned()
 
@@ -82,16 +92,64 @@ class Reducer:
     @property
     def ordered(self) -> bool:
         """Whether it needs the sorted scores; sums are not enough for it."""
-        return self.name in ("median", "trimmed_mean", "top_share", "learned")
+        return self.name in (
+            "median",
+            "trimmed_mean",
+            "top_share",
+            "learned",
+            "per_person_median",
+        )
+
+    @property
+    def per_person(self) -> bool:
+        """Whether each face track is judged with its own weight and the highest decides."""
+        return self.name in PER_PERSON
+
+    @property
+    def one_track(self) -> bool:
+        """Whether the score is that of one face track, not of all faces."""
+        return self.per_person or self.name == "worst_person"
 
 
+PER_PERSON = ("per_person", "per_person_median")
 _PARAMETERS = {
     "trimmed_mean": {"trim_ratio"},
     "top_share": {"top_ratio"},
     "learned": {"quantiles", "weights", "intercept"},
+    "per_person": {"shrink_faces", "company_shift"},
+    "per_person_median": {"shrink_faces", "company_shift"},
 }
 
 MEAN = Reducer(name="mean")
+
+SHRINK_FACES = 4
+COMPANY_SHIFT = 0.5
+"""`Reducer.company_shift` where none was fitted. Real videos need 0 to 0.8 (decision 29)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FalseAlarms:
+    """The share of real videos that will be called fake in archives like those of the fit.
+
+    Attributes:
+        rate: expected share, 0 to 1; each group counts once.
+        low, high: ends of its interval.
+        level: of the interval, 0 to 1.
+        groups: real groups that it was found on.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    rate: float
+    low: float
+    high: float
+    level: float
+    groups: int
+
+    @property
+    def in_words(self) -> str:
+        """Return rate and interval as text."""
+        return f"{self.rate:.1%} ({self.level:.0%} interval {self.low:.1%} to {self.high:.1%})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +161,15 @@ class RuleFit:
         target_fpr: share of real videos that may be called fake, 0 to 1.
         threshold_from: quantile: an order statistic of the real videos' scores; maximum: there
             are too few real videos for that, so the highest score plus a margin; given: by hand.
-        fpr, tpr: share of the real and fake videos at or above the threshold, with cross-fitted
-            scores.
+        fpr, tpr: share of the real and fake videos at or above the threshold; each group of a
+            class counts once. In bundles without `alarms`, each video does.
         real_videos, fake_videos: number of videos with at least `min_faces` faces.
         real_groups, fake_groups: number of groups with a video of that class.
         groups: number of all groups.
         min_faces: videos with fewer faces were left out.
+        alarms: the share of new real videos to expect at or above the threshold; None in bundles
+            written before this was computed.
+        alarms_by_source: data set -> the same, for those with enough real groups.
     """
 
     __pydantic_config__ = _STRICT
@@ -124,6 +185,18 @@ class RuleFit:
     fake_groups: int
     groups: int
     min_faces: int
+    alarms: FalseAlarms | None = None
+    alarms_by_source: Mapping[str, FalseAlarms] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> str | None:
+        """Return the share of false alarms to expect as a sentence; None if not known."""
+        if self.alarms is None:
+            return None
+        return (
+            f"In archives like those its threshold was fitted on, expect {self.alarms.in_words} of "
+            "real videos to be called fake."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +247,7 @@ def rule_in_use(own: Rule, settings: VerdictSettings) -> Rule:
 
 def _named(own: Reducer, settings: VerdictSettings) -> Reducer:
     name = settings.reducer
-    if name is None:
+    if name is None or (name == own.name and own.per_person):
         return own
     if name == "learned":
         if own.name != "learned":
@@ -187,6 +260,8 @@ def _named(own: Reducer, settings: VerdictSettings) -> Reducer:
         name=name,
         trim_ratio=settings.trim_ratio if name == "trimmed_mean" else None,
         top_ratio=settings.top_ratio if name == "top_share" else None,
+        shrink_faces=SHRINK_FACES if name in PER_PERSON else None,
+        company_shift=COMPANY_SHIFT if name in PER_PERSON else None,
     )
 
 

@@ -73,7 +73,12 @@ def test_a_bundle_gets_a_rule_that_its_verdicts_follow(
     assert (fit.target_fpr, fit.threshold_from, fit.min_faces) == (0.2, "quantile", 3)
     assert "split val of 140 labelled videos of the archives 'one', 'two'" in fit.data
     assert fitted.metrics["val"]["video_auc_cross_fitted"].value > 0.8
+    assert fit.alarms is not None and fit.expected is not None
+    assert fit.alarms.groups == 14 and fit.alarms.low <= fit.alarms.rate <= 0.2 < fit.alarms.high
     card = (output / "MODEL_CARD.md").read_text()
+    assert fit.expected in said.out and fit.expected in card
+    for name, alarms in fit.alarms_by_source.items():
+        assert f"{name}: {alarms.in_words}" in said.out and f"{name}: {alarms.in_words}" in card
     assert "at most 20.0%" in card and "Not calibrated" not in card
     _check_verdicts(fitted, warehouses)
 

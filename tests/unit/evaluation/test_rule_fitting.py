@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from framejury.errors import CalibrationError
 from framejury.evaluation import rule_fitting
-from framejury.evaluation.crossfit import ScoredVideo
+from framejury.evaluation.crossfit import ScoredVideo, reduced_scores, sample_of
 from framejury.evaluation.estimators import (
     Floats,
     Integers,
@@ -30,8 +30,9 @@ from framejury.evaluation.rule_fitting import (
 )
 from framejury.verdict.calibration import calibrated
 from framejury.verdict.judge import reduced
+from framejury.verdict.rule import Reducer
 
-MEAN = FIXED_REDUCERS[0]
+MEAN = Reducer(name="mean")
 
 
 def archive(
@@ -181,11 +182,11 @@ def test_scores_of_chance_are_called_chance() -> None:
 # ---------------------------------------------------------------- the choice
 
 
-def test_the_mean_with_platts_stays_unless_another_is_clearly_better() -> None:
+def test_the_baseline_with_platts_stays_unless_another_is_clearly_better() -> None:
     fitted = fit_rule(archive(9, 40), learned=False, reducers=FIXED_REDUCERS[:1])
     isotonic = next(c for c in fitted.candidates if c.method == "isotonic")
     assert isotonic.gain <= isotonic.gain_error
-    assert (fitted.rule.reducer.name, fitted.chosen.method) == ("mean", "platt")
+    assert (fitted.rule.reducer.name, fitted.chosen.method) == ("per_person", "platt")
 
 
 def test_a_reducer_that_is_clearly_better_is_taken() -> None:
@@ -196,6 +197,63 @@ def test_a_reducer_that_is_clearly_better_is_taken() -> None:
     assert fitted.chosen.log_loss < mean.log_loss
 
 
+def beside_a_real_person(videos: list[ScoredVideo], others: list[ScoredVideo]) -> list[ScoredVideo]:
+    """Each video with a second, real person in every frame, from the same group of `others`."""
+    real = {video.group: video.score for video in others if video.label == 0}
+    return [
+        ScoredVideo(
+            np.r_[video.score, real[video.group]],
+            [0] * len(video.score) + [1] * len(real[video.group]),
+            video.label,
+            video.group,
+            frames=len(video.score),
+        )
+        for video in videos
+    ]
+
+
+def test_per_person_finds_the_fake_one_of_two() -> None:
+    videos = beside_a_real_person(archive(20, 60, apart=2.5), archive(21, 60, apart=2.5))
+    fitted = fit_rule(videos, reducers=[FIXED_REDUCERS[0], MEAN], learned=False)
+    own, pooled = (c for c in fitted.candidates if c.method == "platt")
+    assert fitted.rule.reducer.name == "per_person"
+    assert own.log_loss < pooled.log_loss - 0.015 and own.auc > pooled.auc + 0.005
+
+
+def test_company_is_corrected_as_pairs_of_real_videos_need_it() -> None:
+    """Fitted on videos of one person, and on reals only; frames count, tracks do not."""
+    videos = archive(24, 60)
+    loose = Reducer(name="per_person", shrink_faces=0, company_shift=0.0)
+    fitted = fit_rule(videos, reducers=[loose], learned=False).rule.reducer
+    assert fitted.company_shift is not None and fitted.company_shift > 0.3
+    shrunk = fit_rule(videos, reducers=[replace(loose, shrink_faces=40)], learned=False)
+    assert shrunk.rule.reducer.company_shift == 0.0
+    other = [replace(v, score=v.score**2) if v.label else v for v in videos]
+    assert fit_rule(other, reducers=[loose], learned=False).rule.reducer == fitted
+    pair = beside_a_real_person(videos, archive(25, 60))
+    together, in_turn = (
+        reduced_scores(sample_of([replace(v, frames=frames) for v in pair]), fitted)
+        for frames in (11, 22)
+    )
+    assert np.all(together < in_turn)
+
+
+def test_pooled_scores_must_beat_the_better_rule_per_person() -> None:
+    """Means are better here than medians; pooling the one person of a video changes nothing."""
+    rng = np.random.default_rng(22)
+    videos = [
+        replace(v, score=np.where(rng.random(len(v.score)) < rng.uniform(0, 0.4), 0.99, v.score))
+        for v in archive(23, 60, apart=2.5)
+    ]
+    reducers = [*FIXED_REDUCERS[1::-1], MEAN]
+    fitted = fit_rule(videos, reducers=reducers, learned=False)
+    _, own, pooled = (c for c in fitted.candidates if c.method == "platt")
+    assert own.gain > own.gain_error > 0
+    assert pooled.log_loss == pytest.approx(own.log_loss, abs=1e-6)
+    assert pooled.gain == pytest.approx(0.0, abs=1e-6)
+    assert fitted.rule.reducer.name == "per_person"
+
+
 def test_better_by_less_than_a_standard_error_is_not_better() -> None:
     candidates = fit_rule(archive(10, 60, apart=4.0, spiky=True)).candidates
     hazy = [replace(c, gain_error=c.gain + 1.0) for c in candidates]
@@ -204,7 +262,7 @@ def test_better_by_less_than_a_standard_error_is_not_better() -> None:
 
 
 def test_only_a_named_reducer_and_a_given_threshold() -> None:
-    fitted = fit_rule(archive(11), reducers=[FIXED_REDUCERS[1]], learned=False, threshold=0.42)
+    fitted = fit_rule(archive(11), reducers=[Reducer(name="median")], learned=False, threshold=0.42)
     assert {c.rule.reducer.name for c in fitted.candidates} == {"median"}
     assert (fitted.rule.threshold, fitted.fit.threshold_from) == (0.42, "given")
     with pytest.raises(ValueError, match="no aggregation"):
@@ -214,7 +272,8 @@ def test_only_a_named_reducer_and_a_given_threshold() -> None:
 def test_the_table_marks_the_chosen_one() -> None:
     fitted = fit_rule(archive(12))
     lines = candidate_table(fitted).splitlines()
-    assert len(lines) == 2 + 3 * (len(FIXED_REDUCERS) + 1)
+    assert len(lines) == 3 + 3 * (len(FIXED_REDUCERS) + 1)
+    assert lines[-1] == fitted.fit.expected
     (marked,) = [line for line in lines if line.startswith("* ")]
     assert fitted.rule.reducer.name in marked and fitted.chosen.method in marked
     assert "40 real videos in 40 groups, 40 fake in 40" in lines[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from framejury.labelled.measure import figures_by_set, judge_labelled
+from framejury.labelled.measure import figures_by_set, judge_labelled, scored_videos
 from framejury.labelled.videos import LabelledVideo
 from framejury.model.scoring import SCORED_FACES
 from framejury.schemas.statuses import Side
@@ -54,6 +54,16 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, flo
     bundle = brightness_bundle(folder / "bundle")
     made = figures_by_set(table, bundle, videos, VerdictSettings(), side=Side.TEST)
     return {name: {k: f.value for k, f in one.items()} for name, one in made.items()}
+
+
+def test_a_fit_knows_how_many_people_share_a_frame_and_the_data_set() -> None:
+    both = faces("news/two", 0.2, 0.3) + [
+        row | {"face_index": 1, "person": 1, "score": 0.9} for row in faces("news/two", 0.0)
+    ]
+    table = pa.Table.from_pylist(both, schema=SCORED_FACES)
+    (found,) = scored_videos(table, [video("news/two", "FAKE")])
+    assert (len(found.score), found.frames, sorted(found.person)) == (3, 2, [0, 0, 1])
+    assert (found.source, found.label, found.group) == ("news", 1, "news/two")
 
 
 def test_each_set_has_its_own_figures(figures: dict[str, dict[str, float]]) -> None:

@@ -54,6 +54,12 @@ def test_the_sentence_of_a_card_with_both_figures() -> None:
     assert found.found_rate == Rate(0.6, 0.45, 0.7, 0.95)
 
 
+def test_the_false_alarms_to_expect_follow_unless_settings_changed_the_rule() -> None:
+    expected = "In archives like those its threshold was fitted on, expect 5.0% of real videos."
+    assert trust_of(info(expected=expected)).sentence == f"{trust_of(info()).sentence} {expected}"
+    assert expected not in trust_of(info(expected=expected, own_rule=False)).sentence
+
+
 def test_the_model_that_ships_says_what_the_readme_says() -> None:
     """README, from the same bundle: 2 of 11 reals are called fake, 11 of 15 fakes are found."""
     bundle = load_bundle(SHIPPED)

@@ -36,6 +36,8 @@ REDUCERS: dict[ReducerName, Reducer] = {
     "trimmed_mean": Reducer(name="trimmed_mean", trim_ratio=0.1),
     "top_share": Reducer(name="top_share", top_ratio=0.25),
     "worst_person": Reducer(name="worst_person"),
+    "per_person": Reducer(name="per_person", shrink_faces=4, company_shift=1.5),
+    "per_person_median": Reducer(name="per_person_median", shrink_faces=3, company_shift=0.8),
     "confidence_weighted": Reducer(name="confidence_weighted"),
     "learned": Reducer(
         name="learned", quantiles=(0.0, 0.3, 1.0), weights=(1.0, 4.0, 0.5), intercept=-2.0

@@ -22,6 +22,7 @@ from framejury.report.evidence.file_facts import file_facts, technical_facts
 from framejury.report.evidence.origin_facts import UNVERIFIED, origin_facts
 from framejury.report.evidence.shown_clips import shown_clips
 from framejury.report.evidence.shown_pictures import contact_sheet, frame_picture
+from framejury.report.evidence.suspicious_tracks import rests_on, suspicious_tracks
 from framejury.report.evidence.timeline import MOST_POINTS, Scale, timeline
 from framejury.report.evidence.video_evidence import (
     Evidence,
@@ -105,6 +106,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
+        rests_on=rests_on(suspicious_tracks(verdict, tracks, scale.threshold)),
         parts=words.parts(verdict, judges),
         about_parts=words.about_parts(verdict, scale.threshold, judges),
         truth=words.truth(verdict),

@@ -1,0 +1,91 @@
+"""Which people a verdict of fake rests on, and where they are in the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from framejury.records import Box
+from framejury.report.evidence.suspicious_tracks import rests_on, suspicious_tracks
+from framejury.report.evidence.video_evidence import FaceEvidence, FaceTrack, tracks_of
+
+X = {0: 10.0, 1: 200.0, 2: 400.0}
+"""Where each person is, from left to right."""
+
+
+def tracks(*means: float, frames: int = 5, together: bool = True) -> tuple[FaceTrack, ...]:
+    faces = [
+        FaceEvidence(
+            frame_index=frame if together else frame + 100 * who,
+            pts_s=2.0 * frame,
+            face_index=0,
+            person=who,
+            score=mean,
+            box=Box(X[who], 50.0, 80.0, 90.0),
+        )
+        for who, mean in enumerate(means)
+        for frame in range(frames)
+    ]
+    return tracks_of(faces, 0)
+
+
+def verdict(worst: int, **others: Any) -> dict[str, Any]:
+    return {"verdict": "fake", "worst_person": worst, "decided_by": None} | others
+
+
+@pytest.mark.parametrize(("worst", "position"), [(0, "left"), (1, "middle"), (2, "right")])
+def test_the_highest_track_is_named_with_its_place(worst: int, position: str) -> None:
+    means = [0.1, 0.1, 0.1]
+    means[worst] = 0.9
+    (found,) = suspicious_tracks(verdict(worst), tracks(*means), 0.5)
+    assert (found.person, found.position, found.faces) == (worst, position, 5)
+    assert (found.start_s, found.end_s) == (0.0, 8.0)
+    assert found.in_words == (
+        f"track {worst} ({position}), 0.0 to 8.0 s, 5 faces, mean face score 0.900"
+    )
+
+
+def test_others_above_the_threshold_follow() -> None:
+    found = suspicious_tracks(verdict(2), tracks(0.8, 0.2, 0.9), 0.5)
+    assert [one.person for one in found] == [2, 0]
+    said = rests_on(found)
+    assert said is not None
+    assert said.startswith("The suspicion rests on track 2 (right)")
+    assert "Also suspicious: track 0 (left)" in said
+    assert [one.person for one in suspicious_tracks(verdict(2), tracks(0.8, 0.2, 0.9), None)] == [2]
+
+
+def test_a_brief_track_is_named_only_if_it_decides() -> None:
+    short = [one for one in tracks(0.8, 0.9, frames=2) if one.number == 0]
+    both = [*short, *(one for one in tracks(0.8, 0.9) if one.number == 1)]
+    assert [one.person for one in suspicious_tracks(verdict(1), both, 0.5)] == [1]
+
+
+def test_never_seen_with_others_it_has_no_place() -> None:
+    (found,) = suspicious_tracks(verdict(1), tracks(0.1, 0.9, together=False), 0.5)
+    assert found.position is None
+    assert found.in_words.startswith("track 1, 0.0 to")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        verdict(0, verdict="real"),
+        verdict(0, decided_by="sound"),
+    ],
+)
+def test_nobody_is_named_without_a_fake_in_the_picture(row: dict[str, Any]) -> None:
+    assert suspicious_tracks(row, tracks(0.9, 0.1), 0.5) == []
+    assert rests_on([]) is None
+
+
+def test_without_a_verdict_those_above_the_threshold_are_named() -> None:
+    row = verdict(0, verdict="inconclusive")
+    assert [one.person for one in suspicious_tracks(row, tracks(0.9, 0.1), 0.5)] == [0]
+    assert suspicious_tracks(row, tracks(0.4, 0.1), 0.5) == []
+    assert [one.person for one in suspicious_tracks(verdict(0), tracks(0.4, 0.1), 0.5)] == [0]
+
+
+def test_the_only_person_is_not_singled_out() -> None:
+    assert suspicious_tracks(verdict(0), tracks(0.9), 0.5) == []

@@ -1,4 +1,4 @@
-"""Figures of counts: confusion matrices, histograms, nightly runs, training curves.
+"""Figures of counts: confusion matrices, histograms, nightly runs.
 
 Every function takes finished numbers; without data, its figure is a sentence on why. Names are
 file names without suffix and never change.
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
@@ -23,7 +23,6 @@ from framejury.evaluation.few import CURVES_FROM
 from framejury.pages.style import (
     LIGHT,
     new_figure,
-    picture_files,
     sentence_figure,
     style_axes,
     style_legend,
@@ -35,8 +34,6 @@ CONFUSION_FACE = "confusion_face"
 CONFUSION_VIDEO = "confusion_video"
 SCORES = "scores"
 NIGHTS = "nights"
-LOSS = "loss"
-ACCURACY = "accuracy"
 
 SCORE_BINS = 20
 _BY_LABEL = (
@@ -170,24 +167,6 @@ def _run_word(run: JudgedRun, runs: Sequence[JudgedRun]) -> str:
     return f"{word} (this)" if run.is_this else word
 
 
-def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
-    """Draw the figures `loss` and `accuracy` of a training.
-
-    Args:
-        history: one mapping per epoch, in order, with epoch, phase, loss, accuracy, val_loss,
-            val_accuracy; unmeasured values are None or absent. Accuracies are 0 to 1.
-    """
-    return {
-        LOSS: _curve(history, "loss", "Loss (binary cross-entropy)"),
-        ACCURACY: _curve(history, "accuracy", "Accuracy on single crops or frames, %"),
-    }
-
-
-def training_files(history: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return the same as files, PNG and SVG, by name."""
-    return picture_files(training_figures(history))
-
-
 def _calls(confusion: Confusion) -> list[tuple[int, ...]]:
     """Return rows FAKE, REAL with columns called fake, called real."""
     return [(confusion.tp, confusion.fn), (confusion.fp, confusion.tn)]
@@ -279,45 +258,3 @@ def _score_bars(axes: Axes, one: ScoreSeries) -> None:
                 linewidth=2 if fill == 0 else 1.2,
                 label=f"{name} ({count:,})",
             )
-
-
-def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str) -> Figure:
-    kinds = (
-        (name, "training", LIGHT.real, "-", "o"),
-        (f"val_{name}", "validation", LIGHT.fake, "--", "s"),
-    )
-    if not any(epoch.get(key) is not None for epoch in history for key, *_ in kinds):
-        return sentence_figure(y_label, "No epoch was recorded.")
-    figure = new_figure(6.4, 3.8)
-    axes = figure.add_subplot()
-    style_axes(axes, title="", x_label="Epoch, all phases", y_label=y_label)
-    for key, label, color, dash, marker in kinds:
-        points = [(i, e[key]) for i, e in enumerate(history, 1) if e.get(key) is not None]
-        if points:
-            xs, ys = zip(*points, strict=True)
-            axes.plot(xs, ys, color=color, linestyle=dash, marker=marker, ms=4, lw=1.8, label=label)
-    _mark_phases(axes, [str(epoch.get("phase") or "") for epoch in history])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlim(0.5, max(len(history), 2) + 0.5)
-    if name == "accuracy":
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    else:
-        axes.set_ylim(bottom=0)
-    style_legend(axes, loc="best")
-    return figure
-
-
-def _mark_phases(axes: Axes, phases: Sequence[str]) -> None:
-    """Name each phase above its first epoch and draw a line where it begins."""
-    for index, phase in enumerate(phases):
-        if index and phase == phases[index - 1]:
-            continue
-        if index:
-            axes.axvline(index + 0.5, color=LIGHT.undecided, linewidth=1, linestyle=":")
-        axes.annotate(
-            phase,
-            (index + 0.55, 1.02),
-            xycoords=("data", "axes fraction"),
-            fontsize=9,
-            color=LIGHT.undecided,
-        )

@@ -134,7 +134,7 @@ def epoch_table(curves: Sequence[EpochRecord], chosen: int | None) -> list[str]:
         for one in shown
     ]
     head = ("epoch", "phase", "loss", "loss, validation", "AUC", "AUC, validation")
-    left_out = "" if step == 1 else f" Every {step}th epoch is shown; curves.csv has all."
+    left_out = "" if step == 1 else f" One epoch in {step} is shown; curves.csv has all."
     return [f"Learning curves, per epoch on single faces.{left_out}", markdown_table(head, rows)]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["all", "data set", "method", "known methods", "unknown methods"]
+_KNOWN = "known methods"
 _NAME = re.compile(r"(\w+)(?:, (known methods|unknown methods)|, (.+), method (.+)|, (.+))?", re.S)
 
 
@@ -44,7 +45,7 @@ class FigureSet:
             return cls(name)
         split, known, of_method, method, data_set = found.groups()
         if known is not None:
-            return cls(split, known)
+            return cls(split, "known methods" if known == _KNOWN else "unknown methods")
         if method is not None:
             return cls(split, "method", of_method, method)
         return cls(split, "data set", data_set) if data_set is not None else cls(split)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from framejury.decisions.by_night import NightOutcome
 from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.few import CURVES_FROM
@@ -34,6 +36,7 @@ CONFUSION_FACE = "confusion_face"
 CONFUSION_VIDEO = "confusion_video"
 SCORES = "scores"
 NIGHTS = "nights"
+DECISIONS = "decisions"
 
 SCORE_BINS = 20
 _BY_LABEL = (
@@ -134,37 +137,67 @@ def runs_figure(runs: Sequence[JudgedRun]) -> Figure:
     figure = new_figure(max(5.2, 1.6 + 0.42 * len(runs)), 3.4)
     axes = figure.add_subplot()
     style_axes(axes, title="Videos judged per run", x_label="", y_label="videos, count")
-    styles = (
-        ("fake", LIGHT.fake),
-        ("real", LIGHT.real),
-        ("inconclusive", LIGHT.inconclusive),
-        ("not scored", LIGHT.unscored),
+    outcomes = [one.outcomes for one in runs]
+    _stack(
+        axes,
+        [_run_word(one, runs) for one in runs],
+        {
+            ("fake", LIGHT.fake): [one.fake for one in outcomes],
+            ("real", LIGHT.real): [one.real for one in outcomes],
+            ("inconclusive", LIGHT.inconclusive): [one.inconclusive for one in outcomes],
+            ("not scored", LIGHT.unscored): [one.not_scored for one in outcomes],
+        },
     )
-    places = np.arange(len(runs))
-    base = np.zeros(len(runs))
-    for name, color in styles:
-        heights = np.array([getattr(one.outcomes, name.replace(" ", "_")) for one in runs])
+    return figure
+
+
+def decisions_figure(nights: Sequence[NightOutcome]) -> Figure:
+    """Draw verdicts that people decided on by night, one bar each, latest on the right."""
+    figure = new_figure(max(5.2, 1.6 + 0.42 * len(nights)), 3.4)
+    axes = figure.add_subplot()
+    style_axes(axes, title="Decided videos by night", x_label="", y_label="videos, count")
+    _stack(
+        axes,
+        [_day_word(one.night.judged_at, [n.night.judged_at for n in nights]) for one in nights],
+        {
+            ("verdict was right", LIGHT.real): [one.agreed for one in nights],
+            ("called fake, decided real", LIGHT.fake): [one.accused for one in nights],
+            ("called real, decided fake", LIGHT.ink): [one.missed for one in nights],
+            ("inconclusive", LIGHT.inconclusive): [one.inconclusive for one in nights],
+        },
+    )
+    return figure
+
+
+def _stack(
+    axes: Axes, words: Sequence[str], series: Mapping[tuple[str, str], Sequence[int]]
+) -> None:
+    """Draw stacked bars: (name, colour) -> one count per bar; an empty bar has a 0."""
+    places = np.arange(len(words))
+    base = np.zeros(len(words))
+    for (name, color), heights in series.items():
         axes.bar(places, heights, 0.7, base, color=color, edgecolor=LIGHT.paper, label=name)
-        base += heights
+        base += np.array(heights)
     for place in places[base == 0]:
         axes.text(place, 0, "0", ha="center", va="bottom", fontsize=9, color=LIGHT.ink)
     if not base.any():
         axes.set_ylim(0, 1)
-    words = [_run_word(one, runs) for one in runs]
     axes.set_xticks(places, words, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.6, max(len(runs), 4) - 0.4)
+    axes.set_xlim(-0.6, max(len(words), 4) - 0.4)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(False, axis="x")
     style_legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return figure
 
 
 def _run_word(run: JudgedRun, runs: Sequence[JudgedRun]) -> str:
-    """Return the day, and the time where several runs ended on that day."""
-    days = [one.ended_at.date() for one in runs]
-    once = days.count(run.ended_at.date()) == 1
-    word = f"{run.ended_at:%Y-%m-%d}" if once else f"{run.ended_at:%Y-%m-%d %H:%M}"
+    word = _day_word(run.ended_at, [one.ended_at for one in runs])
     return f"{word} (this)" if run.is_this else word
+
+
+def _day_word(time: datetime, times: Sequence[datetime]) -> str:
+    """Return the day, and the time where several of the times are on that day."""
+    once = [one.date() for one in times].count(time.date()) == 1
+    return f"{time:%Y-%m-%d}" if once else f"{time:%Y-%m-%d %H:%M}"
 
 
 def _calls(confusion: Confusion) -> list[tuple[int, ...]]:

@@ -212,7 +212,9 @@ def _review(predictions: pa.Table, report: RunReport) -> Review | None:
     decisions = report.context.decisions
     if decisions is None:
         return None
-    return find_review(predictions, decisions, report.decision_problems)
+    return find_review(
+        predictions, decisions, report.decision_problems, report.context.judging_nights
+    )
 
 
 def timed(f: Findings, seconds: Mapping[str, float]) -> Findings:

@@ -52,6 +52,7 @@ from framejury.report.verdict_table import (
     table_page,
     thumbnail,
 )
+from framejury.report.verdicts_by_night import held_up
 from framejury.report.wording import (
     FILTERS,
     bootstrap_sentence,
@@ -143,6 +144,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         card=card_html(f.run.bundle.card) if f.run.bundle else "",
         epoch_header=HEADER_OF_EPOCHS,
         epochs=epoch_rows(f.run.bundle.history, f.run.bundle.chosen_epoch) if f.run.bundle else [],
+        held_up=held_up(f.review),
         bundle_metrics=list(flat(f.run.bundle.metrics or {})) if f.run.bundle else [],
     )
 

@@ -33,17 +33,20 @@ from framejury.report.curve_figures import (
 from framejury.report.figures import (
     CONFUSION_FACE,
     CONFUSION_VIDEO,
+    DECISIONS,
     NIGHTS,
     SCORES,
     ScoreSeries,
     confusion_face_figure,
     confusion_video_figure,
+    decisions_figure,
     runs_figure,
     scores_figure,
 )
 from framejury.report.findings import Findings, why_no_curves, why_no_roc
 from framejury.report.protocol_tables import FAMILY_NAMES, UNTOUCHED, labelled_points
 from framejury.report.training_curves import ACCURACY, AUC, LOSS, training_figures
+from framejury.report.verdicts_by_night import MOST_NIGHTS
 
 FRAMES = "frames_per_video"
 LABELS = {
@@ -53,6 +56,7 @@ LABELS = {
     CALIBRATION: "Calibration: share of fakes against video score",
     SCORES: "Histograms of scores by label, with the threshold",
     NIGHTS: "Videos judged per nightly run, by verdict",
+    DECISIONS: "Videos that people decided on by nightly run: verdicts right, wrong, inconclusive",
     LOSS: "Loss per epoch, training and validation",
     AUC: "AUC per epoch, training and validation",
     ACCURACY: "Accuracy per epoch, training and validation",
@@ -93,6 +97,8 @@ def report_figures(findings: Findings) -> dict[str, ReportFigure]:
         figures[SCORES] = scores_figure(series)
     if f.runs:
         figures[NIGHTS] = runs_figure(f.runs)
+    if f.review is not None and len(f.review.by_night) > 1:
+        figures[DECISIONS] = decisions_figure(f.review.by_night[-MOST_NIGHTS:])
     if (bundle := f.run.bundle) is not None and bundle.history:
         figures |= training_figures(bundle.history, bundle.chosen_epoch)
     labels: dict[str, str] = dict(LABELS)

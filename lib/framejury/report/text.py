@@ -29,6 +29,7 @@ from framejury.report.summary import (
 from framejury.report.text_news import changed_text, mistakes_text, runs_text
 from framejury.report.training_curves import training_text
 from framejury.report.trust import REAL_MEANS
+from framejury.report.verdicts_by_night import nights_text
 from framejury.report.wording import (
     auc_against,
     bootstrap_sentence,
@@ -68,6 +69,7 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
         _predictions(findings, max_rows),
         _failures(findings, max_rows),
         runs_text(findings),
+        nights_text(() if findings.review is None else findings.review.by_night),
         training_text(findings.run.bundle),
         _run(findings),
     ]

@@ -290,7 +290,9 @@ def test_within_a_page_no_colour_of_the_light_theme_is_left():
 def test_a_history_without_validation_still_has_its_curves():
     history = [{"epoch": 1, "phase": "head", "loss": 0.7, "accuracy": 0.5}]
     files = training_curves.training_files(history)
-    assert sorted(files) == ["accuracy.png", "accuracy.svg", "loss.png", "loss.svg"]
+    assert sorted(files) == [
+        f"{name}.{kind}" for name in ("accuracy", "auc", "loss") for kind in ("png", "svg")
+    ]
     assert files["loss.png"] != training_curves.training_files([*history, history[0]])["loss.png"]
     assert pixels(training_curves.training_figures(history)["accuracy"]).shape[0] > 400
 

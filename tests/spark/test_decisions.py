@@ -109,6 +109,19 @@ def test_nights_and_decisions(place: Place, capsys: pytest.CaptureFixture[str]) 
     shown = evidence(place, "v3.mp4")
     assert "This video waits for a decision" in shown
 
+    assert main(["decide", "v3.mp4", "--real", "--by", "Ann", "--warehouse", uri]) == 0
+    counts_by_night(place, reported(place, night))
+
+
+def counts_by_night(place: Place, folder: Path) -> None:
+    """Check that a decision counts for the night whose verdict it is about."""
+    nights = json.loads((folder / "report.json").read_text())["review"]["nights"]
+    counts = [(one["decided"], one["agreed"], one["accused"]) for one in nights]
+    assert counts == [(2, 2, 0), (1, 0, 1)]
+    judged = place.verdicts()
+    assert [one["run_id"] for one in nights] == [judged[v]["run_id"] for v in ("v0.mp4", "v3.mp4")]
+    assert nights[0]["judged_at"] < nights[1]["judged_at"]
+
 
 def test_small_files_of_decisions_are_merged(place: Place) -> None:
     night = place.run()

@@ -164,9 +164,10 @@ def _count(figures: Figures, name: str) -> str:
     return few_marked(count)
 
 
-def few_marked(count: int) -> str:
-    """Return a number of videos, marked where it is so small that figures say little."""
-    return f"{count:,} (few)" if 0 < count < FEW_VIDEOS else f"{count:,}"
+def few_marked(count: int, what: str = "") -> str:
+    """Return a number of videos and what they are, marked where figures on them say little."""
+    words = f"{count:,} {what}".rstrip()
+    return f"{words} (few)" if 0 < count < FEW_VIDEOS else words
 
 
 def _cell(figures: Figures, name: str, spec: str) -> str:

@@ -160,7 +160,7 @@ def decisions_figure(nights: Sequence[NightOutcome]) -> Figure:
         axes,
         [_day_word(one.night.judged_at, [n.night.judged_at for n in nights]) for one in nights],
         {
-            ("verdict was right", LIGHT.real): [one.agreed for one in nights],
+            ("agreed", LIGHT.real): [one.agreed for one in nights],
             ("called fake, decided real", LIGHT.fake): [one.accused for one in nights],
             ("called real, decided fake", LIGHT.ink): [one.missed for one in nights],
             ("inconclusive", LIGHT.inconclusive): [one.inconclusive for one in nights],

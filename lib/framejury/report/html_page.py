@@ -37,6 +37,7 @@ from framejury.report.summary import (
     changes,
     deltas,
     label_sentences,
+    limits_sentence,
     since_words,
     summary_sentences,
     undecided_sentence,
@@ -145,6 +146,7 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         epoch_header=HEADER_OF_EPOCHS,
         epochs=epoch_rows(f.run.bundle.history, f.run.bundle.chosen_epoch) if f.run.bundle else [],
         held_up=held_up(f.review),
+        limits=limits_sentence(f),
         bundle_metrics=list(flat(f.run.bundle.metrics or {})) if f.run.bundle else [],
     )
 

@@ -63,8 +63,8 @@ def known_table(apart: MethodsApart) -> Table:
     for kind, names, figures in kinds:
         if figures is not None:
             count = figures.metrics.scored
-            reals, fakes = few_marked(count.reals), few_marked(count.fakes)
-            words = (f"{kind}: {', '.join(names)}", f"{reals} reals", fakes)
+            reals, fakes = few_marked(count.reals, "reals"), few_marked(count.fakes)
+            words = (f"{kind}: {', '.join(names)}", reals, fakes)
             rows.append((words, figures))
     header = ("method", "against", "fakes")
     title = "Fakes of methods in the model's training data, and of others"

@@ -156,7 +156,7 @@ def protocol_tables(
     """
     return [
         headline_table(p, judges),
-        *_data_sets(p, None if bundle is None else bundle.target_fpr),
+        *_data_sets(p),
         *_methods(p, None if bundle is None else bundle.methods),
         _frames(p),
         *_robustness(p, judges),
@@ -213,13 +213,12 @@ def broad_table(
     return Table(title, header, cells, note)
 
 
-def _data_sets(p: ProtocolFindings, target_fpr: float | None) -> Iterator[Table]:
+def _data_sets(p: ProtocolFindings) -> Iterator[Table]:
     """Yield the table by data set, if there are several."""
     if len(p.data_sets) > 1:
         rows = [((one.name, *_counts(one)), one) for one in p.data_sets]
         header = ("data set", "reals", "fakes")
-        meant = "" if target_fpr is None else target_sentence(target_fpr)
-        note = " ".join(part for part in (p.data_set_rule, meant, few_note(rows)) if part)
+        note = " ".join(part for part in (p.data_set_rule, few_note(rows)) if part)
         yield broad_table("By data set", header, rows, note=note)
 
 
@@ -312,7 +311,7 @@ def _counts(one: ProtocolSlice) -> tuple[str, str]:
 
 def _against(method: MethodSlice) -> tuple[str, str]:
     scored = method.figures.metrics.scored
-    return f"{few_marked(scored.reals)} reals of {method.reals_of}", few_marked(scored.fakes)
+    return few_marked(scored.reals, f"reals of {method.reals_of}"), few_marked(scored.fakes)
 
 
 def trained_cells(method: str, trained: Collection[str] | None) -> tuple[str, ...]:
@@ -323,8 +322,3 @@ def trained_cells(method: str, trained: Collection[str] | None) -> tuple[str, ..
 def few_note(rows: Sequence[tuple[tuple[str, ...], ProtocolSlice]]) -> str:
     """Return what `(few)` means, if a row has it."""
     return FEW_NOTE if any("(few)" in word for words, _ in rows for word in words) else ""
-
-
-def target_sentence(target_fpr: float) -> str:
-    """Return which share of reals the threshold is meant to call fake, at most."""
-    return f"The threshold is meant to call at most {percent(target_fpr)} of reals fake."

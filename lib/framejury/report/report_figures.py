@@ -56,7 +56,7 @@ LABELS = {
     CALIBRATION: "Calibration: share of fakes against video score",
     SCORES: "Histograms of scores by label, with the threshold",
     NIGHTS: "Videos judged per nightly run, by verdict",
-    DECISIONS: "Videos that people decided on by nightly run: verdicts right, wrong, inconclusive",
+    DECISIONS: "Videos that people decided on, by nightly run, agreed and disagreed",
     LOSS: "Loss per epoch, training and validation",
     AUC: "AUC per epoch, training and validation",
     ACCURACY: "Accuracy per epoch, training and validation",

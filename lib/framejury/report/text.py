@@ -22,6 +22,7 @@ from framejury.report.sound_words import decided_word
 from framejury.report.summary import (
     accuracy_sentences,
     by_score_sentence,
+    limits_sentence,
     outcome_counts,
     summary_sentences,
     undecided_sentence,
@@ -262,7 +263,7 @@ def _known(f: Findings) -> str:
         found.append(f"{heading(TITLE)}\n{f.why_not_apart}")
     elif f.apart is not None:
         found.append(f"{heading(TITLE)}\n{_protocol_table(known_table(f.apart))}")
-    return "\n\n".join([*found, *([f.not_tested] if f.not_tested else [])])
+    return "\n\n".join([*found, *([said] if (said := limits_sentence(f)) else [])])
 
 
 def _with_ends(value: str, interval: Interval | None, write: Callable[[float], str]) -> str:

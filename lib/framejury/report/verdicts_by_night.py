@@ -15,7 +15,7 @@ from framejury.schemas.outcomes import FEW_VIDEOS
 TITLE = "Verdicts against decisions, night by night"
 HEADER = (
     *("judged", "run", "decided", "agreed", "called fake, decided real"),
-    *("called real, decided fake", "inconclusive", "right, of those called"),
+    *("called real, decided fake", "inconclusive", "agreed, of those called"),
 )
 MOST_NIGHTS = 30
 """Latest nights shown; `report.json` has all."""
@@ -46,14 +46,14 @@ def nights_sentence(nights: Sequence[NightOutcome]) -> str:
     if not nights:
         return ""
     *before, last = nights
-    called = counted(last.called, "verdict")
+    verdicts = counted(last.called, "verdict")
     sentence = (
-        f"Of the latest night with decisions ({day_word(last.night.judged_at)}), {last.wrong:,} of "
-        f"{called} of fake or real turned out wrong"
+        f"In the latest night with decisions ({day_word(last.night.judged_at)}), people disagreed "
+        f"with {last.wrong:,} of {verdicts} of fake or real"
     )
     if before:
-        wrong, called = sum(one.wrong for one in before), sum(one.called for one in before)
-        sentence += f"; of the nights before, {wrong:,} of {called:,}"
+        wrong, total = sum(one.wrong for one in before), sum(one.called for one in before)
+        sentence += f"; in the nights before, with {wrong:,} of {total:,}"
     few = last.called < FEW_VIDEOS
     return f"{sentence}.{f' Fewer than {FEW_VIDEOS} verdicts say little.' if few else ''}"
 

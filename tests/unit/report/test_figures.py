@@ -27,9 +27,9 @@ from framejury.report.since import JudgedRun
 CONFUSION = Confusion(tn=40, fp=10, fn=5, tp=45)
 VERDICTS = {"FAKE": VerdictCounts(40, 4, 4, 2), "REAL": VerdictCounts(6, 38, 5, 1)}
 HISTORY = [
-    {"epoch": 1, "phase": "head", "loss": 0.7, "accuracy": 0.5, "val_loss": 0.7},
+    {"epoch": 1, "phase": "head", "loss": 0.7, "accuracy": 0.5, "val_loss": 0.7, "auc": 0.5},
     {"epoch": 2, "phase": "head", "loss": 0.6, "accuracy": 0.6, "val_loss": 0.65},
-    {"epoch": 1, "phase": "finetune", "loss": 0.4, "accuracy": 0.8, "val_loss": None},
+    {"epoch": 1, "phase": "finetune", "loss": 0.4, "accuracy": 0.8, "val_loss": None, "auc": 0.9},
 ]
 
 

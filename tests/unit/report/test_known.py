@@ -64,6 +64,17 @@ def test_what_was_heard_counts_as_tested() -> None:
     assert nothing.not_tested is None
 
 
+def test_the_rate_that_the_threshold_is_meant_for_stands_beside_what_was_measured() -> None:
+    meant = "The threshold is meant to call at most 5.0% of real videos fake."
+    for rows, is_said in ((METHOD_ROWS, True), ([verdict_row(0, label=None)], False)):
+        files = build_report(report(rows, bundle=BundleInfo("detector", "", target_fpr=0.05)))
+        assert (meant in files["report.txt"].decode()) is is_said
+        assert (meant in Page(files["report.html"].decode()).text) is is_said
+    facts = {"purpose": "detector", "card": "", "metrics": {}, "target_fpr": 0.05}
+    assert BundleInfo.of_facts(facts).target_fpr == 0.05
+    assert BundleInfo.of_facts(facts, own_rule=False).target_fpr is None
+
+
 def test_an_old_bundle_is_said_to_have_recorded_nothing() -> None:
     text, page, found = files_of(None, METHOD_ROWS)
     assert NOT_RECORDED in text and NOT_RECORDED in page

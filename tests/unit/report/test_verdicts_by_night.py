@@ -70,11 +70,11 @@ def test_the_latest_night_is_first_and_few_decisions_give_no_share() -> None:
 
 def test_the_sentence_compares_and_warns() -> None:
     said = nights_sentence(NIGHTS)
-    wrong = "3 of 9 verdicts of fake or real turned out wrong"
-    assert f"{wrong}; of the nights before, 2 of 20." in said
+    wrong = "people disagreed with 3 of 9 verdicts of fake or real"
+    assert f"{wrong}; in the nights before, with 2 of 20." in said
     assert said.endswith("Fewer than 10 verdicts say little.")
     alone = nights_sentence(NIGHTS[:1])
-    assert alone.endswith("2 of 20 verdicts of fake or real turned out wrong.")
+    assert alone.endswith("people disagreed with 2 of 20 verdicts of fake or real.")
     assert nights_sentence(()) == "" == nights_text(())
 
 
@@ -83,7 +83,7 @@ def test_every_output_has_the_nights(monkeypatch: pytest.MonkeyPatch) -> None:
     page, text = files["report.html"].decode(), files["report.txt"].decode()
     for said in (Page(page).text, text):
         assert TITLE in said and "1 of 2 verdicts" in said and NOTE in said
-    assert 'aria-label="Videos that people decided on by nightly run' in page
+    assert 'aria-label="Videos that people decided on, by nightly run' in page
     assert {"decisions.png", "decisions.svg"} <= set(files)
     found = json.loads(files["report.json"])["review"]["nights"]
     counts: dict[str, Any] = {"missed": 0, "inconclusive": 0}

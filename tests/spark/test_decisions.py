@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 from framejury.cli.main import main
+from framejury.decisions.by_night import Night
+from framejury.night.context import judging_nights
 from framejury.night.decisions_file import DecisionsFile, TakenIn, take_in
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
 from framejury.storage import local_path
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import BatchFacts, Commit, CommitFacts
 from framejury.warehouse.deciding import standing_decisions
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
@@ -121,6 +125,25 @@ def counts_by_night(place: Place, folder: Path) -> None:
     judged = place.verdicts()
     assert [one["run_id"] for one in nights] == [judged[v]["run_id"] for v in ("v0.mp4", "v3.mp4")]
     assert nights[0]["judged_at"] < nights[1]["judged_at"]
+
+
+def test_batches_of_one_nightly_run_are_one_night() -> None:
+    def commit(number: int, night: str | None, **tables: int) -> Commit:
+        batch = None if night is None else BatchFacts(night=night, number=number, of=2)
+        made = f"2026-03-0{number}T02:00:00+00:00"
+        facts = CommitFacts(batch=batch)
+        return Commit(number, f"run-{number}", "job", made, tables, model_id="m", facts=facts)
+
+    commits = [
+        commit(1, "run-1", verdicts=3),
+        commit(2, "run-1", verdicts=2),
+        commit(3, None, decisions=1),
+        commit(4, None, verdicts=5),
+    ]
+    found = judging_nights(commits)
+    first = Night("run-2", datetime(2026, 3, 2, 2, tzinfo=UTC), "m")
+    later = Night("run-4", datetime(2026, 3, 4, 2, tzinfo=UTC), "m")
+    assert found == {"run-1": first, "run-2": first, "run-4": later}
 
 
 def test_small_files_of_decisions_are_merged(place: Place) -> None:

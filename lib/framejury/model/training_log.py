@@ -144,6 +144,41 @@ class _StepCurves(keras.callbacks.Callback):  # type: ignore[misc]
         self._events.close()
 
 
+def plain_log(folder: Path) -> list[keras.callbacks.Callback]:
+    """Return callbacks that log a training of one call of `fit`: `curves.csv` and event files.
+
+    Args:
+        folder: created when missing; an earlier log in it is replaced.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    try:
+        for part in PARTS:
+            (folder / part).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write the log of the training: {error}") from error
+    return [keras.callbacks.CSVLogger(str(folder / CURVES_NAME)), _EpochCurves(folder)]
+
+
+class _EpochCurves(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        self._files = {part: _EventFile(self._folder / part / _EVENTS) for part in PARTS}
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        for name, value in (logs or {}).items():
+            part: Part = "validation" if name.startswith("val_") else "train"
+            self._files[part].write({f"epoch_{name.removeprefix('val_')}": float(value)}, epoch)
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        for file in self._files.values():
+            file.close()
+
+
 class _EventFile:
     """Scalars in the format of TensorBoard, flushed at each step."""
 

@@ -122,8 +122,13 @@ def counts_by_night(place: Place, folder: Path) -> None:
     nights = json.loads((folder / "report.json").read_text())["review"]["nights"]
     counts = [(one["decided"], one["agreed"], one["accused"]) for one in nights]
     assert counts == [(2, 2, 0), (1, 0, 1)]
-    judged = place.verdicts()
-    assert [one["run_id"] for one in nights] == [judged[v]["run_id"] for v in ("v0.mp4", "v3.mp4")]
+    rows = place.warehouse.read_latest("verdicts", ["video_id", "run_id"]).to_pylist()
+    judged = {row["video_id"]: row["run_id"] for row in rows}
+    names = {
+        row["path"]: row["video_id"] for row in place.warehouse.read_snapshot("videos").to_pylist()
+    }
+    runs = [judged[names[name]] for name in ("v0.mp4", "v3.mp4")]
+    assert [one["run_id"] for one in nights] == runs
     assert nights[0]["judged_at"] < nights[1]["judged_at"]
 
 

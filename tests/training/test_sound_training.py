@@ -10,10 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
-
-import tensorflow as tf
-
 from framejury.audio.sound_model import load_sound_model
 from framejury.cli.main import main
 from framejury.schemas.tables import VIDEOS
@@ -23,6 +19,10 @@ from tests.builders.clips import face_frames, plain_frames
 from tests.builders.recordings import SENTENCES, espeak, flite, spoken
 from tests.builders.talkies import write_talkie
 from tests.builders.warehouse import NOW, video
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
+
+import tensorflow as tf
 
 Capture = pytest.CaptureFixture[str]
 SHARES = ("split.train=0.6", "split.val=0.2", "split.test=0.2")

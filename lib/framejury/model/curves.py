@@ -55,6 +55,8 @@ def curves_of(data: bytes, name: str) -> tuple[EpochRecord, ...]:
     except (UnicodeDecodeError, csv.Error, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise BundleError(f"cannot read {name}: {reason}. Copy the bundle again") from None
-    if [record.epoch for record in history] != list(range(len(history))):
-        raise BundleError(f"cannot read {name}: its epochs are not 0, 1, 2, ... in order")
+    if not history or [record.epoch for record in history] != list(range(len(history))):
+        raise BundleError(
+            f"cannot read {name}: its epochs are not 0, 1, 2, ... in order. Copy the bundle again"
+        )
     return history

@@ -75,6 +75,12 @@ def test_what_is_no_curve_is_refused(old: str, new: str) -> None:
         curves_of(text.encode(errors="surrogateescape"), "there/curves.csv")
 
 
+@pytest.mark.parametrize("data", [b"", b"no curves\n", curves_csv([]).encode()])
+def test_a_file_without_an_epoch_is_refused(data: bytes) -> None:
+    with pytest.raises(BundleError, match="its epochs are not 0, 1, 2"):
+        curves_of(data, "it")
+
+
 def test_the_record_of_an_epoch_is_the_line() -> None:
     (epoch,) = curves_of(curves_csv(EPOCHS[:1]).encode(), "it")
     assert isinstance(epoch, EpochRecord) and epoch.phase == "head"

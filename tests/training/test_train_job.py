@@ -55,8 +55,10 @@ def test_a_bundle_of_a_leaking_split_says_so(
     assert record is not None
     # Every video has faces in split train.
     assert set(record.sides_of(known)) == {"train"}
-    assert bundle.judging["detection"]["detector"] == "mtcnn"
-    assert bundle.judging["sampling"]["frames"] == 11
+    assert (
+        bundle.judging["detection"]["detector"],
+        bundle.judging["sampling"]["frames"],
+    ) == ("mtcnn", 11)
     assert "Labels set by hand: 2 faces in 1 video." in bundle.notes
     assert str(plain.leak) in (bundle.directory / CARD_NAME).read_text()
     for side in (Side.VAL, Side.TEST):
@@ -71,7 +73,6 @@ def test_a_bundle_of_a_leaking_split_says_so(
     found = json.loads((report / "report.json").read_text())
     assert found["leak"] == plain.leak
     assert "had seen every labelled video" in found["why_no_accuracy"]
-    assert (report / "auc.png").exists()
 
     # The recipe's "load model": the test set once more, from the weights file alone.
     (outputs,) = (tmp_path / "w" / "outputs").iterdir()

@@ -32,6 +32,7 @@ from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
+from tests.builders.curves import EPOCHS
 from tests.builders.faces import Video, face_rows, small_videos, source_of, write_rows, write_source
 from tests.builders.networks import Killed, killed_at, silent, tiny_network
 
@@ -796,6 +797,19 @@ def test_a_resumed_log_equals_that_of_an_undisturbed_training(
     for part in ("train", "validation"):
         assert scalars_of(log / part) == scalars_of(undisturbed / part)
     assert curves_of((log / "curves.csv").read_bytes(), "it") == resumed.history
+
+
+def test_an_opened_log_has_the_finished_epochs_and_no_other(tmp_path: Path) -> None:
+    log = training_log.TrainingLog(tmp_path, ())
+    for epoch in EPOCHS:
+        log.finish_epoch(epoch)
+    (tmp_path / "train" / "events.out.tfevents.of-somebody-else").write_bytes(b"")
+    training_log.TrainingLog(tmp_path, EPOCHS[:1])
+    assert scalars_of(tmp_path / "train")["epoch_loss"] == [(0, pytest.approx(0.7))]
+    assert curves_of((tmp_path / "curves.csv").read_bytes(), "it") == EPOCHS[:1]
+    assert (tmp_path / "train" / "events.out.tfevents.of-somebody-else").exists()
+    training_log.TrainingLog(tmp_path, EPOCHS)
+    assert scalars_of(tmp_path / "train")["epoch_loss"][1] == (1, pytest.approx(0.4))
 
 
 def test_each_epoch_is_in_the_csv_as_soon_as_it_ends(

@@ -17,7 +17,7 @@ from framejury.errors import BundleError
 from framejury.logs import say
 from framejury.model.manifest import Bundle, Framing
 from framejury.parsers.score_faces import parser
-from framejury.runs.provenance import bundle_facts, remember_seen
+from framejury.runs.provenance import bundle_facts, remember_bundle
 from framejury.settings import PAIR_SIGNALS
 from framejury.tables.evidence_pictures import pictures_of_faces
 from framejury.tables.resources import ship_bundle
@@ -42,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         faces = store.faces()
         with warehouse.running("score", now(), say) as run:
-            remember_seen(warehouse, bundle)
+            remember_bundle(warehouse, bundle)
             shipped = ship_bundle(spark, bundle.directory, bundle.model_id)
             scoring, evidence = settings.scoring, settings.evidence
             scores = score_faces(faces, shipped, run.run_id, scoring.threads, scoring.batch_size)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framejury import logs
 from framejury.cli.chatter import quiet_tensorflow
@@ -23,15 +23,16 @@ from framejury.labelled.measure import figure_text
 from framejury.labelled.preparation import index_and_extract, settings_options, split
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
-from framejury.model.manifest import Bundle
+from framejury.model.manifest import CURVES_NAME, Bundle
 from framejury.model.pretrained import require_weights
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.parsers.train_head import parser
-from framejury.runs.provenance import HISTORY_FILE, training_report
+from framejury.runs.provenance import remember_bundle, training_report
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
+from framejury.storage import is_local, local_path, write_whole
 from framejury.tables.index import check_archive
 from framejury.warehouse import Warehouse
 
@@ -77,7 +78,8 @@ def _run(args: argparse.Namespace) -> int:
     work_dir = output.with_name(f".{output.name}.training")
     # The rule is fitted and measured on whole videos, so only the network sees fewer frames.
     shown = replace(source, only_labelled=only_labelled)
-    trained = replace(train(settings.training, shown, work_dir, say), source=source)
+    log_dir = None if args.log_dir is None else Path(args.log_dir).absolute() / output.name
+    trained = replace(train(settings.training, shown, work_dir, say, log_dir), source=source)
     bundle = write_trained(
         trained,
         output,
@@ -87,7 +89,10 @@ def _run(args: argparse.Namespace) -> int:
         framing=framing,
         purpose=args.purpose,
     )
+    remember_bundle(warehouses[0], bundle)
     place = warehouses[0].write_report(training_report(bundle.model_id), _training_files(trained))
+    for name, content in trained.log.items():
+        write_whole(place.child(*name.split("/")), content)
     shutil.rmtree(work_dir)
     for note in bundle.notes:
         say(f"  note: {note}")
@@ -97,7 +102,10 @@ def _run(args: argparse.Namespace) -> int:
         say(f"  warning: these figures are too optimistic. {source.leak}")
     _warn_of_chance(bundle)
     say(f"  bundle {bundle.model_id} written to {output}")
-    say(f"  curves: {place.child('loss.png').uri}, {place.child('accuracy.png').uri}")
+    say(f"  curves: {place.uri}: {CURVES_NAME}, loss.png, auc.png, accuracy.png")
+    if is_local(place.uri):
+        trainings = local_path(place.uri).parent
+        say(f"  all trainings here: tensorboard --logdir {shlex.quote(str(trainings))}")
     return 0
 
 
@@ -138,13 +146,9 @@ def _warn_of_chance(bundle: Bundle) -> None:
 
 
 def _training_files(trained: TrainedNetwork) -> dict[str, bytes]:
-    from framejury.report.figures import training_files
+    from framejury.report.training_curves import training_files
 
-    history: list[dict[str, Any]] = [asdict(epoch) for epoch in trained.history]
-    return {
-        **training_files(history),
-        HISTORY_FILE: json.dumps(history, indent=1).encode(),
-    }
+    return training_files([asdict(epoch) for epoch in trained.history], trained.best_epoch + 1)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framejury.model.bundle import load_bundle
+from framejury.model.card_tables import trained_word, untested_by
+from framejury.model.figure_sets import FigureSet
 from framejury.model.manifest import Bundle, Measurement
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
@@ -57,14 +59,39 @@ def figures_of(bundle: Bundle) -> str:
         "|---|---|---|---|",
     ]
     for split, figures in sorted(bundle.metrics.items()):
-        if split.startswith("test, "):
+        which = FigureSet.of(split)
+        if (which.split, which.kind) == ("test", "data set"):
             wrong, reals, found, fakes = _counts(figures)
-            name = split.removeprefix("test, ")
             lines.append(
-                f"| {_SETS.get(name, name)} | {wrong} of {reals} | {found} of {fakes} | "
-                f"{figures['video_auc'].value:.2f} |"
+                f"| {_SETS.get(which.data_set, which.data_set)} | {wrong} of {reals} | "
+                f"{found} of {fakes} | {_auc(figures)} |"
             )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_by_method(bundle)])
+
+
+def _by_method(bundle: Bundle) -> list[str]:
+    """Return the table of methods, unknown ones first, and what was not tested; or nothing."""
+    found = []
+    for split, figures in bundle.metrics.items():
+        which = FigureSet.of(split)
+        if (which.split, which.kind) == ("test", "method"):
+            known = trained_word(which.method, bundle.data.methods)
+            fakes = int(figures["fake_videos"].value)
+            right = round(figures["video_recall_fake"].value * fakes)
+            name = f"{which.method} ({_SETS.get(which.data_set, which.data_set)})"
+            found.append((known != "unknown", name, known, f"{right} of {fakes}", _auc(figures)))
+    if not found:
+        return []
+    lines = ["", "| method of the fakes | in training | fakes found | AUC |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(cells)} |" for _, *cells in sorted(found)]
+    if missing := untested_by(bundle):
+        words = f"Not in the test videos: {', '.join(missing)}."
+        lines += ["", *textwrap.wrap(words, _WIDTH, break_on_hyphens=False)]
+    return lines
+
+
+def _auc(figures: Mapping[str, Measurement]) -> str:
+    return f"{figures['video_auc'].value:.2f}" if "video_auc" in figures else "no reals or no fakes"
 
 
 def with_figures(text: str, figures: str) -> str:
@@ -93,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _counts(figures: Mapping[str, Measurement]) -> tuple[int, int, int, int]:
     """Return (reals at or above the threshold, reals, fakes at or above it, fakes)."""
     reals, fakes = (int(figures[f"{kind}_videos"].value) for kind in ("real", "fake"))
-    wrong = figures["video_fpr"].value * reals
+    wrong = figures["video_fpr"].value * reals if reals else 0.0
     found = figures["video_accuracy"].value * (reals + fakes) - (reals - wrong)
     if max(abs(value - round(value)) for value in (wrong, found)) > 1e-6:
         raise ValueError(f"{wrong} of {reals} reals, {found} of {fakes} fakes: some have no score")

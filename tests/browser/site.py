@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from framejury.decisions.by_night import Night
 from framejury.decisions.decided import VideoDecisions
 from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence.video_evidence import Evidence, evidence_of
@@ -18,6 +19,7 @@ from framejury.report.inputs import Context, EarlierRun, ReportFace, RunInfo, Ru
 from framejury.report.report import build_report, write_files
 from framejury.report.steps import Step
 from framejury.schemas.tables import EXTRACTIONS
+from tests.builders.curves import EPOCHS
 from tests.builders.evidence_rows import (
     ABOUT,
     clip_row,
@@ -186,6 +188,10 @@ def _context(rows: list[dict[str, Any]], links: dict[str, str]) -> Context:
             )
             for row in scored
         },
+        judging_nights={
+            "run-1": Night("run-1", NOW),
+            "run-04": Night("run-04", NOW - timedelta(days=1)),
+        },
         work={
             "videos": float(len(rows)),
             "faces_scored": 11.0 * len(scored),
@@ -207,7 +213,9 @@ def _run() -> RunInfo:
             "detector",
             "# Card\n\nTrained on few videos.",
             {"val": {"auc": 0.9}},
-            ({"epoch": 1, "phase": "head", "loss": 0.6, "accuracy": 0.7},),
+            tuple(map(asdict, EPOCHS)),
+            methods={"Deepfakes": 12, "NeuralTextures": 3},
+            settings={"training": {"best_epoch": 2}},
         ),
         steps=(Step("verdicts", ("run-1",), 5, {"verdict": {"reducer": "mean"}}),),
         versions={"framejury": "0.1.0"},

@@ -28,7 +28,7 @@ def decided(number: int) -> tuple[str, VideoDecisions]:
         seen_verdict="fake",
         seen_p_fake=0.9,
         seen_model_id="b0",
-        seen_run_id="run-0",
+        seen_run_id="run-1" if number == 2 else "run-04",
     )
     return f"{number:020x}", VideoDecisions((one,))
 

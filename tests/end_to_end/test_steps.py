@@ -55,6 +55,7 @@ def test_train_step_by_step(project: Project) -> None:
     assert sorted(path.name for path in project.bundle.iterdir()) == [
         "MODEL_CARD.md",
         "bundle.json",
+        "curves.csv",
         "model.keras",
         "model.onnx",
         "seen.parquet",
@@ -64,8 +65,8 @@ def test_train_step_by_step(project: Project) -> None:
     assert manifest["parity"]["max_abs_difference"] <= 1e-4
     assert {"val", "test"} <= set(manifest["metrics"])
     (reports,) = project.training.glob("reports/train-*")
-    assert {"loss.png", "accuracy.png", "history.json"} <= {p.name for p in reports.iterdir()}
-    assert len(json.loads((reports / "history.json").read_text())) == 2
+    assert {"loss.png", "auc.png", "curves.csv", "train"} <= {p.name for p in reports.iterdir()}
+    assert len((reports / "curves.csv").read_text().splitlines()) == 3
 
 
 def test_evaluate_the_held_out_side(project: Project) -> None:

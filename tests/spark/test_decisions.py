@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 from framejury.cli.main import main
+from framejury.decisions.by_night import Night
+from framejury.night.context import judging_nights
 from framejury.night.decisions_file import DecisionsFile, TakenIn, take_in
 from framejury.night.night import NightlyRun, judge, merge_small_files, report
 from framejury.storage import local_path
 from framejury.warehouse import Warehouse
+from framejury.warehouse.commits import BatchFacts, Commit, CommitFacts
 from framejury.warehouse.deciding import standing_decisions
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
@@ -108,6 +112,43 @@ def test_nights_and_decisions(place: Place, capsys: pytest.CaptureFixture[str]) 
     assert "decided by <bdi>Bob</bdi>" in evidence(place, "v1.mp4")
     shown = evidence(place, "v3.mp4")
     assert "This video waits for a decision" in shown
+
+    assert main(["decide", "v3.mp4", "--real", "--by", "Ann", "--warehouse", uri]) == 0
+    counts_by_night(place, reported(place, night))
+
+
+def counts_by_night(place: Place, folder: Path) -> None:
+    """Check that a decision counts for the night whose verdict it is about."""
+    nights = json.loads((folder / "report.json").read_text())["review"]["nights"]
+    counts = [(one["decided"], one["agreed"], one["accused"]) for one in nights]
+    assert counts == [(2, 2, 0), (1, 0, 1)]
+    rows = place.warehouse.read_latest("verdicts", ["video_id", "run_id"]).to_pylist()
+    judged = {row["video_id"]: row["run_id"] for row in rows}
+    names = {
+        row["path"]: row["video_id"] for row in place.warehouse.read_snapshot("videos").to_pylist()
+    }
+    runs = [judged[names[name]] for name in ("v0.mp4", "v3.mp4")]
+    assert [one["run_id"] for one in nights] == runs
+    assert nights[0]["judged_at"] < nights[1]["judged_at"]
+
+
+def test_batches_of_one_nightly_run_are_one_night() -> None:
+    def commit(number: int, night: str | None, **tables: int) -> Commit:
+        batch = None if night is None else BatchFacts(night=night, number=number, of=2)
+        made = f"2026-03-0{number}T02:00:00+00:00"
+        facts = CommitFacts(batch=batch)
+        return Commit(number, f"run-{number}", "job", made, tables, model_id="m", facts=facts)
+
+    commits = [
+        commit(1, "run-1", verdicts=3),
+        commit(2, "run-1", verdicts=2),
+        commit(3, None, decisions=1),
+        commit(4, None, verdicts=5),
+    ]
+    found = judging_nights(commits)
+    first = Night("run-2", datetime(2026, 3, 2, 2, tzinfo=UTC), "m")
+    later = Night("run-4", datetime(2026, 3, 4, 2, tzinfo=UTC), "m")
+    assert found == {"run-1": first, "run-2": first, "run-4": later}
 
 
 def test_small_files_of_decisions_are_merged(place: Place) -> None:

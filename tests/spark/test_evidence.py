@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import replace
@@ -14,20 +13,22 @@ import pytest
 from pyspark.sql import SparkSession
 
 from framejury.commands import evidence as evidence_verb
-from framejury.errors import UsageError, WarehouseError
+from framejury.errors import BundleError, UsageError
 from framejury.faces.crop import decode_crop
+from framejury.model.curves import curves_csv
+from framejury.model.manifest import CURVES_NAME
 from framejury.night import evidence_pages as pages
 from framejury.night.night import report
 from framejury.night.publish import Publisher
 from framejury.report.findings import find
-from framejury.runs.provenance import HISTORY_FILE, training_report
 from framejury.settings import ReportSettings
-from framejury.storage import locate
+from framejury.storage import locate, write_whole
 from framejury.warehouse import Warehouse
 from framejury.warehouse.forgetting import allow, forget
 from framejury.warehouse.page_places import page_link, page_place
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
+from tests.builders.curves import EPOCHS
 from tests.builders.nightly import Place
 
 NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
@@ -225,15 +226,15 @@ def test_places_and_links_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_curves_of_a_bundle_that_was_trained_here(place: Place) -> None:
+def test_the_report_shows_the_curves_that_the_bundle_brought(place: Place) -> None:
     night = place.run()
     verdicts = night.store.latest("verdicts")
     assert publisher(place).report(verdicts).run.bundle.history == ()
-    epochs = [{"epoch": 1, "phase": "head", "loss": 0.5, "accuracy": 0.7, "val_loss": 0.6}]
-    folder = training_report(night.judging.bundle.model_id)
-    place.warehouse.write_report(folder, {HISTORY_FILE: json.dumps(epochs).encode()})
+    model_id = night.judging.bundle.model_id
+    kept = place.warehouse.location.child("models", model_id, CURVES_NAME)
+    write_whole(kept, curves_csv(EPOCHS).encode())
     made = publisher(place).publish(verdicts)
-    assert {"loss.png", "loss.svg", "accuracy.png"} <= {p.name for p in Path(made.path).iterdir()}
-    place.warehouse.write_report(folder, {HISTORY_FILE: b"[1]"})
-    with pytest.raises(WarehouseError, match=r"history\.json"):
+    assert {"loss.png", "auc.svg", "accuracy.png"} <= {p.name for p in Path(made.path).iterdir()}
+    write_whole(kept, b"no curves")
+    with pytest.raises(BundleError, match=r"curves\.csv"):
         publisher(place).report(verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ from tests.builders.clips import face_frames, plain_frames
 from tests.builders.recordings import SENTENCES, espeak, flite, spoken
 from tests.builders.talkies import write_talkie
 from tests.builders.warehouse import NOW, video
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
+
+import tensorflow as tf
 
 Capture = pytest.CaptureFixture[str]
 SHARES = ("split.train=0.6", "split.val=0.2", "split.test=0.2")
@@ -50,7 +55,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     labels = root / "sounds.csv"
     labels.write_text("\n".join(lines) + "\n")
     found = World(root / "warehouse", labels, root / "model")
-    assert train(found, "--labels", labels, "--output", found.model) == 0
+    log = ("--log-dir", root / "logs")
+    assert train(found, "--labels", labels, "--output", found.model, *log) == 0
     return found
 
 
@@ -65,6 +71,25 @@ def test_sentences_that_it_never_heard_are_told_apart(world: World) -> None:
     # Two sentences by two voices; by chance the AUC is 1 in one case of six.
     assert model.metrics["test"]["auc"] == 1.0 and model.metrics["test"]["accuracy"] >= 0.75
     assert model.leak is None and "'voices'" in model.data
+
+
+def test_its_log_has_each_epoch(world: World) -> None:
+    log = world.model.parent / "logs" / "model"
+    with (log / "curves.csv").open() as file:
+        epochs = list(csv.DictReader(file))
+    assert [row["epoch"] for row in epochs] == [str(number) for number in range(len(epochs))]
+    for part, column in (("train", "loss"), ("validation", "val_loss")):
+        (events,) = (log / part).iterdir()
+        found = [
+            (event.step, value.simple_value)
+            for event in tf.compat.v1.train.summary_iterator(str(events))
+            for value in event.summary.value
+            if value.tag == "epoch_loss"
+        ]
+        assert found == [
+            (number, pytest.approx(float(row[column]))) for number, row in enumerate(epochs)
+        ]
+    assert len(epochs) > 1
 
 
 def test_a_voice_that_it_never_heard_decides_the_verdict(

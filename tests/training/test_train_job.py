@@ -14,7 +14,8 @@ from framejury.labelled.committed_split import only_side, training_source, with_
 from framejury.labelled.learned import known_videos
 from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle, read_seen
-from framejury.model.manifest import CARD_NAME
+from framejury.model.curves import read_curves
+from framejury.model.manifest import CARD_NAME, Bundle
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
@@ -45,6 +46,7 @@ def test_a_bundle_of_a_leaking_split_says_so(
     assert "1 of 3 frames labelled by hand without effect" in said
 
     bundle = load_bundle(tmp_path / "made")
+    keeps_its_log(tmp_path / "w" / "reports", bundle, said)
     plain = training_source(warehouse)
     source = with_frame_labels(plain, [warehouse], labels)
     assert bundle.data.leak == plain.leak
@@ -90,6 +92,15 @@ def test_a_bundle_of_a_leaking_split_says_so(
     # The file knows which data it learned from.
     notes = json.loads((loaded / "report.json").read_text())["notes"]
     assert any(note.startswith("Not held out.") for note in notes)
+
+
+def keeps_its_log(reports: Path, bundle: Bundle, said: str) -> None:
+    """Check that the log is in the warehouse, and the curves are in the bundle."""
+    assert len(read_curves(bundle)) == 1
+    kept = reports / f"train-{bundle.model_id}"
+    assert f"all trainings here: tensorboard --logdir {reports}" in said
+    assert (kept / "curves.csv").read_bytes() == (bundle.directory / "curves.csv").read_bytes()
+    assert [len(list((kept / part).iterdir())) for part in ("train", "validation")] == [1, 1]
 
 
 def test_only_labelled_frames_need_their_labels(

@@ -23,6 +23,7 @@ from framejury.errors import (
     WarehouseError,
 )
 from framejury.model.bundle import load_bundle
+from framejury.model.curves import curves_of, read_curves
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
@@ -31,6 +32,7 @@ from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
+from tests.builders.curves import EPOCHS
 from tests.builders.faces import Video, face_rows, small_videos, source_of, write_rows, write_source
 from tests.builders.networks import Killed, killed_at, silent, tiny_network
 
@@ -38,9 +40,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
 
 import keras
+import tensorflow as tf
 from tensorflow.python.framework import config
 
-from framejury.model import export, network, training, weights
+from framejury.model import export, network, training, training_log, weights
 from framejury.model.dataset import FaceDatasets
 from framejury.model.training import TrainedNetwork, train
 
@@ -154,12 +157,13 @@ def test_bundle_repeats_the_network(bundle: Bundle, outcome: Outcome, source: Fa
         assert scores == pytest.approx(expected[: len(batch)], abs=1e-4)
 
 
-def test_bundle_says_what_was_trained(bundle: Bundle, source: FaceSource) -> None:
+def test_bundle_says_what_was_trained(bundle: Bundle, outcome: Outcome, source: FaceSource) -> None:
     assert load_bundle(bundle.directory).model_id == bundle.model_id
     assert bundle.data.fingerprint == count_faces(source).fingerprint
     assert bundle.data.methods == {"not named": 20}
     assert bundle.settings["training"]["input_px"] == PX
     assert bundle.settings["training"]["epochs_done"] == 6
+    assert read_curves(bundle) == outcome.trained.history
     assert bundle.libraries["keras"] == keras.__version__
     card = (bundle.directory / "MODEL_CARD.md").read_text()
     assert "mean nothing" in card.splitlines()[0]
@@ -711,3 +715,111 @@ def test_long_epochs_report_speed_and_time_left(
     assert within[0].startswith("head epoch 1/2: step 3/8, loss ")
     assert within[0].endswith("0.17 steps/s, 1 faces/s, 30 s left")
     assert len(within) == 2 * 3
+
+
+# The log of a training
+
+
+def scalars_of(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return tag -> (step, value) in the order of the event files."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for file in sorted(folder.iterdir()):
+        assert "tfevents" in file.name
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return found
+
+
+def test_the_log_shows_train_and_validation_as_keras_writes_them(
+    whole: Outcome, tmp_path: Path
+) -> None:
+    (line,) = [line for line in whole.lines if "tensorboard --logdir" in line]
+    log = Path(line.rpartition("--logdir ")[2])
+    history = whole.trained.history
+    shown = {part: scalars_of(log / part) for part in ("train", "validation")}
+    for tag, part, name in (
+        ("epoch_loss", "train", "loss"),
+        ("epoch_auc", "train", "auc"),
+        ("epoch_learning_rate", "train", "learning_rate"),
+        ("epoch_loss", "validation", "val_loss"),
+        ("epoch_auc", "validation", "val_auc"),
+    ):
+        expected = [(one.epoch, pytest.approx(getattr(one, name))) for one in history]
+        assert shown[part][tag] == expected
+    # 2 steps per epoch; the mean loss so far, after the last step that of the epoch.
+    assert [step for step, _ in shown["train"]["batch_loss"]] == list(range(10))
+    assert shown["train"]["batch_loss"][3][1] == pytest.approx(history[1].loss, rel=1e-4)
+    rates = [rate for _, rate in shown["train"]["batch_learning_rate"]]
+    assert rates == pytest.approx([1e-2] * 4 + [1e-3] * 6)
+
+    kept = whole.trained.log
+    assert curves_of(kept["curves.csv"], "curves.csv") == history
+    for part in ("train", "validation"):
+        (name,) = [name for name in kept if name.startswith(f"{part}/")]
+        place = tmp_path / name
+        place.parent.mkdir()
+        place.write_bytes(kept[name])
+        assert scalars_of(place.parent) == shown[part]
+
+
+def test_a_resumed_log_equals_that_of_an_undisturbed_training(
+    whole: Outcome, tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed within epoch 1, between an epoch and its log, and after an epoch."""
+    original = FaceDatasets.validation
+    finish = training_log.TrainingLog.finish_epoch
+    calls = {"validation": 0, "finish": 0}
+
+    def dies_in_epoch_1(self: FaceDatasets) -> object:
+        calls["validation"] += 1
+        if calls["validation"] == 2:
+            raise Killed
+        return original(self)
+
+    def dies_before_its_second_line(self: object, record: object) -> None:
+        calls["finish"] += 1
+        if calls["finish"] == 2:
+            raise Killed
+        finish(self, record)
+
+    monkeypatch.setattr(FaceDatasets, "validation", dies_in_epoch_1)
+    monkeypatch.setattr(training_log.TrainingLog, "finish_epoch", dies_before_its_second_line)
+    places = (tmp_path / "cut", silent, tmp_path / "logs" / "new")
+    for progress in (silent, silent, killed_at("fine-tune epoch 2")):
+        with pytest.raises(Killed):
+            train(TINY, whole.trained.source, places[0], progress, places[2])
+    resumed = train(TINY, whole.trained.source, *places)
+    (log,) = (tmp_path / "logs").iterdir()
+    assert log.name.startswith("new-")
+    (line,) = [line for line in whole.lines if "tensorboard --logdir" in line]
+    undisturbed = Path(line.rpartition("--logdir ")[2])
+    for part in ("train", "validation"):
+        assert scalars_of(log / part) == scalars_of(undisturbed / part)
+    assert curves_of((log / "curves.csv").read_bytes(), "it") == resumed.history
+
+
+def test_an_opened_log_has_the_finished_epochs_and_no_other(tmp_path: Path) -> None:
+    log = training_log.TrainingLog(tmp_path, ())
+    for epoch in EPOCHS:
+        log.finish_epoch(epoch)
+    (tmp_path / "train" / "events.out.tfevents.of-somebody-else").write_bytes(b"")
+    training_log.TrainingLog(tmp_path, EPOCHS[:1])
+    assert scalars_of(tmp_path / "train")["epoch_loss"] == [(0, pytest.approx(0.7))]
+    assert curves_of((tmp_path / "curves.csv").read_bytes(), "it") == EPOCHS[:1]
+    assert (tmp_path / "train" / "events.out.tfevents.of-somebody-else").exists()
+    training_log.TrainingLog(tmp_path, EPOCHS)
+    assert scalars_of(tmp_path / "train")["epoch_loss"][1] == (1, pytest.approx(0.4))
+
+
+def test_each_epoch_is_in_the_csv_as_soon_as_it_ends(
+    tiny: None, small_source: FaceSource, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def look(line: str) -> None:
+        if "validation loss" in line:
+            seen.append(len((tmp_path / "log" / "curves.csv").read_text().splitlines()) - 1)
+
+    train(TINY, small_source, tmp_path, look)
+    assert seen == [1, 2, 3, 4, 5]

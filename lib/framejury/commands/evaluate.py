@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,13 +39,14 @@ from framejury.labelled.videos import LabelledVideo, labelled_videos
 from framejury.labelled.worst_faces import worst_faces
 from framejury.logs import say
 from framejury.model.bundle import load_bundle, read_seen
+from framejury.model.curves import read_curves
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.seen import Recognised, recognise, seen_ids
 from framejury.model.source_counts import count_faces
 from framejury.parsers.evaluate import parser
-from framejury.runs.provenance import bundle_facts, training_history, versions
+from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.storage import locate
@@ -126,7 +128,7 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
         apart=seen_ids(seen),
     )
     shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
-    history = training_history(warehouse, bundle.model_id)
+    history = tuple(map(asdict, read_curves(bundle)))
     info = RunInfo(
         run_id=name,
         created_at=now(),

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from framejury.examine.messages import ExaminePlan
 from framejury.labelled.decided_videos import decided_labels, decided_sentence
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle, read_seen
+from framejury.model.curves import read_curves
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.seen import Recognised, known_video, recognise, seen_ids
@@ -100,7 +101,9 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         warehouse="none" if warehouse is None else warehouse.location.uri,
         model_id=bundle.model_id,
         bundle=BundleInfo.of_facts(
-            bundle_facts(bundle), own_rule=rule_facts(judge.rule) == rule_facts(bundle.rule)
+            bundle_facts(bundle),
+            tuple(map(asdict, read_curves(bundle))),
+            own_rule=rule_facts(judge.rule) == rule_facts(bundle.rule),
         ),
         steps=steps_of(
             {step: {judge.run_id: len(videos)} for step in SECTIONS},

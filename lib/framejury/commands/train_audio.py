@@ -55,7 +55,8 @@ def _run(args: argparse.Namespace) -> int:
     say(f"  {counted_labels(labels)} are labelled")
     sounds = listen_to(videos, labels, settings)
     archive = (warehouse.archive or "").rstrip("/").rpartition("/")[2]
-    model = make_sound_model(sounds, settings, output, archive)
+    log_dir = None if args.log_dir is None else Path(args.log_dir).absolute() / output.name
+    model = make_sound_model(sounds, settings, output, archive, log_dir)
     if model.leak is not None:
         say(f"warning: {model.leak}")
     for side, figures in model.metrics.items():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-FEW = 10
-"""With fewer videos of a class, even a perfect score says little: the 95% Wilson interval of 9 of 9
-correct calls begins at 70%."""
+from framejury.schemas.outcomes import FEW_VIDEOS
 
 CURVES_FROM = 30
 """Labelled videos from which on curves are drawn. With 29, the 95% interval of a share is up to 34
@@ -23,11 +21,11 @@ def too_few_for_curves(videos: int) -> str | None:
 
 
 def few_videos(reals: int, fakes: int) -> str | None:
-    """Return a sentence where a class has fewer than `FEW` videos, else None."""
-    if min(reals, fakes) >= FEW:
+    """Return a sentence where a class has fewer than `FEW_VIDEOS` videos, else None."""
+    if min(reals, fakes) >= FEW_VIDEOS:
         return None
     what = f"{_counted(reals, 'real video')} and {_counted(fakes, 'fake')}"
-    return f"Too few videos: figures of {what} say little (below {FEW} of a class)."
+    return f"Too few videos: figures of {what} say little (below {FEW_VIDEOS} of a class)."
 
 
 def _counted(count: int, what: str) -> str:

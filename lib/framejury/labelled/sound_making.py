@@ -101,7 +101,11 @@ def placed(sounds: Sequence[Sound], settings: Settings) -> tuple[list[Placement]
 
 
 def make_sound_model(
-    sounds: Sequence[Sound], settings: Settings, output: Path, archive: str
+    sounds: Sequence[Sound],
+    settings: Settings,
+    output: Path,
+    archive: str,
+    log_dir: Path | None = None,
 ) -> SoundModel:
     """Train a network, choose its threshold on val, measure it and write the model.
 
@@ -110,6 +114,7 @@ def make_sound_model(
         settings: `audio`, `split`.
         output: folder of the model.
         archive: its name, for the description of the data.
+        log_dir: folder of the log of its training; None: it writes none.
     """
     from framejury.model.sound_network import export_sound_network, train_sound_network
 
@@ -119,9 +124,8 @@ def make_sound_model(
     parts: dict[Side, list[Sound]] = defaultdict(list)
     for sound in sounds:
         parts[side_of[sound.row["video_id"]]].append(sound)
-    network = train_sound_network(
-        _windows_of(parts[Side.TRAIN]), _windows_of(parts[Side.VAL]), settings.audio, say
-    )
+    train, val = (_windows_of(parts[side]) for side in (Side.TRAIN, Side.VAL))
+    network = train_sound_network(train, val, settings.audio, say, log_dir)
 
     def scores_of(some: Sequence[Sound]) -> tuple[Any, Any]:
         truth = np.array([one.label is Label.FAKE for one in some], np.int8)

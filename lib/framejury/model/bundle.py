@@ -1,7 +1,7 @@
 """Reading and writing model bundles, without TensorFlow and without unpickling.
 
-A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md`, `seen.parquet`, and
-`bundle.json`, which lists the digest of each. An incomplete or altered bundle is refused.
+A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md`, `seen.parquet`, `curves.csv`,
+and `bundle.json`, which lists the digest of each. An incomplete or altered bundle is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from framejury.errors import BundleError, ConfigError
 from framejury.model.card import model_card
+from framejury.model.curves import curves_csv, read_curves
 from framejury.model.manifest import (
     CARD_NAME,
+    CURVES_NAME,
     FORMAT,
     FORMAT_VERSION,
     KERAS_NAME,
@@ -35,6 +37,7 @@ from framejury.model.manifest import (
     digest_of,
     model_id_of,
 )
+from framejury.model.schedule import EpochRecord
 from framejury.model.seen import SeenVideos
 from framejury.settings import PAIR_SIGNALS, Settings
 from framejury.settings.loading import settings_from
@@ -96,6 +99,8 @@ def write_bundle(
     onnx_file: Path,
     keras_file: Path | None = None,
     seen: SeenVideos | None = None,
+    *,
+    curves: Sequence[EpochRecord] = (),
 ) -> Bundle:
     """Write a bundle beside its final place and rename it.
 
@@ -108,6 +113,7 @@ def write_bundle(
         onnx_file: copied to `model.onnx`.
         keras_file: copied to `model.keras`; None leaves it out.
         seen: the videos it has learned from; None: they are not recorded.
+        curves: the epochs of its training; empty: they are not recorded.
 
     Returns:
         The bundle as `load_bundle` reads it back.
@@ -122,7 +128,7 @@ def write_bundle(
     try:
         fresh = scratch / "new"
         fresh.mkdir()
-        _write_files(fresh, manifest, onnx_file, keras_file, seen)
+        _write_files(fresh, manifest, onnx_file, keras_file, seen, curves=curves)
         load_bundle(fresh)
         _move_into_place(fresh, directory, aside=scratch / "old")
     finally:
@@ -193,7 +199,8 @@ def _rewritten(
 ) -> Bundle:
     body = {part.name: getattr(draft, part.name) for part in fields(Manifest)}
     manifest = Manifest(**{**body, **changes})
-    return write_bundle(directory, manifest, draft.onnx_path, draft.keras_path, seen)
+    onnx_file, keras_file = draft.onnx_path, draft.keras_path
+    return write_bundle(directory, manifest, onnx_file, keras_file, seen, curves=read_curves(draft))
 
 
 def framed_for(bundle: Bundle, settings: Settings) -> Settings:
@@ -318,14 +325,18 @@ def _write_files(
     onnx_file: Path,
     keras_file: Path | None,
     seen: SeenVideos | None,
+    *,
+    curves: Sequence[EpochRecord],
 ) -> None:
     shutil.copyfile(onnx_file, directory / ONNX_NAME)
     if seen is not None:
         (directory / SEEN_NAME).write_bytes(seen.to_bytes())
+    if curves:
+        (directory / CURVES_NAME).write_text(curves_csv(curves), encoding="utf-8")
     if keras_file is not None:
         shutil.copyfile(keras_file, directory / KERAS_NAME)
     model_id = model_id_of(manifest, sha256_of(directory / ONNX_NAME))
-    (directory / CARD_NAME).write_text(model_card(manifest, model_id), encoding="utf-8")
+    (directory / CARD_NAME).write_text(model_card(manifest, model_id, curves), encoding="utf-8")
     body = {part.name: getattr(manifest, part.name) for part in fields(Manifest)}
     raw: dict[str, Any] = {
         "format": FORMAT,

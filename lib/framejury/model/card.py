@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from framejury.model.card_tables import epoch_table, figure_tables, markdown_table, untested_by
+from framejury.model.figure_sets import FigureSet
 from framejury.model.manifest import (
     Framing,
     JudgingSection,
@@ -16,6 +18,7 @@ from framejury.model.manifest import (
     Measurement,
     TrainingData,
 )
+from framejury.model.schedule import EpochRecord
 from framejury.settings import PAIR_SIGNALS, Signal
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import Reducer
@@ -29,12 +32,13 @@ _FEW = 100
 """Number of videos below which the limits mention it."""
 
 
-def model_card(manifest: Manifest, model_id: str) -> str:
+def model_card(manifest: Manifest, model_id: str, curves: Sequence[EpochRecord] = ()) -> str:
     """Return the text of a model card, Markdown.
 
     Args:
         manifest: manifest of the bundle.
         model_id: id of the bundle.
+        curves: the epochs of its training; empty: not recorded.
     """
     blocks = [
         *([DEMO_WARNING] if manifest.purpose == "demo" else []),
@@ -53,6 +57,7 @@ def model_card(manifest: Manifest, model_id: str) -> str:
         _data(manifest.data),
         "## How it was trained",
         _training(manifest.settings),
+        *epoch_table(curves, _chosen_epoch(manifest)),
         "## Figures",
         _figures(manifest.metrics),
         "## Made with",
@@ -84,6 +89,11 @@ def _trained_with(manifest: Manifest, name: str) -> object:
     return section.get(name) if isinstance(section, Mapping) else None
 
 
+def _chosen_epoch(manifest: Manifest) -> int | None:
+    chosen = _trained_with(manifest, "best_epoch")
+    return chosen if isinstance(chosen, int) else None
+
+
 def _intended_use(manifest: Manifest) -> str:
     if manifest.purpose == "demo":
         return "Trying framejury. Not for judging any video."
@@ -105,7 +115,12 @@ def _accuracy(manifest: Manifest) -> list[str]:
     if not lines or manifest.purpose == "demo":
         return []
     videos = [f"{test[f'{kind}_videos'].value:,.0f} {kind}" for kind in ("real", "fake")]
-    return ["## How accurate it is", f"On {' and '.join(videos)} held-out videos:", _bullets(lines)]
+    return [
+        "## How accurate it is",
+        f"On {' and '.join(videos)} held-out videos:",
+        _bullets(lines),
+        *figure_tables(manifest),
+    ]
 
 
 _HEADLINES = (
@@ -263,7 +278,7 @@ def _data(data: TrainingData) -> str:
     rows = [
         (count.side, count.label, f"{count.videos:,}", f"{count.faces:,}") for count in data.counts
     ]
-    table = _table(("split", "class", "videos", "faces"), rows)
+    table = markdown_table(("split", "class", "videos", "faces"), rows)
     blocks = [data.description, table]
     if data.methods is not None:
         listed = ", ".join(f"{name} ({count:,})" for name, count in data.methods.items())
@@ -284,13 +299,15 @@ def _training(settings: Mapping[str, object]) -> str:
 def _figures(metrics: Mapping[str, Mapping[str, Measurement]]) -> str:
     if not metrics:
         return "No figures were measured."
-    splits = [*(s for s in _SPLITS if s in metrics), *(s for s in metrics if s not in _SPLITS)]
+    # Figures by method are in a table of their own.
+    named = [name for name in metrics if FigureSet.of(name).kind in ("all", "data set")]
+    splits = [*(s for s in _SPLITS if s in named), *(s for s in named if s not in _SPLITS)]
     rows = [
         (split, name, *_cells(figure))
         for split in splits
         for name, figure in metrics[split].items()
     ]
-    return _table(("split", "figure", "value", "interval"), rows)
+    return markdown_table(("split", "figure", "value", "interval"), rows)
 
 
 def _cells(figure: Measurement) -> tuple[str, str]:
@@ -319,6 +336,8 @@ def _limits(manifest: Manifest) -> str:
         "Not tested: differences between groups of people (skin tone, age, sex), deliberate "
         "attempts to deceive the detector, pictures that are not from videos.",
     ]
+    if missing := untested_by(manifest):
+        lines.append(f"Not in its test videos: {', '.join(missing)}.")
     few = min((_videos(figures) for figures in manifest.metrics.values()), default=_FEW)
     if few < _FEW:
         lines.append(
@@ -342,8 +361,3 @@ def _videos(figures: Mapping[str, Measurement]) -> float:
 
 def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

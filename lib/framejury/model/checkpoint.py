@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from framejury.errors import UsageError
+from framejury.model.manifest import digest_of
 from framejury.model.schedule import EpochRecord, best_epoch
 from framejury.settings import TrainingSettings
 
@@ -57,6 +58,12 @@ class WorkDir:
         except OSError as error:
             raise UsageError(f"cannot create the work directory {path}: {error}") from error
         self.history = self._read_history()
+
+    def log_dir(self, wanted: Path | None) -> Path:
+        """Return the folder of the log: `wanted` with a digest of the training, or one inside."""
+        if wanted is None:
+            return self.path / "log"
+        return wanted.with_name(f"{wanted.name}-{digest_of(self._identity)[:8]}")
 
     @property
     def last_weights(self) -> Path:

@@ -285,7 +285,9 @@ def pack_bundle(
             created_at=datetime.now(UTC),
             notes=notes,
         )
-        return write_bundle(directory, manifest, onnx_file, keras_file, seen)
+        return write_bundle(
+            directory, manifest, onnx_file, keras_file, seen, curves=trained.history
+        )
 
 
 def methods_of(trained: TrainedNetwork) -> dict[str, int] | None:

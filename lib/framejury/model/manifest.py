@@ -33,6 +33,7 @@ ONNX_NAME = "model.onnx"
 KERAS_NAME = "model.keras"
 CARD_NAME = "MODEL_CARD.md"
 SEEN_NAME = "seen.parquet"
+CURVES_NAME = "curves.csv"
 OUTPUT_NAME = "p_fake"
 HEAT_NAME = "heat"
 """Names of the outputs of framejury's own networks: the score of a face (its published name
@@ -281,6 +282,11 @@ class Bundle(Manifest):
     def seen_path(self) -> Path | None:
         """The record of the videos it has seen; None in older bundles."""
         return self.directory / SEEN_NAME if SEEN_NAME in self.files else None
+
+    @property
+    def curves_path(self) -> Path | None:
+        """The learning curves of its training; None in older bundles."""
+        return self.directory / CURVES_NAME if CURVES_NAME in self.files else None
 
 
 def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:

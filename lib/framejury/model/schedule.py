@@ -30,12 +30,13 @@ class EpochRecord:
             to 1; None in trainings from before it was measured.
         p_true_fake, p_true_real, val_p_true_fake, val_p_true_real: the same over the faces of one
             class.
-        val_auc: area under the ROC curve on the validation faces, 0 to 1.
+        auc, val_auc: area under the ROC curve of the faces, 0 to 1; `auc` is None in trainings from
+            before it was kept.
         learning_rate: rate at the first step.
         seconds: wall-clock time including validation.
     """
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     epoch: Annotated[int, Field(ge=0)]
     phase: Phase
@@ -52,6 +53,7 @@ class EpochRecord:
     val_p_true: float | None = None
     val_p_true_fake: float | None = None
     val_p_true_real: float | None = None
+    auc: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ import tf2onnx
 from framejury.audio.log_mel import BANDS, FRAMES, Floats
 from framejury.audio.sound_model import ONNX_NAME, OUTPUT_NAME
 from framejury.errors import FramejuryError, ParityError
+from framejury.model.training_log import plain_log
 from framejury.settings import AudioSettings
 
 _CHANNELS = (16, 32, 64)
@@ -62,7 +63,11 @@ def build_sound_network() -> keras.Model:
 
 
 def train_sound_network(
-    train: Examples, val: Examples, settings: AudioSettings, progress: Callable[[str], None]
+    train: Examples,
+    val: Examples,
+    settings: AudioSettings,
+    progress: Callable[[str], None],
+    log_dir: Path | None = None,
 ) -> SoundNetwork:
     """Train a network and keep the epoch with the lowest loss on val.
 
@@ -72,9 +77,11 @@ def train_sound_network(
         train, val: windows of both classes.
         settings: `epochs`, `seed`.
         progress: called with one readable line.
+        log_dir: folder of its log (`training_log.plain_log`); None: it writes none.
 
     Raises:
         FramejuryError: the loss is not finite.
+        UsageError: the log cannot be written.
     """
     keras.utils.set_random_seed(settings.seed)
     model = build_sound_network()
@@ -89,7 +96,7 @@ def train_sound_network(
         epochs=settings.epochs,
         batch_size=_BATCH,
         verbose=0,
-        callbacks=[history],
+        callbacks=[history, *(() if log_dir is None else plain_log(log_dir))],
     )
     model.set_weights(history.weights)
     progress(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -19,12 +19,14 @@ import tensorflow as tf
 from framejury.errors import ConfigError, FramejuryError, UsageError
 from framejury.model.checkpoint import WorkDir
 from framejury.model.dataset import FaceDatasets
+from framejury.model.manifest import CURVES_NAME
 from framejury.model.needs import require_signal
 from framejury.model.network import Precision, backbone_of, build_network, freeze
 from framejury.model.optimizer import make_optimizer, settle_averages
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import FaceCounts, count_faces
+from framejury.model.training_log import TrainingLog
 from framejury.model.true_class import FIGURES, true_class_metrics
 from framejury.settings import TrainingSettings
 
@@ -59,6 +61,7 @@ class TrainedNetwork:
         settings: settings of the training.
         counts: counts of the training data.
         source: the training data.
+        log: files of its log by path, as `TrainingLog.kept`; empty: it has none.
     """
 
     model: keras.Model
@@ -67,10 +70,15 @@ class TrainedNetwork:
     settings: TrainingSettings
     counts: FaceCounts
     source: FaceSource
+    log: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def train(
-    settings: TrainingSettings, source: FaceSource, work_dir: Path, progress: Progress
+    settings: TrainingSettings,
+    source: FaceSource,
+    work_dir: Path,
+    progress: Progress,
+    log_dir: Path | None = None,
 ) -> TrainedNetwork:
     """Train a network, or resume a training that was started in `work_dir`.
 
@@ -83,6 +91,8 @@ def train(
         source: labelled faces in the splits train and val.
         work_dir: where epochs are stored; may be deleted once a bundle is packed.
         progress: called with one readable line at a time.
+        log_dir: folder of its log, whose name gets a digest of settings and data, so that no two
+            trainings share one; None: `log` in `work_dir`.
 
     Raises:
         SplitError: train or val has no face, or faces of one class only.
@@ -97,11 +107,13 @@ def train(
     counts.require_both_classes()
     require_signal(source, settings.signal)
     kept = WorkDir(work_dir, settings, counts.fingerprint)
+    log = TrainingLog(kept.log_dir(log_dir), kept.history)
     machine = _prepare_machine(settings)
     faces = FaceDatasets(
         settings, source, counts, settings.batch_size * machine.strategy.num_replicas_in_sync
     )
     progress(_opening_line(faces, machine, len(kept.history)))
+    progress(f"curves while it runs: {log.folder / CURVES_NAME}, or {log.command}")
     if settings.weights == "none" and settings.head_epochs:
         progress(
             "the backbone starts from random weights, and a head on random features learns almost "
@@ -114,11 +126,17 @@ def train(
             if not kept.history and from_lite0:
                 norms = settle_averages(model, faces)
                 progress(f"averages of {norms} batch norms re-estimated for the initial weights")
-        _learn(model, faces, kept, machine, progress)
+        _learn(model, faces, kept, machine, progress, log=log)
     best = build_network(settings, "float32", pretrained=False)
     best.load_weights(kept.best_weights)
     return TrainedNetwork(
-        best, kept.history, best_epoch(kept.history, settings), settings, counts, source
+        best,
+        kept.history,
+        best_epoch(kept.history, settings),
+        settings,
+        counts,
+        source,
+        log.kept(),
     )
 
 
@@ -139,7 +157,13 @@ def _prepare_machine(settings: TrainingSettings) -> Machine:
 
 
 def _learn(
-    model: keras.Model, faces: FaceDatasets, kept: WorkDir, machine: Machine, progress: Progress
+    model: keras.Model,
+    faces: FaceDatasets,
+    kept: WorkDir,
+    machine: Machine,
+    progress: Progress,
+    *,
+    log: TrainingLog,
 ) -> None:
     settings = faces.settings
     running: Phase | None = None
@@ -147,8 +171,9 @@ def _learn(
         if step.phase != running:
             _enter_phase(model, step, faces, kept, machine)
             running = step.phase
-        record = _run_epoch(model, faces, step, progress)
+        record = _run_epoch(model, faces, step, log, progress)
         kept.finish_epoch(model, record)
+        log.finish_epoch(record)
         is_best = best_epoch(kept.history, settings) == record.epoch
         progress(_epoch_line(record, step, is_best=is_best and settings.choose_by != "last"))
 
@@ -188,7 +213,7 @@ def _enter_phase(
 
 
 def _run_epoch(
-    model: keras.Model, faces: FaceDatasets, step: Step, progress: Progress
+    model: keras.Model, faces: FaceDatasets, step: Step, log: TrainingLog, progress: Progress
 ) -> EpochRecord:
     _seed_dropout(model, faces.settings.seed, step.epoch)
     lines = _StepLines(step, faces, progress)
@@ -200,7 +225,7 @@ def _run_epoch(
             validation_data=faces.validation(),
             initial_epoch=step.epoch,
             epochs=step.epoch + 1,
-            callbacks=[lines],
+            callbacks=[lines, log.by_step(step.epoch, faces.steps_per_epoch)],
             shuffle=False,  # the data are shuffled already
             verbose=0,
         )
@@ -226,6 +251,7 @@ def _run_epoch(
         accuracy=figures["accuracy"],
         val_loss=figures["val_loss"],
         val_accuracy=figures["val_accuracy"],
+        auc=figures["auc"],
         val_auc=figures["val_auc"],
         learning_rate=learning_rate,
         seconds=time.monotonic() - began_s,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from framejury.decisions.by_night import Night
 from framejury.model.seen import Recognised, known_video, recognise
 from framejury.report.inputs import (
     BEFORE_COLUMNS,
@@ -76,6 +78,7 @@ def context_of(
         ),
         left_out=_left_out(commits),
         work=_work(night),
+        judging_nights=judging_nights(commits),
     )
 
 
@@ -148,6 +151,16 @@ def _night_infos(
         for night in nights_before(commits, first, count)
         if (past := timed(night, warehouse)).ended_at is not None
     ]
+
+
+def judging_nights(commits: Sequence[Commit]) -> dict[str, Night]:
+    """Return run -> its night, of every run that made verdicts."""
+    judged = [commit for commit in commits if commit.tables.get("verdicts")]
+    nights = {
+        night_of(one): Night(one.run_id, datetime.fromisoformat(one.created_at), one.model_id)
+        for one in judged  # the last run of a night stays
+    }
+    return {commit.run_id: nights[night_of(commit)] for commit in judged}
 
 
 def _left_out(commits: Sequence[Commit]) -> Mapping[str, int]:

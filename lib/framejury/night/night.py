@@ -23,7 +23,7 @@ from framejury.night.phases import JUDGING, REPORT, Phases
 from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
 from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
-from framejury.runs.provenance import bundle_facts, remember_seen, versions
+from framejury.runs.provenance import bundle_facts, remember_bundle, versions
 from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.storage import Location
@@ -131,7 +131,7 @@ def begun(night: NightlyRun) -> Iterator[Run]:
     """Begin one of the runs of a nightly run."""
     with night.warehouse.running(night.job, now()) as run, logs.bound(run_id=run.run_id):
         night.began = run.run_id
-        remember_seen(night.warehouse, night.judging.bundle)
+        remember_bundle(night.warehouse, night.judging.bundle)
         yield run
 
 

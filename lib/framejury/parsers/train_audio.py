@@ -30,4 +30,11 @@ def parser() -> Parser:
         type=Place("folder"),
         help="folder of the new sound model (required)",
     )
+    options.add_argument(
+        "--log-dir",
+        metavar="DIR",
+        type=Place("folder"),
+        help="folder of training logs for TensorBoard and as CSV; this one gets the name of "
+        "--output (default: no log)",
+    )
     return options

@@ -41,6 +41,13 @@ def parser() -> Parser:
         help="folder of the new bundle (required)",
     )
     options.add_argument(
+        "--log-dir",
+        metavar="DIR",
+        type=Place("folder"),
+        help="folder of training logs for TensorBoard; each training gets a folder in it "
+        "(default: while it runs beside --output, then in reports/ of the warehouse)",
+    )
+    options.add_argument(
         "--purpose",
         choices=["detector", "demo"],
         default="detector",

@@ -33,12 +33,13 @@ from framejury.labelled.preparation import (
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
 from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.curves import read_curves
 from framejury.model.manifest import Bundle
 from framejury.model.pretrained import require_weights
 from framejury.recipes.comparison_table import Row, comparison_files
 from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
 from framejury.redaction import redacted
-from framejury.runs.provenance import training_history, versions
+from framejury.runs.provenance import versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings, SplitSettings
 from framejury.settings.loading import load_settings
@@ -168,7 +169,7 @@ class PresetComparison:
             bundle,
             with_truth(verdicts, warehouse.read_snapshot("videos")),
             warehouse.read_latest("extractions", ["cpu_s", "peak_memory_bytes"], commits),
-            training_history(warehouse, bundle.model_id),
+            read_curves(bundle),
             remark=rule_in_use(bundle.rule, settings.verdict).remark,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from framejury.evaluation.metrics import video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS, joined
 from framejury.labelled.measure import bounded_figure, true_class_probability
 from framejury.model.manifest import Bundle, Measurement
+from framejury.model.schedule import EpochRecord
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 Count = Annotated[int, Field(ge=0)]
@@ -97,7 +98,7 @@ def outcome_of(
     bundle: Bundle,
     judged: pa.Table,
     extractions: pa.Table,
-    history: Sequence[Mapping[str, Any]],
+    history: Sequence[EpochRecord],
     *,
     remark: str = "",
 ) -> PresetOutcome:
@@ -108,7 +109,7 @@ def outcome_of(
         bundle: trained by the preset.
         judged: verdicts on the test videos, columns `rows.REPORT_COLUMNS`.
         extractions: columns `cpu_s` and `peak_memory_bytes`, one row per test video.
-        history: its epochs, as `train` keeps them.
+        history: epochs of its training.
         remark: of its rule.
     """
     overall = video_metrics(judged).overall
@@ -128,7 +129,7 @@ def outcome_of(
         peak_memory_bytes=peak,
         faces=sum(row.faces for row in learned),
         epochs=len(history),
-        train_s=sum(float(epoch["seconds"]) for epoch in history),
+        train_s=sum(epoch.seconds for epoch in history),
         leak=bundle.data.leak,
         remark=remark,
         judges=bundle.framing.judges,

@@ -21,13 +21,16 @@ class BundleInfo:
         purpose: "detector", or "demo", which the report warns of.
         card: text of `MODEL_CARD.md`; may be empty.
         metrics: of training, nested as in `bundle.json`; None without any.
-        history: one mapping per epoch, as `figures.training_figures` takes; may be empty.
+        history: one mapping per epoch, as `training_curves.training_figures` takes;
+            may be empty.
         leak: a sentence on what its split leaked, which the report warns of; None if nothing.
         judges: face or frame: what the model scores.
         methods: method -> fake videos of it in training, as in `bundle.json`; None: not recorded.
         settings: it was trained with; None: unknown.
         expected: a sentence on the false alarms to expect (`verdict.rule.RuleFit.expected`); None:
             unknown.
+        target_fpr: share of reals that its threshold is meant to call fake at most, 0 to 1; None:
+            not fitted for one, or unknown.
         own_rule: whether its own rule made the verdicts, unchanged by settings.
     """
 
@@ -41,6 +44,14 @@ class BundleInfo:
     own_rule: bool = True
     settings: Mapping[str, Any] | None = None
     expected: str | None = None
+    target_fpr: float | None = None
+
+    @property
+    def chosen_epoch(self) -> int | None:
+        """The epoch of `history` whose weights it has, from 1; None: not known."""
+        section = (self.settings or {}).get("training")
+        chosen = section.get("best_epoch") if isinstance(section, Mapping) else None
+        return chosen if isinstance(chosen, int) and 1 <= chosen <= len(self.history) else None
 
     @classmethod
     def of_facts(
@@ -62,6 +73,7 @@ class BundleInfo:
             own_rule=own_rule,
             settings=facts.get("settings"),
             expected=facts.get("expected"),
+            target_fpr=facts.get("target_fpr") if own_rule else None,
         )
 
     @classmethod

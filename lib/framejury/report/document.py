@@ -59,6 +59,7 @@ def json_report(findings: Findings) -> bytes:
         "faces": f.face,
         "seen": f.seen,
         "known_methods": _apart(f),
+        "not_tested": f.not_tested,
         "roc": {"videos": _roc(f.video_roc), "faces": _roc(f.face_roc)},
         "precision_recall": {"videos": _pr(f.video_pr), "faces": _pr(f.face_pr)},
         "calibration": f.calibration,
@@ -180,6 +181,7 @@ def metrics_json(f: Findings, p: ProtocolFindings) -> bytes:
             for family, points in p.robustness.items()
         },
         "known_methods": _apart(f),
+        "not_tested": f.not_tested,
         "reliability": {
             "bins": BINS,
             "counts": p.reliability.counts,

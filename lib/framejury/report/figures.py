@@ -1,4 +1,4 @@
-"""Figures of counts: confusion matrices, histograms, nightly runs, training curves.
+"""Figures of counts: confusion matrices, histograms, nightly runs.
 
 Every function takes finished numbers; without data, its figure is a sentence on why. Names are
 file names without suffix and never change.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from framejury.decisions.by_night import NightOutcome
 from framejury.evaluation.binary import Confusion, Floats, Integers
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.few import CURVES_FROM
 from framejury.pages.style import (
     LIGHT,
     new_figure,
-    picture_files,
     sentence_figure,
     style_axes,
     style_legend,
@@ -35,8 +36,7 @@ CONFUSION_FACE = "confusion_face"
 CONFUSION_VIDEO = "confusion_video"
 SCORES = "scores"
 NIGHTS = "nights"
-LOSS = "loss"
-ACCURACY = "accuracy"
+DECISIONS = "decisions"
 
 SCORE_BINS = 20
 _BY_LABEL = (
@@ -137,55 +137,67 @@ def runs_figure(runs: Sequence[JudgedRun]) -> Figure:
     figure = new_figure(max(5.2, 1.6 + 0.42 * len(runs)), 3.4)
     axes = figure.add_subplot()
     style_axes(axes, title="Videos judged per run", x_label="", y_label="videos, count")
-    styles = (
-        ("fake", LIGHT.fake),
-        ("real", LIGHT.real),
-        ("inconclusive", LIGHT.inconclusive),
-        ("not scored", LIGHT.unscored),
+    outcomes = [one.outcomes for one in runs]
+    _stack(
+        axes,
+        [_run_word(one, runs) for one in runs],
+        {
+            ("fake", LIGHT.fake): [one.fake for one in outcomes],
+            ("real", LIGHT.real): [one.real for one in outcomes],
+            ("inconclusive", LIGHT.inconclusive): [one.inconclusive for one in outcomes],
+            ("not scored", LIGHT.unscored): [one.not_scored for one in outcomes],
+        },
     )
-    places = np.arange(len(runs))
-    base = np.zeros(len(runs))
-    for name, color in styles:
-        heights = np.array([getattr(one.outcomes, name.replace(" ", "_")) for one in runs])
+    return figure
+
+
+def decisions_figure(nights: Sequence[NightOutcome]) -> Figure:
+    """Draw verdicts that people decided on by night, one bar each, latest on the right."""
+    figure = new_figure(max(5.2, 1.6 + 0.42 * len(nights)), 3.4)
+    axes = figure.add_subplot()
+    style_axes(axes, title="Decided videos by night", x_label="", y_label="videos, count")
+    _stack(
+        axes,
+        [_day_word(one.night.judged_at, [n.night.judged_at for n in nights]) for one in nights],
+        {
+            ("agreed", LIGHT.real): [one.agreed for one in nights],
+            ("called fake, decided real", LIGHT.fake): [one.accused for one in nights],
+            ("called real, decided fake", LIGHT.ink): [one.missed for one in nights],
+            ("inconclusive", LIGHT.inconclusive): [one.inconclusive for one in nights],
+        },
+    )
+    return figure
+
+
+def _stack(
+    axes: Axes, words: Sequence[str], series: Mapping[tuple[str, str], Sequence[int]]
+) -> None:
+    """Draw stacked bars: (name, colour) -> one count per bar; an empty bar has a 0."""
+    places = np.arange(len(words))
+    base = np.zeros(len(words))
+    for (name, color), heights in series.items():
         axes.bar(places, heights, 0.7, base, color=color, edgecolor=LIGHT.paper, label=name)
-        base += heights
+        base += np.array(heights)
     for place in places[base == 0]:
         axes.text(place, 0, "0", ha="center", va="bottom", fontsize=9, color=LIGHT.ink)
     if not base.any():
         axes.set_ylim(0, 1)
-    words = [_run_word(one, runs) for one in runs]
     axes.set_xticks(places, words, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.6, max(len(runs), 4) - 0.4)
+    axes.set_xlim(-0.6, max(len(words), 4) - 0.4)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(False, axis="x")
     style_legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return figure
 
 
 def _run_word(run: JudgedRun, runs: Sequence[JudgedRun]) -> str:
-    """Return the day, and the time where several runs ended on that day."""
-    days = [one.ended_at.date() for one in runs]
-    once = days.count(run.ended_at.date()) == 1
-    word = f"{run.ended_at:%Y-%m-%d}" if once else f"{run.ended_at:%Y-%m-%d %H:%M}"
+    word = _day_word(run.ended_at, [one.ended_at for one in runs])
     return f"{word} (this)" if run.is_this else word
 
 
-def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
-    """Draw the figures `loss` and `accuracy` of a training.
-
-    Args:
-        history: one mapping per epoch, in order, with epoch, phase, loss, accuracy, val_loss,
-            val_accuracy; unmeasured values are None or absent. Accuracies are 0 to 1.
-    """
-    return {
-        LOSS: _curve(history, "loss", "Loss (binary cross-entropy)"),
-        ACCURACY: _curve(history, "accuracy", "Accuracy on single crops or frames, %"),
-    }
-
-
-def training_files(history: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return the same as files, PNG and SVG, by name."""
-    return picture_files(training_figures(history))
+def _day_word(time: datetime, times: Sequence[datetime]) -> str:
+    """Return the day, and the time where several of the times are on that day."""
+    once = [one.date() for one in times].count(time.date()) == 1
+    return f"{time:%Y-%m-%d}" if once else f"{time:%Y-%m-%d %H:%M}"
 
 
 def _calls(confusion: Confusion) -> list[tuple[int, ...]]:
@@ -279,45 +291,3 @@ def _score_bars(axes: Axes, one: ScoreSeries) -> None:
                 linewidth=2 if fill == 0 else 1.2,
                 label=f"{name} ({count:,})",
             )
-
-
-def _curve(history: Sequence[Mapping[str, Any]], name: str, y_label: str) -> Figure:
-    kinds = (
-        (name, "training", LIGHT.real, "-", "o"),
-        (f"val_{name}", "validation", LIGHT.fake, "--", "s"),
-    )
-    if not any(epoch.get(key) is not None for epoch in history for key, *_ in kinds):
-        return sentence_figure(y_label, "No epoch was recorded.")
-    figure = new_figure(6.4, 3.8)
-    axes = figure.add_subplot()
-    style_axes(axes, title="", x_label="Epoch, all phases", y_label=y_label)
-    for key, label, color, dash, marker in kinds:
-        points = [(i, e[key]) for i, e in enumerate(history, 1) if e.get(key) is not None]
-        if points:
-            xs, ys = zip(*points, strict=True)
-            axes.plot(xs, ys, color=color, linestyle=dash, marker=marker, ms=4, lw=1.8, label=label)
-    _mark_phases(axes, [str(epoch.get("phase") or "") for epoch in history])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlim(0.5, max(len(history), 2) + 0.5)
-    if name == "accuracy":
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    else:
-        axes.set_ylim(bottom=0)
-    style_legend(axes, loc="best")
-    return figure
-
-
-def _mark_phases(axes: Axes, phases: Sequence[str]) -> None:
-    """Name each phase above its first epoch and draw a line where it begins."""
-    for index, phase in enumerate(phases):
-        if index and phase == phases[index - 1]:
-            continue
-        if index:
-            axes.axvline(index + 0.5, color=LIGHT.undecided, linewidth=1, linestyle=":")
-        axes.annotate(
-            phase,
-            (index + 0.55, 1.02),
-            xycoords=("data", "axes fraction"),
-            fontsize=9,
-            color=LIGHT.undecided,
-        )

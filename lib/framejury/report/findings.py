@@ -29,7 +29,7 @@ from framejury.pages.text_table import counted
 from framejury.report.bundle_info import DEMO, BundleInfo
 from framejury.report.effort import Effort, find_effort
 from framejury.report.inputs import Context, RunInfo, RunReport
-from framejury.report.known import find_methods, methods_sentence
+from framejury.report.known import find_methods, methods_sentence, untested_sentence
 from framejury.report.predictions import Mistakes, find_mistakes, predictions_table
 from framejury.report.seen_videos import Seen, find_seen, is_seen, seen_note
 from framejury.report.since import JudgedRun, Since, find_runs, find_since
@@ -81,6 +81,7 @@ class Findings:
         why_no_accuracy: a sentence where accuracy cannot be measured, else None.
         apart: fakes of methods that the model was trained on, and of others; None: not measured.
         why_not_apart: a sentence where they cannot be told apart, else None.
+        not_tested: a sentence on what no labelled video here tests, else None.
         protocol: None when the evaluation protocol was not followed.
         video_pr, face_pr: None where there is no ROC curve either.
         calibration: of the labelled, scored videos; None without one.
@@ -118,6 +119,7 @@ class Findings:
     why_no_accuracy: str | None
     apart: MethodsApart | None
     why_not_apart: str | None
+    not_tested: str | None
     protocol: ProtocolFindings | None
     video_pr: PrecisionRecall | None
     face_pr: PrecisionRecall | None
@@ -191,6 +193,7 @@ def find(report: RunReport) -> Findings:
         why_no_accuracy=_why_no_accuracy(video, seen),
         apart=find_methods(fresh_rows, bundle),
         why_not_apart=methods_sentence(fresh_rows, bundle),
+        not_tested=untested_sentence(fresh_rows, bundle, fresh["sound"].to_pylist()),
         protocol=None if report.protocol is None else find_protocol(report.protocol),
         video_pr=_precision_recall(truth, np.ones(len(truth), np.int64)),
         face_pr=None if faces is None else _precision_recall(faces, faces.weights),
@@ -209,7 +212,9 @@ def _review(predictions: pa.Table, report: RunReport) -> Review | None:
     decisions = report.context.decisions
     if decisions is None:
         return None
-    return find_review(predictions, decisions, report.decision_problems)
+    return find_review(
+        predictions, decisions, report.decision_problems, report.context.judging_nights
+    )
 
 
 def timed(f: Findings, seconds: Mapping[str, float]) -> Findings:

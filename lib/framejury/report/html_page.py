@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from jinja2 import Template
 from markupsafe import Markup
 
+from framejury.model.card_tables import few_marked, trained_word
 from framejury.pages.templating import TEMPLATES, environment, style_of
 from framejury.report.card_html import card_html
 from framejury.report.evidence.sentences import advice
@@ -36,10 +37,13 @@ from framejury.report.summary import (
     changes,
     deltas,
     label_sentences,
+    limits_sentence,
     since_words,
     summary_sentences,
     undecided_sentence,
 )
+from framejury.report.training_curves import HEADER as HEADER_OF_EPOCHS
+from framejury.report.training_curves import epoch_rows
 from framejury.report.trust import NO_SIGN, REAL_MEANS
 from framejury.report.verdict_table import (
     LARGE_PX,
@@ -49,6 +53,7 @@ from framejury.report.verdict_table import (
     table_page,
     thumbnail,
 )
+from framejury.report.verdicts_by_night import held_up
 from framejury.report.wording import (
     FILTERS,
     bootstrap_sentence,
@@ -131,11 +136,17 @@ def html_report(findings: Findings, charts: Mapping[str, str], *, page_rows: int
         run_statuses=_by_status(f.run.statuses or {}),
         steps=[(step.title, list(flat(step.settings))) for step in f.run.steps],
         known_table=None if f.apart is None else known_table(f.apart),
-        protocol_tables=[] if f.protocol is None else protocol_tables(f.protocol, f.judges),
+        protocol_tables=[]
+        if f.protocol is None
+        else protocol_tables(f.protocol, f.judges, f.run.bundle),
         protocol_pictures=[]
         if f.protocol is None
         else [name for name, _ in protocol_names(f.protocol)],
         card=card_html(f.run.bundle.card) if f.run.bundle else "",
+        epoch_header=HEADER_OF_EPOCHS,
+        epochs=epoch_rows(f.run.bundle.history, f.run.bundle.chosen_epoch) if f.run.bundle else [],
+        held_up=held_up(f.review),
+        limits=limits_sentence(f),
         bundle_metrics=list(flat(f.run.bundle.metrics or {})) if f.run.bundle else [],
     )
 
@@ -198,6 +209,8 @@ def _template(name: str) -> Template:
         interval_text=interval_text,
         write_percent=percent,
         write_decimal=decimal,
+        trained_word=trained_word,
+        few_marked=few_marked,
     )
     return found.get_template(name)
 

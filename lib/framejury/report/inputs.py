@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.decisions.by_night import Night
 from framejury.decisions.decided import VideoDecisions
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.model.seen import Recognised
@@ -99,6 +100,7 @@ class Context:
         left_out: files of the archive left out by their names, as `ArchiveIndex.left_out`.
         seen: which videos their models had seen in training; None: no model has a record of it.
         decisions: video_id -> what people decided; None: the report asks for no decisions.
+        judging_nights: run that made verdicts -> its night; empty: not known.
         work: name -> number of this run: videos, faces_scored, read_bytes, videos_cpu_s,
             videos_wall_s.
     """
@@ -113,6 +115,7 @@ class Context:
     work: Mapping[str, float] = field(default_factory=dict)
     seen: Recognised | None = None
     decisions: Mapping[str, VideoDecisions] | None = None
+    judging_nights: Mapping[str, Night] = field(default_factory=dict)
 
 
 BEFORE_COLUMNS = ("video_id", "status", "verdict", "p_fake")

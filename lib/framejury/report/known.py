@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from framejury.evaluation.known_methods import MethodsApart, has_methods, methods_apart
-from framejury.evaluation.rows import VideoRows
+from framejury.evaluation.rows import VideoRows, is_known
+from framejury.model.card_tables import few_marked, untested
 from framejury.pages.text_table import counted
 from framejury.report.bundle_info import BundleInfo
-from framejury.report.protocol_tables import OF_METHOD, Table, broad_table
+from framejury.report.protocol_tables import OF_METHOD, Table, broad_table, few_note
+from framejury.schemas.statuses import Label, SoundOutcome
 
 TITLE = "Known and unknown methods"
 NOT_RECORDED = (
@@ -28,6 +32,27 @@ def methods_sentence(rows: VideoRows, bundle: BundleInfo | None) -> str | None:
     return NOT_RECORDED if is_unknown and has_methods(rows) else None
 
 
+def untested_sentence(
+    rows: VideoRows, bundle: BundleInfo | None, sounds: Iterable[str | None]
+) -> str | None:
+    """Return what no labelled video here tests; None without a labelled video.
+
+    Args:
+        rows: the videos that figures count.
+        bundle: of the model; None: not available.
+        sounds: column `sound` of their verdicts.
+    """
+    fake, real = rows.labels == Label.FAKE.value, rows.labels == Label.REAL.value
+    if not (fake | real).any():
+        return None
+    methods = set(rows.methods[fake & is_known(rows.methods)])
+    trained = None if bundle is None else bundle.methods
+    parts = untested(trained, methods, set(rows.layouts[fake]) - set(rows.layouts[real]))
+    if SoundOutcome.SCORED.value not in sounds:
+        parts.append("sound")
+    return f"Not tested here: {', '.join(parts)}." if parts else None
+
+
 def known_table(apart: MethodsApart) -> Table:
     """Return one row per kind of method, with intervals."""
     kinds = (
@@ -38,11 +63,13 @@ def known_table(apart: MethodsApart) -> Table:
     for kind, names, figures in kinds:
         if figures is not None:
             count = figures.metrics.scored
-            words = (f"{kind}: {', '.join(names)}", f"{count.reals:,} reals", f"{count.fakes:,}")
+            reals, fakes = few_marked(count.reals, "reals"), few_marked(count.fakes)
+            words = (f"{kind}: {', '.join(names)}", reals, fakes)
             rows.append((words, figures))
     header = ("method", "against", "fakes")
     title = "Fakes of methods in the model's training data, and of others"
-    return broad_table(title, header, rows, note=_note(apart), figures=OF_METHOD)
+    note = " ".join(part for part in (_note(apart), few_note(rows)) if part)
+    return broad_table(title, header, rows, note=note, figures=OF_METHOD)
 
 
 def _note(apart: MethodsApart) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from framejury.decisions.by_night import NightOutcome
 from framejury.pages.text_table import grid, heading
 from framejury.redaction import printable
 from framejury.report.actions import Place, look_at, what_to_do
@@ -18,6 +19,7 @@ from framejury.report.waiting import (
 )
 from framejury.report.wording import decimal
 
+NIGHT_COUNTS = ("decided", "agreed", "accused", "missed", "inconclusive")
 SHOWN = 20
 """Most videos that wait, and most contradicted labels, on the page."""
 _OPEN = 6
@@ -108,6 +110,11 @@ def review_text(f: Findings, max_rows: int) -> str:
     return "\n".join(lines)
 
 
+def _night_json(one: NightOutcome) -> dict[str, Any]:
+    counts = {name: getattr(one, name) for name in NIGHT_COUNTS}
+    return {"run_id": one.night.run_id, "judged_at": one.night.judged_at, **counts}
+
+
 def review_json(f: Findings) -> dict[str, Any] | None:
     """Return the part of `report.json`; None for a report that asks for no decisions."""
     if f.review is None:
@@ -134,6 +141,7 @@ def review_json(f: Findings) -> dict[str, Any] | None:
         },
         "problems": f.review.problems,
         "agreement": f.review.agreement,
+        "nights": [_night_json(one) for one in f.review.by_night],
         "outdated": f.review.outdated,
         "against_label": f.review.against_label["video_id"].to_pylist(),
         "sentences": [waiting_sentence(waiting), *agreement_sentences(f.review)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from framejury.evaluation.bootstrap import Interval
@@ -16,6 +16,8 @@ from framejury.evaluation.protocol_numbers import (
     ProtocolSlice,
 )
 from framejury.evaluation.reliability import BINS
+from framejury.model.card_tables import FEW_NOTE, few_marked, trained_word
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.wording import decimal, percent
 
 
@@ -114,7 +116,10 @@ FAMILY_NAMES = {
 }
 UNTOUCHED = "none"
 
-_WORDS = {"figure", "meaning", "data set", "method", "against", "frames", "p_fake", "perturbation"}
+_WORDS = {
+    *("figure", "meaning", "data set", "method", "in training", "against", "frames"),
+    *("p_fake", "perturbation"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +144,20 @@ class Table:
         return tuple(name in _WORDS for name in self.header)
 
 
-def protocol_tables(p: ProtocolFindings, judges: str = "face") -> list[Table]:
-    """Return all tables in reading order."""
+def protocol_tables(
+    p: ProtocolFindings, judges: str = "face", bundle: BundleInfo | None = None
+) -> list[Table]:
+    """Return all tables in reading order.
+
+    Args:
+        p: the figures.
+        judges: face or frame: what the model scores.
+        bundle: of the model; None: not available.
+    """
     return [
         headline_table(p, judges),
         *_data_sets(p),
-        *_methods(p),
+        *_methods(p, None if bundle is None else bundle.methods),
         _frames(p),
         *_robustness(p, judges),
         _reliability(p),
@@ -205,15 +218,20 @@ def _data_sets(p: ProtocolFindings) -> Iterator[Table]:
     if len(p.data_sets) > 1:
         rows = [((one.name, *_counts(one)), one) for one in p.data_sets]
         header = ("data set", "reals", "fakes")
-        yield broad_table("By data set", header, rows, note=p.data_set_rule)
+        note = " ".join(part for part in (p.data_set_rule, few_note(rows)) if part)
+        yield broad_table("By data set", header, rows, note=note)
 
 
-def _methods(p: ProtocolFindings) -> Iterator[Table]:
+def _methods(p: ProtocolFindings, trained: Collection[str] | None) -> Iterator[Table]:
     """Yield the table by method, if any fake has a named method."""
     if p.methods:
-        rows = [((m.data_set, m.method, *_against(m)), m.figures) for m in p.methods]
-        header = ("data set", "method", "against", "fakes")
-        yield broad_table("By method", header, rows, figures=OF_METHOD)
+        rows = [
+            ((m.data_set, m.method, *trained_cells(m.method, trained), *_against(m)), m.figures)
+            for m in p.methods
+        ]
+        known = () if trained is None else ("in training",)
+        header = ("data set", "method", *known, "against", "fakes")
+        yield broad_table("By method", header, rows, note=few_note(rows), figures=OF_METHOD)
 
 
 def _frames(p: ProtocolFindings) -> Table:
@@ -288,9 +306,19 @@ def interval_of(interval: Interval | None, is_share: bool) -> str:
 
 
 def _counts(one: ProtocolSlice) -> tuple[str, str]:
-    return f"{one.metrics.scored.reals:,}", f"{one.metrics.scored.fakes:,}"
+    return few_marked(one.metrics.scored.reals), few_marked(one.metrics.scored.fakes)
 
 
 def _against(method: MethodSlice) -> tuple[str, str]:
     scored = method.figures.metrics.scored
-    return f"{scored.reals:,} reals of {method.reals_of}", f"{scored.fakes:,}"
+    return few_marked(scored.reals, f"reals of {method.reals_of}"), few_marked(scored.fakes)
+
+
+def trained_cells(method: str, trained: Collection[str] | None) -> tuple[str, ...]:
+    """Return the cell of the column `in training`; none where methods are not recorded."""
+    return () if trained is None else (trained_word(method, trained),)
+
+
+def few_note(rows: Sequence[tuple[tuple[str, ...], ProtocolSlice]]) -> str:
+    """Return what `(few)` means, if a row has it."""
+    return FEW_NOTE if any("(few)" in word for words, _ in rows for word in words) else ""

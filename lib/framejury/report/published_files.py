@@ -29,15 +29,10 @@ from framejury.evaluation.breakdown import verdict_counts
 from framejury.evaluation.rows import video_rows
 from framejury.pages.style import png
 from framejury.redaction import printable
-from framejury.report.figures import (
-    ACCURACY,
-    LOSS,
-    confusion_face_figure,
-    confusion_video_figure,
-    training_figures,
-)
+from framejury.report.figures import confusion_face_figure, confusion_video_figure
 from framejury.report.inputs import Context
 from framejury.report.seen_videos import find_seen, is_seen, seen_note
+from framejury.report.training_curves import ACCURACY, LOSS, training_figures
 from framejury.schemas.statuses import Label
 from framejury.verdict.rule import Rule
 
@@ -111,7 +106,7 @@ def training_outputs(history: Sequence[Mapping[str, Any]], weights: bytes) -> di
     """Return the files of a training by name, except for those of `measured_outputs`.
 
     Args:
-        history: as `report.figures.training_figures` takes it.
+        history: as `training_curves.training_figures` takes it.
         weights: of the best epoch (`model.best_weights`).
     """
     curves = training_figures(history)

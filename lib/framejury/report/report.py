@@ -68,9 +68,9 @@ def build_report(
         `report.txt`, `report.json`, `report.html` and, for larger archives, `verdicts-0002.html`
         and so on; `predictions.csv`, `predictions.json`; and figures, each as PNG and SVG:
         `confusion_face`, `confusion_video`, `roc`, `det`, `precision_recall`, `calibration`,
-        `scores`; `nights` from the second nightly run on; `loss` and `accuracy` if the bundle has
-        a training history. The names never change. Without labelled videos only `scores` is
-        drawn; with some, a figure without data is a sentence on why.
+        `scores`; `nights` from the second nightly run on; `loss`, `auc` and `accuracy` if the
+        bundle has a training history. The names never change. Without labelled videos only
+        `scores` is drawn; with some, a figure without data is a sentence on why.
         From a warehouse also `to_decide.csv`: what waits for a decision. With a protocol also
         `metrics.json`, `protocol.txt`, `frames_per_video`, and a `robustness_*` per kind of
         perturbation.

@@ -31,21 +31,22 @@ from framejury.report.curve_figures import (
     roc_figure,
 )
 from framejury.report.figures import (
-    ACCURACY,
     CONFUSION_FACE,
     CONFUSION_VIDEO,
-    LOSS,
+    DECISIONS,
     NIGHTS,
     SCORES,
     ScoreSeries,
     confusion_face_figure,
     confusion_video_figure,
+    decisions_figure,
     runs_figure,
     scores_figure,
-    training_figures,
 )
 from framejury.report.findings import Findings, why_no_curves, why_no_roc
 from framejury.report.protocol_tables import FAMILY_NAMES, UNTOUCHED, labelled_points
+from framejury.report.training_curves import ACCURACY, AUC, LOSS, training_figures
+from framejury.report.verdicts_by_night import MOST_NIGHTS
 
 FRAMES = "frames_per_video"
 LABELS = {
@@ -55,7 +56,9 @@ LABELS = {
     CALIBRATION: "Calibration: share of fakes against video score",
     SCORES: "Histograms of scores by label, with the threshold",
     NIGHTS: "Videos judged per nightly run, by verdict",
+    DECISIONS: "Videos that people decided on, by nightly run, agreed and disagreed",
     LOSS: "Loss per epoch, training and validation",
+    AUC: "AUC per epoch, training and validation",
     ACCURACY: "Accuracy per epoch, training and validation",
 }
 """Text alternatives of the figures on the page."""
@@ -72,7 +75,7 @@ class ReportFigure:
 def report_figures(findings: Findings) -> dict[str, ReportFigure]:
     """Return the figures by name.
 
-    `nights` needs earlier runs, `loss` and `accuracy` a training history, the figures of the
+    `nights` needs earlier runs, `loss`, `auc` and `accuracy` a training history, the figures of the
     protocol a protocol, those on accuracy labelled videos, and `scores` labels or scores.
     """
     f = findings
@@ -94,8 +97,10 @@ def report_figures(findings: Findings) -> dict[str, ReportFigure]:
         figures[SCORES] = scores_figure(series)
     if f.runs:
         figures[NIGHTS] = runs_figure(f.runs)
-    if f.run.bundle is not None and f.run.bundle.history:
-        figures |= training_figures(f.run.bundle.history)
+    if f.review is not None and len(f.review.by_night) > 1:
+        figures[DECISIONS] = decisions_figure(f.review.by_night[-MOST_NIGHTS:])
+    if (bundle := f.run.bundle) is not None and bundle.history:
+        figures |= training_figures(bundle.history, bundle.chosen_epoch)
     labels: dict[str, str] = dict(LABELS)
     if f.protocol is not None:
         figures |= protocol_pictures(f.protocol)

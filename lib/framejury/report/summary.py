@@ -166,6 +166,15 @@ def label_sentences(f: Findings) -> list[str]:
     ]
 
 
+def limits_sentence(f: Findings) -> str:
+    """Return what false-alarm rate the threshold is meant for, and what was not tested."""
+    target = None if f.run.bundle is None else f.run.bundle.target_fpr
+    if f.why_no_accuracy or target is None:
+        return f.not_tested or ""
+    meant = f"The threshold is meant to call at most {percent(target)} of real videos fake."
+    return f"{meant} {f.not_tested or ''}".rstrip()
+
+
 def by_score_sentence(f: Findings) -> str:
     """Return what the figures by score count, so that they do not seem to contradict verdicts."""
     c = f.video.overall.scored.confusion

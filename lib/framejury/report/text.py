@@ -8,6 +8,7 @@ from framejury.evaluation.binary import Confusion
 from framejury.evaluation.bootstrap import Interval
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.metrics import SliceMetrics
+from framejury.model.card_tables import few_marked
 from framejury.pages.text_table import counted, grid, heading
 from framejury.redaction import printable
 from framejury.report.evidence.sentences import advice
@@ -15,18 +16,21 @@ from framejury.report.findings import Findings
 from framejury.report.known import TITLE, known_table
 from framejury.report.opening import review_text
 from framejury.report.predictions import as_rows
-from framejury.report.protocol_tables import Table, protocol_tables
+from framejury.report.protocol_tables import Table, protocol_tables, trained_cells
 from framejury.report.seen_videos import HEADER, NOTE, odds_sentence, seen_rows
 from framejury.report.sound_words import decided_word
 from framejury.report.summary import (
     accuracy_sentences,
     by_score_sentence,
+    limits_sentence,
     outcome_counts,
     summary_sentences,
     undecided_sentence,
 )
 from framejury.report.text_news import changed_text, mistakes_text, runs_text
+from framejury.report.training_curves import training_text
 from framejury.report.trust import REAL_MEANS
+from framejury.report.verdicts_by_night import nights_text
 from framejury.report.wording import (
     auc_against,
     bootstrap_sentence,
@@ -66,6 +70,8 @@ def text_report(findings: Findings, *, max_rows: int) -> str:
         _predictions(findings, max_rows),
         _failures(findings, max_rows),
         runs_text(findings),
+        nights_text(() if findings.review is None else findings.review.by_night),
+        training_text(findings.run.bundle),
         _run(findings),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -81,7 +87,9 @@ def _protocol(f: Findings) -> str:
     """Return nothing if the protocol was not followed."""
     if f.protocol is None:
         return ""
-    tables = [_protocol_table(table) for table in protocol_tables(f.protocol, f.judges)]
+    tables = [
+        _protocol_table(table) for table in protocol_tables(f.protocol, f.judges, f.run.bundle)
+    ]
     bootstrap = bootstrap_sentence(f.protocol.overall.metrics.bootstrap)
     return "\n\n".join([heading("Evaluation protocol"), *tables, bootstrap])
 
@@ -210,6 +218,8 @@ def _shares(row: tuple[str, *tuple[int, ...]]) -> tuple[str, ...]:
 
 def _methods(f: Findings) -> str:
     blocks = []
+    trained = None if f.run.bundle is None else f.run.bundle.methods
+    known, blank = ((), ()) if trained is None else (("in training",), ("",))
     for name, rows in (
         ("Videos", f.video.methods),
         (f"{f.judges.capitalize()}s", () if f.face is None else f.face.methods),
@@ -220,7 +230,8 @@ def _methods(f: Findings) -> str:
                     row.layout,
                     row.truth,
                     row.method,
-                    f"{row.scored:,}",
+                    *(trained_cells(row.method, trained) if row.truth == "FAKE" else blank),
+                    few_marked(row.scored),
                     _with_ends(percent(row.correct), row.correct_interval, percent),
                     decimal(row.mean_score),
                     _with_ends(decimal(row.auc), row.auc_interval, decimal)
@@ -230,8 +241,9 @@ def _methods(f: Findings) -> str:
                 )
                 for row in rows
             ]
-            header = ("layout", "label", "method", "scored", "correct", "mean score", "AUC")
-            blocks.append(f"{name} by method\n{grid((*header, 'against'), table, 'lllrrrrl')}")
+            header = ("layout", "label", "method", *known, "scored", "correct", "mean score", "AUC")
+            sides = f"lll{'l' * len(known)}rrrrl"
+            blocks.append(f"{name} by method\n{grid((*header, 'against'), table, sides)}")
     return "\n\n".join([heading("By method"), *blocks]) if blocks else ""
 
 
@@ -245,10 +257,13 @@ def _seen(f: Findings) -> str:
 
 
 def _known(f: Findings) -> str:
-    """Return nothing if no labelled fake has a named method."""
+    """Return figures of known and unknown methods, and what was not tested; may be empty."""
+    found = []
     if f.why_not_apart:
-        return f"{heading(TITLE)}\n{f.why_not_apart}"
-    return "" if f.apart is None else f"{heading(TITLE)}\n{_protocol_table(known_table(f.apart))}"
+        found.append(f"{heading(TITLE)}\n{f.why_not_apart}")
+    elif f.apart is not None:
+        found.append(f"{heading(TITLE)}\n{_protocol_table(known_table(f.apart))}")
+    return "\n\n".join([*found, *([said] if (said := limits_sentence(f)) else [])])
 
 
 def _with_ends(value: str, interval: Interval | None, write: Callable[[float], str]) -> str:

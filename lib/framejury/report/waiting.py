@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.decisions.by_night import Night, NightOutcome, outcomes_by_night
 from framejury.decisions.decided import Agreement, VideoDecisions, agreement_of
 from framejury.decisions.decisions_csv import CONTENT_DIGITS
 from framejury.evaluation.rows import outcome_column
@@ -66,6 +67,7 @@ class Review:
         waiting: what waits for one.
         agreement: how often people agreed with what they saw.
         outdated: videos whose only decisions are about earlier content, count.
+        by_night: how verdicts held up against decisions, latest night last.
         against_label: rows of the predictions whose decision contradicts the label, by path.
         problems: what could not be used of a file of decisions, as sentences.
     """
@@ -75,6 +77,7 @@ class Review:
     outdated: int
     against_label: pa.Table
     problems: tuple[str, ...] = ()
+    by_night: tuple[NightOutcome, ...] = ()
 
 
 def find_waiting(table: pa.Table, new: Collection[str] | None = None) -> Waiting:
@@ -110,6 +113,7 @@ def find_review(
     predictions: pa.Table,
     decisions: Mapping[str, VideoDecisions],
     problems: tuple[str, ...] = (),
+    nights: Mapping[str, Night] | None = None,
 ) -> Review:
     """Return what waits and what was decided, of the videos that a report counts.
 
@@ -117,12 +121,13 @@ def find_review(
         predictions: one row per video, columns `predictions.COLUMNS`.
         decisions: video_id -> decisions.
         problems: as the attribute of `Review`.
+        nights: run -> its night; None: not known.
     """
     was_fake = pc.fill_null(pc.equal(predictions["before"], Verdict.FAKE.value), False)
     is_new = pc.and_(pc.fill_null(predictions["judged_now"], False), pc.invert(was_fake))
     new = frozenset(predictions["video_id"].filter(is_new).to_pylist())
     here = [decisions[one] for one in predictions["video_id"].to_pylist() if one in decisions]
-    current = [one.current for one in here]
+    current = [now for one in here if (now := one.current) is not None]
     clear = pa.array([Decision.FAKE.value, Decision.REAL.value], pa.string())
     against = pc.and_(
         pc.is_in(predictions["decision"], clear),
@@ -130,10 +135,11 @@ def find_review(
     )
     return Review(
         find_waiting(predictions, new),
-        agreement_of([one for one in current if one is not None]),
+        agreement_of(current),
         outdated=sum(is_outdated(one) for one in here),
         against_label=predictions.filter(pc.fill_null(against, False)).sort_by("path"),
         problems=problems,
+        by_night=outcomes_by_night(current, nights or {}),
     )
 
 

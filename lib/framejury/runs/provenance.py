@@ -9,19 +9,15 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from framejury import __version__
 from framejury.errors import WarehouseError
-from framejury.model.manifest import CARD_NAME, SEEN_NAME, Bundle
+from framejury.model.curves import curves_of
+from framejury.model.manifest import CARD_NAME, CURVES_NAME, SEEN_NAME, Bundle
 from framejury.model.seen import SeenVideos
 from framejury.storage import Location, is_file, write_whole
 from framejury.verdict.rule import rule_facts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
-
-HISTORY_FILE = "history.json"
-"""One object per epoch, stored beside the training curves."""
 
 _LIBRARIES = ("pyspark", "av", "onnxruntime", "opencv-python-headless", "numpy", "pyarrow")
 
@@ -35,6 +31,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "judges": bundle.framing.judges,
         "methods": None if bundle.data.methods is None else dict(bundle.data.methods),
         "threshold": bundle.threshold,
+        "target_fpr": _target_fpr(bundle),
         "settings": dict(bundle.settings),
         "rule": rule_facts(bundle.rule),
         "expected": None if bundle.rule_fit is None else bundle.rule_fit.expected,
@@ -45,6 +42,11 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         },
         "card": (bundle.directory / CARD_NAME).read_text(encoding="utf-8"),
     }
+
+
+def _target_fpr(bundle: Bundle) -> float | None:
+    fit = bundle.rule_fit
+    return None if fit is None or fit.threshold_from == "given" else fit.target_fpr
 
 
 def latest_bundle(warehouse: Warehouse) -> dict[str, Any]:
@@ -69,19 +71,21 @@ def bundle_of(commit: Commit) -> dict[str, Any]:
     return commit.facts.bundle
 
 
-def remember_seen(warehouse: Warehouse, bundle: Bundle) -> None:
-    """Keep a bundle's record of the videos it has seen, for reports without the bundle.
+def remember_bundle(warehouse: Warehouse, bundle: Bundle) -> None:
+    """Keep what reports need of a bundle: which videos it has seen, and its learning curves.
 
     Raises:
         OSError: the warehouse cannot be written.
     """
-    place = _seen_place(warehouse, bundle.model_id)
-    if bundle.seen_path is not None and not is_file(place):
-        write_whole(place, bundle.seen_path.read_bytes())
+    for path in (bundle.seen_path, bundle.curves_path):
+        if path is not None:
+            place = _kept_place(warehouse, bundle.model_id, path.name)
+            if not is_file(place):
+                write_whole(place, path.read_bytes())
 
 
 def seen_records(warehouse: Warehouse, model_ids: Iterable[str]) -> dict[str, SeenVideos | None]:
-    """Return model_id -> the record kept by `remember_seen`; None: there is none.
+    """Return model_id -> the record kept by `remember_bundle`; None: there is none.
 
     Raises:
         WarehouseError, BundleError: a record is there but cannot be read.
@@ -90,19 +94,23 @@ def seen_records(warehouse: Warehouse, model_ids: Iterable[str]) -> dict[str, Se
 
 
 def _seen_record(warehouse: Warehouse, model_id: str) -> SeenVideos | None:
-    place = _seen_place(warehouse, model_id)
+    place = _kept_place(warehouse, model_id, SEEN_NAME)
+    data = _kept(place)
+    return None if data is None else SeenVideos.of_bytes(data, place.uri)
+
+
+def _kept(place: Location) -> bytes | None:
     if not is_file(place):
         return None
     try:
         with place.filesystem.open_input_stream(place.path) as stream:
-            data = stream.read()
+            return bytes(stream.read())
     except OSError as error:
         raise WarehouseError(f"cannot read {place.uri}: {error}") from error
-    return SeenVideos.of_bytes(data, place.uri)
 
 
-def _seen_place(warehouse: Warehouse, model_id: str) -> Location:
-    return warehouse.location.child("models", model_id, SEEN_NAME)
+def _kept_place(warehouse: Warehouse, model_id: str, name: str) -> Location:
+    return warehouse.location.child("models", model_id, name)
 
 
 def training_report(model_id: str) -> str:
@@ -111,19 +119,14 @@ def training_report(model_id: str) -> str:
 
 
 def training_history(warehouse: Warehouse, model_id: str) -> tuple[dict[str, Any], ...]:
-    """Read the epochs of a bundle trained from this warehouse; empty for other bundles.
+    """Return the epochs kept by `remember_bundle`, as plain values; empty if there are none.
 
     Raises:
-        WarehouseError: the history is there but cannot be read.
+        WarehouseError, BundleError: they are there but cannot be read.
     """
-    place = warehouse.location.child("reports", training_report(model_id), HISTORY_FILE)
-    if not is_file(place):
-        return ()
-    try:
-        with place.filesystem.open_input_stream(place.path) as stream:
-            return tuple(TypeAdapter(list[dict[str, Any]]).validate_json(stream.read()))
-    except (OSError, ValueError) as error:
-        raise WarehouseError(f"cannot read {place.uri}: {error}; remove it") from error
+    place = _kept_place(warehouse, model_id, CURVES_NAME)
+    data = _kept(place)
+    return () if data is None else tuple(map(asdict, curves_of(data, place.uri)))
 
 
 def versions() -> dict[str, str]:

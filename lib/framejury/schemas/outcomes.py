@@ -9,6 +9,10 @@ from framejury.schemas.statuses import Status, Verdict
 NOT_SCORED = Status.NOT_SCORED.value
 OUTCOMES = (*(one.value for one in Verdict), NOT_SCORED)
 
+FEW_VIDEOS = 10
+"""With fewer videos of a class, even a perfect score says little: the 95% Wilson interval of 9 of 9
+correct calls begins at 70%."""
+
 
 def outcome_counts(statuses: Mapping[str, int], verdicts: Mapping[str, int]) -> dict[str, int]:
     """Return videos by outcome: each `Verdict`, then `NOT_SCORED`.

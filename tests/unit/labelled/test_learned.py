@@ -12,7 +12,7 @@ from framejury.labelled.videos import labelled_parts
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import KERAS_NAME
 from framejury.model.seen import KnownVideo, SeenVideos
-from framejury.runs.provenance import remember_seen, seen_records
+from framejury.runs.provenance import remember_bundle, seen_records
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import MANIFEST, brightness_network
@@ -55,7 +55,7 @@ def test_a_warehouse_remembers_what_its_models_have_seen(
 ) -> None:
     network = brightness_network(tmp_path / "network.onnx")
     bundle = write_bundle(tmp_path / "bundle", MANIFEST, network, seen=OTHER)
-    remember_seen(warehouse, bundle)
+    remember_bundle(warehouse, bundle)
     found = seen_records(warehouse, [bundle.model_id, "another"])
     record = found[bundle.model_id]
     assert record is not None

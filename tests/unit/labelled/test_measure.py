@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,9 +16,9 @@ from framejury.settings import VerdictSettings
 from tests.builders.bundles import brightness_bundle
 
 
-def video(path: str, label: str, layout: str = "plain") -> LabelledVideo:
+def video(path: str, label: str, layout: str = "plain", method: str | None = None) -> LabelledVideo:
     row = {"video_id": path, "path": path, "uri": f"/archive/{path}", "layout": layout}
-    row |= {"label": label, "method": None, "group": path}
+    row |= {"label": label, "method": method, "group": path}
     return LabelledVideo(row, None)
 
 
@@ -86,6 +87,42 @@ def test_pictures_do_not_count_among_the_videos(figures: dict[str, dict[str, flo
     # Of 36 pairs (easy and hard reals by fakes of both): easy real < any fake, easy fake > any
     # real, hard real > hard fake: three quarters are in order.
     assert figures["test"]["video_auc"] == pytest.approx(0.75)
+
+
+def test_each_method_is_measured_against_reals_of_its_set(tmp_path: Path) -> None:
+    """Set `wild` has no reals of its own, so its fakes are measured against all reals."""
+    videos, scored = [], []
+    for path, label, method, score in (
+        ("own/r0", "REAL", None, 0.1),
+        ("own/r1", "REAL", None, 0.6),
+        ("own/f0", "FAKE", "old", 0.7),
+        ("own/f1", "FAKE", "new", 0.3),
+        ("own/f2", "FAKE", None, 0.0),
+        ("wild/f0", "FAKE", "new", 0.9),
+        ("wild/f1", "FAKE", "new", 0.2),
+    ):
+        videos.append(video(path, label, method=method))
+        scored += faces(path, *[score] * 4)
+    table = pa.Table.from_pylist(scored, schema=SCORED_FACES)
+    bundle = brightness_bundle(tmp_path / "bundle")
+    bundle = replace(bundle, data=replace(bundle.data, methods={"old": 1}))
+
+    def found(side: Side) -> dict[str, dict[str, float]]:
+        made = figures_by_set(table, bundle, videos, VerdictSettings(), side=side)
+        return {name: {k: f.value for k, f in one.items()} for name, one in made.items()}
+
+    test = found(Side.TEST)
+    new = {"real_videos": 2, "fake_videos": 1, "video_auc": 0.5, "video_recall_fake": 0.0}
+    assert test["test, own, method new"] == new
+    assert test["test, own, method old"]["video_auc"] == 1.0
+    assert test["test, wild, method new"] == new | {
+        "fake_videos": 2,
+        "video_auc": 0.75,
+        "video_recall_fake": 0.5,
+    }
+    assert test["test, known methods"]["fake_videos"] == 1
+    assert test["test, unknown methods"]["fake_videos"] == 3
+    assert list(found(Side.VAL)) == ["val", "val, own", "val, wild"]
 
 
 def test_hand_labels_judge_faces_and_leave_videos(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from matplotlib.text import Text
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.pages.narrow import WIDTH_IN, narrow
 from framejury.pages.style import new_figure, sentence_figure, style_axes, style_legend
-from framejury.report.figures import runs_figure, training_figures
+from framejury.report.figures import runs_figure
 from framejury.report.since import JudgedRun
+from framejury.report.training_curves import training_figures
 
 HISTORY = [{"epoch": n, "phase": "head", "loss": 0.7 / n, "val_loss": 0.8 / n} for n in (1, 2, 3)]
 

@@ -31,6 +31,7 @@ from framejury.schemas.statuses import Label, Side
 from framejury.schemas.tables import VERDICTS, VIDEOS
 from framejury.settings import SplitSettings
 from tests.builders.bundles import brightness_bundle
+from tests.builders.curves import EPOCHS
 
 SHARES = SplitSettings(train=0.6, val=0.2, test=0.2)
 LEAKY = SplitSettings(train=0.6, val=0.2, test=0.2, unit="face", balance="runs")
@@ -160,7 +161,7 @@ SCORES: dict[str, float | None] = {
 def outcome(bundle: Bundle) -> PresetOutcome:
     judged = with_truth(verdicts_of(SCORES), videos_of([*SCORES, "unjudged"]))
     extractions = pa.table({"cpu_s": [1.0, 2.0, 3.0], "peak_memory_bytes": [2**20, 2**28, None]})
-    history = [{"seconds": 5.0}, {"seconds": 6.0}]
+    history = [replace(EPOCHS[0], seconds=5.0), replace(EPOCHS[1], seconds=6.0)]
     return outcome_of("some", bundle, judged, extractions, history, remark="a remark")
 
 

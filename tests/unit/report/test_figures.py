@@ -19,7 +19,7 @@ from framejury.evaluation.breakdown import VerdictCounts
 from framejury.evaluation.reliability import reliability
 from framejury.pages.style import DARK, LIGHT, chart_css, inline_svg, png, svg
 from framejury.pages.templating import TEMPLATES
-from framejury.report import curve_figures, figures
+from framejury.report import curve_figures, figures, training_curves
 from framejury.report.curve_figures import Ranked
 from framejury.report.figures import ScoreSeries
 from framejury.report.since import JudgedRun
@@ -27,9 +27,9 @@ from framejury.report.since import JudgedRun
 CONFUSION = Confusion(tn=40, fp=10, fn=5, tp=45)
 VERDICTS = {"FAKE": VerdictCounts(40, 4, 4, 2), "REAL": VerdictCounts(6, 38, 5, 1)}
 HISTORY = [
-    {"epoch": 1, "phase": "head", "loss": 0.7, "accuracy": 0.5, "val_loss": 0.7},
+    {"epoch": 1, "phase": "head", "loss": 0.7, "accuracy": 0.5, "val_loss": 0.7, "auc": 0.5},
     {"epoch": 2, "phase": "head", "loss": 0.6, "accuracy": 0.6, "val_loss": 0.65},
-    {"epoch": 1, "phase": "finetune", "loss": 0.4, "accuracy": 0.8, "val_loss": None},
+    {"epoch": 1, "phase": "finetune", "loss": 0.4, "accuracy": 0.8, "val_loss": None, "auc": 0.9},
 ]
 
 
@@ -88,7 +88,7 @@ def drawn() -> dict[str, Figure]:
         "calibration": calibrated(),
         "scores": figures.scores_figure([score_series(["FAKE", "REAL", None])]),
         "nights": figures.runs_figure(nights(3)),
-        **figures.training_figures(HISTORY),
+        **training_curves.training_figures(HISTORY),
     }
 
 
@@ -257,7 +257,7 @@ def test_nights_stand_in_order_and_failures_among_them():
         curve_figures.calibration_figure(reliability(np.zeros(0, int), np.zeros(0)), None),
         figures.runs_figure([]),
         figures.scores_figure([score_series([])]),
-        *figures.training_figures([]).values(),
+        *training_curves.training_figures([]).values(),
     ],
 )
 def test_nothing_to_draw_is_said_in_a_small_picture(figure: Figure):
@@ -289,17 +289,19 @@ def test_within_a_page_no_colour_of_the_light_theme_is_left():
 
 def test_a_history_without_validation_still_has_its_curves():
     history = [{"epoch": 1, "phase": "head", "loss": 0.7, "accuracy": 0.5}]
-    files = figures.training_files(history)
-    assert sorted(files) == ["accuracy.png", "accuracy.svg", "loss.png", "loss.svg"]
-    assert files["loss.png"] != figures.training_files([*history, history[0]])["loss.png"]
-    assert pixels(figures.training_figures(history)["accuracy"]).shape[0] > 400
+    files = training_curves.training_files(history)
+    assert sorted(files) == [
+        f"{name}.{kind}" for name in ("accuracy", "auc", "loss") for kind in ("png", "svg")
+    ]
+    assert files["loss.png"] != training_curves.training_files([*history, history[0]])["loss.png"]
+    assert pixels(training_curves.training_figures(history)["accuracy"]).shape[0] > 400
 
 
 def test_drawing_needs_no_spark_no_tensorflow_and_no_pyplot():
     code = (
         "import sys, framejury.report.report as r;"
-        "from framejury.report import figures;"
-        "figures.training_figures([{'loss': 1.0, 'accuracy': 0.5}]);"
+        "from framejury.report import training_curves;"
+        "training_curves.training_figures([{'loss': 1.0, 'accuracy': 0.5}]);"
         "print([m for m in ('pyspark', 'tensorflow', 'keras', 'matplotlib.pyplot', 'cv2')"
         " if m in sys.modules])"
     )

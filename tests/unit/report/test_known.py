@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from framejury.report.findings import find
 from framejury.report.known import NOT_RECORDED, TITLE
 from framejury.report.report import BundleInfo, build_report
 from framejury.report.report_figures import ReportFigure
@@ -41,6 +42,37 @@ def test_both_kinds_are_told_apart() -> None:
     assert found["known"]["videos"]["auc"]["value"] == 1.0
     assert found["unknown"]["methods"] == ["new"]
     assert (found["unnamed"], found["trained_unnamed"]) == (1, 2)
+
+
+def test_each_method_says_whether_it_was_in_training() -> None:
+    files = build_report(
+        report(METHOD_ROWS, bundle=BundleInfo("detector", "", methods={"old": 3, "gone": 1}))
+    )
+    (line,) = [row for row in files["report.txt"].decode().splitlines() if " older " in row][:1]
+    assert "unknown" in line and "1 (few)" in line
+    page = Page(files["report.html"].decode()).text
+    for said in (files["report.txt"].decode(), page):
+        assert "Not tested here: methods it was trained on (gone), sound." in said
+    assert json.loads(files["report.json"])["not_tested"].startswith("Not tested here: ")
+
+
+def test_what_was_heard_counts_as_tested() -> None:
+    rows = [verdict_row(0, label="FAKE", method="a", sound="scored"), verdict_row(1, label="REAL")]
+    found = find(report(rows, bundle=BundleInfo("detector", "", methods={"b": 1})))
+    assert found.not_tested == "Not tested here: methods it was trained on (b)."
+    nothing = find(report([verdict_row(0, label=None)]))
+    assert nothing.not_tested is None
+
+
+def test_the_rate_that_the_threshold_is_meant_for_stands_beside_what_was_measured() -> None:
+    meant = "The threshold is meant to call at most 5.0% of real videos fake."
+    for rows, is_said in ((METHOD_ROWS, True), ([verdict_row(0, label=None)], False)):
+        files = build_report(report(rows, bundle=BundleInfo("detector", "", target_fpr=0.05)))
+        assert (meant in files["report.txt"].decode()) is is_said
+        assert (meant in Page(files["report.html"].decode()).text) is is_said
+    facts = {"purpose": "detector", "card": "", "metrics": {}, "target_fpr": 0.05}
+    assert BundleInfo.of_facts(facts).target_fpr == 0.05
+    assert BundleInfo.of_facts(facts, own_rule=False).target_fpr is None
 
 
 def test_an_old_bundle_is_said_to_have_recorded_nothing() -> None:

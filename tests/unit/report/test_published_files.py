@@ -15,7 +15,7 @@ import pytest
 from framejury.evaluation.binary import Confusion
 from framejury.evaluation.breakdown import VerdictCounts
 from framejury.pages.style import png
-from framejury.report.figures import confusion_face_figure, confusion_video_figure, training_figures
+from framejury.report.figures import confusion_face_figure, confusion_video_figure
 from framejury.report.published_files import (
     FacePrediction,
     confusion_of,
@@ -26,6 +26,7 @@ from framejury.report.published_files import (
     training_outputs,
     verdict_outputs,
 )
+from framejury.report.training_curves import training_figures
 from framejury.schemas.statuses import Label
 from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import Calibration

@@ -65,7 +65,9 @@ def test_training_curves_ride_along_when_the_bundle_has_a_history(real_pictures:
     history = ({"epoch": 1, "phase": "head", "loss": 0.6, "accuracy": 0.7},)
     bundle = BundleInfo("detector", "", None, history)
     files = build_report(report(many_rows(), bundle=bundle))
-    assert set(files) == NAMES | {"loss.png", "loss.svg", "accuracy.png", "accuracy.svg"}
+    assert set(files) == NAMES | {
+        f"{name}.{kind}" for name in ("loss", "auc", "accuracy") for kind in ("png", "svg")
+    }
     page = Page(files["report.html"].decode())
     words = [value for name, value in page.attributes if name == "aria-label"]
     for name in ("ROC curve", "DET curve", "Precision", "Calibration", "Histograms", "Loss", "Acc"):

@@ -47,6 +47,28 @@ def test_every_data_set_has_a_row_and_an_unknown_one_keeps_its_name(bundle: Bund
     assert len(rows) == 1 + sum(name.startswith("test, ") for name in more)
 
 
+def test_each_method_has_a_row_unknown_ones_first(bundle: Bundle) -> None:
+    def of(fakes: int, share: float, **more: float) -> dict[str, Measurement]:
+        values = {"real_videos": 9, "fake_videos": fakes, "video_recall_fake": share} | more
+        return {name: Measurement(value=value) for name, value in values.items()}
+
+    more = {
+        **bundle.metrics,
+        "test, ffpp, method NeuralTextures": of(8, 0.25, video_auc=0.71),
+        "test, wild, method VASA-1": of(3, 1 / 3),
+        "test, known methods": of(8, 0.25, video_auc=0.71),
+    }
+    data = replace(bundle.data, methods={"NeuralTextures": 5, "Deepfakes": 7})
+    lines = figures_of(replace(bundle, metrics=more, data=data)).splitlines()
+    first = lines.index("| method of the fakes | in training | fakes found | AUC |")
+    assert lines[first + 2 :] == [
+        "| VASA-1 (wild) | unknown | 1 of 3 | no reals or no fakes |",
+        "| NeuralTextures (FaceForensics++) | known | 2 of 8 | 0.71 |",
+        "",
+        "Not in the test videos: methods it was trained on (Deepfakes).",
+    ]
+
+
 def test_figures_of_unscored_videos_are_refused(bundle: Bundle) -> None:
     with pytest.raises(ValueError, match="some have no score"):
         figures_of(changed(bundle, video_fpr=0.15))

@@ -22,9 +22,12 @@ _LOSSY_ODDS = 0.58
 """Odds that a picture may have lossy steps at all; those of each step below are within them."""
 
 _CODEC_ODDS: dict[Codec, float] = {"h264": 0.7, "hevc": 0.15, "vp9": 0.15}
-_RATE_FACTORS: dict[Codec, tuple[int, int]] = {"h264": (18, 42), "hevc": (18, 42), "vp9": (24, 56)}
+_RATE_FACTORS: dict[Codec, tuple[int, int]] = {"h264": (18, 42), "hevc": (18, 36), "vp9": (24, 56)}
 _GENERATION_ODDS = (0.65, 0.25, 0.1)
 """Of one, two and three generations of video compression."""
+
+_GENTLER = 6
+"""By how much each further generation lowers the highest rate factor: losses add up."""
 
 _LARGEST_OFFSET_PX = 15
 _KERNELS: tuple[perturb.Kernel, ...] = ("linear", "cubic", "lanczos")
@@ -199,6 +202,6 @@ def _draw_videos(rng: np.random.Generator) -> tuple[VideoCompression, ...]:
         codec = codecs[int(rng.choice(len(codecs), p=tuple(_CODEC_ODDS.values())))]
         low, high = _RATE_FACTORS[codec]
         x, y = rng.integers(0, _LARGEST_OFFSET_PX + 1, 2).tolist()
-        factor = int(rng.integers(low, high + 1))
+        factor = int(rng.integers(low, high + 1 - _GENTLER * (generations - 1)))
         videos.append(VideoCompression(codec, factor, x, y))
     return tuple(videos)

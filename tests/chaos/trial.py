@@ -16,6 +16,8 @@ from tests.builders.cluster.keeper import is_dead, marked
 from tests.builders.cluster.standalone import Cluster, kill
 
 JUDGED = (0, 3)  # all judged; judged, and a share of the files was no good
+_WHICH = ("kind", "frame_index", "face_index")
+"""Besides the video, what makes a row of any table the only one."""
 DONE = ("scored", "no_face", "not_video", "empty")
 # What a night says when a phase begins, and the name of the phase.
 _PHASES = (
@@ -194,9 +196,7 @@ def whole_commits(warehouse: Path) -> int:
         for table, count in commit.tables.items():
             rows = place.read_run(commit.run_id, table).to_pylist()
             assert len(rows) == count, (commit.run_id, table)
-            keys = [
-                (row["video_id"], row.get("frame_index"), row.get("face_index")) for row in rows
-            ]
+            keys = [(row["video_id"], *map(row.get, _WHICH)) for row in rows]
             assert len(set(keys)) == len(keys), (commit.run_id, table)
     return len(place.commits())
 

@@ -89,11 +89,11 @@ def test_a_night_without_news_reports_the_model_that_judged(project: Project) ->
     before = json.loads(ok(here("verdicts", *place, "--format", "json")))
     other = brightness_bundle(project.bundle.with_name("other")).directory
     once = ["--set", "limits.tries=1"]
-    ok(here("nightly", project.archive, *place, "--bundle", other, *once))
+    said = json.loads(ok(here("nightly", project.archive, *place, "--bundle", other, *once)))
     last = Warehouse.open(str(project.training)).commits()[-1]
     assert last.job == "nightly"
     assert "verdicts" not in last.tables
-    report = json.loads((project.training / "reports" / last.run_id / "report.json").read_text())
+    report = json.loads(Path(said["report"]).with_name("report.json").read_text())
     assert report["run"]["model_id"] == before[0]["model_id"] != last.model_id
 
 

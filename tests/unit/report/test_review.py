@@ -121,8 +121,7 @@ def test_new_fakes_wait_first_then_older_ones_then_what_is_inconclusive() -> Non
     assert [waiting.kind(rank) for rank in range(4)] == ["new fake", "fake", "fake", "inconclusive"]
     assert waiting.labelled == 1
     assert waiting_sentence(waiting) == (
-        "4 videos wait for a decision: 1 newly called fake, 2 called fake before, "
-        "1 inconclusive."
+        "4 videos wait for a decision: 1 newly called fake, 2 called fake before, 1 inconclusive."
     )
 
 
@@ -144,7 +143,9 @@ def test_nothing_waits() -> None:
     review = find(report_of([ROWS[3], ROWS[4], ROWS[5]])).review
     assert review is not None
     said = waiting_sentence(review.waiting)
-    assert said.startswith("Nothing waits for a decision. One video would, but the archive labels it")
+    assert said.startswith(
+        "Nothing waits for a decision. One video would, but the archive labels it"
+    )
     empty = find_waiting(verdict_table([]).append_column("decision", pa.array([], pa.string())))
     assert waiting_sentence(empty) == "Nothing waits for a decision."
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 from framejury.errors import FramejuryError
 from framejury.model.augment import apply, draw, sample_rng
 from framejury.model.fastai_augment import apply_fastai, draw_fastai
-from framejury.model.made_fakes import made_fake
+from framejury.model.made_fakes import Resynthesis, made_fake
 from framejury.model.mixture import FacePool
 from framejury.model.source import FaceRow, FaceSource, iter_faces, shuffled
 from framejury.model.source_counts import FaceCounts
@@ -71,12 +71,14 @@ class FaceDatasets:
         source: the labelled faces.
         counts: counts of that source.
         global_batch_size: faces per step on all devices together, count.
+        resynthesis: needed if `settings.made_fakes` has it.
     """
 
     settings: TrainingSettings
     source: FaceSource
     counts: FaceCounts
     global_batch_size: int
+    resynthesis: Resynthesis | None = None
     _fault: FramejuryError | None = field(default=None, init=False)
 
     @property
@@ -188,7 +190,7 @@ class FaceDatasets:
         if shown.made:
             # Before the signal is made, so that the signal is that of a fake.
             rng = sample_rng(settings.seed, epoch, *identity, _BLEND_STREAM)
-            face = made_fake(face, rng, settings.made_fakes)
+            face = made_fake(face, rng, settings.made_fakes, self.resynthesis)
         rng = sample_rng(settings.seed, epoch, *identity)
         if settings.augment == "fastai":
             change = draw_fastai(rng)

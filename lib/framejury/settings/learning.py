@@ -14,7 +14,7 @@ PAIR_SIGNALS: tuple[Signal, ...] = ("delta", "flow_fusion")
 
 Resize = Literal["letterbox", "stretch", "crop"]
 
-MadeFake = Literal["self_blend"]
+MadeFake = Literal["self_blend", "animation", "resynthesis"]
 """Ways to make a fake from a real face."""
 
 _Odds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -218,7 +218,16 @@ class TrainingSettings(Section):
     made_fakes: dict[MadeFake, _Odds] = Field(
         {"self_blend": 1.0},
         description="How fakes are made from real faces, and with which odds; they need not add up "
-        "to 1. self_blend: the face blended with a changed copy of itself.",
+        "to 1. self_blend: the face blended with a changed copy of itself; animation: parts of it "
+        "moved smoothly; resynthesis: all or part of it drawn anew by small networks, which are "
+        "first trained on the real faces.",
+    )
+    resynthesis_steps: int = Field(
+        1500,
+        ge=1,
+        le=1_000_000,
+        description="Steps for which each of the two networks of resynthesis is trained, count; "
+        "1500 take some ten minutes on two cores.",
     )
     mixture: dict[str, _Odds] = Field(
         {},

@@ -13,7 +13,7 @@ out=${OUT:-out/train}
 bundle=${BUNDLE:-models/detector}
 preset=${PRESET:-detector}
 
-for needed in "$data/training/dfdc_faces" "$data/training/real_faces" "$data/corpus"; do
+for needed in "$data"/training/{dfdc_faces,real_faces,wild_faces,ff_faces} "$data/corpus"; do
     [ -d "$needed" ] || fail "$needed does not exist; name the folder that holds training/ and" \
         "corpus/: make train DATA=path"
 done
@@ -45,7 +45,7 @@ second=(
     --set training.finetune_epochs=4
     --set training.finetune_learning_rate=0.0007
     --set training.degrade_ratio=0.4
-    --set training.self_blend_ratio=0.5
+    --set training.real_fake_ratio=0.6
 )
 
 import_faces() {
@@ -62,7 +62,7 @@ once weights bin/lite0-weights.sh
 once import import_faces
 once extract extract_videos
 step "split: each source stays in one split"
-framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-dfdc-faces.csv
+framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-faces.csv
 framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
 once first "${train[@]}" --output "$out/first"
 once train "${train[@]}" "${second[@]}" --output "$bundle"

@@ -24,6 +24,7 @@ from framejury.labelled.preparation import index_and_extract, settings_options, 
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
 from framejury.model.manifest import CURVES_NAME, Bundle
+from framejury.model.mixture import require_mixture
 from framejury.model.pretrained import require_weights
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_hand_labels
@@ -62,7 +63,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.archive is not None:
         _prepare(args, settings)
     warehouses = [Warehouse.open(uri) for uri in args.warehouse]
-    source = training_source(*warehouses)
+    source = require_mixture(training_source(*warehouses), settings.training.mixture)
     if source.leak is not None:
         say(f"warning: {source.leak}")
     if args.frame_labels is not None:

@@ -16,7 +16,12 @@ import numpy as np
 
 from framejury.demo.people import load_people
 from framejury.model.augment import apply, draw, sample_rng
+from framejury.model.grading import Grade
+from framejury.model.graphics import Graphic
+from framejury.model.perturb import Screen
+from framejury.model.post_processing import PostProcessing, Upscaling, post_processed
 from framejury.model.selfblend import Points, blend_mask, draw_blend, self_blended
+from framejury.model.video_codecs import VideoCompression
 from framejury.records import Image
 
 _FACE_PX = 160
@@ -84,6 +89,34 @@ def augmentation_sheet(faces: Sequence[Portrait]) -> Image:
     return _sheet(rows, ["as stored", *(f"epoch {n + 1}" for n in range(_PICTURES))])
 
 
+_STEPS: dict[str, PostProcessing] = {
+    "phone zoom": PostProcessing(upscaling=Upscaling(0.35, "lanczos", 1.1)),
+    "filmed screen": PostProcessing(screen=Screen(1.37, 0.25, 3.1, 8.0, 1.1)),
+    "graded": PostProcessing(grade=Grade(1.2, 0.3, (0.0, 4.0, 14.0), (1.1, 1.0, 0.9), 0.8, 0.4)),
+    "beauty filter": PostProcessing(smoothing=0.9, sharpening=0.8),
+    "graphics, HEVC": PostProcessing(
+        graphic=Graphic("caption", 0.12, 0.5, 0.6, (255, 255, 255), 1.0, 2),
+        videos=(VideoCompression("hevc", 34, 3, 5),),
+    ),
+    "three videos": PostProcessing(
+        videos=(
+            VideoCompression("h264", 28),
+            VideoCompression("vp9", 44, 9, 3),
+            VideoCompression("h264", 30, 5, 12),
+        )
+    ),
+}
+
+
+def steps_sheet(faces: Sequence[Portrait]) -> Image:
+    """Return a row per face: as stored, then after single steps; uint8 (height, width, 3) RGB."""
+    rows = [
+        [portrait.face, *(post_processed(portrait.face, chain) for chain in _STEPS.values())]
+        for portrait in faces
+    ]
+    return _sheet(rows, ["as stored", *_STEPS])
+
+
 def _sheet(rows: Sequence[Sequence[Image]], headings: Sequence[str]) -> Image:
     step = _FACE_PX + _GAP_PX
     shape = (_HEADING_PX + len(rows) * step, len(headings) * step, 3)
@@ -106,6 +139,7 @@ def main(argv: Sequence[str]) -> int:
     for name, sheet in (
         ("self-blending.jpg", blending_sheet(faces)),
         ("augmentation.jpg", augmentation_sheet(faces)),
+        ("post-processing.jpg", steps_sheet(faces)),
     ):
         if not cv2.imwrite(str(folder / name), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
             raise OSError(f"cannot write {folder / name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-LOCAL_PREFIXES = ("csv:", "donor:", "file:", "group:", "stem:", "still:")
+LOCAL_PREFIXES = ("csv:", "donor:", "faces:", "file:", "group:", "stem:", "still:")
 """Starts of keys that are made of paths in one archive; others name a source of a data set."""
 
 
@@ -34,3 +34,17 @@ def group_names(keys_of: Sequence[Sequence[str]]) -> list[str]:
             first, second = sorted((root(keys[0]), root(key)))
             parent[second] = first  # the smaller name stays on top
     return [root(keys[0]) for keys in keys_of]
+
+
+_COLLECTIONS = ("part:",)
+"""Starts of keys of collections: their videos must stay together, but show many people."""
+
+
+def family_names(keys_of: Sequence[Sequence[str]]) -> list[str]:
+    """Name the family of each item, as `group_names`, without the keys of collections.
+
+    A part of the Deepfake Detection Challenge is one group with hundreds of people; a family is an
+    original with its fakes. Items with keys of collections alone are in the family of these.
+    """
+    finer = [[key for key in keys if not key.startswith(_COLLECTIONS)] for keys in keys_of]
+    return group_names([keys or list(all_) for keys, all_ in zip(finer, keys_of, strict=True)])

@@ -18,7 +18,7 @@ from framejury.archive.video_rows import video_id_of, videos_table
 from framejury.cli.options import run_command, workers_of
 from framejury.clock import now
 from framejury.errors import UsageError
-from framejury.examine.face_images import FaceImage, extract_face_images
+from framejury.examine.face_images import FaceImage, extract_face_images, joined_extraction
 from framejury.examine.messages import VideoJob
 from framejury.logs import say
 from framejury.parsers.import_faces import parser
@@ -55,7 +55,8 @@ def _run(args: argparse.Namespace) -> int:
     rows = read_face_sets(folder)
     say(f"  {len(rows):,} pictures in {len({row.file for row in rows}):,} files")
     with warehouse.running("import", now(), say) as run:
-        warehouse.write(run, "videos", videos_table([row.entry for row in rows], run.run_id))
+        entries = {row.entry.file.path: row.entry for row in rows}
+        warehouse.write(run, "videos", videos_table([*entries.values()], run.run_id))
         statuses = _extract(warehouse, run, rows, settings, workers)
         totals: Counter[str] = Counter()
         for (_, status), count in statuses.items():
@@ -68,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
             facts=CommitFacts(keeps_crops=True, statuses=dict(sorted(totals.items()))),
         )
     for (layout, status), count in sorted(statuses.items()):
-        say(f"  {layout:<9}{count:>7,} {status}")
+        say(f"  {layout:<13} {count:>6,} {status}")
     say(f"  run {run.run_id} committed to {warehouse.location.uri}")
     return 0
 
@@ -76,29 +77,34 @@ def _run(args: argparse.Namespace) -> int:
 def _extract(
     warehouse: Warehouse, run: Run, rows: list[FaceSetRow], settings: Settings, workers: int
 ) -> Counter[tuple[str, str]]:
-    """Write `extractions` and `faces` of every picture; return counts by layout and status."""
+    """Write `extractions` and `faces`; return counts of videos by layout and status."""
     layouts = {video_id_of(row.entry.file.path): row.entry.layout for row in rows}
-    statuses: Counter[tuple[str, str]] = Counter()
-    extractions: list[dict[str, Any]] = []
+    extractions: dict[str, dict[str, Any]] = {}
+    pictures = 0
     with _FacesWriter(warehouse, run) as writer:
         for done in extract_face_images(_batches(rows), run.run_id, settings, workers):
             for outcome in done:
-                extractions.append(outcome.extraction)
-                video_id, status = outcome.extraction["video_id"], outcome.extraction["status"]
-                statuses[layouts[video_id], status] += 1
+                row = outcome.extraction
+                before = extractions.get(row["video_id"])
+                extractions[row["video_id"]] = (
+                    row if before is None else joined_extraction(before, row)
+                )
                 if outcome.face is not None:
                     writer.add(outcome.face)
-                if len(extractions) % _SAY_EVERY == 0:
-                    say(f"  {len(extractions):,} of {len(rows):,} pictures")
-    warehouse.write(run, "extractions", pa.Table.from_pylist(extractions, schema=EXTRACTIONS))
-    return statuses
+                pictures += 1
+                if pictures % _SAY_EVERY == 0:
+                    say(f"  {pictures:,} of {len(rows):,} pictures")
+    outcomes = list(extractions.values())
+    warehouse.write(run, "extractions", pa.Table.from_pylist(outcomes, schema=EXTRACTIONS))
+    return Counter((layouts[row["video_id"]], row["status"]) for row in outcomes)
 
 
 def _batches(rows: list[FaceSetRow]) -> Iterator[list[FaceImage]]:
     """Yield the pictures of each file with their bytes, in batches."""
     for file, of_file in groupby(rows, key=lambda row: row.file):
         pictures = (
-            FaceImage(_job(row), data) for row, data in zip(of_file, pictures_of(file), strict=True)
+            FaceImage(_job(row), data, row.rank, row.pts_s)
+            for row, data in zip(of_file, pictures_of(file), strict=True)
         )
         while batch := list(islice(pictures, _AT_ONCE)):
             yield batch

@@ -9,7 +9,7 @@ import hashlib
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -34,10 +34,19 @@ _BATCHES_AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class FaceImage:
-    """An image file of a face set: id, URI and size as a job, and its bytes (None: missing)."""
+    """An image file of a face set.
+
+    Attributes:
+        job: id, URI and size of its video.
+        data: its bytes; None: missing.
+        rank: its rank in the video, from 0; becomes `frame_index`.
+        pts_s: its time in the video, seconds.
+    """
 
     job: VideoJob
     data: bytes | None
+    rank: int = 0
+    pts_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +122,30 @@ def extract_face_image(
         except ValueError as error:
             row |= {"status": Status.UNREADABLE.value, "error": str(error)}
         else:
-            face = _find_face(image, file.data, row, detector, settings)
+            face = _find_face(image, file, row, detector, settings)
     row["wall_s"] = time.perf_counter() - started_s
     row["cpu_s"] = time.process_time() - started_cpu_s
     return FaceImageRows(row, face)
+
+
+_SUMMED = (
+    *("frames_total", "frames_decoded", "frames_sampled", "faces_found", "faces_kept"),
+    *("wall_s", "cpu_s"),
+)
+
+
+def joined_extraction(first: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one row of `extractions` for two images of the same video.
+
+    It is `extracted` if either image shows a face; `content_id` is a hash over those of both.
+    """
+    extracted = other["status"] == Status.EXTRACTED and first["status"] != Status.EXTRACTED
+    kept = dict(other if extracted else first)
+    kept |= {name: (first.get(name) or 0) + (other.get(name) or 0) for name in _SUMMED}
+    ids = [one["content_id"] for one in (first, other) if one.get("content_id")]
+    if len(ids) == 2:
+        ids = [hashlib.sha256("".join(ids).encode()).hexdigest()]
+    return kept | {"content_id": ids[0] if ids else None}
 
 
 def _extract_batch(batch: _Batch) -> list[FaceImageRows]:
@@ -133,7 +162,7 @@ def _tools(settings_json: str) -> tuple[Settings, Detector]:
 
 
 def _find_face(
-    image: Image, data: bytes, row: dict[str, Any], detector: Detector, settings: Settings
+    image: Image, file: FaceImage, row: dict[str, Any], detector: Detector, settings: Settings
 ) -> dict[str, Any] | None:
     """Fill in `row`; return the row of `faces`, or None."""
     size = Size(*image.shape[:2])
@@ -152,14 +181,14 @@ def _find_face(
         return None
     region = portrait_region(portrait.face.box, size, settings.crops)
     face = ExaminedFace(
-        frame_index=0,
-        pts_s=0.0,
+        frame_index=file.rank,
+        pts_s=file.pts_s,
         face_index=0,
         person=0,
         track_box=portrait.face.box.in_heights(size),
         face=portrait.face,
         region=region,
-        crop=_cut(image, data, region, settings.crops),
+        crop=_cut(image, file.data or b"", region, settings.crops),
     )
     ids = {name: row[name] for name in ("video_id", "run_id")}
     return ids | face_row(face, detector.name)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from framejury.archive.assignment import FaceCut, FaceDraw
 from framejury.archive.balance import chunks
 from framejury.archive.csv_files import read_frame_labels
+from framejury.archive.groups import family_names
 from framejury.archive.labelled_video import Candidate, Placement, keys_of
 from framejury.archive.leakage import check_leakage
 from framejury.errors import SplitError, WarehouseError
@@ -235,6 +236,9 @@ def _source(
         for row in rows
         if row.keep_below is not None
     }
+    families = family_names(
+        [video.row["group_keys"] or [video.row["video_id"]] for video in videos]
+    )
     truths = {
         video.row["video_id"]: VideoTruth(
             run_id=video.extraction["run_id"],
@@ -245,8 +249,9 @@ def _source(
             method=video.row["method"],
             draw=draw if sides[video.row["video_id"]] is Side.MIXED else None,
             cut=cuts.get(video.row["video_id"]),
+            family=family,
         )
-        for video in videos
+        for video, family in zip(videos, families, strict=True)
         if video.extraction is not None
         and video.extraction["status"] == Status.EXTRACTED
         and video.row["video_id"] in sides

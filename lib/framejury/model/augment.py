@@ -1,8 +1,8 @@
 """Random changes of training faces, the same for both classes.
 
 Differences between cameras, sites and uploads must not separate the classes. Faces are mirrored,
-slightly shifted, scaled and turned, relit, partly covered, and perturbed (`perturb`) as on the way
-from a camera to an archive. Every function is pure; randomness comes from the generator passed in.
+slightly shifted, scaled and turned, relit, partly covered, and changed as on the way from a camera
+to an archive (`post_processing`). Functions are pure; randomness is passed in.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.model import perturb
+from framejury.model.post_processing import PostProcessing, draw_post_processing, post_processed
 from framejury.records import Image
 
 Points = npt.NDArray[np.float32]
 Level = Literal["full", "affine", "mirror"]
 """How much of a drawn change is applied, as in `training.augment`."""
+
+
+_UNTOUCHED = PostProcessing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +54,10 @@ class Augmentation:
         brightness: added to each value, in units of 0..255.
         contrast: factor about the mean of the picture.
         gains: factor of each channel, RGB.
-        jpeg_quality: quality of a recompression.
         turn_deg: rotation about the centre, degrees.
         grey: whether to remove the colour.
         cutouts: parts to cover.
-        small_ratio: share, above 0 to 1, to which the picture is reduced and enlarged again.
-        blur_sigma_px: standard deviation of a Gaussian blur.
-        noise_sigma: standard deviation of Gaussian noise, in units of 0..255.
-        crf: rate factor of an H.264 compression.
-        seed: seed of the noise.
+        post: what editors, phones and sites do to the picture afterwards.
     """
 
     flip: bool
@@ -68,15 +67,10 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 1.0
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    jpeg_quality: int | None = None
     turn_deg: float = 0.0
     grey: bool = False
     cutouts: tuple[Cutout, ...] = ()
-    small_ratio: float | None = None
-    blur_sigma_px: float | None = None
-    noise_sigma: float | None = None
-    crf: int | None = None
-    seed: int = 0
+    post: PostProcessing = _UNTOUCHED
 
 
 def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
@@ -93,11 +87,11 @@ def sample_rng(seed: int, epoch: int, *identity: int) -> np.random.Generator:
 def draw(
     rng: np.random.Generator, degrade_ratio: float = 1.0, level: Level = "full"
 ) -> Augmentation:
-    """Draw one change. Video compression and reduction, the commonest in archives, are likeliest.
+    """Draw one change.
 
     Args:
         rng: source of all randomness; the same state mirrors and moves alike at every level.
-        degrade_ratio: odds of the perturbations, as a share of the usual odds.
+        degrade_ratio: odds of lossy steps (`post_processing`), as a share of the usual odds.
         level: affine: only mirrored, shifted, scaled and turned; mirror: only mirrored.
     """
     change = _drawn(rng, degrade_ratio)
@@ -116,9 +110,6 @@ def draw(
 
 
 def _drawn(rng: np.random.Generator, degrade_ratio: float) -> Augmentation:
-    def lost(odds: float) -> bool:
-        return bool(rng.random() < odds * degrade_ratio)
-
     flip, move, light = (rng.random(3) < 0.5).tolist()
     shift_x, shift_y = rng.uniform(-0.06, 0.06, 2).tolist() if move else (0.0, 0.0)
     red, green, blue = rng.uniform(0.93, 1.07, 3).tolist() if light else (1.0, 1.0, 1.0)
@@ -133,12 +124,7 @@ def _drawn(rng: np.random.Generator, degrade_ratio: float) -> Augmentation:
         gains=(red, green, blue),
         grey=bool(rng.random() < 0.04),
         cutouts=_drawn_cutouts(rng) if rng.random() < 0.1 else (),
-        small_ratio=float(rng.uniform(0.3, 1.0)) if lost(0.35) else None,
-        blur_sigma_px=float(rng.uniform(0.3, 1.6)) if lost(0.15) else None,
-        noise_sigma=float(rng.uniform(1.0, 8.0)) if lost(0.12) else None,
-        crf=int(rng.integers(18, 43)) if lost(0.4) else None,
-        jpeg_quality=int(rng.integers(40, 101)) if lost(0.3) else None,
-        seed=int(rng.integers(2**31)),
+        post=draw_post_processing(rng, degrade_ratio),
     )
 
 
@@ -155,8 +141,7 @@ def _drawn_cutouts(rng: np.random.Generator) -> tuple[Cutout, ...]:
 def apply(image: Image, change: Augmentation, landmarks: Points | None = None) -> Image:
     """Apply a change, in the order in which it would happen to a picture.
 
-    The face is covered, mirrored, moved and relit; then it is perturbed by reduction, blur, noise,
-    video and JPEG.
+    The face is covered, mirrored, moved and relit, then edited and delivered (`post_processing`).
 
     Args:
         image: uint8 (height, width, 3) RGB.
@@ -176,22 +161,7 @@ def apply(image: Image, change: Augmentation, landmarks: Points | None = None) -
         picture = moved(picture, change.shift_x, change.shift_y, change.scale, change.turn_deg)
     if (change.brightness, change.contrast, change.gains) != (0.0, 1.0, (1.0, 1.0, 1.0)):
         picture = relit(picture, change.brightness, change.contrast, change.gains)
-    return _perturbed(perturb.grey(picture) if change.grey else picture, change)
-
-
-def _perturbed(picture: Image, change: Augmentation) -> Image:
-    if change.small_ratio is not None:
-        picture = perturb.rescaled(picture, change.small_ratio)
-    if change.blur_sigma_px is not None:
-        picture = perturb.blurred(picture, change.blur_sigma_px)
-    if change.noise_sigma is not None:
-        rng = np.random.default_rng(change.seed)
-        picture = perturb.noisy(picture, change.noise_sigma, rng)
-    if change.crf is not None:
-        (picture,) = perturb.h264([picture], change.crf)
-    if change.jpeg_quality is not None:
-        picture = perturb.jpeg(picture, change.jpeg_quality)
-    return picture
+    return post_processed(perturb.grey(picture) if change.grey else picture, change.post)
 
 
 def covered(image: Image, middle: Points, cutout: Cutout) -> Image:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,8 @@ import tensorflow as tf
 from framejury.errors import FramejuryError
 from framejury.model.augment import apply, draw, sample_rng
 from framejury.model.fastai_augment import apply_fastai, draw_fastai
-from framejury.model.selfblend import draw_blend, self_blended
+from framejury.model.made_fakes import Resynthesis, made_fake
+from framejury.model.mixture import FacePool
 from framejury.model.source import FaceRow, FaceSource, iter_faces, shuffled
 from framejury.model.source_counts import FaceCounts
 from framejury.records import CroppedFace
@@ -44,16 +46,18 @@ class ShownFace:
     """A face as one training step sees it.
 
     Attributes:
-        blended: whether it is a fake made from this real face.
+        made: whether it is a fake made from this real face.
+        pair: rank of its pair in an epoch of a mixture; both of a pair are augmented alike.
     """
 
     face: FaceRow
-    blended: bool = False
+    made: bool = False
+    pair: int | None = None
 
     @property
     def label(self) -> int:
         """1 for FAKE, 0 for REAL."""
-        return 1 if self.blended else self.face.label
+        return 1 if self.made else self.face.label
 
 
 @dataclass
@@ -62,22 +66,29 @@ class FaceDatasets:
 
     Attributes:
         settings: `signal`, `resize`, `jpeg_quality`, `input_px`, `batch_size`, `balance`,
-            `augment`, `degrade_ratio`, `self_blend_ratio` and `seed` are used.
+            `augment`, `degrade_ratio`, `self_blend_ratio`, `made_fakes`, `mixture`, `epoch_faces`,
+            `real_fake_ratio` and `seed` are used.
         source: the labelled faces.
         counts: counts of that source.
         global_batch_size: faces per step on all devices together, count.
+        resynthesis: needed if `settings.made_fakes` has it.
     """
 
     settings: TrainingSettings
     source: FaceSource
     counts: FaceCounts
     global_batch_size: int
+    resynthesis: Resynthesis | None = None
     _fault: FramejuryError | None = field(default=None, init=False)
 
     @property
     def training_faces(self) -> int:
         """Faces per epoch, with repeats of the rarer class, blends and stills."""
         return sum(shown_faces(self.counts, self.settings))
+
+    @cached_property
+    def _pool(self) -> FacePool | None:
+        return FacePool.of(self.source, self.settings) if self.settings.mixture else None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -86,10 +97,10 @@ class FaceDatasets:
     def training(self, epoch: int) -> tf.data.Dataset:
         """Return one epoch of the split train: shuffled, balanced, blended and augmented as set.
 
-        A blend follows the face it is made from and is augmented in the same way, so that only the
-        blending separates the two. Stills are shown only together with their blend, and never to a
-        network of pairs. The same seed and epoch give the same faces, in the same order, with the
-        same changes.
+        A made fake follows the face it is made from and is augmented in the same way, so that only
+        the making separates the two. Stills are shown only together with their blend, and never to
+        a network of pairs. With a mixture, faces are drawn in pairs (`mixture`). The same seed and
+        epoch give the same faces, in the same order, with the same changes.
 
         Args:
             epoch: from 0, over all phases.
@@ -98,13 +109,17 @@ class FaceDatasets:
             batches of float32 (n, input_px, input_px, 3) RGB 0..255, float32 (n, 1) label
             (1 for FAKE), and float32 (n,) weight.
         """
+        pool = self._pool  # read here, so that its errors need no way through tf.data
 
         def faces() -> Iterator[ShownFace]:
+            if pool is not None:
+                yield from _paired(pool, epoch)
+                return
             rng = np.random.default_rng([self.settings.seed, epoch])
             rows = iter_faces(self.source, Side.TRAIN, rng)
             if self.settings.balance == "sampling":
                 rows = _evened_out(rows, self.counts)
-            return _with_blends(shuffled(rows, rng), self.settings)
+            yield from _with_blends(shuffled(rows, rng), self.settings)
 
         return self._batches(faces, Side.TRAIN, epoch)
 
@@ -167,16 +182,15 @@ class FaceDatasets:
         return data.with_options(options)
 
     def _picture(self, shown: ShownFace, epoch: int | None) -> npt.NDArray[np.uint8]:
-        settings, row, face = self.settings, shown.face, shown.face.cropped()
+        settings, face = self.settings, shown.face.cropped()
         side_px, resize = settings.input_px, settings.resize
         if epoch is None:
             return self._network_input(face)
-        video = zlib.crc32(row.video_id.encode())
-        identity = (video, row.frame_index, row.face_index, row.repeat)
-        if shown.blended and face.landmarks is not None:
+        identity = _identity(shown)
+        if shown.made:
             # Before the signal is made, so that the signal is that of a fake.
             rng = sample_rng(settings.seed, epoch, *identity, _BLEND_STREAM)
-            face = replace(face, crop=self_blended(face.crop, face.landmarks, draw_blend(rng)))
+            face = made_fake(face, rng, settings.made_fakes, self.resynthesis)
         rng = sample_rng(settings.seed, epoch, *identity)
         if settings.augment == "fastai":
             change = draw_fastai(rng)
@@ -204,6 +218,14 @@ class FaceDatasets:
             raise
 
 
+def _identity(shown: ShownFace) -> tuple[int, ...]:
+    """Return what the random numbers of a face are derived from, besides seed and epoch."""
+    if shown.pair is not None:
+        return (shown.pair,)
+    row = shown.face
+    return zlib.crc32(row.video_id.encode()), row.frame_index, row.face_index, row.repeat
+
+
 def class_weights(
     counts: FaceCounts, side: Side, settings: TrainingSettings
 ) -> tuple[float, float]:
@@ -227,6 +249,8 @@ def class_weights(
 
 def shown_faces(counts: FaceCounts, settings: TrainingSettings) -> tuple[int, int]:
     """Return the number of REAL and FAKE faces per epoch, with repeats, blends and stills."""
+    if settings.mixture:
+        return settings.epoch_faces // 2, settings.epoch_faces // 2
     real, fake = (counts.faces(Side.TRAIN, label) for label in (0, 1))
     if settings.balance == "sampling":
         real = fake = max(real, fake)
@@ -239,6 +263,12 @@ def _blends_of(faces: int, ratio: float) -> int:
     return math.floor(faces * ratio + 1e-9)
 
 
+def _paired(pool: FacePool, epoch: int) -> Iterator[ShownFace]:
+    for pair, (real, fake) in enumerate(pool.pairs(epoch)):
+        yield ShownFace(real, pair=pair)
+        yield ShownFace(real if fake is None else fake, made=fake is None, pair=pair)
+
+
 def _with_blends(faces: Iterator[FaceRow], settings: TrainingSettings) -> Iterator[ShownFace]:
     """Yield each face, and after an even share of the real ones (and each still) its blend."""
     ratio, pairs = settings.self_blend_ratio, settings.signal in PAIR_SIGNALS
@@ -247,13 +277,13 @@ def _with_blends(faces: Iterator[FaceRow], settings: TrainingSettings) -> Iterat
         if face.still:
             if face.label == 0 and face.landmarks is not None and not pairs:
                 yield ShownFace(face)
-                yield ShownFace(face, blended=True)
+                yield ShownFace(face, made=True)
             continue
         yield ShownFace(face)
         if face.label == 0 and face.landmarks is not None and face.repeat == 0:
             seen += 1
             if _blends_of(seen, ratio) > _blends_of(seen - 1, ratio):
-                yield ShownFace(face, blended=True)
+                yield ShownFace(face, made=True)
 
 
 def _evened_out(faces: Iterator[FaceRow], counts: FaceCounts) -> Iterator[FaceRow]:

@@ -1,4 +1,4 @@
-"""Perturbations by cameras, sites and messengers: compression, scaling, blur, noise, grey.
+"""Perturbations by cameras, screens, sites and messengers: compression, scaling, blur, noise.
 
 The same functions make training robust and measure robustness. They are pure: they return new
 pictures of the same size, and randomness comes from the generator passed in.
@@ -7,26 +7,15 @@ pictures of the same size, and randomness comes from the generator passed in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
+from dataclasses import dataclass
+from typing import Literal
 
-import av
 import cv2
 import numpy as np
-from av.codec.context import CodecContext
+import numpy.typing as npt
 
+from framejury.model.video_codecs import VideoCompression, recoded
 from framejury.records import Image
-
-H264_PRESET = "veryfast"
-"""Keeps deblocking, CABAC and adaptive quantisation, which shape the artefacts of usual encoders.
-`ultrafast` switches them off. Takes a few milliseconds per face."""
-
-_X264 = "mbtree=0"
-"""Macroblock trees lower the quality of areas that later pictures do not refer to. In a clip of few
-pictures that is every area, so the rate factor would not mean what it means in a whole video (x264
-shifts it by 5.4 to compensate for the tree). The tree also reads uninitialised memory, so the same
-pictures would not always give the same bytes."""
-
-_FPS = 25
 
 
 def jpeg(image: Image, quality: int) -> Image:
@@ -71,31 +60,7 @@ def h264(sequence: Sequence[Image], crf: int) -> list[Image]:
     Raises:
         ValueError: sizes differ, there is no picture, or the rate factor is out of range.
     """
-    shapes = {image.shape for image in sequence}
-    if len(shapes) != 1:
-        raise ValueError(f"a clip needs pictures of the same size, got {sorted(shapes)}")
-    if not 0 <= crf <= 51:
-        raise ValueError(f"the rate factor must be 0 to 51, got {crf}")
-    height, width = shapes.pop()[:2]
-    encoder = _encoder(height + height % 2, width + width % 2, crf)
-    decoder = CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    packets = []
-    for index, image in enumerate(sequence):
-        frame = av.VideoFrame.from_ndarray(_even(image), format="rgb24")
-        frame = frame.reformat(format="yuv420p", threads=1)
-        frame.pts = index
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
-    frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
-    if len(frames) != len(sequence):
-        raise ValueError(f"the clip of {len(sequence)} pictures decoded to {len(frames)}")
-    return [
-        np.ascontiguousarray(
-            frame.reformat(format="rgb24", threads=1).to_ndarray()[:height, :width], dtype=np.uint8
-        )
-        for frame in frames
-    ]
+    return recoded(sequence, VideoCompression("h264", crf))
 
 
 def rescaled(image: Image, ratio: float) -> Image:
@@ -144,9 +109,7 @@ def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
         sigma: standard deviation in units of 0..255, at least 0.
         rng: source of the noise.
     """
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma)
-    picture: Image = np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
-    return picture
+    return _rounded(image + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma))
 
 
 def grey(image: Image) -> Image:
@@ -155,24 +118,113 @@ def grey(image: Image) -> Image:
     return np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
-def _encoder(height: int, width: int, crf: int) -> av.VideoCodecContext:
-    encoder = CodecContext.create("libx264", "w")
-    assert isinstance(encoder, av.VideoCodecContext)
-    encoder.height, encoder.width = height, width
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, _FPS), Fraction(_FPS)
-    encoder.thread_count = 1
-    encoder.options = {
-        "crf": str(crf),
-        "preset": H264_PRESET,
-        "threads": "1",
-        "x264-params": _X264,
-    }
-    return encoder
+def sharpened(image: Image, amount: float, sigma_px: float = 1.0) -> Image:
+    """Return the picture with an unsharp mask: x + amount * (x - blurred x), clipped.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        amount: 0 leaves the picture; phones and editors use up to 1.5.
+        sigma_px: standard deviation of the blur, pixels, above 0.
+    """
+    values = image.astype(np.float32)
+    soft = cv2.GaussianBlur(values, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
+    return _rounded(values + np.float32(amount) * (values - soft))
 
 
-def _even(image: Image) -> Image:
-    """Return the picture with even sides; the last row or column is repeated where necessary."""
+def smoothed_skin(image: Image, strength: float) -> Image:
+    """Return the picture after a beauty filter: edges stay, fine structure of the skin goes.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        strength: opacity of the bilateral filter (7 pixels, 30 levels), 0 to 1.
+    """
+    soft = cv2.bilateralFilter(image, 7, 30, 3, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(cv2.addWeighted(soft, strength, image, 1 - strength, 0), np.uint8)
+
+
+Kernel = Literal["linear", "cubic", "lanczos"]
+_KERNELS: dict[Kernel, int] = {
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+
+
+def upscaled(image: Image, ratio: float, kernel: Kernel, sharpening: float) -> Image:
+    """Return the picture reduced (area mean), enlarged and sharpened, as a phone's zoom does it.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        ratio: side of the small picture as a share of the original, above 0 to 1.
+        kernel: of the enlargement.
+        sharpening: amount of the unsharp mask afterwards, at least 0.
+    """
     height, width = image.shape[:2]
-    padded = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.ascontiguousarray(padded)
+    small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    lost = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    back = cv2.resize(lost, (width, height), interpolation=_KERNELS[kernel])
+    return sharpened(np.asarray(back, np.uint8), sharpening)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A screen that a camera films.
+
+    Attributes:
+        ratio: pixels of the screen per pixel of the picture, 1 to 2.
+        depth: how much its stripes darken, 0 to below 1.
+        period_px: distance of the stripes, pixels of the screen, at least 2.
+        turn_deg: direction of the stripes, degrees; 0: upright.
+        gamma: exponent of the values, above 0; above 1 darkens.
+    """
+
+    ratio: float
+    depth: float
+    period_px: float
+    turn_deg: float
+    gamma: float
+
+
+def filmed_screen(image: Image, screen: Screen) -> Image:
+    """Return the picture as a camera sees it on a screen: a moiré of stripes, and other contrast.
+
+    The picture is enlarged at an odd ratio, darkened by the stripes of the screen (a third of a
+    period apart in red, green and blue), and sampled at its old size without smoothing.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        screen: its pixels and light.
+    """
+    height, width = image.shape[:2]
+    size = (max(1, round(width * screen.ratio)), max(1, round(height * screen.ratio)))
+    shown = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).reshape(size[1], size[0], 3)
+    angle = np.deg2rad(screen.turn_deg)
+    across = np.cos(angle) * np.arange(size[0]) + np.sin(angle) * np.arange(size[1])[:, np.newaxis]
+    phase = (2 * np.pi / screen.period_px * across).astype(np.float32)
+    thirds = np.array([0.0, 1.0, 2.0], np.float32) * np.float32(2 * np.pi / 3)
+    stripes = 0.5 + 0.5 * np.cos(phase[:, :, np.newaxis] + thirds)
+    tones = (255 * np.linspace(0, 1, 256) ** screen.gamma).astype(np.float32)
+    lit = tones[shown] * (1 - np.float32(screen.depth) * stripes)
+    seen = cv2.resize(lit, (width, height), interpolation=cv2.INTER_LINEAR)
+    # The stripes take half of `depth` off the light, which the camera's exposure brings back.
+    return _rounded(seen.reshape(image.shape) / np.float32(1 - screen.depth / 2))
+
+
+def grainy(image: Image, sigma: float, size_px: float, rng: np.random.Generator) -> Image:
+    """Return the picture with film grain: soft noise, the same in all channels.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        sigma: standard deviation in units of 0..255, at least 0.
+        size_px: standard deviation of the blur that gives the grain its size, pixels, above 0.
+        rng: source of the noise.
+    """
+    noise = rng.standard_normal(image.shape[:2], dtype=np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), size_px, borderType=cv2.BORDER_REFLECT_101)
+    spread = max(float(soft.std()), 1e-6)
+    return _rounded(image + (soft * np.float32(sigma / spread)).reshape(*image.shape[:2], 1))
+
+
+def _rounded(values: npt.NDArray[np.float32]) -> Image:
+    picture: Image = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return picture

@@ -126,24 +126,28 @@ def draw_blend(rng: np.random.Generator) -> Blend:
     )
 
 
-def self_blended(face: Image, landmarks: Points, blend: Blend) -> Image:
+def self_blended(face: Image, landmarks: Points, blend: Blend, inner: Image | None = None) -> Image:
     """Return a real face with a changed copy of itself blended in.
 
     Args:
         face: uint8 (height, width, 3) RGB.
         landmarks: float32 (5, 2), x and y in pixels of `face`, in the order of `LANDMARK_NAMES`.
         blend: the drawn blending.
+        inner: picture to blend in, of the same shape and type, instead of a copy of the face.
 
     Returns:
         uint8 of the same shape, RGB. When only the inner copy is changed, it differs from `face`
         only inside the mask of `blend_mask`.
     """
     mask = blend_mask(face.shape[:2], landmarks, blend)
-    changed = _changed(face, blend)
-    inner, outer = (changed, face) if blend.inner_changes else (face, changed)
+    copy = face if inner is None else inner
+    if blend.inner_changes:
+        copy, outer = _changed(copy, blend), face
+    else:
+        outer = _changed(face, blend)
     middle = landmarks.mean(axis=0)
     weight = mask[:, :, np.newaxis]
-    mixed = outer + (_moved(inner, middle, blend).astype(np.float32) - outer) * weight
+    mixed = outer + (_moved(copy, middle, blend).astype(np.float32) - outer) * weight
     blended: Image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     return blended
 

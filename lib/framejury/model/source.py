@@ -55,6 +55,8 @@ class VideoTruth:
         draw: assigns a split to each face of a `mixed` video; None for all others.
         only: the split whose faces count in a `mixed` video; None: all of them.
         cut: leaves out single faces of a fake to balance the classes; None: all of them count.
+        family: name shared by videos of one source, such as an original and its fakes; empty: the
+            video is one of its own.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class VideoTruth:
     only: Side | None = None
     method: str | None = None
     cut: FaceCut | None = None
+    family: str = ""
 
     def __post_init__(self) -> None:
         if (self.draw is None) is (self.side is Side.MIXED):

@@ -23,6 +23,7 @@ from framejury.model.manifest import CURVES_NAME
 from framejury.model.needs import require_signal
 from framejury.model.network import Precision, backbone_of, build_network, freeze
 from framejury.model.optimizer import make_optimizer, settle_averages
+from framejury.model.resynthesis import Resynthesizer
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
 from framejury.model.source import FaceSource
 from framejury.model.source_counts import FaceCounts, count_faces
@@ -109,8 +110,15 @@ def train(
     kept = WorkDir(work_dir, settings, counts.fingerprint)
     log = TrainingLog(kept.log_dir(log_dir), kept.history)
     machine = _prepare_machine(settings)
+    resynthesis = None
+    if settings.made_fakes.get("resynthesis") and next_step(settings, kept.history) is not None:
+        resynthesis = Resynthesizer.trained(source, settings, work_dir, progress)
     faces = FaceDatasets(
-        settings, source, counts, settings.batch_size * machine.strategy.num_replicas_in_sync
+        settings,
+        source,
+        counts,
+        settings.batch_size * machine.strategy.num_replicas_in_sync,
+        resynthesis,
     )
     progress(_opening_line(faces, machine, len(kept.history)))
     progress(f"curves while it runs: {log.folder / CURVES_NAME}, or {log.command}")

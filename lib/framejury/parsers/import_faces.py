@@ -1,10 +1,10 @@
 """import: turn face sets in Parquet (pictures of one face each) into a warehouse to train on.
 
-Columns distinguish paired frames of the Deepfake Detection Challenge from stills of real people;
-see framejury.archive.face_sets. Every picture gets a status. The defaults differ from other
-commands: crops.margin_ratio=-0.07 and crops.shift_ratio=0.07, the crop geometry of the Challenge's
-frames (extract further training videos with the same), and detection.threshold=0.8, because every
-picture is known to show a face.
+Columns distinguish paired frames of the Deepfake Detection Challenge, several sampled faces per
+video, and stills of real people; see framejury.archive.face_sets. Every video gets a status. The
+defaults differ from other commands: crops.margin_ratio=-0.07 and crops.shift_ratio=0.07, the crop
+geometry of the Challenge's frames (extract further training videos with the same), and
+detection.threshold=0.8, because every picture is known to show a face.
 """
 
 from __future__ import annotations

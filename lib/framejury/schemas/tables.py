@@ -128,7 +128,7 @@ VIDEOS = pa.schema(
         _text(
             "layout",
             "Archive layout that gave the labels: dfdc, ffpp, celebdf, labels_csv or plain; for "
-            "imported pictures face_set or still.",
+            "imported pictures face_set, sampled_faces or still.",
             required=True,
         ),
         _text("label", "REAL or FAKE; null when unknown."),

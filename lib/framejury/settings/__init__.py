@@ -22,6 +22,7 @@ from framejury.settings.judging import (
 )
 from framejury.settings.learning import (
     PAIR_SIGNALS,
+    MadeFake,
     Resize,
     Signal,
     SplitSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "IndexSettings",
     "InspectSettings",
     "LimitSettings",
+    "MadeFake",
     "ReducerName",
     "ReportSettings",
     "Resize",

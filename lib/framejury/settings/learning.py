@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from framejury.settings.section import Section
 
@@ -13,6 +13,11 @@ PAIR_SIGNALS: tuple[Signal, ...] = ("delta", "flow_fusion")
 """Signals made from a face in two consecutive frames."""
 
 Resize = Literal["letterbox", "stretch", "crop"]
+
+MadeFake = Literal["self_blend", "animation", "resynthesis"]
+"""Ways to make a fake from a real face."""
+
+_Odds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 NAMED_WEIGHTS = ("noisy-student", "imagenet", "lite0")
 """Published weights, next to `none` and to paths of files."""
@@ -210,6 +215,41 @@ class TrainingSettings(Section):
         description="Self-blended fakes made from real faces in each epoch, as a share of the "
         "real faces with landmarks, 0 to 1; stills are always paired with one.",
     )
+    made_fakes: dict[MadeFake, _Odds] = Field(
+        {"self_blend": 1.0},
+        description="How fakes are made from real faces, and with which odds; they need not add up "
+        "to 1. self_blend: the face blended with a changed copy of itself; animation: parts of it "
+        "moved smoothly; resynthesis: all or part of it drawn anew by small networks, which are "
+        "first trained on the real faces.",
+    )
+    resynthesis_steps: int = Field(
+        1500,
+        ge=1,
+        le=1_000_000,
+        description="Steps for which each of the two networks of resynthesis is trained, count; "
+        "1500 take some ten minutes on two cores.",
+    )
+    mixture: dict[str, _Odds] = Field(
+        {},
+        description="Data sets (first folders of the paths) to draw training faces from, and the "
+        "odds of each, such as {wild_faces: 2, dfdc_faces: 1}; sets that are not named are left "
+        "out. Empty: every face once per epoch.",
+    )
+    epoch_faces: int = Field(
+        20_000,
+        ge=2,
+        multiple_of=2,
+        description="Faces per epoch where they are drawn from a mixture, count: half are real, "
+        "and each is followed by a fake.",
+    )
+    real_fake_ratio: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the real faces of a mixture that are followed by a fake of the data "
+        "(of the same source, else of the same set, else of any), 0 to 1; the others are followed "
+        "by a fake made from them.",
+    )
     choose_by: Literal["val_loss", "val_auc", "val_accuracy", "last"] = Field(
         "val_loss",
         description="Figure on the validation faces by which the best epoch is chosen; val_auc "
@@ -224,9 +264,10 @@ class TrainingSettings(Section):
     augment: Literal["full", "affine", "mirror", "fastai", "none"] = Field(
         "full",
         description="Random changes to the training faces. mirror: mirroring alone; affine: "
-        "mirror, shift, scale and rotate; full: also light, colour, occlusion, down-scaling, "
-        "blur, noise, H.264 and JPEG; fastai: that library's defaults (mirror, rotate, zoom, "
-        "perspective, light, contrast), and with resize crop the square is cut anywhere.",
+        "mirror, shift, scale and rotate; full: also light, colour, occlusion, graphics, lower "
+        "resolution, blur, noise, H.264, HEVC, VP9 and JPEG; fastai: that library's defaults "
+        "(mirror, rotate, zoom, perspective, light, contrast), and with resize crop the square is "
+        "cut anywhere.",
     )
     only_labelled_frames: bool = Field(
         False,
@@ -264,6 +305,29 @@ class TrainingSettings(Section):
             raise ValueError(
                 f"training.weights={self.weights} does not fit training.backbone={self.backbone}; "
                 f"allowed: {listed}"
+            )
+        return self
+
+    @field_validator("mixture", "made_fakes")
+    @classmethod
+    def _something_can_be_drawn(
+        cls, value: dict[str, float], info: ValidationInfo
+    ) -> dict[str, float]:
+        if value and not sum(value.values()):
+            raise ValueError(f"training.{info.field_name} gives odds of 0 to everything: {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _mixture_fits(self) -> TrainingSettings:
+        if self.mixture and self.batch_size % 2:
+            raise ValueError(
+                f"training.mixture draws pairs, but training.batch_size={self.batch_size} is odd; "
+                "set an even one"
+            )
+        if self.mixture and self.signal in PAIR_SIGNALS and self.real_fake_ratio < 1:
+            raise ValueError(
+                f"training.signal={self.signal} needs two frames, but made fakes have one; set "
+                "training.real_fake_ratio=1"
             )
         return self
 

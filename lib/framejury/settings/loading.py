@@ -155,7 +155,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     if "const" in schema:
         return str(schema["const"])
     names = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    kinds = {"array": "list", "string": "text", "boolean": "true | false"}
+    kinds = {"array": "list", "string": "text", "boolean": "true | false", "object": "name: odds"}
     kind = kinds.get(schema.get("type", ""), schema.get("type", ""))
     bounds = [f"{sign} {schema[key]:,}" for key, sign in names.items() if key in schema]
     return " ".join([kind, ", ".join(bounds)]).strip()

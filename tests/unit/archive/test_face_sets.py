@@ -75,6 +75,20 @@ def still(number: str, **changes: Any) -> dict[str, Any]:
     return {"id": number, "source": "nasa", "image": encode_crop(photograph(), "png")} | changes
 
 
+def sampled(video: str, pts_s: float | None = None, **changes: Any) -> dict[str, Any]:
+    """A row of sampled faces."""
+    row = {
+        "video": video,
+        "label": "FAKE" if video.startswith("fake") else "REAL",
+        "group": "g1",
+        "dataset": "Demo clips/1.5",
+        "method": "Swapper" if video.startswith("fake") else None,
+        "source": "somebody/somewhere",
+        "image": jpeg(tight(sum(video.encode()) % 5 + int(pts_s or 0))),
+    }
+    return row | ({} if pts_s is None else {"pts_s": pts_s}) | changes
+
+
 def write_set(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=2)
@@ -114,6 +128,55 @@ def test_rows_are_described_as_videos_are(folder: Path) -> None:
     assert real.file.size_bytes == len(frame("a.mp4")["image"])
     assert fake.file.uri == f"{folder}/faces/part-07.parquet#row=1"
     assert rows[1].place == f"{folder}/faces/part-07.parquet row 1"
+
+
+def test_sampled_faces_are_pictures_of_videos(tmp_path: Path) -> None:
+    root = tmp_path / "sets"
+    write_set(
+        root / "wild" / "some.parquet",
+        [sampled("real_a", 0.5), sampled("fake_b", 1.0), sampled("real_a", 2.5)],
+    )
+    write_set(root / "plain" / "x.parquet", [sampled("real_a"), sampled("real_a")])
+    rows = read_face_sets(root)
+    path = "wild/Demo clips_1.5/g1/real_a"
+    assert [(row.entry.file.path, row.rank, row.pts_s) for row in rows[2:]] == [
+        (path, 0, 0.5),
+        ("wild/Demo clips_1.5/g1/fake_b", 0, 1.0),
+        (path, 1, 2.5),
+    ]
+    assert [(row.rank, row.pts_s) for row in rows[:2]] == [(0, 0.0), (1, 1.0)]  # no times
+    real, fake, again = (row.entry for row in rows[2:])
+    assert again == real
+    assert (real.layout, real.label, real.method) == ("sampled_faces", Label.REAL, None)
+    assert (fake.label, fake.method) == (Label.FAKE, "Swapper")
+    assert real.group_keys == fake.group_keys == ("faces:wild/g1",)
+    pictures = [sampled("real_a", 0.5)["image"], sampled("real_a", 2.5)["image"]]
+    assert real.file.size_bytes == sum(map(len, pictures))
+
+
+@pytest.mark.parametrize(
+    ("group", "dataset", "keys"),
+    [
+        ("ff_012_026", "FF++", ("ffpp-youtube:012", "ffpp-youtube:026")),
+        ("celebdf_id0", "Celeb-DF v2", ("celebdf:id0",)),
+        ("dfdc_aayrffkzxn", "DFDC train part 0", ("dfdc:aayrffkzxn.mp4", "part:dfdc:00")),
+        ("ff_other", "clips", ()),
+    ],
+)
+def test_groups_named_after_known_videos_share_their_keys(
+    tmp_path: Path, group: str, dataset: str, keys: tuple[str, ...]
+) -> None:
+    write_set(tmp_path / "s" / "a.parquet", [sampled("v", 0.0, group=group, dataset=dataset)])
+    (row,) = read_face_sets(tmp_path)
+    assert row.entry.group_keys == (f"faces:s/{group}", *keys)
+
+
+@pytest.mark.parametrize("change", [{"label": "FAKE"}, {"method": "Other"}])
+def test_a_video_cannot_be_two_things(tmp_path: Path, change: dict[str, str]) -> None:
+    rows = [sampled("real_a", 0.0), sampled("real_a", 1.0, **change)]
+    write_set(tmp_path / "a.parquet", rows)
+    with pytest.raises(ArchiveError, match=r"row 1: video .*real_a is .* in .*row 0; pictures"):
+        read_face_sets(tmp_path)
 
 
 def test_pictures_come_in_order_of_rows(tmp_path: Path) -> None:
@@ -331,7 +394,7 @@ def test_import_makes_a_warehouse(
     assert main(["import", str(folder), "--warehouse", target, "--workers", "1"]) == 0
     said = capsys.readouterr().err
     assert "6 pictures in 4 files" in said
-    assert "still          1 unreadable" in said
+    assert "still              1 unreadable" in said
     warehouse = Warehouse.open(target)
     (commit,) = warehouse.commits()
     assert (commit.job, commit.archive) == ("import", str(folder))
@@ -350,6 +413,36 @@ def test_import_makes_a_warehouse(
     assert fake["crop"] == frame("b.mp4")["image"]
     assert len(fake["landmarks"]) == 5
     assert fake["detector"] == "mtcnn"
+
+
+def test_import_joins_the_pictures_of_a_video(tmp_path: Path) -> None:
+    root = tmp_path / "sets"
+    empty = jpeg(np.full((90, 90, 3), 128, np.uint8))
+    rows = [
+        sampled("real_a", 0.0, image=empty),
+        sampled("real_a", 1.0),
+        sampled("fake_b", 0.5, image=empty),
+        sampled("real_a", 2.5),
+    ]
+    write_set(root / "wild" / "some.parquet", rows)
+    target = str(tmp_path / "warehouse")
+    assert main(["import", str(root), "--warehouse", target, "--workers", "1"]) == 0
+    warehouse = Warehouse.open(target)
+    (commit,) = warehouse.commits()
+    assert commit.tables == {"videos": 2, "extractions": 2, "faces": 2}
+    assert commit.facts.statuses == {"extracted": 1, "no_face": 1}
+    ids = {
+        row["path"][-6:]: row["video_id"] for row in warehouse.read_snapshot("videos").to_pylist()
+    }
+    outcomes = {row["video_id"]: row for row in warehouse.read_latest("extractions").to_pylist()}
+    real = outcomes[ids["real_a"]]
+    assert (real["status"], real["frames_sampled"], real["faces_kept"]) == ("extracted", 3, 2)
+    assert real["content_id"] != outcomes[ids["fake_b"]]["content_id"]
+    faces = warehouse.read_run(commit.run_id, "faces").to_pylist()
+    assert [(row["video_id"], row["frame_index"], row["pts_s"]) for row in faces] == [
+        (ids["real_a"], 1, 1.0),
+        (ids["real_a"], 2, 2.5),
+    ]
 
 
 def test_settings_of_import_can_be_changed(folder: Path, tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.archive.csv_files import Pin, Pins, read_pins
+from framejury.archive.face_sets import read_face_sets
 from framejury.archive.groups import group_names
-from framejury.archive.layouts import describe_videos
+from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import list_local
 from framejury.errors import SplitError
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import IndexSettings
 
 ROOT = Path(__file__).resolve().parents[3]
+TRAINING = ROOT.parent / "shared" / "training"
 CORPUS = ROOT.parent / "shared" / "corpus"
 TRAIN, VAL, TEST, EXCLUDED = Side.TRAIN, Side.VAL, Side.TEST, Side.EXCLUDED
 
@@ -113,11 +115,40 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_parts_of_the_face_set_stand_where_its_readme_wants_them() -> None:
-    pins = read_pins(ROOT / "conf" / "training" / "sides-dfdc-faces.csv")
+    pins = read_pins(ROOT / "conf" / "training" / "sides-faces.csv")
     for part in range(30):
         wanted = TRAIN if part < 25 else VAL if part < 28 else TEST
         assert pins.side_of(f"dfdc_faces/part-{part:02d}/abcdefghij.mp4") is wanted
     assert pins.side_of("real_faces/ffhq/532") is TRAIN
+
+
+@pytest.mark.skipif(not TRAINING.is_dir(), reason="no ../shared/training beside this checkout")
+def test_no_source_of_the_face_sets_is_pinned_to_two_sides_here_or_in_the_corpus() -> None:
+    pins = read_pins(ROOT / "conf" / "training" / "sides-faces.csv")
+    of_corpus = read_pins(ROOT / "conf" / "training" / "sides-corpus.csv")
+    faces = {row.entry.file.path: row.entry for row in read_face_sets(TRAINING)}.values()
+    assert pins.unused(entry.file.path for entry in faces) == []
+    videos: list[VideoEntry] = []
+    if CORPUS.is_dir():
+        videos, *_ = describe_videos(
+            list_local(CORPUS), lambda file: Path(file.uri).read_text("utf-8"), IndexSettings()
+        )
+    sides = defaultdict(set)
+    pinned = [(entry, pins.side_of(entry.file.path)) for entry in faces]
+    pinned += [(entry, of_corpus.side_of(entry.file.path)) for entry in videos]
+    groups = group_names([entry.group_keys for entry, _ in pinned])
+    labels, generators = defaultdict(set), defaultdict(set)
+    for (entry, side), group in zip(pinned, groups, strict=True):
+        sides[group].add(side)
+        if entry.file.path.startswith("wild_faces/"):
+            labels[side].add(entry.label)
+            generators[entry.method].add(side)
+    assert {group: found for group, found in sides.items() if len(found) > 1} == {}
+    assert all(labels[side] == {Label.REAL, Label.FAKE} for side in (TRAIN, VAL, TEST))
+    # Each generator is in one split only, and val and test have some that train has not.
+    del generators[None]
+    assert all(len(found) == 1 for found in generators.values())
+    assert {TRAIN, VAL, TEST} <= {side for found in generators.values() for side in found}
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no ../shared/corpus beside this checkout")

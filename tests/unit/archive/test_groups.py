@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framejury.archive.groups import group_names
+from framejury.archive.groups import family_names, group_names
 
 keys_of_items = st.lists(
     st.lists(st.sampled_from("abcdefghijklm"), min_size=1, max_size=3), max_size=12
@@ -51,3 +51,14 @@ def test_a_chain_of_a_hundred_thousand() -> None:
 def test_an_item_without_keys() -> None:
     with pytest.raises(ValueError, match="at least one key"):
         group_names([["a"], []])
+
+
+def test_a_family_is_finer_than_a_part_of_the_challenge() -> None:
+    keys = [
+        ("part:dfdc:01", "dfdc:a.mp4"),
+        ("part:dfdc:01", "dfdc:b.mp4", "dfdc:a.mp4"),
+        ("part:dfdc:01", "dfdc:c.mp4"),
+        ("part:dfdc:02",),
+    ]
+    assert len(set(group_names(keys))) == 2
+    assert family_names(keys) == ["dfdc:a.mp4", "dfdc:a.mp4", "dfdc:c.mp4", "part:dfdc:02"]

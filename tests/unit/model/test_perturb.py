@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framejury.model import perturb
+from framejury.model.video_codecs import Codec, VideoCompression, recoded
 from framejury.records import Image
 from tests.builders import clips
 from tests.builders.faces import real_face
 
+SCREEN = perturb.Screen(ratio=1.4, depth=0.2, period_px=3.0, turn_deg=8.0, gamma=1.1)
 ALL: dict[str, Callable[[Image], Image]] = {
     "jpeg": lambda image: perturb.jpeg(image, 50),
     "h264": lambda image: perturb.h264([image], 30)[0],
@@ -21,6 +24,13 @@ ALL: dict[str, Callable[[Image], Image]] = {
     "blurred": lambda image: perturb.blurred(image, 1.5),
     "noisy": lambda image: perturb.noisy(image, 6.0, np.random.default_rng(4)),
     "grey": perturb.grey,
+    "sharpened": lambda image: perturb.sharpened(image, 1.0),
+    "smoothed": lambda image: perturb.smoothed_skin(image, 0.8),
+    "upscaled": lambda image: perturb.upscaled(image, 0.5, "lanczos", 0.6),
+    "screen": lambda image: perturb.filmed_screen(image, SCREEN),
+    "grain": lambda image: perturb.grainy(image, 6.0, 1.0, np.random.default_rng(4)),
+    "hevc": lambda image: recoded([image], VideoCompression("hevc", 32, 3, 5))[0],
+    "vp9": lambda image: recoded([image], VideoCompression("vp9", 45, 7, 1))[0],
 }
 
 
@@ -73,8 +83,17 @@ def test_any_size_comes_back_the_same_every_time(
             lambda image, sigma: perturb.noisy(image, sigma, np.random.default_rng(0)),
             [0, 3, 9, 20],
         ),
+        (lambda image, crf: recoded([image], VideoCompression("hevc", crf))[0], [18, 26, 34, 42]),
+        (lambda image, crf: recoded([image], VideoCompression("vp9", crf))[0], [10, 30, 45, 60]),
+        (perturb.sharpened, [0, 0.3, 0.8, 1.5]),
+        (perturb.smoothed_skin, [0.1, 0.3, 0.6, 0.9]),
+        (lambda image, ratio: perturb.upscaled(image, ratio, "cubic", 0.0), [1.0, 0.7, 0.4, 0.2]),
+        (
+            lambda image, sigma: perturb.grainy(image, sigma, 1.0, np.random.default_rng(0)),
+            [0, 3, 9, 20],
+        ),
     ],
-    ids=["jpeg", "h264", "scale", "blur", "noise"],
+    ids=["jpeg", "h264", "scale", "blur", "noise", "hevc", "vp9", "sharp", "skin", "up", "grain"],
 )
 def test_stronger_loses_more(
     weaken: Callable[[Image, float], Image], mild_to_strong: list[float]
@@ -144,9 +163,66 @@ def test_wrong_arguments_are_named() -> None:
         (lambda: perturb.h264([], 23), "the same size"),
         (lambda: perturb.h264([small, large], 23), "the same size"),
         (lambda: perturb.h264([large], 52), "0 to 51, got 52"),
+        (lambda: recoded([large], VideoCompression("vp9", 64)), "0 to 63, got 64"),
         (lambda: perturb.rescaled(large, 0.0), "got 0.0"),
         (lambda: perturb.rescaled(large, 1.5), "got 1.5"),
         (lambda: perturb.blurred(large, 0), "above 0, got 0"),
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
+def test_the_grid_of_blocks_moves_with_the_offset(codec: Codec) -> None:
+    """Values of neighbours jump more where a block begins than within it."""
+
+    def jumps(offset_x: int) -> np.ndarray:
+        image = np.random.default_rng(1).integers(90, 160, (96, 128, 3)).astype(np.uint8)
+        smooth = perturb.blurred(image, 6.0)
+        factor = {"h264": 40, "hevc": 42, "vp9": 60}[codec]
+        out = recoded([smooth], VideoCompression(codec, factor, offset_x))[0].astype(float)
+        return np.abs(np.diff(out, axis=1)).mean(axis=(0, 2))
+
+    straight, shifted = jumps(0), jumps(4)
+    block_px = 32 if codec == "hevc" else 16
+    edges = np.arange(block_px - 1, 112, block_px)  # between pixels 15 and 16, and so on
+    assert straight[edges].mean() > shifted[edges].mean()
+    assert shifted[edges - 4].mean() > straight[edges - 4].mean()
+
+
+def test_sharpening_raises_edges_and_leaves_flat_areas() -> None:
+    step = np.full((20, 20, 3), 80, np.uint8)
+    step[:, 10:] = 160
+    out = perturb.sharpened(step, 1.0)
+    assert out[:, 9].max() < 80
+    assert out[:, 10].min() > 160
+    assert (out[:, :4] == 80).all()
+
+
+def test_a_beauty_filter_takes_pores_and_keeps_edges() -> None:
+    skin = np.full((40, 40, 3), 120, np.uint8)
+    skin[:, 20:] = 220
+    pores = perturb.noisy(skin, 5.0, np.random.default_rng(0))
+    out = perturb.smoothed_skin(pores, 1.0).astype(int)
+    assert out[:, :15].std() < 0.6 * pores[:, :15].std()
+    assert out[:, 22:].mean() - out[:, :18].mean() > 95
+
+
+def test_a_filmed_screen_has_stripes_of_colour_and_its_light() -> None:
+    grey_card = np.full((60, 60, 3), 128, np.uint8)
+    out = perturb.filmed_screen(grey_card, replace(SCREEN, gamma=1.0)).astype(float)
+    assert out.mean() == pytest.approx(128, abs=4)
+    assert out.std(axis=1).mean() > 3
+    assert np.abs(out[..., 0] - out[..., 2]).mean() > 3
+    plain = perturb.filmed_screen(grey_card, replace(SCREEN, depth=0.0, gamma=1.0))
+    assert np.abs(plain.astype(int) - 128).max() <= 1
+    assert perturb.filmed_screen(grey_card, replace(SCREEN, depth=0.0)).mean() < 125
+
+
+def test_grain_is_the_same_in_all_channels_and_coarser_than_noise() -> None:
+    flat = np.full((100, 100, 3), 128, np.uint8)
+    out = perturb.grainy(flat, 6.0, 1.0, np.random.default_rng(2)).astype(float)
+    assert np.array_equal(out[..., 0], out[..., 2])
+    assert out.std() == pytest.approx(6.0, abs=0.2)
+    values = out[..., 0] - 128
+    assert (values[:, 1:] * values[:, :-1]).mean() > 0.5 * values.var()

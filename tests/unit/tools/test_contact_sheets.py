@@ -7,7 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.contact_sheets import augmentation_sheet, blending_sheet, main, portraits
+from tools.contact_sheets import (
+    augmentation_sheet,
+    blending_sheet,
+    main,
+    portraits,
+    steps_sheet,
+)
 
 
 def test_portraits_have_their_landmarks_in_the_picture() -> None:
@@ -24,11 +30,11 @@ def test_portraits_have_their_landmarks_in_the_picture() -> None:
 
 def test_sheets_show_every_face_and_repeat(tmp_path: Path) -> None:
     faces = portraits()
-    for sheet in (blending_sheet, augmentation_sheet):
+    for sheet in (blending_sheet, augmentation_sheet, steps_sheet):
         picture = sheet(faces)
         assert picture.dtype == np.uint8
         assert np.array_equal(picture, sheet(faces))
         assert np.array_equal(picture[24 : 24 + 160, :160], faces[0].face)
     assert main([str(tmp_path)]) == 0
-    for name in ("self-blending.jpg", "augmentation.jpg"):
+    for name in ("self-blending.jpg", "augmentation.jpg", "post-processing.jpg"):
         assert cv2.imread(str(tmp_path / name)).shape[1] == 7 * 164

@@ -38,16 +38,6 @@ once() {
 
 faces=$out/faces
 videos=$out/videos
-train=(framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos")
-# The second round starts from the first and perturbs less: coarse traces first, then fine ones.
-second=(
-    --set "training.weights=$out/first/model.keras"
-    --set training.finetune_epochs=4
-    --set training.finetune_learning_rate=0.0007
-    --set training.degrade_ratio=0.4
-    --set training.real_fake_ratio=0.6
-)
-
 import_faces() {
     rm -rf "$faces"
     framejury import "$data/training" --warehouse "$faces" --preset "$preset"
@@ -64,8 +54,8 @@ once extract extract_videos
 step "split: each source stays in one split"
 framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-faces.csv
 framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
-once first "${train[@]}" --output "$out/first"
-once train "${train[@]}" "${second[@]}" --output "$bundle"
+once train framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos" \
+    --output "$bundle"
 
 step "evaluate: videos of people the network was not trained on"
 framejury evaluate --bundle "$bundle" --archive "$data/corpus" \

@@ -25,7 +25,8 @@ from framejury.examine.child import examine_video
 from framejury.examine.faces import scores_of
 from framejury.examine.messages import ExaminePlan
 from framejury.examine.toolbox import Toolbox
-from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.bundle import load_bundle
+from framejury.model.framing import framed_for
 from framejury.protocol.selection import VideoRow, labelled_videos_of, on_pinned_side
 from framejury.schemas.statuses import Label, Verdict
 from framejury.settings import Settings

@@ -16,6 +16,7 @@ from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.curves import read_curves
 from framejury.model.manifest import CARD_NAME, Bundle
+from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
@@ -72,23 +73,25 @@ def test_a_bundle_of_a_leaking_split_says_so(
     found = json.loads((report / "report.json").read_text())
     assert found["leak"] == plain.leak
     assert "had seen every labelled video" in found["why_no_accuracy"]
+    judges_again(tmp_path, source, labels)
 
-    # The recipe's "load model": the test set once more, from the weights file alone.
-    (outputs,) = (tmp_path / "w" / "outputs").iterdir()
+
+def judges_again(folder: Path, source: FaceSource, labels: Path) -> None:
+    """Measure the test set once more, from the weights file alone: the recipe's "load model"."""
+    (outputs,) = (folder / "w" / "outputs").iterdir()
     first = json.loads((outputs / "cnn_preds_values.json").read_text())
     text = (outputs / "mapreduce_res.txt").read_text()
     tested = only_side(source, Side.TEST)
     assert "\nVideos: split test\n" in text and set(first) == set(tested.videos)
     assert sum(map(len, first.values())) == count_faces(tested).faces(Side.TEST)
-    loaded = tmp_path / "loaded"
-    shown = [f"--warehouse={tmp_path / 'w'}", f"--weights={outputs / 'best_weights.weights.h5'}"]
+    loaded = folder / "loaded"
+    shown = [f"--warehouse={folder / 'w'}", f"--weights={outputs / 'best_weights.weights.h5'}"]
     shown += [f"--frame-labels={labels}", "--set=report.outputs=face_frames", "--side=test"]
     assert main(["evaluate", *shown, f"--output={loaded}"]) == 0
     (preds,) = (loaded / "outputs").glob("*/cnn_preds_values.json")
     again = json.loads(preds.read_text())
     assert again.keys() == first.keys()
-    for path, scores in first.items():
-        assert again[path] == pytest.approx(scores, abs=1e-5)
+    assert all(again[path] == pytest.approx(first[path], abs=1e-5) for path in first)
     # The file knows which data it learned from.
     notes = json.loads((loaded / "report.json").read_text())["notes"]
     assert any(note.startswith("Not held out.") for note in notes)

@@ -13,7 +13,8 @@ from framejury.cli.options import (
     settings_of,
     warn_of_demo,
 )
-from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.bundle import load_bundle
+from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
 from framejury.settings import NO_MODEL, Settings
 from framejury.verdict.rule import Rule, rule_in_use

@@ -22,8 +22,9 @@ from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.examine.messages import ExaminePlan
 from framejury.labelled.decided_videos import decided_labels, decided_sentence
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle, read_seen
+from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.curves import read_curves
+from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.seen import Recognised, known_video, recognise, seen_ids

@@ -147,7 +147,7 @@ def _tried(settings: Settings, bundle: Bundle | None) -> tuple[Status, str | Non
     from framejury.examine.messages import ExaminePlan, VideoJob
     from framejury.examine.worker import Examiner
     from framejury.media.small_clip import trial_clip
-    from framejury.model.bundle import framed_for
+    from framejury.model.framing import framed_for
 
     if bundle is not None:
         settings = framed_for(bundle, settings)

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,6 @@ from framejury.model.manifest import (
 )
 from framejury.model.schedule import EpochRecord
 from framejury.model.seen import SeenVideos
-from framejury.settings import PAIR_SIGNALS, Settings
 from framejury.settings.loading import settings_from
 from framejury.verdict.rule import NOT_CALIBRATED, Rule, RuleFit
 
@@ -201,37 +200,6 @@ def _rewritten(
     manifest = Manifest(**{**body, **changes})
     onnx_file, keras_file = draft.onnx_path, draft.keras_path
     return write_bundle(directory, manifest, onnx_file, keras_file, seen, curves=read_curves(draft))
-
-
-def framed_for(bundle: Bundle, settings: Settings) -> Settings:
-    """Return settings under which the network sees faces as in its training.
-
-    Crops are cut as for its training faces, and frames come in pairs where its signal needs them.
-
-    Raises:
-        ConfigError: the settings find something other than the network was trained on: faces for a
-            network of whole frames, frames for a network of faces, or faces without landmarks.
-    """
-    framing = asdict(bundle.framing)
-    judges, detector = framing.pop("judges"), settings.detection.detector
-    if (judges == "frame") != (detector == "frame"):
-        raise ConfigError(
-            f"{bundle.model_id} judges {judges}s, but detection.detector is {detector}. Set "
-            f"detection.detector={'frame' if judges == 'frame' else 'mtcnn'}, or use the preset it "
-            "was trained with"
-        )
-    if bundle.signal == "marked" and detector != "mtcnn":
-        raise ConfigError(
-            f"{bundle.model_id} needs landmarks, but detection.detector={detector} finds none. Set "
-            "detection.detector=mtcnn"
-        )
-    pairs = bundle.signal in PAIR_SIGNALS
-    return settings.model_copy(
-        update={
-            "crops": settings.crops.model_copy(update=framing),
-            "sampling": settings.sampling.model_copy(update={"pairs": pairs}),
-        }
-    )
 
 
 def sha256_of(path: Path) -> str:

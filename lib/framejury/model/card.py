@@ -5,11 +5,18 @@ Its sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from framejury.model.card_tables import epoch_table, figure_tables, markdown_table, untested_by
+from framejury.model.card_rule import rule_lines
+from framejury.model.card_tables import (
+    bullets,
+    epoch_table,
+    figure_tables,
+    markdown_table,
+    untested_by,
+)
 from framejury.model.figure_sets import FigureSet
 from framejury.model.manifest import (
     Framing,
@@ -20,8 +27,6 @@ from framejury.model.manifest import (
 )
 from framejury.model.schedule import EpochRecord
 from framejury.settings import PAIR_SIGNALS, Signal
-from framejury.verdict.calibration import Calibration
-from framejury.verdict.rule import Reducer
 
 DEMO_WARNING = (
     "**Demonstration only: the verdicts of this model mean nothing. It was trained on a few "
@@ -52,7 +57,7 @@ def model_card(manifest: Manifest, model_id: str, curves: Sequence[EpochRecord] 
         "## Input",
         _contract(manifest),
         "## From faces to a verdict",
-        _rule(manifest),
+        rule_lines(manifest),
         "## Training data",
         _data(manifest.data),
         "## How it was trained",
@@ -61,7 +66,7 @@ def model_card(manifest: Manifest, model_id: str, curves: Sequence[EpochRecord] 
         "## Figures",
         _figures(manifest.metrics),
         "## Made with",
-        _bullets(f"{name} {version}" for name, version in sorted(manifest.libraries.items())),
+        bullets(f"{name} {version}" for name, version in sorted(manifest.libraries.items())),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -118,7 +123,7 @@ def _accuracy(manifest: Manifest) -> list[str]:
     return [
         "## How accurate it is",
         f"On {' and '.join(videos)} held-out videos:",
-        _bullets(lines),
+        bullets(lines),
         *figure_tables(manifest),
     ]
 
@@ -153,7 +158,7 @@ def _contract(manifest: Manifest) -> str:
     frozen = _trained_with(manifest, "frozen_layers")
     if isinstance(frozen, Sequence) and frozen:
         lines.append(f"Layers that were never trained: {', '.join(map(str, frozen))}.")
-    return _bullets(lines)
+    return bullets(lines)
 
 
 def _found(judging: Mapping[JudgingSection, Mapping[str, JsonValue]]) -> str:
@@ -203,77 +208,6 @@ _SIGNALS: Mapping[Signal, str] = {
 }
 
 
-def _rule(manifest: Manifest) -> str:
-    """Describe how face scores become a verdict, and what `p_fake` of a video means."""
-    rule, fit = manifest.rule, manifest.rule_fit
-    lines = [f"Score of a video: {_reducer(rule.reducer)}.", _calibration(rule.calibration)]
-    lines.append(f"Threshold: `p_fake` >= {rule.threshold:.6g} means fake.")
-    if fit is not None:
-        lines += [
-            f"Fitted on {fit.data}: {fit.real_videos:,} real videos in {fit.real_groups:,} groups "
-            f"and {fit.fake_videos:,} fake videos in {fit.fake_groups:,} groups, {fit.groups:,} "
-            f"groups in all. Videos with fewer than {fit.min_faces} faces were left out.",
-            f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} It calls "
-            f"{fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos fake.",
-            *([fit.expected] if fit.expected else []),
-            *(
-                f"Real videos called fake, {name}: {alarms.in_words}, {alarms.groups:,} groups."
-                for name, alarms in fit.alarms_by_source.items()
-            ),
-        ]
-    return _bullets(lines)
-
-
-_THRESHOLD_FROM = {
-    "quantile": "The threshold is an order statistic of the scores of real videos, for a false "
-    "positive rate of at most {target:.1%} on videos like these.",
-    "maximum": "The threshold is meant for a false positive rate of at most {target:.1%}, but the "
-    "real videos are too few to ensure it: the threshold is their highest score plus a margin.",
-    "given": "The threshold was set by hand, not chosen for a false positive rate.",
-}
-
-
-def _reducer(reducer: Reducer) -> str:
-    details = {
-        "trimmed_mean": f" without {reducer.trim_ratio or 0:.0%} at each end",
-        "top_share": f" (the highest {reducer.top_ratio or 0:.0%})",
-        "per_person": _per_person(reducer),
-        "per_person_median": _per_person(reducer),
-        "confidence_weighted": " (weights |2 p - 1| + 0.1)",
-        "learned": " (logistic over quantiles "
-        + ", ".join(
-            f"{quantile:g}: {weight:.3g}"
-            for quantile, weight in zip(reducer.quantiles, reducer.weights, strict=True)
-        )
-        + f"; intercept {reducer.intercept or 0:.3g})",
-    }
-    return f"`{reducer.name}` of its faces' scores{details.get(reducer.name, '')}"
-
-
-def _per_person(reducer: Reducer) -> str:
-    return (
-        ": of the highest face track, where a track of n faces has weight n / (n + "
-        f"{reducer.shrink_faces}) and all faces the rest; its logit is lowered by "
-        f"{reducer.company_shift or 0:g} ln(faces per frame)"
-    )
-
-
-def _calibration(calibration: Calibration | None) -> str:
-    if calibration is None:
-        return "Not calibrated: `p_fake` is the aggregated score, not a probability."
-    how = (
-        f"Platt (slope {calibration.slope:.4g}, intercept {calibration.intercept:.4g} on the "
-        "logit of the score)"
-        if calibration.method == "platt"
-        else f"isotonic ({len(calibration.x)} knots)"
-    )
-    return (
-        f"Calibration: {how}. `p_fake` of a video is the probability that it is fake, in an "
-        "archive where half of the videos are fake; where fewer are, the probability is lower. "
-        "Scores of single faces are not calibrated."
-    )
-
-
 def _data(data: TrainingData) -> str:
     rows = [
         (count.side, count.label, f"{count.videos:,}", f"{count.faces:,}") for count in data.counts
@@ -293,7 +227,7 @@ def _training(settings: Mapping[str, object]) -> str:
             lines += [f"`{section}.{name}`: {value}" for name, value in values.items()]
         else:
             lines.append(f"`{section}`: {values}")
-    return _bullets(lines) if lines else "Not recorded."
+    return bullets(lines) if lines else "Not recorded."
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Measurement]]) -> str:
@@ -351,13 +285,9 @@ def _limits(manifest: Manifest) -> str:
             f"Scores of the exported network differ from the trained network's by at most "
             f"{manifest.parity.max_abs_difference:.1e} on {manifest.parity.faces} real crops."
         )
-    return _bullets([*lines, *manifest.notes])
+    return bullets([*lines, *manifest.notes])
 
 
 def _videos(figures: Mapping[str, Measurement]) -> float:
     counts = [figures[name].value for name in ("real_videos", "fake_videos") if name in figures]
     return sum(counts) if counts else _FEW
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)

@@ -177,3 +177,8 @@ def _cell(figures: Figures, name: str, spec: str) -> str:
     if figure.low is None or figure.high is None:
         return f"{figure.value:{spec}}"
     return f"{figure.value:{spec}} ({figure.low:{spec}} to {figure.high:{spec}})"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Return a Markdown list."""
+    return "\n".join(f"- {line}" for line in lines)

@@ -32,8 +32,9 @@ from framejury.labelled.preparation import (
 )
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
-from framejury.model.bundle import framed_for, load_bundle
+from framejury.model.bundle import load_bundle
 from framejury.model.curves import read_curves
+from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
 from framejury.model.pretrained import require_weights
 from framejury.recipes.comparison_table import Row, comparison_files

@@ -36,7 +36,8 @@ from framejury.media import fetch
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.sample import draw_again
-from framejury.model.bundle import framed_for, write_bundle
+from framejury.model.bundle import write_bundle
+from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
 from framejury.records import Box, DetectedFace, Region, SampledFrame, Size

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from framejury.errors import ConfigError
-from framejury.model.bundle import framed_for
+from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle, Framing
 from framejury.settings import Settings
 from tests.builders.bundles import brightness_bundle

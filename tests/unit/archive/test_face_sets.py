@@ -437,7 +437,12 @@ def test_import_joins_the_pictures_of_a_video(tmp_path: Path) -> None:
     outcomes = {row["video_id"]: row for row in warehouse.read_latest("extractions").to_pylist()}
     real = outcomes[ids["real_a"]]
     assert (real["status"], real["frames_sampled"], real["faces_kept"]) == ("extracted", 3, 2)
-    assert real["content_id"] != outcomes[ids["fake_b"]]["content_id"]
+    chain = ""
+    for row in (rows[0], rows[1], rows[3]):
+        one = hashlib.sha256(row["image"]).hexdigest()
+        chain = hashlib.sha256(f"{chain}{one}".encode()).hexdigest() if chain else one
+    assert real["content_id"] == chain
+    assert outcomes[ids["fake_b"]]["content_id"] == hashlib.sha256(empty).hexdigest()
     faces = warehouse.read_run(commit.run_id, "faces").to_pylist()
     assert [(row["video_id"], row["frame_index"], row["pts_s"]) for row in faces] == [
         (ids["real_a"], 1, 1.0),

@@ -130,7 +130,9 @@ def test_curves_white_balance_and_saturation() -> None:
     assert warm.tolist() == [110, 100, 90]
     tinted = graded(ramp, Grade(lifts=(0.0, 0.0, 12.0)))[0]
     assert tinted[0].tolist() == [0, 0, 12]
-    assert tinted[255].tolist() == [255, 255, 255]
+    cooled = graded(ramp, Grade(lifts=(-12.0, 0.0, 0.0)))[0]
+    assert cooled[255].tolist() == [255, 255, 255]  # a tint of the shadows fades
+    assert cooled[64, 0] < 60
     red = np.full((2, 2, 3), (200, 60, 60), np.uint8)
     assert np.ptp(graded(red, Grade(saturation=0.0))[0, 0]) == 0
     assert np.ptp(graded(red, Grade(saturation=1.3))[0, 0]) > 140

@@ -104,13 +104,52 @@ def test_a_training_that_uses_them_repeats(
 ) -> None:
     monkeypatch.setattr(training, "build_network", tiny_network)
     whole = train(SETTINGS, source, tmp_path / "whole", silent)
-    with pytest.raises(Killed):
-        train(SETTINGS, source, tmp_path / "cut", killed_at("fine-tune epoch 1"))
-    resumed = train(SETTINGS, source, tmp_path / "cut", silent)
-    assert [record.loss for record in whole.history] == [record.loss for record in resumed.history]
+    for cut, moment in (("first", "resynthesis network 2/2"), ("second", "fine-tune epoch 1")):
+        with pytest.raises(Killed):
+            train(SETTINGS, source, tmp_path / cut, killed_at(moment))
+        resumed = train(SETTINGS, source, tmp_path / cut, silent)
+        assert [r.loss for r in whole.history] == [r.loss for r in resumed.history]
     plain = SETTINGS.model_copy(update={"made_fakes": {"self_blend": 1.0}})
     other = train(plain, source, tmp_path / "plain", silent)
     assert [record.loss for record in whole.history] != [record.loss for record in other.history]
+
+
+def test_networks_of_another_training_are_not_used(source: FaceSource, tmp_path: Path) -> None:
+    """They may have learned from faces that are now in another split."""
+    with pytest.raises(Killed):
+        train(SETTINGS, source, tmp_path, killed_at("resynthesis network 2/2"))
+    lines: list[str] = []
+
+    def note(line: str) -> None:
+        lines.append(line)
+        killed_at("resynthesis network 2/2")(line)
+
+    with pytest.raises(Killed):
+        train(SETTINGS.model_copy(update={"seed": 1}), source, tmp_path, note)
+    assert any(line.startswith("resynthesis network 1/2") for line in lines)
+
+
+def test_no_network_is_trained_for_fakes_that_are_never_made(
+    source: FaceSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "build_network", tiny_network)
+    none = SETTINGS.model_copy(update={"self_blend_ratio": 0.0, "finetune_epochs": 1})
+    train(none, source, tmp_path, silent)
+    assert not list(tmp_path.glob("resynthesis*"))
+
+
+def test_a_mixture_is_checked_before_networks_are_trained(
+    source: FaceSource, tmp_path: Path
+) -> None:
+    truths = {
+        key: replace(truth, dataset="fakes" if truth.label else "films")
+        for key, truth in source.videos.items()
+    }
+    wrong = SETTINGS.model_copy(update={"mixture": {"films": 1.0, "fakes": 1.0}})
+    lines: list[str] = []
+    with pytest.raises(ConfigError, match="real faces of fakes"):
+        train(wrong, replace(source, videos=truths), tmp_path, lines.append)
+    assert not any("resynthesis" in line for line in lines)
 
 
 def test_fakes_alone_cannot_be_drawn_anew(source: FaceSource, tmp_path: Path) -> None:

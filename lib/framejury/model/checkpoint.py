@@ -66,6 +66,11 @@ class WorkDir:
         return wanted.with_name(f"{wanted.name}-{digest_of(self._identity)[:8]}")
 
     @property
+    def resynthesis_dir(self) -> Path:
+        """Folder of networks trained for this training alone: they learn from its split train."""
+        return self.path / f"resynthesis-{digest_of(self._identity)[:8]}"
+
+    @property
     def last_weights(self) -> Path:
         """Weights and optimizer state after the last finished epoch."""
         return self._weights(self.history[-1].epoch)

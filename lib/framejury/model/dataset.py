@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -71,13 +72,15 @@ class FaceDatasets:
         source: the labelled faces.
         counts: counts of that source.
         global_batch_size: faces per step on all devices together, count.
-        resynthesis: needed if `settings.made_fakes` has it.
+        scratch: folder for a temporary file with the faces of a mixture; None: the system's.
+        resynthesis: needed if `needs_resynthesis`.
     """
 
     settings: TrainingSettings
     source: FaceSource
     counts: FaceCounts
     global_batch_size: int
+    scratch: Path | None = None
     resynthesis: Resynthesis | None = None
     _fault: FramejuryError | None = field(default=None, init=False)
 
@@ -88,7 +91,24 @@ class FaceDatasets:
 
     @cached_property
     def _pool(self) -> FacePool | None:
-        return FacePool.of(self.source, self.settings) if self.settings.mixture else None
+        settings = self.settings
+        return FacePool.of(self.source, settings, self.scratch) if settings.mixture else None
+
+    def prepare(self) -> None:
+        """Read what a mixture draws from, once.
+
+        Raises:
+            ConfigError, WarehouseError: as `FacePool.of`.
+        """
+        _ = self._pool
+
+    @property
+    def needs_resynthesis(self) -> bool:
+        """Whether fakes are drawn anew by networks."""
+        settings = self.settings
+        mixed = settings.mixture
+        makes = settings.real_fake_ratio < 1 if mixed else settings.self_blend_ratio > 0
+        return bool((makes or self.counts.stills) and settings.made_fakes.get("resynthesis"))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -109,7 +129,7 @@ class FaceDatasets:
             batches of float32 (n, input_px, input_px, 3) RGB 0..255, float32 (n, 1) label
             (1 for FAKE), and float32 (n,) weight.
         """
-        pool = self._pool  # read here, so that its errors need no way through tf.data
+        pool = self._pool
 
         def faces() -> Iterator[ShownFace]:
             if pool is not None:

@@ -13,6 +13,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
@@ -62,11 +63,12 @@ def require_mixture(source: FaceSource, mixture: Mapping[str, float]) -> FaceSou
 class FacePool:
     """The training faces of a mixture, in memory but for their crops.
 
-    Crops lie encoded in a temporary file, which needs no name and goes with the process; what is
-    drawn often stays in the system's page cache.
+    Crops lie encoded in a temporary file without a name, which the system removes when the process
+    ends; what is drawn often stays in the system's page cache.
     """
 
     settings: TrainingSettings
+    _file: IO[bytes]
     _faces: list[FaceRow] = field(default_factory=list)
     _places: list[tuple[int, int, int]] = field(default_factory=list)
     _reals: dict[str, _Families] = field(default_factory=dict)
@@ -74,17 +76,23 @@ class FacePool:
     _fake_families: dict[str, _Families] = field(default_factory=dict)
     _family_of: list[str] = field(default_factory=list)
     _dataset_of: list[str] = field(default_factory=list)
-    _file: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
 
     @classmethod
-    def of(cls, source: FaceSource, settings: TrainingSettings) -> FacePool:
+    def of(
+        cls, source: FaceSource, settings: TrainingSettings, scratch: Path | None = None
+    ) -> FacePool:
         """Read the training faces of the sets in `settings.mixture` once.
+
+        Args:
+            source: labelled faces.
+            settings: of the training.
+            scratch: folder of the temporary file; None: the system's.
 
         Raises:
             WarehouseError: faces cannot be read.
             ConfigError: a set has no real face that a fake can follow.
         """
-        pool = cls(settings)
+        pool = cls(settings, tempfile.TemporaryFile(dir=scratch))  # noqa: SIM115 - it stays open
         for face in iter_faces(source, Side.TRAIN):
             truth = source.videos[face.video_id]
             if settings.mixture.get(truth.dataset) and pool._is_usable(face):
@@ -142,8 +150,9 @@ class FacePool:
         for name, odds in self.settings.mixture.items():
             if odds and name not in self._reals:
                 raise ConfigError(
-                    f"training.mixture draws real faces of {name}, which has none to learn from; "
-                    f"give it odds of 0, or put some of its real videos into split train"
+                    f"training.mixture draws real faces of {name}, which has none to learn from "
+                    "(photographs are of no use to a network of pairs of frames); give it odds of "
+                    "0, or put some of its real videos into split train"
                 )
         blendable = all(face.landmarks is not None for face in self._faces if face.label == 0)
         if not fakes and not blendable:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -75,21 +74,22 @@ class Resynthesizer:
         Args:
             source: labelled faces.
             settings: `resynthesis_steps`, `input_px` and `seed` are used.
-            folder: of the training, with its settings and data.
+            folder: of these settings and this data alone.
             progress: called with one readable line at a time.
 
         Raises:
             ConfigError: no face is large enough to learn from.
             WarehouseError: faces cannot be read.
         """
+        folder.mkdir(parents=True, exist_ok=True)
         places = [folder / f"resynthesis-{kind}.onnx" for kind in _KINDS]
         faces: list[FaceRow] = []
         for number, (kind, place) in enumerate(zip(_KINDS, places, strict=True)):
             if place.is_file():
                 continue
             faces = faces or _real_faces(source, settings.seed)
-            title = f"resynthesis network {number + 1}/{len(_KINDS)}: "
-            network = _learn(kind, faces, settings, partial(_say, progress, title))
+            title = f"resynthesis network {number + 1}/{len(_KINDS)}"
+            network = _learn(kind, faces, settings, title, progress)
             draft = place.with_suffix(".unfinished")
             _export(network, draft)
             draft.replace(place)
@@ -141,10 +141,6 @@ def build_autoencoder(kind: Upsampling) -> keras.Model:
     return keras.Model(taken, keras.layers.Conv2D(3, 3, padding="same")(x))
 
 
-def _say(progress: Callable[[str], None], title: str, line: str) -> None:
-    progress(title + line)
-
-
 def _convolved(x: tf.Tensor, channels: int, *, side: int = 3, stride: int = 1) -> tf.Tensor:
     return keras.layers.Conv2D(channels, side, stride, padding="same", activation="swish")(x)
 
@@ -187,6 +183,7 @@ def _learn(
     kind: Upsampling,
     faces: list[FaceRow],
     settings: TrainingSettings,
+    title: str,
     progress: Callable[[str], None],
 ) -> keras.Model:
     """Train one network on cuts of the faces, for pixels and for edges of three sizes."""
@@ -218,7 +215,7 @@ def _learn(
         losses.append(step(tf.constant(cuts)))
         if number % _LINE_STEPS == 0 or number == steps:
             mean = float(np.mean([float(one) for one in losses]))
-            progress(f"step {number}/{steps}, loss {mean:.4f}")
+            progress(f"{title}: step {number}/{steps}, loss {mean:.4f}")
             losses.clear()
     return network
 

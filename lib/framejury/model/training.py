@@ -110,15 +110,12 @@ def train(
     kept = WorkDir(work_dir, settings, counts.fingerprint)
     log = TrainingLog(kept.log_dir(log_dir), kept.history)
     machine = _prepare_machine(settings)
-    resynthesis = None
-    if settings.made_fakes.get("resynthesis") and next_step(settings, kept.history) is not None:
-        resynthesis = Resynthesizer.trained(source, settings, work_dir, progress)
     faces = FaceDatasets(
         settings,
         source,
         counts,
         settings.batch_size * machine.strategy.num_replicas_in_sync,
-        resynthesis,
+        work_dir,
     )
     progress(_opening_line(faces, machine, len(kept.history)))
     progress(f"curves while it runs: {log.folder / CURVES_NAME}, or {log.command}")
@@ -128,6 +125,13 @@ def train(
             "nothing; --set training.head_epochs=0 saves that time"
         )
     if next_step(settings, kept.history) is not None:
+        faces.prepare()
+        if faces.needs_resynthesis:
+            faces.resynthesis = Resynthesizer.trained(
+                source, settings, kept.resynthesis_dir, progress
+            )
+            # Its training has used up random numbers; a resumed one may not have trained it.
+            keras.utils.set_random_seed(settings.seed)
         with machine.strategy.scope():
             model = build_network(settings, machine.precision, pretrained=not kept.history)
             from_lite0 = (settings.backbone, settings.weights) == ("efficientnet_b0", "lite0")

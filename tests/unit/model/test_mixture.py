@@ -221,6 +221,7 @@ def test_faces_without_landmarks_are_followed_by_fakes_of_the_data(tmp_path: Pat
         ({"mixture": {"large": 0}}, "odds of 0 to everything"),
         ({"mixture": {"large": -1}}, "greater than or equal to 0"),
         ({"made_fakes": {"self_blend": 0}}, "odds of 0 to everything"),
+        ({"made_fakes": {}}, "odds of 0 to everything"),
         ({"made_fakes": {"morph": 1}}, "self_blend"),
         ({"epoch_faces": 3}, "multiple of 2"),
         ({"signal": "delta", "self_blend_ratio": 0}, "training.real_fake_ratio=1"),

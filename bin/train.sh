@@ -50,7 +50,6 @@ extract_videos() {
 }
 # A bundle of another split or preset must not be evaluated on this one.
 bundle_step=train-$(basename "$bundle")
-digest=$(cat conf/training/sides-*.csv "conf/presets/$preset.yaml" | sha256sum | cut -c1-8)
 train_bundle() {
     rm -f "$out/.$bundle_step-"????????.done
     framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos" --output "$bundle"
@@ -62,6 +61,7 @@ once extract extract_videos
 step "split: each source stays in one split"
 framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-faces.csv
 framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
+digest=$(cat conf/training/sides-*.csv "conf/presets/$preset.yaml" | sha256sum | cut -c1-8)
 once "$bundle_step-$digest" train_bundle
 
 step "evaluate: videos of people the network was not trained on"

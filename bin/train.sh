@@ -3,7 +3,8 @@
 # split, train, calibrate, evaluate. Called by `make train`; about an hour and a half on two cores.
 #
 # After an interruption, run it again: committed work is kept, and training resumes after its last
-# epoch. `make train FRESH=1` starts over.
+# epoch. After an edit of the preset or of conf/training/, it trains again on the faces it has.
+# `make train FRESH=1` starts over.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -47,6 +48,12 @@ extract_videos() {
     framejury index "$data/corpus" --warehouse "$videos"
     framejury extract --warehouse "$videos" --preset "$preset"
 }
+# A bundle of another split or preset must not be evaluated on this one.
+bundle_step=train-$(basename "$bundle")
+train_bundle() {
+    rm -f "$out/.$bundle_step-"????????.done
+    framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos" --output "$bundle"
+}
 
 once weights bin/lite0-weights.sh
 once import import_faces
@@ -54,8 +61,8 @@ once extract extract_videos
 step "split: each source stays in one split"
 framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-faces.csv
 framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
-once train framejury train --preset "$preset" --warehouse "$faces" --warehouse "$videos" \
-    --output "$bundle"
+digest=$(cat conf/training/sides-*.csv "conf/presets/$preset.yaml" | sha256sum | cut -c1-8)
+once "$bundle_step-$digest" train_bundle
 
 step "evaluate: videos of people the network was not trained on"
 framejury evaluate --bundle "$bundle" --archive "$data/corpus" \

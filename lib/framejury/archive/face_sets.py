@@ -180,14 +180,16 @@ def _paired(within: PurePosixPath, row: Mapping[str, Any], place: ArchiveFile) -
 def _sampled(within: PurePosixPath, row: Mapping[str, Any], place: ArchiveFile) -> VideoEntry:
     group, dataset = str(row["group"]), str(row["dataset"])
     names = [name.replace("/", "_") for name in (dataset, group, str(row["video"]))]
-    keys = [f"faces:{within.parent}/{group}"]
+    # Without the "." of a file that lies directly in the folder named to `import`.
+    folder = within.parent.parts
+    keys = [f"faces:{'/'.join((*folder, group))}"]
     for pattern, key in _NAMED_SOURCES:
         if named := pattern.fullmatch(group):
             keys += [key.format(name) for name in named.groups()]
     if part := _DFDC_PART.fullmatch(dataset):
         keys.append(_part_key(part[1]))
     return VideoEntry(
-        replace(place, path="/".join([str(within.parent), *names])),
+        replace(place, path="/".join((*folder, *names))),
         SAMPLED_LAYOUT,
         _label(row),
         method=row.get("method") or None,

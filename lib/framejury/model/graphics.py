@@ -75,9 +75,7 @@ def overlaid(image: Image, graphic: Graphic) -> Image:
     Returns:
         uint8 of the same shape, RGB; a new array.
     """
-    layer = np.ascontiguousarray(image)
-    if layer is image:
-        layer = image.copy()
+    layer = image.copy()
     side_px = max(2, round(graphic.size_ratio * min(image.shape[:2])))
     _DRAWERS[graphic.kind](layer, graphic, side_px, np.random.default_rng(graphic.seed))
     if graphic.opacity == 1.0:

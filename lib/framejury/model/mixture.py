@@ -73,7 +73,6 @@ class FacePool:
     _places: list[tuple[int, int, int]] = field(default_factory=list)
     _reals: dict[str, _Families] = field(default_factory=dict)
     _fakes: dict[str, dict[str, list[list[int]]]] = field(default_factory=dict)
-    _fake_families: dict[str, _Families] = field(default_factory=dict)
     _family_of: list[str] = field(default_factory=list)
     _dataset_of: list[str] = field(default_factory=list)
 
@@ -145,7 +144,6 @@ class FacePool:
             for tree in trees
         )
         self._fakes = fakes
-        self._fake_families = {name: list(families.values()) for name, families in fakes.items()}
         self._reals = {name: list(families.values()) for name, families in reals.items()}
         for name, odds in self.settings.mixture.items():
             if odds and name not in self._reals:
@@ -174,7 +172,7 @@ class FacePool:
         if name not in self._fakes:
             name = _by_odds({name: self.settings.mixture[name] for name in self._fakes}, rng)
         families = self._fakes[name]
-        return _face(families.get(family) or _one(self._fake_families[name], rng), rng)
+        return _face(families.get(family) or _one(list(families.values()), rng), rng)
 
     def _read(self, number: int) -> FaceRow:
         start, length, following = self._places[number]

@@ -17,6 +17,13 @@ import numpy.typing as npt
 from framejury.model.video_codecs import VideoCompression, recoded
 from framejury.records import Image
 
+Kernel = Literal["linear", "cubic", "lanczos"]
+_KERNELS: dict[Kernel, int] = {
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+
 
 def jpeg(image: Image, quality: int) -> Image:
     """Return the picture after JPEG compression with halved chroma, as cameras and sites use it.
@@ -63,12 +70,13 @@ def h264(sequence: Sequence[Image], crf: int) -> list[Image]:
     return recoded(sequence, VideoCompression("h264", crf))
 
 
-def rescaled(image: Image, ratio: float) -> Image:
-    """Return the picture reduced (area mean) and enlarged again (bilinear), as in a small upload.
+def rescaled(image: Image, ratio: float, kernel: Kernel = "linear") -> Image:
+    """Return the picture reduced (area mean) and enlarged again, as in a small upload.
 
     Args:
         image: uint8 (height, width, 3) RGB.
         ratio: side of the small picture as a share of the original, above 0 to 1.
+        kernel: of the enlargement.
 
     Returns:
         uint8 of the same shape, RGB; a new array.
@@ -81,7 +89,7 @@ def rescaled(image: Image, ratio: float) -> Image:
     height, width = image.shape[:2]
     small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     lost = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    back = cv2.resize(lost, (width, height), interpolation=cv2.INTER_LINEAR)
+    back = cv2.resize(lost, (width, height), interpolation=_KERNELS[kernel])
     return np.array(back, dtype=np.uint8)
 
 
@@ -142,14 +150,6 @@ def smoothed_skin(image: Image, strength: float) -> Image:
     return np.asarray(cv2.addWeighted(soft, strength, image, 1 - strength, 0), np.uint8)
 
 
-Kernel = Literal["linear", "cubic", "lanczos"]
-_KERNELS: dict[Kernel, int] = {
-    "linear": cv2.INTER_LINEAR,
-    "cubic": cv2.INTER_CUBIC,
-    "lanczos": cv2.INTER_LANCZOS4,
-}
-
-
 def upscaled(image: Image, ratio: float, kernel: Kernel, sharpening: float) -> Image:
     """Return the picture reduced (area mean), enlarged and sharpened, as a phone's zoom does it.
 
@@ -158,12 +158,11 @@ def upscaled(image: Image, ratio: float, kernel: Kernel, sharpening: float) -> I
         ratio: side of the small picture as a share of the original, above 0 to 1.
         kernel: of the enlargement.
         sharpening: amount of the unsharp mask afterwards, at least 0.
+
+    Raises:
+        ValueError: the ratio is out of range.
     """
-    height, width = image.shape[:2]
-    small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    lost = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    back = cv2.resize(lost, (width, height), interpolation=_KERNELS[kernel])
-    return sharpened(np.asarray(back, np.uint8), sharpening)
+    return sharpened(rescaled(image, ratio, kernel), sharpening)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,15 +84,6 @@ class PostProcessing:
     jpeg_quality: int | None = None
     seed: int = 0
 
-    @property
-    def lossy_steps(self) -> int:
-        """Number of steps that weaken fine traces; each video generation counts."""
-        steps = (
-            *(self.smoothing, self.small_ratio, self.upscaling, self.screen, self.blur_sigma_px),
-            *(self.noise_sigma, self.grain, self.jpeg_quality),
-        )
-        return sum(step is not None for step in steps) + len(self.videos)
-
 
 def draw_post_processing(rng: np.random.Generator, lossy_ratio: float = 1.0) -> PostProcessing:
     """Draw one chain. Video compression and reduction, the commonest in archives, are likeliest.

@@ -171,6 +171,13 @@ def test_groups_named_after_known_videos_share_their_keys(
     assert row.entry.group_keys == (f"faces:s/{group}", *keys)
 
 
+def test_a_file_directly_in_the_folder_has_paths_without_a_dot(tmp_path: Path) -> None:
+    write_set(tmp_path / "a.parquet", [sampled("real_a", dataset="D")])
+    (row,) = read_face_sets(tmp_path)
+    assert row.entry.file.path == "D/g1/real_a"
+    assert row.entry.group_keys == ("faces:g1",)
+
+
 @pytest.mark.parametrize("change", [{"label": "FAKE"}, {"method": "Other"}])
 def test_a_video_cannot_be_two_things(tmp_path: Path, change: dict[str, str]) -> None:
     rows = [sampled("real_a", 0.0), sampled("real_a", 1.0, **change)]

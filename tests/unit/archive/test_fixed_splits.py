@@ -6,12 +6,14 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.archive.csv_files import Pin, Pins, read_pins
-from framejury.archive.face_sets import read_face_sets
+from framejury.archive.face_sets import pictures_of, read_face_sets
 from framejury.archive.groups import group_names
 from framejury.archive.layouts import VideoEntry, describe_videos
 from framejury.archive.listing import list_local
@@ -142,13 +144,47 @@ def test_no_source_of_the_face_sets_is_pinned_to_two_sides_here_or_in_the_corpus
         sides[group].add(side)
         if entry.file.path.startswith("wild_faces/"):
             labels[side].add(entry.label)
-            generators[entry.method].add(side)
+            if side is not EXCLUDED:
+                generators[entry.method].add(side)
     assert {group: found for group, found in sides.items() if len(found) > 1} == {}
     assert all(labels[side] == {Label.REAL, Label.FAKE} for side in (TRAIN, VAL, TEST))
     # Each generator is in one split only, and val and test have some that train has not.
     del generators[None]
     assert all(len(found) == 1 for found in generators.values())
     assert {TRAIN, VAL, TEST} <= {side for found in generators.values() for side in found}
+
+
+def difference_hash(picture: bytes) -> np.ndarray:
+    """Whether each of 12x12 grey cells is darker than its right neighbour: float32 (144,)."""
+    grey = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    small = cv2.resize(grey, (13, 12), interpolation=cv2.INTER_AREA).astype(int)
+    return (small[:, 1:] > small[:, :-1]).ravel().astype(np.float32)
+
+
+@pytest.mark.skipif(not TRAINING.is_dir(), reason="no ../shared/training beside this checkout")
+def test_no_picture_is_in_two_splits_under_different_names() -> None:
+    """Groups rest on names, so a clip that two projects show can be in train and in test."""
+    pins = read_pins(ROOT / "conf" / "training" / "sides-faces.csv")
+    pictures: dict[Path, list[bytes | None]] = {}
+    used, hashes = [], []
+    for row in read_face_sets(TRAINING):
+        side = pins.side_of(row.entry.file.path)
+        if side is EXCLUDED or not row.entry.file.path.startswith(("wild_faces/", "ff_faces/")):
+            continue
+        if row.file not in pictures:
+            pictures[row.file] = list(pictures_of(row.file))
+        if picture := pictures[row.file][row.row]:
+            used.append((side, row.place))
+            hashes.append(difference_hash(picture))
+    bits = np.array(hashes)
+    apart = bits @ (1 - bits).T
+    alike = [
+        (used[one], used[other])
+        for one, other in np.argwhere(apart + apart.T <= 8)
+        if one < other and used[one][0] is not used[other][0]
+    ]
+    assert {side for side, _ in used} == {TRAIN, VAL, TEST}
+    assert alike == []
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no ../shared/corpus beside this checkout")

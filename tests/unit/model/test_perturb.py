@@ -166,6 +166,7 @@ def test_wrong_arguments_are_named() -> None:
         (lambda: recoded([large], VideoCompression("vp9", 64)), "0 to 63, got 64"),
         (lambda: perturb.rescaled(large, 0.0), "got 0.0"),
         (lambda: perturb.rescaled(large, 1.5), "got 1.5"),
+        (lambda: perturb.upscaled(large, 1.5, "cubic", 0.5), "got 1.5"),
         (lambda: perturb.blurred(large, 0), "above 0, got 0"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -70,7 +70,6 @@ LEARNED = Reducer(
     name="learned", quantiles=(0.0, 0.25, 0.5, 1.0), weights=(0.5, 2.0, 3.5, 0.0), intercept=-3.1
 )
 PER_PERSON = Reducer(name="per_person", shrink_faces=4, company_shift=1.5)
-PER_PERSON_MEDIAN = Reducer(name="per_person_median", shrink_faces=3, company_shift=0.7)
 NO_INTERVAL = VerdictSettings(confidence_level=None, min_faces=1)
 STUDENT = VerdictSettings(interval="student")
 
@@ -92,8 +91,12 @@ STUDENT = VerdictSettings(interval="student")
         (PER_PERSON, None, VerdictSettings()),
         (PER_PERSON, PLATT, STUDENT),
         (Reducer(name="per_person", shrink_faces=0, company_shift=0.0), None, VerdictSettings()),
-        (PER_PERSON_MEDIAN, ISOTONIC, VerdictSettings()),
-        (PER_PERSON_MEDIAN, None, NO_INTERVAL),
+        (
+            Reducer(name="per_person", shrink_faces=9, company_shift=0.7),
+            ISOTONIC,
+            VerdictSettings(),
+        ),
+        (Reducer(name="top_share", top_ratio=0.3), None, VerdictSettings()),
         (Reducer(name="confidence_weighted"), None, VerdictSettings()),
         (LEARNED, None, VerdictSettings()),
         (LEARNED, PLATT, STUDENT),

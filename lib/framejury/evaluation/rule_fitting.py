@@ -56,7 +56,6 @@ METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
 """`none` leaves scores unchanged; it is for comparison and never chosen."""
 FIXED_REDUCERS = (
     Reducer(name="per_person", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
-    Reducer(name="per_person_median", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
     Reducer(name="mean"),
     Reducer(name="median"),
     Reducer(name="trimmed_mean", trim_ratio=0.1),
@@ -81,9 +80,8 @@ class RuleCandidate:
         ece: expected calibration error, 0 to 1.
         fpr, tpr: share of reals and of fakes at or above the threshold, 0 to 1.
         gain, gain_error: log loss of its rival less its own, and the standard error of the
-            difference over groups. The rival of platt is the baseline, or a rule per person that
-            beats it; the rival of another
-            method is platt with the same aggregation.
+            difference over groups. The rival of platt is the baseline; that of another method is
+            platt with the same aggregation.
         placed: float64 (v,), scores of all videos that the threshold was chosen on.
         threshold_from: as in `verdict.rule.RuleFit`.
     """
@@ -130,14 +128,13 @@ def fit_rule(
     fake if one person in it is, and labelled archives have few such videos. Another aggregation
     with Platt's calibration replaces it only if its log loss is lower by more than one standard
     error of the difference, paired by group; the lowest log loss wins, to three digits, then the
-    best AUC. Aggregations of all faces must beat the better of those per person. Isotonic
-    calibration must pass the same test against Platt's. Without the margin, the winner of a dozen
-    candidates on few groups would mostly be chosen by chance.
+    best AUC. Isotonic calibration must pass the same test against Platt's. Without the margin, the
+    winner of a dozen candidates on few groups would mostly be chosen by chance.
 
     The threshold is the lowest `p_fake` that at most `target_fpr` of new real videos exceed
     (`evaluation.estimators.real_limit`, where each group counts once), or SMALL_SAMPLE_MARGIN above
-    the highest real video when there are too few groups. A fixed aggregation has no fit (of those
-    per person, only the correction for several people), so its scores under the final calibration
+    the highest real video when there are too few groups. A fixed aggregation has no fit (per
+    person, only the correction for several people), so its scores under the final calibration
     are representative of new videos; for the learned one, cross-fitted scores are used.
 
     Args:
@@ -175,10 +172,7 @@ def _candidates(
     target_fpr: float,
     given: float | None,
 ) -> list[RuleCandidate]:
-    """Return one candidate per aggregation and method; None is the learned aggregation.
-
-    A rule per person that beats the baseline is the baseline of those after it.
-    """
+    """Return one candidate per aggregation and method; None is the learned aggregation."""
     candidates: list[RuleCandidate] = []
     baseline: Floats | None = None
     for reducer in reducers:
@@ -202,9 +196,6 @@ def _candidates(
                     threshold_from=limit.source,
                 )
             )
-        own = candidates[-len(METHODS)]
-        if final.per_person and own.gain > own.gain_error:
-            baseline = platt
     return candidates
 
 

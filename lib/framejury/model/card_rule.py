@@ -5,6 +5,7 @@ from __future__ import annotations
 from framejury.model.card_tables import bullets
 from framejury.model.manifest import Manifest
 from framejury.verdict.calibration import Calibration
+from framejury.verdict.persons import MOST_COMPANY
 from framejury.verdict.rule import Reducer
 
 
@@ -43,7 +44,6 @@ def _reducer(reducer: Reducer) -> str:
         "trimmed_mean": f" without {reducer.trim_ratio or 0:.0%} at each end",
         "top_share": f" (the highest {reducer.top_ratio or 0:.0%})",
         "per_person": _per_person(reducer),
-        "per_person_median": _per_person(reducer),
         "confidence_weighted": " (weights |2 p - 1| + 0.1)",
         "learned": " (logistic over quantiles "
         + ", ".join(
@@ -57,9 +57,10 @@ def _reducer(reducer: Reducer) -> str:
 
 def _per_person(reducer: Reducer) -> str:
     return (
-        ": of the highest face track, where a track of n faces has weight n / (n + "
-        f"{reducer.shrink_faces}) and all faces the rest; its logit is lowered by "
-        f"{reducer.company_shift or 0:g} ln(faces per frame)"
+        ": of the highest face track, where a track of fewer than "
+        f"{reducer.shrink_faces} faces is filled up to so many with the mean of all faces; its "
+        f"logit is lowered by {reducer.company_shift or 0:g} ln(faces per frame, {MOST_COMPANY} at "
+        "most)"
     )
 
 

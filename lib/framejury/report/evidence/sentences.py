@@ -43,7 +43,6 @@ _AGGREGATED = {
     "top_share": "the mean of the highest of these scores",
     "worst_person": "the mean of the highest-scoring face track",
     "per_person": f"the mean of the highest-scoring face track, {_CORRECTED}",
-    "per_person_median": f"the median of the highest-scoring face track, {_CORRECTED}",
     "confidence_weighted": "a mean of these scores that gives more weight to those far from 0.5",
     "learned": "a weighted sum of their quantiles, with weights learned from labelled videos",
 }

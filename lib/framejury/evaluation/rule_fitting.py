@@ -52,6 +52,9 @@ SMALL_SAMPLE_MARGIN = 0.05
 """Margin above the highest real video, on the calibrated scale, when there are too few real groups
 for an order statistic (fewer than 19 for 5%)."""
 
+_LEAST_GAIN = 1e-6
+"""Of one person, per_person is the mean up to rounding; that is no gain."""
+
 METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
 """`none` leaves scores unchanged; it is for comparison and never chosen."""
 FIXED_REDUCERS = (
@@ -202,12 +205,12 @@ def _candidates(
 def choose(candidates: Sequence[RuleCandidate]) -> RuleCandidate:
     """Choose by the procedure of `fit_rule`; candidates are by aggregation, platt first."""
     platts = [c for c in candidates if c.method == "platt"]
-    better = [c for c in platts if c.gain > c.gain_error]
+    better = [c for c in platts if c.gain > max(c.gain_error, _LEAST_GAIN)]
     chosen = min(better, key=lambda c: (round(c.log_loss, 3), -c.auc), default=platts[0])
     isotonic = next(
         c for c in candidates if c.method == "isotonic" and c.rule.reducer == chosen.rule.reducer
     )
-    return isotonic if isotonic.gain > isotonic.gain_error else chosen
+    return isotonic if isotonic.gain > max(isotonic.gain_error, _LEAST_GAIN) else chosen
 
 
 def candidate_table(fitted: FittedRule) -> str:

@@ -134,5 +134,6 @@ def _scores(ordered: Integers, times: Integers, reducer: Reducer) -> Floats:
         return z / (math.fsum(reducer.weights) or 1.0)
     sizes, size = np.unique(faces, return_inverse=True)
     first, end = np.array([kept_ranks(one, reducer) for one in sizes.tolist()], np.int64)[size].T
-    kept = np.diff(np.clip(upto, first, end), axis=0, prepend=first[None])
+    within = np.clip(upto, first, end)
+    kept = np.concatenate([within[:1] - first, within[1:] - within[:-1]])
     return np.asarray((ordered @ kept) / (UNITS * (end - first)), np.float64)

@@ -113,8 +113,11 @@ class Reducer:
     @property
     def one_track(self) -> bool:
         """Whether the score is that of one face track, not of all faces."""
-        return self.per_person or self.name == "worst_person"
+        return self.name in ONE_TRACK
 
+
+ONE_TRACK = ("per_person", "worst_person")
+"""Aggregations in which one face track decides."""
 
 _PARAMETERS = {
     "trimmed_mean": {"trim_ratio"},
@@ -132,7 +135,10 @@ COMPANY_SHIFT = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class FalseAlarms:
-    """The share of real videos that will be called fake in archives like those of the fit.
+    """The share of real videos at or above the threshold in archives like those of the fit.
+
+    No more than that are called fake: where the interval crosses the threshold, the verdict is
+    inconclusive.
 
     Attributes:
         rate: expected share, 0 to 1; each group counts once.
@@ -197,8 +203,9 @@ class RuleFit:
         if self.alarms is None:
             return None
         return (
-            f"In archives like those its threshold was fitted on, expect {self.alarms.in_words} of "
-            "real videos to be called fake."
+            "In archives like those its threshold was fitted on, expect at most "
+            f"{self.alarms.in_words} of real videos to be called fake: so many score at or above "
+            "the threshold, and those whose interval crosses it are left inconclusive."
         )
 
 

@@ -35,7 +35,10 @@ MODEL = "model-a"
 
 
 def face_scores(seed: int) -> list[dict[str, object]]:
-    """Faces of 60 made-up videos: 1 to 3 persons, not all in every frame, some at the threshold."""
+    """Faces of 60 made-up videos: 1 to 3 persons, not all in every frame, some at the threshold.
+
+    Several tracks have rank 0 within one second, so a count of frames by track or second is wrong.
+    """
     draw = random.Random(seed)
     rows: list[dict[str, object]] = []
     for number in range(60):
@@ -43,6 +46,7 @@ def face_scores(seed: int) -> list[dict[str, object]]:
         center, spread = draw.random(), draw.choice([0.0, 0.02, 0.3])
         for frame in range(draw.randint(1, 20)):
             seen = [who for who in range(persons) if who == frame % persons or draw.random() < 0.8]
+            draw.shuffle(seen)  # ranks are by place in the picture: any track may have rank 0
             for face_index, person in enumerate(seen):
                 score = min(max(draw.gauss(center, spread), 0.0), 1.0)
                 rows.append(

@@ -6,7 +6,7 @@ millionths, which is exact: a rerun with other partitions gives the same bits.
 No face row is shuffled. Each task first sums its rows by video, track and second; only these sums,
 the moments, are shuffled. There are two exchanges, by all of these columns and then by video,
 because Spark cannot pre-aggregate by more columns than it exchanges by. Aggregations that need
-every score (median, trimmed_mean, top_share, learned) carry them along as arrays. Bootstrap and
+every score (`Reducer.ordered`) carry them along in the moments. Bootstrap and
 stretches are the reference's NumPy functions, called with the moments of a batch of videos.
 """
 

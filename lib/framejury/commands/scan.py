@@ -136,7 +136,7 @@ def _verdict(
 
 
 def _suspicious(verdict: dict[str, Any], rows: pa.RecordBatch, rule: Rule) -> list[dict[str, Any]]:
-    """Return the face tracks that the suspicion rests on."""
+    """Return the suspicious face tracks."""
     scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
     tracks = tracks_of(evidence_of(verdict, None, scores, ()).faces, verdict["worst_person"])
     return [asdict(one) for one in suspicious_tracks(verdict, tracks, face_threshold(rule))]
@@ -173,7 +173,7 @@ def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
         for note in verdict["notes"]
     ]
     named = [SuspiciousTrack(**one) for one in verdict["suspicious_tracks"]]
-    lines += [f"  suspicious person: {one.in_words}" for one in named]
+    lines += [f"  suspicious {one.in_words}" for one in named]
     lines += [f"  suspicious: {in_words(stretch)}" for stretch in verdict["stretches"] or ()]
     lines += [
         f"  frame {face['frame_index']}  {face['time_s']:.2f} s  track {face['person']}  "

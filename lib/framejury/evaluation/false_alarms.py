@@ -35,14 +35,22 @@ def expected_alarms(reals: Floats, groups: Names, limit: RealLimit) -> FalseAlar
     above = float(weights[reals >= limit.score].sum())
     below = whole - above
     tail = (1 - LEVEL) / 2
-    high = float(betaincinv(above + 1, below, 1 - tail)) if below > 1e-9 else 1.0
-    if limit.source == "given":
-        low = float(betaincinv(above, below + 1, tail)) if above > 1e-9 else 0.0
+    high = _quantile(above + 1, below, 1 - tail)
+    # A threshold of 1 has the videos that score 1 not below it, so it is no order statistic.
+    if limit.source == "given" or (limit.score >= 1 and above > 1e-9):
+        low = _quantile(above, below + 1, tail)
         rate = above / whole
     else:
         rate = (above + 1) / (whole + 1)
-        low = 0.0 if limit.source == "maximum" else float(betaincinv(above + 1, below, tail))
+        low = 0.0 if limit.source == "maximum" else _quantile(above + 1, below, tail)
     return FalseAlarms(rate=rate, low=low, high=high, level=LEVEL, groups=round(whole))
+
+
+def _quantile(a: float, b: float, share: float) -> float:
+    """Return a quantile of Beta(a, b); 1 without any video below, 0 without any above."""
+    if b < 1e-9:
+        return 1.0
+    return float(betaincinv(a, b, share)) if a > 1e-9 else 0.0
 
 
 def alarms_by_source(

@@ -52,11 +52,13 @@ SMALL_SAMPLE_MARGIN = 0.05
 """Margin above the highest real video, on the calibrated scale, when there are too few real groups
 for an order statistic (fewer than 19 for 5%)."""
 
+_LEAST_GAIN = 1e-6
+"""Of one person, per_person is the mean up to rounding; that is no gain."""
+
 METHODS: tuple[MethodOrNone, ...] = ("platt", "isotonic", "none")
 """`none` leaves scores unchanged; it is for comparison and never chosen."""
 FIXED_REDUCERS = (
     Reducer(name="per_person", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
-    Reducer(name="per_person_median", shrink_faces=SHRINK_FACES, company_shift=COMPANY_SHIFT),
     Reducer(name="mean"),
     Reducer(name="median"),
     Reducer(name="trimmed_mean", trim_ratio=0.1),
@@ -81,9 +83,8 @@ class RuleCandidate:
         ece: expected calibration error, 0 to 1.
         fpr, tpr: share of reals and of fakes at or above the threshold, 0 to 1.
         gain, gain_error: log loss of its rival less its own, and the standard error of the
-            difference over groups. The rival of platt is the baseline, or a rule per person that
-            beats it; the rival of another
-            method is platt with the same aggregation.
+            difference over groups. The rival of platt is the baseline; that of another method is
+            platt with the same aggregation.
         placed: float64 (v,), scores of all videos that the threshold was chosen on.
         threshold_from: as in `verdict.rule.RuleFit`.
     """
@@ -130,14 +131,13 @@ def fit_rule(
     fake if one person in it is, and labelled archives have few such videos. Another aggregation
     with Platt's calibration replaces it only if its log loss is lower by more than one standard
     error of the difference, paired by group; the lowest log loss wins, to three digits, then the
-    best AUC. Aggregations of all faces must beat the better of those per person. Isotonic
-    calibration must pass the same test against Platt's. Without the margin, the winner of a dozen
-    candidates on few groups would mostly be chosen by chance.
+    best AUC. Isotonic calibration must pass the same test against Platt's. Without the margin, the
+    winner of a dozen candidates on few groups would mostly be chosen by chance.
 
     The threshold is the lowest `p_fake` that at most `target_fpr` of new real videos exceed
     (`evaluation.estimators.real_limit`, where each group counts once), or SMALL_SAMPLE_MARGIN above
-    the highest real video when there are too few groups. A fixed aggregation has no fit (of those
-    per person, only the correction for several people), so its scores under the final calibration
+    the highest real video when there are too few groups. A fixed aggregation has no fit (per
+    person, only the correction for several people), so its scores under the final calibration
     are representative of new videos; for the learned one, cross-fitted scores are used.
 
     Args:
@@ -175,10 +175,7 @@ def _candidates(
     target_fpr: float,
     given: float | None,
 ) -> list[RuleCandidate]:
-    """Return one candidate per aggregation and method; None is the learned aggregation.
-
-    A rule per person that beats the baseline is the baseline of those after it.
-    """
+    """Return one candidate per aggregation and method; None is the learned aggregation."""
     candidates: list[RuleCandidate] = []
     baseline: Floats | None = None
     for reducer in reducers:
@@ -202,21 +199,18 @@ def _candidates(
                     threshold_from=limit.source,
                 )
             )
-        own = candidates[-len(METHODS)]
-        if final.per_person and own.gain > own.gain_error:
-            baseline = platt
     return candidates
 
 
 def choose(candidates: Sequence[RuleCandidate]) -> RuleCandidate:
     """Choose by the procedure of `fit_rule`; candidates are by aggregation, platt first."""
     platts = [c for c in candidates if c.method == "platt"]
-    better = [c for c in platts if c.gain > c.gain_error]
+    better = [c for c in platts if c.gain > max(c.gain_error, _LEAST_GAIN)]
     chosen = min(better, key=lambda c: (round(c.log_loss, 3), -c.auc), default=platts[0])
     isotonic = next(
         c for c in candidates if c.method == "isotonic" and c.rule.reducer == chosen.rule.reducer
     )
-    return isotonic if isotonic.gain > isotonic.gain_error else chosen
+    return isotonic if isotonic.gain > max(isotonic.gain_error, _LEAST_GAIN) else chosen
 
 
 def candidate_table(fitted: FittedRule) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from framejury.model.card_tables import bullets
 from framejury.model.manifest import Manifest
 from framejury.verdict.calibration import Calibration
+from framejury.verdict.persons import MOST_COMPANY
 from framejury.verdict.rule import Reducer
 
 
@@ -18,11 +19,13 @@ def rule_lines(manifest: Manifest) -> str:
             f"Fitted on {fit.data}: {fit.real_videos:,} real videos in {fit.real_groups:,} groups "
             f"and {fit.fake_videos:,} fake videos in {fit.fake_groups:,} groups, {fit.groups:,} "
             f"groups in all. Videos with fewer than {fit.min_faces} faces were left out.",
-            f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} It calls "
-            f"{fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos fake.",
+            f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} "
+            f"{fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos score at or above "
+            "it; those whose interval crosses it are left inconclusive.",
             *([fit.expected] if fit.expected else []),
             *(
-                f"Real videos called fake, {name}: {alarms.in_words}, {alarms.groups:,} groups."
+                f"Real videos at or above the threshold, {name}: {alarms.in_words}, "
+                f"{alarms.groups:,} groups."
                 for name, alarms in fit.alarms_by_source.items()
             ),
         ]
@@ -43,7 +46,6 @@ def _reducer(reducer: Reducer) -> str:
         "trimmed_mean": f" without {reducer.trim_ratio or 0:.0%} at each end",
         "top_share": f" (the highest {reducer.top_ratio or 0:.0%})",
         "per_person": _per_person(reducer),
-        "per_person_median": _per_person(reducer),
         "confidence_weighted": " (weights |2 p - 1| + 0.1)",
         "learned": " (logistic over quantiles "
         + ", ".join(
@@ -57,9 +59,10 @@ def _reducer(reducer: Reducer) -> str:
 
 def _per_person(reducer: Reducer) -> str:
     return (
-        ": of the highest face track, where a track of n faces has weight n / (n + "
-        f"{reducer.shrink_faces}) and all faces the rest; its logit is lowered by "
-        f"{reducer.company_shift or 0:g} ln(faces per frame)"
+        ": of the highest face track, where a track of fewer than "
+        f"{reducer.shrink_faces} faces is filled up to so many with the mean of all faces; its "
+        f"logit is lowered by {reducer.company_shift or 0:g} ln(faces per frame, {MOST_COMPANY} at "
+        "most)"
     )
 
 

@@ -193,6 +193,7 @@ def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
         [c for c in night.warehouse.commits() if c.sequence < night.commits[0].sequence],
         night.judging.bundle.model_id,
         rule_facts(night.judging.rule),
+        night.commits[0].settings.get("sampling"),
     )
 
     def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

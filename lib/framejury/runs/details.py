@@ -151,9 +151,10 @@ def run_drift(run: PastRun, warehouse: Warehouse) -> RunDrift | None:
     if not scores or run.model_id is None:
         return None
     before = [c for c in warehouse.commits() if c.sequence < run.commits[0].sequence]
-    rule = run.commits[0].facts.rule
+    first = run.commits[0]
+    sampling = first.settings.get("sampling")
     try:
-        return drift_of(summed(scores), before, run.model_id, rule)
+        return drift_of(summed(scores), before, run.model_id, first.facts.rule, sampling)
     except ModuleNotFoundError as error:
         raise SetupError(f"{error.name} is missing; pip install 'framejury[report]'") from error
 

@@ -18,15 +18,16 @@ Faces of one video are not independent, so chance is always computed from the nu
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from framejury.settings import SamplingSettings
+from framejury.verdict.rule import Rule, rule_of_facts
 from framejury.warehouse.commits import Commit, ScoreFacts
 
 BINS = 20
@@ -161,6 +162,7 @@ def drift_of(
     commits: Sequence[Commit],
     model_id: str,
     rule: dict[str, Any] | None = None,
+    sampling: Mapping[str, Any] | None = None,
 ) -> RunDrift:
     """Compute the drift of a run's scores against earlier runs.
 
@@ -170,9 +172,21 @@ def drift_of(
         model_id: compare only with runs that scored with this model.
         rule: `rule_facts` of the run. Videos are compared only with runs of the same rule, because
             another aggregation or calibration gives another scale. None: with all runs.
+        sampling: settings of the run's sampling. Scores are compared only with runs that sampled
+            alike, because other frames give other scores. None: with all runs.
+
+    Rules and settings are compared with the defaults of this framejury filled in, so that a
+    parameter that an upgrade adds does not end all comparisons.
     """
-    faces = _before(commits, model_id)
-    videos = _before(commits, model_id, rule)
+    alike = [
+        commit
+        for commit in commits
+        if commit.model_id == model_id
+        and (sampling is None or _sampling(commit.settings.get("sampling")) == _sampling(sampling))
+    ]
+    faces = _before(alike)
+    wanted = _rule(rule)
+    videos = _before([c for c in alike if rule is None or _rule(c.facts.rule) == wanted])
     return RunDrift(
         videos=compare(
             scores.videos,
@@ -232,20 +246,28 @@ def night_of(commit: Commit) -> str:
     return commit.run_id if batch is None else batch.night
 
 
-def _before(
-    commits: Sequence[Commit], model_id: str, rule: dict[str, Any] | None = None
-) -> list[ScoreHistograms]:
-    """Return histograms of the latest `REFERENCE_RUNS` nightly runs with the model."""
-    wanted = json.loads(json.dumps(rule))  # lists in place of tuples, as in a record
+def _rule(facts: Mapping[str, Any] | None) -> Rule | None:
+    """Return a rule from a commit; None without one, or by another framejury's terms."""
+    try:
+        return None if facts is None else rule_of_facts({"rule": facts})
+    except (KeyError, ValueError):
+        return None
+
+
+def _sampling(settings: Mapping[str, Any] | None) -> SamplingSettings | None:
+    """Return the settings of sampling in a commit; None as of `_rule`."""
+    try:
+        return None if settings is None else SamplingSettings.model_validate(settings)
+    except ValueError:
+        return None
+
+
+def _before(commits: Sequence[Commit]) -> list[ScoreHistograms]:
+    """Return histograms of the latest `REFERENCE_RUNS` nightly runs."""
     nights: dict[str, list[ScoreHistograms]] = {}
     for commit in commits:
         scores = ScoreHistograms.of_commit(commit)
-        if (
-            scores is not None
-            and any(scores.videos)
-            and commit.model_id == model_id
-            and (rule is None or commit.facts.rule == wanted)
-        ):
+        if scores is not None and any(scores.videos):
             nights.setdefault(night_of(commit), []).append(scores)
     return [summed(batches) for batches in list(nights.values())[-REFERENCE_RUNS:]]
 

@@ -409,7 +409,7 @@ VERDICTS = pa.schema(
         _float64(
             "worst_person_score",
             "Score of that track, 0 to 1, cut to 12 digits: the mean of its faces; where `reducer` "
-            "is per_person or per_person_median, partly of all faces. Never calibrated, so not "
+            "is per_person and the track is short, partly of all faces. Never calibrated, so not "
             "comparable with `threshold`.",
         ),
         _float64(

@@ -15,7 +15,6 @@ ReducerName = Literal[
     "top_share",
     "worst_person",
     "per_person",
-    "per_person_median",
     "confidence_weighted",
     "learned",
 ]
@@ -72,10 +71,9 @@ class VerdictSettings(Section):
         "tails; top_share: mean of the highest share; worst_person: mean of the highest-scoring "
         "face track; per_person: each face track is judged, those with few faces partly by all "
         "faces, and the highest decides, corrected for several people in the picture; "
-        "per_person_median: the same with medians; confidence_weighted: mean weighted by "
-        "|2 p - 1| + 0.1; learned: the bundle's weights for the sorted scores. Any aggregation "
-        "other than the bundle's disables its calibration and threshold (0.5 then, unless "
-        "verdict.threshold is set).",
+        "confidence_weighted: mean weighted by |2 p - 1| + 0.1; learned: the bundle's weights for "
+        "the sorted scores. Any aggregation other than the bundle's disables its calibration and "
+        "threshold (0.5 then, unless verdict.threshold is set).",
     )
     trim_ratio: float = Field(
         0.1,
@@ -120,7 +118,8 @@ class VerdictSettings(Section):
     interval: Literal["bootstrap", "student"] = Field(
         "bootstrap",
         description="How the interval is computed. bootstrap: by resampling the seconds of the "
-        "video; student: Student's t over frames, from sums alone, for huge archives.",
+        "video; student: Student's t over frames, from sums alone, for huge archives; it is of "
+        "the mean of all faces, so use it with verdict.reducer=mean only.",
     )
 
     def threshold_or(self, default: float) -> float:

@@ -6,7 +6,7 @@ millionths, which is exact: a rerun with other partitions gives the same bits.
 No face row is shuffled. Each task first sums its rows by video, track and second; only these sums,
 the moments, are shuffled. There are two exchanges, by all of these columns and then by video,
 because Spark cannot pre-aggregate by more columns than it exchanges by. Aggregations that need
-every score (median, trimmed_mean, top_share, learned) carry them along as arrays. Bootstrap and
+every score (`Reducer.ordered`) carry them along in the moments. Bootstrap and
 stretches are the reference's NumPy functions, called with the moments of a batch of videos.
 """
 
@@ -147,8 +147,9 @@ def reconcile(videos: DataFrame, verdicts: DataFrame) -> int:
 def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     """Sum scores by video, in units: with tracks, and what aggregation and interval need.
 
-    `moments`: array of (person, second, first_s, last_s, total, faces); `ordered`: sorted units;
-    `weighed`, `weights`: long, sums for confidence_weighted.
+    `moments`: array of (person, second, first_s, last_s, total, faces), with `units` of each face
+    or `weighed` and `weights` where the aggregation needs them; `ordered`: sorted units; `weighed`,
+    `weights`: long, sums for confidence_weighted.
     """
     persons = _sum_persons(scores, rules)
     reducer = rules.rule.reducer
@@ -157,22 +158,16 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     mean = F.expr(f"(total * {UNITS}) div faces")
     ranked = F.max(mean * F.lit(PERSONS_MAX) + (PERSONS_MAX - 1 - F.col("person"))).alias("worst")
     if reducer.per_person:  # a track's score depends on the whole video's
-        ranked = F.collect_list(
-            F.struct(
-                *("person", "faces", "total"),
-                *([F.sort_array("all_units").alias("ordered")] * reducer.ordered),
-            )
-        ).alias("tracks")
-    extra = [name for name in ("moments", "all_units") if name in persons.columns]
+        ranked = F.collect_list(F.struct("person", "faces", "total")).alias("tracks")
     summed = [name for name in ("weighed", "weights") if name in persons.columns]
     videos = persons.groupBy("video_id").agg(
         *[F.sum(name).alias(name) for name in ("faces", "frames", "total", "squares", *summed)],
         F.count("*").alias("persons"),
         ranked,
-        *[F.flatten(F.collect_list(name)).alias(name) for name in extra],
+        F.flatten(F.collect_list("moments")).alias("moments"),
     )
-    if "all_units" in extra:
-        videos = videos.withColumn("ordered", F.sort_array("all_units"))
+    if reducer.ordered:
+        videos = videos.withColumn("ordered", F.sort_array(F.flatten("moments.units")))
     if reducer.per_person:
         videos = videos.withColumn("worst", highest_track(reducer, PERSONS_MAX))
     return videos.select(
@@ -186,7 +181,7 @@ def _sum_scores(scores: DataFrame, rules: VerdictRules) -> DataFrame:
         (PERSONS_MAX - 1 - F.col("worst") % PERSONS_MAX).cast("int").alias("worst_person"),
         (F.expr(f"worst div {PERSONS_MAX}") / F.lit(UNITS**2)).alias("worst_person_score"),
         *summed,
-        *(["ordered"] if "all_units" in extra else []),
+        *["ordered"] * reducer.ordered,
         "moments",
     )
 
@@ -199,7 +194,8 @@ def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
     faces = scores.select("video_id", "person", second, "pts_s", "face_index", units.alias("units"))
     unit = F.col("units")
     weight = F.expr(f"abs(2 * units - {UNITS}) div 1000 + 100")
-    weighed = rules.rule.reducer.name == "confidence_weighted"
+    reducer = rules.rule.reducer
+    weighed = reducer.name == "confidence_weighted"
     sums = faces.groupBy(*keys).agg(
         F.count("*").alias("faces"),
         # Every frame with faces has one of rank 0; counting distinct frames would need a set.
@@ -209,16 +205,16 @@ def _sum_persons(scores: DataFrame, rules: VerdictRules) -> DataFrame:
         F.sum("units").alias("total"),
         F.sum(unit * unit).alias("squares"),
         *([F.sum(weight * unit).alias("weighed"), F.sum(weight).alias("weights")] * weighed),
-        *([F.collect_list(unit.cast("int")).alias("all_units")] * rules.rule.reducer.ordered),
+        *[F.collect_list(unit.cast("int")).alias("units")] * reducer.ordered,
     )
     # Repartitioned by hand: Spark would first sum again, and few videos have several tracks.
     placed = sums.repartition("video_id")
-    plain = [name for name in sums.columns if name not in (*keys, "first_s", "last_s", "all_units")]
-    moment = F.struct(*(field.name for field in fields(Moments)))
+    plain = [name for name in sums.columns if name not in (*keys, "first_s", "last_s", "units")]
+    needed = ["units"] * reducer.ordered + ["weighed", "weights"] * weighed
+    moment = F.struct(*(field.name for field in fields(Moments)), *needed)
     return placed.groupBy("video_id", "person").agg(
         *[F.sum(name).alias(name) for name in plain],
         F.collect_list(moment).alias("moments"),
-        *([F.flatten(F.collect_list("all_units")).alias("all_units")] * rules.rule.reducer.ordered),
     )
 
 
@@ -236,11 +232,10 @@ def _with_shifts(rows: DataFrame, rules: VerdictRules) -> DataFrame:
     if not _is_bootstrap(rules.settings):
         rows = rows.withColumns({"stretches": stretches, "high_shift": student_shift(level)})
         return rows.withColumn("low_shift", -F.col("high_shift"))
-    clusters = F.col("moments")
-    if rules.rule.reducer.one_track:
-        clusters = interval_clusters(rules.rule.reducer)
+    reducer = rules.rule.reducer
+    shifts = bootstrap(reducer, level)(interval_clusters(reducer))
     # Added together, so that Python is asked once.
-    ends = rows.withColumns({"stretches": stretches, "shifts": bootstrap(level)(clusters)})
+    ends = rows.withColumns({"stretches": stretches, "shifts": shifts})
     return ends.withColumns(
         {"low_shift": F.col("shifts.low"), "high_shift": F.col("shifts.high")}
     ).drop("shifts")

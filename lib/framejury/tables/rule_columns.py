@@ -22,6 +22,8 @@ from pyspark.sql.pandas.types import from_arrow_type
 from framejury.schemas.tables import STRETCHES
 from framejury.verdict.calibration import STEPS, UNITS, Calibration
 from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts
+from framejury.verdict.persons import MOST_COMPANY
+from framejury.verdict.ranked import TimedScores, ranked_shifts
 from framejury.verdict.rule import Reducer
 from framejury.verdict.stretches import Moments, stretches_of
 
@@ -48,7 +50,9 @@ def _for_company(score: Column, reducer: Reducer) -> Column:
     if not reducer.company_shift:
         return score
     faces, frames = F.col("faces"), F.col("frames_scored")
-    lowered = _logit(score) - F.lit(reducer.company_shift) * F.log(faces / frames)
+    lowered = _logit(score) - F.lit(reducer.company_shift) * F.log(
+        F.least(faces / frames, F.lit(float(MOST_COMPANY)))
+    )
     return F.when(faces == frames, score).otherwise(_in_steps(_sigmoid(lowered)))
 
 
@@ -56,38 +60,45 @@ def highest_track(reducer: Reducer, persons_max: int) -> Column:
     """Return score and number of the face track that decides, as `verdict.persons.track_scores`.
 
     Both are in one long: the score in units of 1/UNITS**2, times `persons_max`, plus
-    `persons_max` - 1 - the number. Reads `faces`, `total`, `tracks`, and `ordered` for medians.
+    `persons_max` - 1 - the number. Reads `faces`, `total` and `tracks`.
     """
-    whole, own = (_middle(row, reducer) for row in ("", "t."))
-    pull = reducer.shrink_faces
-    score = f"(t.faces * {own} + {pull} * {whole}) div (t.faces + {pull})"
+    whole, own = (f"(({row}total * {UNITS}) div {row}faces)" for row in ("", "t."))
+    filled = f"greatest({reducer.shrink_faces} - t.faces, 0)"
+    score = f"(t.faces * {own} + {filled} * {whole}) div (t.faces + {filled})"
     number = f"{persons_max - 1} - t.person"
     return F.expr(f"array_max(transform(tracks, t -> ({score}) * {persons_max} + {number}))")
 
 
-def _middle(row: str, reducer: Reducer) -> str:
-    """Return SQL for the mean or median of a video, or of a track `t.`, in units of 1/UNITS**2."""
-    if reducer.name != "per_person_median":
-        return f"(({row}total * {UNITS}) div {row}faces)"
-    places = (f"({row}faces - 1) div 2", f"{row}faces div 2")
-    below, above = (f"element_at({row}ordered, cast({place} + 1 as int))" for place in places)
-    return f"((cast({below} as bigint) + {above}) * {UNITS // 2})"
-
-
 def interval_clusters(reducer: Reducer) -> Column:
-    """Return the moments weighted as by `verdict.persons.interval_weights`, without weight 0."""
+    """Return the moments weighted as by `verdict.judge`, without those of weight 0."""
     moments = F.col("moments")
+    if reducer.name == "confidence_weighted":
+        return F.transform(
+            moments,
+            lambda one: F.struct(
+                one["second"].alias("second"),
+                one["weighed"].alias("total"),
+                one["weights"].alias("faces"),
+            ),
+        )
+    if not reducer.one_track:
+        return moments
+    own = F.filter(moments, lambda one: one["person"] == F.col("worst_person"))
     if not reducer.shrink_faces:
-        return F.filter(moments, lambda one: one["person"] == F.col("worst_person"))
-    pull = F.lit(reducer.shrink_faces)
+        return own
+    faces = F.aggregate(own, F.lit(0).cast("long"), lambda sum_, one: sum_ + one["faces"])
+    filled = F.lit(reducer.shrink_faces) - faces
 
     def weighed(one: Column) -> Column:
-        own = one["person"] == F.col("worst_person")
-        weight = F.when(own, F.col("faces") + pull).otherwise(pull)
+        is_own = one["person"] == F.col("worst_person")
+        weight = F.when(is_own, F.col("faces") + filled).otherwise(filled)
         sums = ((one[name] * weight).alias(name) for name in ("total", "faces"))
         return F.struct(one["second"].alias("second"), *sums)
 
-    return F.transform(moments, weighed)
+    plain = F.transform(
+        own, lambda one: F.struct(*(one[name].alias(name) for name in ("second", "total", "faces")))
+    )
+    return F.when(filled > 0, F.transform(moments, weighed)).otherwise(plain)
 
 
 def _plain(reducer: Reducer) -> Column:
@@ -150,21 +161,27 @@ def _in_steps(score: Column) -> Column:
     return F.floor(score * STEPS + 0.5) / F.lit(STEPS)
 
 
-def bootstrap(level: float) -> Callable[[Column], Column]:
-    """Return `interval.bootstrap_shifts` as a function of columns.
+def bootstrap(reducer: Reducer, level: float) -> Callable[[Column], Column]:
+    """Return `interval.bootstrap_shifts`, or `ranked.ranked_shifts`, as a function of columns.
 
-    Its argument is a column of non-empty arrays of moments; its result a struct of
-    `low` and `high`.
+    Its argument is a column of non-empty arrays of moments, with their `units` if the aggregation
+    needs every score; its result a struct of `low` and `high`.
     """
 
     def shifts(clusters: pa.Array) -> pa.Array:
         parts = clusters.flatten()
+        lengths = clusters.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
         second, total, faces = (
             parts.field(name).to_numpy(zero_copy_only=False)
             for name in ("second", "total", "faces")
         )
-        lengths = clusters.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-        found = bootstrap_shifts(Clusters(second, total, faces, lengths), level)
+        if reducer.ordered:
+            units = parts.field("units").flatten().to_numpy(zero_copy_only=False)
+            every = np.add.reduceat(faces, np.cumsum(lengths) - lengths)
+            timed = TimedScores(units.astype(np.int64), np.repeat(second, faces), every)
+            found = ranked_shifts(timed, reducer, level)
+        else:
+            found = bootstrap_shifts(Clusters(second, total, faces, lengths), level)
         ends = [pa.array(found[:, side], pa.float64()) for side in (0, 1)]
         return pa.StructArray.from_arrays(ends, names=["low", "high"])
 

@@ -5,9 +5,14 @@ the same second share pose, light and compression and are not independent (clust
 Davison and Hinkley, Bootstrap Methods, 1997, section 3.8). `student` is Student's t over frames,
 from sums alone.
 
-Both give the distance of the interval's ends from the mean. `verdict.judge` shifts the aggregated
-score by it. For an aggregation other than the mean the spread is still that of the mean, around the
-aggregated score.
+Both give the distance of the interval's ends from the score, by which `verdict.judge` shifts it.
+The bootstrap here is of a weighted mean: of all faces, or of one track with the weights of its
+score (`verdict.persons.interval_weights`). `verdict.ranked` resamples medians and the like.
+`student` is always of the plain mean of all faces, so it is rough for every other aggregation: a
+calm fake beside someone restless looks uncertain, and a median steadier than it is.
+
+The track that decides is taken as given: in another sample of frames, another track could have been
+the highest, and the interval does not contain that.
 """
 
 from __future__ import annotations
@@ -60,8 +65,9 @@ class Clusters:
 def bootstrap_shifts(clusters: Clusters, level: float) -> Floats:
     """Return the ends of the percentile interval of each video's mean, minus the mean.
 
-    The mean is resampled as the ratio of two sums, DRAWS times. All sums are whole numbers below
-    2**53, so neither the order of faces nor the way a matrix product is computed changes a bit.
+    The mean is resampled as the ratio of two sums, DRAWS times. All sums are whole numbers, below
+    2**53 for videos of up to 500,000 faces, so neither the order of faces nor the way a matrix
+    product is computed changes a bit.
     Percentile intervals of few clusters are too narrow, so the level is widened to Student's
     (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 3.3, "expanded
     percentile"): tail = Phi(-sqrt(n / (n - 1)) * t(level, n - 1)).
@@ -135,7 +141,7 @@ def _merged(clusters: Clusters) -> tuple[Integers, Integers, Integers]:
     lengths = np.bincount(video[fresh])
     # Too many seconds are joined to blocks.
     rank = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    block = rank // np.repeat(-(-lengths // MAX_CLUSTERS), lengths)
+    block = block_of(rank, np.repeat(lengths, lengths))
     fresh[np.flatnonzero(fresh)[1:]] = (np.diff(block) != 0) | (np.diff(video[fresh]) != 0)
     first = np.flatnonzero(fresh)
     return (
@@ -147,13 +153,25 @@ def _merged(clusters: Clusters) -> tuple[Integers, Integers, Integers]:
 
 def _shifts(total: Integers, faces: Integers, level: float) -> Floats:
     """Return the shifts (k, 2) of k videos with n clusters each, from sums (k, n)."""
-    weights = _draws(total.shape[1])
+    weights = draws_of(total.shape[1])
     sums = total.astype(np.float64) @ weights
     counts = faces.astype(np.float64) @ weights
     means = sums / (UNITS * counts)
     mean = total.sum(axis=1) / (UNITS * faces.sum(axis=1))
-    tail = _tail(level, total.shape[1])
-    ends = np.quantile(means, [tail, 1 - tail], axis=1).T - mean[:, None]
+    return percentile_shifts(means, mean, level, total.shape[1])
+
+
+def percentile_shifts(drawn: Floats, point: Floats, level: float, count: int) -> Floats:
+    """Return the ends (k, 2) of k widened percentile intervals, minus `point`.
+
+    Args:
+        drawn: float64 (k, DRAWS), the resampled scores.
+        point: float64 (k,), the scores themselves.
+        level: of the interval.
+        count: clusters that were resampled, two or more.
+    """
+    tail = _tail(level, count)
+    ends = np.quantile(drawn, [tail, 1 - tail], axis=1).T - point[:, None]
     return np.stack([np.minimum(ends[:, 0], 0.0), np.maximum(ends[:, 1], 0.0)], axis=1)
 
 
@@ -163,8 +181,18 @@ def _tail(level: float, count: int) -> float:
     return NormalDist().cdf(-widened)
 
 
+def block_of(rank: Integers, seconds: Integers | int) -> Integers:
+    """Return the block of each second, at most MAX_CLUSTERS per video.
+
+    Args:
+        rank: (m,) place of the second among those of its video, from 0.
+        seconds: number of seconds of its video, for all or (m,).
+    """
+    return np.asarray(rank // -(-seconds // MAX_CLUSTERS), np.int64)
+
+
 @lru_cache(maxsize=64)
-def _draws(count: int) -> Floats:
+def draws_of(count: int) -> Floats:
     """Return float64 (count, DRAWS): how often each cluster occurs in each draw; always the same.
 
     Taken from the raw stream of the generator, which NumPy guarantees not to change; its

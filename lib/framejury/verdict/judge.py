@@ -24,6 +24,7 @@ from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import UNITS, calibrated, in_steps, sigmoid
 from framejury.verdict.interval import UNKNOWN, Clusters, bootstrap_shifts, student_shift
 from framejury.verdict.persons import for_company, interval_weights, track_scores
+from framejury.verdict.ranked import TimedScores, kept_ranks, quantiles, ranked_shifts
 from framejury.verdict.rule import Reducer, Rule
 from framejury.verdict.stretches import Stretch, moments_of, stretches_of, suspicious_parts
 
@@ -83,11 +84,7 @@ def judge(faces: FaceScores, rule: Rule, settings: VerdictSettings) -> Judgement
     by_person = track_scores(units, faces.person, rule.reducer)
     worst = max(by_person, key=lambda who: (by_person[who], -who))
     summed = _Summed(sorted(units), by_person[worst] / UNITS**2, len(units) / frames)
-    # The interval is of the faces that are judged.
-    weights = np.ones(len(units), np.int64)
-    if rule.reducer.one_track:
-        weights = interval_weights(faces.person, worst, rule.reducer)
-    shifts = _shifts(units, faces, weights, frames, settings)
+    shifts = _shifts(units, faces, worst, rule.reducer, settings)
     score, low, high = (
         float(calibrated(_reduce(summed, rule.reducer, shift), rule.calibration))
         for shift in (0.0, *shifts)
@@ -150,7 +147,7 @@ def reduced(
     * trimmed_mean: mean without the lowest and highest floor(trim_ratio * n);
     * top_share: mean of the highest ceil(top_ratio * n), at least one;
     * worst_person: the highest mean of a face track;
-    * per_person, per_person_median: the highest face track, where each is drawn towards the video,
+    * per_person: the highest face track, where each is drawn towards the video,
       corrected for the number of people (`verdict.persons`);
     * confidence_weighted: sum(w * u) / sum(w), w = |2u - 1| + 0.1 truncated to thousandths. A
       score near 0.5 counts least. Not monotone: a doubtful face that becomes a surer fake can
@@ -182,10 +179,10 @@ def face_threshold(rule: Rule) -> float:
 
 
 def quantiles_of(
-    scores: Sequence[float] | npt.NDArray[np.float32], quantiles: Sequence[float]
+    scores: Sequence[float] | npt.NDArray[np.float32], wanted: Sequence[float]
 ) -> list[float]:
     """Return quantiles of the scores, each 0 to 1: the input of the learned aggregation."""
-    return _quantiles(sorted(_units(scores)), quantiles)
+    return quantiles(sorted(_units(scores)), wanted)
 
 
 def decide(
@@ -204,16 +201,6 @@ def decide(
     return Verdict.FAKE if score >= threshold else Verdict.REAL
 
 
-def share_count(faces: int, ratio: float) -> int:
-    """Return the number of faces that make up `ratio` of `faces`: rounded up, at least one."""
-    return max(1, math.ceil(faces * ratio - 1e-9))
-
-
-def trim_count(faces: int, ratio: float) -> int:
-    """Return the number of faces in one trimmed tail: rounded down."""
-    return math.floor(faces * ratio + 1e-9)
-
-
 @dataclass(frozen=True, slots=True)
 class _Summed:
     """What an aggregation needs: sorted units, the highest track's score, faces per frame."""
@@ -226,13 +213,17 @@ class _Summed:
 def _shifts(
     units: Sequence[int],
     faces: FaceScores,
-    weights: npt.NDArray[np.int64],
-    frames: int,
+    decides: int,
+    reducer: Reducer,
     settings: VerdictSettings,
 ) -> tuple[float, float]:
     """Return the distance of the interval's ends from the score; UNKNOWN without an estimate.
 
-    Seconds are resampled with each face weighted by `weights` (n,); those of weight 0 are not.
+    Args:
+        units: (n,) scores in units of 1/UNITS.
+        faces: of the video.
+        decides: the face track with the highest score.
+        reducer, settings: as in `judge`.
     """
     if settings.confidence_level is None:
         return 0.0, 0.0
@@ -242,13 +233,20 @@ def _shifts(
             total_units=sum(units),
             square_units=sum(unit * unit for unit in units),
             faces=len(units),
-            frames=frames,
+            frames=len(set(faces.frame_index)),
         )
         return -half, half
+    second = np.floor(np.asarray(faces.pts_s, np.float64)).astype(np.int64)
+    scores = np.asarray(units, np.int64)
+    if reducer.ordered:
+        timed = TimedScores(scores, second, np.array([len(scores)]))
+        low, high = ranked_shifts(timed, reducer, settings.confidence_level)[0].tolist()
+        return low, high
+    weights = _weights(units, faces.person, decides, reducer)
     judged = weights > 0
     clusters = Clusters(
-        second=np.floor(np.asarray(faces.pts_s, np.float64)[judged]).astype(np.int64),
-        total=(np.asarray(units, np.int64) * weights)[judged],
+        second=second[judged],
+        total=(scores * weights)[judged],
         faces=weights[judged],
         lengths=np.array([int(judged.sum())]),
     )
@@ -256,12 +254,23 @@ def _shifts(
     return low, high
 
 
+def _weights(
+    units: Sequence[int], person: Sequence[int], decides: int, reducer: Reducer
+) -> npt.NDArray[np.int64]:
+    """Return the weights (n,) with which the mean of all faces is the aggregated score."""
+    if reducer.one_track:
+        return interval_weights(person, decides, reducer)
+    if reducer.name == "confidence_weighted":
+        return np.array([confidence(unit) for unit in units], np.int64)
+    return np.ones(len(units), np.int64)
+
+
 def _reduce(summed: _Summed, reducer: Reducer, shift: float) -> float:
     """Return one score, as if every face had `shift` more; within 0 to 1."""
     if reducer.name == "learned":
         z = reducer.intercept or 0.0
         for weight, value in zip(
-            reducer.weights, _quantiles(summed.ordered, reducer.quantiles), strict=True
+            reducer.weights, quantiles(summed.ordered, reducer.quantiles), strict=True
         ):
             z = z + weight * value
         return float(in_steps(sigmoid(z + shift * math.fsum(reducer.weights))))
@@ -273,36 +282,17 @@ def _plain(summed: _Summed, reducer: Reducer) -> float:
     if reducer.one_track:
         return summed.highest
     ordered = summed.ordered
-    count = len(ordered)
     if reducer.name == "confidence_weighted":
         weights = [confidence(unit) for unit in ordered]
         weighed = sum(w * unit for w, unit in zip(weights, ordered, strict=True))
         return float(weighed) / float(UNITS * sum(weights))
-    if reducer.name == "median":
-        chosen = ordered[(count - 1) // 2 : count // 2 + 1]
-    elif reducer.name == "trimmed_mean":
-        cut = trim_count(count, reducer.trim_ratio or 0.0)
-        chosen = ordered[cut : count - cut]
-    elif reducer.name == "top_share":
-        chosen = ordered[count - share_count(count, reducer.top_ratio or 1.0) :]
-    else:
-        chosen = ordered
-    return _mean(chosen)
+    first, end = kept_ranks(len(ordered), reducer)
+    return _mean(ordered[first:end])
 
 
 def confidence(unit: int) -> int:
     """Return the weight of a score in thousandths, 100 to 1100: its distance from 0.5."""
     return abs(2 * unit - UNITS) // 1000 + 100
-
-
-def _quantiles(ordered: Sequence[int], quantiles: Sequence[float]) -> list[float]:
-    found = []
-    for quantile in quantiles:
-        place = quantile * (len(ordered) - 1)
-        first = math.floor(place)
-        below, above = ordered[first], ordered[min(first + 1, len(ordered) - 1)]
-        found.append((below + (place - first) * (above - below)) / UNITS)
-    return found
 
 
 def _mean(units: Sequence[int]) -> float:

@@ -25,6 +25,9 @@ NOT_CALIBRATED = "Not calibrated: "
 """Start of the note in a bundle that gives the reason why it is not calibrated."""
 
 ThresholdSource = Literal["quantile", "maximum", "given"]
+MOST_SHRINK_FACES = 1000
+"""Keeps the sums of the interval exact (`verdict.interval`)."""
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -40,9 +43,9 @@ class Reducer:
         weights: learned only: (k,) one per quantile, not negative, so that a higher score of a
             face never lowers the score of the video.
         intercept: learned only.
-        shrink_faces: per_person and per_person_median only: a face track of n faces is judged by
-            its own with weight n / (n + shrink_faces), and by all faces of the video for the rest.
-        company_shift: of the same: how much the logit of the score is lowered per natural
+        shrink_faces: per_person only: a face track of fewer faces is filled up to so many with
+            faces at the video's mean; 0 to MOST_SHRINK_FACES.
+        company_shift: per_person only: how much the logit of the score is lowered per natural
             logarithm of the faces per frame; not negative.
 
     Raises:
@@ -72,8 +75,11 @@ class Reducer:
             raise ValueError(f"trim_ratio must be 0 to below 0.5, got {self.trim_ratio}")
         if self.top_ratio is not None and not 0 < self.top_ratio <= 1:
             raise ValueError(f"top_ratio must be above 0 to 1, got {self.top_ratio}")
-        if self.shrink_faces is not None and self.shrink_faces < 0:
-            raise ValueError(f"shrink_faces must not be negative, got {self.shrink_faces}")
+        if self.shrink_faces is not None and not 0 <= self.shrink_faces <= MOST_SHRINK_FACES:
+            raise ValueError(
+                f"shrink_faces must not be negative or above {MOST_SHRINK_FACES}, "
+                f"got {self.shrink_faces}"
+            )
         if self.company_shift is not None and not 0 <= self.company_shift < math.inf:
             raise ValueError(f"company_shift must not be negative, got {self.company_shift}")
         if self.name == "learned":
@@ -97,39 +103,42 @@ class Reducer:
             "trimmed_mean",
             "top_share",
             "learned",
-            "per_person_median",
         )
 
     @property
     def per_person(self) -> bool:
         """Whether each face track is judged with its own weight and the highest decides."""
-        return self.name in PER_PERSON
+        return self.name == "per_person"
 
     @property
     def one_track(self) -> bool:
         """Whether the score is that of one face track, not of all faces."""
-        return self.per_person or self.name == "worst_person"
+        return self.name in ONE_TRACK
 
 
-PER_PERSON = ("per_person", "per_person_median")
+ONE_TRACK = ("per_person", "worst_person")
+"""Aggregations in which one face track decides."""
+
 _PARAMETERS = {
     "trimmed_mean": {"trim_ratio"},
     "top_share": {"top_ratio"},
     "learned": {"quantiles", "weights", "intercept"},
     "per_person": {"shrink_faces", "company_shift"},
-    "per_person_median": {"shrink_faces", "company_shift"},
 }
 
 MEAN = Reducer(name="mean")
 
-SHRINK_FACES = 4
+SHRINK_FACES = 6
 COMPANY_SHIFT = 0.5
 """`Reducer.company_shift` where none was fitted. Real videos need 0 to 0.8 (decision 29)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FalseAlarms:
-    """The share of real videos that will be called fake in archives like those of the fit.
+    """The share of real videos at or above the threshold in archives like those of the fit.
+
+    No more than that are called fake: where the interval crosses the threshold, the verdict is
+    inconclusive.
 
     Attributes:
         rate: expected share, 0 to 1; each group counts once.
@@ -194,8 +203,9 @@ class RuleFit:
         if self.alarms is None:
             return None
         return (
-            f"In archives like those its threshold was fitted on, expect {self.alarms.in_words} of "
-            "real videos to be called fake."
+            "In archives like those its threshold was fitted on, expect at most "
+            f"{self.alarms.in_words} of real videos to be called fake: so many score at or above "
+            "the threshold, and those whose interval crosses it are left inconclusive."
         )
 
 
@@ -260,8 +270,8 @@ def _named(own: Reducer, settings: VerdictSettings) -> Reducer:
         name=name,
         trim_ratio=settings.trim_ratio if name == "trimmed_mean" else None,
         top_ratio=settings.top_ratio if name == "top_share" else None,
-        shrink_faces=SHRINK_FACES if name in PER_PERSON else None,
-        company_shift=COMPANY_SHIFT if name in PER_PERSON else None,
+        shrink_faces=SHRINK_FACES if name == "per_person" else None,
+        company_shift=COMPANY_SHIFT if name == "per_person" else None,
     )
 
 

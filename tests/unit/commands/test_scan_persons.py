@@ -66,7 +66,7 @@ def test_the_words_name_track_place_and_seconds(
     (line,) = (
         line
         for line in scanned(capsys, bundle, two_people).splitlines()
-        if "suspicious person" in line
+        if "suspicious track" in line
     )
     assert "(right), 0." in line and "s, 11 faces, mean face score 0." in line
 

@@ -152,3 +152,14 @@ def test_many_clips_of_one_person_do_not_move_the_calibration() -> None:
     often = calibrated(0.45, fit_calibration(*clips, "platt", many))
     assert often == pytest.approx(float(plain), abs=1e-3)
     assert abs(calibrated(0.45, fit_calibration(*clips, "platt")) - plain) > 0.05
+
+
+@pytest.mark.parametrize("ones", [1, 5, 30])
+def test_real_videos_that_score_1_are_counted_at_a_threshold_of_1(ones: int) -> None:
+    """There is no threshold above them; the share is then measured, and every figure a number."""
+    reals = np.r_[np.linspace(0.1, 0.9, 30 - ones), np.ones(ones)]
+    for source in ("quantile", "maximum", "given"):
+        found = expected_alarms(reals, np.arange(30).astype(str), RealLimit(1.0, source))
+        assert found.rate == pytest.approx(ones / 30)
+        exact = binomtest(ones, 30).proportion_ci(0.95, "exact")
+        assert (found.low, found.high) == pytest.approx((exact.low, exact.high))

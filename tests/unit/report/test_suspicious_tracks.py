@@ -31,7 +31,8 @@ def tracks(*means: float, frames: int = 5, together: bool = True) -> tuple[FaceT
 
 
 def verdict(worst: int, **others: Any) -> dict[str, Any]:
-    return {"verdict": "fake", "worst_person": worst, "decided_by": None} | others
+    row = {"verdict": "fake", "worst_person": worst, "decided_by": None, "reducer": "per_person"}
+    return row | others
 
 
 @pytest.mark.parametrize(("worst", "position"), [(0, "left"), (1, "middle"), (2, "right")])
@@ -49,7 +50,7 @@ def test_the_highest_track_is_named_with_its_place(worst: int, position: str) ->
 def test_others_above_the_threshold_follow() -> None:
     found = suspicious_tracks(verdict(2), tracks(0.8, 0.2, 0.9), 0.5)
     assert [one.person for one in found] == [2, 0]
-    said = rests_on(found)
+    said = rests_on(found, verdict(2))
     assert said is not None
     assert said.startswith("The suspicion rests on track 2 (right)")
     assert "Also suspicious: track 0 (left)" in said
@@ -77,7 +78,7 @@ def test_never_seen_with_others_it_has_no_place() -> None:
 )
 def test_nobody_is_named_without_a_fake_in_the_picture(row: dict[str, Any]) -> None:
     assert suspicious_tracks(row, tracks(0.9, 0.1), 0.5) == []
-    assert rests_on([]) is None
+    assert rests_on([], row) is None
 
 
 def test_without_a_verdict_those_above_the_threshold_are_named() -> None:
@@ -85,6 +86,32 @@ def test_without_a_verdict_those_above_the_threshold_are_named() -> None:
     assert [one.person for one in suspicious_tracks(row, tracks(0.9, 0.1), 0.5)] == [0]
     assert suspicious_tracks(row, tracks(0.4, 0.1), 0.5) == []
     assert [one.person for one in suspicious_tracks(verdict(0), tracks(0.4, 0.1), 0.5)] == [0]
+
+
+@pytest.mark.parametrize("reducer", ["mean", "median", "learned"])
+def test_a_verdict_on_all_faces_accuses_nobody_for_being_the_highest(reducer: str) -> None:
+    """Two tracks, both just below the threshold of single faces: neither is named."""
+    row = verdict(1, reducer=reducer)
+    assert suspicious_tracks(row, tracks(0.48, 0.49), 0.5) == []
+    assert suspicious_tracks(row, tracks(0.48, 0.49), None) == []
+    found = suspicious_tracks(row, tracks(0.1, 0.9), 0.5)
+    assert [one.person for one in found] == [1]
+    said = rests_on(found, row)
+    assert said is not None and "rests on" not in said
+    assert said.startswith(
+        "Tracks whose own mean is above the face threshold: track 1 (right), 0.0"
+    )
+
+
+def test_the_suspicion_rests_on_nobody_else_than_the_highest() -> None:
+    """The highest track is brief, so an inconclusive verdict does not name it."""
+    row = verdict(1, verdict="inconclusive")
+    brief = [one for one in tracks(0.8, 0.9, frames=2) if one.number == 1]
+    both = [*brief, *(one for one in tracks(0.8, 0.9) if one.number == 0)]
+    found = suspicious_tracks(row, both, 0.5)
+    said = rests_on(found, row)
+    assert [one.person for one in found] == [0]
+    assert said is not None and said.startswith("Tracks whose own mean")
 
 
 def test_the_only_person_is_not_singled_out() -> None:

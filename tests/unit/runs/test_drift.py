@@ -27,10 +27,13 @@ from framejury.runs.drift import (
     night_of,
     summed,
 )
+from framejury.settings import SamplingSettings
+from framejury.verdict.rule import Reducer, Rule, rule_facts
 from framejury.warehouse.commits import Commit, CommitFacts, ScoreFacts
 
 MODEL = "b0-1"
-RULE = {"reducer": {"name": "learned", "weights": (1.0, 2.0)}, "threshold": 0.5}
+LEARNED = Reducer(name="learned", quantiles=(0.2, 0.8), weights=(1.0, 2.0), intercept=-1.0)
+RULE = rule_facts(Rule(reducer=LEARNED))
 
 
 def counts(**at: int) -> Counts:
@@ -46,11 +49,13 @@ def commit(
     videos: Counts,
     faces: Counts | None = None,
     model_id: str = MODEL,
+    sampling: dict[str, object] | None = None,
     **facts: object,
 ) -> Commit:
     scores = ScoreHistograms(videos, videos if faces is None else faces).to_facts()
     made = CommitFacts.model_validate({"scores": scores, **facts})
-    record = Commit(sequence, f"r{sequence}", "nightly", "", {}, None, model_id, {}, made)
+    settings = {"sampling": sampling} if sampling else {}
+    record = Commit(sequence, f"r{sequence}", "nightly", "", {}, None, model_id, settings, made)
     return Commit.of_record(json.loads(json.dumps(record.to_record())))  # as it is read back
 
 
@@ -257,8 +262,32 @@ def test_videos_are_compared_under_one_rule_only() -> None:
     now = ScoreHistograms(counts(b0=60), counts(b0=60))
     same = commit(1, counts(b0=100), rule=RULE)
     other = commit(2, counts(b0=100), rule=RULE | {"threshold": 0.6})
-    drift = drift_of(now, [same, other], MODEL, RULE)
-    assert (found(drift.videos).runs, found(drift.faces).runs) == (1, 2)
+    strange = commit(3, counts(b0=100), rule={"reducer": {"name": "oracle"}, "threshold": 0.5})
+    drift = drift_of(now, [same, other, strange, commit(4, counts(b0=100))], MODEL, RULE)
+    assert (found(drift.videos).runs, found(drift.faces).runs) == (1, 4)
+
+
+def test_a_parameter_that_an_upgrade_adds_ends_no_comparison() -> None:
+    now = ScoreHistograms(counts(b0=60), counts(b0=60))
+    mean = rule_facts(Rule())
+    before = mean | {"reducer": {"name": "mean", "trim_ratio": None, "top_ratio": None}}
+    sampling = SamplingSettings(mode="uniform", frames=11).model_dump(mode="json")
+    older = {"mode": "uniform", "frames": 11}
+    old = commit(1, counts(b0=100), rule=before, sampling=older)
+    assert found(drift_of(now, [old], MODEL, mean, sampling).videos).runs == 1
+
+
+def test_runs_that_sampled_otherwise_are_not_compared() -> None:
+    now = ScoreHistograms(counts(b0=60), counts(b0=60))
+    commits = [
+        commit(1, counts(b0=100), rule=RULE, sampling={"frames": 11}),
+        commit(2, counts(b19=100), rule=RULE, sampling={"frames": 32}),
+        commit(3, counts(b19=100), rule=RULE, sampling={"frames": "by a newer framejury"}),
+        commit(4, counts(b19=100), rule=RULE),
+    ]
+    drift = drift_of(now, commits, MODEL, RULE, {"frames": 11})
+    assert (found(drift.videos).runs, found(drift.faces).runs) == (1, 1)
+    assert found(drift.faces).psi == 0
 
 
 def test_a_histogram_of_other_bins_is_passed_over() -> None:

@@ -17,17 +17,16 @@ from hypothesis import strategies as st
 
 from framejury.schemas.statuses import Status, Verdict
 from framejury.settings import ReducerName, VerdictSettings
-from framejury.verdict.calibration import Calibration, calibrated
+from framejury.verdict.calibration import UNITS, Calibration, calibrated
 from framejury.verdict.judge import (
     FaceScores,
     Judgement,
     face_threshold,
     judge,
     reduced,
-    share_count,
-    trim_count,
     unscored,
 )
+from framejury.verdict.ranked import TimedScores, ranked_shifts, share_count, trim_count
 from framejury.verdict.rule import Reducer, Rule
 
 REDUCERS: dict[ReducerName, Reducer] = {
@@ -37,7 +36,6 @@ REDUCERS: dict[ReducerName, Reducer] = {
     "top_share": Reducer(name="top_share", top_ratio=0.25),
     "worst_person": Reducer(name="worst_person"),
     "per_person": Reducer(name="per_person", shrink_faces=4, company_shift=1.5),
-    "per_person_median": Reducer(name="per_person_median", shrink_faces=3, company_shift=0.8),
     "confidence_weighted": Reducer(name="confidence_weighted"),
     "learned": Reducer(
         name="learned", quantiles=(0.0, 0.3, 1.0), weights=(1.0, 4.0, 0.5), intercept=-2.0
@@ -215,13 +213,14 @@ def test_for_the_worst_person_only_its_seconds_are_drawn() -> None:
 
 
 def test_the_interval_of_the_learned_reducer_is_of_shifted_scores() -> None:
-    scores = [0.5, 0.6, 0.7, 0.62, 0.55]
-    mean = verdict_on(scores)
-    learned = verdict_on(scores, reducer=REDUCERS["learned"])
-    assert mean.p_fake is not None and mean.p_fake_low is not None
-    lower = [score + mean.p_fake_low - mean.p_fake for score in scores]
-    expected = reduced(lower, [0] * 5, REDUCERS["learned"])
-    assert learned.p_fake_low == pytest.approx(expected, abs=1e-5)
+    """The shift is found on the scale of faces, so at its ends each face scores that much more."""
+    scores, reducer = [0.5, 0.6, 0.7, 0.62, 0.55], REDUCERS["learned"]
+    learned = verdict_on(scores, reducer=reducer)
+    units = np.array([int(score * UNITS + 0.5) for score in scores])
+    ends = ranked_shifts(TimedScores(units, np.arange(5), np.array([5])), reducer, 0.95)[0]
+    for found, shift in zip((learned.p_fake_low, learned.p_fake_high), ends.tolist(), strict=True):
+        expected = reduced([score + shift for score in scores], [0] * 5, reducer)
+        assert found == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("interval", ["bootstrap", "student"])

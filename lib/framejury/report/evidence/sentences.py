@@ -15,7 +15,7 @@ from framejury.report.sound_words import decided_word, is_by_sound, sound_limit
 from framejury.report.wording import clock, day_word, took_word
 from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import Note, Status, Verdict
-from framejury.verdict.rule import PER_PERSON, Rule
+from framejury.verdict.rule import ONE_TRACK, Rule
 from framejury.verdict.stretches import in_words
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ _AGGREGATED = {
     "top_share": "the mean of the highest of these scores",
     "worst_person": "the mean of the highest-scoring face track",
     "per_person": f"the mean of the highest-scoring face track, {_CORRECTED}",
-    "per_person_median": f"the median of the highest-scoring face track, {_CORRECTED}",
     "confidence_weighted": "a mean of these scores that gives more weight to those far from 0.5",
     "learned": "a weighted sum of their quantiles, with weights learned from labelled videos",
 }
@@ -141,7 +140,7 @@ def basis(
     text += ", calibrated on labelled videos." if rule is not None and rule.calibration else "."
     if len(tracks) > 1 and verdict["worst_person"] is not None:
         worst, score = verdict["worst_person"], verdict["worst_person_score"]
-        kind = "score" if verdict["reducer"] in PER_PERSON else "mean face score"
+        kind = "score" if verdict["reducer"] == "per_person" else "mean face score"
         text += (
             f" The highest-scoring track is track {worst}, with a {kind} of {score:.3f} (not "
             "calibrated)."
@@ -221,7 +220,7 @@ def limits_of(
     found = [sound_limit(evidence.verdict)]
     if evidence.verdict.get("seen") in SIDES:
         found.append(HAD_SEEN)
-    if evidence.verdict["reducer"] not in (*PER_PERSON, "worst_person") and threshold is not None:
+    if evidence.verdict["reducer"] not in ONE_TRACK and threshold is not None:
         found += mixed(tracks, threshold)
     extraction, sampled_s = evidence.extraction, evidence.sampled_s
     if extraction is not None:

@@ -1,4 +1,4 @@
-"""Which people a suspicion rests on: face track, place in the picture, seconds. Pure."""
+"""Which people of a video are suspicious: face track, place in the picture, seconds. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from framejury.pages.text_table import counted
 from framejury.report.evidence.video_evidence import FaceTrack, Row
 from framejury.report.sound_words import is_by_sound
 from framejury.schemas.statuses import Verdict
+from framejury.verdict.rule import ONE_TRACK
 
 _ON_ONE_SIDE = 0.8
 """Share of the other faces in its frames that a face must have on one side, to be left or right."""
@@ -16,7 +17,7 @@ _ON_ONE_SIDE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class SuspiciousTrack:
-    """A face track that the suspicion of a video rests on.
+    """A suspicious face track of a video.
 
     Attributes:
         person: number of the track.
@@ -46,11 +47,12 @@ class SuspiciousTrack:
 def suspicious_tracks(
     verdict: Row, tracks: Sequence[FaceTrack], threshold: float | None
 ) -> list[SuspiciousTrack]:
-    """Return the tracks that a suspicion rests on: the highest-scoring one, then by number.
+    """Return the suspicious tracks of a video: the highest-scoring one, then by number.
 
-    They are those whose mean alone would be called fake, and for a verdict of fake always the
-    highest-scoring one. Nothing is returned for a verdict of real, for one by its sound, and where
-    there is one track only.
+    They are those whose mean alone would be called fake. Where one track decides (per_person,
+    worst_person), a verdict of fake always has the highest-scoring one; a verdict on all faces
+    together names nobody for being the highest. Nothing is returned for a verdict of real, for one
+    by its sound, and where there is one track only.
 
     Args:
         verdict: columns of `verdicts`.
@@ -59,21 +61,32 @@ def suspicious_tracks(
     """
     if verdict["verdict"] == Verdict.REAL or is_by_sound(verdict) or len(tracks) < 2:
         return []
-    worst, is_fake = verdict["worst_person"], verdict["verdict"] == Verdict.FAKE
+    worst = verdict["worst_person"]
+    decides = verdict["verdict"] == Verdict.FAKE and verdict["reducer"] in ONE_TRACK
     high = [
         track
         for track in tracks
-        if (is_fake and track.number == worst)
+        if (decides and track.number == worst)
         or (threshold is not None and not track.is_brief and track.mean >= threshold)
     ]
     return [_described(track, tracks) for track in sorted(high, key=lambda t: t.number != worst)]
 
 
-def rests_on(found: Sequence[SuspiciousTrack]) -> str | None:
-    """Return whom the verdict rests on, as a sentence; None for nobody in particular."""
+def rests_on(found: Sequence[SuspiciousTrack], verdict: Row) -> str | None:
+    """Return the suspicious tracks as a sentence; None if there are none.
+
+    Only where one track decides does the suspicion rest on it.
+
+    Args:
+        found: by `suspicious_tracks`.
+        verdict: columns of `verdicts`.
+    """
     if not found:
         return None
     first, *others = found
+    if verdict["reducer"] not in ONE_TRACK or first.person != verdict["worst_person"]:
+        tracks = "; ".join(one.in_words for one in found)
+        return f"Tracks whose own mean is above the face threshold: {tracks} (not calibrated)."
     text = f"The suspicion rests on {first.in_words} (not calibrated)."
     if others:
         text += f" Also suspicious: {'; '.join(one.in_words for one in others)}."

@@ -106,7 +106,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
-        rests_on=rests_on(suspicious_tracks(verdict, tracks, scale.threshold)),
+        rests_on=rests_on(suspicious_tracks(verdict, tracks, scale.threshold), verdict),
         parts=words.parts(verdict, judges),
         about_parts=words.about_parts(verdict, scale.threshold, judges),
         truth=words.truth(verdict),

@@ -104,7 +104,7 @@ def train(
         WarehouseError: faces cannot be read, lack what the signal needs, or a crop is damaged.
         FramejuryError: the loss is not finite.
     """
-    counts = count_faces(source)
+    counts = count_faces(source, mixed=bool(settings.mixture))
     counts.require_both_classes()
     require_signal(source, settings.signal)
     kept = WorkDir(work_dir, settings, counts.fingerprint)
@@ -197,15 +197,18 @@ def _enter_phase(
     # A frozen batch norm uses its stored averages (Keras: trainable = False).
     backbone_of(model).trainable = step.phase == "finetune"
     freeze(backbone_of(model), settings)
+    metrics = [
+        keras.metrics.BinaryAccuracy(name="accuracy"),
+        keras.metrics.AUC(num_thresholds=1000, name="auc"),
+    ]
+    # Weights of a mixture say how much a data set counts; those of classes do not apply to figures.
+    weighted = metrics if settings.mixture else []
     with machine.strategy.scope():
         model.compile(
             optimizer=make_optimizer(settings, step.phase, faces.steps_per_epoch),
             loss=keras.losses.BinaryCrossentropy(),
-            metrics=[
-                keras.metrics.BinaryAccuracy(name="accuracy"),
-                keras.metrics.AUC(num_thresholds=1000, name="auc"),
-                *true_class_metrics(),
-            ],
+            metrics=[*([] if weighted else metrics), *true_class_metrics()],
+            weighted_metrics=weighted,
             jit_compile=machine.jit_compile,
         )
         model.optimizer.build(model.trainable_variables)

@@ -99,8 +99,8 @@ def train(
         SplitError: train or val has no face, or faces of one class only.
         ConfigError: `training.xla` is on but not possible, a name in `frozen_layers` matches no
             layer, or weights do not fit.
-        UsageError: `work_dir` holds a training with other settings or data, or a step does not fit
-            into the memory of the device.
+        UsageError: `work_dir` holds a training with other settings or data, the log cannot be
+            written, or a step does not fit into the memory of the device.
         WarehouseError: faces cannot be read, lack what the signal needs, or a crop is damaged.
         FramejuryError: the loss is not finite.
     """
@@ -231,15 +231,16 @@ def _run_epoch(
     learning_rate = float(model.optimizer.learning_rate)
     began_s = time.monotonic()
     try:
-        fitted = model.fit(
-            faces.training(step.epoch),
-            validation_data=faces.validation(),
-            initial_epoch=step.epoch,
-            epochs=step.epoch + 1,
-            callbacks=[lines, log.by_step(step.epoch, faces.steps_per_epoch)],
-            shuffle=False,  # the data are shuffled already
-            verbose=0,
-        )
+        with log.by_step(step.epoch, faces.steps_per_epoch) as curves:
+            fitted = model.fit(
+                faces.training(step.epoch),
+                validation_data=faces.validation(),
+                initial_epoch=step.epoch,
+                epochs=step.epoch + 1,
+                callbacks=[lines, curves],
+                shuffle=False,  # the data are shuffled already
+                verbose=0,
+            )
     except tf.errors.ResourceExhaustedError as error:
         raise UsageError(
             f"a step of {faces.global_batch_size} faces at {faces.settings.input_px} pixels does "

@@ -16,6 +16,7 @@ from framejury.model.bundle import load_bundle
 from framejury.model.card_tables import trained_word, untested_by
 from framejury.model.figure_sets import FigureSet
 from framejury.model.manifest import Bundle, Measurement
+from framejury.verdict.rule import RuleFit
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 
@@ -23,6 +24,8 @@ _SETS = {
     "celebdf": "Celeb-DF",
     "dfdc": "DFDC",
     "dfdc_faces": "DFDC, single faces (not among those above)",
+    "ff_faces": "FaceForensics++, sampled faces (not among those above)",
+    "wild_faces": "recent generators, sampled faces (not among those above)",
     "ffpp": "FaceForensics++",
     "other": "other sets",
 }
@@ -49,8 +52,7 @@ def figures_of(bundle: Bundle) -> str:
         f"finds {found} of {fakes} fakes; AUC {test['video_auc'].value:.2f}"
         f"{_interval(test['video_auc'], '.2f')}. None of these videos shares an original, a donor "
         f"or a known person with the training data. The threshold was meant for "
-        f"{fit.target_fpr:.0%} false accusations at most, but {fit.real_videos} real videos were "
-        "too few to set it reliably."
+        f"{fit.target_fpr:.0%} false accusations at most, {_set_on(fit)}"
     )
     lines = [
         *textwrap.wrap(words, _WIDTH, break_on_hyphens=False),
@@ -67,6 +69,14 @@ def figures_of(bundle: Bundle) -> str:
                 f"{found} of {fakes} | {_auc(figures)} |"
             )
     return "\n".join([*lines, *_by_method(bundle)])
+
+
+def _set_on(fit: RuleFit) -> str:
+    """Return the end of the sentence on the threshold."""
+    if fit.threshold_from == "maximum":
+        return f"but {fit.real_videos} real videos were too few to set it reliably."
+    on = f"and rests on {fit.real_videos} real videos in {fit.real_groups} groups of split val."
+    return f"{on} {fit.sampled_in_words}" if fit.sampled_in_words else on
 
 
 def _by_method(bundle: Bundle) -> list[str]:

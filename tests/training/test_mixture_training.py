@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from framejury.errors import ConfigError
-from framejury.model.source import FaceSource
+from framejury.model.source import FaceSource, iter_faces
 from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
@@ -21,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
 
 from framejury.model import training
-from framejury.model.dataset import FaceDatasets
+from framejury.model.dataset import FaceDatasets, class_weights, mixture_weights
 from framejury.model.training import train
 
 PX = 48
@@ -102,6 +104,74 @@ def test_validation_shows_every_face_once(source: FaceSource) -> None:
     faces = FaceDatasets(SETTINGS, source, count_faces(source), 8)
     labels = np.concatenate([batch[1] for batch in faces.validation()])
     assert len(labels) == count_faces(source).faces(Side.VAL)
+
+
+def uneven(source: FaceSource, sets: Mapping[str, str]) -> FaceSource:
+    """The source with the val videos in these data sets."""
+    truths = {
+        key: replace(truth, dataset=sets[key]) if key in sets else truth
+        for key, truth in source.videos.items()
+    }
+    return replace(source, videos=truths)
+
+
+VAL = ("val-real-0", "val-real-1", "val-fake-0", "val-fake-1")
+
+
+def test_validation_weighs_data_sets_as_the_mixture_does(source: FaceSource) -> None:
+    """Each of the four val videos has four faces; `clips` has one real video, `other` no odds."""
+    sets = uneven(source, dict(zip(VAL, ("films", "clips", "films", "films"), strict=True)))
+    counts = count_faces(sets)
+    weights = mixture_weights(counts, {"films": 1, "clips": 3})
+    assert weights == {("films", 0): 0.5, ("clips", 0): 1.5, ("films", 1): 1.0}
+    apart = count_faces(uneven(source, dict(zip(VAL, ("films", "other") * 2, strict=True))))
+    assert mixture_weights(apart, {"films": 2}) == {
+        **{("films", label): 2.0 for label in (0, 1)},
+        **{("other", label): 0.0 for label in (0, 1)},
+    }
+    assert set(mixture_weights(apart, {"elsewhere": 1}).values()) == {1.0}
+
+    videos = {key: truth for key, truth in sets.videos.items() if key != "val-fake-1"}
+    fewer = count_faces(replace(sets, videos=videos))
+    for balance in ("none", "class_weight", "sampling"):
+        settings = SETTINGS.model_copy(update={"balance": balance})
+        settings = settings.model_copy(update={"mixture": {"films": 1.0, "clips": 3.0}})
+        assert class_weights(fewer, Side.VAL, settings) == (1.0, 1.0)
+        shown = FaceDatasets(settings, sets, counts, 8).validation()
+        found = np.concatenate([batch[2] for batch in shown])
+        assert sorted(found) == [0.5] * 4 + [1.0] * 8 + [1.5] * 4
+
+
+def test_figures_of_validation_are_of_the_mixture(
+    source: FaceSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "build_network", tiny_network)
+    sets = uneven(source, dict(zip(VAL, ("films", "clips", "films", "clips"), strict=True)))
+    # The labels of one set are the wrong way round, so the figures of the sets differ.
+    wrong = {
+        key: replace(truth, label=1 - truth.label)
+        for key, truth in sets.videos.items()
+        if key in VAL and truth.dataset == "films"
+    }
+    sets = replace(sets, videos=sets.videos | wrong)
+    mixture = {"films": 1.0, "clips": 9.0}
+    settings = SETTINGS.model_copy(update={"finetune_epochs": 1, "mixture": mixture})
+    trained = train(settings, sets, tmp_path, silent)
+    shown = FaceDatasets(settings, sets, count_faces(sets), 8).validation()
+    batches = [tuple(part.numpy() for part in batch) for batch in shown]
+    truth = np.concatenate([batch[1] for batch in batches])[:, 0]
+    score = np.concatenate([trained.model.predict(b[0], verbose=0) for b in batches])[:, 0]
+    sets_of = [sets.videos[face.video_id].dataset for face in iter_faces(sets, Side.VAL)]
+    weights = np.array([mixture[name] for name in sets_of])
+    losses = -np.log(np.where(truth == 1, score, 1 - score))
+    (record,) = trained.history
+    assert record.val_loss == pytest.approx(np.average(losses, weights=weights), rel=1e-3)
+    assert abs(record.val_loss - losses.mean()) > 1e-3
+    auc = roc_auc_score(truth, score, sample_weight=weights)
+    assert record.val_auc == pytest.approx(auc, abs=0.01)
+    assert abs(auc - roc_auc_score(truth, score)) > 0.1
+    right = (score > 0.5) == (truth == 1)
+    assert record.val_accuracy == pytest.approx(np.average(right, weights=weights), abs=1e-5)
 
 
 def test_a_killed_training_ends_the_same_to_the_last_bit(

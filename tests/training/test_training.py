@@ -812,6 +812,68 @@ def test_an_opened_log_has_the_finished_epochs_and_no_other(tmp_path: Path) -> N
     assert scalars_of(tmp_path / "train")["epoch_loss"][1] == (1, pytest.approx(0.4))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("name", ["train/{}.000000.batch", "validation/{}.000000.epoch", "{}"])
+def test_a_full_disk_is_not_reported_as_too_little_device_memory(
+    tiny: None,
+    small_source: FaceSource,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    opened, log = training_log.TrainingLog, tmp_path / "log"
+    file = "events.out.tfevents.framejury" if "/" in name else "curves.csv"
+
+    def then_full(*args: object) -> training_log.TrainingLog:
+        made = opened(*args)
+        place = log / name.format(file)
+        place.unlink(missing_ok=True)
+        place.symlink_to("/dev/full")
+        return made
+
+    monkeypatch.setattr(training, "TrainingLog", then_full)
+    with pytest.raises(UsageError, match=r"log of the training: .*No space left on device") as said:
+        train(TINY, small_source, tmp_path, silent)
+    assert "memory" not in str(said.value)
+
+
+def test_the_files_of_a_log_are_closed_when_training_fails(tmp_path: Path) -> None:
+    def open_below() -> list[str]:
+        found = [str(one.resolve()) for one in Path("/proc/self/fd").iterdir()]
+        return [place for place in found if place.startswith(str(tmp_path))]
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system does not list open files")
+    log = training_log.TrainingLog(tmp_path / "faces", ())
+    for opened, files in ((log.by_step(0, 2), 1), (training_log.plain_log(tmp_path / "sound"), 2)):
+        with pytest.raises(Killed), opened:
+            assert len(open_below()) == files
+            raise Killed
+        assert open_below() == []
+
+
+def test_a_plain_log_is_replaced_and_a_full_disk_is_said(tmp_path: Path) -> None:
+    for losses in ((0.9, 0.8, 0.7), (0.5, 0.4)):
+        with training_log.plain_log(tmp_path) as curves:
+            for epoch, loss in enumerate(losses):
+                curves.on_epoch_end(epoch, {"val_loss": loss, "loss": 2 * loss})
+    lines = (tmp_path / "curves.csv").read_text().splitlines()
+    assert lines == ["epoch,loss,val_loss", "0,1.0,0.5", "1,0.8,0.4"]
+    assert scalars_of(tmp_path / "validation")["epoch_loss"] == [
+        (0, pytest.approx(0.5)),
+        (1, pytest.approx(0.4)),
+    ]
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / "curves.csv").unlink()
+    (tmp_path / "curves.csv").symlink_to("/dev/full")
+    with (
+        pytest.raises(UsageError, match="No space left"),
+        training_log.plain_log(tmp_path) as curves,
+    ):
+        curves.on_epoch_end(0, {"loss": 1.0})
+
+
 def test_each_epoch_is_in_the_csv_as_soon_as_it_ends(
     tiny: None, small_source: FaceSource, tmp_path: Path
 ) -> None:

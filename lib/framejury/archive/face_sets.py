@@ -37,6 +37,8 @@ PAIRED_LAYOUT = "face_set"
 SAMPLED_LAYOUT = "sampled_faces"
 STILL_LAYOUT = "still"
 """`videos.layout` of stills."""
+FACE_SET_LAYOUTS = (PAIRED_LAYOUT, SAMPLED_LAYOUT, STILL_LAYOUT)
+"""`videos.layout` of imported pictures: a few per video, whereas videos are sampled densely."""
 
 _IMAGE = "image"
 _PAIRED_COLUMNS = ("video", "label", "original", "part")

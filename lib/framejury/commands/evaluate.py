@@ -22,6 +22,7 @@ from framejury.cli.options import (
 )
 from framejury.cli.outputs import Place, check_place, check_warehouse_written
 from framejury.clock import now
+from framejury.errors import ConfigError
 from framejury.labelled.bundling import bundle_of_weights
 from framejury.labelled.committed_split import (
     labelled_source,
@@ -41,9 +42,11 @@ from framejury.logs import say
 from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.curves import read_curves
 from framejury.model.manifest import Bundle
+from framejury.model.mixture import require_mixture
 from framejury.model.runtime import Scorer
 from framejury.model.scoring import score_faces
 from framejury.model.seen import Recognised, recognise, seen_ids
+from framejury.model.source import FaceSource
 from framejury.model.source_counts import count_faces
 from framejury.parsers.evaluate import parser
 from framejury.runs.provenance import bundle_facts, versions
@@ -109,7 +112,7 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
         labels_only = without_decided(whole, videos)
         source = only_side(whole, Side(side))
         videos = videos_of(source, videos)
-        notes = _note_for_side(bundle, side, count_faces(labels_only).fingerprint, whole.leak)
+        notes = _note_for_side(bundle, side, trained_fingerprint(bundle, labels_only), whole.leak)
     notes += decided_notes([warehouse], videos, used=args.decisions)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
@@ -221,8 +224,24 @@ def _note_of_sound(videos: Sequence[LabelledVideo]) -> tuple[str, ...]:
     )
 
 
+def trained_fingerprint(bundle: Bundle, source: FaceSource) -> str | None:
+    """Return the fingerprint of a training on these faces with the mixture of a bundle.
+
+    None: the faces lack a data set of the mixture.
+    """
+    section = bundle.settings.get("training")
+    mixture = section.get("mixture") if isinstance(section, dict) else None
+    found = mixture.items() if isinstance(mixture, dict) else ()
+    odds = {name: float(one) for name, one in found if isinstance(one, int | float)}
+    try:
+        drawn = require_mixture(source, odds)
+    except ConfigError:
+        return None
+    return count_faces(drawn, mixed=bool(odds)).fingerprint
+
+
 def _note_for_side(
-    bundle: Bundle, side: str, fingerprint: str, leak: str | None
+    bundle: Bundle, side: str, fingerprint: str | None, leak: str | None
 ) -> tuple[str, ...]:
     if bundle.data.fingerprint != fingerprint:
         known = "it is unknown whether it was trained on these videos"

@@ -42,6 +42,7 @@ class ScoredVideo:
         group: a fold never fits on some videos of a group and judges others of it.
         frames: number of frames that show these faces; None: each shows one.
         source: the data set it comes from; empty: not known.
+        sampled: only a few sampled faces of it were stored, fewer than verdicts come from.
     """
 
     score: npt.NDArray[np.float32]
@@ -50,6 +51,7 @@ class ScoredVideo:
     group: str
     frames: int | None = None
     source: str = ""
+    sampled: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

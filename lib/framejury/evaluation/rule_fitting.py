@@ -232,8 +232,7 @@ def candidate_table(fitted: FittedRule) -> str:
             f"{c.ece:>6.3f} {c.rule.threshold:>9.4f} {c.fpr:>6.1%} {c.tpr:>6.1%}   "
             f"{c.gain:+.4f} +- {c.gain_error:.4f}"
         )
-    if fit.expected is not None:
-        lines.append(fit.expected)
+    lines += [line for line in (fit.sampled_in_words, fit.expected) if line is not None]
     lines += [
         f"  {name}: {alarms.in_words}, {alarms.groups} real groups"
         for name, alarms in fit.alarms_by_source.items()
@@ -315,6 +314,7 @@ def _fit_record(
     scores, groups = chosen.placed[known], sample.groups[known]
     limit = RealLimit(chosen.rule.threshold, chosen.threshold_from)
     sources = [sample.videos[at].source for at in np.flatnonzero(known).tolist()]
+    sampled = [len(video.score) for video in sample.videos if video.sampled]
     return RuleFit(
         data=data,
         target_fpr=target_fpr,
@@ -327,6 +327,8 @@ def _fit_record(
         fake_groups=len(np.unique(fakes)),
         groups=len(np.unique(sample.groups)),
         min_faces=min_faces,
+        sampled_videos=len(sampled),
+        sampled_faces=(min(sampled), max(sampled)) if sampled else None,
         alarms=expected_alarms(scores, groups, limit),
         alarms_by_source=alarms_by_source(scores, groups, sources, limit.score),
     )

@@ -18,10 +18,10 @@ from framejury.labelled.learned import record_of, record_with_start
 from framejury.labelled.measure import (
     FrameLabels,
     cross_fitted_figures,
-    figures_by_set,
     judge_labelled,
 )
 from framejury.labelled.recipe_outputs import measured_files, training_files, write_outputs
+from framejury.labelled.split_figures import figures_by_set
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_parts
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule

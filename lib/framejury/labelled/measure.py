@@ -10,23 +10,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.archive.face_sets import PAIRED_LAYOUT
+from framejury.archive.face_sets import FACE_SET_LAYOUTS
 from framejury.evaluation.crossfit import ScoredVideo
 from framejury.evaluation.metrics import SliceMetrics, face_metrics, video_metrics
 from framejury.evaluation.rows import VIDEO_COLUMNS, count_faces, report_table
 from framejury.evaluation.rule_fitting import FIXED_REDUCERS, TARGET_FPR, FittedRule, fit_rule
 from framejury.labelled.videos import LabelledVideo
-from framejury.model.figure_sets import FigureSet, Kind
 from framejury.model.manifest import Bundle, Measurement
-from framejury.schemas.statuses import Label, Side, Status
+from framejury.schemas.statuses import Label, Status
 from framejury.settings import VerdictSettings
-from framejury.verdict.judge import FaceScores, face_threshold, judge, unscored
+from framejury.verdict.judge import FaceScores, judge, unscored
 from framejury.verdict.rule import Reducer, Rule, rule_in_use
 
 FrameLabels = Mapping[tuple[str, int], Literal[0, 1]]
 """(video_id, frame_index) -> 1 for FAKE, 0 for REAL."""
 
-_OF_FAKES = ("real_videos", "fake_videos", "video_auc", "video_recall_fake")
 _VIDEO_FIGURES = ("auc", "accuracy", "eer", "fpr", "recall_fake", "log_loss")
 
 
@@ -95,6 +93,7 @@ def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[Sco
             group=video.row["group"],
             frames=len(set(found.frame_index)),
             source=video.dataset,
+            sampled=video.row["layout"] in FACE_SET_LAYOUTS,
         )
         for video in sorted(videos, key=lambda video: str(video.row["path"]))
         if (found := faces.get(video.row["video_id"])) is not None
@@ -220,91 +219,6 @@ def figure_text(figure: Measurement | None) -> str:
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3f}"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
-
-
-def figures_by_set(
-    scored: pa.Table,
-    bundle: Bundle,
-    videos: Sequence[LabelledVideo],
-    settings: VerdictSettings,
-    *,
-    side: Side,
-    frame_labels: FrameLabels | None = None,
-) -> dict[str, dict[str, Measurement]]:
-    """Return the figures of a split and of each data set in it, by name.
-
-    Of split test, also the figures of each method of its fakes, and of known and unknown methods
-    (`model.figure_sets`). Face sets have one picture per video, so they get figures of their own
-    and are left out of the figures of the split, unless it has no other videos.
-
-    Args:
-        scored: from `model.scoring.score_faces`.
-        bundle: judges.
-        videos: of the split.
-        settings: as of `judge_labelled`.
-        side: the split, which names the figures: `test`, and `test, SET` for each data set.
-        frame_labels: as of `judge_labelled`.
-    """
-    whole = [video for video in videos if video.row["layout"] != PAIRED_LAYOUT]
-    sets: dict[str, list[LabelledVideo]] = {}
-    for video in sorted(videos, key=lambda video: video.dataset):
-        sets.setdefault(video.dataset, []).append(video)
-    parts = {FigureSet(side.value): whole or list(videos)}
-    if len(sets) > 1:
-        parts |= {FigureSet(side.value, "data set", name): some for name, some in sets.items()}
-    if side is Side.TEST:
-        parts |= _parts_by_method(sets, whole or list(videos), bundle.data.methods)
-    figures = {}
-    for which, members in parts.items():
-        ids = pa.array([video.row["video_id"] for video in members], pa.string())
-        faces = scored.filter(pc.is_in(scored["video_id"], value_set=ids))
-        verdicts, counts = judge_labelled(
-            faces, bundle, members, settings, run_id=str(which), frame_labels=frame_labels
-        )
-        found = figures_for_card(verdicts, counts, face_threshold(bundle.rule))
-        of_fakes = "method" in which.kind
-        figures[str(which)] = {
-            name: figure for name, figure in found.items() if not of_fakes or name in _OF_FAKES
-        }
-    return figures
-
-
-def _parts_by_method(
-    sets: Mapping[str, Sequence[LabelledVideo]],
-    everything: Sequence[LabelledVideo],
-    trained: Collection[str] | None,
-) -> dict[FigureSet, list[LabelledVideo]]:
-    """Return the test fakes of each method, and of known and of unknown ones, each with reals.
-
-    Args:
-        sets: data set -> its videos.
-        everything: of the split, as its figures count them.
-        trained: methods of the training fakes; None: not recorded.
-    """
-    split = Side.TEST.value
-    all_reals = [video for video in everything if video.row["label"] == Label.REAL]
-    parts: dict[FigureSet, list[LabelledVideo]] = {}
-    for data_set, members in sets.items():
-        reals = [video for video in members if video.row["label"] == Label.REAL] or all_reals
-        for method, fakes in sorted(_by_method(members).items()):
-            parts[FigureSet(split, "method", data_set, method)] = [*fakes, *reals]
-    if trained is not None:
-        kinds: dict[Kind, list[LabelledVideo]] = {"known methods": [], "unknown methods": []}
-        for method, fakes in _by_method(everything).items():
-            kinds["known methods" if method in trained else "unknown methods"] += fakes
-        parts |= {
-            FigureSet(split, kind): [*some, *all_reals] for kind, some in kinds.items() if some
-        }
-    return parts
-
-
-def _by_method(videos: Sequence[LabelledVideo]) -> dict[str, list[LabelledVideo]]:
-    """Return method -> its fakes; fakes without a named method are left out."""
-    found: dict[str, list[LabelledVideo]] = {}
-    for video in videos:
-        if video.row["label"] == Label.FAKE and video.row["method"] is not None:
-            found.setdefault(str(video.row["method"]), []).append(video)
-    return found
 
 
 def _by_video(scored: pa.Table) -> dict[str, FaceScores]:

@@ -19,6 +19,7 @@ def rule_lines(manifest: Manifest) -> str:
             f"Fitted on {fit.data}: {fit.real_videos:,} real videos in {fit.real_groups:,} groups "
             f"and {fit.fake_videos:,} fake videos in {fit.fake_groups:,} groups, {fit.groups:,} "
             f"groups in all. Videos with fewer than {fit.min_faces} faces were left out.",
+            *([fit.sampled_in_words] if fit.sampled_in_words else []),
             f"{_THRESHOLD_FROM[fit.threshold_from].format(target=fit.target_fpr)} "
             f"{fit.fpr:.1%} of these real and {fit.tpr:.1%} of these fake videos score at or above "
             "it; those whose interval crosses it are left inconclusive.",

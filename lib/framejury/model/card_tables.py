@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from framejury.model.figure_sets import FigureSet
+from framejury.model.figure_sets import KNOWN_OR_NOT, FigureSet
 from framejury.model.manifest import Manifest, Measurement
 from framejury.model.schedule import EpochRecord
 from framejury.schemas.outcomes import FEW_VIDEOS
@@ -16,6 +16,11 @@ MOST_EPOCHS = 20
 FEW_NOTE = (
     f"(few): fewer than {FEW_VIDEOS} videos, so a single one moves these figures by 10 points or "
     "more."
+)
+
+SAMPLED_NOTE = (
+    "With sampled faces: with the videos of face sets, of which only a few faces are stored. They "
+    "have figures by source and by method, and do not count as held-out videos above."
 )
 
 Figures = Mapping[str, Measurement]
@@ -63,13 +68,14 @@ def _by_method(manifest: Manifest) -> list[str]:
     ]
     if not rows:
         return []
-    for kind in ("unknown methods", "known methods"):
+    for kind in reversed(KNOWN_OR_NOT):
         for _, figures in _of_kind(manifest, kind):
-            word = "known" if kind == "known methods" else "unknown"
+            word = kind.partition(" ")[0]
             row = (f"all {kind}", word, "all", *_fakes(figures), _count(figures, "real_videos"))
             rows.insert(0, row)
     head = ("method of the fakes", "in training", "source", "fakes", "called fake", "AUC")
-    return ["By method of the fakes.", markdown_table((*head, "against reals"), rows)]
+    table = markdown_table((*head, "against reals"), rows)
+    return ["By method of the fakes.", table, *([SAMPLED_NOTE] if "sampled faces" in table else [])]
 
 
 def trained_word(method: str, trained: Collection[str] | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -144,7 +144,10 @@ class FaceDatasets:
         return self._batches(faces, Side.TRAIN, epoch)
 
     def validation(self) -> tf.data.Dataset:
-        """Return split val in file order, unchanged and without stills; shaped as `training`."""
+        """Return split val in file order, unchanged and without stills; shaped as `training`.
+
+        With a mixture, the weights are those of `mixture_weights`.
+        """
 
         def faces() -> Iterator[ShownFace]:
             rows = iter_faces(self.source, Side.VAL)
@@ -164,10 +167,18 @@ class FaceDatasets:
         faces = self.training_faces if side is Side.TRAIN else self.counts.faces(side)
         return math.ceil(faces / self.global_batch_size)
 
+    def _weights(self, side: Side) -> Callable[[ShownFace], float]:
+        if side is Side.VAL and self.settings.mixture:
+            of_set = mixture_weights(self.counts, self.settings.mixture)
+            videos = self.source.videos
+            return lambda shown: of_set[videos[shown.face.video_id].dataset, shown.label]
+        of_class = class_weights(self.counts, side, self.settings)
+        return lambda shown: of_class[shown.label]
+
     def _batches(
         self, faces: Callable[[], Iterator[ShownFace]], side: Side, epoch: int | None
     ) -> tf.data.Dataset:
-        weights = class_weights(self.counts, side, self.settings)
+        weight_of = self._weights(side)
         # Tensors cannot hold a face: it waits here under a ticket until its picture is made.
         waiting: dict[int, ShownFace] = {}
 
@@ -175,7 +186,7 @@ class FaceDatasets:
             with self._noting_faults():
                 for ticket, face in enumerate(faces()):
                     waiting[ticket] = face
-                    yield ticket, float(face.label), weights[face.label]
+                    yield ticket, float(face.label), weight_of(face)
 
         def picture(ticket: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
             with self._noting_faults():
@@ -252,12 +263,13 @@ def class_weights(
     """Return the weight of a REAL and a FAKE face in the loss: n / (2 n_class), mean 1 per split.
 
     The split val is weighted whenever training is balanced, in either way; otherwise the best
-    epoch would be the one that favours the more frequent class.
+    epoch would be the one that favours the more frequent class. With a mixture both are 1: pairs
+    are even, and val has the weights of `mixture_weights`.
 
     Args:
         counts: counts of the source; the split holds both classes.
     """
-    if settings.balance == "none":
+    if settings.balance == "none" or settings.mixture:
         return 1.0, 1.0
     if side is Side.TRAIN:
         real, fake = shown_faces(counts, settings)
@@ -265,6 +277,33 @@ def class_weights(
         real, fake = counts.faces(side, 0), counts.faces(side, 1)
     total = real + fake
     return total / (2 * real), total / (2 * fake)
+
+
+def mixture_weights(
+    counts: FaceCounts, mixture: Mapping[str, float]
+) -> dict[tuple[str, int], float]:
+    """Return the weights of val faces with which val is like a draw from the mixture.
+
+    Half of the weight is on each class, divided among data sets by their odds, and within a data
+    set evenly among its faces of the class; the mean over val is 1. Data sets without odds have no
+    weight, unless no set with odds has a val face of the class: then each face counts the same.
+
+    Args:
+        counts: counts of the source; split val holds both classes.
+        mixture: data set -> odds, as `training.mixture`.
+
+    Returns:
+        data set and label (1 for FAKE) -> weight of each such face in split val.
+    """
+    weights: dict[tuple[str, int], float] = {}
+    for label in (0, 1):
+        faces = {name: count for (name, of), count in counts.val_sets.items() if of == label}
+        odds: Mapping[str, float] = {name: mixture.get(name, 0.0) for name in faces}
+        if not any(odds.values()):
+            odds = faces
+        half = counts.faces(Side.VAL) / 2 / sum(odds.values())
+        weights |= {(name, label): half * odds[name] / faces[name] for name in faces}
+    return weights
 
 
 def shown_faces(counts: FaceCounts, settings: TrainingSettings) -> tuple[int, int]:

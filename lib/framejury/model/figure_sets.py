@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Kind = Literal["all", "data set", "method", "known methods", "unknown methods"]
-_KNOWN = "known methods"
-_NAME = re.compile(r"(\w+)(?:, (known methods|unknown methods)|, (.+), method (.+)|, (.+))?", re.S)
+KnownOrNot = Literal[
+    "known methods",
+    "unknown methods",
+    "known methods with sampled faces",
+    "unknown methods with sampled faces",
+]
+Kind = Literal["all", "data set", "method"] | KnownOrNot
+KNOWN_OR_NOT: tuple[KnownOrNot, ...] = get_args(KnownOrNot)
+OF_FAKES: tuple[Kind, ...] = ("method", *KNOWN_OR_NOT)
+"""Kinds whose figures are about some fakes, against reals."""
+_NAME = re.compile(rf"(\w+)(?:, ({'|'.join(KNOWN_OR_NOT)})|, (.+), method (.+)|, (.+))?", re.S)
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,8 @@ class FigureSet:
     Attributes:
         split: train, val or test.
         kind: all: of the split, without face sets; known methods: its fakes of methods that the
-            network was trained on, with all reals of the split.
+            network was trained on, with all reals of the split; with sampled faces: the same, with
+            the videos of which only a few sampled faces are stored.
         data_set: where `kind` is a data set or method.
         method: where `kind` is method: its fakes in the data set, with the reals of the data set,
             or of the split where the data set has none.
@@ -45,7 +54,7 @@ class FigureSet:
             return cls(name)
         split, known, of_method, method, data_set = found.groups()
         if known is not None:
-            return cls(split, "known methods" if known == _KNOWN else "unknown methods")
+            return cls(split, next(kind for kind in KNOWN_OR_NOT if kind == known))
         if method is not None:
             return cls(split, "method", of_method, method)
         return cls(split, "data set", data_set) if data_set is not None else cls(split)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,16 +88,17 @@ def train_sound_network(
     model.compile(keras.optimizers.Adam(_LEARNING_RATE), "binary_crossentropy")
     history = _Best()
     windows, truth = train
-    model.fit(
-        windows,
-        truth,
-        sample_weight=_balanced(truth),
-        validation_data=(*val, _balanced(val[1])),
-        epochs=settings.epochs,
-        batch_size=_BATCH,
-        verbose=0,
-        callbacks=[history, *(() if log_dir is None else plain_log(log_dir))],
-    )
+    with nullcontext() if log_dir is None else plain_log(log_dir) as curves:
+        model.fit(
+            windows,
+            truth,
+            sample_weight=_balanced(truth),
+            validation_data=(*val, _balanced(val[1])),
+            epochs=settings.epochs,
+            batch_size=_BATCH,
+            verbose=0,
+            callbacks=[history, *([] if curves is None else [curves])],
+        )
     model.set_weights(history.weights)
     progress(
         f"  sound network: epoch {history.epoch} of {settings.epochs}, loss on val "

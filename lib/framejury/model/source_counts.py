@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,15 +27,18 @@ class FaceCounts:
         per_split: one entry per split and class with a face; stills do not count. A video counts
             in each split with one of its faces, and for each class of its faces.
         fingerprint: SHA-256, hex, over each video's id, run, label, split and number of faces, the
-            draws of splits and balance by face, and labels set by hand.
+            draws of splits and balance by face, and labels set by hand; with a mixture also over
+            data set and family, which decide what is drawn.
         blendable: REAL faces with landmarks in split train, from which fakes can be made.
         stills: photographs with landmarks in split train.
+        val_sets: data set and label (1 for FAKE) -> its faces in split val.
     """
 
     per_split: tuple[SplitCount, ...]
     fingerprint: str
     blendable: int = 0
     stills: int = 0
+    val_sets: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     def faces(self, side: Side, label: int | None = None) -> int:
         """Return the number of faces in a split, of both classes when `label` is None."""
@@ -59,8 +62,12 @@ class FaceCounts:
             )
 
 
-def count_faces(source: FaceSource) -> FaceCounts:
+def count_faces(source: FaceSource, *, mixed: bool = False) -> FaceCounts:
     """Count faces per split and class in one pass that reads no crops.
+
+    Args:
+        source: labelled faces.
+        mixed: they are drawn from a mixture, so data set and family count in the fingerprint.
 
     Raises:
         WarehouseError: a file cannot be read or lacks a column.
@@ -84,7 +91,11 @@ def count_faces(source: FaceSource) -> FaceCounts:
                     still = source.videos[row["video_id"]].still
                     blendable[still] += row["landmarks_count"]
     return FaceCounts(
-        _per_split(source, faces), _fingerprint(source, faces), blendable[False], blendable[True]
+        _per_split(source, faces),
+        _fingerprint(source, faces, mixed=mixed),
+        blendable[False],
+        blendable[True],
+        _val_sets(source, faces),
     )
 
 
@@ -120,7 +131,19 @@ def _per_split(
     )
 
 
-def _fingerprint(source: FaceSource, faces: Mapping[tuple[str, Side, int], int]) -> str:
+def _val_sets(
+    source: FaceSource, faces: Mapping[tuple[str, Side, int], int]
+) -> Mapping[tuple[str, int], int]:
+    counts: Counter[tuple[str, int]] = Counter()
+    for (video_id, side, label), count in faces.items():
+        if side is Side.VAL and not source.videos[video_id].still:
+            counts[source.videos[video_id].dataset, label] += count
+    return dict(counts)
+
+
+def _fingerprint(
+    source: FaceSource, faces: Mapping[tuple[str, Side, int], int], *, mixed: bool
+) -> str:
     """Return the fingerprint, unchanged for sources without splits and labels of single faces."""
     totals: Counter[str] = Counter()
     for (video_id, _, _), count in faces.items():
@@ -137,6 +160,8 @@ def _fingerprint(source: FaceSource, faces: Mapping[tuple[str, Side, int], int])
             known[video_id].append(asdict(truth.cut))
         if video_id in by_hand:
             known[video_id].append(by_hand[video_id])
+        if mixed:
+            known[video_id] += [truth.dataset, truth.family]
     return digest_of(known)
 
 

@@ -99,12 +99,12 @@ def train(
         SplitError: train or val has no face, or faces of one class only.
         ConfigError: `training.xla` is on but not possible, a name in `frozen_layers` matches no
             layer, or weights do not fit.
-        UsageError: `work_dir` holds a training with other settings or data, or a step does not fit
-            into the memory of the device.
+        UsageError: `work_dir` holds a training with other settings or data, the log cannot be
+            written, or a step does not fit into the memory of the device.
         WarehouseError: faces cannot be read, lack what the signal needs, or a crop is damaged.
         FramejuryError: the loss is not finite.
     """
-    counts = count_faces(source)
+    counts = count_faces(source, mixed=bool(settings.mixture))
     counts.require_both_classes()
     require_signal(source, settings.signal)
     kept = WorkDir(work_dir, settings, counts.fingerprint)
@@ -201,15 +201,18 @@ def _enter_phase(
     # A frozen batch norm uses its stored averages (Keras: trainable = False).
     backbone_of(model).trainable = step.phase == "finetune"
     freeze(backbone_of(model), settings)
+    metrics = [
+        keras.metrics.BinaryAccuracy(name="accuracy"),
+        keras.metrics.AUC(num_thresholds=1000, name="auc"),
+    ]
+    # Weights of a mixture say how much a data set counts; those of classes do not apply to figures.
+    weighted = metrics if settings.mixture else []
     with machine.strategy.scope():
         model.compile(
             optimizer=make_optimizer(settings, step.phase, faces.steps_per_epoch),
             loss=keras.losses.BinaryCrossentropy(),
-            metrics=[
-                keras.metrics.BinaryAccuracy(name="accuracy"),
-                keras.metrics.AUC(num_thresholds=1000, name="auc"),
-                *true_class_metrics(),
-            ],
+            metrics=[*([] if weighted else metrics), *true_class_metrics()],
+            weighted_metrics=weighted,
             jit_compile=machine.jit_compile,
         )
         model.optimizer.build(model.trainable_variables)
@@ -232,15 +235,16 @@ def _run_epoch(
     learning_rate = float(model.optimizer.learning_rate)
     began_s = time.monotonic()
     try:
-        fitted = model.fit(
-            faces.training(step.epoch),
-            validation_data=faces.validation(),
-            initial_epoch=step.epoch,
-            epochs=step.epoch + 1,
-            callbacks=[lines, log.by_step(step.epoch, faces.steps_per_epoch)],
-            shuffle=False,  # the data are shuffled already
-            verbose=0,
-        )
+        with log.by_step(step.epoch, faces.steps_per_epoch) as curves:
+            fitted = model.fit(
+                faces.training(step.epoch),
+                validation_data=faces.validation(),
+                initial_epoch=step.epoch,
+                epochs=step.epoch + 1,
+                callbacks=[lines, curves],
+                shuffle=False,  # the data are shuffled already
+                verbose=0,
+            )
     except tf.errors.ResourceExhaustedError as error:
         raise UsageError(
             f"a step of {faces.global_batch_size} faces at {faces.settings.input_px} pixels does "

@@ -11,8 +11,8 @@ import csv
 import re
 import shlex
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -54,7 +54,7 @@ class TrainingLog:
             UsageError: the folder cannot be written.
         """
         self.folder = folder
-        try:
+        with _writing():
             for part in PARTS:
                 (folder / part).mkdir(parents=True, exist_ok=True)
             for file in self._files():
@@ -67,27 +67,35 @@ class TrainingLog:
                 if is_last or not self._place("train", record.epoch, "epoch").exists():
                     self._write_figures(record)
             (folder / CURVES_NAME).write_text(curves_csv(history), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write the log of the training: {error}") from error
 
     @property
     def command(self) -> str:
         """The command that shows the curves."""
         return f"tensorboard --logdir {shlex.quote(str(self.folder))}"
 
-    def by_step(self, epoch: int, steps: int) -> keras.callbacks.Callback:
-        """Return a callback that writes loss and learning rate at up to 100 steps of an epoch.
+    @contextmanager
+    def by_step(self, epoch: int, steps: int) -> Iterator[keras.callbacks.Callback]:
+        """Give a callback that writes loss and learning rate at up to 100 steps of an epoch.
 
         Args:
             epoch: from 0, over both phases.
             steps: of each epoch, count.
+
+        Raises:
+            UsageError: its file cannot be written, now or at a step.
         """
-        return _StepCurves(self._place("train", epoch, "batch"), epoch, steps)
+        with _opened(self._place("train", epoch, "batch")) as events:
+            yield _StepCurves(events, epoch, steps)
 
     def finish_epoch(self, record: EpochRecord) -> None:
-        """Write the figures of a finished epoch."""
+        """Write the figures of a finished epoch.
+
+        Raises:
+            UsageError: a file cannot be written.
+        """
         self._write_figures(record)
-        with (self.folder / CURVES_NAME).open("a", encoding="utf-8", newline="") as file:
+        place = self.folder / CURVES_NAME
+        with _writing(), place.open("a", encoding="utf-8", newline="") as file:
             csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n").writerow(asdict(record))
 
     def kept(self) -> dict[str, bytes]:
@@ -120,19 +128,15 @@ class TrainingLog:
             },
         }
         for part, scalars in named.items():
-            place = self._place(part, record.epoch, "epoch")
-            with closing(_EventFile(place)) as events:
+            with _opened(self._place(part, record.epoch, "epoch")) as events:
                 events.write(scalars, record.epoch)
 
 
 class _StepCurves(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, place: Path, epoch: int, steps: int) -> None:
+    def __init__(self, events: _EventFile, epoch: int, steps: int) -> None:
         super().__init__()
-        self._place, self._first_step = place, epoch * steps
+        self._events, self._first_step = events, epoch * steps
         self._every = max(1, steps // _POINTS_PER_EPOCH)
-
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._events = _EventFile(self._place)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if batch % self._every == 0 and logs is not None:
@@ -140,43 +144,68 @@ class _StepCurves(keras.callbacks.Callback):  # type: ignore[misc]
             scalars = {"batch_loss": float(logs["loss"]), "batch_learning_rate": rate}
             self._events.write(scalars, self._first_step + batch)
 
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        self._events.close()
 
-
-def plain_log(folder: Path) -> list[keras.callbacks.Callback]:
-    """Return callbacks that log a training of one call of `fit`: `curves.csv` and event files.
+@contextmanager
+def plain_log(folder: Path) -> Iterator[keras.callbacks.Callback]:
+    """Give a callback that logs a training of one call of `fit`: `curves.csv` and event files.
 
     Args:
         folder: created when missing; an earlier log in it is replaced.
 
     Raises:
-        UsageError: the folder cannot be written.
+        UsageError: a file cannot be written, now or at an epoch.
     """
-    try:
-        for part in PARTS:
-            (folder / part).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write the log of the training: {error}") from error
-    return [keras.callbacks.CSVLogger(str(folder / CURVES_NAME)), _EpochCurves(folder)]
+    with ExitStack() as opened:
+        with _writing():
+            for part in PARTS:
+                (folder / part).mkdir(parents=True, exist_ok=True)
+        events = {part: opened.enter_context(_opened(folder / part / _EVENTS)) for part in PARTS}
+        yield _EpochCurves(folder / CURVES_NAME, events)
 
 
 class _EpochCurves(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, curves: Path, events: Mapping[Part, _EventFile]) -> None:
         super().__init__()
-        self._folder = folder
-
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._files = {part: _EventFile(self._folder / part / _EVENTS) for part in PARTS}
+        self._curves, self._events = curves, events
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        for name, value in (logs or {}).items():
+        figures = logs or {}
+        for name, value in figures.items():
             part: Part = "validation" if name.startswith("val_") else "train"
-            self._files[part].write({f"epoch_{name.removeprefix('val_')}": float(value)}, epoch)
+            self._events[part].write({f"epoch_{name.removeprefix('val_')}": float(value)}, epoch)
+        mode = "a" if epoch else "w"
+        with _writing(), self._curves.open(mode, encoding="utf-8", newline="") as file:
+            lines = csv.DictWriter(file, ["epoch", *sorted(figures)], lineterminator="\n")
+            if not epoch:
+                lines.writeheader()
+            lines.writerow({"epoch": epoch, **figures})
 
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        for file in self._files.values():
-            file.close()
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raise what keeps a file from being written as a UsageError.
+
+    TensorFlow reports a full disk as a `ResourceExhaustedError`, like too little device memory.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        said = error.message if isinstance(error, tf.errors.OpError) else error
+        raise UsageError(
+            f"cannot write the log of the training: {said}. Free some space or give another "
+            "folder, and start the same command again"
+        ) from error
+
+
+@contextmanager
+def _opened(place: Path) -> Iterator[_EventFile]:
+    with _writing():
+        events = _EventFile(place)
+    try:
+        yield events
+    finally:
+        with _writing():
+            events.close()
 
 
 class _EventFile:
@@ -189,8 +218,9 @@ class _EventFile:
     def write(self, scalars: Mapping[str, float], step: int) -> None:
         value = tf.compat.v1.Summary.Value
         values = [value(tag=tag, simple_value=number) for tag, number in scalars.items()]
-        self._add(step=step, summary=tf.compat.v1.Summary(value=values))
-        self._writer.flush()
+        with _writing():
+            self._add(step=step, summary=tf.compat.v1.Summary(value=values))
+            self._writer.flush()
 
     def close(self) -> None:
         self._writer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from framejury.decisions.by_night import NightOutcome
+from framejury.decisions.by_night import Night, NightOutcome
 from framejury.model.card_tables import few_marked
 from framejury.pages.text_table import counted, grid, heading
 from framejury.report.waiting import BIAS, Review
@@ -28,17 +28,26 @@ NOTE = (
 
 
 def night_rows(nights: Sequence[NightOutcome]) -> list[tuple[str, ...]]:
-    """Return one row of `HEADER` per night, latest first; no share of fewer than 10 videos."""
+    """Return one row of `HEADER` per night, latest first; no share of fewer than 10 videos.
+
+    A night whose model is not that of the night before names it, as figures may jump there.
+    """
+    with_earlier = list(zip(nights, (*nights[:1], *nights), strict=False))
     return [
         (
             day_word(one.night.judged_at),
-            one.night.run_id,
+            one.night.run_id + _model_after(earlier.night, one.night),
             few_marked(one.decided),
             *(f"{n:,}" for n in (one.agreed, one.accused, one.missed, one.inconclusive)),
             percent(one.agreed / one.called) if one.called >= FEW_VIDEOS else "too few",
         )
-        for one in reversed(nights[-MOST_NIGHTS:])
+        for one, earlier in reversed(with_earlier[-MOST_NIGHTS:])
     ]
+
+
+def _model_after(earlier: Night, night: Night) -> str:
+    same = night.model_id == earlier.model_id
+    return "" if same else f" (model: {night.model_id or 'not known'})"
 
 
 def nights_sentence(nights: Sequence[NightOutcome]) -> str:
@@ -46,16 +55,25 @@ def nights_sentence(nights: Sequence[NightOutcome]) -> str:
     if not nights:
         return ""
     *before, last = nights
-    verdicts = counted(last.called, "verdict")
+    day = day_word(last.night.judged_at)
+    if not last.called:
+        videos = counted(last.inconclusive, "video")
+        return (
+            f"In the latest night with decisions ({day}), no verdict of fake or real was decided "
+            f"on, only {videos} with an inconclusive one{_before(before, 'people disagreed ')}."
+        )
     sentence = (
-        f"In the latest night with decisions ({day_word(last.night.judged_at)}), people disagreed "
-        f"with {last.wrong:,} of {verdicts} of fake or real"
+        f"In the latest night with decisions ({day}), people disagreed with {last.wrong:,} of "
+        f"{counted(last.called, 'verdict')} of fake or real{_before(before)}"
     )
-    if before:
-        wrong, total = sum(one.wrong for one in before), sum(one.called for one in before)
-        sentence += f"; in the nights before, with {wrong:,} of {total:,}"
     few = last.called < FEW_VIDEOS
     return f"{sentence}.{f' Fewer than {FEW_VIDEOS} verdicts say little.' if few else ''}"
+
+
+def _before(nights: Sequence[NightOutcome], who: str = "") -> str:
+    """Return the part on earlier nights; empty where none of their verdicts was fake or real."""
+    wrong, total = sum(one.wrong for one in nights), sum(one.called for one in nights)
+    return f"; in the nights before, {who}with {wrong:,} of {total:,}" if total else ""
 
 
 def held_up(review: Review | None) -> dict[str, Any] | None:

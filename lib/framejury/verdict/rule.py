@@ -176,6 +176,8 @@ class RuleFit:
         real_groups, fake_groups: number of groups with a video of that class.
         groups: number of all groups.
         min_faces: videos with fewer faces were left out.
+        sampled_videos: videos of face sets among these, of which only a few faces are stored.
+        sampled_faces: fewest and most faces of these; None: there are none.
         alarms: the share of new real videos to expect at or above the threshold; None in bundles
             written before this was computed.
         alarms_by_source: data set -> the same, for those with enough real groups.
@@ -194,8 +196,22 @@ class RuleFit:
     fake_groups: int
     groups: int
     min_faces: int
+    sampled_videos: int = 0
+    sampled_faces: tuple[int, int] | None = None
     alarms: FalseAlarms | None = None
     alarms_by_source: Mapping[str, FalseAlarms] = field(default_factory=dict)
+
+    @property
+    def sampled_in_words(self) -> str | None:
+        """Return how many videos have only sampled faces as a sentence; None without any."""
+        if self.sampled_faces is None:
+            return None
+        low, high = self.sampled_faces
+        count = f"{low}" if low == high else f"{low} to {high}"
+        return (
+            f"Of these videos, {self.sampled_videos:,} are of face sets, with {count} sampled "
+            "faces each."
+        )
 
     @property
     def expected(self) -> str | None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from framejury.labelled.measure import figures_by_set, judge_labelled, scored_videos
+from framejury.labelled.measure import fit_rule_on, judge_labelled, scored_videos
+from framejury.labelled.split_figures import figures_by_set
 from framejury.labelled.videos import LabelledVideo
+from framejury.model.card import model_card
 from framejury.model.scoring import SCORED_FACES
 from framejury.schemas.statuses import Side
 from framejury.settings import VerdictSettings
-from tests.builders.bundles import brightness_bundle
+from framejury.verdict.rule import RuleFit
+from tests.builders.bundles import MANIFEST, brightness_bundle
 
 
 def video(path: str, label: str, layout: str = "plain", method: str | None = None) -> LabelledVideo:
@@ -123,6 +127,72 @@ def test_each_method_is_measured_against_reals_of_its_set(tmp_path: Path) -> Non
     assert test["test, known methods"]["fake_videos"] == 1
     assert test["test, unknown methods"]["fake_videos"] == 3
     assert list(found(Side.VAL)) == ["val", "val, own", "val, wild"]
+
+
+def test_sampled_faces_have_figures_of_their_own(tmp_path: Path) -> None:
+    """The corpus is told apart; of `wild`, three faces a video, no fake is found."""
+    videos, scored = [], []
+    for name, layout, count, fake, methods in (
+        ("corpus", "plain", 20, 0.9, ("old", "old")),
+        ("wild", "sampled_faces", 3, 0.2, ("VASA-1", "old")),
+    ):
+        for number in range(2):
+            for label, score in (("REAL", 0.1), ("FAKE", fake)):
+                path = f"{name}/{label}-{number}"
+                method = methods[number] if label == "FAKE" else None
+                videos.append(video(path, label, layout, method))
+                scored += faces(path, *[score] * count)
+    table = pa.Table.from_pylist(scored, schema=SCORED_FACES)
+    bundle = brightness_bundle(tmp_path / "bundle")
+    bundle = replace(bundle, data=replace(bundle.data, methods={"old": 1}))
+
+    def found(some: list[LabelledVideo]) -> dict[str, dict[str, float]]:
+        made = figures_by_set(table, bundle, some, VerdictSettings(), side=Side.TEST)
+        return {name: {k: f.value for k, f in one.items()} for name, one in made.items()}
+
+    test = found(videos)
+    assert (test["test"]["real_videos"], test["test"]["fake_videos"]) == (2, 2)
+    assert test["test"]["video_recall_fake"] == 1.0
+    assert test["test, wild"]["video_recall_fake"] == 0.0
+    missed = {"real_videos": 2, "fake_videos": 1, "video_auc": 1.0, "video_recall_fake": 0.0}
+    assert test["test, wild, method VASA-1"] == missed
+    # Of whole videos there is no unknown method, so only its scope with sampled faces has figures.
+    assert test["test, known methods"]["fake_videos"] == 2
+    assert "test, unknown methods" not in test
+    assert test["test, known methods with sampled faces"]["fake_videos"] == 3
+    assert test["test, unknown methods with sampled faces"] == missed | {"real_videos": 4}
+    # Without whole videos, the figures of the split are those of the sampled faces.
+    alone = found(videos[4:])
+    assert alone["test"]["fake_videos"] == 2 and "test, known methods" not in alone
+    assert alone["test, unknown methods with sampled faces"]["fake_videos"] == 1
+
+
+def test_sampled_faces_count_in_the_fit_and_the_rule_says_so() -> None:
+    rng = np.random.default_rng(0)
+    videos, scored = [], []
+    for number in range(24):
+        sampled = number % 2 == 1
+        for label, score in (("REAL", 0.3), ("FAKE", 0.7)):
+            path = f"{'wild' if sampled else 'corpus'}/{label}-{number}"
+            videos.append(video(path, label, "sampled_faces" if sampled else "plain"))
+            count = (3 if number < 12 else 6) if sampled else 20
+            scored += faces(path, *rng.uniform(score - 0.25, score + 0.25, count))
+    # Too short for the rule, so it is not among the videos of the fit.
+    videos.append(video("wild/short", "REAL", "sampled_faces"))
+    scored += faces("wild/short", 0.1, 0.1)
+    table = pa.Table.from_pylist(scored, schema=SCORED_FACES)
+
+    def fit(some: list[LabelledVideo]) -> RuleFit:
+        return fit_rule_on(table, some, VerdictSettings(), data="split val of it").fit
+
+    both = fit(videos)
+    assert (both.real_videos, both.fake_videos, both.sampled_videos) == (24, 24, 24)
+    said = "Of these videos, 24 are of face sets, with 3 to 6 sampled faces each."
+    assert both.sampled_in_words == said
+    assert said in model_card(replace(MANIFEST, rule_fit=both), "b0-1")
+    whole = fit([one for one in videos if one.row["layout"] == "plain"])
+    assert (whole.sampled_videos, whole.sampled_in_words) == (0, None)
+    assert "face sets, with" not in model_card(replace(MANIFEST, rule_fit=whole), "b0-1")
 
 
 def test_hand_labels_judge_faces_and_leave_videos(tmp_path: Path) -> None:

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from framejury.model.card import model_card
-from framejury.model.card_tables import FEW_NOTE, MOST_EPOCHS, epoch_table, few_marked, untested
+from framejury.model.card_tables import (
+    FEW_NOTE,
+    MOST_EPOCHS,
+    SAMPLED_NOTE,
+    epoch_table,
+    few_marked,
+    untested,
+)
 from framejury.model.manifest import Manifest, Measurement
 from framejury.verdict.rule import RuleFit
 from tests.builders.bundles import MANIFEST
@@ -61,6 +68,20 @@ def test_the_card_has_a_row_per_source_and_per_method() -> None:
     assert f"Not in its test videos: {missing}." in card
     # Their figures are not repeated among those of the splits.
     assert "| test, phones | video_fpr |" in card and "| test, wild, method" not in card
+
+
+def test_figures_with_sampled_faces_say_so() -> None:
+    plain = with_figures()
+    assert SAMPLED_NOTE not in model_card(plain, "b0-1")
+    scope = "unknown methods with sampled faces"
+    more = {f"test, {scope}": figures(60, 45, video_recall_fake=0.2, video_auc=0.7)}
+    card = model_card(replace(plain, metrics={**plain.metrics, **more}), "b0-1")
+    assert f"| all {scope} | unknown | all | 45 | 20.0% | 0.700 | 60 |" in card
+    assert SAMPLED_NOTE in card
+    # After the rows of whole videos, before those of single methods; not among the splits' figures.
+    assert card.index("| all unknown methods |") < card.index(f"| all {scope} |")
+    assert card.index(f"| all {scope} |") < card.index("| VASA-1 |")
+    assert f"| test, {scope} |" not in card
 
 
 def test_a_card_without_figures_by_source_is_as_before() -> None:

@@ -14,6 +14,7 @@ NAMES = {
     "test, a, b, method m, n": FigureSet("test", "method", "a, b", "m, n"),
     "test, known methods": FigureSet("test", "known methods"),
     "test, unknown methods": FigureSet("test", "unknown methods"),
+    "test, known methods with sampled faces": FigureSet("test", "known methods with sampled faces"),
 }
 
 

@@ -115,6 +115,23 @@ def test_fingerprint_follows_labels_sides_runs_and_faces(tmp_path: Path) -> None
         assert count_faces(write_source(folder, changed)).fingerprint != first, change
 
 
+def test_the_fingerprint_of_a_mixture_follows_data_sets_and_families(tmp_path: Path) -> None:
+    source = write_source(tmp_path, small_videos(2, 1))
+
+    def printed(*, mixed: bool, **change: str) -> str:
+        (first, truth), *rest = source.videos.items()
+        changed = replace(source, videos={first: replace(truth, **change), **dict(rest)})
+        return count_faces(changed, mixed=mixed).fingerprint
+
+    for change in ({"dataset": "films"}, {"family": "a film"}):
+        assert printed(mixed=False, **change) == printed(mixed=False)
+        assert printed(mixed=True, **change) != printed(mixed=True)
+    # As written by earlier versions.
+    assert (
+        printed(mixed=False) == "a5a167cabb42b4cbd89bd3524eba8ea4d8573247d5d5d983a893dde780b6c194"
+    )
+
+
 @pytest.mark.parametrize(
     ("videos", "said"),
     [

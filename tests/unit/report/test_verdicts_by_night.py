@@ -78,6 +78,34 @@ def test_the_sentence_compares_and_warns() -> None:
     assert nights_sentence(()) == "" == nights_text(())
 
 
+def test_nights_of_inconclusive_verdicts_only_are_not_compared_with_nothing() -> None:
+    open_ones, more = night(2, inconclusive=3), night(3, inconclusive=1)
+    said = nights_sentence((*NIGHTS, open_ones))
+    only = "no verdict of fake or real was decided on, only 3 videos with an inconclusive one"
+    assert said.endswith(f"{only}; in the nights before, people disagreed with 5 of 29.")
+    assert nights_sentence((open_ones,)).endswith(f"{only}.")
+    last = nights_sentence((open_ones, more))
+    assert last.endswith("only 1 video with an inconclusive one.")
+    after = nights_sentence((open_ones, NIGHTS[0]))
+    assert after.endswith("people disagreed with 2 of 20 verdicts of fake or real.")
+    assert night_rows((open_ones,))[0][2:] == ("3 (few)", "0", "0", "0", "3", "too few")
+
+
+def test_a_new_model_is_named_where_it_begins() -> None:
+    models = ("a", "a", "b", None, "b")
+    nights = [
+        replace(one, night=replace(one.night, model_id=model))
+        for model, one in zip(models, (night(n, agreed=1) for n in range(5)), strict=True)
+    ]
+    runs = [row[1] for row in reversed(night_rows(nights))]
+    new = ("", "", " (model: b)", " (model: not known)", " (model: b)")
+    assert runs == [f"run-{n}{words}" for n, words in enumerate(new)]
+    # The night before the first one shown counts, too.
+    shown = [replace(nights[0], agreed=n) for n in range(MOST_NIGHTS)]
+    assert "(model" not in night_rows((nights[1], *shown))[-1][1]
+    assert "(model: a)" in night_rows((nights[2], *shown))[-1][1]
+
+
 def test_every_output_has_the_nights(monkeypatch: pytest.MonkeyPatch) -> None:
     files = build_report(report(), csv_mark=False)
     page, text = files["report.html"].decode(), files["report.txt"].decode()

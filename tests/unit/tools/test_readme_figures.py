@@ -69,6 +69,23 @@ def test_each_method_has_a_row_unknown_ones_first(bundle: Bundle) -> None:
     ]
 
 
+def test_a_threshold_on_enough_videos_is_not_called_unreliable(bundle: Bundle) -> None:
+    assert bundle.rule_fit is not None
+    few = replace(bundle.rule_fit, threshold_from="maximum", real_videos=13)
+    many = replace(
+        few,
+        threshold_from="quantile",
+        real_videos=90,
+        real_groups=74,
+        sampled_videos=134,
+        sampled_faces=(3, 6),
+    )
+    said = [" ".join(figures_of(replace(bundle, rule_fit=fit)).split()) for fit in (few, many)]
+    assert "at most, but 13 real videos were too few to set it reliably." in said[0]
+    rests = "at most, and rests on 90 real videos in 74 groups of split val. Of these videos, 134 "
+    assert rests in said[1] and "too few" not in said[1]
+
+
 def test_figures_of_unscored_videos_are_refused(bundle: Bundle) -> None:
     with pytest.raises(ValueError, match="some have no score"):
         figures_of(changed(bundle, video_fpr=0.15))

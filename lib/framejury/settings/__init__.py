@@ -125,8 +125,8 @@ class Settings(Section):
     def digest(self, *sections: str) -> str:
         """Return a short stable id of the named sections, or of all: 12 hex digits."""
         chosen = self.model_dump(mode="json", include=set(sections) or None)
-        if self.sampling.frames is not None and "sampling" in chosen:
-            chosen["sampling"]["rounds"] = []  # they do not apply
+        if "sampling" in chosen:
+            chosen["sampling"] |= self.sampling.in_force()
         for section, name, default in _ADDED:
             if chosen.get(section, {}).get(name, ...) == default:
                 del chosen[section][name]

@@ -25,9 +25,7 @@ def plan_of(setup: Values) -> ExaminePlan:
 
     One round of frames: how many rounds a network with random weights asks for means nothing.
     """
-    settings = settings_from(setup["settings"])
-    sampling = settings.sampling.in_one_round()
-    settings = settings.model_copy(update={"sampling": sampling})
+    settings = settings_from(setup["settings"]).in_one_round()
     return ExaminePlan("bench", settings.model_dump(mode="json"), setup["bundle_dir"], False)
 
 

@@ -12,7 +12,6 @@ from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.logs import say
 from framejury.night.plan import videos_to_extract
 from framejury.parsers.extract_faces import parser
-from framejury.settings import Settings
 from framejury.tables.extract import write_examined
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
@@ -26,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = _in_one_round(settings_of(args))
+    # Without a network, no verdict asks for a further round.
+    settings = settings_of(args).in_one_round()
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("videos")
     with spark_session("extract") as spark:
@@ -52,11 +52,6 @@ def _run(args: argparse.Namespace) -> int:
             warehouse.commit(run, now(), settings=settings.model_dump(mode="json"), facts=facts)
     say(f"  {sentence(statuses)}; run {run.run_id} committed")
     return 0
-
-
-def _in_one_round(settings: Settings) -> Settings:
-    """Return the settings in force: without a network, no verdict asks for a further round."""
-    return settings.model_copy(update={"sampling": settings.sampling.in_one_round()})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from framejury.logs import say
 from framejury.night.publish import Publisher
 from framejury.parsers.reduce_verdicts import parser
 from framejury.runs.provenance import latest_bundle, versions
+from framejury.settings.loading import settings_from
 from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
@@ -32,6 +33,7 @@ def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args, judging=True, of_bundle=bundle.get("judging"))
     rule = rule_in_use(rule_of_facts(bundle), settings.verdict)
     say_remark(rule)
+    say_other_threshold(warehouse, rule.threshold)
     with spark_session("reduce") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         videos = store.without_forgotten(store.snapshot("videos"))
@@ -59,6 +61,22 @@ def _run(args: argparse.Namespace) -> int:
     say(f"  verdicts: {sentence(counts)}; run {run.run_id} committed")
     say(f"  report: {folder.child('report.html').uri}")
     return 0
+
+
+def say_other_threshold(warehouse: Warehouse, threshold: float) -> None:
+    """Say so if the latest frames in rounds were chosen under another threshold."""
+    for commit in reversed(warehouse.with_table("extractions")):
+        if commit.facts.rule is not None:
+            break
+    else:
+        return
+    before = commit.facts.rule["threshold"]
+    in_rounds = len(settings_from(commit.settings).sampling.counts) > 1
+    if in_rounds and before != threshold:
+        say(
+            f"note: run {commit.run_id} chose frames in rounds under threshold {before:g}, not "
+            f"{threshold:g}. framejury nightly --all with the new threshold chooses them anew"
+        )
 
 
 if __name__ == "__main__":

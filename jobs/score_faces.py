@@ -16,6 +16,7 @@ from framejury.clock import now
 from framejury.errors import BundleError
 from framejury.logs import say
 from framejury.model.manifest import Bundle, Framing
+from framejury.pages.text_table import counted
 from framejury.parsers.score_faces import parser
 from framejury.runs.provenance import bundle_facts, remember_bundle
 from framejury.settings import PAIR_SIGNALS
@@ -41,6 +42,12 @@ def _run(args: argparse.Namespace) -> int:
     with spark_session("score") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         faces = store.faces()
+        if older := store.crops_are_older().count():
+            say(
+                f"warning: the latest extraction of {counted(older, 'video')} kept no crops, so "
+                "older crops are scored, and their verdicts can rest on fewer frames than before. "
+                "framejury nightly --all judges the videos themselves"
+            )
         with warehouse.running("score", now(), say) as run:
             remember_bundle(warehouse, bundle)
             shipped = ship_bundle(spark, bundle.directory, bundle.model_id)

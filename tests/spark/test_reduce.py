@@ -22,13 +22,17 @@ from framejury.errors import ReconcileError
 from framejury.schemas.statuses import Status, Verdict
 from framejury.schemas.tables import EXTRACTIONS, FACE_SCORES, SOUNDS, VERDICTS
 from framejury.settings import VerdictSettings
+from framejury.settings.loading import settings_from
 from framejury.tables.reduce import VerdictRules, judge_scored, reconcile, reduce_verdicts
 from framejury.tables.sound_columns import with_sound
 from framejury.tables.store import conform
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import FaceScores, judge, unscored
-from framejury.verdict.rule import Reducer, Rule
+from framejury.verdict.rule import Reducer, Rule, rule_facts
 from framejury.verdict.with_sound import joined
+from framejury.warehouse.commits import CommitFacts
+from jobs.reduce_verdicts import say_other_threshold
+from tests.builders.warehouse import NOW, pairs, warehouse_of
 
 THRESHOLD = 0.5
 MODEL = "model-a"
@@ -195,6 +199,31 @@ def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> N
         if video_id != "scored":
             assert row["verdict"] == unscored(Status.NO_FACE).verdict == "inconclusive"
             assert (row["p_fake"], row["p_fake_low"], row["faces_scored"]) == (None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "threshold", "noted"),
+    [({}, 0.7, True), ({}, 0.5, False), ({"frames": 11}, 0.7, False)],
+)
+def test_frames_chosen_under_another_threshold_are_noted(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sampling: dict[str, object],
+    threshold: float,
+    noted: bool,
+) -> None:
+    warehouse = warehouse_of(tmp_path / "w", pairs("w", 1))
+    settings = settings_from({"sampling": sampling}).model_dump(mode="json")
+    with warehouse.running("nightly", NOW) as run:
+        earlier = warehouse.read_run(warehouse.with_table("extractions")[-1].run_id, "extractions")
+        rows = [row | {"run_id": run.run_id} for row in earlier.to_pylist()]
+        warehouse.write(run, "extractions", pa.Table.from_pylist(rows, schema=EXTRACTIONS))
+        facts = CommitFacts(rule=rule_facts(Rule()))
+        warehouse.commit(run, NOW, settings=settings, facts=facts)
+    capsys.readouterr()
+    say_other_threshold(warehouse, threshold)
+    said = capsys.readouterr().err
+    assert ("under threshold 0.5, not 0.7" in said) is noted
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from framejury.tables.store import Store
 from framejury.tables.tallies import face_counts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts, Run
+from framejury.warehouse.reader import SEQUENCE
 from tests.builders import clips
 from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
 from tests.builders.parquet_files import assert_files_hold_their_tables_columns
@@ -228,6 +229,32 @@ def test_a_night_without_crops_hides_no_kept_face(spark: SparkSession, world: Wo
     assert extraction is not None
     assert extraction["run_id"] != run.run_id
     assert len(list(iter_faces(labelled_source(world.warehouse)))) == before
+    _check_extractions_behind(spark, world, run.run_id, extraction["run_id"])
+
+
+def _check_extractions_behind(spark: SparkSession, world: World, night: str, kept: str) -> None:
+    """Scores of stored crops rest on the extraction that kept them, not on a later night."""
+    bundle = load_bundle(world.bundle_dir)
+    ada = world.ids["RealAda.mp4"]
+    assert ada in {row["video_id"] for row in world.store.crops_are_older().collect()}
+
+    def behind(sequence: int, faces: int) -> list[str]:
+        row = (ada, "scored", faces, bundle.model_id, sequence)
+        schema = (
+            f"video_id string, status string, faces_scored int, model_id string, {SEQUENCE} long"
+        )
+        verdicts = spark.createDataFrame([row], schema)
+        return [one["run_id"] for one in world.store.extractions_behind(verdicts).collect()]
+
+    assert behind(world.warehouse.commits()[-1].sequence, 4) == [night]
+    shipped = ship_bundle(spark, world.bundle_dir, bundle.model_id)
+    with world.warehouse.running("score", NOW) as run:
+        scores = score_faces(world.store.faces(), shipped, run.run_id, threads=1, batch_size=3)
+        world.store.write(scores, run, "face_scores")
+        scored = world.warehouse.commit(run, NOW, model_id=bundle.model_id)
+    assert behind(scored.sequence + 1, 4) == [kept]
+    assert behind(scored.sequence - 1, 4) == [night]  # an earlier verdict
+    assert behind(scored.sequence + 1, 0) == [night]  # not by these scores
 
 
 def test_an_uncommitted_run_is_not_read(spark: SparkSession, world: World) -> None:

@@ -18,7 +18,7 @@ from framejury.errors import BundleError, UsageError
 from framejury.evaluation.rule_fitting import candidate_table
 from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.decided_videos import decided_notes
-from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use
+from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use, rule_note
 from framejury.labelled.learned import record_of
 from framejury.labelled.measure import (
     cross_fitted_figures,
@@ -81,7 +81,8 @@ def _run(args: argparse.Namespace) -> int:
     scored = score_faces(scorer, source)
     data = f"split {side.value} of {describe_data(warehouses, everything)}"
     # Judging would sample fewer frames than training; the rule is fitted on those.
-    sampling = load_settings(judging=True, of_bundle=bundle.judging).sampling
+    sampling = settings_of(args, judging=True, of_bundle=bundle.judging).sampling
+    carried = load_settings(judging=True, of_bundle=bundle.judging).sampling
     fitted = fit_rule_in_use(
         scored, videos, sampling, settings.verdict, data=data, target_fpr=args.target_fpr
     )
@@ -90,12 +91,21 @@ def _run(args: argparse.Namespace) -> int:
         bundle, reducer=rule.reducer, calibration=rule.calibration, threshold=rule.threshold
     )
     own = settings.verdict.model_copy(update={"reducer": None, "threshold": None})
-    faces = faces_in_use(scored, videos, sampling, rule, own)
-    verdicts, counts = judge_labelled(faces, judge, videos, own, run_id="calibrate")
+    in_use = faces_in_use(scored, videos, sampling, rule, own)
+    verdicts, counts = judge_labelled(scored, judge, videos, own, run_id="calibrate", in_use=in_use)
     figures = figures_for_card(verdicts, counts, face_threshold(rule))
     metrics = {side.value: figures | cross_fitted_figures(fitted)}
     fitted_on = record_of(labelled_parts(warehouses, decided=args.decisions), source)
-    written = with_rule(bundle, output, rule, fitted.fit, metrics, fitted_on=fitted_on)
+    written = with_rule(
+        bundle,
+        output,
+        rule,
+        fitted.fit,
+        metrics,
+        fitted_on=fitted_on,
+        notes=rule_note(videos, sampling),
+        sampling=None if sampling == carried else sampling.model_dump(mode="json"),
+    )
     print(candidate_table(fitted))
     dropped = sorted(set(bundle.metrics) - {side.value})
     if dropped:

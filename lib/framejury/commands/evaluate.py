@@ -32,7 +32,7 @@ from framejury.labelled.committed_split import (
     with_frame_labels,
 )
 from framejury.labelled.decided_videos import decided_notes, without_decided
-from framejury.labelled.faces_in_use import faces_in_use, left_out_note
+from framejury.labelled.faces_in_use import faces_in_use, few_frames_note, left_out_note
 from framejury.labelled.learned import known_videos
 from framejury.labelled.measure import judge_labelled
 from framejury.labelled.recipe_outputs import measured_files, write_outputs
@@ -116,10 +116,11 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
     notes += decided_notes([warehouse], videos, used=args.decisions)
     scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
-    everything = score_faces(scorer, source)
+    scored = score_faces(scorer, source)
     rule = rule_in_use(bundle.rule, settings.verdict)
-    scored = faces_in_use(everything, videos, settings.sampling, rule, settings.verdict)
-    notes += left_out_note(everything.num_rows, scored.num_rows)
+    in_use = faces_in_use(scored, videos, settings.sampling, rule, settings.verdict)
+    notes += left_out_note(scored.num_rows, in_use.num_rows)
+    notes += few_frames_note(videos, settings.sampling)
     seen = _seen(bundle, warehouse, videos)
     verdicts, counts = judge_labelled(
         scored,
@@ -127,10 +128,11 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
         videos,
         settings.verdict,
         run_id=name,
+        in_use=in_use,
         frame_labels=source.frame_labels,
         apart=seen_ids(seen),
     )
-    shown = worst_faces(source, scored, whose_faces(verdicts, settings.report.rows))
+    shown = worst_faces(source, in_use, whose_faces(verdicts, settings.report.rows))
     history = tuple(map(asdict, read_curves(bundle)))
     info = RunInfo(
         run_id=name,

@@ -29,7 +29,7 @@ from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.seen import Recognised, known_video, recognise, seen_ids
 from framejury.protocol.examination import VideoScores, examine_all
-from framejury.protocol.frames import ProtocolFrames, frame_counts
+from framejury.protocol.frames import ProtocolFrames
 from framejury.protocol.robustness import CONDITIONS, Condition
 from framejury.protocol.selection import (
     DATA_SET_RULE,
@@ -74,7 +74,9 @@ def evaluate_archive(args: argparse.Namespace) -> int:
     started_s = time.monotonic()
     plan = ExaminePlan(
         judge.run_id,
-        _in_one_round(settings.without_evidence(), protocol.examined).model_dump(mode="json"),
+        settings.without_evidence()
+        .model_copy(update={"sampling": protocol.sampling})
+        .model_dump(mode="json"),
         str(bundle.directory),
         keep_crops=bool(conditions),
     )
@@ -157,7 +159,7 @@ def protocol_data(
         perturbed.setdefault(condition.family, {})[condition.strength] = table
     return ProtocolData(
         headline=headline,
-        by_frames={count: judge.table(videos, count) for count in frame_counts(frames.examined)},
+        by_frames={count: judge.table(videos, count) for count in frames.by_frames},
         data_sets=[data_sets_of(one.video) for one in videos],
         data_set_rule=DATA_SET_RULE,
         face_scores=np.concatenate([np.zeros(0), *(one.score for one in videos)]),
@@ -166,7 +168,8 @@ def protocol_data(
         ),
         perturbed=perturbed,
         rounds=frames.rounds,
-        in_rounds=judge.table_in_rounds(videos, frames.rounds) if frames.rounds else None,
+        in_use=_headline_table(judge, videos, frames),
+        mode=frames.sampling.mode,
     )
 
 
@@ -175,30 +178,12 @@ def _headline_table(
 ) -> pa.Table:
     if frames.rounds:
         return judge.table_in_rounds(videos, frames.rounds)
-    return judge.table(videos, frames.headline)
-
-
-def _in_one_round(settings: Settings, frames: int) -> Settings:
-    sampling = settings.sampling.in_one_round(frames)
-    return settings.model_copy(update={"sampling": sampling})
+    return judge.table(videos, frames.judged)
 
 
 def _settings_of(args: argparse.Namespace, bundle: Bundle) -> Settings:
-    """Return the bundle's settings, except that the protocol chooses the frames."""
-    settings = load_settings(
-        args.preset,
-        args.config,
-        args.set,
-        command_defaults=["sampling.mode=uniform", "sampling.frames=null"],
-        judging=True,
-        of_bundle=bundle.judging,
-    )
-    if settings.sampling.mode != "uniform":
-        raise UsageError(
-            f"sampling.mode={settings.sampling.mode}: the protocol needs frames spread evenly "
-            "over each video; use sampling.mode=uniform"
-        )
-    return settings
+    """Return the settings by which the bundle judges, as for `framejury scan`."""
+    return load_settings(args.preset, args.config, args.set, judging=True, of_bundle=bundle.judging)
 
 
 def _select(

@@ -213,3 +213,29 @@ def _coverage(labelled: VideoRows) -> Coverage:
         accuracy_decided_interval=intervals["accuracy"],
         correct_share=right / everything if everything else None,
     )
+
+
+def true_class_probability(
+    labels: pa.ChunkedArray, p_fake: pa.ChunkedArray, faces: pa.ChunkedArray
+) -> dict[str, float]:
+    """Return the mean probability of the true class over faces, which some recipes call accuracy.
+
+    Args:
+        labels: REAL or FAKE; rows without a label do not count.
+        p_fake: of each row, 0 to 1.
+        faces: how many faces have it, count.
+
+    Returns:
+        `p_true` of all, `p_true_fake` and `p_true_real` of one class; no entry where no face is.
+    """
+    known = np.asarray(labels.to_pylist(), object)
+    scores, weights = p_fake.to_numpy(), faces.to_numpy()
+    of_class = {"fake": known == Label.FAKE.value, "real": known == Label.REAL.value}
+    true = np.where(of_class["fake"], scores, 1 - scores)
+    parts = {"p_true": of_class["fake"] | of_class["real"]}
+    parts |= {f"p_true_{name}": rows for name, rows in of_class.items()}
+    return {
+        name: float(np.average(true[rows], weights=weights[rows]))
+        for name, rows in parts.items()
+        if weights[rows].sum()
+    }

@@ -71,9 +71,9 @@ class ProtocolData:
 
     Attributes:
         headline: frames per video behind the headline, and behind `perturbed`; a key of
-            `by_frames`.
+            `by_frames` unless that is empty.
         by_frames: frames per video -> verdicts, columns `rows.REPORT_COLUMNS`; all tables have
-            the same labelled videos in the same order.
+            the same labelled videos in the same order. Empty where frames are not evenly spread.
         data_sets: the data sets of each video, the widest first.
         data_set_rule: sentence on how they are named.
         face_scores: float64 (n,), score of each face; face_videos: int64 (n,), the row of
@@ -81,8 +81,9 @@ class ProtocolData:
         perturbed: family -> strength -> verdicts as above, strengths from mild to strong;
             family `none` has one entry, the unperturbed faces. Empty: not measured.
         rounds: frames per video after each round; () where the headline is not judged in rounds.
-        in_rounds: verdicts as above of videos sampled in these rounds, which are the headline's;
-            None without rounds.
+        in_use: the headline's verdicts as above, where it is judged in rounds or by all frames
+            of another mode; None: those of `by_frames`.
+        mode: how frames are sampled (`sampling.mode`).
     """
 
     headline: int
@@ -93,7 +94,8 @@ class ProtocolData:
     face_videos: Integers
     perturbed: Mapping[str, Mapping[float, pa.Table]] = field(default_factory=dict)
     rounds: Sequence[int] = ()
-    in_rounds: pa.Table | None = None
+    in_use: pa.Table | None = None
+    mode: str = "uniform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class ProtocolFindings:
     Attributes:
         headline: frames per video behind `robustness`, and without rounds also behind `overall`,
             `data_sets`, `methods` and the curves.
-        rounds: as in `ProtocolData`.
+        rounds, mode: as in `ProtocolData`.
         by_frames: frames per video -> figures; robustness: family -> strength -> figures.
         ece_by_chance: calibration error of perfectly calibrated scores on as many videos; None
             without a scored video.
@@ -153,6 +155,7 @@ class ProtocolFindings:
 
     headline: int
     rounds: tuple[int, ...]
+    mode: str
     overall: ProtocolSlice
     data_sets: tuple[ProtocolSlice, ...]
     data_set_rule: str
@@ -167,6 +170,8 @@ class ProtocolFindings:
     @property
     def headline_frames(self) -> str:
         """The frames per video of the headline, in words."""
+        if self.mode != "uniform":
+            return f"the frames of sampling.mode={self.mode}"
         if not self.rounds:
             return f"{self.headline} frames"
         counts = ", ".join(map(str, self.rounds))
@@ -179,7 +184,7 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
     Raises:
         ValueError: as `rows.video_rows`, or a video has no label or no data set.
     """
-    own = data.by_frames[data.headline] if data.in_rounds is None else data.in_rounds
+    own = data.by_frames[data.headline] if data.in_use is None else data.in_use
     rows = video_rows(own)
     if not rows.known.all():
         raise ValueError("a video has no label; the protocol measures labelled videos only")
@@ -192,6 +197,7 @@ def find_protocol(data: ProtocolData) -> ProtocolFindings:
     return ProtocolFindings(
         headline=data.headline,
         rounds=tuple(data.rounds),
+        mode=data.mode,
         overall=protocol_slice("all videos", rows, everything, data),
         data_sets=tuple(
             protocol_slice(name, rows, np.array([name in names for names in sets], np.bool_), data)

@@ -81,10 +81,12 @@ def examine_video(
     segment: Segment | None = None,
     *,
     left_s: float | None = None,
+    in_one_round: bool = False,
 ) -> Examined:
     """Decode one local file in this process; find, crop and score its faces.
 
-    Memory stays bounded by a few frames, whatever the length of the video.
+    Memory stays bounded by a few frames, besides the faces found: each keeps its stored crop, if
+    any, and where a further round may follow, 16 KB to compare it with its neighbours.
 
     Args:
         source: the file: its path, or a descriptor of it.
@@ -92,13 +94,14 @@ def examine_video(
         tools: detector, network, settings.
         segment: limits the sampled frames to this segment of the video.
         left_s: seconds left for the video; None: `limits.timeout_s`.
+        in_one_round: as in `VideoJob`.
 
     Returns:
         status `extracted` or `no_face` with every face, or another status without faces.
     """
     limits, threads = tools.settings.limits, tools.settings.scoring.threads
     budget = TimeBudget(left_s or limits.timeout_s, limits.most_cpu_s(threads))
-    passes = VideoPasses(source, key, tools, budget)
+    passes = VideoPasses(source, key, tools, budget, in_one_round=in_one_round)
     outcome = passes.outcome
     examined = Examined(outcome)
     try:
@@ -132,7 +135,12 @@ def serve(setup: Mapping[str, Any]) -> Any:
             found = Examined(Outcome(), pictures=clips.rows(request["file"]))
             return _packed(list(tools.rows(found, ids)), segment)
         examined = examine_video(
-            request["file"], request["video_id"], tools, segment, left_s=request["left_s"]
+            request["file"],
+            request["video_id"],
+            tools,
+            segment,
+            left_s=request["left_s"],
+            in_one_round=request["in_one_round"],
         )
         modified_at = request["modified_at"]
         job = VideoJob(

@@ -95,6 +95,8 @@ class VideoJob:
         size_bytes, modified_at: as listed when the job was planned.
         segment: None: the whole video.
         content_id: from a survey that hashed the file at `size_bytes`; None: hash it.
+        in_one_round: whether no further round of frames may follow, so that a video that failed
+            can succeed with fewer.
     """
 
     video_id: str
@@ -103,6 +105,7 @@ class VideoJob:
     modified_at: datetime | None = None
     segment: Segment | None = None
     content_id: str | None = None
+    in_one_round: bool = False
 
 
 @dataclass

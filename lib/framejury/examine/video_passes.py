@@ -18,8 +18,8 @@ from framejury.examine.toolbox import Toolbox
 from framejury.media.container import VideoSource
 from framejury.media.decode import VideoFile
 from framejury.media.sample import Indices, Walk, draw_again, frames_per_sample
-from framejury.schemas.notes import to_text
-from framejury.schemas.statuses import Status
+from framejury.schemas.notes import VideoNote, to_text
+from framejury.schemas.statuses import Note, Status
 
 _MOST_OF_TIME = 0.5
 """A round is left out if the video would then have used more than this share of its time."""
@@ -60,18 +60,28 @@ class VideoPasses:
         key: seeds random sampling per video (the `video_id`).
         tools: detector, network, settings.
         budget: of time.
+        in_one_round: whether no further round may follow.
 
     Attributes:
         outcome: what is known so far, also when a pass raises.
     """
 
-    def __init__(self, source: VideoSource, key: str, tools: Toolbox, budget: TimeBudget) -> None:
+    def __init__(
+        self,
+        source: VideoSource,
+        key: str,
+        tools: Toolbox,
+        budget: TimeBudget,
+        *,
+        in_one_round: bool = False,
+    ) -> None:
         self.outcome = Outcome()
         self._source = source
         self._key = key
         self._tools = tools
         self._budget = budget
         self._sampling = tools.settings.sampling
+        self._in_one_round = in_one_round
 
     def run(self, segment: Segment | None) -> FaceExaminer:
         """Examine the frames that the settings choose.
@@ -92,24 +102,47 @@ class VideoPasses:
                 return found
             drawn = self._sampling.mode == "random"
             self._examine(video, found, ranks, len(video.facts.times_s) if drawn else None)
-            self._add_rounds(video, found, ranks)
-            self.outcome.error = video.damage
+            ended = self._add_rounds(video, found, ranks)
+            self.outcome.error = "; ".join(filter(None, (video.damage, ended))) or None
         if drawn and found.ranks != ranks.tolist():
             return self._redraw(video.damage or "frames are not where the container says")
         return found
 
-    def _add_rounds(self, video: VideoFile, found: FaceExaminer, ranks: Indices) -> None:
-        """Add frames while the verdict is not settled, and time and frames are left."""
+    def _add_rounds(self, video: VideoFile, found: FaceExaminer, ranks: Indices) -> str | None:
+        """Add frames while the verdict is not settled, and time and frames are left.
+
+        Whatever happens to the file in a later round, the video keeps its faces.
+
+        Returns:
+            why a round ended early, in words; None: none did.
+        """
         for rounds, count in enumerate(self._tools.counts[1:], start=1):
             if self._tools.is_settled(found.faces, rounds):
-                return
+                return None
             more = video.choose_more(self._sampling, ranks, count)
-            if len(more) == 0 or not self._budget.allows(1 + len(more) / len(ranks)):
-                return
+            if len(more) == 0:
+                return None
+            if why_not := self._why_no_round(1 + len(more) / len(ranks)):
+                notes = [*video.notes(), VideoNote(Note.ROUNDS_LEFT_OUT, why_not)]
+                self.outcome.notes = to_text(notes)
+                return None
             found.begin_round()
-            # What is damaged from here on must not cost the video its faces: it has frames.
-            self._examine(video, found, more, len(video.facts.times_s))
+            try:
+                self._examine(video, found, more, len(video.facts.times_s))
+            except MediaError as error:
+                found.finish()
+                self.outcome.sampled_s.sort()
+                return f"round {rounds + 1} of frames ended early: {error}"
             ranks = np.union1d(ranks, more)
+        return None
+
+    def _why_no_round(self, growth: float) -> str | None:
+        """Return why no round may follow that takes `growth` times as long in all, or None."""
+        if self._in_one_round:
+            return "an earlier try failed"
+        if not self._budget.allows(growth):
+            return "they could have taken more than half of limits.timeout_s or limits.cpu_s"
+        return None
 
     def _redraw(self, damage: str) -> FaceExaminer:
         """Sample readable frames in place of those drawn first.
@@ -147,7 +180,7 @@ class VideoPasses:
         """Count anew, except decoded frames."""
         outcome = self.outcome
         outcome.frames_sampled, outcome.faces_found, outcome.sampled_s = 0, 0, []
-        outcome.rounds = 0
+        outcome.rounds = None
         return self._tools.face_examiner()
 
     def _examine(
@@ -155,7 +188,7 @@ class VideoPasses:
     ) -> None:
         """Make one pass; frames that stand in for damaged ones are examined once only."""
         outcome, decoded = self.outcome, video.frames_decoded
-        outcome.rounds = (outcome.rounds or 0) + 1
+        earlier = outcome.rounds or 0
         walk = None
         samples = video.samples(ranks, stop, pairs=self._sampling.pairs)
         if self._sampling.mode == "strided_retry":
@@ -171,6 +204,7 @@ class VideoPasses:
                 if first > last:
                     shown = frames[0].picture.size
                     outcome.width_px, outcome.height_px = shown.width, shown.height
+                outcome.rounds = earlier + 1
                 outcome.frames_sampled += len(frames)
                 outcome.sampled_s.append(frames[0].pts_s)
                 kept = found.kept

@@ -162,4 +162,5 @@ def _request(job: VideoJob, copy: LocalCopy) -> dict[str, Any]:
         "modified_at": None if job.modified_at is None else job.modified_at.isoformat(),
         "content_id": copy.content_id,
         "segment": None if job.segment is None else asdict(job.segment),
+        "in_one_round": job.in_one_round,
     }

@@ -13,7 +13,7 @@ import pyarrow as pa
 from framejury.errors import CalibrationError, SetupError, WarehouseError
 from framejury.evaluation.rule_fitting import FittedRule, candidate_table
 from framejury.labelled.committed_split import only_side, videos_of
-from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use
+from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use, rule_note
 from framejury.labelled.learned import record_of, record_with_start
 from framejury.labelled.measure import (
     FrameLabels,
@@ -171,7 +171,9 @@ def write_trained(
         sides = _in_use(sides, judge, settings, judging.sampling)
         metrics = _figures(sides, judge, settings)
         metrics[Side.VAL.value] |= cross_fitted_figures(fitted)
-        bundle = with_rule(draft, output, rule, fitted.fit, metrics)
+        val = [video for part in sides if part.side is Side.VAL for video in part.videos]
+        notes = rule_note(val, judging.sampling)
+        bundle = with_rule(draft, output, rule, fitted.fit, metrics, notes=notes)
         return _published(bundle, warehouses[0], trained, sides, settings)
 
 
@@ -233,12 +235,17 @@ def _notes(purpose: str, source: FaceSource) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Scored:
-    """Scored faces, videos and labels set by hand of one split."""
+    """Scored faces, videos and labels set by hand of one split.
+
+    Attributes:
+        in_use: the faces by which the bundle judges; None: all.
+    """
 
     side: Side
     scored: pa.Table
     videos: list[LabelledVideo]
     frame_labels: FrameLabels
+    in_use: pa.Table | None = None
 
 
 def _in_use(
@@ -248,7 +255,7 @@ def _in_use(
     rule = bundle.rule
     return [
         replace(
-            part, scored=faces_in_use(part.scored, part.videos, sampling, rule, settings.verdict)
+            part, in_use=faces_in_use(part.scored, part.videos, sampling, rule, settings.verdict)
         )
         for part in sides
     ]
@@ -280,7 +287,13 @@ def _figures(
     metrics: dict[str, dict[str, Measurement]] = {}
     for part in sides:
         metrics |= figures_by_set(
-            part.scored, bundle, part.videos, own, side=part.side, frame_labels=part.frame_labels
+            part.scored,
+            bundle,
+            part.videos,
+            own,
+            side=part.side,
+            in_use=part.in_use,
+            frame_labels=part.frame_labels,
         )
     return metrics
 
@@ -299,7 +312,12 @@ def _published(
     measured = {}
     if test is not None:
         verdicts, _ = judge_labelled(
-            test.scored, bundle, test.videos, settings.verdict, run_id="train"
+            test.scored,
+            bundle,
+            test.videos,
+            settings.verdict,
+            run_id="train",
+            in_use=test.in_use,
         )
         rule = rule_in_use(bundle.rule, settings.verdict)
         measured = measured_files(

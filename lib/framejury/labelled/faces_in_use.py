@@ -17,14 +17,15 @@ from framejury.evaluation.rule_fitting import TARGET_FPR, FittedRule
 from framejury.examine.simulated_rounds import Flags, judged_faces
 from framejury.labelled.measure import fit_rule_on
 from framejury.labelled.videos import LabelledVideo
+from framejury.logs import say
+from framejury.media.sample import frame_range, frames_per_sample
+from framejury.model.bundle import ABOUT_FIT
 from framejury.settings import SamplingSettings, VerdictSettings
 from framejury.verdict.judge import FaceScores
 from framejury.verdict.rule import Rule
 from framejury.verdict.settled import is_settled
 
 _COLUMNS = ("score", "frame_index", "pts_s", "person")
-_FITS = 2
-"""On all faces, and on those by which that rule would have judged."""
 
 
 def faces_in_use(
@@ -64,9 +65,63 @@ def left_out_note(faces: int, in_use: int) -> tuple[str, ...]:
     if in_use == faces:
         return ()
     return (
-        f"{in_use:,} of {faces:,} stored faces are judged: those of the frames that "
-        "sampling.frames or sampling.rounds would sample.",
+        f"Videos are judged by {in_use:,} of {faces:,} stored faces: those of the frames that "
+        "sampling.frames or sampling.rounds would sample. Figures of single faces are of all.",
     )
+
+
+def few_frames_note(videos: Sequence[LabelledVideo], sampling: SamplingSettings) -> tuple[str, ...]:
+    """Return a note for a report on videos with fewer stored frames than judging takes, or ()."""
+    frames = _too_few_frames(videos, sampling)
+    if frames is None:
+        return ()
+    return (
+        f"Most videos have only {frames} stored frames here, but the bundle judges by "
+        f"{_frames_in_words(sampling)}, so verdicts in use can differ. {_remedy(sampling)}",
+    )
+
+
+def rule_note(videos: Sequence[LabelledVideo], sampling: SamplingSettings) -> tuple[str, ...]:
+    """Warn of a rule fitted on fewer frames than it will judge by; return the bundle's note, or ().
+
+    Args:
+        videos: that the rule was fitted on. Videos whose sampled times are not known, such as
+            sampled faces of face sets, do not count.
+        sampling: under which the bundle judges.
+    """
+    frames = _too_few_frames(videos, sampling)
+    if frames is None:
+        return ()
+    note = (
+        f"{ABOUT_FIT}{frames} frames per video, and it judges by {_frames_in_words(sampling)}. "
+        f"{_remedy(sampling)}"
+    )
+    say(f"warning: {note}")
+    return (note,)
+
+
+def _too_few_frames(videos: Sequence[LabelledVideo], sampling: SamplingSettings) -> int | None:
+    """Return the median stored frames per video; None if most have as many as the last round."""
+    if sampling.mode != "uniform":
+        return None
+    span, wanted = frames_per_sample(pairs=sampling.pairs), sampling.counts[-1]
+    stored, short = [], 0
+    for video in videos:
+        extraction = video.extraction or {}
+        if extraction.get("sampled_s") and extraction.get("frames_total"):
+            stored.append(len(extraction["sampled_s"]))
+            first, stop = frame_range(extraction["frames_total"], sampling)
+            short += stored[-1] < min(wanted, (stop - first) // span)
+    return int(np.median(stored)) if 2 * short > len(stored) else None
+
+
+def _frames_in_words(sampling: SamplingSettings) -> str:
+    counts = sampling.counts
+    return f"up to {counts[-1]}" if len(counts) > 1 else str(counts[-1])
+
+
+def _remedy(sampling: SamplingSettings) -> str:
+    return f"Extract with --set sampling.frames={sampling.counts[-1]} or more."
 
 
 def fit_rule_in_use(
@@ -86,12 +141,9 @@ def fit_rule_in_use(
     Args:
         sampling: as in `faces_in_use`.
     """
-    faces = scored
-    for fit in range(_FITS):
-        fitted = fit_rule_on(faces, videos, settings, data=data, target_fpr=target_fpr)
-        if fit < _FITS - 1:
-            faces = faces_in_use(scored, videos, sampling, fitted.rule, settings)
-    return fitted
+    first = fit_rule_on(scored, videos, settings, data=data, target_fpr=target_fpr)
+    in_use = faces_in_use(scored, videos, sampling, first.rule, settings)
+    return fit_rule_on(in_use, videos, settings, data=data, target_fpr=target_fpr)
 
 
 def _judged(

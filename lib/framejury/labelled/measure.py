@@ -12,7 +12,12 @@ import pyarrow.compute as pc
 
 from framejury.archive.face_sets import FACE_SET_LAYOUTS
 from framejury.evaluation.crossfit import ScoredVideo
-from framejury.evaluation.metrics import SliceMetrics, face_metrics, video_metrics
+from framejury.evaluation.metrics import (
+    SliceMetrics,
+    face_metrics,
+    true_class_probability,
+    video_metrics,
+)
 from framejury.evaluation.rows import VIDEO_COLUMNS, count_faces, report_table
 from framejury.evaluation.rule_fitting import FIXED_REDUCERS, TARGET_FPR, FittedRule, fit_rule
 from framejury.labelled.videos import LabelledVideo
@@ -35,17 +40,19 @@ def judge_labelled(
     settings: VerdictSettings,
     *,
     run_id: str,
+    in_use: pa.Table | None = None,
     frame_labels: FrameLabels | None = None,
     apart: Collection[str] = (),
 ) -> tuple[pa.Table, pa.Table]:
     """Judge labelled videos, and count their face scores.
 
     Args:
-        scored: from `model.scoring.score_faces`, or some of its rows.
+        scored: from `model.scoring.score_faces`; each face counts.
         bundle: its rule judges; its network is not run.
         videos: each gets a row, with or without faces.
         settings: minimum faces, interval, and what overrides the bundle's rule (`rule_in_use`).
         run_id: written into the rows.
+        in_use: the rows of `scored` that verdicts come from (`faces_in_use`); None: all.
         frame_labels: labels of single frames, for the faces; videos keep their own label.
         apart: ids of videos whose faces are not counted, as their model had seen them.
 
@@ -57,11 +64,16 @@ def judge_labelled(
         ConfigError: the settings name an aggregation that the bundle does not carry.
     """
     rule = rule_in_use(bundle.rule, settings)
-    faces = _by_video(scored)
+    faces = _by_video(scored if in_use is None else in_use)
+    with_faces = set(scored["video_id"].to_pylist())
     rows = []
     for video in sorted(videos, key=lambda video: str(video.row["path"])):
-        found = faces.get(video.row["video_id"])
-        result = unscored(_status(video)) if found is None else judge(found, rule, settings)
+        video_id = video.row["video_id"]
+        found = faces.get(video_id)
+        if found is not None:
+            result = judge(found, rule, settings)
+        else:  # with faces only in frames that would not have been sampled: without a face
+            result = unscored(Status.NO_FACE if video_id in with_faces else _status(video))
         rows.append(
             asdict(result)
             | {name: video.row[name] for name in ("video_id", *VIDEO_COLUMNS)}
@@ -176,32 +188,6 @@ def figures_for_card(
             figures[f"face_{name}"] = Measurement(value=value)
     p_true = true_class_probability(*(face_counts[name] for name in ("label", "score", "faces")))
     return figures | {f"face_{name}": Measurement(value=value) for name, value in p_true.items()}
-
-
-def true_class_probability(
-    labels: pa.ChunkedArray, p_fake: pa.ChunkedArray, faces: pa.ChunkedArray
-) -> dict[str, float]:
-    """Return the mean probability of the true class over faces, which some recipes call accuracy.
-
-    Args:
-        labels: REAL or FAKE; rows without a label do not count.
-        p_fake: of each row, 0 to 1.
-        faces: how many faces have it, count.
-
-    Returns:
-        `p_true` of all, `p_true_fake` and `p_true_real` of one class; no entry where no face is.
-    """
-    known = np.asarray(labels.to_pylist(), object)
-    scores, weights = p_fake.to_numpy(), faces.to_numpy()
-    of_class = {"fake": known == Label.FAKE.value, "real": known == Label.REAL.value}
-    true = np.where(of_class["fake"], scores, 1 - scores)
-    parts = {"p_true": of_class["fake"] | of_class["real"]}
-    parts |= {f"p_true_{name}": rows for name, rows in of_class.items()}
-    return {
-        name: float(np.average(true[rows], weights=weights[rows]))
-        for name, rows in parts.items()
-        if weights[rows].sum()
-    }
 
 
 def bounded_figure(metrics: SliceMetrics, name: str) -> Measurement | None:

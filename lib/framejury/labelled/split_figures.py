@@ -26,6 +26,7 @@ def figures_by_set(
     settings: VerdictSettings,
     *,
     side: Side,
+    in_use: pa.Table | None = None,
     frame_labels: FrameLabels | None = None,
 ) -> dict[str, dict[str, Measurement]]:
     """Return the figures of a split and of each data set in it, by name.
@@ -40,7 +41,7 @@ def figures_by_set(
         videos: of the split.
         settings: as of `judge_labelled`.
         side: the split, which names the figures: `test`, and `test, SET` for each data set.
-        frame_labels: as of `judge_labelled`.
+        in_use, frame_labels: as of `judge_labelled`.
     """
     whole = [video for video in videos if video.row["layout"] not in FACE_SET_LAYOUTS]
     sampled = [video for video in videos if video.row["layout"] == SAMPLED_LAYOUT]
@@ -57,9 +58,18 @@ def figures_by_set(
     figures = {}
     for which, members in parts.items():
         ids = pa.array([video.row["video_id"] for video in members], pa.string())
-        faces = scored.filter(pc.is_in(scored["video_id"], value_set=ids))
+        faces, judged = (
+            None if some is None else some.filter(pc.is_in(some["video_id"], value_set=ids))
+            for some in (scored, in_use)
+        )
         verdicts, counts = judge_labelled(
-            faces, bundle, members, settings, run_id=str(which), frame_labels=frame_labels
+            faces,
+            bundle,
+            members,
+            settings,
+            run_id=str(which),
+            in_use=judged,
+            frame_labels=frame_labels,
         )
         found = figures_for_card(verdicts, counts, face_threshold(bundle.rule))
         kept = _FIGURES_OF_FAKES if which.kind in OF_FAKES else tuple(found)

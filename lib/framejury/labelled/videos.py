@@ -15,7 +15,7 @@ from framejury.warehouse import Warehouse
 
 _EXTRACTION_COLUMNS = [
     *("video_id", "run_id", "status", "content_id"),
-    *("sampled_s", "duration_s"),
+    *("sampled_s", "duration_s", "frames_total"),
 ]
 
 NO_FAKE_PICTURE = {
@@ -31,8 +31,8 @@ class LabelledVideo:
 
     Attributes:
         row: its row of `videos`.
-        extraction: columns `run_id`, `status`, `content_id`, `sampled_s`, `duration_s` of its
-            latest extraction that kept crops; None before the first.
+        extraction: columns `run_id`, `status`, `content_id`, `sampled_s`, `duration_s`,
+            `frames_total` of its latest extraction that kept crops; None before the first.
         modality: what was changed compared with its original; None: not known.
         decided: the label is the decision of a person, as the archive gives none.
     """

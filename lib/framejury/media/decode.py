@@ -280,7 +280,7 @@ class VideoFile:
         all frames are decoded in order, up to the last sample.
 
         Args:
-            walk: told by the caller what each sample showed, before the next one is taken.
+            walk: the caller passes it what each sample showed, before the next one is taken.
 
         Raises:
             MediaError: as `frames`.

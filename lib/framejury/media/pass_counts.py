@@ -14,7 +14,8 @@ class PassCounts:
 
     def __init__(self) -> None:
         self._passes: list[DecodeCounts] = []
-        self._missing: str | None = None
+        self._found = self._planned = 0
+        self._what = ""
 
     def begin(self) -> None:
         """Start another pass."""
@@ -42,24 +43,26 @@ class PassCounts:
     @property
     def is_damaged(self) -> bool:
         """Whether packets were damaged or samples are missing."""
-        return self.bad_packets > 0 or self._missing is not None
+        return self.bad_packets > 0 or self._found < self._planned
 
     def end(self, found: int, planned: int, what: str) -> None:
         """End a pass that was to find `planned` samples; `what` names them, such as frames."""
-        if found < planned:
-            self._missing = f"{found} of {planned} planned {what} could be decoded"
+        self._found += found
+        self._planned += planned
+        self._what = what
 
     def damage(self, cut_short: str | None) -> str | None:
         """Return what was damaged or missing so far, in words; None: nothing.
 
         Args:
-            cut_short: what the headers told; None: the file is whole.
+            cut_short: how far the file falls short of its headers; None: the file is whole.
         """
+        found, planned = self._found, self._planned
         packets, frames = self.bad_packets, self.bad_frames
         parts = (
             cut_short,
             packets and f"damaged packets: {packets}",
             frames and f"damaged frames left out: {frames}",
-            self._missing,
+            found < planned and f"{found} of {planned} planned {self._what} could be decoded",
         )
         return "; ".join(str(part) for part in parts if part) or None

@@ -45,6 +45,10 @@ from framejury.verdict.rule import NOT_CALIBRATED, Rule, RuleFit
 _HEADER = ("format", "format_version", "manifest_sha256")
 _MANIFEST_BYTES = 16 * 2**20
 
+ABOUT_FIT = "Its rule was fitted on "
+"""Begins a note about the data of the rule; gone once another rule is fitted."""
+_ABOUT_RULE = (NOT_CALIBRATED, ABOUT_FIT)
+
 
 def load_bundle(directory: str | Path) -> Bundle:
     """Read a bundle and check every byte of it against its manifest.
@@ -162,16 +166,20 @@ def with_rule(
     metrics: Mapping[str, Mapping[str, Measurement]],
     *,
     fitted_on: SeenVideos | None = None,
+    notes: tuple[str, ...] = (),
+    sampling: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Write a bundle like `draft` with another rule, and therefore a new `model_id`.
 
     Args:
-        draft: a checked bundle; its notes stay, except the reason why it is not calibrated.
+        draft: a checked bundle; its notes stay, except those about its own rule.
         directory: the new bundle; as in `write_bundle`.
         rule: aggregation, calibration and threshold.
         fit: data and target of the rule.
         metrics: split -> name -> measurement with this rule; those of `draft` used its own rule.
         fitted_on: the videos of the fit, added to the record; None: `draft` has recorded them.
+        notes: further sentences for the model card.
+        sampling: how frames are chosen when it judges; None: as by `draft`.
     """
     seen = read_seen(draft)
     return _rewritten(
@@ -183,7 +191,8 @@ def with_rule(
         threshold=rule.threshold,
         rule_fit=fit,
         metrics=metrics,
-        notes=tuple(note for note in draft.notes if not note.startswith(NOT_CALIBRATED)),
+        notes=(*(note for note in draft.notes if not note.startswith(_ABOUT_RULE)), *notes),
+        judging=draft.judging if sampling is None else {**draft.judging, "sampling": sampling},
     )
 
 

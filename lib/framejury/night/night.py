@@ -27,7 +27,7 @@ from framejury.runs.provenance import bundle_facts, remember_bundle, versions
 from framejury.runs.run_metrics import RunCounts
 from framejury.schemas.statuses import FAILURE_STATUSES, Reason
 from framejury.storage import Location
-from framejury.tables.extract import write_examined
+from framejury.tables.extract import IN_ONE_ROUND, write_examined
 from framejury.tables.merge import merge_runs
 from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
 from framejury.tables.resources import ship_bundle
@@ -268,6 +268,8 @@ def _work(
                 keep_crops=night.keep_crops,
                 sound_dir=shipped.sound,
             )
+            # A video that failed in a later round can succeed in one.
+            there = there.withColumn(IN_ONE_ROUND, F.col(REASON) == Reason.RETRIED.value)
             lacking = write_examined(store, run, there, work, shipped.bundle)
             _warn_of_gaps(night, lacking)
     with night.phase("reduce"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from framejury.cli.progress import progress
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.simulated_rounds import Flags, judged_faces
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face
 from framejury.model.runtime import Scorer
-from framejury.protocol.frames import Flags, in_subset
 from framejury.protocol.robustness import Condition, perturbed_faces
 from framejury.protocol.selection import VideoRow
 
@@ -46,14 +46,14 @@ class VideoScores:
 
     def chosen(self, count: int) -> Flags:
         """Return which faces are in `count` evenly spread sampled frames, bool (n,)."""
-        if not len(self.score):
-            return np.zeros(0, np.bool_)
-        return in_subset(
-            self.pts_s,
-            duration_s=self.extraction["duration_s"],
-            sampled=len(self.extraction["sampled_s"]),  # for pairs, the first frames
-            count=count,
-        )
+        return self.in_rounds((count,), lambda _chosen, _rounds: True)
+
+    def in_rounds(self, counts: Sequence[int], is_settled: Callable[[Flags, int], bool]) -> Flags:
+        """Return which faces rounds would have examined, bool (n,); as `judged_faces`."""
+        sampled_s, duration_s = self.extraction["sampled_s"], self.extraction["duration_s"]
+        if not sampled_s or not duration_s:
+            return np.ones(len(self.score), np.bool_)
+        return judged_faces(self.pts_s, sampled_s, duration_s, counts, is_settled)
 
 
 def examine_all(

@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from framejury.evaluation.rows import VIDEO_COLUMNS, count_faces, report_table
-from framejury.examine.simulated_rounds import judged_faces
+from framejury.examine.simulated_rounds import Flags
 from framejury.model.manifest import Bundle
 from framejury.protocol.examination import VideoScores
-from framejury.protocol.frames import Flags
 from framejury.protocol.robustness import Condition
 from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
@@ -46,14 +45,14 @@ class VideoJudge:
             "reducer": self.rule.reducer.name,
         }
 
-    def table(self, videos: Sequence[VideoScores], frames: int) -> pa.Table:
-        """Judge by `frames` evenly spread frames per video; columns `rows.REPORT_COLUMNS`.
+    def table(self, videos: Sequence[VideoScores], frames: int | None) -> pa.Table:
+        """Judge by `frames` evenly spread frames per video, or all; columns `rows.REPORT_COLUMNS`.
 
         One row per video in the order given; a video without faces in these frames is not scored.
         """
         rows = []
         for one in videos:
-            mask = one.chosen(frames)
+            mask = np.ones(len(one.score), np.bool_) if frames is None else one.chosen(frames)
             rows.append(self._row(one, one.score[mask], mask))
         return report_table(rows)
 
@@ -85,15 +84,12 @@ class VideoJudge:
 
     def _until_settled(self, one: VideoScores, counts: Sequence[int]) -> Flags:
         """Return which faces rounds would have examined, bool (n,)."""
-        sampled_s, duration_s = one.extraction["sampled_s"], one.extraction["duration_s"]
-        if not sampled_s or not duration_s:
-            return np.ones(len(one.score), np.bool_)
 
         def settled(mask: Flags, rounds: int) -> bool:
             faces = _faces_of(one, one.score[mask], mask)
             return is_settled(faces, self.rule, self._settings, rounds=rounds)
 
-        return judged_faces(one.pts_s, sampled_s, duration_s, counts, settled)
+        return one.in_rounds(counts, settled)
 
     def _row(
         self, one: VideoScores, scores: npt.NDArray[np.float32], mask: Flags

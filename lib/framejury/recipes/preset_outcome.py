@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Field
 
 from framejury.evaluation.few import few_videos
-from framejury.evaluation.metrics import video_metrics
+from framejury.evaluation.metrics import true_class_probability, video_metrics
 from framejury.evaluation.rows import REPORT_COLUMNS, joined
-from framejury.labelled.measure import bounded_figure, true_class_probability
+from framejury.labelled.measure import bounded_figure
 from framejury.model.manifest import Bundle, Measurement
 from framejury.model.schedule import EpochRecord
 

@@ -167,6 +167,7 @@ def metrics_json(f: Findings, p: ProtocolFindings) -> bytes:
         "figures": {name: f"{figure.label}: {figure.meaning}" for name, figure in FIGURES.items()},
         "frames_per_video": p.headline,
         "rounds": p.rounds,
+        "sampling_mode": p.mode,
         "overall": _slice(p.overall),
         "seen": f.seen,
         "data_set_rule": p.data_set_rule,

@@ -158,7 +158,7 @@ def protocol_tables(
         headline_table(p, judges),
         *_data_sets(p),
         *_methods(p, None if bundle is None else bundle.methods),
-        _frames(p),
+        *_frames(p),
         *_robustness(p, judges),
         _reliability(p),
     ]
@@ -234,13 +234,16 @@ def _methods(p: ProtocolFindings, trained: Collection[str] | None) -> Iterator[T
         yield broad_table("By method", header, rows, note=few_note(rows), figures=OF_METHOD)
 
 
-def _frames(p: ProtocolFindings) -> Table:
+def _frames(p: ProtocolFindings) -> Iterator[Table]:
+    """Yield the table by frames per video, if frames are spread evenly."""
+    if not p.by_frames:
+        return
     rows = [((str(count), *_counts(one)), one) for count, one in p.by_frames.items()]
     note = (
         f"The headline uses {p.headline_frames}. Subsets are spread evenly over the sampled "
         "frames; reals and fakes are those with a score."
     )
-    return broad_table("By frames per video", ("frames", "reals", "fakes"), rows, note=note)
+    yield broad_table("By frames per video", ("frames", "reals", "fakes"), rows, note=note)
 
 
 def _robustness(p: ProtocolFindings, judges: str) -> Iterator[Table]:

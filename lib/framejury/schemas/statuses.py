@@ -59,6 +59,7 @@ class Note(StrEnum):
     INTERLACED = "interlaced"
     SIZE_CHANGED = "size_changed"
     ENCRYPTED = "encrypted"
+    ROUNDS_LEFT_OUT = "rounds_left_out"
 
 
 NOTE_MEANING = {
@@ -74,6 +75,7 @@ NOTE_MEANING = {
     Note.INTERLACED: "The video is interlaced; only every other line of each frame was used",
     Note.SIZE_CHANGED: "The size of the picture changes within the file",
     Note.ENCRYPTED: "The file is encrypted",
+    Note.ROUNDS_LEFT_OUT: "Further frames were not sampled",
 }
 """What each note means: a sentence without its full stop, to which details are added."""
 

@@ -113,11 +113,20 @@ class Settings(Section):
         evidence = self.evidence.model_copy(update={"faces": 0})
         return self.model_copy(update={"evidence": evidence})
 
+    def in_one_round(self, frames: int | None = None) -> Settings:
+        """Return the same settings without further rounds of frames.
+
+        Args:
+            frames: samples per video, count; None: as many as in the first round.
+        """
+        sampling = self.sampling.in_one_round(frames)
+        return self.model_copy(update={"sampling": sampling})
+
     def digest(self, *sections: str) -> str:
         """Return a short stable id of the named sections, or of all: 12 hex digits."""
         chosen = self.model_dump(mode="json", include=set(sections) or None)
-        if self.sampling.frames is not None and "sampling" in chosen:
-            chosen["sampling"]["rounds"] = []  # they do not apply
+        if "sampling" in chosen:
+            chosen["sampling"] |= self.sampling.in_force()
         for section, name, default in _ADDED:
             if chosen.get(section, {}).get(name, ...) == default:
                 del chosen[section][name]

@@ -137,6 +137,14 @@ class SamplingSettings(Section):
         rounds = self.rounds or (_USUAL_FRAMES,)
         return rounds if self.mode == "uniform" else rounds[:1]
 
+    def in_force(self) -> dict[str, object]:
+        """Return `frames` and `rounds` in one form for all settings that sample the same frames."""
+        if self.mode in ("all", "every_s"):  # neither applies
+            return {"frames": self.frames or _USUAL_FRAMES, "rounds": []}
+        if len(self.counts) == 1:
+            return {"frames": self.counts[0], "rounds": []}
+        return {"frames": None, "rounds": list(self.counts)}
+
     def in_one_round(self, frames: int | None = None) -> SamplingSettings:
         """Return the same settings without further rounds.
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import SparkFiles
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from framejury import logs
@@ -34,12 +35,16 @@ from framejury.warehouse.commits import Run
 if TYPE_CHECKING:
     from framejury.examine.worker import Examiner
 
+IN_ONE_ROUND = "in_one_round"
+"""Column of videos to examine: whether no further round of frames may follow; may be missing."""
+
 _VIDEO = pa.schema(
     [
         ("video_id", pa.string()),
         ("uri", pa.string()),
         ("bytes", pa.int64()),
         ("modified_at", pa.timestamp("us", tz="UTC")),
+        (IN_ONE_ROUND, pa.bool_()),
     ]
 )
 _CUT = [("segment", pa.int32()), ("first", pa.int64()), ("stop", pa.int64())]
@@ -76,7 +81,7 @@ def write_examined(
     Args:
         store: of the warehouse.
         run: the run under way.
-        videos: rows with `video_id`, `uri`, `bytes`, `modified_at`.
+        videos: rows with `video_id`, `uri`, `bytes`, `modified_at`, and perhaps `IN_ONE_ROUND`.
         plan: what to do with each; `bundle_dir` and `device` are filled in on the executor, and
             `sound_dir` is the sound model from `ship_bundle`.
         bundle: from `ship_bundle`, to score with; None: only extract.
@@ -108,6 +113,8 @@ def plan_units(videos: DataFrame, plan: ExaminePlan, bundle: str | None = None) 
         videos, plan, bundle: as in `write_examined`.
     """
     settings = settings_from(plan.settings)
+    if IN_ONE_ROUND not in videos.columns:
+        videos = videos.withColumn(IN_ONE_ROUND, F.lit(False))
     rows = videos.select(*_VIDEO.names).toArrow().cast(_VIDEO)
     sizes = rows["bytes"].to_numpy()
     costs_s = estimate_costs_s(sizes, settings.sampling, settings.detection.detector)
@@ -202,7 +209,13 @@ def _job(row: Mapping[str, Any]) -> VideoJob:
     if row["segment"] is not None:
         segment = Segment(row["segment"], row["first"], row["stop"])
     return VideoJob(
-        row["video_id"], row["uri"], row["bytes"], row["modified_at"], segment, row["content_id"]
+        row["video_id"],
+        row["uri"],
+        row["bytes"],
+        row["modified_at"],
+        segment,
+        row["content_id"],
+        in_one_round=row[IN_ONE_ROUND],
     )
 
 

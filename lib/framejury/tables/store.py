@@ -158,29 +158,54 @@ class Store:
     def extractions_behind(self, verdicts: DataFrame) -> DataFrame:
         """Return the rows of `extractions` behind rows of `latest("verdicts")`.
 
-        A later extraction without a verdict does not count; a missing video has none.
+        A later extraction without a verdict does not count; a missing video has none. Scores of a
+        run that extracted nothing are of crops, so they are those of an extraction that kept them.
         """
         there = verdicts.where(F.col("status") != Status.MISSING.value)
         judged = there.select("video_id", F.col(SEQUENCE).alias("judged_in"))
         rows = self.history("extractions").join(judged, on="video_id", how="inner")
         rows = rows.where(F.col(SEQUENCE) <= F.col("judged_in")).drop("judged_in")
+        of_crops = [
+            commit.sequence
+            for commit in self._warehouse.with_table("face_scores")
+            if "extractions" not in commit.tables
+        ]
+        if of_crops:
+            scored = self._scores_used(verdicts).where(F.col(SEQUENCE).isin(of_crops))
+            scored = scored.select("video_id", F.col(SEQUENCE).alias("scored_in"))
+            kept = [commit.run_id for commit in self._warehouse.with_crops()]
+            fits = F.col("run_id").isin(kept) & (F.col(SEQUENCE) < F.col("scored_in"))
+            rows = rows.join(scored, on="video_id", how="left")
+            rows = rows.where(F.col("scored_in").isNull() | fits).drop("scored_in")
         newest = rows.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
         return rows.join(newest, on=["video_id", SEQUENCE], how="left_semi")
 
-    def _behind(self, verdicts: DataFrame, table: str) -> DataFrame:
-        scores = self.history("face_scores")
+    def crops_are_older(self) -> DataFrame:
+        """Return `video_id` of videos with crops, but none from their latest extraction."""
+        kept = self.extractions_with_crops().groupBy("video_id").agg(F.max(SEQUENCE).alias("kept"))
+        latest = self.latest("extractions").select("video_id", SEQUENCE)
+        both = latest.join(kept, on="video_id", how="inner")
+        return both.where(F.col("kept") < F.col(SEQUENCE)).select("video_id")
+
+    def _scores_used(self, verdicts: DataFrame) -> DataFrame:
+        """Return `video_id`, `model_id` and `SEQUENCE` of the scores behind these verdicts."""
         # The verdict on a missing video is based on no score, though it may have had one before.
         scored = verdicts.where(F.col("faces_scored") > 0)
         judged = scored.select("video_id", "model_id", F.col(SEQUENCE).alias("judged_in"))
-        used = (
-            scores.select("video_id", "model_id", SEQUENCE)
+        return (
+            self.history("face_scores")
+            .select("video_id", "model_id", SEQUENCE)
             .join(judged, on=["video_id", "model_id"], how="inner")
             .where(F.col(SEQUENCE) <= F.col("judged_in"))
             .groupBy("video_id", "model_id")
             .agg(F.max(SEQUENCE).alias(SEQUENCE))
         )
-        rows = scores if table == "face_scores" else self.history(table)
-        return rows.join(used, on=["video_id", "model_id", SEQUENCE], how="left_semi")
+
+    def _behind(self, verdicts: DataFrame, table: str) -> DataFrame:
+        used = self._scores_used(verdicts)
+        return self.history(table).join(
+            used, on=["video_id", "model_id", SEQUENCE], how="left_semi"
+        )
 
     def write(self, frame: DataFrame, run: Run, table: str) -> None:
         """Write a run's rows of one table."""

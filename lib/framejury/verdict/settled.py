@@ -1,4 +1,4 @@
-"""Whether a video needs a further round of sampled frames, as far as its scores tell."""
+"""Whether a video needs a further round of sampled frames, judging by its scores."""
 
 from __future__ import annotations
 

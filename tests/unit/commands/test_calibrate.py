@@ -126,6 +126,20 @@ def test_a_named_reducer_is_kept(
     assert json.loads((output / "bundle.json").read_text())["reducer"]["name"] == "median"
 
 
+def test_frames_of_the_options_are_those_of_the_new_bundle(
+    warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path
+) -> None:
+    plain, few = tmp_path / "plain", tmp_path / "few"
+    assert calibrate(bundle, plain, *warehouses) == 0
+    assert load_bundle(plain).judging == bundle.judging
+    assert calibrate(bundle, few, *warehouses, "--set", "sampling.frames=24") == 0
+    carried = load_bundle(few).judging["sampling"]
+    assert carried["frames"] == 24
+    again = tmp_path / "again"
+    assert calibrate(load_bundle(few), again, *warehouses) == 0
+    assert load_bundle(again).judging["sampling"] == carried
+
+
 def test_side_test_is_refused(
     warehouses: list[Warehouse], bundle: Bundle, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from framejury.protocol.frames import ProtocolFrames
 from framejury.protocol.robustness import CONDITIONS
 from framejury.protocol.verdicts import VideoJudge
 from framejury.schemas.statuses import Side
-from framejury.settings import VerdictSettings
+from framejury.settings import SamplingSettings, VerdictSettings
 from tests.builders import clips
 from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network
 
@@ -83,7 +84,7 @@ def test_every_labelled_video_has_a_row_whatever_happened(output: Path) -> None:
     for number in range(3):
         real, fake = rows[f"real/{number}.mp4"], rows[f"fake/{number}.mp4"]
         assert real["status"] == fake["status"] == "scored"
-        assert real["frames_scored"] == 11
+        assert real["frames_scored"] == 12
         assert real["p_fake"] < fake["p_fake"]
 
 
@@ -93,8 +94,8 @@ def test_figures_are_those_of_the_videos(output: Path) -> None:
     assert found["overall"]["scored"] == {"reals": 3, "fakes": 3}
     assert found["overall"]["videos"]["auc"]["value"] == 1.0
     assert found["overall"]["faces"]["auc"]["value"] > 0.9
-    assert set(found["by_frames"]) == {"1", "4", "11", "12"}
-    assert found["frames_per_video"] == 11
+    assert set(found["by_frames"]) == {"1", "4", "11", "12", "32"}
+    assert found["frames_per_video"] == 12
     assert found["by_frames"]["1"]["videos"]["coverage"]["value"] == 0  # one face decides nothing
     assert set(found["data_sets"]) == {"real", "fake", "labels_csv"}
     methods = {one["data_set"]: one for one in found["methods"]}
@@ -156,10 +157,36 @@ def test_the_headline_is_judged_in_rounds_as_scan_would(
     assert "Videos are judged by 3 to 6 frames, in rounds (3, 6)" in text
 
 
+@pytest.mark.parametrize(
+    ("sampling", "frames", "words"),
+    [
+        ({"frames": 10}, 10, "Videos are judged by 10 frames;"),
+        (
+            {"mode": "strided", "frames": 5, "skip_frames_short": 0},
+            5,
+            "Videos are judged by the frames of sampling.mode=strided;",
+        ),
+    ],
+)
+def test_the_headline_has_the_frames_that_the_bundle_judges_by(
+    archive: Path, tmp_path: Path, sampling: dict[str, Any], frames: int, words: str
+) -> None:
+    network = brightness_network(tmp_path / "network.onnx")
+    manifest = replace(MANIFEST, judging={"sampling": sampling})
+    bundle = write_bundle(tmp_path / "bundle", manifest, network)
+    options = ["--bundle", bundle.directory, "--archive", archive, "--workers", 1, "--quick"]
+    options += ["--set", "detection.detector=haar", "--output", tmp_path / "report"]
+    assert main(["evaluate", *map(str, options)]) == 0
+    rows = json.loads((tmp_path / "report" / "predictions.json").read_text())
+    assert {row["frames_scored"] for row in rows if row["status"] == "scored"} == {frames}
+    assert words in (tmp_path / "report" / "protocol.txt").read_text()
+
+
 def test_a_bundle_that_has_seen_everything_has_no_figures(tmp_path: Path) -> None:
     bundle = brightness_bundle(tmp_path / "bundle")
     judge = VideoJudge(bundle, VerdictSettings(), "run")
-    found = find_protocol(protocol_data([], judge, ProtocolFrames(12, 11, ()), [CONDITIONS[0]]))
+    frames = ProtocolFrames.of(SamplingSettings(frames=12))
+    found = find_protocol(protocol_data([], judge, frames, [CONDITIONS[0]]))
     assert found.overall.metrics.coverage.labelled == 0
     assert found.overall.videos["accuracy"].value is None
 
@@ -189,7 +216,7 @@ def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
     assert document(place)["robustness"] == {}
     assert not list(place.glob("robustness*"))
     assert "split test by sides.csv" in out and "DEMO MODEL" in out
-    assert "All videos: 4 labelled, 4 scored, 48 faces" in out
+    assert "All videos: 4 labelled, 4 scored, 50 faces" in out  # 12, 12, 13, 13
     assert str(place) in err
     assert "4 of 4 videos (100%)" in err
 
@@ -210,7 +237,6 @@ def test_quick_run_of_a_pinned_side_with_the_demo_bundle(
         (["--archive", "ARCHIVE", "--sides", "gone.csv"], "gone.csv"),
         (["--archive", "gone"], "no archive at"),
         (["--archive", "ARCHIVE", "--workers", "0"], "--workers must be at least 1, got 0"),
-        (["--archive", "ARCHIVE", "--set", "sampling.mode=all"], "use sampling.mode=uniform"),
         (["--archive", "ARCHIVE", "--set", "verdict.reducer=learned"], "learned needs a bundle"),
     ],
 )

@@ -19,7 +19,8 @@ from framejury.examine.worker import Examiner
 from framejury.media.decode import VideoFile
 from framejury.model.manifest import Bundle
 from framejury.records import Image, Size
-from framejury.schemas.statuses import Status
+from framejury.schemas.notes import from_text
+from framejury.schemas.statuses import Note, Status
 from framejury.settings.loading import settings_from
 from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
@@ -139,8 +140,48 @@ def test_no_round_is_begun_for_which_time_may_not_suffice(bundle: Bundle, two_pe
     sections = doubtful(bundle, two_people)
     in_haste = examined(two_people, tools(bundle, **sections), left_s=0.01)
     assert rounds_and_frames(in_haste) == (1, 5) and in_haste.outcome.status is Status.EXTRACTED
+    (note,) = from_text(in_haste.outcome.notes)
+    assert note.code is Note.ROUNDS_LEFT_OUT and "half of limits.timeout_s" in note.sentence
     cpu = examined(two_people, tools(bundle, **sections, limits={"cpu_s": 0.01}))
     assert rounds_and_frames(cpu) == (1, 5)
+
+
+def test_a_video_that_failed_is_tried_again_in_one_round(bundle: Bundle, two_people: Path) -> None:
+    sections = doubtful(bundle, two_people)
+    found = examined(two_people, tools(bundle, **sections), in_one_round=True)
+    assert rounds_and_frames(found) == (1, 5) and found.outcome.status is Status.EXTRACTED
+    assert found.outcome.notes == "rounds_left_out: an earlier try failed"
+    sure = tools(bundle, verdict={"threshold": 0.01})
+    assert not examined(two_people, sure, in_one_round=True).outcome.notes
+
+
+def test_a_settled_video_has_no_note_on_rounds(bundle: Bundle, two_people: Path) -> None:
+    sure = tools(bundle, verdict={"threshold": 0.01})
+    assert not examined(two_people, sure, left_s=0.01).outcome.notes
+
+
+def test_what_happens_in_a_later_round_costs_no_faces(bundle: Bundle, tmp_path: Path) -> None:
+    """The last two frames are larger than allowed; only a later round meets them."""
+    frames = clips.face_frames(50, HALF)
+    large = [np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1) for frame in frames[48:]]
+    path = clips.write_size_change(tmp_path / "a.ts", frames[:48], large)
+    limits = {"frame_px": HALF.height * HALF.width}
+    sections = {"verdict": {"min_faces": 1000, "confidence_level": None}, "limits": limits}
+    once = examined(path, tools(bundle, [5], **sections))
+    assert once.outcome.error is None and len(once.faces) >= 5
+    found = examined(path, tools(bundle, [5, 50], **sections))
+    assert found.outcome.status is Status.EXTRACTED
+    assert found.outcome.rounds == 2 and len(found.faces) == found.outcome.faces_kept > 40
+    assert found.outcome.error is not None
+    assert "round 2 of frames ended early" in found.outcome.error
+    places = [(face.frame_index, face.face_index) for face in found.faces]
+    assert places == sorted(set(places))
+    assert all(face.score is not None for face in found.faces)
+
+
+def test_rounds_without_a_sampled_frame_do_not_count(bundle: Bundle, tmp_path: Path) -> None:
+    path = clips.write_text(tmp_path / "a.mp4")
+    assert rounds_and_frames(examine_video(path, "key", tools(bundle))) == (None, 0)
 
 
 def test_time_is_estimated_from_what_was_used() -> None:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from framejury.labelled.faces_in_use import faces_in_use, fit_rule_in_use, left_out_note
+from framejury.labelled.faces_in_use import (
+    faces_in_use,
+    few_frames_note,
+    fit_rule_in_use,
+    left_out_note,
+    rule_note,
+)
 from framejury.labelled.measure import fit_rule_on
 from framejury.labelled.videos import LabelledVideo
 from framejury.model.scoring import SCORED_FACES
@@ -22,6 +28,7 @@ SETTINGS = VerdictSettings()
 def video(name: str, label: str = "REAL", *, known: bool = True) -> LabelledVideo:
     row = {"video_id": name, "path": name, "label": label, "group": name, "layout": "plain"}
     extraction = {"sampled_s": SAMPLED_S if known else None, "duration_s": 60.0}
+    extraction |= {"frames_total": 1500}
     return LabelledVideo(row, extraction)
 
 
@@ -88,4 +95,35 @@ def test_the_rule_is_that_of_the_frames_in_use() -> None:
 def test_a_report_states_that_faces_are_left_out() -> None:
     assert left_out_note(10, 10) == ()
     (note,) = left_out_note(1200, 300)
-    assert note.startswith("300 of 1,200 stored faces are judged")
+    assert note.startswith("Videos are judged by 300 of 1,200 stored faces")
+
+
+def stored(frames: int, total: int = 1500) -> LabelledVideo:
+    extraction = {"sampled_s": SAMPLED_S[:frames], "duration_s": 60.0, "frames_total": total}
+    return LabelledVideo({}, extraction)
+
+
+def test_a_rule_fitted_on_fewer_frames_than_it_judges_by_is_noted() -> None:
+    rounds = SamplingSettings(rounds=(11, 32, 96))
+    (note,) = rule_note([stored(11), stored(11), stored(96)], rounds)
+    assert note == (
+        "Its rule was fitted on 11 frames per video, and it judges by up to 96. Extract with "
+        "--set sampling.frames=96 or more."
+    )
+    (note,) = few_frames_note([stored(11)], SamplingSettings(frames=24))
+    assert "only 11 stored frames here, but the bundle judges by 24," in note
+
+
+def test_frames_enough_are_not_noted() -> None:
+    rounds = SamplingSettings(rounds=(11, 32, 96))
+    assert rule_note([stored(11), stored(96), stored(96)], rounds) == ()
+    assert rule_note([stored(11)], SamplingSettings(frames=11)) == ()
+    assert rule_note([stored(11)], SamplingSettings(mode="all")) == ()
+    short = [stored(20, total=20), stored(30, total=30)]
+    assert rule_note(short, rounds) == few_frames_note(short, rounds) == ()
+    pairs = SamplingSettings(rounds=(11, 32), pairs=True)
+    assert rule_note([stored(10, total=21)], pairs) == ()
+
+
+def test_faces_of_face_sets_have_no_sampled_times() -> None:
+    assert rule_note([video("set", known=False), LabelledVideo({}, None)], SamplingSettings()) == ()

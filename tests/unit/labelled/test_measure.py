@@ -195,6 +195,39 @@ def test_sampled_faces_count_in_the_fit_and_the_rule_says_so() -> None:
     assert "face sets, with" not in model_card(replace(MANIFEST, rule_fit=whole), "b0-1")
 
 
+def test_faces_count_though_verdicts_come_from_some_of_them(tmp_path: Path) -> None:
+    """The frames in use show nobody of `gone`, as if it had been sampled by them alone."""
+    videos = [video("set/f", "FAKE"), video("set/r", "REAL"), video("set/gone", "REAL")]
+    rows = [*faces("set/f", 0.9, 0.9, 0.9, 0.0), *faces("set/r", 0.1, 0.1, 0.1, 1.0)]
+    scored = pa.Table.from_pylist([*rows, *faces("set/gone", 0.3)], schema=SCORED_FACES)
+    in_use = pa.Table.from_pylist([*rows[:3], *rows[4:7]], schema=SCORED_FACES)
+    bundle = brightness_bundle(tmp_path / "bundle")
+    by_hand = {("set/f", 3): 0}
+    verdicts, counts = judge_labelled(
+        scored,
+        bundle,
+        videos,
+        VerdictSettings(),
+        run_id="r",
+        in_use=in_use,
+        frame_labels=by_hand,
+    )
+    found = {row["video_id"]: row for row in verdicts.to_pylist()}
+    assert {name: row["status"] for name, row in found.items()} == {
+        "set/f": "scored",
+        "set/r": "scored",
+        "set/gone": "no_face",
+    }
+    assert found["set/f"]["faces_scored"] == found["set/r"]["faces_scored"] == 3
+    tally = sorted((row["label"], row["score"], row["faces"]) for row in counts.to_pylist())
+    assert sum(faces for _, _, faces in tally) == 9
+    assert ("REAL", 0.0, 1) in tally and ("REAL", 1.0, 1) in tally
+    made = figures_by_set(scored, bundle, videos, VerdictSettings(), side=Side.TEST, in_use=in_use)[
+        "test"
+    ]
+    assert made["video_auc"].value == 1 and made["face_auc"].value < 0.9
+
+
 def test_hand_labels_judge_faces_and_leave_videos(tmp_path: Path) -> None:
     """Frames 0 and 1 of a fake are real, and look so; its other two look fake."""
     videos = [video("set/f", "FAKE"), video("set/r", "REAL")]

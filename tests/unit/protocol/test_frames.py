@@ -1,4 +1,4 @@
-"""Subsets of the sampled frames: evenly spread, as many as asked for, misses included."""
+"""The frames that the protocol examines, and evenly spread subsets of them, misses included."""
 
 from __future__ import annotations
 
@@ -8,50 +8,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framejury.media.sample import choose_frames
-from framejury.protocol.frames import ProtocolFrames, frame_counts, headline_of, in_subset, spread
+from framejury.protocol.examination import VideoScores
+from framejury.protocol.frames import ProtocolFrames, frame_counts
 from framejury.settings import SamplingSettings
+
+Times = np.typing.NDArray[np.float64]
 
 
 def test_counts_to_report() -> None:
-    assert frame_counts(32) == (1, 4, 11, 32)
-    assert frame_counts(64) == (1, 4, 11, 32, 64)
-    assert frame_counts(11) == (1, 4, 11)
-    assert frame_counts(8) == (1, 4, 8)
-    assert frame_counts(1) == (1,)
-    assert (headline_of(32), headline_of(11), headline_of(6)) == (11, 11, 6)
+    assert frame_counts(32, 11) == (1, 4, 11, 32)
+    assert frame_counts(64, 11) == (1, 4, 11, 32, 64)
+    assert frame_counts(32, 24) == (1, 4, 11, 24, 32)
+    assert frame_counts(32, 1) == (1, 4, 11, 32)
 
 
-def test_frames_of_the_protocol() -> None:
-    exactly = SamplingSettings(frames=12)
-    assert ProtocolFrames.of(exactly) == ProtocolFrames(examined=12, headline=11, rounds=())
-    once = SamplingSettings(rounds=())
-    assert ProtocolFrames.of(once) == ProtocolFrames(examined=32, headline=11, rounds=())
-    few = SamplingSettings(rounds=(5, 9))
-    assert ProtocolFrames.of(few) == ProtocolFrames(examined=32, headline=11, rounds=(5, 9))
-    many = SamplingSettings(rounds=(11, 32, 96))
-    assert ProtocolFrames.of(many) == ProtocolFrames(96, 11, rounds=(11, 32, 96))
+@pytest.mark.parametrize("frames", [1, 11, 24, 48])
+def test_a_fixed_number_of_frames_is_the_headline(frames: int) -> None:
+    found = ProtocolFrames.of(SamplingSettings(frames=frames))
+    assert (found.headline, found.judged, found.rounds) == (frames, frames, ())
+    assert found.sampling.counts == (max(32, frames),)
+    assert frames in found.by_frames
 
 
-def test_spread_counted_by_hand() -> None:
-    assert spread(32, 1).tolist() == [16]
-    assert spread(32, 4).tolist() == [4, 12, 20, 28]
-    assert spread(32, 11).tolist() == [1, 4, 7, 10, 13, 16, 18, 21, 24, 27, 30]
-    assert spread(3, 11).tolist() == [0, 1, 2]
+def test_rounds_are_the_headline() -> None:
+    few = ProtocolFrames.of(SamplingSettings(rounds=(5, 9)))
+    assert (few.headline, few.rounds, few.sampling.counts) == (11, (5, 9), (32,))
+    many = ProtocolFrames.of(SamplingSettings(rounds=(11, 32, 96)))
+    assert (many.headline, many.rounds, many.sampling.counts) == (11, (11, 32, 96), (96,))
+    assert many.by_frames == (1, 4, 11, 32, 96)
+    once = ProtocolFrames.of(SamplingSettings(rounds=()))
+    assert (once.headline, once.judged, once.rounds) == (11, 11, ())
 
 
-@given(total=st.integers(1, 400), count=st.integers(1, 400))
-def test_spread_is_even(total: int, count: int) -> None:
-    chosen = spread(total, count)
-    assert len(chosen) == min(total, count)
-    assert set(chosen.tolist()) <= set(range(total))
-    if len(chosen) > 1:
-        steps = np.diff(chosen)
-        assert steps.min() >= 1
-        assert steps.max() - steps.min() <= 1
+def test_in_other_modes_all_frames_of_the_mode_are_judged() -> None:
+    sampling = SamplingSettings(mode="strided", frames=24)
+    found = ProtocolFrames.of(sampling)
+    assert found.sampling == sampling.in_one_round()
+    assert (found.judged, found.by_frames, found.rounds) == (None, (), ())
 
 
-def sampled_times(frames: int, fps: float, count: int) -> tuple[np.ndarray, float]:
-    """What the sampler looks at in a video of `frames`, and the video's duration."""
+def sampled_times(frames: int, fps: float, count: int) -> tuple[Times, float]:
+    """Return the times sampled in a video of `frames`, and its duration."""
     times_s = np.arange(frames) / fps
     end_s = frames / fps
     settings = SamplingSettings(frames=count)
@@ -59,36 +56,41 @@ def sampled_times(frames: int, fps: float, count: int) -> tuple[np.ndarray, floa
     return times_s[chosen], end_s
 
 
+def examined(faces_s: Times, sampled_s: Times, duration_s: float) -> VideoScores:
+    extraction = {"sampled_s": sampled_s.tolist(), "duration_s": duration_s}
+    zeros = np.zeros(len(faces_s), np.int64)
+    return VideoScores({}, extraction, zeros.astype(np.float32), zeros, zeros, faces_s)
+
+
 @given(frames=st.integers(32, 900), fps=st.sampled_from([12.0, 23.976, 25.0, 29.97, 60.0]))
 def test_of_32_frames_a_subset_has_just_as_many_as_asked_for(frames: int, fps: float) -> None:
     times_s, duration_s = sampled_times(frames, fps, 32)
-    for count in (1, 4, 11, 32):
-        mask = in_subset(times_s, duration_s=duration_s, sampled=32, count=count)
-        if frames >= 64:  # else frame times round into neighbouring stretches
-            assert mask.sum() == count
-            assert np.flatnonzero(mask).tolist() == spread(32, count).tolist()
-        assert mask.sum() <= count
+    for count in (1, 4, 11, 24, 32):
+        mask = examined(times_s, times_s, duration_s).chosen(count)
+        assert mask.sum() == count
+        if count > 1 and frames >= 64:
+            steps = np.diff(np.flatnonzero(mask))
+            assert steps.max() - steps.min() <= 2
 
 
 def test_every_face_of_a_chosen_frame_is_in_and_no_other() -> None:
     times_s, duration_s = sampled_times(320, 25, 32)
     faces_s = np.repeat(times_s, 3)
-    mask = in_subset(faces_s, duration_s=duration_s, sampled=32, count=4)
-    assert mask.sum() == 12
-    assert sorted(set(faces_s[mask])) == times_s[[4, 12, 20, 28]].tolist()
+    mask = examined(faces_s, times_s, duration_s).chosen(4)
+    assert mask.sum() == 12 and len(set(faces_s[mask])) == 4
 
 
 def test_a_chosen_frame_without_a_face_is_not_replaced() -> None:
     times_s, duration_s = sampled_times(320, 25, 32)
-    without = np.delete(times_s, 12)
-    mask = in_subset(without, duration_s=duration_s, sampled=32, count=4)
-    assert without[mask].tolist() == times_s[[4, 20, 28]].tolist()
-    only = in_subset(times_s[:3], duration_s=duration_s, sampled=32, count=1)
-    assert only.sum() == 0
+    chosen = np.flatnonzero(examined(times_s, times_s, duration_s).chosen(4))
+    without = np.delete(times_s, chosen[1])
+    mask = examined(without, times_s, duration_s).chosen(4)
+    assert without[mask].tolist() == times_s[np.delete(chosen, 1)].tolist()
+    assert examined(times_s[:3], times_s, duration_s).chosen(1).sum() == 0
 
 
 @pytest.mark.parametrize("count", [1, 4, 11])
 def test_a_short_video_gives_what_it_has(count: int) -> None:
     times_s, duration_s = sampled_times(3, 25, 32)
-    mask = in_subset(times_s, duration_s=duration_s, sampled=3, count=count)
+    mask = examined(times_s, times_s, duration_s).chosen(count)
     assert mask.sum() == min(count, 3)

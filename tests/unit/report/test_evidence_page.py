@@ -71,6 +71,15 @@ def test_why_a_verdict_is_inconclusive() -> None:
     assert "crosses" not in page(evidence()).text
 
 
+def test_a_video_that_got_no_further_frames_names_the_remedy() -> None:
+    note = "rounds_left_out: they could have taken more than half of limits.timeout_s"
+    crossing = {"verdict": "inconclusive", "p_fake_low": 0.4, "p_fake_high": 0.9}
+    remedy = "raise limits.timeout_s or limits.cpu_s and judge the video again"
+    assert remedy in page(evidence(**crossing, notes=note)).text
+    assert remedy not in page(evidence(**crossing)).text
+    assert remedy not in page(evidence(notes=note)).text
+
+
 def test_suspicious_parts_are_listed() -> None:
     part = {"start_s": 61.0, "end_s": 64.5, "person": 1, "mean_score": 0.93}
     some = page(evidence(stretches=[part], verdict="real", p_fake=0.3)).text

@@ -245,5 +245,15 @@ def test_rounds_that_do_not_apply_change_no_id() -> None:
 
     exact = digest("sampling.frames=11")
     assert digest("sampling.frames=11", "sampling.rounds=[3, 4]") == exact
+    assert digest("sampling.rounds=[]") == digest("sampling.rounds=[11]") == exact
+    for mode in ("all", "every_s", "random"):
+        assert digest(f"sampling.mode={mode}") == digest(
+            f"sampling.mode={mode}", "sampling.frames=11"
+        )
+    every = digest("sampling.mode=every_s")
+    assert digest("sampling.mode=every_s", "sampling.rounds=[5, 9]") == every
+    # As written before there were rounds, when every number of frames was part of an id.
+    assert every == "ad060f7b38fe"
+    assert digest("sampling.mode=all", "sampling.frames=5") == "109c45a3949c"
     assert digest("sampling.rounds=[3, 4]") != digest("sampling.rounds=[3, 5]")
     assert digest() != exact

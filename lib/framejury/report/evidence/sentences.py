@@ -108,6 +108,10 @@ def why_inconclusive(verdict: Row, min_faces: int | None, judges: str = "face") 
     """Return why a scored video has no verdict; None if it has one."""
     if verdict["p_fake"] is None or verdict["verdict"] != Verdict.INCONCLUSIVE:
         return None
+    return _why_open(verdict, min_faces, judges) + _remedy(verdict)
+
+
+def _why_open(verdict: Row, min_faces: int | None, judges: str) -> str:
     low, high = verdict["p_fake_low"], verdict["p_fake_high"]
     if low is not None and high is not None and low < verdict["threshold"] <= high:
         return (
@@ -116,6 +120,16 @@ def why_inconclusive(verdict: Row, min_faces: int | None, judges: str = "face") 
         )
     needed = f"; at least {min_faces} are needed" if min_faces is not None else ""
     return f"Too few {judges}s: {verdict['faces_scored']} scored{needed}."
+
+
+def _remedy(verdict: Row) -> str:
+    """Return what to do where further frames were left out; else nothing."""
+    if all(note.code is not Note.ROUNDS_LEFT_OUT for note in from_text(verdict.get("notes"))):
+        return ""
+    return (
+        " There was no time for further frames: raise limits.timeout_s or limits.cpu_s and judge "
+        "the video again."
+    )
 
 
 def basis(

@@ -18,7 +18,8 @@ from tests.builders.faces import face_rows, small_videos, source_of, write_rows
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
 
-from framejury.model.dataset import FaceDatasets, class_weights, shown_faces
+from framejury.model.dataset import FaceDatasets
+from framejury.model.epoch import class_weights, shown_faces
 
 PX = 48
 SETTINGS = TrainingSettings(

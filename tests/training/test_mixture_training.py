@@ -23,7 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
 
 from framejury.model import training
-from framejury.model.dataset import FaceDatasets, class_weights, mixture_weights
+from framejury.model.dataset import FaceDatasets
+from framejury.model.epoch import class_weights, mixture_weights
 from framejury.model.training import train
 
 PX = 48

@@ -130,7 +130,7 @@ def test_each_method_is_measured_against_reals_of_its_set(tmp_path: Path) -> Non
 
 
 def test_sampled_faces_have_figures_of_their_own(tmp_path: Path) -> None:
-    """The corpus is told apart; of `wild`, three faces a video, no fake is found."""
+    """The corpus is judged rightly; of `wild`, three faces a video, no fake is found."""
     videos, scored = [], []
     for name, layout, count, fake, methods in (
         ("corpus", "plain", 20, 0.9, ("old", "old")),

@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from framejury.media.sample import Indices, Times, choose_frames, more_frames
+from framejury.media.sample import (
+    Indices,
+    Times,
+    choose_frames,
+    frame_range,
+    frames_per_sample,
+    more_frames,
+)
 from framejury.settings import SamplingSettings
 
 Flags = npt.NDArray[np.bool_]
@@ -45,6 +52,12 @@ def judged_faces(
         if is_settled(chosen, rounds):
             break
     return chosen
+
+
+def frames_of_rounds(total: int, sampling: SamplingSettings) -> int:
+    """Return how many samples all rounds together take of a video of `total` frames, count."""
+    first, stop = frame_range(total, sampling)
+    return min(sampling.counts[-1], (stop - first) // frames_per_sample(pairs=sampling.pairs))
 
 
 def _rounds(times_s: Times, duration_s: float, counts: Sequence[int]) -> list[Indices]:

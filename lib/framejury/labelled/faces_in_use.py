@@ -14,11 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.evaluation.rule_fitting import TARGET_FPR, FittedRule
-from framejury.examine.simulated_rounds import Flags, judged_faces
+from framejury.examine.simulated_rounds import Flags, frames_of_rounds, judged_faces
 from framejury.labelled.measure import fit_rule_on
 from framejury.labelled.videos import LabelledVideo
 from framejury.logs import say
-from framejury.media.sample import frame_range, frames_per_sample
 from framejury.model.bundle import ABOUT_FIT
 from framejury.settings import SamplingSettings, VerdictSettings
 from framejury.verdict.judge import FaceScores
@@ -104,14 +103,12 @@ def _too_few_frames(videos: Sequence[LabelledVideo], sampling: SamplingSettings)
     """Return the median stored frames per video; None if most have as many as the last round."""
     if sampling.mode != "uniform":
         return None
-    span, wanted = frames_per_sample(pairs=sampling.pairs), sampling.counts[-1]
     stored, short = [], 0
     for video in videos:
         extraction = video.extraction or {}
         if extraction.get("sampled_s") and extraction.get("frames_total"):
             stored.append(len(extraction["sampled_s"]))
-            first, stop = frame_range(extraction["frames_total"], sampling)
-            short += stored[-1] < min(wanted, (stop - first) // span)
+            short += stored[-1] < frames_of_rounds(extraction["frames_total"], sampling)
     return int(np.median(stored)) if 2 * short > len(stored) else None
 
 

@@ -79,7 +79,7 @@ def _by_method(manifest: Manifest) -> list[str]:
 
 
 def trained_word(method: str, trained: Collection[str] | None) -> str:
-    """Return whether the network was trained on a method; empty where that cannot be told."""
+    """Return whether the network was trained on a method; empty where that is not recorded."""
     if trained is None or method == UNNAMED:
         return ""
     return "known" if method in trained else "unknown"

@@ -42,7 +42,7 @@ def faces(path: str, *scores: float) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
-    """Set `easy` is told apart, `hard` is the wrong way round, `faces` has one picture a video."""
+    """Set `easy` is judged rightly, `hard` wrongly; `faces` has one picture per video."""
     videos, scored = [], []
     for number in range(6):
         for name, real, fake, layout, count in (
@@ -130,7 +130,7 @@ def test_each_method_is_measured_against_reals_of_its_set(tmp_path: Path) -> Non
 
 
 def test_sampled_faces_have_figures_of_their_own(tmp_path: Path) -> None:
-    """The corpus is judged rightly; of `wild`, three faces a video, no fake is found."""
+    """The corpus is judged rightly; of `wild`, with three faces per video, no fake is found."""
     videos, scored = [], []
     for name, layout, count, fake, methods in (
         ("corpus", "plain", 20, 0.9, ("old", "old")),

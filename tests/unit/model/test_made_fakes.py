@@ -52,20 +52,28 @@ def test_the_mouth_moves_most_often() -> None:
     for seed in range(60):
         moved = displaced(flat, POINTS, np.random.default_rng(seed))
         changed += np.abs(moved.astype(int) - flat)[:, :, :2].max(axis=2)
-    mouth, forehead = changed[42:52, 24:42].mean(), changed[4:14, 24:42].mean()
-    assert mouth > 1.5 * forehead
+    # Both are where displacements may begin at random.
+    mouth, brow = changed[42:50, 24:42].mean(), changed[14:22, 24:42].mean()
+    assert mouth > 2 * brow
 
 
 def test_another_picture_is_blended_in_inside_the_mask(face: CroppedFace) -> None:
     rng = np.random.default_rng(3)
-    for _ in range(20):
+    tried = 0
+    for _ in range(40):
         blend = draw_blend(rng)
         fake = self_blended(face.crop, POINTS, blend, inner=Inverted().drawn_anew(face.crop, rng))
         if not blend.inner_changes:
             continue
-        outside = blend_mask((64, 64), POINTS, blend) == 0
-        assert np.array_equal(fake[outside], face.crop[outside])
-        assert not np.array_equal(fake, face.crop)
+        mask = blend_mask((64, 64), POINTS, blend)
+        assert np.array_equal(fake[mask == 0], face.crop[mask == 0])
+        inside = mask > 0.9
+        if inside.sum() < 200:
+            continue
+        # The negative is blended in, not the face.
+        tried += 1
+        assert np.corrcoef(fake[inside].ravel(), face.crop[inside].ravel())[0, 1] < 0
+    assert tried >= 3
 
 
 def test_resynthesis_takes_all_or_a_part(face: CroppedFace) -> None:

@@ -289,7 +289,7 @@ def test_a_rule_comes_back_as_it_was_fitted(directory: Path, tmp_path: Path) -> 
     assert "isotonic (3 knots)" in card
     assert "`learned` of its faces' scores" in card
     assert "46 real videos in 23 groups and 52 fake videos in 24 groups" in card
-    assert "at most 5.0%" in card and "calls 4.3% of these real and 87.0%" in card
+    assert "at most 5.0%" in card and "4.3% of these real and 87.0% of these fake videos" in card
     assert "Not calibrated" not in card
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from framejury.model.bundle import write_bundle
-from framejury.model.export import export_onnx
 from framejury.model.manifest import (
     KERAS_NAME,
     ONNX_NAME,
@@ -21,8 +20,9 @@ from framejury.model.manifest import (
     PixelContract,
     TrainingData,
 )
-from framejury.model.network import build_network
 from framejury.settings import TrainingSettings
+from framejury.training.export import export_onnx
+from framejury.training.network import build_network
 
 
 def random_bundle(directory: Path) -> Bundle:

@@ -18,7 +18,6 @@ from framejury.labelled.committed_split import (
 )
 from framejury.labelled.videos import labelled_videos
 from framejury.logs import say
-from framejury.model.needs import require_signal
 from framejury.parsers.export_faces import parser
 from framejury.recipes.export_plan import (
     FUSION_FOLDERS,
@@ -42,6 +41,7 @@ from framejury.tables.face_export import (
 )
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
+from framejury.training.needs import require_signal
 from framejury.warehouse import Warehouse
 
 

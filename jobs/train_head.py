@@ -24,10 +24,6 @@ from framejury.labelled.preparation import index_and_extract, settings_options, 
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace
 from framejury.model.manifest import CURVES_NAME, Bundle
-from framejury.model.mixture import require_mixture
-from framejury.model.pretrained import require_weights
-from framejury.model.source import FaceSource
-from framejury.model.source_counts import count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.parsers.train_head import parser
 from framejury.runs.provenance import remember_bundle, training_report
@@ -35,10 +31,14 @@ from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.storage import is_local, local_path, write_whole
 from framejury.tables.index import check_archive
+from framejury.training.mixture import require_mixture
+from framejury.training.pretrained import require_weights
+from framejury.training.source import FaceSource
+from framejury.training.source_counts import count_hand_labels
 from framejury.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from framejury.model.training import TrainedNetwork
+    from framejury.training.train import TrainedNetwork
 
 _CHANCE_AUC = 0.6
 
@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
         _say_missed(source)
     framing = framing_of(warehouses, source)
     try:
-        from framejury.model.training import train
+        from framejury.training.train import train
     except ImportError as error:
         raise SetupError(
             f"training needs TensorFlow ({error}); pip install 'framejury[train]'"

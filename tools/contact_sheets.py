@@ -14,14 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from framejury.augmentation.augment import apply, draw, sample_rng
+from framejury.augmentation.grading import Grade
+from framejury.augmentation.graphics import Graphic
+from framejury.augmentation.perturb import Screen
+from framejury.augmentation.post_processing import PostProcessing, Upscaling, post_processed
+from framejury.augmentation.selfblend import Points, blend_mask, draw_blend, self_blended
+from framejury.augmentation.video_codecs import VideoCompression
 from framejury.demo.people import load_people
-from framejury.model.augment import apply, draw, sample_rng
-from framejury.model.grading import Grade
-from framejury.model.graphics import Graphic
-from framejury.model.perturb import Screen
-from framejury.model.post_processing import PostProcessing, Upscaling, post_processed
-from framejury.model.selfblend import Points, blend_mask, draw_blend, self_blended
-from framejury.model.video_codecs import VideoCompression
 from framejury.records import Image
 
 _FACE_PX = 160

@@ -14,10 +14,10 @@ import skimage.data
 from pyarrow.fs import LocalFileSystem
 
 from framejury.faces.crop import encode_crop
-from framejury.model.source import FaceSource, VideoTruth
 from framejury.records import Image
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import FACES
+from framejury.training.source import FaceSource, VideoTruth
 
 RUN = "run-1"
 

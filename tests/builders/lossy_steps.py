@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framejury.model.post_processing import PostProcessing
+from framejury.augmentation.post_processing import PostProcessing
 
 
 def lossy_steps(chain: PostProcessing) -> int:

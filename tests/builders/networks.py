@@ -60,7 +60,7 @@ def tiny_network(
     """Build a far smaller network of the real shape: nested backbone, batch norm, dropouts."""
     import keras  # not at the top: tests are skipped where TensorFlow is not installed
 
-    from framejury.model import network
+    from framejury.training import network
 
     with network._dtype_policy(precision):
         inner = keras.Input((settings.input_px, settings.input_px, 3))

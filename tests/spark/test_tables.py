@@ -22,7 +22,6 @@ from framejury.labelled.committed_split import labelled_source
 from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.runtime import Scorer
-from framejury.model.source import iter_faces
 from framejury.night.plan import videos_to_extract
 from framejury.schemas.tables import FACE_SCORES
 from framejury.settings import Settings
@@ -39,6 +38,7 @@ from framejury.tables.resources import ship_bundle
 from framejury.tables.score import score_faces
 from framejury.tables.store import Store
 from framejury.tables.tallies import face_counts
+from framejury.training.source import iter_faces
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts, Run
 from framejury.warehouse.reader import SEQUENCE

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framejury.model.source import FaceSource
-from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
+from framejury.training.source import FaceSource
+from framejury.training.source_counts import count_faces
 from tests.builders.faces import face_rows, small_videos, source_of, write_rows
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
 
-from framejury.model.dataset import FaceDatasets
-from framejury.model.epoch import class_weights, shown_faces
+from framejury.training.dataset import FaceDatasets
+from framejury.training.epoch import class_weights, shown_faces
 
 PX = 48
 SETTINGS = TrainingSettings(

@@ -14,13 +14,13 @@ import skimage.data
 
 from framejury.errors import BundleError
 from framejury.model.bundle import load_bundle, write_bundle
-from framejury.model.export import export_onnx
 from framejury.model.manifest import PixelContract
-from framejury.model.network import CLASSES_NAME, build_network
 from framejury.model.runtime import Scorer
 from framejury.records import Image
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
+from framejury.training.export import export_onnx
+from framejury.training.network import CLASSES_NAME, build_network
 from tests.builders.bundles import MANIFEST, brightness_network
 from tests.builders.gradcam import reference_heat
 

@@ -16,10 +16,10 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 
 import keras
 
-from framejury.model import lite0
-from framejury.model.export import round_kernels, save_compact
-from framejury.model.network import backbone_of, build_network
-from framejury.model.pretrained import LITE0_ARRAYS
+from framejury.training import lite0
+from framejury.training.export import round_kernels, save_compact
+from framejury.training.network import backbone_of, build_network
+from framejury.training.pretrained import LITE0_ARRAYS
 
 PX = 64
 

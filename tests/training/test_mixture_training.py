@@ -12,20 +12,20 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from framejury.errors import ConfigError
-from framejury.model.source import FaceSource, iter_faces
-from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
+from framejury.training.source import FaceSource, iter_faces
+from framejury.training.source_counts import count_faces
 from tests.builders.faces import face_rows, small_videos, source_of, write_rows
 from tests.builders.networks import Killed, killed_at, silent, tiny_network
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
 
-from framejury.model import training
-from framejury.model.dataset import FaceDatasets
-from framejury.model.epoch import class_weights, mixture_weights
-from framejury.model.training import train
+from framejury.training import train as training
+from framejury.training.dataset import FaceDatasets
+from framejury.training.epoch import class_weights, mixture_weights
+from framejury.training.train import train
 
 PX = 48
 SETTINGS = TrainingSettings(

@@ -16,8 +16,8 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 import keras
 import tensorflow as tf
 
-from framejury.model.network import BACKBONE_LAYERS
-from framejury.model.optimizer import make_optimizer, settle_averages
+from framejury.training.network import BACKBONE_LAYERS
+from framejury.training.optimizer import make_optimizer, settle_averages
 
 STEPS = 50
 

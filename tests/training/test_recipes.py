@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from framejury.augmentation.augment import sample_rng
+from framejury.augmentation.fastai_augment import apply_fastai, draw_fastai
 from framejury.errors import ConfigError, WarehouseError
 from framejury.faces.crop import decode_crop, encode_crop
-from framejury.model.augment import sample_rng
+from framejury.labelled.scoring import score_faces
 from framejury.model.bundle import load_bundle
-from framejury.model.fastai_augment import apply_fastai, draw_fastai
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
-from framejury.model.source import FaceSource, iter_faces
-from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.delta import delta
 from framejury.signals.network_input import picture_of, square_face
 from framejury.signals.rgb import square_of, stretched
+from framejury.training.source import FaceSource, iter_faces
+from framejury.training.source_counts import count_faces, sample_faces
 from tests.builders.faces import Video, face_rows, small_videos, source_of, write_rows, write_source
 from tests.builders.networks import torchvision_arrays
 
@@ -36,10 +36,11 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 import keras
 import tensorflow as tf
 
-from framejury.model import export, network, training
-from framejury.model.dataset import FaceDatasets
-from framejury.model.optimizer import settle_averages
-from framejury.model.training import TrainedNetwork, train
+from framejury.training import export, network
+from framejury.training import train as training
+from framejury.training.dataset import FaceDatasets
+from framejury.training.optimizer import settle_averages
+from framejury.training.train import TrainedNetwork, train
 from tests.builders.gradcam import reference_heat
 from tests.builders.networks import Killed, killed_at, silent, tiny_network
 

@@ -19,7 +19,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 
 import keras
 
-from framejury.model import network, pretrained, resnet18, weights
+from framejury.training import network, pretrained, resnet18, weights
 
 PX = 37  # odd, so that padding on one side and on both differ in every stage
 

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 
 from framejury.errors import ConfigError
-from framejury.model.source import FaceSource, iter_faces
 from framejury.records import Image
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
+from framejury.training.source import FaceSource, iter_faces
 from tests.builders.faces import face_rows, small_videos, source_of, write_rows
 from tests.builders.networks import Killed, killed_at, silent, tiny_network
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra train)")
 
-from framejury.model import training
-from framejury.model.resynthesis import Resynthesizer
-from framejury.model.training import train
+from framejury.training import train as training
+from framejury.training.resynthesis import Resynthesizer
+from framejury.training.train import train
 
 SETTINGS = TrainingSettings(
     weights="none",

@@ -16,10 +16,10 @@ from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.curves import read_curves
 from framejury.model.manifest import CARD_NAME, Bundle
-from framejury.model.source import FaceSource
-from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
+from framejury.training.source import FaceSource
+from framejury.training.source_counts import count_faces
 from tests.builders.warehouse import FACE_LEAK, hand_labels, scored_warehouse, split_by
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -22,16 +22,16 @@ from framejury.errors import (
     UsageError,
     WarehouseError,
 )
+from framejury.labelled.scoring import score_faces
 from framejury.model.bundle import load_bundle
 from framejury.model.curves import curves_of, read_curves
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
-from framejury.model.source import FaceSource, iter_faces
-from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
 from framejury.signals.rgb import network_input
+from framejury.training.source import FaceSource, iter_faces
+from framejury.training.source_counts import count_faces, sample_faces
 from tests.builders.curves import EPOCHS
 from tests.builders.faces import Video, face_rows, small_videos, source_of, write_rows, write_source
 from tests.builders.networks import Killed, killed_at, silent, tiny_network
@@ -43,9 +43,10 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from framejury.model import export, network, training, training_log, weights
-from framejury.model.dataset import FaceDatasets
-from framejury.model.training import TrainedNetwork, train
+from framejury.training import export, network, training_log, weights
+from framejury.training import train as training
+from framejury.training.dataset import FaceDatasets
+from framejury.training.train import TrainedNetwork, train
 
 PX = 32
 SETTINGS = TrainingSettings(
@@ -180,7 +181,7 @@ def test_keras_model_reloads_in_a_fresh_process_without_spark(
         "import sys, numpy, keras, efficientnet.tfkeras\n"
         "model = keras.models.load_model(sys.argv[1], safe_mode=True)\n"
         "numpy.save(sys.argv[3], numpy.asarray(model(numpy.load(sys.argv[2]))))\n"
-        "import framejury.model.export\n"
+        "import framejury.training.export\n"
         "print('pyspark' in sys.modules)\n"
     )
     files = [str(bundle.keras_path), str(tmp_path / "pixels.npy"), str(tmp_path / "scores.npy")]

@@ -14,7 +14,6 @@ from framejury.errors import UsageError
 from framejury.labelled.bundling import _published
 from framejury.labelled.recipe_outputs import training_files
 from framejury.model.schedule import EpochRecord
-from framejury.model.source_counts import count_faces
 from framejury.report.published_files import (
     MAPREDUCE,
     PREDICTIONS,
@@ -27,6 +26,7 @@ from framejury.report.published_files import (
 from framejury.report.report import write_files
 from framejury.settings import TrainingSettings
 from framejury.settings.loading import settings_from
+from framejury.training.source_counts import count_faces
 from framejury.verdict.rule import Rule
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import brightness_bundle
@@ -39,8 +39,8 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra tra
 
 import keras
 
-from framejury.model import best_weights
-from framejury.model.training import TrainedNetwork
+from framejury.training import best_weights
+from framejury.training.train import TrainedNetwork
 
 
 def network(seed: int) -> keras.Model:

@@ -25,6 +25,7 @@ from framejury.labelled.measure import (
     figures_for_card,
     judge_labelled,
 )
+from framejury.labelled.scoring import score_faces
 from framejury.labelled.videos import (
     LabelledVideo,
     describe_data,
@@ -35,12 +36,11 @@ from framejury.logs import say
 from framejury.model.bundle import check_may_replace, load_bundle, with_rule
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
-from framejury.model.source import FaceSource
 from framejury.pages.text_table import counted
 from framejury.parsers.calibrate import parser
 from framejury.schemas.statuses import Side
 from framejury.settings.loading import load_settings
+from framejury.training.source import FaceSource
 from framejury.verdict.judge import face_threshold
 from framejury.warehouse import Warehouse
 

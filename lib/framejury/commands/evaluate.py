@@ -36,23 +36,23 @@ from framejury.labelled.faces_in_use import faces_in_use, few_frames_note, left_
 from framejury.labelled.learned import known_videos
 from framejury.labelled.measure import judge_labelled
 from framejury.labelled.recipe_outputs import measured_files, write_outputs
+from framejury.labelled.scoring import score_faces
 from framejury.labelled.videos import LabelledVideo, labelled_videos
 from framejury.labelled.worst_faces import worst_faces
 from framejury.logs import say
 from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.curves import read_curves
 from framejury.model.manifest import Bundle
-from framejury.model.mixture import require_mixture
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
 from framejury.model.seen import Recognised, recognise, seen_ids
-from framejury.model.source import FaceSource
-from framejury.model.source_counts import count_faces
 from framejury.parsers.evaluate import parser
 from framejury.runs.provenance import bundle_facts, versions
 from framejury.schemas.statuses import Side
 from framejury.settings import Settings
 from framejury.storage import locate
+from framejury.training.mixture import require_mixture
+from framejury.training.source import FaceSource
+from framejury.training.source_counts import count_faces
 from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import rule_facts, rule_in_use
 from framejury.warehouse import Warehouse

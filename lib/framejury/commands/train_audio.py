@@ -47,7 +47,7 @@ def _run(args: argparse.Namespace) -> int:
             f"framejury modality --warehouse {args.warehouse}"
         )
     try:
-        import framejury.model.sound_network  # noqa: F401
+        import framejury.training.sound_network  # noqa: F401
     except ImportError as error:
         raise SetupError(
             f"training needs TensorFlow ({error}); pip install 'framejury[train]'"

@@ -21,24 +21,24 @@ from framejury.labelled.measure import (
     judge_labelled,
 )
 from framejury.labelled.recipe_outputs import measured_files, training_files, write_outputs
+from framejury.labelled.scoring import score_faces
 from framejury.labelled.split_figures import figures_by_set
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_parts
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
 from framejury.model.manifest import Bundle, Framing, JudgingSection, Measurement
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
-from framejury.model.source import FaceSource
-from framejury.model.source_counts import count_faces, count_hand_labels
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side
 from framejury.settings import SamplingSettings, Settings, VerdictSettings
+from framejury.training.source import FaceSource
+from framejury.training.source_counts import count_faces, count_hand_labels
 from framejury.verdict.rule import NOT_CALIBRATED, Reducer, Rule, rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
 
 if TYPE_CHECKING:
-    from framejury.model.training import TrainedNetwork
+    from framejury.training.train import TrainedNetwork
 
 _THRESHOLD = 0.5  # most published recipes round the mean
 _IMPORT = "import"
@@ -130,7 +130,7 @@ def write_trained(
         framing: crop geometry of the training faces.
         purpose: demo: its verdicts mean nothing.
     """
-    from framejury.model.export import pack_bundle
+    from framejury.training.export import pack_bundle
 
     runs = [commit for _, commit in runs_of(warehouses, trained.source)]
     parts = labelled_parts(warehouses)
@@ -203,9 +203,9 @@ def bundle_of_weights(
         UsageError: the file is not one that a training wrote.
     """
     try:
-        from framejury.model.best_weights import load_best_weights
-        from framejury.model.export import pack_bundle
-        from framejury.model.training import TrainedNetwork
+        from framejury.training.best_weights import load_best_weights
+        from framejury.training.export import pack_bundle
+        from framejury.training.train import TrainedNetwork
     except ImportError as error:
         raise SetupError(
             f"reading weights needs TensorFlow ({error}); pip install 'framejury[train]'"

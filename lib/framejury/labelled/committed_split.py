@@ -18,10 +18,10 @@ from framejury.archive.leakage import check_leakage
 from framejury.errors import SplitError, WarehouseError
 from framejury.labelled.decided_videos import decided_placements
 from framejury.labelled.videos import LabelledVideo, labelled_parts, labelled_videos
-from framejury.model.source import FaceSource, VideoTruth, read_batches
 from framejury.schemas.statuses import Label, Side, Status
 from framejury.schemas.tables import SPLITS
 from framejury.settings import SplitSettings
+from framejury.training.source import FaceSource, VideoTruth, read_batches
 from framejury.warehouse import Warehouse
 
 _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]

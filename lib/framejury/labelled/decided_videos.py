@@ -26,7 +26,7 @@ from framejury.warehouse.deciding import standing_decisions
 
 if TYPE_CHECKING:
     from framejury.labelled.videos import LabelledVideo
-    from framejury.model.source import FaceSource
+    from framejury.training.source import FaceSource
 
 CAVEAT = (
     "People decided after they had seen a verdict, so figures on these videos flatter the model "

@@ -37,7 +37,7 @@ def faces_in_use(
     """Keep the faces of the frames that would have been sampled before verdicts were settled.
 
     Args:
-        scored: from `model.scoring.score_faces`.
+        scored: from `labelled.scoring.score_faces`.
         videos: of these faces.
         sampling: under which videos are judged. Only mode uniform can be simulated; in others, and
             for videos whose sampled times are not known, all faces are kept.

@@ -10,8 +10,8 @@ from framejury.labelled.videos import LabelledVideo
 from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.manifest import Bundle
 from framejury.model.seen import KnownVideo, SeenVideos, known_video
-from framejury.model.source import FaceSource
 from framejury.schemas.statuses import Side
+from framejury.training.source import FaceSource
 from framejury.warehouse import Warehouse
 
 Parts = Sequence[tuple[Warehouse, list[LabelledVideo]]]

@@ -47,7 +47,7 @@ def judge_labelled(
     """Judge labelled videos, and count their face scores.
 
     Args:
-        scored: from `model.scoring.score_faces`; each face counts.
+        scored: from `labelled.scoring.score_faces`; each face counts.
         bundle: its rule judges; its network is not run.
         videos: each gets a row, with or without faces.
         settings: minimum faces, interval, and what overrides the bundle's rule (`rule_in_use`).
@@ -93,7 +93,7 @@ def scored_videos(scored: pa.Table, videos: Sequence[LabelledVideo]) -> list[Sco
     """Return labelled videos with face scores, for `fit_rule`.
 
     Args:
-        scored: from `model.scoring.score_faces`.
+        scored: from `labelled.scoring.score_faces`.
         videos: those without scored faces are left out.
     """
     faces = _by_video(scored)
@@ -123,7 +123,7 @@ def fit_rule_on(
     """Fit a verdict rule on these videos; settings that name a part of the rule fix it.
 
     Args:
-        scored: from `model.scoring.score_faces`.
+        scored: from `labelled.scoring.score_faces`.
         videos: of these faces, none of them held out.
         settings: minimum faces; aggregation and threshold, where they are fixed.
         data: description of the videos.

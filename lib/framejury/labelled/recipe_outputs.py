@@ -17,13 +17,13 @@ from framejury.verdict.rule import Rule
 from framejury.warehouse import OUTPUTS
 
 if TYPE_CHECKING:
-    from framejury.model.training import TrainedNetwork
+    from framejury.training.train import TrainedNetwork
 
 
 def training_files(trained: TrainedNetwork) -> dict[str, bytes]:
     """Return the curves and the best weights of a training by name."""
-    from framejury.model.best_weights import save_best_weights
     from framejury.report.published_files import WEIGHTS, training_outputs
+    from framejury.training.best_weights import save_best_weights
 
     with tempfile.TemporaryDirectory() as scratch:
         weights = Path(scratch) / WEIGHTS
@@ -43,7 +43,7 @@ def measured_files(
     """Return the files about measured videos by name.
 
     Args:
-        scored: from `model.scoring.score_faces`.
+        scored: from `labelled.scoring.score_faces`.
         videos: of these faces.
         verdicts: on them, from `labelled.measure.judge_labelled`.
         rule: of the verdicts.

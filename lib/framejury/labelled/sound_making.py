@@ -116,7 +116,7 @@ def make_sound_model(
         archive: its name, for the description of the data.
         log_dir: folder of the log of its training; None: it writes none.
     """
-    from framejury.model.sound_network import export_sound_network, train_sound_network
+    from framejury.training.sound_network import export_sound_network, train_sound_network
 
     placements, leak = placed(sounds, settings)
     _say_split(placements)

@@ -36,7 +36,7 @@ def figures_by_set(
     their own and are left out of the figures of the split, unless it has no other videos.
 
     Args:
-        scored: from `model.scoring.score_faces`.
+        scored: from `labelled.scoring.score_faces`.
         bundle: judges.
         videos: of the split.
         settings: as of `judge_labelled`.

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from framejury.model.source import FaceSource, iter_faces
 from framejury.report.inputs import ReportFace
+from framejury.training.source import FaceSource, iter_faces
 
 EACH = 3
 """Most faces per video."""
@@ -22,7 +22,7 @@ def worst_faces(
 
     Args:
         source: of the faces; read again for `video_ids` only.
-        scored: from `model.scoring.score_faces`.
+        scored: from `labelled.scoring.score_faces`.
         video_ids: of the wanted videos.
 
     Raises:

@@ -25,7 +25,7 @@ def check_tensorflow() -> Check:
 
 def check_weights(settings: TrainingSettings) -> Check:
     """Check that the file with a new network's first weights is on this machine."""
-    from framejury.model.pretrained import instead_of_download, weights_file
+    from framejury.training.pretrained import instead_of_download, weights_file
 
     name, wanted = "first weights", f"{settings.weights} for {settings.backbone}"
     if settings.weights == "none":

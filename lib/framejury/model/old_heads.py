@@ -1,6 +1,6 @@
 """Heat maps of bundles in formats 1 to 3, whose networks have no output for them.
 
-From format 4 on, `framejury.model.network` puts that output into the network at export, and this
+From format 4 on, `framejury.training.network` puts that output into the network at export, and this
 module is not used. Here the same map is added while an older network is loaded. An ONNX file is
 a protocol buffer, and messages that follow each other are merged: the new nodes and the output
 are appended, and the rest of the file stays as it is. `protobuf` comes with ONNX Runtime; the

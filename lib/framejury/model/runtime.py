@@ -101,7 +101,7 @@ class Scorer:
 
         Returns:
             the scores, and float32 (n, side, side), 0 to 1: cells over the network's square input
-            (`framejury.model.network`). None where the network gives no heat maps.
+            (`framejury.training.network`). None where the network gives no heat maps.
         """
         scores = np.empty(len(faces), dtype=np.float32)
         maps = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from framejury.model import perturb
+from framejury.augmentation import perturb
 from framejury.records import CroppedFace, Image
 
 

@@ -18,9 +18,9 @@ from framejury.storage import Location, is_file, is_local, is_taken, read_json, 
 
 if TYPE_CHECKING:
     from framejury.labelled.videos import LabelledVideo
-    from framejury.model.source import FaceSource
     from framejury.recipes.face_files import PictureFormat
     from framejury.settings import Signal
+    from framejury.training.source import FaceSource
     from framejury.warehouse import Warehouse
 
 Form = Literal["folders", "frames", "sets", "arrays", "optical_fusion"]

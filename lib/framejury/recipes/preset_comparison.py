@@ -36,7 +36,6 @@ from framejury.model.bundle import load_bundle
 from framejury.model.curves import read_curves
 from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
-from framejury.model.pretrained import require_weights
 from framejury.recipes.comparison_table import Row, comparison_files
 from framejury.recipes.preset_outcome import Failure, PresetOutcome, outcome_of, with_truth
 from framejury.redaction import redacted
@@ -45,6 +44,7 @@ from framejury.schemas.statuses import Side
 from framejury.settings import Settings, SplitSettings
 from framejury.settings.loading import load_settings
 from framejury.storage import locate, read_json, write_json, write_whole
+from framejury.training.pretrained import require_weights
 from framejury.verdict.rule import rule_in_use
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit

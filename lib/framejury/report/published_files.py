@@ -107,7 +107,7 @@ def training_outputs(history: Sequence[Mapping[str, Any]], weights: bytes) -> di
 
     Args:
         history: as `training_curves.training_figures` takes it.
-        weights: of the best epoch (`model.best_weights`).
+        weights: of the best epoch (`training.best_weights`).
     """
     curves = training_figures(history)
 

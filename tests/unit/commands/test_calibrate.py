@@ -10,11 +10,11 @@ import pytest
 from framejury.cli.main import main
 from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.measure import judge_labelled
+from framejury.labelled.scoring import score_faces
 from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import load_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import VerdictSettings
 from framejury.verdict.calibration import calibrated

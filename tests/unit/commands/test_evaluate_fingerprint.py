@@ -7,8 +7,8 @@ from pathlib import Path
 
 from framejury.commands.evaluate import trained_fingerprint
 from framejury.model.manifest import Bundle
-from framejury.model.source_counts import count_faces
 from framejury.schemas.statuses import Side
+from framejury.training.source_counts import count_faces
 from tests.builders.bundles import brightness_bundle
 from tests.builders.faces import small_videos, write_source
 

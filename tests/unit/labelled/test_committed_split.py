@@ -27,11 +27,11 @@ from framejury.labelled.committed_split import (
 from framejury.labelled.videos import labelled_videos
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import Bundle
-from framejury.model.source import FaceSource, VideoTruth, iter_faces
-from framejury.model.source_counts import count_faces, count_hand_labels, methods_learned
 from framejury.report.findings import LEAK_BANNER
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import TABLES
+from framejury.training.source import FaceSource, VideoTruth, iter_faces
+from framejury.training.source_counts import count_faces, count_hand_labels, methods_learned
 from framejury.warehouse import Warehouse
 from tests.builders.bundles import MANIFEST, brightness_network
 from tests.builders.warehouse import (

@@ -15,8 +15,8 @@ from framejury.labelled.faces_in_use import (
     rule_note,
 )
 from framejury.labelled.measure import fit_rule_on
+from framejury.labelled.scoring import SCORED_FACES
 from framejury.labelled.videos import LabelledVideo
-from framejury.model.scoring import SCORED_FACES
 from framejury.settings import SamplingSettings, VerdictSettings
 from framejury.verdict.rule import Rule
 

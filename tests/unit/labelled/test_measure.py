@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from framejury.labelled.measure import fit_rule_on, judge_labelled, scored_videos
+from framejury.labelled.scoring import SCORED_FACES
 from framejury.labelled.split_figures import figures_by_set
 from framejury.labelled.videos import LabelledVideo
 from framejury.model.card import model_card
-from framejury.model.scoring import SCORED_FACES
 from framejury.schemas.statuses import Side
 from framejury.settings import VerdictSettings
 from framejury.verdict.rule import RuleFit

@@ -11,8 +11,8 @@ from framejury.cli.main import main
 from framejury.errors import LeakageError, SplitError, WarehouseError
 from framejury.labelled.committed_split import only_side, training_source, videos_of
 from framejury.labelled.videos import describe_data, labelled_videos
-from framejury.model.source import iter_faces
 from framejury.schemas.statuses import Side
+from framejury.training.source import iter_faces
 from framejury.warehouse import Warehouse
 from tests.builders.warehouse import pairs, split, video, warehouse_of
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from framejury.faces.crop import decode_crop
+from framejury.labelled.scoring import score_faces
 from framejury.labelled.worst_faces import worst_faces
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import score_faces
 from framejury.schemas.statuses import Side
 from tests.builders.bundles import brightness_bundle
 from tests.builders.faces import Video, face_rows, source_of, write_rows

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from framejury.machine import trainable
-from framejury.model.pretrained import weights_file
 from framejury.settings import TrainingSettings
+from framejury.training.pretrained import weights_file
 
 
 @pytest.mark.parametrize(

@@ -536,7 +536,7 @@ def test_another_signal_or_resize_is_another_model(tmp_path: Path, onnx_file: Pa
 
 def test_executors_load_neither_tensorflow_nor_spark() -> None:
     code = (
-        "import sys, framejury.model.bundle, framejury.model.runtime, framejury.model.scoring\n"
+        "import sys, framejury.model.bundle, framejury.model.runtime, framejury.labelled.scoring\n"
         "heavy = {'tensorflow', 'keras', 'pyspark', 'efficientnet', 'jinja2', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

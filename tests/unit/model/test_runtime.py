@@ -9,10 +9,10 @@ import onnxruntime
 import pytest
 
 from framejury.errors import BundleError, FramejuryError, SetupError
+from framejury.labelled.scoring import SCORED_FACES, score_faces
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
-from framejury.model.scoring import SCORED_FACES, score_faces
 from framejury.schemas.statuses import Side
 from framejury.signals.rgb import network_input
 from tests.builders.bundles import MANIFEST, brightness_network

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from framejury.errors import UsageError
-from framejury.model.checkpoint import WorkDir
 from framejury.model.schedule import EpochRecord, Phase, best_epoch, next_step
 from framejury.settings import TrainingSettings
+from framejury.training.checkpoint import WorkDir
 
 SETTINGS = TrainingSettings(head_epochs=2, finetune_epochs=4, patience=2)
 

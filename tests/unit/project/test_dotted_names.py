@@ -29,7 +29,15 @@ FOREIGN = {"DataFrame", "Popen", "Section", "access", "jdk", "libseccomp", "tf"}
 """Names of other programs and libraries that are written without their module."""
 SETTINGS = frozenset(setting_fields())
 EXAMPLES = {"Class.method"}
-KEYS = {"data.leak", "data.methods", "training.epochs_done", "counts.failures"}
+KEYS = {
+    *(
+        "data.leak",
+        "data.methods",
+        "training.epochs_done",
+        "training.best_epoch",
+        "counts.failures",
+    ),
+}
 """Keys of `bundle.json` and of log events."""
 
 

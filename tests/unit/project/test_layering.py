@@ -30,7 +30,9 @@ MAY_IMPORT = {
     "signals": "settings",
     "audio": "media schemas settings",
     "archive": "schemas settings",
-    "model": "archive audio faces schemas settings signals verdict",
+    "augmentation": "settings",
+    "model": "archive schemas settings signals verdict",
+    "training": "archive audio augmentation faces model schemas settings signals",
     "examine": "audio faces media model sandbox schemas settings signals verdict",
     "decisions": "archive schemas",
     "warehouse": "decisions schemas",
@@ -41,30 +43,26 @@ MAY_IMPORT = {
     "evaluation": "schemas verdict",
     "report": "decisions evaluation examine faces model pages schemas settings verdict",
     "labelled": "archive audio cli decisions evaluation examine model pages report schemas "
-    "settings verdict warehouse",
+    "settings training verdict warehouse",
     "recipes": "archive evaluation faces labelled model pages runs schemas settings signals "
-    "verdict warehouse",
+    "training verdict warehouse",
     "inspection": "audio examine faces media pages report schemas settings signals",
-    "protocol": "archive cli evaluation examine faces model schemas settings verdict",
+    "protocol": "archive augmentation cli evaluation examine faces model schemas settings verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
     "night": "archive cli decisions examine model pages report runs schemas settings tables "
     "verdict warehouse",
     "demo": "pages schemas warehouse",
-    "machine": "examine faces media model sandbox schemas settings warehouse",
+    "machine": "examine faces media model sandbox schemas settings training warehouse",
     "commands": "archive audio cli decisions evaluation examine faces inspection labelled machine "
-    "model night pages parsers protocol report runs schemas settings signals tables verdict "
-    "warehouse",
+    "model night pages parsers protocol report runs schemas settings signals tables training "
+    "verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
 
 SPARK_ROOMS = {"tables", "night"}
 _ASKS_FOR_SPARK = "framejury.machine.java_and_spark"
-TENSORFLOW_ROOMS = {"model", "machine"}
-LIGHT_MODEL = {
-    *("bundle", "manifest", "runtime", "seen", "source", "old_heads", "overlay", "perturb"),
-}
-"""Modules of `model` that executors and `framejury scan` load."""
+TENSORFLOW_ROOMS = {"training", "machine"}
 
 
 def rooms() -> list[str]:
@@ -178,8 +176,7 @@ def test_only_two_rooms_import_spark() -> None:
 def test_only_network_code_imports_tensorflow() -> None:
     found = {name for name, path in modules().items() if uses(path, TENSORFLOW, "keras")}
     assert {room_of(name) for name in found} <= TENSORFLOW_ROOMS
-    assert not {f"framejury.model.{name}" for name in LIGHT_MODEL} & found
-    assert "framejury.model.network" in found
+    assert "framejury.training.network" in found
 
 
 def loaded_by(names: list[str]) -> set[str]:
@@ -203,7 +200,7 @@ def all_of(*names: str) -> list[str]:
         all_of("media", "faces", "signals", "sandbox", "archive", "audio", "machine"),
         all_of("examine", "verdict", "decisions", "warehouse", "runs"),
         all_of("inspection", "protocol", "evaluation", "report", "pages"),
-        [f"framejury.model.{name}" for name in sorted(LIGHT_MODEL)],
+        all_of("model", "augmentation"),
         [
             f"framejury.commands.{name}"
             for name in (
@@ -230,8 +227,8 @@ def test_reviewing_needs_the_core_alone() -> None:
     assert not extras & loaded_by([f"framejury.commands.{name}" for name in ("decide", "verdicts")])
 
 
-def test_the_model_room_needs_no_spark() -> None:
-    loaded = loaded_by(all_of("model"))
+def test_the_training_room_needs_no_spark() -> None:
+    loaded = loaded_by(all_of("training"))
     assert SPARK not in loaded
     # Or this test would not have loaded the modules that it is about.
     assert TENSORFLOW in loaded

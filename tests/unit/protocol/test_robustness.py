@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from framejury.model import perturb
+from framejury.augmentation import perturb
 from framejury.protocol.robustness import (
     CONDITIONS,
     FAMILIES,

@@ -8,7 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from framejury.model.fastai_augment import FastaiChange, apply_fastai, draw_fastai, source_points
+from framejury.augmentation.fastai_augment import (
+    FastaiChange,
+    apply_fastai,
+    draw_fastai,
+    source_points,
+)
 from framejury.records import Image
 
 SIDE = 24

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framejury.model.video_codecs import VideoCompression, recoded
+from framejury.augmentation.video_codecs import VideoCompression, recoded
 from framejury.records import Image
 
 Kernel = Literal["linear", "cubic", "lanczos"]

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from framejury.errors import WarehouseError
-from framejury.model.source import FaceSource, open_faces, read_batches
 from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, Signal
+from framejury.training.source import FaceSource, open_faces, read_batches
 
 _REMEDIES = {
     "next_crop": "the face in two frames. Extract again with --set sampling.pairs=true",

@@ -23,8 +23,8 @@ import tf2onnx
 from framejury.audio.log_mel import BANDS, FRAMES, Floats
 from framejury.audio.sound_model import ONNX_NAME, OUTPUT_NAME
 from framejury.errors import FramejuryError, ParityError
-from framejury.model.training_log import plain_log
 from framejury.settings import AudioSettings
+from framejury.training.training_log import plain_log
 
 _CHANNELS = (16, 32, 64)
 _LEARNING_RATE, _DROPOUT, _BATCH = 1e-3, 0.2, 16

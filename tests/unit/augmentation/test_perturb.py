@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framejury.model import perturb
-from framejury.model.video_codecs import Codec, VideoCompression, recoded
+from framejury.augmentation import perturb
+from framejury.augmentation.video_codecs import Codec, VideoCompression, recoded
 from framejury.records import Image
 from tests.builders import clips
 from tests.builders.faces import real_face

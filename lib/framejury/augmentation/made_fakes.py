@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from framejury.model.elastic import displaced
-from framejury.model.selfblend import Points, draw_blend, self_blended
+from framejury.augmentation.elastic import displaced
+from framejury.augmentation.selfblend import Points, draw_blend, self_blended
 from framejury.records import CroppedFace, Image
 from framejury.settings import MadeFake
 
@@ -21,7 +21,7 @@ _WHOLE = 0.5
 
 
 class Resynthesis(Protocol):
-    """Draws a picture anew (`model.resynthesis`)."""
+    """Draws a picture anew (`training.resynthesis`)."""
 
     def drawn_anew(self, face: Image, rng: np.random.Generator) -> Image:
         """Return the picture as a network draws it; same shape and type."""

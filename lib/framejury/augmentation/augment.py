@@ -15,8 +15,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framejury.model import perturb
-from framejury.model.post_processing import PostProcessing, draw_post_processing, post_processed
+from framejury.augmentation import perturb
+from framejury.augmentation.post_processing import (
+    PostProcessing,
+    draw_post_processing,
+    post_processed,
+)
 from framejury.records import Image
 
 Points = npt.NDArray[np.float32]

@@ -14,9 +14,9 @@ from pyarrow.fs import FileSystem, LocalFileSystem, SubTreeFileSystem
 
 from framejury.errors import SplitError, WarehouseError
 from framejury.faces.crop import decode_crop, encode_crop
-from framejury.model.source import FaceRow, iter_faces, shuffled
-from framejury.model.source_counts import count_faces, sample_faces
 from framejury.schemas.statuses import Side
+from framejury.training.source import FaceRow, iter_faces, shuffled
+from framejury.training.source_counts import count_faces, sample_faces
 from tests.builders.faces import (
     RUN,
     Video,

@@ -24,10 +24,10 @@ import tensorflow as tf
 import tf2onnx
 
 from framejury.errors import ConfigError
-from framejury.model.source import FaceRow, FaceSource, iter_faces
 from framejury.records import Image
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
+from framejury.training.source import FaceRow, FaceSource, iter_faces
 
 Floats = npt.NDArray[np.float32]
 Upsampling = Literal["transposed", "nearest"]

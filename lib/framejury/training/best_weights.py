@@ -14,9 +14,9 @@ import keras
 from pydantic import ValidationError
 
 from framejury.errors import UsageError
-from framejury.model.network import build_network
-from framejury.model.training import TrainedNetwork
 from framejury.settings import TrainingSettings
+from framejury.training.network import build_network
+from framejury.training.train import TrainedNetwork
 
 ENDING = ".weights.h5"
 _ATTRIBUTE = "framejury"

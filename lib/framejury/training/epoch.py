@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from framejury.model.mixture import FacePool
-from framejury.model.source import FaceRow
-from framejury.model.source_counts import FaceCounts
 from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, TrainingSettings
+from framejury.training.mixture import FacePool
+from framejury.training.source import FaceRow
+from framejury.training.source_counts import FaceCounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framejury.augmentation.selfblend import (
+    Blend,
+    Part,
+    Points,
+    blend_mask,
+    draw_blend,
+    self_blended,
+)
 from framejury.faces.mtcnn import MtcnnDetector
-from framejury.model.selfblend import Blend, Part, Points, blend_mask, draw_blend, self_blended
 from framejury.records import Image
 from tests.builders.faces import real_face
 

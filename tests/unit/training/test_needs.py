@@ -12,12 +12,12 @@ import pytest
 
 from framejury.errors import WarehouseError
 from framejury.faces.crop import decode_crop
-from framejury.model import needs
-from framejury.model.needs import require_signal
-from framejury.model.source import FaceRow, FaceSource, iter_faces, shuffled
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import FACES
 from framejury.settings import Signal
+from framejury.training import needs
+from framejury.training.needs import require_signal
+from framejury.training.source import FaceRow, FaceSource, iter_faces, shuffled
 from tests.builders.faces import Video, face_rows, source_of, write_rows
 
 POINTS = [{"x": float(n), "y": float(n)} for n in range(5)]

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framejury.model import perturb
-from framejury.model.grading import Grade, draw_grade, graded
-from framejury.model.graphics import Graphic, Kind, draw_graphic, overlaid
-from framejury.model.post_processing import (
+from framejury.augmentation import perturb
+from framejury.augmentation.grading import Grade, draw_grade, graded
+from framejury.augmentation.graphics import Graphic, Kind, draw_graphic, overlaid
+from framejury.augmentation.post_processing import (
     Grain,
     PostProcessing,
     Upscaling,
     draw_post_processing,
     post_processed,
 )
-from framejury.model.video_codecs import VideoCompression
+from framejury.augmentation.video_codecs import VideoCompression
 from tests.builders.faces import real_face
 from tests.builders.lossy_steps import lossy_steps
 

@@ -17,11 +17,11 @@ import keras
 from keras import ops
 
 from framejury.errors import ConfigError
-from framejury.model import lite0, resnet18
 from framejury.model.manifest import HEAT_NAME, OUTPUT_NAME
-from framejury.model.pretrained import PUBLISHED, require_weights
-from framejury.model.weights import downloaded, load_backbone_weights
 from framejury.settings import TrainingSettings
+from framejury.training import lite0, resnet18
+from framejury.training.pretrained import PUBLISHED, require_weights
+from framejury.training.weights import downloaded, load_backbone_weights
 
 BACKBONE_LAYERS = {
     "efficientnet_b0": "efficientnet-b0",

@@ -19,9 +19,9 @@ from typing import IO, TypeVar
 import numpy as np
 
 from framejury.errors import ConfigError, did_you_mean
-from framejury.model.source import FaceRow, FaceSource, iter_faces
 from framejury.schemas.statuses import Side
 from framejury.settings import PAIR_SIGNALS, TrainingSettings
+from framejury.training.source import FaceRow, FaceSource, iter_faces
 
 _T = TypeVar("_T")
 _DRAW_STREAM = 2

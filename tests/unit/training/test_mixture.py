@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from framejury.augmentation.made_fakes import made_fake
 from framejury.errors import ConfigError
-from framejury.model.made_fakes import made_fake
-from framejury.model.mixture import FacePool, require_mixture
-from framejury.model.source import FaceRow, FaceSource, VideoTruth
 from framejury.records import CroppedFace
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings
+from framejury.training.mixture import FacePool, require_mixture
+from framejury.training.source import FaceRow, FaceSource, VideoTruth
 from tests.builders.faces import Video, face_rows, real_face, source_of, write_rows
 
 LANDMARKS = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from framejury.model.dataset import FaceDatasets
-from framejury.model.network import backbone_of
 from framejury.model.schedule import Phase
 from framejury.settings import TrainingSettings
+from framejury.training.dataset import FaceDatasets
+from framejury.training.network import backbone_of
 
 _WARM_UP_SHARE = 0.1
 _WARM_UP_FROM = 1 / 25

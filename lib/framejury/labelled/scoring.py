@@ -7,11 +7,11 @@ from itertools import islice
 
 import pyarrow as pa
 
-from framejury.model.needs import require_signal
 from framejury.model.runtime import Scorer
-from framejury.model.source import FaceRow, FaceSource, iter_faces
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import FACE_SCORES
+from framejury.training.needs import require_signal
+from framejury.training.source import FaceRow, FaceSource, iter_faces
 
 SCORED_FACES = pa.schema(
     [

@@ -17,19 +17,19 @@ import numpy as np
 import tensorflow as tf
 
 from framejury.errors import ConfigError, FramejuryError, UsageError
-from framejury.model.checkpoint import WorkDir
-from framejury.model.dataset import FaceDatasets
 from framejury.model.manifest import CURVES_NAME
-from framejury.model.needs import require_signal
-from framejury.model.network import Precision, backbone_of, build_network, freeze
-from framejury.model.optimizer import make_optimizer, settle_averages
-from framejury.model.resynthesis import Resynthesizer
 from framejury.model.schedule import EpochRecord, Phase, Step, best_epoch, next_step
-from framejury.model.source import FaceSource
-from framejury.model.source_counts import FaceCounts, count_faces
-from framejury.model.training_log import TrainingLog
-from framejury.model.true_class import FIGURES, true_class_metrics
 from framejury.settings import TrainingSettings
+from framejury.training.checkpoint import WorkDir
+from framejury.training.dataset import FaceDatasets
+from framejury.training.needs import require_signal
+from framejury.training.network import Precision, backbone_of, build_network, freeze
+from framejury.training.optimizer import make_optimizer, settle_averages
+from framejury.training.resynthesis import Resynthesizer
+from framejury.training.source import FaceSource
+from framejury.training.source_counts import FaceCounts, count_faces
+from framejury.training.training_log import TrainingLog
+from framejury.training.true_class import FIGURES, true_class_metrics
 
 Progress = Callable[[str], None]
 _PHASE_NAMES: Mapping[Phase, str] = {"head": "head", "finetune": "fine-tune"}

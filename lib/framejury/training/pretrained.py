@@ -113,6 +113,6 @@ def require_weights(settings: TrainingSettings) -> Path:
             f"training.weights is {settings.weights!r}, which is neither noisy-student, imagenet, "
             "lite0 or none, nor the path of a file"
         )
-    from framejury.model.weights import downloaded
+    from framejury.training.weights import downloaded
 
     return downloaded(settings)

@@ -14,9 +14,9 @@ import h5py  # type: ignore[import-untyped]
 import keras
 
 from framejury.errors import ConfigError, SetupError
-from framejury.model import resnet18
-from framejury.model.pretrained import download_of, instead_of_download
 from framejury.settings import TrainingSettings
+from framejury.training import resnet18
+from framejury.training.pretrained import download_of, instead_of_download
 
 Shapes = dict[str, list[tuple[int, ...]]]
 

@@ -18,9 +18,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from framejury.augmentation.augment import apply, draw, sample_rng
+from framejury.augmentation.fastai_augment import apply_fastai, draw_fastai
+from framejury.augmentation.made_fakes import Resynthesis, made_fake
 from framejury.errors import FramejuryError
-from framejury.model.augment import apply, draw, sample_rng
-from framejury.model.epoch import (
+from framejury.records import CroppedFace
+from framejury.schemas.statuses import Side
+from framejury.settings import TrainingSettings
+from framejury.signals.network_input import picture_of, square_face
+from framejury.signals.rgb import input_points
+from framejury.training.epoch import (
     ShownFace,
     class_weights,
     evened_out,
@@ -29,16 +36,9 @@ from framejury.model.epoch import (
     shown_faces,
     with_blends,
 )
-from framejury.model.fastai_augment import apply_fastai, draw_fastai
-from framejury.model.made_fakes import Resynthesis, made_fake
-from framejury.model.mixture import FacePool
-from framejury.model.source import FaceSource, iter_faces, shuffled
-from framejury.model.source_counts import FaceCounts
-from framejury.records import CroppedFace
-from framejury.schemas.statuses import Side
-from framejury.settings import TrainingSettings
-from framejury.signals.network_input import picture_of, square_face
-from framejury.signals.rgb import input_points
+from framejury.training.mixture import FacePool
+from framejury.training.source import FaceSource, iter_faces, shuffled
+from framejury.training.source_counts import FaceCounts
 
 _PREFETCHED_BATCHES = 4
 _SIGNATURE = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from framejury.model.elastic import displaced
-from framejury.model.made_fakes import made_fake
-from framejury.model.selfblend import blend_mask, draw_blend, self_blended
+from framejury.augmentation.elastic import displaced
+from framejury.augmentation.made_fakes import made_fake
+from framejury.augmentation.selfblend import blend_mask, draw_blend, self_blended
 from framejury.records import CroppedFace, Image
 from tests.builders.faces import real_face
 

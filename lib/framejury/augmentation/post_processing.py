@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framejury.model import perturb
-from framejury.model.grading import Grade, draw_grade, graded
-from framejury.model.graphics import Graphic, draw_graphic, overlaid
-from framejury.model.video_codecs import Codec, VideoCompression, recoded
+from framejury.augmentation import perturb
+from framejury.augmentation.grading import Grade, draw_grade, graded
+from framejury.augmentation.graphics import Graphic, draw_graphic, overlaid
+from framejury.augmentation.video_codecs import Codec, VideoCompression, recoded
 from framejury.records import Image
 
 _LOSSY_ODDS = 0.58

@@ -4,7 +4,7 @@ Kernels are stored in half precision, which halves the Keras model. They are rou
 network is exported or measured, so `model.keras` and `model.onnx` hold exactly the weights that the
 figures were measured with.
 
-tf2onnx is called directly, because `model.export(format="onnx")`, which also calls it, names the
+tf2onnx is called directly, because `training.export(format="onnx")`, which also calls it, names the
 output `Identity:0` and does not fix the operator set.
 """
 
@@ -45,13 +45,13 @@ from framejury.model.manifest import (
     PixelContract,
     TrainingData,
 )
-from framejury.model.network import INPUT_NAME, with_heat
 from framejury.model.seen import SeenVideos
-from framejury.model.source_counts import methods_learned, sample_faces
-from framejury.model.training import TrainedNetwork
 from framejury.schemas.statuses import Side
 from framejury.settings.learning import NAMED_WEIGHTS
 from framejury.signals.network_input import picture_of
+from framejury.training.network import INPUT_NAME, with_heat
+from framejury.training.source_counts import methods_learned, sample_faces
+from framejury.training.train import TrainedNetwork
 
 PARITY_TOLERANCE = 1e-4
 PARITY_FACES = 64

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from framejury.errors import SplitError
 from framejury.model.manifest import SplitCount, digest_of
-from framejury.model.source import FaceRow, FaceSource, iter_faces, read_batches
 from framejury.schemas.statuses import UNNAMED, Label, Side
+from framejury.training.source import FaceRow, FaceSource, iter_faces, read_batches
 
 LEARNING_SIDES = (Side.TRAIN, Side.VAL)
 _FACE_KEYS = ["video_id", "run_id", "frame_index", "face_index"]

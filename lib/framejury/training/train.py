@@ -30,6 +30,7 @@ from framejury.training.source import FaceSource
 from framejury.training.source_counts import FaceCounts, count_faces
 from framejury.training.training_log import TrainingLog
 from framejury.training.true_class import FIGURES, true_class_metrics
+from framejury.training.weights import average_with_start
 
 Progress = Callable[[str], None]
 _PHASE_NAMES: Mapping[Phase, str] = {"head": "head", "finetune": "fine-tune"}
@@ -141,6 +142,8 @@ def train(
         _learn(model, faces, kept, machine, progress, log=log)
     best = build_network(settings, "float32", pretrained=False)
     best.load_weights(kept.best_weights)
+    if settings.start_share:
+        average_with_start(best, settings.weights, settings.start_share)
     return TrainedNetwork(
         best,
         kept.history,

@@ -317,6 +317,24 @@ def test_weights_are_drawn_back_to_the_start(bundle: Bundle) -> None:
         assert np.allclose(mean, 0.25 * a + 0.75 * b, atol=1e-6)
 
 
+@pytest.mark.usefixtures("tiny")
+def test_a_training_ends_between_its_start_and_its_best_epoch(
+    small_source: FaceSource, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(5)
+    start = tiny_network(TINY)
+    start.save(tmp_path / "start.keras")
+    settings = TINY.model_copy(
+        update={"weights": str(tmp_path / "start.keras"), "start_share": 0.25}
+    )
+    trained = train(settings, small_source, tmp_path / "work", print)
+    best = tiny_network(TINY)
+    best.load_weights(tmp_path / "work" / f"epoch-{trained.best_epoch:04d}.weights.h5")
+    parts = zip(trained.model.get_weights(), start.get_weights(), best.get_weights(), strict=True)
+    for mean, a, b in parts:
+        assert np.allclose(mean, 0.25 * a + 0.75 * b, atol=1e-6)
+
+
 def test_a_start_of_another_network_is_refused(fresh: keras.Model, tmp_path: Path) -> None:
     network.backbone_of(fresh).save(tmp_path / "headless.keras")
     with pytest.raises(ConfigError, match="head included"):

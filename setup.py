@@ -1,7 +1,5 @@
 """Where the packages lie: `lib/` is the source root; `jobs/`, `conf/` and `models/` ride along.
 
-Of `models/`, `start/` stays behind: `make train` begins with it, and nobody judges with it.
-
 Everything else about the distribution stands in pyproject.toml.
 """
 
@@ -9,8 +7,6 @@ from setuptools import find_namespace_packages, setup
 
 BESIDE_LIB = ("jobs", "conf", "models")
 """Folders of the project that are installed as `framejury.FOLDER`."""
-
-MODELS = find_namespace_packages("models", exclude=["start"])
 
 setup(
     # Namespace packages too: setuptools takes a folder of data files for a package without Python.
@@ -20,7 +16,7 @@ setup(
         *(
             f"framejury.{folder}.{inner}"
             for folder in BESIDE_LIB
-            for inner in find_namespace_packages(folder, exclude=["start"])
+            for inner in find_namespace_packages(folder)
         ),
     ],
     package_dir={"": "lib", **{f"framejury.{folder}": folder for folder in BESIDE_LIB}},
@@ -34,6 +30,6 @@ setup(
         "framejury.conf.schedule": ["*"],
         "framejury.conf.prometheus": ["*"],
         "framejury.conf.training": ["*.csv"],
-        **{f"framejury.models.{inner}": ["*"] for inner in MODELS},
+        **{f"framejury.models.{inner}": ["*"] for inner in find_namespace_packages("models")},
     },
 )

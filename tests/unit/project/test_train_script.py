@@ -30,7 +30,6 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "conf" / "training", root / "conf" / "training")
     program(root / "bin" / "find-java.sh", "echo /nowhere")
-    program(root / "bin" / "lite0-weights.sh", "true")
     program(root / ".venv" / "bin" / "framejury", f'echo "$1" >>{root}/calls')
     for folder in ("dfdc_faces", "real_faces", "wild_faces", "ff_faces"):
         (tmp_path / "shared" / "training" / folder).mkdir(parents=True)
@@ -58,7 +57,10 @@ def steps(project: Path, **variables: str) -> list[str]:
     return calls.read_text().split()
 
 
-@pytest.mark.parametrize("edited", [SIDES, "conf/training/sides-corpus.csv", PRESET])
+@pytest.mark.parametrize(
+    "edited",
+    [SIDES, "conf/training/sides-corpus.csv", "conf/training/start/bundle.json", PRESET],
+)
 def test_an_edit_of_the_split_or_the_preset_trains_again(project: Path, edited: str) -> None:
     before = (project / edited).read_text(encoding="utf-8")
     assert steps(project) == ["import", "index", "extract", *TRAINED]

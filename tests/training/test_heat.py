@@ -27,7 +27,7 @@ from tests.builders.gradcam import reference_heat
 SIDE = 64
 CELL = 8
 RED, GREEN = range(2)
-SHIPPED = Path(__file__).resolve().parents[2] / "models" / "detector"
+START = Path(__file__).resolve().parents[2] / "conf" / "training" / "start"
 
 
 def heat_maps(model: keras.Model, *batches: np.ndarray) -> list[np.ndarray]:
@@ -170,8 +170,8 @@ def test_without_hidden_layers_it_is_the_class_activation_map() -> None:
 
 @pytest.mark.long
 def test_a_bundle_of_an_old_format_gives_the_map_of_a_new_one(tmp_path: Path) -> None:
-    """The bundle that ships has no output for it; the same network exported today has."""
-    old = load_bundle(SHIPPED)
+    """The bundle that `make train` begins with has no output for it; the same network exported today has."""
+    old = load_bundle(START)
     assert old.heat_cells is None and old.keras_path is not None
     model = keras.models.load_model(old.keras_path, compile=False, safe_mode=True)
     side = old.input_px

@@ -17,7 +17,7 @@ from framejury.model.runtime import Scorer
 from tests.builders.bundles import MANIFEST, brightness_bundle, brightness_network, headed_network
 
 ROOT = Path(__file__).resolve().parents[3]
-BUNDLES = [ROOT / "models" / "detector", ROOT / "tests" / "data" / "demo_bundle"]
+BUNDLES = [ROOT / "conf" / "training" / "start", ROOT / "tests" / "data" / "demo_bundle"]
 
 
 def run(content: bytes, names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:

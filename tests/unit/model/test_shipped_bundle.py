@@ -11,7 +11,7 @@ import pytest
 
 from framejury.cli.options import bundle_dir_of
 from framejury.errors import BundleError
-from framejury.model.bundle import load_bundle
+from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.manifest import CARD_NAME, KERAS_NAME, Bundle
 from framejury.model.runtime import Scorer
 from tests.builders.faces import real_face
@@ -33,14 +33,28 @@ def test_it_is_a_detector_of_at_most_25_megabytes(shipped: Bundle) -> None:
 def test_its_rule_was_fitted_on_validation_videos(shipped: Bundle) -> None:
     fit = shipped.rule_fit
     assert fit is not None
-    assert fit.data.startswith("side val")
+    assert fit.data.startswith("split val")
     assert fit.target_fpr == 0.05
     assert shipped.calibration is not None
+    # Enough groups of real videos for an order statistic at 5%.
+    assert fit.threshold_from == "quantile" and fit.real_groups >= 59
+    assert fit.fpr <= fit.target_fpr
+
+
+def test_what_it_learned_from_is_recorded(shipped: Bundle) -> None:
+    assert read_seen(shipped) is not None
+    assert {"Deepfakes", "Wav2Lip-GAN", "VLOGGER (2024)"} <= (shipped.data.methods or {}).keys()
+    assert "VASA-1 (2024)" not in (shipped.data.methods or {})
 
 
 def test_its_card_gives_held_out_figures_with_intervals_and_limits(shipped: Bundle) -> None:
     assert shipped.metrics["test"]["video_auc"].low is not None
-    assert {"test, ffpp", "test, celebdf", "test, dfdc_faces"} <= shipped.metrics.keys()
+    assert {
+        "test, ffpp",
+        "test, celebdf",
+        "test, dfdc_faces",
+        "test, wild_faces",
+    } <= shipped.metrics.keys()
     card = (shipped.directory / CARD_NAME).read_text(encoding="utf-8")
     for said in (
         "does not judge sound",

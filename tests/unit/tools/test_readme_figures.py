@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from framejury.model.bundle import load_bundle
+from framejury.model.figure_sets import FigureSet
 from framejury.model.manifest import Bundle, Measurement
 from tools.readme_figures import BEGIN, END, figures_of, main, with_figures
 
@@ -35,16 +36,21 @@ def test_the_first_figure_is_the_false_accusations(bundle: Bundle) -> None:
     right = {"real_videos": 11, "fake_videos": 15, "video_fpr": 3 / 11, "video_accuracy": 20 / 26}
     first = figures_of(changed(bundle, **right)).split(".**")[0]
     assert "26 held-out videos" in first
-    assert first.replace("\n", " ").endswith("calls 3 of 11 real videos fake: 27%")
+    assert first.replace("\n", " ").endswith(
+        "calls 3 of 11 real videos fake: 27% (95% interval 10% to 57%)"  # Wilson's, of 3 of 11
+    )
     assert "finds 12 of 15 fakes" in figures_of(changed(bundle, **right)).replace("\n", " ")
 
 
 def test_every_data_set_has_a_row_and_an_unknown_one_keeps_its_name(bundle: Bundle) -> None:
     more = {**bundle.metrics, "test, mine": bundle.metrics["test, ffpp"]}
     text = figures_of(replace(bundle, metrics=more))
-    assert "| mine | 0 of 3 | 4 of 8 | 1.00 |" in text
+    assert "| mine | 0 of 3 | 1 of 8 | 0.83 |" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + sum(name.startswith("test, ") for name in more)
+    kinds = [FigureSet.of(name) for name in more]
+    sets = sum((one.split, one.kind) == ("test", "data set") for one in kinds)
+    methods = sum((one.split, one.kind) == ("test", "method") for one in kinds)
+    assert len(rows) == 1 + sets + 1 + methods
 
 
 def test_each_method_has_a_row_unknown_ones_first(bundle: Bundle) -> None:
@@ -53,7 +59,7 @@ def test_each_method_has_a_row_unknown_ones_first(bundle: Bundle) -> None:
         return {name: Measurement(value=value) for name, value in values.items()}
 
     more = {
-        **bundle.metrics,
+        **{name: figures for name, figures in bundle.metrics.items() if "method" not in name},
         "test, ffpp, method NeuralTextures": of(8, 0.25, video_auc=0.71),
         "test, wild, method VASA-1": of(3, 1 / 3),
         "test, known methods": of(8, 0.25, video_auc=0.71),
@@ -113,4 +119,4 @@ def test_the_script_writes_the_readme(tmp_path: Path) -> None:
     readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n", encoding="utf-8")
     assert main([str(readme)]) == 0
     text = readme.read_text(encoding="utf-8")
-    assert text.startswith(f"before\n{BEGIN}\n**On ") and text.endswith(f"|\n{END}\nafter\n")
+    assert text.startswith(f"before\n{BEGIN}\n**On ") and text.endswith(f"\n{END}\nafter\n")

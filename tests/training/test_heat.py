@@ -170,7 +170,7 @@ def test_without_hidden_layers_it_is_the_class_activation_map() -> None:
 
 @pytest.mark.long
 def test_a_bundle_of_an_old_format_gives_the_map_of_a_new_one(tmp_path: Path) -> None:
-    """The bundle that `make train` begins with has no output for it; the same network exported today has."""
+    """What `make train` begins with has no output for it; the same network exported today has."""
     old = load_bundle(START)
     assert old.heat_cells is None and old.keras_path is not None
     model = keras.models.load_model(old.keras_path, compile=False, safe_mode=True)

@@ -79,6 +79,9 @@ def texts() -> tuple[tuple[str, str, bool], ...]:
     return tuple(read_texts())
 
 
+BINARY = (".keras", ".onnx", ".parquet")
+
+
 def read_texts() -> Iterator[tuple[str, str, bool]]:
     """As `texts`."""
     for folder in ("lib", "jobs", "benchmarks", "conf", "bin", "examples"):
@@ -98,7 +101,7 @@ def read_texts() -> Iterator[tuple[str, str, bool]]:
     ):
         pages += sorted((ROOT / folder).rglob(pattern))
     for path in pages:
-        if path.is_file() and path.suffix not in (".py", ".pyc", ".csv"):
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".csv", *BINARY):
             text = path.read_text(encoding="utf-8")
             if path.suffix != ".md":  # comments
                 text = re.sub(r"^[ \t]*#+ ?", "", text, flags=re.MULTILINE)

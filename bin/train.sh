@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build the detector of models/ from the face sets and videos in DATA (../shared): import, extract,
 # split, train, calibrate, evaluate. Called by `make train`; about 45 minutes on two idle cores.
-# It begins with the detector in conf/training/start.
+# It begins with the previous detector (conf/training/start).
 #
 # After an interruption, run it again: committed work is kept, and training resumes after its last
 # epoch. After an edit of the preset or of conf/training/, it trains again on the faces it has.
@@ -61,7 +61,8 @@ once extract extract_videos
 step "split: each source stays in one split"
 framejury split --warehouse "$faces" --preset "$preset" --sides conf/training/sides-faces.csv
 framejury split --warehouse "$videos" --preset "$preset" --sides conf/training/sides-corpus.csv
-digest=$(cat conf/training/{sides-*.csv,start/bundle.json} "conf/presets/$preset.yaml" | sha256sum | cut -c1-8)
+inputs=(conf/training/{sides-*.csv,start/bundle.json} "conf/presets/$preset.yaml")
+digest=$(cat "${inputs[@]}" | sha256sum | cut -c1-8)
 once "$bundle_step-$digest" train_bundle
 
 step "evaluate: videos of people the network was not trained on"

@@ -158,8 +158,9 @@ class TrainingData:
         counts: videos and faces per split and class.
         leak: a sentence for every report on what lets one source, person or video appear in two
             splits; None: the leakage gate passed.
-        methods: method -> fake videos of it in train and val; `schemas.statuses.UNNAMED` for those
-            without a named method. None: not recorded.
+        methods: method -> fake videos of it in train and val, or more where an earlier bundle was
+            the start; `schemas.statuses.UNNAMED` for those without a named method. None: not
+            recorded.
     """
 
     __pydantic_config__ = _STRICT

@@ -158,9 +158,9 @@ class TrainingSettings(Section):
         0.0,
         ge=0,
         lt=1,
-        description="Share of the initial weights in the trained network, whose weights are then "
-        "the mean of those before and after training: it keeps more of what it knew. Needs "
-        "`training.weights` of a whole network, the model.keras of a bundle; 0: none.",
+        description="Weight of the initial network in the final one, which is a weighted mean of "
+        "the two, so that it forgets less. Needs a whole network in `training.weights`: the path "
+        "of a bundle's model.keras. 0: the trained network as it is.",
     )
     input_px: int = Field(
         224, ge=32, le=1024, description="Side of the network's square input, pixels."
@@ -321,7 +321,8 @@ class TrainingSettings(Section):
         if self.start_share and not self.weights.endswith(".keras"):
             raise ValueError(
                 f"training.start_share={self.start_share:g} needs the weights of a whole network, "
-                f"but training.weights is {self.weights}; give the path of a bundle's model.keras"
+                f"but training.weights is {self.weights}; give the path of a bundle's model.keras, "
+                "or set training.start_share=0"
             )
         return self
 

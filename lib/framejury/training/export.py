@@ -4,7 +4,7 @@ Kernels are stored in half precision, which halves the Keras model. They are rou
 network is exported or measured, so `model.keras` and `model.onnx` hold exactly the weights that the
 figures were measured with.
 
-tf2onnx is called directly, because `training.export(format="onnx")`, which also calls it, names the
+tf2onnx is called directly, because `model.export(format="onnx")`, which also calls it, names the
 output `Identity:0` and does not fix the operator set.
 """
 
@@ -293,6 +293,8 @@ def pack_bundle(
 def methods_of(trained: TrainedNetwork) -> dict[str, int] | None:
     """Return the methods learned, also by the bundle whose weights training began with.
 
+    Both may have learned from the same videos, so of two counts the larger one holds.
+
     None: that bundle did not record them.
     """
     own = methods_learned(trained.source)
@@ -303,7 +305,7 @@ def methods_of(trained: TrainedNetwork) -> dict[str, int] | None:
         before = load_bundle(Path(weights).parent).data.methods
     except BundleError:
         return None
-    return None if before is None else dict(Counter(own) + Counter(before))
+    return None if before is None else dict(Counter(own) | Counter(before))
 
 
 def _origin(weights: Path) -> str:

@@ -30,7 +30,7 @@ from framejury.training.source import FaceSource
 from framejury.training.source_counts import FaceCounts, count_faces
 from framejury.training.training_log import TrainingLog
 from framejury.training.true_class import FIGURES, true_class_metrics
-from framejury.training.weights import average_with_start
+from framejury.training.weights import average_with_start, start_of
 
 Progress = Callable[[str], None]
 _PHASE_NAMES: Mapping[Phase, str] = {"head": "head", "finetune": "fine-tune"}
@@ -139,6 +139,8 @@ def train(
             if not kept.history and from_lite0:
                 norms = settle_averages(model, faces)
                 progress(f"averages of {norms} batch norms re-estimated for the initial weights")
+        if settings.start_share:
+            start_of(model, settings.weights)  # refused now, not after hours of training
         _learn(model, faces, kept, machine, progress, log=log)
     best = build_network(settings, "float32", pretrained=False)
     best.load_weights(kept.best_weights)

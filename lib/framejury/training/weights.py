@@ -12,6 +12,8 @@ from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from framejury.errors import ConfigError, SetupError
 from framejury.settings import TrainingSettings
@@ -80,7 +82,7 @@ def load_backbone_weights(backbone: keras.Model, weights: str) -> None:
 
 
 def average_with_start(model: keras.Model, weights: str, start_share: float) -> None:
-    """Draw the weights of a trained network back towards those it started with.
+    """Make a trained network the weighted mean of itself and the network it started from.
 
     Each weight becomes `start_share` times the initial plus `1 - start_share` times the trained
     one. On new kinds of data the mean is often better than either (WiSE-FT, Wortsman et al.,
@@ -89,23 +91,35 @@ def average_with_start(model: keras.Model, weights: str, start_share: float) -> 
     Args:
         model: the trained network.
         weights: path of the `.keras` file of the network it started from.
-        start_share: 0 to 1.
+        start_share: weight of the latter, 0 to 1.
+
+    Raises:
+        ConfigError: as `start_of`.
+    """
+    both = zip(start_of(model, weights), model.get_weights(), strict=True)
+    model.set_weights([start_share * a + (1 - start_share) * b for a, b in both])
+
+
+def start_of(model: keras.Model, weights: str) -> list[npt.NDArray[np.float32]]:
+    """Read all weights of the network that a training starts from, in the order of `model`'s.
+
+    Args:
+        model: a network like it.
+        weights: path of its `.keras` file.
 
     Raises:
         ConfigError: the file cannot be read, or holds another network.
     """
     try:
-        start = keras.models.load_model(weights, compile=False, safe_mode=True).get_weights()
+        found = keras.models.load_model(weights, compile=False, safe_mode=True).get_weights()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"cannot read weights from {weights}: {error}") from error
-    trained = model.get_weights()
-    if [part.shape for part in start] != [part.shape for part in trained]:
+    if [part.shape for part in found] != [part.shape for part in model.get_weights()]:
         raise ConfigError(
-            f"training.start_share needs the weights of the same network, head included, but "
+            f"training.start_share needs the same network in training.weights, head included, but "
             f"{weights} holds another one; set training.start_share=0"
         )
-    both = zip(start, trained, strict=True)
-    model.set_weights([start_share * a + (1 - start_share) * b for a, b in both])
+    return list(found)
 
 
 def _load_arrays(backbone: keras.Model, path: Path) -> None:

@@ -29,15 +29,8 @@ FOREIGN = {"DataFrame", "Popen", "Section", "access", "jdk", "libseccomp", "tf"}
 """Names of other programs and libraries that are written without their module."""
 SETTINGS = frozenset(setting_fields())
 EXAMPLES = {"Class.method"}
-KEYS = {
-    *(
-        "data.leak",
-        "data.methods",
-        "training.epochs_done",
-        "training.best_epoch",
-        "counts.failures",
-    ),
-}
+KEYS = {"data.leak", "data.methods", "counts.failures"}
+KEYS |= {"training.epochs_done", "training.best_epoch"}
 """Keys of `bundle.json` and of log events."""
 
 

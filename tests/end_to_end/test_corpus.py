@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from framejury.archive.csv_files import read_pins
 from framejury.schemas.statuses import Side
 from framejury.warehouse import Warehouse
+from tests.builders.media_matrix import ffmpeg
 from tests.builders.programs import here, ok, submit
 
 pytestmark = pytest.mark.long
@@ -71,6 +73,36 @@ def test_the_bundle_that_ships_judges_people_it_has_never_seen(
     assert roc_auc_score(fake, p_fake) > LEAST_AUC
     accused = sum(v == "fake" for is_fake, v in zip(fake, verdicts, strict=True) if not is_fake)
     assert accused <= 3
+
+
+SIDE_BY_SIDE = (
+    "[0:v]scale=-2:480,fps=25[left];[1:v]scale=-2:480,fps=25[right];[left][right]hstack=shortest=1"
+)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg (package ffmpeg)")
+@pytest.mark.parametrize(
+    ("left", "right", "fake_side"),
+    [
+        ("celebdf/Celeb-synthesis/id32_id34_0003.mp4", "celebdf/Celeb-real/id29_0000.mp4", "left"),
+        ("other/hdtf/WDA_KatieHill_000.mp4", "other/uadfv/0017_fake.mp4", "right"),
+        ("celebdf/Celeb-real/id29_0000.mp4", "other/hdtf/WDA_KatieHill_000.mp4", None),
+    ],
+)
+def test_of_a_fake_and_a_real_person_in_one_video_the_fake_one_is_named(
+    left: str, right: str, fake_side: str | None, corpus: Path, tmp_path: Path
+) -> None:
+    pins = read_pins(SIDES)
+    assert pins.side_of(left) is pins.side_of(right) is Side.TEST
+    both = tmp_path / "both.mp4"
+    inputs = [text for path in (left, right) for text in ("-i", str(corpus / path))]
+    coding = ["-filter_complex", SIDE_BY_SIDE, "-t", "6", "-crf", "18", "-pix_fmt", "yuv420p"]
+    ffmpeg(*inputs, *coding, "-an", both)
+    verdict = json.loads(ok(here("scan", both, "--json")))
+    named = [track["position"] for track in verdict["suspicious_tracks"]]
+    expected = ("real", []) if fake_side is None else ("fake", [fake_side])
+    assert (verdict["verdict"], named) == expected
+    assert len(verdict["tracks"]) == 2
 
 
 def test_contents_are_those_of_the_truth(night: Path, truth: dict[str, dict[str, str]]) -> None:

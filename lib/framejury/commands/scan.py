@@ -24,12 +24,16 @@ from framejury.pages.text_table import counted
 from framejury.parsers.scan import parser
 from framejury.redaction import printable
 from framejury.report.bundle_info import BundleInfo
-from framejury.report.evidence.suspicious_tracks import SuspiciousTrack, suspicious_tracks
+from framejury.report.evidence.suspicious_tracks import (
+    DescribedTrack,
+    suspicious_tracks,
+    tracks_by_score,
+)
 from framejury.report.evidence.video_evidence import evidence_of, tracks_of
 from framejury.report.sound_words import decided_word
 from framejury.report.trust import reader_word, trust_of
 from framejury.schemas.notes import VideoNote, from_text
-from framejury.schemas.statuses import SOUND_MEANING, Note, SoundOutcome, Status
+from framejury.schemas.statuses import SOUND_MEANING, Note, SoundOutcome, Status, Verdict
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, face_threshold, judge, unscored
 from framejury.verdict.rule import Rule
@@ -67,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
         for place in places:
             rows = examiner.examine(VideoJob(video_id=place, uri=place))
             verdict = _verdict(place, rows, bundle, rule, settings.verdict)
-            verdict |= {"suspicious_tracks": _suspicious(verdict, rows, rule)}
+            verdict |= _tracks(verdict, rows, rule)
             if verdict["p_fake"] is None and verdict["sound_p_fake"] is None:
                 code = NOT_ALL_JUDGED
             if pages is not None:
@@ -135,11 +139,16 @@ def _verdict(
     }
 
 
-def _suspicious(verdict: dict[str, Any], rows: pa.RecordBatch, rule: Rule) -> list[dict[str, Any]]:
-    """Return the suspicious face tracks."""
+def _tracks(verdict: dict[str, Any], rows: pa.RecordBatch, rule: Rule) -> dict[str, Any]:
+    """Return the face tracks, the highest-scoring one first, and those that are suspicious."""
     scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
-    tracks = tracks_of(evidence_of(verdict, None, scores, ()).faces, verdict["worst_person"])
-    return [asdict(one) for one in suspicious_tracks(verdict, tracks, face_threshold(rule))]
+    worst = verdict["worst_person"]
+    tracks = tracks_of(evidence_of(verdict, None, scores, ()).faces, worst)
+    found = suspicious_tracks(verdict, tracks, face_threshold(rule))
+    return {
+        "tracks": [asdict(one) for one in tracks_by_score(tracks, worst)],
+        "suspicious_tracks": [asdict(one) for one in found],
+    }
 
 
 def _frames(rows: pa.RecordBatch) -> list[dict[str, Any]]:
@@ -172,15 +181,25 @@ def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
         f"  note: {VideoNote(Note(note['code']), note['detail']).sentence}"
         for note in verdict["notes"]
     ]
-    named = [SuspiciousTrack(**one) for one in verdict["suspicious_tracks"]]
-    lines += [f"  suspicious {one.in_words}" for one in named]
-    lines += [f"  suspicious: {in_words(stretch)}" for stretch in verdict["stretches"] or ()]
+    lines += _track_words(verdict)
+    # Where the video as a whole is not suspicious, neither is a part of it.
+    part = "high scores" if verdict["verdict"] == Verdict.REAL else "suspicious"
+    lines += [f"  {part}: {in_words(stretch)}" for stretch in verdict["stretches"] or ()]
     lines += [
         f"  frame {face['frame_index']}  {face['time_s']:.2f} s  track {face['person']}  "
         f"score {face['score']:.3f}"
         for face in verdict.get("frames", ())
     ]
     return "\n".join(printable(line) for line in lines)
+
+
+def _track_words(verdict: dict[str, Any]) -> list[str]:
+    """Name the suspicious tracks; if none of several is, the highest."""
+    named = [DescribedTrack(**one) for one in verdict["suspicious_tracks"]]
+    if not named and len(verdict["tracks"]) > 1:
+        highest = DescribedTrack(**verdict["tracks"][0])
+        return [f"  highest of {len(verdict['tracks'])} tracks: {highest.in_words}"]
+    return [f"  suspicious {one.in_words}" for one in named]
 
 
 def _sound_words(verdict: dict[str, Any]) -> str:

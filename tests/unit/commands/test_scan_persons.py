@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,9 +79,23 @@ def test_the_mean_of_all_faces_would_have_missed_it(
         scanned(capsys, bundle, two_people, "--json", "--set", "verdict.reducer=mean")
     )
     assert pooled["verdict"] == "real" and pooled["suspicious_tracks"] == []
+    right, left = pooled["tracks"]
+    assert (right["position"], left["position"]) == ("right", "left")
+    assert right["mean_score"] > left["mean_score"]
+
+
+def test_of_people_who_are_not_suspicious_the_highest_is_named(
+    bundle: Path, two_people: Path, capsys: Capture
+) -> None:
+    said = scanned(capsys, bundle, two_people, "--set", "verdict.threshold=0.99")
+    assert "no sign of manipulation" in said
+    assert re.search(r"^  highest of 2 tracks: track \d \(right\), 0\.", said, re.MULTILINE)
+    assert "suspicious" not in said
 
 
 def test_alone_nobody_is_named(bundle: Path, tmp_path: Path, capsys: Capture) -> None:
     clip = clips.write_clip(tmp_path / "one.mp4", clips.face_frames(10 * SECONDS), fps=10)
     verdict = json.loads(scanned(capsys, bundle, clip, "--json"))
     assert (verdict["verdict"], verdict["suspicious_tracks"]) == ("fake", [])
+    assert [track["position"] for track in verdict["tracks"]] == [None]
+    assert "track" not in scanned(capsys, bundle, clip)

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from framejury.records import Box
-from framejury.report.evidence.suspicious_tracks import rests_on, suspicious_tracks
+from framejury.report.evidence.suspicious_tracks import (
+    rests_on,
+    suspicious_tracks,
+    tracks_by_score,
+)
 from framejury.report.evidence.video_evidence import FaceEvidence, FaceTrack, tracks_of
 
 X = {0: 10.0, 1: 200.0, 2: 400.0}
@@ -116,3 +120,10 @@ def test_the_suspicion_rests_on_nobody_else_than_the_highest() -> None:
 
 def test_the_only_person_is_not_singled_out() -> None:
     assert suspicious_tracks(verdict(0), tracks(0.9), 0.5) == []
+
+
+def test_all_tracks_are_listed_from_the_highest() -> None:
+    assert [one.person for one in tracks_by_score(tracks(0.3, 0.7, 0.5), 1)] == [1, 2, 0]
+    # By the rule, which draws brief tracks towards the video's mean, another one may be highest.
+    assert [one.person for one in tracks_by_score(tracks(0.3, 0.7, 0.5), 2)] == [2, 1, 0]
+    assert tracks_by_score([], None) == []

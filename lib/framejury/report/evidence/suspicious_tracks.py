@@ -1,4 +1,4 @@
-"""Which people of a video are suspicious: face track, place in the picture, seconds. Pure."""
+"""The face tracks of a video, which of them are suspicious, and where each is. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ON_ONE_SIDE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class SuspiciousTrack:
-    """A suspicious face track of a video.
+class DescribedTrack:
+    """A face track of a video, and where it is.
 
     Attributes:
         person: number of the track.
@@ -46,7 +46,7 @@ class SuspiciousTrack:
 
 def suspicious_tracks(
     verdict: Row, tracks: Sequence[FaceTrack], threshold: float | None
-) -> list[SuspiciousTrack]:
+) -> list[DescribedTrack]:
     """Return the suspicious tracks of a video: the highest-scoring one, then by number.
 
     They are those whose mean alone would be called fake. Where one track decides (per_person,
@@ -72,7 +72,19 @@ def suspicious_tracks(
     return [_described(track, tracks) for track in sorted(high, key=lambda t: t.number != worst)]
 
 
-def rests_on(found: Sequence[SuspiciousTrack], verdict: Row) -> str | None:
+def tracks_by_score(tracks: Sequence[FaceTrack], worst: int | None) -> list[DescribedTrack]:
+    """Return all tracks of a video: the highest-scoring one, then by their means, descending.
+
+    Args:
+        tracks: of the video.
+        worst: `verdicts.worst_person`, the highest one by the rule, which draws tracks of few
+            faces towards the video's mean.
+    """
+    ranked = sorted(tracks, key=lambda track: (track.number != worst, -track.mean, track.number))
+    return [_described(track, tracks) for track in ranked]
+
+
+def rests_on(found: Sequence[DescribedTrack], verdict: Row) -> str | None:
     """Return the suspicious tracks as a sentence; None if there are none.
 
     Only where one track decides does the suspicion rest on it.
@@ -93,9 +105,9 @@ def rests_on(found: Sequence[SuspiciousTrack], verdict: Row) -> str | None:
     return text
 
 
-def _described(track: FaceTrack, tracks: Sequence[FaceTrack]) -> SuspiciousTrack:
+def _described(track: FaceTrack, tracks: Sequence[FaceTrack]) -> DescribedTrack:
     times = [face.pts_s for face in track.faces]
-    return SuspiciousTrack(
+    return DescribedTrack(
         person=track.number,
         position=_position(track, tracks),
         start_s=min(times),

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, JsonValue
 
 from framejury.schemas.statuses import Label, Side
-from framejury.settings import Resize, Signal
+from framejury.settings import TEMPLATES, Resize, Signal, Template
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import MEAN, Reducer, Rule, RuleFit
 
@@ -107,12 +107,13 @@ class Framing:
     margin_px: Annotated[int, Field(ge=0)] | None = None
     pair: Literal["own", "same", "kept"] = "own"
     judges: Literal["face", "frame"] = "face"
-    template: tuple[tuple[float, float], ...] | None = None
+    template: Template | None = None
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Framing:
         """Read it from all settings of a run, as stored in a commit of any version."""
         crops, detection = settings["crops"], settings.get("detection", {})
+        template = crops.get("template")
         return cls(
             margin_ratio=crops["margin_ratio"],
             shape=crops["shape"],
@@ -120,12 +121,16 @@ class Framing:
             margin_px=crops.get("margin_px"),
             pair=crops.get("pair", "own"),
             judges="frame" if detection.get("detector") == "frame" else "face",
+            template=None if template is None else tuple((x, y) for x, y in template),
         )
 
     def overrides(self) -> tuple[str, ...]:
         """Return settings, as `--set` takes them, that cut faces like this."""
         values = asdict(self)
-        judges = values.pop("judges")
+        judges, template = values.pop("judges"), values.pop("template")
+        if template is not None:
+            names = [name for name, points in TEMPLATES.items() if points == template]
+            values["template"] = names[0] if names else json.dumps(template, separators=(",", ":"))
         crops = [f"crops.{k}={'null' if v is None else v}" for k, v in values.items()]
         return (*crops, *(["detection.detector=frame"] if judges == "frame" else []))
 

@@ -13,12 +13,12 @@ _ARCFACE_PX = (
     *((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366)),
     *((41.5493, 92.3655), (70.7299, 92.2041)),
 )
-_ARCFACE_SIDE_PX = 112
+_SIDE_PX = 112
 _POINTS = 5
 
-TEMPLATES = {"arcface": tuple((x / _ARCFACE_SIDE_PX, y / _ARCFACE_SIDE_PX) for x, y in _ARCFACE_PX)}
-"""Templates known by name. arcface: `arcface_dst` of InsightFace, as ArcFace (Deng et al., CVPR 2019)
-aligns faces in 112 x 112 pixels."""
+TEMPLATES = {"arcface": tuple((x / _SIDE_PX, y / _SIDE_PX) for x, y in _ARCFACE_PX)}
+"""Templates known by name. arcface: `arcface_dst` of InsightFace, in 112 x 112 pixels (J. Deng et
+al.: ArcFace. CVPR 2019)."""
 
 
 def template_of(value: object) -> object:

@@ -124,13 +124,17 @@ class Framing:
             template=None if template is None else tuple((x, y) for x, y in template),
         )
 
+    def template_text(self) -> str:
+        """Return the template as `--set crops.template=` takes it: its name, or its points."""
+        names = [name for name, points in TEMPLATES.items() if points == self.template]
+        return names[0] if names else json.dumps(self.template, separators=(",", ":"))
+
     def overrides(self) -> tuple[str, ...]:
         """Return settings, as `--set` takes them, that cut faces like this."""
         values = asdict(self)
         judges, template = values.pop("judges"), values.pop("template")
         if template is not None:
-            names = [name for name, points in TEMPLATES.items() if points == template]
-            values["template"] = names[0] if names else json.dumps(template, separators=(",", ":"))
+            values["template"] = self.template_text()
         crops = [f"crops.{k}={'null' if v is None else v}" for k, v in values.items()]
         return (*crops, *(["detection.detector=frame"] if judges == "frame" else []))
 

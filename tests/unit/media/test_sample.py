@@ -275,7 +275,7 @@ def test_a_walk_skips_only_behind_a_face(
 ) -> None:
     """As a recipe's loop: one sample after the other, and after one with a face the skip."""
     walk, looked = sample.Walk(total, sampling), []
-    while not walk.is_over and walk.next_rank + walk.span <= walk.stop:
+    while not walk.is_over and walk.next_rank + (walk.offsets[-1] + 1) <= walk.stop:
         looked.append(walk.next_rank)
         walk.go_on(looked[-1], found=looked[-1] not in faceless)
     first, stop = sample.frame_range(total, sampling)

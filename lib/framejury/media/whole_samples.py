@@ -1,4 +1,4 @@
-"""Samples of one or several frames, put together from frames in presentation order."""
+"""Samples of one or several frames, put together from intact frames in presentation order."""
 
 from __future__ import annotations
 
@@ -9,51 +9,37 @@ from framejury.media.decoders import RankedFrame
 from framejury.media.sample import Indices, Walk
 
 
-class _SampleCollector:
-    """Puts samples together from intact frames in presentation order."""
+class _Sample:
+    """A sample that has begun.
 
-    def __init__(self, offsets: Sequence[int]) -> None:
+    Attributes:
+        frames: its frames so far, at least one.
+    """
+
+    def __init__(self, first: RankedFrame, offsets: Sequence[int]) -> None:
+        self.frames = [first]
         self._offsets = offsets
-        self._frames: list[RankedFrame] = []
-
-    def add(self, ranked: RankedFrame, wanted: int, stop: int | None) -> bool:
-        """Take a frame, if the sample needs it; a sample that lacks one begins again.
-
-        Args:
-            wanted: no sample begins before this rank.
-            stop: nor does any at or after this one; None: no limit.
-
-        Returns:
-            False once no further sample can begin.
-        """
-        if self._frames and ranked.rank > self._due:
-            self._frames = []
-        if not self._frames:
-            if stop is not None and ranked.rank >= stop:
-                return False
-            if ranked.rank >= wanted:
-                self._frames = [ranked]
-        elif ranked.rank == self._due:
-            self._frames.append(ranked)
-        return True
 
     @property
-    def _due(self) -> int:
-        """Rank of the next frame of a sample that has begun."""
-        return self._frames[0].rank + self._offsets[len(self._frames)]
+    def is_whole(self) -> bool:
+        return len(self.frames) == len(self._offsets)
 
-    def take(self) -> tuple[RankedFrame, ...] | None:
-        """Return the sample once it is complete, to begin the next one."""
-        if len(self._frames) < len(self._offsets):
-            return None
-        sample, self._frames = tuple(self._frames), []
-        return sample
+    def goes_on(self, ranked: RankedFrame) -> bool:
+        """Take the next intact frame if it is one of the sample; False: it lacks one before."""
+        due = self.frames[0].rank + self._offsets[len(self.frames)]
+        if ranked.rank == due:
+            self.frames.append(ranked)
+        return ranked.rank <= due
 
 
 def samples_in_order(
     decoded: Iterable[RankedFrame], ranks: Indices, stop: int | None, offsets: Sequence[int]
 ) -> Iterator[tuple[RankedFrame, ...]]:
-    """Yield for each rank the first sample of intact frames that starts there or later.
+    """Yield for each rank the sample that starts there.
+
+    A sample that lacks a frame begins again at the next intact one, whatever the samples around it
+    do. So parts of a video give the samples that the whole one does. Those that come to the same
+    start are one.
 
     Args:
         decoded: frames in presentation order; not read when `ranks` is empty.
@@ -62,17 +48,18 @@ def samples_in_order(
         offsets: of the frames of a sample.
     """
     wanted = deque(ranks.tolist())
-    collector = _SampleCollector(offsets)
+    begun: list[_Sample] = []
     for ranked in decoded if wanted else ():
-        if not collector.add(ranked, wanted[0], stop):
-            return
-        sample = collector.take()
-        if sample is None:
-            continue
-        while wanted and wanted[0] <= sample[0].rank:
+        going_on = [sample for sample in begun if sample.goes_on(ranked)]
+        begins = len(going_on) < len(begun)
+        while wanted and wanted[0] <= ranked.rank:
             wanted.popleft()
-        yield sample
-        if not wanted:
+            begins = True
+        if begins and (stop is None or ranked.rank < stop):
+            going_on.append(_Sample(ranked, offsets))
+        yield from (tuple(sample.frames) for sample in going_on if sample.is_whole)
+        begun = [sample for sample in going_on if not sample.is_whole]
+        if not wanted and not begun:
             return
 
 
@@ -85,13 +72,14 @@ def walked_in_order(
         decoded: frames in presentation order.
         walk: told by the caller what a sample showed, before the next one is taken.
     """
-    collector = _SampleCollector(walk.offsets)
+    sample: _Sample | None = None
     for ranked in decoded:
         if ranked.rank >= walk.stop:
             return
-        collector.add(ranked, walk.next_rank, None)
-        sample = collector.take()
-        if sample is not None:
-            yield sample
+        if (sample is None or not sample.goes_on(ranked)) and ranked.rank >= walk.next_rank:
+            sample = _Sample(ranked, walk.offsets)
+        if sample is not None and sample.is_whole:
+            yield tuple(sample.frames)
+            sample = None
             if walk.is_over:
                 return

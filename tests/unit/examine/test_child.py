@@ -30,7 +30,7 @@ from framejury.examine.messages import (
 )
 from framejury.examine.toolbox import Toolbox
 from framejury.examine.worker import Examiner
-from framejury.faces.crop import cropped_face, decode_crop
+from framejury.faces.crop import Cut, cropped_face, decode_crop
 from framejury.faces.follow import FaceFinder
 from framejury.media import fetch
 from framejury.media.decode import VideoFile

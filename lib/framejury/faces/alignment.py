@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from framejury.records import Box, Image, Point, Region, Similarity, Size
 
+_ROUNDING_PX = 1e-6
 _LARGEST_RATIO = 4.0
 """Longest side of an aligned crop, as a multiple of the frame's longer side; landmarks that ask for
 more lie practically on one point."""
@@ -74,9 +75,9 @@ def aligned_region(alignment: Similarity, size: Size) -> Region | None:
     if not 1 <= side_px(alignment) <= _LARGEST_RATIO * max(size.height, size.width):
         return None
     corners = alignment.undone(np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float64))
-    left, top = (max(math.floor(edge), 0) for edge in corners.min(axis=0))
-    right = min(math.ceil(corners[:, 0].max()), size.width)
-    bottom = min(math.ceil(corners[:, 1].max()), size.height)
+    left, top = (max(math.floor(edge + _ROUNDING_PX), 0) for edge in corners.min(axis=0))
+    ends = [math.ceil(edge - _ROUNDING_PX) for edge in corners.max(axis=0)]
+    right, bottom = min(ends[0], size.width), min(ends[1], size.height)
     return Region(left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 

@@ -15,11 +15,11 @@ from framejury.cli.options import (
 from framejury.clock import now
 from framejury.errors import BundleError
 from framejury.logs import say
+from framejury.model.framing import lacking_frames, needs_landmarks
 from framejury.model.manifest import Bundle, Framing
 from framejury.pages.text_table import counted
 from framejury.parsers.score_faces import parser
 from framejury.runs.provenance import bundle_facts, remember_bundle
-from framejury.settings import PAIR_SIGNALS
 from framejury.tables.evidence_pictures import pictures_of_faces
 from framejury.tables.resources import ship_bundle
 from framejury.tables.score import score_faces
@@ -85,14 +85,13 @@ def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
                 f"run {commit.run_id} cut crops with {has}; {bundle.model_id} needs other values: "
                 f"extract again with --all {needs}"
             )
-        pairs = commit.settings["sampling"].get("pairs", False)
-        if bundle.signal in PAIR_SIGNALS and not pairs:
+        if lacking := lacking_frames(bundle, commit.settings["sampling"]):
             raise BundleError(
-                f"run {commit.run_id} sampled single frames; {bundle.model_id} needs pairs of "
-                "frames: extract again with --all --set sampling.pairs=true"
+                f"run {commit.run_id} sampled other frames than {bundle.model_id} looks at: "
+                f"extract again with --all --set {' --set '.join(lacking)}"
             )
         detector = commit.settings["detection"]["detector"]
-        if bundle.signal == "marked" and detector != "mtcnn":
+        if needs_landmarks(bundle) and detector != "mtcnn":
             raise BundleError(
                 f"run {commit.run_id} found faces with {detector}; {bundle.model_id} needs "
                 "landmarks: extract again with --all --set detection.detector=mtcnn"

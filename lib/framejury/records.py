@@ -7,6 +7,7 @@ codec (`faces.crop`) and the decoder.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,6 +84,31 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Similarity:
+    """A turn, an even scaling and a shift in the plane: (x, y) to (ax - by + c, bx + ay + d)."""
+
+    a: float
+    b: float
+    c: float
+    d: float
+
+    @property
+    def scale(self) -> float:
+        """Length of what was 1 long."""
+        return math.hypot(self.a, self.b)
+
+    def applied(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Map points: float64 (n, 2), x before y."""
+        turn = np.array([(self.a, self.b), (-self.b, self.a)])
+        return np.asarray(points @ turn + (self.c, self.d), np.float64)
+
+    def undone(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the points that `applied` maps to these."""
+        back = np.array([(self.a, -self.b), (self.b, self.a)]) / self.scale**2
+        return np.asarray((points - (self.c, self.d)) @ back, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
 class DetectedFace:
     """One face that a detector found in one frame.
 
@@ -106,13 +132,23 @@ class CroppedFace:
         landmarks: float32 (5, 2), x before y, pixels of `crop`, in the order of
             `schemas.statuses.LANDMARK_NAMES`; may lie outside. None: the detector finds no
             landmarks.
-        next_crop: the same face in the next frame, uint8 (height, width, 3) RGB; None unless
-            frames are sampled in pairs.
+        further: the same face in the further frames of its sample, by time: one picture where
+            frames are sampled in pairs, in clips one less than they have frames.
     """
 
     crop: Image
     landmarks: npt.NDArray[np.float32] | None = None
-    next_crop: Image | None = None
+    further: tuple[Image, ...] = ()
+
+    @property
+    def clip(self) -> tuple[Image, ...]:
+        """The face in all frames of its sample, by time."""
+        return (self.crop, *self.further)
+
+    @property
+    def next_crop(self) -> Image | None:
+        """The face in the next frame; None where frames are sampled alone."""
+        return self.further[0] if self.further else None
 
 
 class FramePicture(Protocol):

@@ -34,6 +34,7 @@ from framejury.labelled.videos import (
 )
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace, load_bundle, with_rule
+from framejury.model.framing import lacking_frames
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import Scorer
 from framejury.pages.text_table import counted
@@ -129,17 +130,20 @@ def _of_side(
 
 
 def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: Bundle) -> None:
-    """Raise unless the faces have the crop geometry that the network was trained with."""
+    """Raise unless the faces are cropped, in all frames, as the network was trained with."""
     used = {truth.run_id for truth in source.videos.values()}
     for warehouse in warehouses:
         for commit in warehouse.with_table("faces"):
-            framing = Framing.of_settings(commit.settings)
-            if commit.run_id in used and framing != bundle.framing:
-                wanted = " --set ".join(bundle.framing.overrides())
+            if commit.run_id not in used:
+                continue
+            wanted = lacking_frames(bundle, commit.settings["sampling"])
+            if Framing.of_settings(commit.settings) != bundle.framing:
+                wanted = [*bundle.framing.overrides(), *wanted]
+            if wanted:
                 raise BundleError(
                     f"faces of run {commit.run_id} are not cropped as {bundle.model_id} needs "
                     f"them; run: framejury extract --warehouse {warehouse.location.uri} --all "
-                    f"--set {wanted}"
+                    f"--set {' --set '.join(wanted)}"
                 )
 
 

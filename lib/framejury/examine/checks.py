@@ -89,7 +89,7 @@ def survey_of(answer: bytes, content_id: str) -> Survey:
 
 
 def checked(
-    answer: bytes, given: Mapping[str, Any], job: VideoJob, *, pairs: bool = False
+    answer: bytes, given: Mapping[str, Any], job: VideoJob, frames: int = 1
 ) -> pa.RecordBatch:
     """Decode and check the rows in an answer: the extraction of the video, then its faces.
 
@@ -97,7 +97,7 @@ def checked(
         answer: Arrow IPC.
         given: the extraction as far as the worker knows it (`_GIVEN`).
         job: the request.
-        pairs: whether frames are sampled in pairs.
+        frames: per sample, count: 2 with pairs, several with clips.
 
     Returns:
         schema `ROWS`.
@@ -122,7 +122,7 @@ def checked(
         raise DistrustError(f"faces for a video of status {first['status']}")
     _check_scores(batch)
     _check_numbers(batch, first)
-    _check_crops(_of_table(batch, tables, "faces"), pairs=pairs)
+    _check_crops(_of_table(batch, tables, "faces"), frames)
     _check_pictures(_of_table(batch, tables, "pictures"))
     if batch["clip"].null_count < batch.num_rows:
         raise DistrustError("clips that nobody asked for")
@@ -197,6 +197,7 @@ def _check_numbers(batch: pa.RecordBatch, extraction: Mapping[str, Any]) -> None
     """Check the numbers from which charts are drawn."""
     columns = [batch[name] for name in ("pts_s", "confidence", "ssim")]
     columns += [pc.struct_field(batch["box"], name) for name in ("x", "y", "width", "height")]
+    columns += [pc.struct_field(batch["alignment"], name) for name in "abcd"]
     if not all(pc.all(pc.is_finite(column), min_count=0).as_py() for column in columns):
         raise DistrustError("numbers that are not finite")
     sampled_s = extraction["sampled_s"]
@@ -206,10 +207,15 @@ def _check_numbers(batch: pa.RecordBatch, extraction: Mapping[str, Any]) -> None
         raise DistrustError("invalid times of sampled frames")
 
 
-def _check_crops(faces: pa.RecordBatch, *, pairs: bool) -> None:
-    """Check for one crop per face, with pairs two, since training needs all of them."""
+def _check_crops(faces: pa.RecordBatch, frames: int) -> None:
+    """Check for one crop per face and frame of its sample, since networks need all of them."""
     following = faces["next_crop"].null_count
-    if faces["crop"].null_count or following != (0 if pairs else faces.num_rows):
+    of_clips = {None if crops is None else len(crops) for crops in faces["clip_crops"].to_pylist()}
+    if (
+        faces["crop"].null_count
+        or following != (0 if frames == 2 else faces.num_rows)
+        or not of_clips <= {frames - 1 if frames > 2 else None}
+    ):
         raise DistrustError("faces without their crops, or with too many")
 
 

@@ -33,15 +33,17 @@ from framejury.examine.messages import (
 from framejury.examine.segments import staged
 from framejury.examine.toolbox import Examined, Toolbox
 from framejury.examine.video_passes import TimeBudget, VideoPasses
+from framejury.faces.crop import cut_of
 from framejury.media.container import VideoSource, import_lazy_modules
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.small_clip import small_clip
-from framejury.records import Box, DetectedFace, Point, Region, SampledFrame
+from framejury.records import Box, DetectedFace, Point, SampledFrame
 from framejury.schemas.notes import VideoNote, to_text
-from framejury.schemas.statuses import LANDMARK_NAMES, Status
+from framejury.schemas.statuses import Status
 from framejury.settings import LimitSettings
 
+_REHEARSED_POINTS = ((0, 0), (40, 0), (20, 20), (5, 40), (35, 40))
 _OVERHEAD_RATIO = 0.1
 """Largest share of a segment's work that opening the file again may take."""
 
@@ -61,11 +63,13 @@ def load_the_rest(tools: Toolbox) -> None:
     sampled = SampledFrame(0, 0.0, DecodedFrame(frame.reformat(format="yuv420p")), True)
     examiner = tools.face_examiner()
     examiner.examine([sampled])
-    points = (Point(80.0, 80.0),) * len(LANDMARK_NAMES)
+    count, size = len(sampling.offsets), sampled.picture.size
+    points = tuple(Point(60.0 + x, 60.0 + y) for x, y in _REHEARSED_POINTS)
     for x in (40.0, 42.0):  # two faces, so that they are compared
         face = DetectedFace(Box(x, 40.0, 90.0, 90.0), 1.0, points)
-        followed = FollowedFace(face, Region(40, 40, 90, 90))
-        examiner.add([sampled, sampled], [followed], None)
+        cut = cut_of(face, size, tools.settings.crops)
+        assert cut is not None
+        examiner.add([sampled] * count, [FollowedFace(face, (cut,) * count)], None)
     examiner.finish()
     tools.is_settled(examiner.faces, 1)
     ClipMaker(tools.settings, tools.scorer).warm_up()
@@ -200,7 +204,7 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
         open_s = OPEN_S + READ_S_A_BYTE * os.fstat(file).st_size
         most_s = max(tools.settings.spark.segment_s, open_s / _OVERHEAD_RATIO)
         each_s = frame_s(tools.settings.detection.detector)
-        segments = video.segments(ranks, most_s, each_s, pairs=sampling.pairs)
+        segments = video.segments(ranks, most_s, each_s, sampling.offsets)
     return {
         "segments": [
             {"first": first, "stop": stop, "cost_s": open_s + cost_s}

@@ -21,11 +21,11 @@ import cv2
 from framejury.errors import FramejuryError
 from framejury.examine.faces import ExaminedFace, face_row
 from framejury.examine.messages import VideoJob, extraction_row
-from framejury.faces.crop import decode_crop, encode_crop, limited
+from framejury.faces.crop import Cut, cut_of, decode_crop, encode_crop, limited
 from framejury.faces.detect import Detector, make_detector
 from framejury.faces.header import PICTURE_STARTS
 from framejury.faces.portrait import find_portrait, portrait_region
-from framejury.records import Image, Region, Size
+from framejury.records import DetectedFace, Image, Size
 from framejury.schemas.statuses import Status
 from framejury.settings import CropSettings, Settings
 
@@ -167,19 +167,19 @@ def _find_face(
     """Fill in `row`; return the row of `faces`, or None."""
     size = Size(*image.shape[:2])
     portrait = find_portrait(image, detector, settings.detection)
+    cut = None if portrait.face is None else _cut_of(portrait.face, size, settings.crops)
     row |= {
-        "status": (Status.NO_FACE if portrait.face is None else Status.EXTRACTED).value,
+        "status": (Status.NO_FACE if cut is None else Status.EXTRACTED).value,
         "width_px": size.width,
         "height_px": size.height,
         "frames_total": 1,
         "frames_decoded": 1,
         "frames_sampled": 1,
         "faces_found": portrait.found,
-        "faces_kept": 0 if portrait.face is None else 1,
+        "faces_kept": 0 if cut is None else 1,
     }
-    if portrait.face is None:
+    if portrait.face is None or cut is None:
         return None
-    region = portrait_region(portrait.face.box, size, settings.crops)
     face = ExaminedFace(
         frame_index=file.rank,
         pts_s=file.pts_s,
@@ -187,16 +187,24 @@ def _find_face(
         person=0,
         track_box=portrait.face.box.in_heights(size),
         face=portrait.face,
-        region=region,
-        crop=_cut(image, file.data or b"", region, settings.crops),
+        cut=cut,
+        crop=_encoded(image, file.data or b"", cut, settings.crops),
     )
     ids = {name: row[name] for name in ("video_id", "run_id")}
     return ids | face_row(face, detector.name)
 
 
-def _cut(image: Image, data: bytes, region: Region, settings: CropSettings) -> bytes:
+def _cut_of(face: DetectedFace, size: Size, crops: CropSettings) -> Cut | None:
+    if crops.template is not None:
+        return cut_of(face, size, crops)
+    return Cut(portrait_region(face.box, size, crops))
+
+
+def _encoded(image: Image, data: bytes, cut: Cut, settings: CropSettings) -> bytes:
+    region = cut.region
     part = image[region.y : region.y + region.height, region.x : region.x + region.width]
-    crop = limited(part, settings.max_side_px)
-    if crop.shape == image.shape and data.startswith(PICTURE_STARTS):
+    crop = limited(cut.turned(part), settings.max_side_px)
+    is_whole = cut.alignment is None and crop.shape == image.shape
+    if is_whole and data.startswith(PICTURE_STARTS):
         return data  # compressing again would erase traces of forgery
     return encode_crop(crop, settings.format, settings.jpeg_quality)

@@ -11,17 +11,18 @@ from typing import Any
 from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, shown_face
 from framejury.examine.messages import TABLE_COLUMN
 from framejury.faces.crop import (
+    Cut,
     box_in_crop,
+    cut_of,
     encode_crop,
     landmarks_in_crop,
     limited_together,
-    region_of,
 )
 from framejury.faces.detect import Detector, FrameDetections
-from framejury.faces.follow import FaceFinder
-from framejury.faces.tracks import FaceTracks, assign_persons, link
+from framejury.faces.follow import FaceFinder, follow, scene_changes
+from framejury.faces.tracks import FaceTracks, assign_persons
 from framejury.model.runtime import Scorer
-from framejury.records import Box, CroppedFace, DetectedFace, Image, Region, SampledFrame, Size
+from framejury.records import Box, CroppedFace, DetectedFace, Image, SampledFrame, Size
 from framejury.settings import Settings
 from framejury.signals.ssim import Grey, grey_square
 from framejury.verdict.judge import FaceScores
@@ -34,8 +35,10 @@ class ExaminedFace:
     Attributes:
         person: number of the face track in this video or segment.
         track_box: the box by which tracks are linked, in frame heights.
+        cut: where its crop lies in the frame.
         crop: the stored image file; None: crops are not kept.
-        next_crop: likewise from the next frame, if frames are sampled in pairs.
+        further: likewise from the further frames of the sample, if frames are sampled in pairs or
+            clips.
         ssim: structural similarity to the previous face of the track, -1 to 1; None for the
             first, and without a network.
     """
@@ -46,23 +49,25 @@ class ExaminedFace:
     person: int
     track_box: Box
     face: DetectedFace
-    region: Region
+    cut: Cut
     crop: bytes | None
-    next_crop: bytes | None = None
+    further: tuple[bytes, ...] = ()
     score: float | None = None
     ssim: float | None = None
 
 
 def face_row(face: ExaminedFace, detector: str) -> dict[str, Any]:
     """Return the row of `faces` without ids; `detector` is `Detector.name`."""
-    landmarks = face.face.landmarks
+    landmarks, alignment, count = face.face.landmarks, face.cut.alignment, len(face.further)
     return _common_columns(face) | {
         TABLE_COLUMN: "faces",
         "landmarks": None if landmarks is None else [asdict(point) for point in landmarks],
         "detector": detector,
-        "crop_region": asdict(face.region),
+        "crop_region": asdict(face.cut.region),
+        "alignment": None if alignment is None else asdict(alignment),
         "crop": face.crop,
-        "next_crop": face.next_crop,
+        "next_crop": face.further[0] if count == 1 else None,
+        "clip_crops": list(face.further) if count > 1 else None,
     }
 
 
@@ -122,10 +127,10 @@ def _common_columns(face: ExaminedFace) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class FollowedFace:
-    """A face of a frame, and with pairs the region to crop in the next frame."""
+    """A face of the first frame of a sample, and where it is cut from each of its frames."""
 
     face: DetectedFace
-    next_region: Region | None = None
+    cuts: tuple[Cut, ...]
 
 
 class FaceExaminer:
@@ -144,6 +149,7 @@ class FaceExaminer:
         faces: the faces so far, by frame and face.
         ranks: first frame of each sample so far, in the order examined.
         kept: faces so far, also those that wait for their score; count.
+        scene_changes: clips so far in which the scene changes, count; their faces are not kept.
     """
 
     def __init__(
@@ -158,6 +164,7 @@ class FaceExaminer:
         self.faces: list[ExaminedFace] = []
         self.ranks: list[int] = []
         self.kept = 0
+        self.scene_changes = 0
         self._crops = settings.crops
         self._scorer = scorer
         self._keep_crops = keep_crops
@@ -179,7 +186,7 @@ class FaceExaminer:
         self._is_later_round = True
 
     def examine(self, sample: Sequence[SampledFrame]) -> int:
-        """Examine one frame, or a frame and its successor.
+        """Examine one frame, or those of a pair or clip.
 
         Returns:
             the number of faces in the first frame, before selection.
@@ -188,37 +195,24 @@ class FaceExaminer:
         self.ranks.append(first.frame_index)
         found = self._finder.find(first)
         shown = self._finder.searched_image if self._shows and found.faces else None
-        if len(sample) == 1:
-            followed = [FollowedFace(face) for face in found.faces]
-        else:
-            followed = self._followed(found, *sample)
-        self.add(sample, followed, shown)
+        self.add(sample, self._followed(found, sample), shown)
         return len(found.boxes)
 
     def _followed(
-        self, found: FrameDetections, first: SampledFrame, second: SampledFrame
+        self, found: FrameDetections, sample: Sequence[SampledFrame]
     ) -> list[FollowedFace]:
-        """Return the faces of the first frame that are also in the second (`crops.pair`)."""
-        size = first.picture.size
-        if not found.faces or second.picture.size != size:  # the size may change within a stream
+        """Return the faces of the first frame that are also in all others (`crops.pair`)."""
+        size, further = sample[0].picture.size, sample[1:]
+        if further and any(frame.picture.size != size for frame in further):
+            return []  # the size may change within a stream
+        if len(sample) > 2 and found.faces and scene_changes(sample):
+            self.scene_changes += 1  # pairs stay as the recipes that use them published them
             return []
-        if self._crops.pair == "same":
-            regions = [region_of(face.box, size, self._crops) for face in found.faces]
-            return list(map(FollowedFace, found.faces, regions))
-        later = self._finder.find(second)
-        if self._crops.pair == "kept":
-            return [
-                FollowedFace(face, region_of(other.box, size, self._crops))
-                for face, other in zip(found.faces, later.faces, strict=False)
-            ]
-        boxes = later.boxes
-        # Link all boxes of the first frame, or a kept face could take the box of one not kept.
-        box_of = {known: boxes[at] for at, known in link(boxes, found.boxes).items()}
-        places = [(face, box_of.get(found.boxes.index(face.box))) for face in found.faces]
+        rule = self._crops.pair
+        tracks = follow(self._finder, found, further, rule) if found.faces else []
+        cut = [(track[0], [cut_of(face, size, self._crops) for face in track]) for track in tracks]
         return [
-            FollowedFace(face, region_of(box, size, self._crops))
-            for face, box in places
-            if box is not None
+            FollowedFace(face, tuple(filter(None, cuts))) for face, cuts in cut if None not in cuts
         ]
 
     def add(
@@ -227,7 +221,7 @@ class FaceExaminer:
         """Crop the faces of a sample, and score once a batch is full.
 
         Args:
-            sample: one frame or two.
+            sample: one frame, or those of a pair or clip.
             faces: of the first frame.
             shown: the first frame at the size searched for faces, if it may become evidence.
         """
@@ -256,22 +250,19 @@ class FaceExaminer:
     ) -> tuple[ExaminedFace, CroppedFace]:
         first, face, settings = sample[0], followed.face, self._crops
         person, track_box = track
-        region = region_of(face.box, first.picture.size, settings)
-        parts = [first.picture.part(region)]
-        if followed.next_region is not None:
-            parts.append(sample[1].picture.part(followed.next_region))
-        parts = limited_together(parts, settings.max_side_px)
-        crop, next_crop = parts[0], parts[1] if len(parts) > 1 else None
+        cut = followed.cuts[0]
+        parts = [one.of(frame.picture) for one, frame in zip(followed.cuts, sample, strict=True)]
+        crop, *further = limited_together(parts, settings.max_side_px)
         landmarks = None
         if face.landmarks is not None:
-            landmarks = landmarks_in_crop(face.landmarks, region, Size(*crop.shape[:2]))
+            landmarks = landmarks_in_crop(face.landmarks, cut, Size(*crop.shape[:2]))
         grey = None if self._scorer is None else grey_square(crop)
         if grey is not None and self._greys is not None:
             self._greys[first.frame_index, face_index] = grey
-        stored: list[bytes | None] = [None, None]
+        stored: list[bytes] = []
         if self._keep_crops:
-            for place, part in enumerate(parts):
-                stored[place] = encode_crop(part, settings.format, settings.jpeg_quality)
+            file = settings.format, settings.jpeg_quality
+            stored = [encode_crop(part, *file) for part in (crop, *further)]
         examined = ExaminedFace(
             frame_index=first.frame_index,
             pts_s=first.pts_s,
@@ -279,12 +270,12 @@ class FaceExaminer:
             person=person,
             track_box=track_box,
             face=face,
-            region=region,
-            crop=stored[0],
-            next_crop=stored[1],
+            cut=cut,
+            crop=stored[0] if stored else None,
+            further=tuple(stored[1:]),
             ssim=None if grey is None else self._similarity(person, grey),
         )
-        return examined, CroppedFace(crop, landmarks, next_crop)
+        return examined, CroppedFace(crop, landmarks, tuple(further))
 
     def _similarity(self, person: int, grey: Grey) -> float | None:
         """Compare with the track's last face; faces of later rounds are compared at the end."""
@@ -306,7 +297,7 @@ class FaceExaminer:
             self.faces.append(replace(face, score=score))
             cells = None if heat is None else heat[number]
             place = face.frame_index, face.pts_s, face.face_index
-            box = box_in_crop(face.face.box, face.region, Size(*cropped.crop.shape[:2]))
+            box = box_in_crop(face.face.box, face.cut, Size(*cropped.crop.shape[:2]))
             self._keeper.offer(ScoredFace(*place, score, cropped, shown, cells, box))
 
     def pictures(self) -> list[dict[str, Any]]:

@@ -64,7 +64,8 @@ def heat_share(
 def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
     """Return what people see of a scored face, also under its heat map: what the network saw.
 
-    The crop, possibly larger than the network's input, if the network saw the crop itself;
+    The crop, possibly larger than the network's input, if the network saw the crop itself (of a
+    clip the first one);
     otherwise the network's input: with landmarks drawn, stretched, the change between two frames,
     or their flow.
 
@@ -78,7 +79,8 @@ def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
     plain = bundle.pixels.resize == "letterbox" and bundle.pixels.jpeg_quality is None
     if bundle.signal == "rgb" and plain:
         return face.crop
-    return np.asarray(scorer.pictures([face])[0], np.uint8)
+    (seen,) = scorer.pictures([face])
+    return np.asarray(seen[0] if bundle.pixels.clip_frames > 1 else seen, np.uint8)
 
 
 class PictureKeeper:

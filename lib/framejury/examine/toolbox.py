@@ -14,10 +14,11 @@ from framejury.examine.faces import ExaminedFace, FaceExaminer, face_row, score_
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, Outcome
 from framejury.faces.detect import Detector, make_detector
 from framejury.model.bundle import load_bundle
+from framejury.model.framing import lacking_frames
 from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace
 from framejury.schemas.statuses import LANDMARK_NAMES
-from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.verdict.rule import rule_in_use
 from framejury.verdict.settled import is_settled
@@ -47,7 +48,7 @@ class Toolbox:
 
         Raises:
             BundleError, SetupError: a file is missing or altered, the GPU that the plan requires
-                is not usable, or the network needs pairs of frames and the settings have none.
+                is not usable, or the settings sample other frames than the network needs.
         """
         settings = settings_from(plan.settings)
         threads = settings.scoring.threads
@@ -55,14 +56,15 @@ class Toolbox:
         scorer = None
         if plan.bundle_dir is not None:
             bundle = load_bundle(plan.bundle_dir)
-            if bundle.signal in PAIR_SIGNALS and not settings.sampling.pairs:
-                raise SetupError(f"signal {bundle.signal} needs sampling.pairs=true")
+            if lacking := lacking_frames(bundle, plan.settings["sampling"]):
+                raise SetupError(f"{bundle.model_id} needs {' '.join(lacking)}")
             scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
             if plan.device == "cuda":
                 # CUDA maps memory on first use; the sandbox limits memory after loading.
                 black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
                 points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
-                scorer.score([CroppedFace(black, points, black)] * scorer.batch_size)
+                further = (black,) * (len(settings.sampling.offsets) - 1)
+                scorer.score([CroppedFace(black, points, further)] * scorer.batch_size)
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
     @property

@@ -17,7 +17,7 @@ from framejury.examine.messages import Outcome, Segment
 from framejury.examine.toolbox import Toolbox
 from framejury.media.container import VideoSource
 from framejury.media.decode import VideoFile
-from framejury.media.sample import Indices, Walk, draw_again, frames_per_sample
+from framejury.media.sample import Indices, Walk, draw_again
 from framejury.schemas.notes import VideoNote, to_text
 from framejury.schemas.statuses import Note, Status
 
@@ -98,7 +98,7 @@ class VideoPasses:
                 self.outcome.error = video.damage
                 return found
             if len(ranks) == 0:
-                self.outcome.error = "no frame has a successor, as sampling.pairs requires"
+                self._note_too_short(video)
                 return found
             drawn = self._sampling.mode == "random"
             self._examine(video, found, ranks, len(video.facts.times_s) if drawn else None)
@@ -123,8 +123,8 @@ class VideoPasses:
             if len(more) == 0:
                 return None
             if why_not := self._why_no_round(1 + len(more) / len(ranks)):
-                notes = [*video.notes(), VideoNote(Note.ROUNDS_LEFT_OUT, why_not)]
-                self.outcome.notes = to_text(notes)
+                left_out = VideoNote(Note.ROUNDS_LEFT_OUT, why_not)
+                self.outcome.notes = to_text([*self._notes(video, found), left_out])
                 return None
             found.begin_round()
             try:
@@ -176,6 +176,21 @@ class VideoPasses:
         outcome.duration_s, outcome.frames_total = facts.duration_s, len(facts.times_s)
         outcome.origin = asdict(video.origin)
 
+    def _note_too_short(self, video: VideoFile) -> None:
+        if self._sampling.pairs:
+            self.outcome.error = "no frame has a successor, as sampling.pairs requires"
+            return
+        frames, span = len(video.facts.times_s), self._sampling.span
+        self.outcome.error = f"{frames} frames, fewer than the {span} of a clip"
+        note = VideoNote(Note.SHORTER_THAN_CLIP, self.outcome.error)
+        self.outcome.notes = to_text([*video.notes(), note])
+
+    def _notes(self, video: VideoFile, found: FaceExaminer) -> list[VideoNote]:
+        """Return what a reader should know about the file and the clips of it so far."""
+        changes = f"{found.scene_changes} of {len(found.ranks)}"
+        of_clips = [VideoNote(Note.SCENE_CHANGES, changes)] if found.scene_changes else []
+        return [*video.notes(), *of_clips]
+
     def _begin(self) -> FaceExaminer:
         """Count anew, except decoded frames."""
         outcome = self.outcome
@@ -190,11 +205,11 @@ class VideoPasses:
         outcome, decoded = self.outcome, video.frames_decoded
         earlier = outcome.rounds or 0
         walk = None
-        samples = video.samples(ranks, stop, pairs=self._sampling.pairs)
+        samples = video.samples(ranks, stop, self._sampling.offsets)
         if self._sampling.mode == "strided_retry":
             walk = Walk(len(video.facts.times_s), self._sampling)
             samples = video.walk(walk)
-        span = frames_per_sample(pairs=self._sampling.pairs)
+        span = self._sampling.span
         known, last = set(found.ranks), max(found.ranks, default=-1)
         try:
             for frames in samples:
@@ -215,4 +230,4 @@ class VideoPasses:
             outcome.sampled_s.sort()
         finally:
             outcome.frames_decoded += video.frames_decoded - decoded
-            outcome.notes = to_text(video.notes())
+            outcome.notes = to_text(self._notes(video, found))

@@ -79,7 +79,9 @@ class Examiner(DecodingClient):
         try:
             with self.fetched(job.uri, _known(job)) as (copy, left_s):
                 given = row | {"bytes": _size_bytes(job, copy), "content_id": copy.content_id}
-                read = partial(checked, given=given, job=job, pairs=self._settings.sampling.pairs)
+                read = partial(
+                    checked, given=given, job=job, frames=len(self._settings.sampling.offsets)
+                )
                 asked_s = time.monotonic()
                 request = _request(job, copy) | {"left_s": left_s}
                 batch = self.ask(request, copy.file, read, left_s)

@@ -5,14 +5,26 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from framejury.faces.alignment import aligned, aligned_box, aligned_region, alignment_of
 from framejury.faces.header import JPEG_START
-from framejury.records import Box, CroppedFace, Image, Point, Region, Size
+from framejury.records import (
+    Box,
+    CroppedFace,
+    DetectedFace,
+    FramePicture,
+    Image,
+    Point,
+    Region,
+    Similarity,
+    Size,
+)
 from framejury.settings import CropSettings
 
 _JPEG_END = b"\xff\xd9"
@@ -68,14 +80,61 @@ def region_of(box: Box, size: Size, crops: CropSettings) -> Region:
     return crop_region(box, size, ratio, crops.shape, shift_ratio, margin_px=crops.margin_px)
 
 
-def box_in_crop(box: Box, region: Region, size: Size) -> Box:
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a crop lies in its frame.
+
+    Attributes:
+        region: the part of the frame that it shows; if it is aligned, the smallest that holds it.
+        alignment: from pixels of the frame to shares of the side of an aligned crop; None: the crop
+            is the region.
+    """
+
+    region: Region
+    alignment: Similarity | None = None
+
+    def of(self, picture: FramePicture) -> Image:
+        """Return the crop in full resolution, uint8 (height, width, 3) RGB."""
+        return self.turned(picture.part(self.region))
+
+    def turned(self, part: Image) -> Image:
+        """Return the crop from what the frame shows in `region`."""
+        return part if self.alignment is None else aligned(part, self.region, self.alignment)
+
+
+def cut_of(face: DetectedFace, size: Size, crops: CropSettings) -> Cut | None:
+    """Return where a face is cut out, by all settings of crops.
+
+    Args:
+        face: pixels of the frame.
+        size: of the frame.
+
+    Returns:
+        None for a face that cannot be aligned, as its landmarks are on one point or far outside.
+
+    Raises:
+        ValueError: crops are to be aligned, and the face has no landmarks.
+    """
+    if crops.template is None:
+        return Cut(region_of(face.box, size, crops))
+    if face.landmarks is None:
+        raise ValueError("an aligned crop needs landmarks: set detection.detector=mtcnn")
+    alignment = alignment_of(face.landmarks, crops.template, crops.margin_ratio)
+    region = None if alignment is None else aligned_region(alignment, size)
+    return None if region is None else Cut(region, alignment)
+
+
+def box_in_crop(box: Box, cut: Cut, size: Size) -> Box:
     """Convert a box of a frame to pixels of a crop.
 
     Args:
         box: full-frame pixels.
-        region: the part of the frame that the crop shows.
+        cut: where the crop lies in the frame.
         size: of the crop, which may be reduced.
     """
+    if cut.alignment is not None:
+        return aligned_box(box, cut.alignment, size.width)
+    region = cut.region
     moved = Box(box.x - region.x, box.y - region.y, box.width, box.height)
     return moved.resized(Size(region.height, region.width), size)
 
@@ -180,14 +239,14 @@ def decode_crop(data: bytes) -> Image:
 
 
 def landmarks_in_crop(
-    landmarks: Sequence[Point], region: Region, stored: Size
+    landmarks: Sequence[Point], cut: Cut, stored: Size
 ) -> npt.NDArray[np.float32]:
     """Convert landmarks from full-frame pixels to pixels of the stored crop.
 
     Args:
         landmarks: full-frame pixels.
-        region: the part of the frame that the crop shows.
-        stored: size of the stored crop; smaller than `region` if `limited` reduced it.
+        cut: where the crop lies in the frame.
+        stored: size of the stored crop; smaller than in the frame if `limited` reduced it.
 
     Returns:
         float32 (count, 2), x before y, in the given order; may lie outside the crop.
@@ -195,6 +254,9 @@ def landmarks_in_crop(
     # In the stored precision, so that points fall on the same pixels before and after storing.
     stored_points = np.array([(point.x, point.y) for point in landmarks], np.float32)
     points = stored_points.astype(np.float64).reshape(-1, 2)
+    if cut.alignment is not None:
+        return (cut.alignment.applied(points) * stored.width).astype(np.float32)
+    region = cut.region
     scale = stored.width / region.width, stored.height / region.height
     return ((points - (region.x, region.y)) * scale).astype(np.float32)
 
@@ -203,19 +265,32 @@ def cropped_face(row: Mapping[str, Any]) -> CroppedFace:
     """Make the input of signals from a row of `faces`.
 
     Args:
-        row: with `crop`, `next_crop`, `landmarks` and `crop_region`.
+        row: with `crop`, `landmarks`, `crop_region`, and where they are known `next_crop`,
+            `clip_crops` and `alignment`.
 
     Raises:
         ValueError: a crop is missing or damaged.
     """
     crop = decode_crop(row["crop"] or b"")
-    following = None if row["next_crop"] is None else decode_crop(row["next_crop"])
+    further = tuple(map(decode_crop, further_crops(row)))
     landmarks = None
     if row["landmarks"] is not None:
         points = [Point(**point) for point in row["landmarks"]]
-        region = Region(**row["crop_region"])
-        landmarks = landmarks_in_crop(points, region, Size(*crop.shape[:2]))
-    return CroppedFace(crop, landmarks, following)
+        landmarks = landmarks_in_crop(points, cut_of_row(row), Size(*crop.shape[:2]))
+    return CroppedFace(crop, landmarks, further)
+
+
+def further_crops(row: Mapping[str, Any]) -> list[bytes]:
+    """Return the stored crops of the further frames of a face's sample, of a row of `faces`."""
+    following = row.get("next_crop")
+    return row.get("clip_crops") or ([] if following is None else [following])
+
+
+def cut_of_row(row: Mapping[str, Any]) -> Cut:
+    """Return where the crop of a row of `faces` lies in its frame."""
+    alignment = row.get("alignment")
+    turned = None if alignment is None else Similarity(**alignment)
+    return Cut(Region(**row["crop_region"]), turned)
 
 
 def _sealed(jpeg: bytes) -> bytes:

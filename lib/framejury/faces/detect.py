@@ -58,11 +58,16 @@ class FrameDetections:
 
     Attributes:
         faces: faces kept, left to right, full-frame pixels.
-        boxes: of all distinct faces above the threshold, before selection by size and number.
+        distinct: all distinct faces above the threshold, before selection by size and number.
     """
 
     faces: tuple[DetectedFace, ...]
-    boxes: tuple[Box, ...]
+    distinct: tuple[DetectedFace, ...]
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Boxes of `distinct`."""
+        return tuple(face.box for face in self.distinct)
 
 
 def make_detector(settings: DetectionSettings, threads: int) -> Detector:
@@ -126,7 +131,7 @@ def choose_faces(faces: Sequence[DetectedFace], settings: DetectionSettings) -> 
     else:
         chosen = by_area[: settings.max_faces]
     chosen.sort(key=lambda face: (face.box.center, face.box.area))
-    return FrameDetections(tuple(chosen), tuple(face.box for face in distinct))
+    return FrameDetections(tuple(chosen), tuple(distinct))
 
 
 def _distinct(faces: Sequence[DetectedFace]) -> list[DetectedFace]:

@@ -7,6 +7,7 @@ from itertools import islice
 
 import pyarrow as pa
 
+from framejury.errors import WarehouseError
 from framejury.model.runtime import Scorer
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import FACE_SCORES
@@ -48,7 +49,15 @@ def score_faces(scorer: Scorer, source: FaceSource, side: Side | None = None) ->
 
 
 def _score_batches(scorer: Scorer, faces: Iterator[FaceRow]) -> Iterator[pa.RecordBatch]:
+    frames, stride = scorer.bundle.pixels.clip_frames, scorer.bundle.pixels.clip_stride
     while batch := list(islice(faces, scorer.batch_size)):
+        short = next((face for face in batch if len(face.further) + 1 != frames > 1), None)
+        if short is not None:
+            raise WarehouseError(
+                f"video {short.video_id}, frame {short.frame_index} was not extracted as a clip of "
+                f"{frames} frames, which {scorer.bundle.model_id} looks at. Extract again with "
+                f"--all --set sampling.clip_frames={frames} --set sampling.clip_stride={stride}"
+            )
         scores = scorer.score([face.cropped() for face in batch])
         columns = {
             name: [getattr(face, name) for face in batch]

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 
 from framejury.records import Image, Region, Size
 
@@ -52,7 +53,10 @@ UPRIGHT = Orientation()
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Return how the frame is laid; one turned by other than quarters is laid to the nearest."""
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    # Not `frame.side_data`: the frame would keep it, it keeps the frame, and only the garbage
+    # collector would free both, which does not know how large frames are.
+    found = SideDataContainer(frame)  # type: ignore[call-arg]
+    data: Any = found.get("DISPLAYMATRIX")
     if data is None or data.buffer_size < _MATRIX.size:
         return UPRIGHT
     a, b, _, c, d, *_ = _MATRIX.unpack(bytes(data)[: _MATRIX.size])

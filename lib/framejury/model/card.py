@@ -23,6 +23,7 @@ from framejury.model.manifest import (
     JudgingSection,
     Manifest,
     Measurement,
+    PixelContract,
     TrainingData,
 )
 from framejury.model.schedule import EpochRecord
@@ -75,12 +76,23 @@ def _summary(manifest: Manifest) -> str:
     seen = "whole frame" if manifest.framing.judges == "frame" else "face crop"
     if manifest.signal in PAIR_SIGNALS:
         seen = f"{seen} in two consecutive frames"
+    if manifest.pixels.clip_frames > 1:
+        seen = f"{seen} in {_clip(manifest.pixels)}"
     article = "An" if manifest.backbone[0] in "aeiou" else "A"
     return (
         f"{article} {manifest.backbone} network with dense layers and {_output(manifest)} on top. "
         f"It sees one {seen} and returns a score, 0 to 1; 1 means manipulated. Written "
         f"{manifest.created_at:%Y-%m-%d %H:%M %Z} by framejury."
     )
+
+
+def _clip(pixels: PixelContract) -> str:
+    """Return the frames that a network sees at once, in words."""
+    if pixels.clip_frames == 1:
+        return "one frame"
+    stride = pixels.clip_stride
+    every = "" if stride == 1 else f", each {stride} frames after the one before"
+    return f"{pixels.clip_frames} {'consecutive ' if stride == 1 else ''}frames{every}"
 
 
 def _output(manifest: Manifest) -> str:
@@ -181,6 +193,12 @@ def _jpeg(quality: int | None) -> str:
 def _crops(framing: Framing) -> str:
     if framing.judges == "frame":
         return "Crops: none; the network sees the whole frame."
+    if framing.template is not None:
+        return (
+            "Crops: aligned by five landmarks, which a similarity brings to a template "
+            f"({framing.template_text()}); margin {framing.margin_ratio:g} of its square on each "
+            f"side{_SECOND_FRAME[framing.pair]}."
+        )
     margin = (
         f"{framing.margin_ratio:g} of the box"
         if framing.margin_px is None
@@ -252,11 +270,12 @@ def _cells(figure: Measurement) -> tuple[str, str]:
 
 
 def _judged(manifest: Manifest) -> str:
-    pairs = manifest.signal in PAIR_SIGNALS
-    at_a_time = "two frames at a time" if pairs else "one frame at a time"
+    several = manifest.signal in PAIR_SIGNALS or manifest.pixels.clip_frames > 1
+    frames = "two frames" if manifest.signal in PAIR_SIGNALS else _clip(manifest.pixels)
+    at_a_time = f"{frames} at a time"
     if manifest.framing.judges == "frame":
         return f"It judges whole frames, {at_a_time}, and may react to more than the face."
-    beyond = "longer movement" if pairs else "movement over time"
+    beyond = "longer movement" if several else "movement over time"
     return f"It judges only faces, {at_a_time}: neither the background nor {beyond}."
 
 

@@ -17,16 +17,17 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, JsonValue
 
 from framejury.schemas.statuses import Label, Side
-from framejury.settings import Resize, Signal
+from framejury.settings import TEMPLATES, Resize, Signal, Template
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.rule import MEAN, Reducer, Rule, RuleFit
 
 FORMAT = "framejury-bundle"
-FORMAT_VERSION = 5
-READABLE_VERSIONS = (1, 2, 3, 4, 5)
+FORMAT_VERSION = 6
+READABLE_VERSIONS = (1, 2, 3, 4, 5, 6)
 """Version 1 has no aggregation and no calibration: the score is the plain mean. Version 2 has one
 signal, and margins as a share only. Up to version 3 the network has no output for a heat map. Up to
-version 4 the bundle says neither how its faces are found nor the methods of its training fakes."""
+version 4 the bundle says neither how its faces are found nor the methods of its training fakes. Up to
+version 5 the network is framejury's own and sees single pictures."""
 
 MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
@@ -59,6 +60,10 @@ class PixelContract:
         normalisation: in_graph: the network normalises, and the caller passes 0..255.
         jpeg_quality: the picture is compressed as JPEG (4:2:0) before the network reads it; None:
             it is not.
+        clip_frames: pictures that the network sees at once, of the same face in frames that
+            follow each other; its input then is (n, clip_frames, side, side, 3). 1: one picture.
+        clip_stride: from one picture of a clip to the next, frames of the video.
+        batch_limit: most faces per call of the network, count; None: any number.
     """
 
     __pydantic_config__ = _STRICT
@@ -72,6 +77,9 @@ class PixelContract:
     resize: Resize = "letterbox"
     normalisation: Literal["in_graph"] = "in_graph"
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = None
+    clip_frames: Annotated[int, Field(ge=1, le=64)] = 1
+    clip_stride: Annotated[int, Field(ge=1, le=64)] = 1
+    batch_limit: Annotated[int, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +94,9 @@ class Framing:
         pair: where a face is cut from the second frame of a pair: own (where it is found there),
             same (the same place), or kept (where `detection.keep` finds one there).
         judges: face: as a detector found it; frame: the whole frame.
+        template: where the five landmarks (`schemas.statuses.LANDMARK_NAMES`) lie in an aligned
+            crop, x and y of each as a share of its side; `margin_ratio` widens the square on each
+            side. None: crops are not aligned.
     """
 
     __pydantic_config__ = _STRICT
@@ -96,11 +107,13 @@ class Framing:
     margin_px: Annotated[int, Field(ge=0)] | None = None
     pair: Literal["own", "same", "kept"] = "own"
     judges: Literal["face", "frame"] = "face"
+    template: Template | None = None
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Framing:
         """Read it from all settings of a run, as stored in a commit of any version."""
         crops, detection = settings["crops"], settings.get("detection", {})
+        template = crops.get("template")
         return cls(
             margin_ratio=crops["margin_ratio"],
             shape=crops["shape"],
@@ -108,12 +121,20 @@ class Framing:
             margin_px=crops.get("margin_px"),
             pair=crops.get("pair", "own"),
             judges="frame" if detection.get("detector") == "frame" else "face",
+            template=None if template is None else tuple((x, y) for x, y in template),
         )
+
+    def template_text(self) -> str:
+        """Return the template as `--set crops.template=` takes it: its name, or its points."""
+        names = [name for name, points in TEMPLATES.items() if points == self.template]
+        return names[0] if names else json.dumps(self.template, separators=(",", ":"))
 
     def overrides(self) -> tuple[str, ...]:
         """Return settings, as `--set` takes them, that cut faces like this."""
         values = asdict(self)
-        judges = values.pop("judges")
+        judges, template = values.pop("judges"), values.pop("template")
+        if template is not None:
+            values["template"] = self.template_text()
         crops = [f"crops.{k}={'null' if v is None else v}" for k, v in values.items()]
         return (*crops, *(["detection.detector=frame"] if judges == "frame" else []))
 
@@ -173,6 +194,31 @@ class TrainingData:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """Where a network comes from that was trained elsewhere (`framejury adopt`).
+
+    Attributes:
+        name: what its users call it.
+        source: who published it and where; None: not given.
+        licence: its terms; None: not given.
+        trained_on: data sets it was trained on, in its publisher's words; None: unknown.
+        file_format: onnx, keras, h5 or saved_model.
+        file_sha256: digest of the file as it was given.
+        reading: the description (YAML) it was adopted with.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    name: str
+    source: str | None = None
+    licence: str | None = None
+    trained_on: str | None = None
+    file_format: Literal["onnx", "keras", "h5", "saved_model"]
+    file_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    reading: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parity:
     """The difference between the exported and the trained network.
 
@@ -217,6 +263,7 @@ class Manifest:
         judging: settings by which it judges unless a command changes them: which frames, how
             faces are found, what decides a verdict besides the rule; empty: the defaults.
         parity: exported against trained network; None when there was no export.
+        adopted: where the network comes from; None: framejury trained it.
         libraries: name -> version.
         created_at: with time zone.
         notes: sentences for the model card, e.g. a known limit.
@@ -239,6 +286,7 @@ class Manifest:
     settings: Mapping[str, JsonValue]
     judging: Mapping[JudgingSection, Mapping[str, JsonValue]] = field(default_factory=dict)
     parity: Parity | None = None
+    adopted: Adopted | None = None
     libraries: Mapping[str, str]
     created_at: datetime
     notes: tuple[str, ...] = ()
@@ -303,7 +351,10 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
     contract = {
         "onnx": onnx_sha256,
         "signal": manifest.signal,
-        "pixels": _without_usual(asdict(manifest.pixels), {"jpeg_quality": None}),
+        "pixels": _without_usual(
+            asdict(manifest.pixels),
+            {"jpeg_quality": None, "clip_frames": 1, "clip_stride": 1, "batch_limit": None},
+        ),
         "framing": _framing_contract(manifest.framing),
         "threshold": float(manifest.threshold),
         "calibration": _floats(manifest.calibration),
@@ -316,7 +367,13 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
 
 
 def _framing_contract(framing: Framing) -> dict[str, Any]:
-    usual = {"shift_ratio": 0.0, "margin_px": None, "pair": "own", "judges": "face"}
+    usual = {
+        "shift_ratio": 0.0,
+        "margin_px": None,
+        "pair": "own",
+        "judges": "face",
+        "template": None,
+    }
     return _without_usual(asdict(framing), usual)
 
 

@@ -14,7 +14,7 @@ from framejury.errors import BundleError, FramejuryError, SetupError
 from framejury.model import old_heads
 from framejury.model.manifest import HEAT_NAME, ONNX_NAME, Bundle
 from framejury.records import CroppedFace, Image
-from framejury.signals.network_input import picture_of
+from framejury.signals.network_input import clip_of, picture_of
 
 Floats = npt.NDArray[np.float32]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -32,7 +32,7 @@ class Scorer:
         bundle: checked by `load_bundle`.
         threads: threads of the network, count.
         batch_size: faces per call of the network, count; bounds memory, not the input of `score`.
-            None: `BATCH_SIZES` of the device.
+            None: `BATCH_SIZES` of the device, in pictures. The bundle's `batch_limit` holds.
         device: cuda fails without a usable GPU; it does not fall back to the CPU.
 
     Raises:
@@ -47,7 +47,11 @@ class Scorer:
         batch_size: int | None = None,
         device: Literal["cpu", "cuda"] = "cpu",
     ) -> None:
-        batch_size = BATCH_SIZES[device] if batch_size is None else batch_size
+        clip_frames, limit = bundle.pixels.clip_frames, bundle.pixels.batch_limit
+        if batch_size is None:
+            batch_size = max(BATCH_SIZES[device] // clip_frames, 1)
+        if limit is not None:
+            batch_size = min(batch_size, limit)
         if threads < 1 or batch_size < 1:
             raise ValueError(f"threads {threads} and batch_size {batch_size} must be at least 1")
         self.bundle = bundle
@@ -58,6 +62,8 @@ class Scorer:
     def pictures(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.uint8]:
         """Return the network's input for each face: uint8 (n, input_px, input_px, 3) RGB.
 
+        For networks that look at clips, uint8 (n, clip_frames, input_px, input_px, 3).
+
         Args:
             faces: as in `score`.
 
@@ -65,18 +71,11 @@ class Scorer:
             ValueError: a face lacks what the bundle's signal needs.
         """
         signal, pixels = self.bundle.signal, self.bundle.pixels
-        return np.stack(
-            [
-                picture_of(
-                    face if isinstance(face, CroppedFace) else CroppedFace(face),
-                    signal,
-                    pixels.input_px,
-                    pixels.resize,
-                    pixels.jpeg_quality,
-                )
-                for face in faces
-            ]
-        )
+        whole = [face if isinstance(face, CroppedFace) else CroppedFace(face) for face in faces]
+        shape = pixels.input_px, pixels.resize, pixels.jpeg_quality
+        if pixels.clip_frames > 1:
+            return np.stack([clip_of(face, pixels.clip_frames, *shape) for face in whole])
+        return np.stack([picture_of(face, signal, *shape) for face in whole])
 
     def score(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.float32]:
         """Score each face: near 1 means manipulated.
@@ -172,11 +171,13 @@ def _check_contract(session: onnxruntime.InferenceSession, bundle: Bundle) -> tu
     heat = [item for item in outputs if item.name == HEAT_NAME]
     scores = [item for item in outputs if item.name != HEAT_NAME]
     side, cells = bundle.input_px, bundle.heat_cells
+    frames = [bundle.pixels.clip_frames] if bundle.pixels.clip_frames > 1 else []
+    wanted = [*frames, side, side, 3]
     fits = (
         len(inputs) == 1
         and len(scores) == 1
         and inputs[0].type == "tensor(float)"
-        and list(inputs[0].shape[1:]) == [side, side, 3]
+        and list(inputs[0].shape[1:]) == wanted
         and not isinstance(inputs[0].shape[0], int)
         and (cells is None or [list(item.shape[1:]) for item in heat] == [[cells, cells]])
     )
@@ -185,7 +186,8 @@ def _check_contract(session: onnxruntime.InferenceSession, bundle: Bundle) -> tu
         maps = "" if cells is None else f" and a heat map of {cells} by {cells} cells"
         raise BundleError(
             f"{bundle.onnx_path} has the inputs and outputs {found}; the manifest describes "
-            f"float32 (n, {side}, {side}, 3) and one score{maps} per face. Train it again"
+            f"float32 (n, {', '.join(map(str, wanted))}) and one score{maps} per face. Train or "
+            "adopt it again"
         )
     return str(inputs[0].name), [str(item.name) for item in [*scores, *heat]]
 

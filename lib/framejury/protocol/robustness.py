@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -69,30 +70,30 @@ def perturbed(crops: Sequence[Image], persons: Sequence[int], condition: Conditi
 def perturbed_faces(
     faces: Sequence[CroppedFace], persons: Sequence[int], condition: Condition
 ) -> list[CroppedFace]:
-    """Perturb faces with their landmarks and, for pairs of frames, both crops.
+    """Perturb faces with their landmarks, in all frames of their sample.
 
-    In a clip, the crops of a pair follow each other; landmarks are scaled when a crop is resized.
+    In a video, they follow each other; landmarks are scaled when a crop is resized.
 
     Args:
         faces: in order of time.
         persons: face track of each.
         condition: the perturbation.
     """
-    crops, owners = [], []
+    crops: list[Image] = []
+    owners: list[int] = []
     for face, person in zip(faces, persons, strict=True):
-        both = [face.crop] if face.next_crop is None else [face.crop, face.next_crop]
-        crops += both
-        owners += [person] * len(both)
+        crops += face.clip
+        owners += [person] * len(face.clip)
     left = iter(perturbed(crops, owners, condition))
     found = []
     for face in faces:
         crop = next(left)
-        next_crop = None if face.next_crop is None else next(left)
+        further = tuple(islice(left, len(face.further)))
         landmarks = face.landmarks
         if landmarks is not None:
             (height, width), (new_height, new_width) = face.crop.shape[:2], crop.shape[:2]
             landmarks = landmarks * np.array([new_width / width, new_height / height], np.float32)
-        found.append(CroppedFace(crop, landmarks, next_crop))
+        found.append(CroppedFace(crop, landmarks, further))
     return found
 
 

@@ -107,7 +107,7 @@ def signal_picture(face: Mapping[str, Any], signal: Signal, size_px: int | None)
     Raises:
         ValueError: a crop is damaged, or the face lacks what the signal needs.
     """
-    cropped = cropped_face({"next_crop": None, **face})
+    cropped = cropped_face(face)
     if size_px is None and signal not in PAIR_SIGNALS:
         check_signal(cropped, signal)
         points = cropped.landmarks

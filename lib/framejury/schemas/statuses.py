@@ -60,6 +60,8 @@ class Note(StrEnum):
     SIZE_CHANGED = "size_changed"
     ENCRYPTED = "encrypted"
     ROUNDS_LEFT_OUT = "rounds_left_out"
+    SHORTER_THAN_CLIP = "shorter_than_clip"
+    SCENE_CHANGES = "scene_changes"
 
 
 NOTE_MEANING = {
@@ -76,6 +78,8 @@ NOTE_MEANING = {
     Note.SIZE_CHANGED: "The size of the picture changes within the file",
     Note.ENCRYPTED: "The file is encrypted",
     Note.ROUNDS_LEFT_OUT: "Further frames were not sampled",
+    Note.SHORTER_THAN_CLIP: "The video is shorter than one clip of the network",
+    Note.SCENE_CHANGES: "Clips in which the scene changes were not judged",
 }
 """What each note means: a sentence without its full stop, to which details are added."""
 

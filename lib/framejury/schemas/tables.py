@@ -226,6 +226,8 @@ EXTRACTIONS = pa.schema(
     ]
 )
 
+SIMILARITY = pa.struct([pa.field(name, pa.float64(), nullable=False) for name in "abcd"])
+
 FACES = pa.schema(
     [
         _VIDEO_ID,
@@ -250,8 +252,15 @@ FACES = pa.schema(
         _field(
             "crop_region",
             REGION,
-            "Part of the frame that the crop shows (box and margin, clipped to the frame), pixels.",
+            "Part of the frame that the crop shows (box and margin, clipped to the frame), pixels; "
+            "for an aligned crop, the smallest part that contains it.",
             required=True,
+        ),
+        _field(
+            "alignment",
+            SIMILARITY,
+            "Of an aligned crop: a point (x, y) of the frame is at (ax - by + c, bx + ay + d) in "
+            "the crop, as shares of its side; null without `crops.template`.",
         ),
         _field(
             "crop",
@@ -263,6 +272,12 @@ FACES = pa.schema(
             "next_crop",
             pa.binary(),
             "Crop of the same face in the next frame; null without `sampling.pairs`.",
+        ),
+        _field(
+            "clip_crops",
+            pa.list_(pa.field("element", pa.binary(), nullable=False)),
+            "Crops of the same face in the further frames of its clip, by time; null without "
+            "`sampling.clip_frames`.",
         ),
     ]
 )

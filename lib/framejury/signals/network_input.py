@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from framejury.records import CroppedFace, Image
 from framejury.settings import PAIR_SIGNALS, Resize, Signal
@@ -46,6 +47,32 @@ def picture_of(
     return picture if jpeg_quality is None else read_jpeg(as_jpeg(picture, jpeg_quality))
 
 
+def clip_of(
+    face: CroppedFace,
+    frames: int,
+    input_px: int,
+    resize: Resize = "letterbox",
+    jpeg_quality: int | None = None,
+) -> npt.NDArray[np.uint8]:
+    """Make the input of a network that looks at clips: `picture_of` each crop (signal rgb).
+
+    Args:
+        face: its crops in all frames of the clip.
+        frames: pictures that the network sees, count.
+        input_px, resize, jpeg_quality: as in `picture_of`.
+
+    Returns:
+        uint8 (frames, input_px, input_px, 3) RGB, by time.
+
+    Raises:
+        ValueError: the face has more or fewer crops, or one is not an image.
+    """
+    check_clip(face, frames)
+    return np.stack(
+        [picture_of(CroppedFace(c), "rgb", input_px, resize, jpeg_quality) for c in face.clip]
+    )
+
+
 def as_jpeg(picture: Image, quality: int) -> bytes:
     """Compress a picture as JPEG with 4:2:0 chroma; at quality 75, the bytes of Pillow's defaults.
 
@@ -75,15 +102,28 @@ def square_face(face: CroppedFace, place: tuple[float, float]) -> CroppedFace:
     """Cut the same square out of all pictures of a face; its landmarks move along.
 
     Args:
-        face: its crop, and with pairs the next one.
+        face: its crop, and those of the further frames of its sample.
         place: as of `signals.rgb.square_region`.
     """
     part = square_region(face.crop.shape, place)
     landmarks = face.landmarks
     if landmarks is not None:
         landmarks = (landmarks - (part.x, part.y)).astype(np.float32)
-    following = None if face.next_crop is None else square_of(face.next_crop, place)
-    return CroppedFace(square_of(face.crop, place), landmarks, following)
+    further = tuple(square_of(crop, place) for crop in face.further)
+    return CroppedFace(square_of(face.crop, place), landmarks, further)
+
+
+def check_clip(face: CroppedFace, frames: int) -> None:
+    """Check that a face has as many crops as a clip has frames.
+
+    Raises:
+        ValueError: it has not; the message says how to extract them.
+    """
+    if len(face.clip) != frames:
+        raise ValueError(
+            f"the network looks at clips of {frames} frames, and the face is there in "
+            f"{len(face.clip)}: set sampling.clip_frames={frames}"
+        )
 
 
 def check_signal(face: CroppedFace, signal: Signal) -> None:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from framejury.records import Box, Region, Size
+from framejury.records import Box, Size
 from framejury.schemas.statuses import PictureKind
 from framejury.schemas.tables import PICTURES
 from framejury.settings import EvidenceSettings
@@ -39,7 +39,7 @@ def pictures_of_faces(
 
     def kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from framejury.examine.kept_pictures import heat_share, shown_face
-        from framejury.faces.crop import box_in_crop, encode_crop, limited
+        from framejury.faces.crop import box_in_crop, cut_of_row, encode_crop, limited
 
         scorer = scorer_of(SparkFiles.get(bundle), 1, None, task_gpu())
         for batch in batches:
@@ -50,7 +50,7 @@ def pictures_of_faces(
                 small = limited(shown_face(face, scorer), settings.face_px)
                 cells = None if heat is None else heat[number]
                 size = Size(*face.crop.shape[:2])
-                box = box_in_crop(Box(**row["box"]), Region(**row["crop_region"]), size)
+                box = box_in_crop(Box(**row["box"]), cut_of_row(row), size)
                 for name in (*SIGNAL_COLUMNS, "box"):
                     del row[name]
                 row |= {

@@ -29,7 +29,8 @@ WRITTEN = pa.schema(
 """One row per file: its path below the output, and of a picture its class and its split."""
 
 _FACE_COLUMNS = (
-    *("video_id", "frame_index", "face_index", "detector", "landmarks", "crop_region", "crop"),
+    *("video_id", "frame_index", "face_index", "detector"),
+    *("landmarks", "crop_region", "alignment", "crop"),
 )
 _PAIR_COLUMNS = ("next_crop",)
 _NUMBER = "number"

@@ -19,7 +19,7 @@ from framejury.tables.resources import task_gpu
 if TYPE_CHECKING:
     from framejury.model.runtime import Scorer
 
-SIGNAL_COLUMNS = ("crop", "next_crop", "landmarks", "crop_region")
+SIGNAL_COLUMNS = ("crop", "next_crop", "clip_crops", "landmarks", "crop_region", "alignment")
 """Columns of `faces` that signals are computed from."""
 
 _COLUMNS = (
@@ -72,11 +72,13 @@ def cropped(row: dict[str, Any], scorer: Scorer) -> CroppedFace:
             names video and frame.
     """
     from framejury.faces.crop import cropped_face
-    from framejury.signals.network_input import check_signal
+    from framejury.signals.network_input import check_clip, check_signal
 
     try:
         face = cropped_face(row)
         check_signal(face, scorer.bundle.signal)
+        if scorer.bundle.pixels.clip_frames > 1:
+            check_clip(face, scorer.bundle.pixels.clip_frames)
     except ValueError as error:
         raise ValueError(
             f"crop of video {row['video_id']}, frame {row['frame_index']}: {error}"

@@ -121,10 +121,10 @@ class FacePool:
         return face.label == 0 and face.landmarks is not None and not pairs
 
     def _add(self, face: FaceRow, dataset: str, family: str) -> None:
-        following = face.next_crop or b""
+        following = b"".join(face.further[:1])  # no network learns from clips
         self._places.append((self._file.tell(), len(face.crop), len(following)))
         self._file.write(face.crop + following)
-        self._faces.append(replace(face, crop=b"", next_crop=None))
+        self._faces.append(replace(face, crop=b"", further=()))
         self._family_of.append(family)
         self._dataset_of.append(dataset)
 
@@ -178,7 +178,7 @@ class FacePool:
         start, length, following = self._places[number]
         data = os.pread(self._file.fileno(), length + following, start)
         return replace(
-            self._faces[number], crop=data[:length], next_crop=data[length:] if following else None
+            self._faces[number], crop=data[:length], further=(data[length:],) if following else ()
         )
 
 

@@ -19,9 +19,9 @@ from pyarrow.fs import FileSystem
 
 from framejury.archive.assignment import FaceCut, FaceDraw
 from framejury.errors import WarehouseError
-from framejury.faces.crop import decode_crop, landmarks_in_crop
+from framejury.faces.crop import cut_of_row, decode_crop, further_crops, landmarks_in_crop
 from framejury.faces.header import crop_size
-from framejury.records import CroppedFace, Image, Point, Region
+from framejury.records import CroppedFace, Image, Point
 from framejury.schemas.statuses import Side
 from framejury.schemas.tables import FACES
 
@@ -30,8 +30,8 @@ _COLUMNS = (
     *("video_id", "run_id", "frame_index", "pts_s", "face_index", "person"),
     *("landmarks", "crop_region", "crop"),
 )
-_LATER_COLUMNS = ("next_crop",)
-"""Missing in files written before pairs existed; null there."""
+_LATER_COLUMNS = ("next_crop", "clip_crops", "alignment")
+"""Missing in files written before they existed; null there."""
 _ROWS_AT_ONCE = 64
 _READ_BYTES = 2**20
 # Files often hold one video or one class after another; reading several at a time mixes them.
@@ -127,8 +127,8 @@ class FaceRow:
         landmarks: float32 (5, 2), x before y, in pixels of `crop` as stored, in the order of
             `schemas.statuses.LANDMARK_NAMES`; may lie outside the crop. None for Haar.
         still: whether its video is a photograph.
-        next_crop: the same face in the following frame, as `crop`; None where frames were sampled
-            without pairs.
+        further: the same face in the further frames of its sample, as `crop`: one with pairs of
+            frames, several with clips.
     """
 
     video_id: str
@@ -142,7 +142,7 @@ class FaceRow:
     # Arrays do not compare to one truth value.
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     still: bool = False
-    next_crop: bytes | None = None
+    further: tuple[bytes, ...] = ()
 
     def cropped(self) -> CroppedFace:
         """Return the decoded face with everything that signals are made from.
@@ -150,8 +150,7 @@ class FaceRow:
         Raises:
             WarehouseError: a crop is damaged; the message names video and frame.
         """
-        following = None if self.next_crop is None else self._picture(self.next_crop)
-        return CroppedFace(self.decoded(), self.landmarks, following)
+        return CroppedFace(self.decoded(), self.landmarks, tuple(map(self._picture, self.further)))
 
     def decoded(self) -> Image:
         """Return the crop as uint8 (height, width, 3) RGB.
@@ -212,7 +211,7 @@ def shuffled(
 
 
 def _bytes_of(face: FaceRow) -> int:
-    return len(face.crop) + len(face.next_crop or b"")
+    return len(face.crop) + sum(map(len, face.further))
 
 
 def _draw(pool: list[FaceRow], rng: np.random.Generator) -> FaceRow:
@@ -287,7 +286,10 @@ def _rows_of(source: FaceSource, unit: RowGroup, side: Side | None) -> Iterator[
 
 
 def _face_row(row: dict[str, Any], label: Literal[0, 1], still: bool, path: str) -> FaceRow:
-    crop, landmarks, region = row["crop"], row.pop("landmarks"), row.pop("crop_region")
+    crop, landmarks = row["crop"], row.pop("landmarks")
+    cut, further = cut_of_row(row), tuple(further_crops(row))
+    for name in ("crop_region", *_LATER_COLUMNS):
+        row.pop(name, None)
     if crop is None:
         raise WarehouseError(
             f"video {row['video_id']}, frame {row['frame_index']} in {path} was extracted without "
@@ -300,8 +302,8 @@ def _face_row(row: dict[str, Any], label: Literal[0, 1], still: bool, path: str)
         except ValueError as error:
             raise _damaged(row["video_id"], row["frame_index"], row["face_index"], error) from error
         full_frame = [Point(**point) for point in landmarks]
-        points = landmarks_in_crop(full_frame, Region(**region), stored)
-    return FaceRow(label=label, landmarks=points, still=still, **row)
+        points = landmarks_in_crop(full_frame, cut, stored)
+    return FaceRow(label=label, landmarks=points, still=still, further=further, **row)
 
 
 def _damaged(video_id: str, frame_index: int, face_index: int, error: ValueError) -> WarehouseError:

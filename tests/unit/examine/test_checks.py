@@ -278,20 +278,27 @@ FACE = {name: SCORE[name] for name in SCORE if name != "score"} | {
 
 @pytest.mark.parametrize("of_segment", [False, True])
 def test_a_face_has_the_crops_that_were_asked_for(of_segment: bool) -> None:
-    def batch(*rows: Row, pairs: bool) -> pa.RecordBatch:
+    def batch(*rows: Row, frames: int) -> pa.RecordBatch:
         segment = Segment(2, 10, 20) if of_segment else None
         job = VideoJob("video-1", "a.mp4", 1000, JOB.modified_at, segment)
         sent = [row if segment is None else staged(row, segment) for row in (EXTRACTION, *rows)]
-        return checked(packed(*sent), GIVEN, job, pairs=pairs)
+        return checked(packed(*sent), GIVEN, job, frames)
 
     pair = FACE | {"next_crop": jpeg()}
-    assert batch(FACE, FACE, SCORE, pairs=False).num_rows == 4
-    assert batch(pair, pair, SCORE, pairs=True).num_rows == 4
-    for rows, pairs in (
-        ((pair, FACE), True),
-        ((FACE,), True),
-        ((FACE, pair), False),
-        ((FACE | {"crop": None},), False),
+    assert batch(FACE, FACE, SCORE, frames=1).num_rows == 4
+    assert batch(pair, pair, SCORE, frames=2).num_rows == 4
+    clip = FACE | {"clip_crops": [jpeg()] * 3}
+    assert batch(clip, clip, SCORE, frames=4).num_rows == 4
+    for rows, frames in (
+        ((pair, FACE), 2),
+        ((FACE,), 2),
+        ((FACE, pair), 1),
+        ((FACE | {"crop": None},), 1),
+        ((FACE, clip), 1),
+        ((clip, FACE), 4),
+        ((clip,), 5),
+        ((clip | {"next_crop": jpeg()},), 4),
+        ((pair,), 4),
     ):
         with pytest.raises(DistrustError, match="without their crops"):
-            batch(*rows, pairs=pairs)
+            batch(*rows, frames=frames)

@@ -30,7 +30,7 @@ from framejury.examine.messages import (
 )
 from framejury.examine.toolbox import Toolbox
 from framejury.examine.worker import Examiner
-from framejury.faces.crop import cropped_face, decode_crop
+from framejury.faces.crop import Cut, cropped_face, decode_crop
 from framejury.faces.follow import FaceFinder
 from framejury.media import fetch
 from framejury.media.decode import VideoFile
@@ -536,7 +536,7 @@ def test_a_face_without_another_makes_no_pair(tmp_path: Path) -> None:
     }
     found = examine_video(path, "key", Toolbox.load(plan(**values)))
     assert [face.frame_index for face in found.faces] == [0, 8]
-    assert all(face.face_index == 0 and face.next_crop for face in found.faces)
+    assert all(face.face_index == 0 and face.further for face in found.faces)
     assert (found.outcome.frames_sampled, found.outcome.faces_kept) == (8, 2)
     assert found.outcome.faces_found == 4  # of the first frames
     one = clips.write_clip(tmp_path / "one.mp4", faces[:1])
@@ -581,8 +581,8 @@ def test_the_faces_kept_in_both_frames_are_a_pair_wherever_they_are(tmp_path: Pa
 
     assert looked("own") == []
     (face,) = looked("kept")
-    assert face.next_crop is not None and face.crop is not None
-    light, lighter = (decode_crop(crop).mean() for crop in (face.crop, face.next_crop))
+    assert face.crop is not None
+    light, lighter = (decode_crop(crop).mean() for crop in (face.crop, *face.further))
     assert lighter == pytest.approx(light, abs=30)
 
 
@@ -601,11 +601,15 @@ def test_both_crops_of_a_pair_are_reduced_alike() -> None:
     )
     look, frame = tools.face_examiner(), sampled_frame(SIZE)
     face = DetectedFace(Box(20, 20, 60, 60), 1.0, None)
-    look.add([frame, frame], [FollowedFace(face, Region(10, 10, 120, 80))], None)
+    look.add(
+        [frame, frame],
+        [FollowedFace(face, (Cut(Region(20, 20, 60, 60)), Cut(Region(10, 10, 120, 80))))],
+        None,
+    )
     (kept,) = look.faces
-    assert kept.crop is not None and kept.next_crop is not None
+    assert kept.crop is not None
     assert decode_crop(kept.crop).shape == (50, 50, 3)
-    assert decode_crop(kept.next_crop).shape == (67, 100, 3)
+    assert decode_crop(kept.further[0]).shape == (67, 100, 3)
 
 
 def test_a_stream_that_changes_its_size_makes_no_pair_there() -> None:
@@ -618,7 +622,7 @@ def test_a_stream_that_changes_its_size_makes_no_pair_there() -> None:
 
 
 def test_a_network_of_pairs_refuses_single_frames(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"delta needs sampling\.pairs"):
+    with pytest.raises(SetupError, match=r"needs sampling\.pairs=true"):
         Toolbox.load(plan(signal_bundle(tmp_path / "b", "delta")))
 
 

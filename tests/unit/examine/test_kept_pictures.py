@@ -134,7 +134,7 @@ def test_what_is_shown_of_a_face_is_what_the_network_saw(tmp_path: Path) -> None
     """A crop in its own size where the network saw that; else the square it saw."""
     rng = np.random.default_rng(0)
     first, second = (rng.integers(0, 255, (60, 40, 3)).astype(np.uint8) for _ in range(2))
-    face = CroppedFace(first, np.full((5, 2), 20, np.float32), second)
+    face = CroppedFace(first, np.full((5, 2), 20, np.float32), (second,))
     assert shown_face(face, None) is first
     for number, (signal, resize) in enumerate(
         itertools.product(get_args(Signal), get_args(Resize))

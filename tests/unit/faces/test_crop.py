@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framejury.faces.crop import (
+    Cut,
     crop_region,
     cropped_face,
     decode_crop,
@@ -274,7 +275,7 @@ def test_a_landmark_stays_on_its_pixel(x: int, y: int, side: int, limit: int) ->
         Point(region.x + region.width, region.y + region.height),
         Point(region.x + region.width / 4, region.y + region.height / 2),
     ]
-    found = landmarks_in_crop(corners, region, Size(*stored.shape[:2]))
+    found = landmarks_in_crop(corners, Cut(region), Size(*stored.shape[:2]))
     height, width = stored.shape[:2]
     assert found.dtype == np.float32
     assert np.allclose(found, [[0, 0], [width, height], [width / 4, height / 2]], atol=1e-3)

@@ -45,7 +45,7 @@ def test_faces_of_single_frames_are_no_pairs(tmp_path: Path) -> None:
     warehouse = extracted(tmp_path / "w")
     _check_framing(warehouse, bundle(tmp_path / "rgb"))
     _check_framing(warehouse, bundle(tmp_path / "marked", "marked"))
-    with pytest.raises(BundleError, match=r"single frames.*--set sampling\.pairs=true"):
+    with pytest.raises(BundleError, match=r"other frames.*--set sampling\.pairs=true"):
         _check_framing(warehouse, bundle(tmp_path / "delta", "delta"))
 
 

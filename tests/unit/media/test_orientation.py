@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from framejury.media.decode import VideoFile
 from framejury.media.orientation import Orientation
 from framejury.records import Region, Size
+from framejury.settings import LimitSettings
+from tests.builders import clips
 
 ALL = [Orientation(*flags) for flags in product((False, True), repeat=3)]
 
@@ -39,3 +44,18 @@ def test_a_part_is_cut_where_it_is_shown(turn: Orientation) -> None:
         rows = slice(coded.y, coded.y + coded.height)
         cut = _coded()[rows, coded.x : coded.x + coded.width]
         assert np.array_equal(turn.applied(cut), part)
+
+
+def test_frames_are_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    """It does not know how large frames are: 300 of them, of 460 KB each, would wait for it."""
+    path = clips.write_rotated(tmp_path / "a.mp4", clips.plain_frames(1, Size(480, 640)) * 300)
+    with VideoFile(path, LimitSettings()) as video:
+        gc.collect()
+        gc.disable()
+        try:
+            sizes = [frame.picture.size for frame in video.frames(np.arange(300))]
+            left = gc.collect()
+        finally:
+            gc.enable()
+    assert sizes == [Size(480, 640)] * 300
+    assert left < 300

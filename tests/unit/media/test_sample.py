@@ -275,7 +275,7 @@ def test_a_walk_skips_only_behind_a_face(
 ) -> None:
     """As a recipe's loop: one sample after the other, and after one with a face the skip."""
     walk, looked = sample.Walk(total, sampling), []
-    while not walk.is_over and walk.next_rank + walk.span <= walk.stop:
+    while not walk.is_over and walk.next_rank + (walk.offsets[-1] + 1) <= walk.stop:
         looked.append(walk.next_rank)
         walk.go_on(looked[-1], found=looked[-1] not in faceless)
     first, stop = sample.frame_range(total, sampling)
@@ -349,4 +349,4 @@ def test_pairs_of_every_mode() -> None:
     assert pairs("keyframes", 0, 1, 2, 3, 5, 8) == [0, 2, 5]
     assert pairs("keyframes", 8) == [0]
     assert pairs("all", total=1) == pairs("random", total=1) == pairs("keyframes", 0, total=1) == []
-    assert sample.sampled_ranks(np.array([0, 18]), pairs=True).tolist() == [0, 1, 18, 19]
+    assert sample.sampled_ranks(np.array([0, 18]), (0, 1)).tolist() == [0, 1, 18, 19]

@@ -77,7 +77,7 @@ def test_a_person_is_a_clip_of_one_even_size() -> None:
 
 def pairs_of(pictures: list[Image]) -> list[CroppedFace]:
     return [
-        CroppedFace(one, None, other)
+        CroppedFace(one, None, (other,))
         for one, other in zip(pictures[::2], pictures[1::2], strict=True)
     ]
 

@@ -30,6 +30,7 @@ from framejury.examine.faces import ExaminedFace
 from framejury.examine.messages import ExaminePlan
 from framejury.examine.toolbox import Toolbox
 from framejury.faces.crop import (
+    Cut,
     cropped_face,
     decode_crop,
     encode_crop,
@@ -120,8 +121,7 @@ def bgr(rgb: Array) -> Array:
 
 def face_of(face: ExaminedFace) -> CroppedFace:
     assert face.crop is not None
-    following = None if face.next_crop is None else decode_crop(face.next_crop)
-    return CroppedFace(decode_crop(face.crop), None, following)
+    return CroppedFace(decode_crop(face.crop), None, tuple(map(decode_crop, face.further)))
 
 
 QUICK = "other/wild/RealClinton.mp4"
@@ -171,7 +171,7 @@ def test_flow_fusion_is_the_recipes_own_loop(name: str, pairs: int, tmp_path: Pa
 def test_where_nothing_moves_no_light_is_added() -> None:
     """NORM_MINMAX of a constant is its lower end, so only the frames are seen."""
     still = np.full((224, 224, 3), (200, 120, 60), np.uint8)
-    seen = picture_of(CroppedFace(still, None, still.copy()), "flow_fusion", 224, "stretch")
+    seen = picture_of(CroppedFace(still, None, (still.copy(),)), "flow_fusion", 224, "stretch")
     assert np.array_equal(bgr(seen), plain_fusion(bgr(still), bgr(still)))
     assert seen[0, 0].tolist() == [140, 84, 42]  # 0.7 of it
 
@@ -179,7 +179,7 @@ def test_where_nothing_moves_no_light_is_added() -> None:
 @pytest.mark.parametrize("signal", ["delta", "flow_fusion", "marked"])
 def test_a_face_that_lacks_what_a_signal_needs_is_refused(signal: Signal) -> None:
     crop = np.zeros((20, 20, 3), np.uint8)
-    half = CroppedFace(crop, None, crop if signal == "marked" else None)
+    half = CroppedFace(crop, None, (crop,) if signal == "marked" else ())
     with pytest.raises(ValueError, match=f"signal {signal} needs"):
         picture_of(half, signal, 32)
 
@@ -202,7 +202,7 @@ def test_delta_is_half_the_difference_around_grey(real_pair: tuple[Array, Array]
     assert (expected != 128).any()
     small = [cv2.resize(frame, (96, 96), interpolation=cv2.INTER_AREA) for frame in real_pair]
     change = np.floor((small[1].astype(np.float64) - small[0].astype(np.float64)) / 2)
-    face = CroppedFace(*(np.ascontiguousarray(bgr(f)) for f in (first,)), None, bgr(second))
+    face = CroppedFace(*(np.ascontiguousarray(bgr(f)) for f in (first,)), None, (bgr(second),))
     assert np.array_equal(bgr(picture_of(face, "delta", 96, "stretch")), 128 + change)
 
 
@@ -332,7 +332,7 @@ def test_all_frames_keeps_whole_frames_at_full_size(clip: Path) -> None:
         frame = frames[face.frame_index]
         height, width = frame.shape[:2]
         assert np.array_equal(bgr(face_of(face).crop), frame)
-        assert (face.region.width, face.region.height) == (width, height)
+        assert (face.cut.region.width, face.cut.region.height) == (width, height)
         assert face.face.confidence == 1.0 and face.face.landmarks is None
         side = min(height, width)
         left, top = int(0.5 * (width - side)), int(0.5 * (height - side))
@@ -352,7 +352,7 @@ def test_a_square_is_cut_where_fastai_cuts_it(
     side = min(height, width)
     left, top = int(place[0] * (width - side)), int(place[1] * (height - side))
     points = np.array([[left + 3.0, top + 5.0]], np.float32)
-    cut = square_face(CroppedFace(first, points, second), place)
+    cut = square_face(CroppedFace(first, points, (second,)), place)
     assert np.array_equal(cut.crop, first[top : top + side, left : left + side])
     assert cut.next_crop is not None and cut.landmarks is not None
     assert np.array_equal(cut.next_crop, second[top : top + side, left : left + side])
@@ -389,7 +389,7 @@ def test_landmarks_fall_on_the_same_pixels_from_a_row() -> None:
         "landmarks": [{"x": float(np.float32(p.x)), "y": float(np.float32(p.y))} for p in points],
         "crop_region": {"x": 90, "y": 190, "width": 80, "height": 100},
     }
-    direct = landmarks_in_crop(points, Region(90, 190, 80, 100), Size(50, 40))
+    direct = landmarks_in_crop(points, Cut(Region(90, 190, 80, 100)), Size(50, 40))
     kept = cropped_face(row).landmarks
     assert kept is not None and np.array_equal(kept, direct)
     assert direct[0] == pytest.approx([(100.1 - 90) / 2, (200.3 - 190) / 2], abs=1e-4)
@@ -449,7 +449,7 @@ def plain_edges(box: Box, margin: float, frame: Array) -> list[int]:
 
 def cut_out(face: ExaminedFace, frame: Array) -> tuple[list[int], Array]:
     """The edges of a crop, and what lies there in the frame."""
-    left, top, width, height = astuple(face.region)
+    left, top, width, height = astuple(face.cut.region)
     edges = [left, top, left + width, top + height]
     return edges, frame[top : edges[3], left : edges[2]]
 
@@ -520,12 +520,12 @@ def test_a_marked_face_is_the_crop_with_five_red_points(crowd: Path) -> None:
     plain = bgr(decode_crop(face.crop)).copy()
     radius = max(round(0.02 * max(plain.shape[:2])), 1)
     for point in face.face.landmarks:
-        at = round(point.x - face.region.x), round(point.y - face.region.y)
+        at = round(point.x - face.cut.region.x), round(point.y - face.cut.region.y)
         cv2.circle(plain, at, radius, (0, 0, 255), -1)
     row = {
         "crop": face.crop,
         "landmarks": [{"x": point.x, "y": point.y} for point in face.face.landmarks],
-        "crop_region": asdict(face.region),
+        "crop_region": asdict(face.cut.region),
     }
     assert np.array_equal(bgr(signal_picture(row, "marked", None)), plain)
     small = cv2.resize(plain, (224, 224), interpolation=cv2.INTER_AREA)

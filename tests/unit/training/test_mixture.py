@@ -234,12 +234,12 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, object], said: 
 
 def test_a_made_fake_repeats_with_its_generator_and_changes_the_face() -> None:
     points = np.array([[p["x"], p["y"]] for p in LANDMARKS], np.float32)
-    face = CroppedFace(real_face(3), points, None)
+    face = CroppedFace(real_face(3), points)
     one, again, other = (
         made_fake(face, np.random.default_rng(seed), {"self_blend": 1.0}).crop for seed in (5, 5, 6)
     )
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert not np.array_equal(one, face.crop)
-    plain = CroppedFace(real_face(3), None, None)
+    plain = CroppedFace(real_face(3))
     assert made_fake(plain, np.random.default_rng(0), {"self_blend": 1.0}) is plain

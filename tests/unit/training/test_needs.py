@@ -60,20 +60,20 @@ def test_the_second_crop_comes_with_its_face(tmp_path: Path) -> None:
             r for r in rows
             if (r["video_id"], r["frame_index"]) == (face.video_id, face.frame_index)
         )  # fmt: skip
-        assert face.next_crop == row["next_crop"]
+        assert face.further == (() if row["next_crop"] is None else (row["next_crop"],))
         shown = face.cropped()
         assert np.array_equal(shown.crop, face.decoded())
-        if face.next_crop is None:
+        if not face.further:
             assert shown.next_crop is None
         else:
             assert shown.next_crop is not None
-            assert np.array_equal(shown.next_crop, decode_crop(face.next_crop))
+            assert np.array_equal(shown.next_crop, decode_crop(face.further[0]))
 
 
 def test_a_file_from_before_there_were_pairs_is_read(tmp_path: Path) -> None:
     faces = list(iter_faces(old_source(tmp_path)))
     assert len(faces) == 12
-    assert {face.next_crop for face in faces} == {None}
+    assert {face.further for face in faces} == {()}
 
 
 def test_a_damaged_second_crop_names_its_face(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_shuffle_holds_both_crops_within_its_budget() -> None:
         for number in range(100):
             held += 1
             most = max(most, held)
-            yield FaceRow("v", number, 0.0, 0, 0, 0, bytes(60), next_crop=bytes(40))
+            yield FaceRow("v", number, 0.0, 0, 0, 0, bytes(60), further=(bytes(40),))
 
     out = []
     for face in shuffled(watched(), np.random.default_rng(0), budget_bytes=1000):  # type: ignore[arg-type]

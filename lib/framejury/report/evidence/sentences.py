@@ -240,14 +240,16 @@ def limits_of(
     if extraction is not None:
         with_face = evidence.verdict["frames_scored"]
         samples = extraction["frames_sampled"] if sampled_s is None else len(sampled_s)
-        in_pairs = 2 * samples == extraction["frames_sampled"]
+        each = _frames_each(extraction, samples)
         if samples > with_face:
-            unit = "pairs of frames" if in_pairs else "frames"
+            unit = _samples_of(each)
             what = "could not be judged" if judges == "frame" else "show no face that can be judged"
             found.append(f"{samples - with_face:,} of {samples:,} sampled {unit} {what}.")
         left_out = extraction["faces_found"] - extraction["faces_kept"]
         if left_out > 0:
-            gone = "not in both frames of a pair, " if in_pairs else ""
+            gone = {1: "", 2: "not in both frames of a pair, "}.get(
+                each, f"not in all {each} frames of a clip, "
+            )
             found.append(
                 f"{counted(left_out, 'face was', 'faces were')} found but not judged: {gone}too "
                 "small, or more than the limit per frame (settings detection.*)."
@@ -319,15 +321,12 @@ def between(extraction: Row, sampled_s: Sequence[float]) -> str:
     edges = sorted({0.0, *times, *([end] if end is not None else [])})
     gaps = [(after - before, before, after) for before, after in pairwise(edges)]
     total = extraction["frames_total"]
-    in_pairs = 2 * len(times) == extraction["frames_sampled"]
+    each = _frames_each(extraction, len(times))
     if total is None:
-        text = (
-            counted(len(times), "pair of frames", "pairs of frames")
-            if in_pairs
-            else (counted(len(times), "frame"))
-        )
-    elif in_pairs:
-        text = f"{counted(len(times), 'pair')} out of {counted(total, 'frame')}"
+        text = f"{len(times):,} {_samples_of(each, len(times))}"
+    elif each > 1:
+        unit = _samples_of(each, len(times)).partition(" of ")[0]
+        text = f"{len(times):,} {unit} out of {counted(total, 'frame')}"
     else:
         text = f"{len(times):,} of {counted(total, 'frame')}"
     text += " was sampled" if len(times) == 1 else " were sampled"
@@ -340,6 +339,19 @@ def between(extraction: Row, sampled_s: Sequence[float]) -> str:
         f"{text}{usual}; anything visible only in the frames between was missed. The longest gap "
         f"is {took_word(longest)}, from {clock(start)} to {clock(stop)}."
     )
+
+
+def _frames_each(extraction: Row, samples: int) -> int:
+    """Return how many frames each sample has, count."""
+    return max(extraction["frames_sampled"] // samples, 1) if samples else 1
+
+
+def _samples_of(each: int, count: int = 2) -> str:
+    """Return what samples of so many frames are called, by default in the plural."""
+    many = "" if count == 1 else "s"
+    if each == 1:
+        return f"frame{many}"
+    return f"pair{many} of frames" if each == 2 else f"clip{many} of {each} frames"
 
 
 def apart(tracks: Sequence[FaceTrack]) -> str | None:

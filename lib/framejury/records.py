@@ -108,11 +108,14 @@ class CroppedFace:
             landmarks.
         next_crop: the same face in the next frame, uint8 (height, width, 3) RGB; None unless
             frames are sampled in pairs.
+        others: the same face cut for the further crop geometries of an ensemble, in the order of
+            `model.ensemble_scorer.framings_of`.
     """
 
     crop: Image
     landmarks: npt.NDArray[np.float32] | None = None
     next_crop: Image | None = None
+    others: tuple[CroppedFace, ...] = ()
 
 
 class FramePicture(Protocol):

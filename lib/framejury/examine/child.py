@@ -37,7 +37,7 @@ from framejury.media.container import VideoSource, import_lazy_modules
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.small_clip import small_clip
-from framejury.records import Box, DetectedFace, Point, Region, SampledFrame
+from framejury.records import Box, DetectedFace, Point, SampledFrame
 from framejury.schemas.notes import VideoNote, to_text
 from framejury.schemas.statuses import LANDMARK_NAMES, Status
 from framejury.settings import LimitSettings
@@ -64,7 +64,7 @@ def load_the_rest(tools: Toolbox) -> None:
     points = (Point(80.0, 80.0),) * len(LANDMARK_NAMES)
     for x in (40.0, 42.0):  # two faces, so that they are compared
         face = DetectedFace(Box(x, 40.0, 90.0, 90.0), 1.0, points)
-        followed = FollowedFace(face, Region(40, 40, 90, 90))
+        followed = FollowedFace(face, Box(40.0, 40.0, 90.0, 90.0))
         examiner.add([sampled, sampled], [followed], None)
     examiner.finish()
     tools.is_settled(examiner.faces, 1)

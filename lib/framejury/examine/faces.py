@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain, groupby
@@ -20,9 +20,12 @@ from framejury.faces.crop import (
 from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder
 from framejury.faces.tracks import FaceTracks, assign_persons, link
+from framejury.model.ensemble_scorer import framings_of
+from framejury.model.framing import crops_for
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Image, Region, SampledFrame, Size
-from framejury.settings import Settings
+from framejury.settings import CropSettings, Settings
 from framejury.signals.ssim import Grey, grey_square
 from framejury.verdict.judge import FaceScores
 
@@ -38,6 +41,7 @@ class ExaminedFace:
         next_crop: likewise from the next frame, if frames are sampled in pairs.
         ssim: structural similarity to the previous face of the track, -1 to 1; None for the
             first, and without a network.
+        member_scores: of an ensemble, the score by each member.
     """
 
     frame_index: int
@@ -51,6 +55,7 @@ class ExaminedFace:
     next_crop: bytes | None = None
     score: float | None = None
     ssim: float | None = None
+    member_scores: tuple[float, ...] = ()
 
 
 def face_row(face: ExaminedFace, detector: str) -> dict[str, Any]:
@@ -66,13 +71,12 @@ def face_row(face: ExaminedFace, detector: str) -> dict[str, Any]:
     }
 
 
-def score_row(face: ExaminedFace) -> dict[str, Any]:
-    """Return the row of `face_scores` without ids."""
-    return _common_columns(face) | {
-        TABLE_COLUMN: "face_scores",
-        "score": face.score,
-        "ssim": face.ssim,
-    }
+def score_rows(face: ExaminedFace, bundle: Bundle) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `face_scores` of a scored face without ids: the bundle's, then members'."""
+    common = _common_columns(face) | {TABLE_COLUMN: "face_scores", "ssim": face.ssim}
+    yield common | {"score": face.score, "model_id": bundle.model_id}
+    for member, score in zip(bundle.members, face.member_scores, strict=True):
+        yield common | {"score": score, "model_id": member.model_id}
 
 
 def scores_of(faces: Sequence[ExaminedFace]) -> FaceScores:
@@ -122,10 +126,10 @@ def _common_columns(face: ExaminedFace) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class FollowedFace:
-    """A face of a frame, and with pairs the region to crop in the next frame."""
+    """A face of a frame, and with pairs its box in the next frame."""
 
     face: DetectedFace
-    next_region: Region | None = None
+    next_box: Box | None = None
 
 
 class FaceExaminer:
@@ -160,6 +164,8 @@ class FaceExaminer:
         self.kept = 0
         self._crops = settings.crops
         self._scorer = scorer
+        framings = () if scorer is None else framings_of(scorer.bundle)[1:]
+        self._other_crops = [crops_for(framing, settings.crops) for framing in framings]
         self._keep_crops = keep_crops
         self._new_finder = partial(FaceFinder, detector, settings.detection)
         self._finder = self._new_finder()
@@ -203,23 +209,18 @@ class FaceExaminer:
         if not found.faces or second.picture.size != size:  # the size may change within a stream
             return []
         if self._crops.pair == "same":
-            regions = [region_of(face.box, size, self._crops) for face in found.faces]
-            return list(map(FollowedFace, found.faces, regions))
+            return [FollowedFace(face, face.box) for face in found.faces]
         later = self._finder.find(second)
         if self._crops.pair == "kept":
             return [
-                FollowedFace(face, region_of(other.box, size, self._crops))
+                FollowedFace(face, other.box)
                 for face, other in zip(found.faces, later.faces, strict=False)
             ]
         boxes = later.boxes
         # Link all boxes of the first frame, or a kept face could take the box of one not kept.
         box_of = {known: boxes[at] for at, known in link(boxes, found.boxes).items()}
         places = [(face, box_of.get(found.boxes.index(face.box))) for face in found.faces]
-        return [
-            FollowedFace(face, region_of(box, size, self._crops))
-            for face, box in places
-            if box is not None
-        ]
+        return [FollowedFace(face, box) for face, box in places if box is not None]
 
     def add(
         self, sample: Sequence[SampledFrame], faces: Sequence[FollowedFace], shown: Image | None
@@ -256,22 +257,17 @@ class FaceExaminer:
     ) -> tuple[ExaminedFace, CroppedFace]:
         first, face, settings = sample[0], followed.face, self._crops
         person, track_box = track
-        region = region_of(face.box, first.picture.size, settings)
-        parts = [first.picture.part(region)]
-        if followed.next_region is not None:
-            parts.append(sample[1].picture.part(followed.next_region))
-        parts = limited_together(parts, settings.max_side_px)
-        crop, next_crop = parts[0], parts[1] if len(parts) > 1 else None
-        landmarks = None
-        if face.landmarks is not None:
-            landmarks = landmarks_in_crop(face.landmarks, region, Size(*crop.shape[:2]))
+        cropped = _cut(sample, followed, settings)
+        others = tuple(_cut(sample, followed, crops) for crops in self._other_crops)
+        crop, region = cropped.crop, region_of(face.box, first.picture.size, settings)
         grey = None if self._scorer is None else grey_square(crop)
         if grey is not None and self._greys is not None:
             self._greys[first.frame_index, face_index] = grey
         stored: list[bytes | None] = [None, None]
         if self._keep_crops:
-            for place, part in enumerate(parts):
-                stored[place] = encode_crop(part, settings.format, settings.jpeg_quality)
+            for place, part in enumerate((crop, cropped.next_crop)):
+                if part is not None:
+                    stored[place] = encode_crop(part, settings.format, settings.jpeg_quality)
         examined = ExaminedFace(
             frame_index=first.frame_index,
             pts_s=first.pts_s,
@@ -284,7 +280,7 @@ class FaceExaminer:
             next_crop=stored[1],
             ssim=None if grey is None else self._similarity(person, grey),
         )
-        return examined, CroppedFace(crop, landmarks, next_crop)
+        return examined, replace(cropped, others=others)
 
     def _similarity(self, person: int, grey: Grey) -> float | None:
         """Compare with the track's last face; faces of later rounds are compared at the end."""
@@ -300,10 +296,12 @@ class FaceExaminer:
         waiting, self._waiting = self._waiting, []
         if not waiting or self._scorer is None:
             return
-        scores, heat = self._scorer.score_and_explain([cropped for _, cropped, _ in waiting])
+        crops = [cropped for _, cropped, _ in waiting]
+        scores, heat, members = self._scorer.score_members(crops)
         for number, (face, cropped, shown) in enumerate(waiting):
             score = float(scores[number])
-            self.faces.append(replace(face, score=score))
+            by_member = tuple(members[number].tolist())
+            self.faces.append(replace(face, score=score, member_scores=by_member))
             cells = None if heat is None else heat[number]
             place = face.frame_index, face.pts_s, face.face_index
             box = box_in_crop(face.face.box, face.region, Size(*cropped.crop.shape[:2]))
@@ -312,3 +310,19 @@ class FaceExaminer:
     def pictures(self) -> list[dict[str, Any]]:
         """Return the evidence kept so far: columns of `pictures` without ids."""
         return self._keeper.rows()
+
+
+def _cut(
+    sample: Sequence[SampledFrame], followed: FollowedFace, crops: CropSettings
+) -> CroppedFace:
+    """Cut a face from its frame, and with pairs from the next one, with one crop geometry."""
+    face, size = followed.face, sample[0].picture.size
+    region = region_of(face.box, size, crops)
+    parts = [sample[0].picture.part(region)]
+    if followed.next_box is not None:
+        parts.append(sample[1].picture.part(region_of(followed.next_box, size, crops)))
+    parts = limited_together(parts, crops.max_side_px)
+    landmarks = None
+    if face.landmarks is not None:
+        landmarks = landmarks_in_crop(face.landmarks, region, Size(*parts[0].shape[:2]))
+    return CroppedFace(parts[0], landmarks, parts[1] if len(parts) > 1 else None)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
 from framejury.errors import SetupError
-from framejury.examine.faces import ExaminedFace, FaceExaminer, face_row, score_row, scores_of
+from framejury.examine.faces import ExaminedFace, FaceExaminer, face_row, score_rows, scores_of
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, Outcome
 from framejury.faces.detect import Detector, make_detector
 from framejury.model.bundle import load_bundle
+from framejury.model.ensemble_scorer import framings_of, scorer_for
 from framejury.model.runtime import Scorer
 from framejury.records import CroppedFace
 from framejury.schemas.statuses import LANDMARK_NAMES
@@ -57,12 +58,14 @@ class Toolbox:
             bundle = load_bundle(plan.bundle_dir)
             if bundle.signal in PAIR_SIGNALS and not settings.sampling.pairs:
                 raise SetupError(f"signal {bundle.signal} needs sampling.pairs=true")
-            scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
+            scorer = scorer_for(bundle, threads, settings.scoring.batch_size, plan.device)
             if plan.device == "cuda":
                 # CUDA maps memory on first use; the sandbox limits memory after loading.
                 black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
                 points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
-                scorer.score([CroppedFace(black, points, black)] * scorer.batch_size)
+                face = CroppedFace(black, points, black)
+                face = replace(face, others=(face,) * (len(framings_of(bundle)) - 1))
+                scorer.score([face] * scorer.batch_size)
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
     @property
@@ -101,7 +104,7 @@ class Toolbox:
         for face in examined.faces:
             if self.keep_crops:
                 yield ids | face_row(face, self.detector.name)
-            if face.score is not None:
-                yield ids | score_row(face) | {"model_id": model_id}
+            if face.score is not None and self.scorer is not None:
+                yield from (ids | row for row in score_rows(face, self.scorer.bundle))
         for picture in examined.pictures:
             yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}

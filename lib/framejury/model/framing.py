@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from framejury.errors import ConfigError
-from framejury.model.manifest import Bundle
-from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.model.manifest import Bundle, Framing
+from framejury.settings import PAIR_SIGNALS, CropSettings, Settings
 
 
 def framed_for(bundle: Bundle, settings: Settings) -> Settings:
@@ -18,8 +18,26 @@ def framed_for(bundle: Bundle, settings: Settings) -> Settings:
         ConfigError: the settings find something other than the network was trained on: faces for a
             network of whole frames, frames for a network of faces, or faces without landmarks.
     """
-    framing = asdict(bundle.framing)
-    judges, detector = framing.pop("judges"), settings.detection.detector
+    detector = settings.detection.detector
+    for one in bundle.parts or (bundle,):
+        _check_detector(one, detector)
+    pairs = bundle.signal in PAIR_SIGNALS
+    return settings.model_copy(
+        update={
+            "crops": crops_for(bundle.framing, settings.crops),
+            "sampling": settings.sampling.model_copy(update={"pairs": pairs}),
+        }
+    )
+
+
+def crops_for(framing: Framing, crops: CropSettings) -> CropSettings:
+    """Return settings under which faces are cut with this geometry."""
+    geometry = {name: value for name, value in asdict(framing).items() if name != "judges"}
+    return crops.model_copy(update=geometry)
+
+
+def _check_detector(bundle: Bundle, detector: str) -> None:
+    judges = bundle.framing.judges
     if (judges == "frame") != (detector == "frame"):
         raise ConfigError(
             f"{bundle.model_id} judges {judges}s, but detection.detector is {detector}. Set "
@@ -31,10 +49,3 @@ def framed_for(bundle: Bundle, settings: Settings) -> Settings:
             f"{bundle.model_id} needs landmarks, but detection.detector={detector} finds none. Set "
             "detection.detector=mtcnn"
         )
-    pairs = bundle.signal in PAIR_SIGNALS
-    return settings.model_copy(
-        update={
-            "crops": settings.crops.model_copy(update=framing),
-            "sampling": settings.sampling.model_copy(update={"pairs": pairs}),
-        }
-    )

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import shutil
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from framejury.audio.sound_model import SoundModel, load_sound_model
 from framejury.cli.options import (
@@ -13,7 +18,9 @@ from framejury.cli.options import (
     settings_of,
     warn_of_demo,
 )
+from framejury.logs import say
 from framejury.model.bundle import load_bundle
+from framejury.model.ensemble import equal_weights, write_ensemble
 from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
 from framejury.settings import NO_MODEL, Settings
@@ -69,11 +76,28 @@ class Judging:
 
 
 def load_bundle_of(args: argparse.Namespace) -> Bundle:
-    """Load the bundle of `--bundle`; warn when it is a demo or was trained on a leaking split.
+    """Load the bundle of `--bundle`, or make an ensemble of several.
+
+    It warns of a demo, and of a bundle trained on a leaking split.
 
     Raises:
         BundleError: there is no such bundle, or it is damaged.
     """
-    bundle = load_bundle(bundle_dir_of(args))
+    repeated = args.bundle if isinstance(args.bundle, list) else []
+    folders = list(map(Path, repeated)) or [bundle_dir_of(args)]
+    bundle = load_bundle(folders[0]) if len(folders) == 1 else _ensemble_of(folders)
     warn_of_demo(bundle)
+    return bundle
+
+
+def _ensemble_of(folders: Sequence[Path]) -> Bundle:
+    """Make an ensemble with equal weights that lasts as long as this process, and say so."""
+    parts = [load_bundle(folder) for folder in folders]
+    scratch = tempfile.mkdtemp(prefix="framejury-")
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    bundle = write_ensemble(Path(scratch) / "ensemble", parts, equal_weights(parts))
+    say(
+        f"note: {len(parts)} detectors judge together, with equal weights, as {bundle.model_id}. "
+        "Their joint score is not calibrated: framejury ensemble --warehouse fits weights and rule"
+    )
     return bundle

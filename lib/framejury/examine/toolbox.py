@@ -92,6 +92,10 @@ class Toolbox:
         rule = rule_in_use(self.scorer.bundle.rule, verdict)
         return is_settled(scores_of(faces), rule, verdict, rounds=rounds)
 
+    def seconds(self) -> dict[str, float]:
+        """Return the time that each network has taken so far, seconds by model_id."""
+        return {} if self.scorer is None else self.scorer.seconds
+
     def rows(self, examined: Examined, extraction: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield rows of `faces` when crops are kept, of `face_scores` and `pictures` when scored.
 

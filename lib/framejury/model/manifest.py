@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import Resize, Signal
 from framejury.verdict.calibration import Calibration
+from framejury.verdict.members import MemberRule
 from framejury.verdict.rule import MEAN, Reducer, Rule, RuleFit
 
 FORMAT = "framejury-bundle"
@@ -348,6 +349,11 @@ class Bundle(Manifest):
     def seen_path(self) -> Path | None:
         """The record of the videos it has seen; None in older bundles."""
         return self.directory / SEEN_NAME if SEEN_NAME in self.files else None
+
+    @property
+    def member_rules(self) -> tuple[MemberRule, ...]:
+        """Of an ensemble, the rule of each member's bundle."""
+        return tuple(MemberRule(part.model_id, part.rule) for part in self.parts)
 
     @property
     def curves_path(self) -> Path | None:

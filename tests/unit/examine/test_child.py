@@ -601,7 +601,7 @@ def test_both_crops_of_a_pair_are_reduced_alike() -> None:
     )
     look, frame = tools.face_examiner(), sampled_frame(SIZE)
     face = DetectedFace(Box(20, 20, 60, 60), 1.0, None)
-    look.add([frame, frame], [FollowedFace(face, Region(10, 10, 120, 80))], None)
+    look.add([frame, frame], [FollowedFace(face, Box(10, 10, 120, 80))], None)
     (kept,) = look.faces
     assert kept.crop is not None and kept.next_crop is not None
     assert decode_crop(kept.crop).shape == (50, 50, 3)

@@ -23,6 +23,7 @@ from framejury.model.bundle import load_bundle
 from framejury.model.ensemble import equal_weights, write_ensemble
 from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
+from framejury.model.scoring_cost import face_seconds
 from framejury.settings import NO_MODEL, Settings
 from framejury.verdict.rule import Rule, rule_in_use
 
@@ -73,6 +74,13 @@ class Judging:
         place = settings.audio.model
         sound = None if place == NO_MODEL else load_sound_model(place)
         return cls(bundle, settings, rule_in_use(bundle.rule, settings.verdict), sound)
+
+    def face_s(self) -> dict[str, float]:
+        """Measure the seconds per face of each network of an ensemble; empty for a single one."""
+        if not self.bundle.members:
+            return {}
+        scoring = self.settings.scoring
+        return face_seconds(self.bundle, scoring.threads, scoring.batch_size)
 
 
 def load_bundle_of(args: argparse.Namespace) -> Bundle:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
-import numpy as np
 
 from framejury.errors import SetupError
 from framejury.examine.faces import ExaminedFace, FaceExaminer, face_row, score_rows, scores_of
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, Outcome
 from framejury.faces.detect import Detector, make_detector
 from framejury.model.bundle import load_bundle
-from framejury.model.ensemble_scorer import framings_of, scorer_for
+from framejury.model.ensemble_scorer import scorer_for
 from framejury.model.runtime import Scorer
-from framejury.records import CroppedFace
-from framejury.schemas.statuses import LANDMARK_NAMES
+from framejury.model.scoring_cost import blank_face
 from framejury.settings import PAIR_SIGNALS, Settings
 from framejury.settings.loading import settings_from
 from framejury.verdict.rule import rule_in_use
@@ -61,11 +59,7 @@ class Toolbox:
             scorer = scorer_for(bundle, threads, settings.scoring.batch_size, plan.device)
             if plan.device == "cuda":
                 # CUDA maps memory on first use; the sandbox limits memory after loading.
-                black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
-                points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
-                face = CroppedFace(black, points, black)
-                face = replace(face, others=(face,) * (len(framings_of(bundle)) - 1))
-                scorer.score([face] * scorer.batch_size)
+                scorer.score([blank_face(bundle)] * scorer.batch_size)
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
     @property

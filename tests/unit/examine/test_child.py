@@ -40,7 +40,7 @@ from framejury.model.bundle import write_bundle
 from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
-from framejury.records import Box, DetectedFace, Region, SampledFrame, Size
+from framejury.records import Box, DetectedFace, SampledFrame, Size
 from framejury.sandbox.child_process import SandboxHandlerError
 from framejury.sandbox.sandbox import Sandbox
 from framejury.schemas.statuses import EXTRACTION_STATUSES, Status

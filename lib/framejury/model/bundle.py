@@ -40,7 +40,7 @@ from framejury.model.manifest import (
     digest_of,
     model_id_of,
 )
-from framejury.model.members import check_member_folders, check_parts, copy_members
+from framejury.model.member_folders import check_member_folders, check_parts, copy_members
 from framejury.model.schedule import EpochRecord
 from framejury.model.seen import SeenVideos
 from framejury.settings.loading import settings_from

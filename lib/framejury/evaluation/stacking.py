@@ -54,7 +54,7 @@ class AucFigure:
     def in_words(self) -> str:
         ends = self.interval
         if ends is None:
-            return f"{self.auc:.3f} (too few groups for an interval)"
+            return f"{self.auc:.3f} (the videos are too few for an interval)"
         return f"{self.auc:.3f} ({LEVEL:.0%} interval {ends.low:.3f} to {ends.high:.3f})"
 
 

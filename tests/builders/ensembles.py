@@ -36,6 +36,11 @@ def small_ensemble(directory: Path, weights: Sequence[float] | None = None) -> B
     return write_ensemble(directory, parts, weights or equal_weights(parts))
 
 
+def mesonet_is_there() -> bool:
+    """Whether the published weights lie beside the checkout."""
+    return (Path(__file__).resolve().parents[3] / "shared" / "models" / "mesonet").is_dir()
+
+
 def mesonet_bundle(directory: Path, weights: str) -> Bundle:
     """One of the published MesoNets as a bundle; the test is skipped where they are not."""
     path = mesonet_network(directory.with_name(f"{directory.name}.onnx"), weights)

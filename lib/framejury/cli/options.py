@@ -123,12 +123,7 @@ def add_warehouse(
 
 
 def add_bundle(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Add the option `--bundle`, also called `--model`; see `bundle_dir_of`.
-
-    Args:
-        parser: of the command.
-        several: whether it may be repeated, to judge by all of them; the value is then a list.
-    """
+    """Add the option `--bundle`, also called `--model`; where it may be repeated, it is a list."""
     more = "; repeat it to judge by several" if several else ""
     parser.add_argument(
         "--bundle",

@@ -148,8 +148,14 @@ def _same(does: str, values: Mapping[str, object], why: str) -> None:
 
 
 def _detector(part: Bundle) -> object:
-    """Return how the member finds faces; None: it does not say."""
+    """Return how the member finds faces; None: any way will do."""
+    if _needs_landmarks(part):
+        return "mtcnn"
     return part.judging.get("detection", {}).get("detector")
+
+
+def _needs_landmarks(part: Bundle) -> bool:
+    return part.signal == "marked" or part.framing.template is not None
 
 
 def _looks_at_several(part: Bundle) -> bool:
@@ -165,7 +171,7 @@ def _lead(parts: Sequence[Bundle]) -> Bundle:
     """Return the member whose input needs most: what suits it suits all; ties take the first."""
 
     def needs(part: Bundle) -> tuple[bool, bool]:
-        return _looks_at_several(part), part.signal == "marked" or part.framing.template is not None
+        return _looks_at_several(part), _needs_landmarks(part)
 
     return max(parts, key=needs)
 

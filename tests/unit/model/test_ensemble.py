@@ -159,6 +159,14 @@ def test_bundles_that_need_other_frames_do_not_judge_together(
         write_ensemble(tmp_path / "e", [first, second], (1, 1))
 
 
+def test_landmarks_need_a_detector_that_finds_them(tmp_path: Path) -> None:
+    by_haar = replace(MANIFEST, judging={"detection": {"detector": "haar"}})
+    first = bundle_of(tmp_path / "first", by_haar, 1 / 255)
+    second = bundle_of(tmp_path / "second", replace(MANIFEST, signal="marked"), 1 / 300)
+    with pytest.raises(BundleError, match="finds faces by mtcnn"):
+        write_ensemble(tmp_path / "e", [first, second], (1, 1))
+
+
 def test_one_bundle_twice_and_ensembles_of_ensembles_are_refused(tmp_path: Path) -> None:
     ensemble = small_ensemble(tmp_path / "e")
     bright = ensemble.parts[0]

@@ -125,7 +125,8 @@ def _plan(
     )
     videos = store.without_forgotten(night.spark.createDataFrame(rows))
     planned = plan_night(videos, store.history("extractions"), store.history("verdicts"), rules)
-    plan = make_plan(planned, settings, warehouse.commits(), besides_judging_s(warehouse))
+    besides_s = besides_judging_s(warehouse)
+    plan = make_plan(planned, settings, warehouse.commits(), besides_s, night.judging.face_s())
     pass_by("\n".join(plan.lines(rows.num_rows)))
     return plan
 

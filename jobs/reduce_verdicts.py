@@ -17,6 +17,7 @@ from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
 from framejury.tables.tallies import count_by, sentence
+from framejury.verdict.members import members_of_facts
 from framejury.verdict.rule import rule_facts, rule_in_use, rule_of_facts
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import CommitFacts
@@ -37,9 +38,10 @@ def _run(args: argparse.Namespace) -> int:
     with spark_session("reduce") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
         videos = store.without_forgotten(store.snapshot("videos"))
-        scores = store.face_scores(bundle["model_id"])
+        members = members_of_facts(bundle)
+        scores = store.face_scores(bundle["model_id"], [one.model_id for one in members])
         with warehouse.running("reduce", now(), say) as run:
-            rules = VerdictRules(run.run_id, bundle["model_id"], rule, settings.verdict)
+            rules = VerdictRules(run.run_id, bundle["model_id"], rule, settings.verdict, members)
             verdicts = reduce_verdicts(
                 videos, store.latest("extractions"), scores, rules, store.sounds()
             )

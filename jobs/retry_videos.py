@@ -100,7 +100,8 @@ def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool
         night.store.without_forgotten(videos), night.store.latest("verdicts"), statuses
     )
     besides_s = besides_judging_s(night.warehouse)
-    plan = make_plan(planned, night.judging.settings, night.warehouse.commits(), besides_s)
+    judging, commits = night.judging, night.warehouse.commits()
+    plan = make_plan(planned, judging.settings, commits, besides_s, judging.face_s())
     show = pass_by if plan.videos.num_rows else say  # with nothing to do, it is the only message
     show("\n".join(plan.lines(videos.count())))
     if dry_run or not plan.videos.num_rows:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from pyspark.sql import functions as F  # noqa: N812
+
 from framejury.cli.judging_options import load_bundle_of
 from framejury.cli.options import (
     run_command,
@@ -15,6 +17,7 @@ from framejury.cli.options import (
 from framejury.clock import now
 from framejury.errors import BundleError
 from framejury.logs import say
+from framejury.model.ensemble_scorer import require_one_framing
 from framejury.model.framing import lacking_frames, needs_landmarks
 from framejury.model.manifest import Bundle, Framing
 from framejury.pages.text_table import counted
@@ -38,6 +41,7 @@ def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("extractions")
+    require_one_framing(bundle)
     _check_framing(warehouse, bundle)
     with spark_session("score") as spark:
         store = Store(spark, warehouse, settings.spark.row_group_bytes)
@@ -56,6 +60,7 @@ def _run(args: argparse.Namespace) -> int:
             store.write(scores, run, "face_scores")
             if evidence.faces:
                 scored = store.of_run(run, "face_scores")
+                scored = scored.where(F.col("model_id") == bundle.model_id)
                 pictures = pictures_of_faces(faces, scored, shipped, run.run_id, evidence)
                 store.write(pictures, run, "pictures")
             commit = warehouse.commit(
@@ -65,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
                 settings=settings.model_dump(mode="json"),
                 facts=CommitFacts(bundle=bundle_facts(bundle)),
             )
-    count = commit.tables.get("face_scores", 0)
+    count = commit.tables.get("face_scores", 0) // (1 + len(bundle.members))
     say(f"  {count:,} faces scored by {bundle.model_id}; run {run.run_id} committed")
     return 0
 

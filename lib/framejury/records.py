@@ -134,11 +134,14 @@ class CroppedFace:
             landmarks.
         further: the same face in the further frames of its sample, by time: one picture where
             frames are sampled in pairs, in clips one less than they have frames.
+        others: the same face cut for the further crop geometries of an ensemble, in the order of
+            `model.ensemble_scorer.framings_of`.
     """
 
     crop: Image
     landmarks: npt.NDArray[np.float32] | None = None
     further: tuple[Image, ...] = ()
+    others: tuple[CroppedFace, ...] = ()
 
     @property
     def clip(self) -> tuple[Image, ...]:

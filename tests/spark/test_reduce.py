@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -28,6 +28,7 @@ from framejury.tables.sound_columns import with_sound
 from framejury.tables.store import conform
 from framejury.verdict.calibration import Calibration
 from framejury.verdict.judge import FaceScores, judge, unscored
+from framejury.verdict.members import MemberRule, member_verdict
 from framejury.verdict.rule import Reducer, Rule, rule_facts
 from framejury.verdict.with_sound import joined
 from framejury.warehouse.commits import CommitFacts
@@ -143,6 +144,52 @@ def test_sql_equals_reference(
                 assert got == value, (video_id, name)
     if reducer.name != "learned" and calibration is None:
         assert sum(bool(row["stretches"]) for row in found.values()) > 5
+
+
+def test_members_say_what_the_reference_says(spark: SparkSession) -> None:
+    """And the ensemble's own verdict comes from its own scores only."""
+    members = (
+        MemberRule("m1", Rule(reducer=PER_PERSON, calibration=PLATT, threshold=0.4)),
+        MemberRule("m2", Rule(reducer=Reducer(name="median"), calibration=ISOTONIC, threshold=0.4)),
+        MemberRule("m3", Rule(threshold=0.5)),
+    )
+    rows = face_scores(seed=3)
+    draw = random.Random(1)
+    by_member = [
+        row | {"model_id": member.model_id, "score": min(max(draw.gauss(0.5, 0.3), 0.0), 1.0)}
+        for member in members
+        for row in rows
+    ]
+    table = pa.Table.from_pylist([*rows, *by_member], schema=FACE_SCORES)
+    own = spark.createDataFrame(pa.Table.from_pylist(rows, schema=FACE_SCORES))
+    ids = sorted({str(row["video_id"]) for row in rows})
+    videos, extracted = there(spark, ids), _extracted(spark, ids)
+    rules = VerdictRules("run", MODEL, Rule(), VerdictSettings(), members)
+    rows_of = reduce_verdicts(videos, extracted, spark.createDataFrame(table), rules)
+    found = {row["video_id"]: row for row in conform(rows_of, "verdicts").toArrow().to_pylist()}
+    alone = reduce_verdicts(videos, extracted, own, replace(rules, members=()))
+    scored = table.to_pylist()  # float32, as stored
+    for row in conform(alone, "verdicts").toArrow().to_pylist():
+        expected = [
+            asdict(
+                member_verdict(
+                    member,
+                    as_columns(
+                        [
+                            face
+                            for face in scored
+                            if face["video_id"] == row["video_id"]
+                            and face["model_id"] == member.model_id
+                        ]
+                    ),
+                )
+            )
+            for member in members
+        ]
+        assert row["members"] is None
+        assert found[row["video_id"]] == row | {"members": expected}
+    fakes = [[one["fake"] for one in row["members"]] for row in found.values()]
+    assert any(any(said) and not all(said) for said in fakes)
 
 
 def test_every_video_has_one_verdict_whatever_happened(spark: SparkSession) -> None:

@@ -39,7 +39,7 @@ from tests.builders import clips
 from tests.builders.bundles import brightness_bundle
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-TIMES = {"wall_s", "cpu_s", "peak_memory_bytes", "frames_decoded", "run_id"}
+TIMES = {"wall_s", "cpu_s", "scoring", "peak_memory_bytes", "frames_decoded", "run_id"}
 TABLES_WRITTEN = ("extractions", "faces", "face_scores", "pictures")
 GOP = 12
 

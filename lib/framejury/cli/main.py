@@ -54,6 +54,10 @@ GROUPS = {
             "commands.calibrate",
             "fit a bundle's aggregation, calibration and threshold",
         ),
+        "ensemble": (
+            "commands.ensemble",
+            "make one bundle of several, which judges by all of them",
+        ),
         "compare-presets": (
             "jobs.compare_presets",
             "train and measure several presets on one archive",

@@ -34,9 +34,9 @@ from framejury.labelled.videos import (
 )
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace, load_bundle, with_rule
+from framejury.model.ensemble_scorer import require_one_framing, scorer_for
 from framejury.model.framing import lacking_frames
 from framejury.model.manifest import Bundle, Framing
-from framejury.model.runtime import Scorer
 from framejury.pages.text_table import counted
 from framejury.parsers.calibrate import parser
 from framejury.schemas.statuses import Side
@@ -61,6 +61,7 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"--target-fpr must be above 0 and below 1, got {args.target_fpr}")
     settings = settings_of(args)
     bundle = load_bundle(bundle_dir_of(args))
+    require_one_framing(bundle)
     output = Path(args.output).absolute()
     check_may_replace(output)
     warn_of_demo(bundle)
@@ -77,7 +78,7 @@ def _run(args: argparse.Namespace) -> int:
             "warning: the network was trained on split train and is overconfident there; "
             "calibrate on val"
         )
-    scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
+    scorer = scorer_for(bundle, settings.scoring.threads, settings.scoring.batch_size)
     say(f"  scoring {counted(len(source.videos), 'video')} of split {side.value}")
     scored = score_faces(scorer, source)
     data = f"split {side.value} of {describe_data(warehouses, everything)}"

@@ -42,8 +42,8 @@ from framejury.labelled.worst_faces import worst_faces
 from framejury.logs import say
 from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.curves import read_curves
+from framejury.model.ensemble_scorer import require_one_framing, scorer_for
 from framejury.model.manifest import Bundle
-from framejury.model.runtime import Scorer
 from framejury.model.seen import Recognised, recognise, seen_ids
 from framejury.parsers.evaluate import parser
 from framejury.runs.provenance import bundle_facts, versions
@@ -96,6 +96,7 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
     from framejury.report.report import BundleInfo, RunInfo, RunReport, build_report, write_files
 
     warn_of_demo(bundle)
+    require_one_framing(bundle)
     settings = settings_of(args, judging=True, of_bundle=bundle.judging)
     warehouse = Warehouse.open(args.warehouse)
     side = args.side or ("test" if warehouse.with_table("splits") else "all")
@@ -114,7 +115,7 @@ def _evaluate_warehouse(args: argparse.Namespace, bundle: Bundle) -> int:
         videos = videos_of(source, videos)
         notes = _note_for_side(bundle, side, trained_fingerprint(bundle, labels_only), whole.leak)
     notes += decided_notes([warehouse], videos, used=args.decisions)
-    scorer = Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
+    scorer = scorer_for(bundle, settings.scoring.threads, settings.scoring.batch_size)
     name = f"evaluate-{bundle.model_id}-{side}"
     scored = score_faces(scorer, source)
     rule = rule_in_use(bundle.rule, settings.verdict)

@@ -24,9 +24,9 @@ from framejury.labelled.decided_videos import decided_labels, decided_sentence
 from framejury.logs import say
 from framejury.model.bundle import load_bundle, read_seen
 from framejury.model.curves import read_curves
+from framejury.model.ensemble_scorer import require_one_framing, scorer_for
 from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
-from framejury.model.runtime import Scorer
 from framejury.model.seen import Recognised, known_video, recognise, seen_ids
 from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.frames import ProtocolFrames
@@ -71,6 +71,8 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         labels = decided_labels(warehouse)
     selection = _select(args, settings, labels)
     conditions = () if args.quick else CONDITIONS
+    if conditions:  # perturbs kept crops
+        require_one_framing(bundle)
     started_s = time.monotonic()
     plan = ExaminePlan(
         judge.run_id,
@@ -84,8 +86,9 @@ def evaluate_archive(args: argparse.Namespace) -> int:
         selection.videos,
         plan,
         workers_of(args),
+        model_id=bundle.model_id,
         scorer=(
-            Scorer(bundle, settings.scoring.threads, settings.scoring.batch_size)
+            scorer_for(bundle, settings.scoring.threads, settings.scoring.batch_size)
             if conditions
             else None
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -17,13 +17,13 @@ from framejury.cli.outputs import new_folder
 from framejury.cli.video_files import video_places
 from framejury.errors import BundleError, UsageError
 from framejury.examine.kept_pictures import shown_face
-from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob, face_scores_of
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face, encode_crop
 from framejury.logs import say
+from framejury.model.ensemble_scorer import require_one_framing, scorer_for
 from framejury.model.manifest import Bundle
 from framejury.model.overlay import overlay
-from framejury.model.runtime import Scorer
 from framejury.parsers.explain import parser
 from framejury.records import CroppedFace, Image
 from framejury.settings import Settings
@@ -44,8 +44,10 @@ def _run(args: argparse.Namespace) -> int:
     output = new_folder(args.output)
     judging = Judging.from_args(args)
     bundle = judging.bundle
-    faces = _most_suspicious(_examined(place, bundle, judging.settings), args.faces)
-    scorer = Scorer(bundle)
+    require_one_framing(bundle)
+    examined = _examined(place, bundle, judging.settings)
+    faces = _most_suspicious(examined, bundle.model_id, args.faces)
+    scorer = scorer_for(bundle)
     _, heats = scorer.score_and_explain([face for _, face in faces])
     if heats is None:
         raise BundleError(
@@ -75,7 +77,9 @@ def _examined(uri: str, bundle: Bundle, settings: Settings) -> pa.RecordBatch:
         return examiner.examine(VideoJob(video_id=uri, uri=uri))
 
 
-def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[tuple[dict[str, Any], CroppedFace]]:
+def _most_suspicious(
+    rows: pa.RecordBatch, model_id: str, count: int
+) -> list[tuple[Mapping[str, Any], CroppedFace]]:
     """Return rows of up to `count` scores with their faces, the highest first; ties keep the order.
 
     Raises:
@@ -84,7 +88,7 @@ def _most_suspicious(rows: pa.RecordBatch, count: int) -> list[tuple[dict[str, A
     extraction, *others = rows.to_pylist()
     at = ("frame_index", "face_index")
     faces = {tuple(row[name] for name in at): row for row in others if row[TABLE_COLUMN] == "faces"}
-    scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
+    scores = face_scores_of(others, model_id)
     if not scores:
         reason = f": {extraction['error']}" if extraction["error"] else ""
         raise UsageError(

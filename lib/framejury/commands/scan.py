@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from framejury.cli.judging_options import Judging
 from framejury.cli.options import run_command
 from framejury.cli.video_files import video_places
 from framejury.errors import SetupError
-from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob, face_scores_of
 from framejury.examine.worker import Examiner
 from framejury.logs import say
 from framejury.model.manifest import Bundle
@@ -36,6 +36,8 @@ from framejury.schemas.notes import VideoNote, from_text
 from framejury.schemas.statuses import SOUND_MEANING, Note, SoundOutcome, Status, Verdict
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import FaceScores, face_threshold, judge, unscored
+from framejury.verdict.members import agreement, member_verdict
+from framejury.verdict.members import in_words as members_in_words
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import in_words
 from framejury.verdict.with_sound import joined
@@ -77,7 +79,7 @@ def _run(args: argparse.Namespace) -> int:
             if pages is not None:
                 pages.add(verdict, rows, bundle, rule, settings.verdict)
             if args.frames:
-                verdict |= {"frames": _frames(rows)}
+                verdict |= {"frames": _frames(rows, bundle.model_id)}
             print(json.dumps(verdict) if args.json else _words(verdict, bundle), flush=True)
     if pages is not None:
         say(f"  evidence: {pages.finish()}")
@@ -105,12 +107,15 @@ def _verdict(
 ) -> dict[str, Any]:
     """Return the uri and the columns of `verdicts` that apply without a run."""
     extraction, *others = rows.to_pylist()
-    scores = [row for row in others if row[TABLE_COLUMN] == "face_scores"]
+    scores = face_scores_of(others, bundle.model_id)
     sound = next((row for row in others if row[TABLE_COLUMN] == "sounds"), None)
     if scores:
-        names = [part.name for part in fields(FaceScores)]
-        faces = FaceScores(**{name: [row[name] for row in scores] for name in names})
-        result = judge(faces, rule, settings)
+        result = judge(_faces(scores), rule, settings)
+        said = [
+            member_verdict(one, _faces(face_scores_of(others, one.model_id)))
+            for one in bundle.member_rules
+        ]
+        result = replace(result, members=said or None)
     else:
         result = unscored(Status(extraction["status"]))
     decided, heard = joined(result.verdict, result.p_fake, rule.threshold, sound)
@@ -134,14 +139,19 @@ def _verdict(
         "model_id": bundle.model_id,
         "origin": extraction["origin"],
         "notes": [asdict(note) for note in from_text(extraction["notes"])],
-        "stretches": asdict(result)["stretches"],
+        **{name: asdict(result)[name] for name in ("stretches", "members")},
         **heard,
     }
 
 
+def _faces(scores: Sequence[Mapping[str, Any]]) -> FaceScores:
+    names = [part.name for part in fields(FaceScores)]
+    return FaceScores(**{name: [row[name] for row in scores] for name in names})
+
+
 def _tracks(verdict: dict[str, Any], rows: pa.RecordBatch, rule: Rule) -> dict[str, Any]:
     """Return the face tracks, the highest-scoring one first, and those that are suspicious."""
-    scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
+    scores = face_scores_of(rows.to_pylist(), verdict["model_id"])
     worst = verdict["worst_person"]
     tracks = tracks_of(evidence_of(verdict, None, scores, ()).faces, worst)
     found = suspicious_tracks(verdict, tracks, face_threshold(rule))
@@ -151,9 +161,9 @@ def _tracks(verdict: dict[str, Any], rows: pa.RecordBatch, rule: Rule) -> dict[s
     }
 
 
-def _frames(rows: pa.RecordBatch) -> list[dict[str, Any]]:
+def _frames(rows: pa.RecordBatch, model_id: str) -> list[dict[str, Any]]:
     """Return the score of each face, by frame and track; columns as in `FRAME_SCORES`."""
-    scores = [row for row in rows.to_pylist() if row[TABLE_COLUMN] == "face_scores"]
+    scores = face_scores_of(rows.to_pylist(), model_id)
     names = {"frame_index": "frame_index", "time_s": "pts_s", "person": "person"}
     names |= {"score": "score", "box": "box"}
     frames = [{name: row[column] for name, column in names.items()} for row in scores]
@@ -181,6 +191,9 @@ def _words(verdict: dict[str, Any], bundle: Bundle) -> str:
         f"  note: {VideoNote(Note(note['code']), note['detail']).sentence}"
         for note in verdict["notes"]
     ]
+    if verdict["members"]:
+        said = "; ".join(members_in_words(verdict["members"]))
+        lines.append(f"  {agreement(verdict['members'])}: {said}")
     lines += _track_words(verdict)
     # Where the video as a whole is not suspicious, neither is a part of it.
     part = "high scores" if verdict["verdict"] == Verdict.REAL else "suspicious"

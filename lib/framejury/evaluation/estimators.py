@@ -88,6 +88,22 @@ def fit_learned(quantiles: Floats, labels: Integers, groups: Names | None = None
     )
 
 
+def fit_stacking(logits: Floats, labels: Integers, groups: Names) -> Floats:
+    """Fit a logistic regression over members' logits with weights of at least 0.
+
+    Args:
+        logits: float64 (v, m).
+        labels: (v,), 1 = FAKE; both classes present.
+        groups: (v,) group of each video.
+
+    Returns:
+        float64 (m,), not normalised; all 0 where no member tells the classes apart.
+    """
+    weights = balanced_weights(labels, groups)
+    found = _logistic(logits, _targets(labels, groups), weights, ridge=_RIDGE)
+    return np.asarray(found[:-1], np.float64)
+
+
 def company_shift(alone: Weighed, pairs: Weighed) -> float:
     """Return how much company raises the logit of real videos' scores, per ln of the people.
 

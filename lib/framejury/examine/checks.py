@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ _LONGEST_TEXT = 2000
 _MOST_PICTURES = 2 * 50 + 1
 _MOST_CLIPS = 10
 _MOST_CELLS = 64 * 64
+_MOST_NETWORKS = 32
 _LONGEST_PX = 4096
 """These limits are the maxima of the settings `evidence.*`."""
 _OF_FACES = {"faces", "face_scores", "pictures"}
@@ -115,6 +116,7 @@ def checked(
     ]
     wrong += [name for name in _TEXTS if not _is_text(first[name])]
     wrong += [] if _are_notes(first["notes"]) else ["notes"]
+    wrong += [] if _is_scoring(first["scoring"]) else ["scoring"]
     wrong += [] if _is_origin(first["origin"]) else ["origin"]
     if wrong or first["status"] not in EXTRACTION_STATUSES:
         raise DistrustError(f"wrong {', '.join(wrong) or 'status'}")
@@ -256,6 +258,13 @@ def _is_origin(origin: Mapping[str, Any] | None) -> bool:
         return True
     return origin["c2pa"] in (None, *C2paState) and all(
         _is_text(origin[name], LONGEST_TEXT) for name in ORIGIN_TEXTS
+    )
+
+
+def _is_scoring(scoring: Sequence[Mapping[str, Any]] | None) -> bool:
+    """Check for a few networks with a time each."""
+    return len(scoring or ()) <= _MOST_NETWORKS and all(
+        _is_text(one["model_id"]) and 0 <= one["seconds"] < math.inf for one in scoring or ()
     )
 
 

@@ -104,6 +104,7 @@ def examine_video(
         status `extracted` or `no_face` with every face, or another status without faces.
     """
     limits, threads = tools.settings.limits, tools.settings.scoring.threads
+    before = tools.seconds()
     budget = TimeBudget(left_s or limits.timeout_s, limits.most_cpu_s(threads))
     passes = VideoPasses(source, key, tools, budget, in_one_round=in_one_round)
     outcome = passes.outcome
@@ -120,6 +121,8 @@ def examine_video(
         outcome.status, outcome.error = Status.CRASHED, OUT_OF_MEMORY
     outcome.faces_kept = len(examined.faces)
     outcome.wall_s, outcome.cpu_s = budget.wall_s, budget.cpu_s
+    took = {model_id: s - before[model_id] for model_id, s in tools.seconds().items()}
+    outcome.scoring = [{"model_id": name, "seconds": s} for name, s in took.items()] or None
     return examined
 
 

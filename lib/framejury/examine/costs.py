@@ -59,7 +59,11 @@ def grows_with_length(sampling: SamplingSettings) -> bool:
 
 
 def estimate_costs_s(
-    size_bytes: Counts, sampling: SamplingSettings, detector: str = "mtcnn"
+    size_bytes: Counts,
+    sampling: SamplingSettings,
+    detector: str = "mtcnn",
+    *,
+    further_s: float = 0.0,
 ) -> Seconds:
     """Estimate what videos will cost from their size alone, before they are opened.
 
@@ -67,6 +71,7 @@ def estimate_costs_s(
         size_bytes: int64 (n,).
         sampling: which frames are sampled.
         detector: as in `detection.detector`.
+        further_s: seconds per frame of the networks of an ensemble besides the first.
 
     Returns:
         float64 (n,), seconds on one core; of the first round only, since few videos get another.
@@ -89,7 +94,7 @@ def estimate_costs_s(
         decoded = np.minimum(size, float(count * (group_bytes + further_bytes)))
     # One pass to hash the file, two over its packet headers.
     read_s = 3 * READ_S_A_BYTE * size
-    faces_s = frame_s(detector) * frames
+    faces_s = (frame_s(detector) + further_s) * frames
     return np.asarray(OPEN_S + read_s + SECONDS_A_BYTE * decoded + faces_s, np.float64)
 
 

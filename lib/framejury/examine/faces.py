@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain, groupby
@@ -21,6 +21,9 @@ from framejury.faces.crop import (
 from framejury.faces.detect import Detector, FrameDetections
 from framejury.faces.follow import FaceFinder, follow, scene_changes
 from framejury.faces.tracks import FaceTracks, assign_persons
+from framejury.model.ensemble_scorer import framings_of
+from framejury.model.framing import crops_for
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, CroppedFace, DetectedFace, Image, SampledFrame, Size
 from framejury.settings import Settings
@@ -41,6 +44,7 @@ class ExaminedFace:
             clips.
         ssim: structural similarity to the previous face of the track, -1 to 1; None for the
             first, and without a network.
+        member_scores: of an ensemble, the score by each member.
     """
 
     frame_index: int
@@ -54,6 +58,7 @@ class ExaminedFace:
     further: tuple[bytes, ...] = ()
     score: float | None = None
     ssim: float | None = None
+    member_scores: tuple[float, ...] = ()
 
 
 def face_row(face: ExaminedFace, detector: str) -> dict[str, Any]:
@@ -71,13 +76,12 @@ def face_row(face: ExaminedFace, detector: str) -> dict[str, Any]:
     }
 
 
-def score_row(face: ExaminedFace) -> dict[str, Any]:
-    """Return the row of `face_scores` without ids."""
-    return _common_columns(face) | {
-        TABLE_COLUMN: "face_scores",
-        "score": face.score,
-        "ssim": face.ssim,
-    }
+def score_rows(face: ExaminedFace, bundle: Bundle) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `face_scores` of a scored face without ids: the bundle's, then members'."""
+    common = _common_columns(face) | {TABLE_COLUMN: "face_scores", "ssim": face.ssim}
+    yield common | {"score": face.score, "model_id": bundle.model_id}
+    for member, score in zip(bundle.members, face.member_scores, strict=True):
+        yield common | {"score": score, "model_id": member.model_id}
 
 
 def scores_of(faces: Sequence[ExaminedFace]) -> FaceScores:
@@ -127,10 +131,17 @@ def _common_columns(face: ExaminedFace) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class FollowedFace:
-    """A face of the first frame of a sample, and where it is cut from each of its frames."""
+    """A face of the first frame of a sample, and where it is cut from each of its frames.
+
+    Attributes:
+        face: as found in the first frame.
+        cuts: one per frame of the sample.
+        others: the same for the further crop geometries of an ensemble.
+    """
 
     face: DetectedFace
     cuts: tuple[Cut, ...]
+    others: tuple[tuple[Cut, ...], ...] = ()
 
 
 class FaceExaminer:
@@ -167,6 +178,8 @@ class FaceExaminer:
         self.scene_changes = 0
         self._crops = settings.crops
         self._scorer = scorer
+        framings = () if scorer is None else framings_of(scorer.bundle)[1:]
+        self._other_crops = [crops_for(framing, settings.crops) for framing in framings]
         self._keep_crops = keep_crops
         self._new_finder = partial(FaceFinder, detector, settings.detection)
         self._finder = self._new_finder()
@@ -210,10 +223,18 @@ class FaceExaminer:
             return []
         rule = self._crops.pair
         tracks = follow(self._finder, found, further, rule) if found.faces else []
-        cut = [(track[0], [cut_of(face, size, self._crops) for face in track]) for track in tracks]
-        return [
-            FollowedFace(face, tuple(filter(None, cuts))) for face, cuts in cut if None not in cuts
+        followed = [self._placed(track, size) for track in tracks]
+        return [one for one in followed if one is not None]
+
+    def _placed(self, track: Sequence[DetectedFace], size: Size) -> FollowedFace | None:
+        """Return where a face is cut; None if one of the crop geometries cannot be applied."""
+        places = [
+            tuple(filter(None, (cut_of(face, size, crops) for face in track)))
+            for crops in (self._crops, *self._other_crops)
         ]
+        if any(len(cuts) < len(track) for cuts in places):
+            return None
+        return FollowedFace(track[0], places[0], tuple(places[1:]))
 
     def add(
         self, sample: Sequence[SampledFrame], faces: Sequence[FollowedFace], shown: Image | None
@@ -250,19 +271,18 @@ class FaceExaminer:
     ) -> tuple[ExaminedFace, CroppedFace]:
         first, face, settings = sample[0], followed.face, self._crops
         person, track_box = track
-        cut = followed.cuts[0]
-        parts = [one.of(frame.picture) for one, frame in zip(followed.cuts, sample, strict=True)]
-        crop, *further = limited_together(parts, settings.max_side_px)
-        landmarks = None
-        if face.landmarks is not None:
-            landmarks = landmarks_in_crop(face.landmarks, cut, Size(*crop.shape[:2]))
+        cropped, *others = (
+            _cropped(sample, face, cuts, settings.max_side_px)
+            for cuts in (followed.cuts, *followed.others)
+        )
+        crop = cropped.crop
         grey = None if self._scorer is None else grey_square(crop)
         if grey is not None and self._greys is not None:
             self._greys[first.frame_index, face_index] = grey
         stored: list[bytes] = []
         if self._keep_crops:
             file = settings.format, settings.jpeg_quality
-            stored = [encode_crop(part, *file) for part in (crop, *further)]
+            stored = [encode_crop(part, *file) for part in cropped.clip]
         examined = ExaminedFace(
             frame_index=first.frame_index,
             pts_s=first.pts_s,
@@ -270,12 +290,12 @@ class FaceExaminer:
             person=person,
             track_box=track_box,
             face=face,
-            cut=cut,
+            cut=followed.cuts[0],
             crop=stored[0] if stored else None,
             further=tuple(stored[1:]),
             ssim=None if grey is None else self._similarity(person, grey),
         )
-        return examined, CroppedFace(crop, landmarks, tuple(further))
+        return examined, replace(cropped, others=tuple(others))
 
     def _similarity(self, person: int, grey: Grey) -> float | None:
         """Compare with the track's last face; faces of later rounds are compared at the end."""
@@ -291,10 +311,12 @@ class FaceExaminer:
         waiting, self._waiting = self._waiting, []
         if not waiting or self._scorer is None:
             return
-        scores, heat = self._scorer.score_and_explain([cropped for _, cropped, _ in waiting])
+        crops = [cropped for _, cropped, _ in waiting]
+        scores, heat, members = self._scorer.score_members(crops)
         for number, (face, cropped, shown) in enumerate(waiting):
             score = float(scores[number])
-            self.faces.append(replace(face, score=score))
+            by_member = tuple(members[number].tolist())
+            self.faces.append(replace(face, score=score, member_scores=by_member))
             cells = None if heat is None else heat[number]
             place = face.frame_index, face.pts_s, face.face_index
             box = box_in_crop(face.face.box, face.cut, Size(*cropped.crop.shape[:2]))
@@ -303,3 +325,15 @@ class FaceExaminer:
     def pictures(self) -> list[dict[str, Any]]:
         """Return the evidence kept so far: columns of `pictures` without ids."""
         return self._keeper.rows()
+
+
+def _cropped(
+    sample: Sequence[SampledFrame], face: DetectedFace, cuts: Sequence[Cut], max_side_px: int
+) -> CroppedFace:
+    """Cut a face out of each frame of a sample."""
+    parts = [one.of(frame.picture) for one, frame in zip(cuts, sample, strict=True)]
+    crop, *further = limited_together(parts, max_side_px)
+    landmarks = None
+    if face.landmarks is not None:
+        landmarks = landmarks_in_crop(face.landmarks, cuts[0], Size(*crop.shape[:2]))
+    return CroppedFace(crop, landmarks, tuple(further))

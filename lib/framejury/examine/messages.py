@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -128,12 +129,20 @@ class Outcome:
     faces_kept: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    scoring: list[dict[str, Any]] | None = None
     notes: str | None = None
     origin: dict[str, Any] | None = None
 
     def to_row(self) -> dict[str, Any]:
         """Return these columns of `extractions`."""
         return asdict(self) | {"status": self.status.value}
+
+
+def face_scores_of(rows: Iterable[Mapping[str, Any]], model_id: str) -> list[Mapping[str, Any]]:
+    """Return the rows of `face_scores` by one model; with an ensemble, members have rows too."""
+    return [
+        row for row in rows if row[TABLE_COLUMN] == "face_scores" and row["model_id"] == model_id
+    ]
 
 
 def settings_id(settings: Settings) -> str:

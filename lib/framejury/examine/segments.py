@@ -6,6 +6,7 @@ the whole video and a video has one extraction. Pure functions; no Spark.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -68,6 +69,7 @@ def merge_extractions(video_id: str, parts: Sequence[Row], count: int) -> dict[s
         )
     whole = {name: _last(parts, name) for name in EXTRACTIONS.names}
     whole |= {name: _sum(parts, name) for name in _SUMMED}
+    whole["scoring"] = _scoring(parts)
     whole["peak_memory_bytes"] = _most(parts, "peak_memory_bytes")
     whole["sampled_s"] = [time for part in parts for time in part["sampled_s"] or ()]
     whole["notes"] = to_text(_notes(parts))
@@ -119,6 +121,13 @@ def _most(parts: Sequence[Row], name: str) -> Any:
 def _sum(parts: Sequence[Row], name: str) -> Any:
     values = [part[name] for part in parts if part[name] is not None]
     return sum(values) if values else None
+
+
+def _scoring(parts: Sequence[Row]) -> list[dict[str, Any]] | None:
+    seconds: Counter[str] = Counter()
+    for one in (one for part in parts for one in part["scoring"] or ()):
+        seconds[one["model_id"]] += one["seconds"]
+    return [{"model_id": name, "seconds": s} for name, s in seconds.items()] or None
 
 
 def _named(parts: Sequence[Row], count: int) -> str | None:

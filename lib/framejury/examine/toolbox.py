@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
-import numpy as np
 
 from framejury.errors import SetupError
-from framejury.examine.faces import ExaminedFace, FaceExaminer, face_row, score_row, scores_of
+from framejury.examine.faces import ExaminedFace, FaceExaminer, face_row, score_rows, scores_of
 from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, Outcome
 from framejury.faces.detect import Detector, make_detector
 from framejury.model.bundle import load_bundle
+from framejury.model.ensemble_scorer import scorer_for
 from framejury.model.framing import lacking_frames
 from framejury.model.runtime import Scorer
-from framejury.records import CroppedFace
-from framejury.schemas.statuses import LANDMARK_NAMES
+from framejury.model.scoring_cost import blank_face
 from framejury.settings import Settings
 from framejury.settings.loading import settings_from
 from framejury.verdict.rule import rule_in_use
@@ -58,13 +57,10 @@ class Toolbox:
             bundle = load_bundle(plan.bundle_dir)
             if lacking := lacking_frames(bundle, plan.settings["sampling"]):
                 raise SetupError(f"{bundle.model_id} needs {' '.join(lacking)}")
-            scorer = Scorer(bundle, threads, settings.scoring.batch_size, plan.device)
+            scorer = scorer_for(bundle, threads, settings.scoring.batch_size, plan.device)
             if plan.device == "cuda":
                 # CUDA maps memory on first use; the sandbox limits memory after loading.
-                black = np.zeros((bundle.input_px, bundle.input_px, 3), np.uint8)
-                points = np.zeros((len(LANDMARK_NAMES), 2), np.float32)
-                further = (black,) * (len(settings.sampling.offsets) - 1)
-                scorer.score([CroppedFace(black, points, further)] * scorer.batch_size)
+                scorer.score([blank_face(bundle)] * scorer.batch_size)
         return cls(settings, make_detector(settings.detection, threads), scorer, plan.keep_crops)
 
     @property
@@ -91,6 +87,10 @@ class Toolbox:
         rule = rule_in_use(self.scorer.bundle.rule, verdict)
         return is_settled(scores_of(faces), rule, verdict, rounds=rounds)
 
+    def seconds(self) -> dict[str, float]:
+        """Return the time that each network has taken so far, seconds by model_id."""
+        return {} if self.scorer is None else self.scorer.seconds
+
     def rows(self, examined: Examined, extraction: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield rows of `faces` when crops are kept, of `face_scores` and `pictures` when scored.
 
@@ -103,7 +103,7 @@ class Toolbox:
         for face in examined.faces:
             if self.keep_crops:
                 yield ids | face_row(face, self.detector.name)
-            if face.score is not None:
-                yield ids | score_row(face) | {"model_id": model_id}
+            if face.score is not None and self.scorer is not None:
+                yield from (ids | row for row in score_rows(face, self.scorer.bundle))
         for picture in examined.pictures:
             yield ids | picture | {TABLE_COLUMN: "pictures", "model_id": model_id}

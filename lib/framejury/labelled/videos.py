@@ -146,7 +146,7 @@ def _labelled_of(warehouse: Warehouse, *, decided: bool) -> list[LabelledVideo]:
     warehouse.require("faces")
     outcomes = warehouse.read_latest("extractions", _EXTRACTION_COLUMNS, warehouse.with_crops())
     extractions = {row["video_id"]: row for row in outcomes.to_pylist()}
-    modalities = _modalities(warehouse)
+    modalities = modalities_of(warehouse)
     labelled = [
         LabelledVideo(
             row,
@@ -165,7 +165,7 @@ def _labelled_of(warehouse: Warehouse, *, decided: bool) -> list[LabelledVideo]:
     return labelled
 
 
-def _modalities(warehouse: Warehouse) -> dict[str, Modality]:
+def modalities_of(warehouse: Warehouse) -> dict[str, Modality]:
     """Return video_id -> modality of the fakes that `framejury modality` has compared."""
     if not warehouse.with_table("modalities"):
         return {}

@@ -88,10 +88,10 @@ def check_bundle(directory: Path, *, given: bool) -> tuple[Check, Bundle | None]
     name = "model bundle"
     try:
         from framejury.model.bundle import load_bundle
-        from framejury.model.runtime import Scorer
+        from framejury.model.ensemble_scorer import scorer_for
 
         bundle = load_bundle(directory)
-        Scorer(bundle)
+        scorer_for(bundle)
     except BundleError as error:
         return bundle_missing(error, given=given), None
     except ImportError as error:

@@ -1,23 +1,24 @@
 """Reading and writing model bundles, without TensorFlow and without unpickling.
 
 A bundle is a directory: `model.onnx`, `model.keras`, `MODEL_CARD.md`, `seen.parquet`, `curves.csv`,
-and `bundle.json`, which lists the digest of each. An incomplete or altered bundle is refused.
+and `bundle.json`, which lists the digest of each. An ensemble holds whole bundles in `members/` in
+place of the network. An incomplete or altered bundle is refused.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from framejury.errors import BundleError, ConfigError
+from framejury.model.bundle_folder import digests_of, move_into_place, sha256_of
 from framejury.model.card import model_card
 from framejury.model.curves import curves_csv, read_curves
 from framejury.model.manifest import (
@@ -27,16 +28,19 @@ from framejury.model.manifest import (
     FORMAT_VERSION,
     KERAS_NAME,
     MANIFEST_NAME,
+    MEMBERS_NAME,
     ONNX_NAME,
     READABLE_VERSIONS,
     REQUIRED_FILES,
     SEEN_NAME,
     Bundle,
+    FileDigest,
     Manifest,
     Measurement,
     digest_of,
     model_id_of,
 )
+from framejury.model.member_folders import check_member_folders, check_parts, copy_members
 from framejury.model.schedule import EpochRecord
 from framejury.model.seen import SeenVideos
 from framejury.settings.loading import settings_from
@@ -78,7 +82,8 @@ def load_bundle(directory: str | Path) -> Bundle:
         )
     body = {key: value for key, value in raw.items() if key not in _HEADER}
     try:
-        bundle = TypeAdapter(Bundle).validate_python({**body, "directory": directory})
+        found = {**body, "directory": directory, "parts": ()}
+        bundle = TypeAdapter(Bundle).validate_python(found)
     except ValidationError as error:
         where = "; ".join(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
@@ -87,7 +92,12 @@ def load_bundle(directory: str | Path) -> Bundle:
         raise BundleError(f"{directory / MANIFEST_NAME} has invalid fields: {where}") from None
     _check_files(bundle)
     _check_judging(bundle)
-    expected = model_id_of(bundle, bundle.files[ONNX_NAME].sha256)
+    if bundle.members:
+        check_member_folders(bundle)
+        places = (directory / MEMBERS_NAME / one.name for one in bundle.members)
+        bundle = replace(bundle, parts=tuple(load_bundle(place) for place in places))
+        check_parts(bundle)
+    expected = model_id_of(bundle, _onnx_sha256(bundle.files))
     if bundle.model_id != expected:
         raise BundleError(
             f"{directory / MANIFEST_NAME} gives model_id {bundle.model_id!r}, but its content has "
@@ -99,11 +109,12 @@ def load_bundle(directory: str | Path) -> Bundle:
 def write_bundle(
     directory: str | Path,
     manifest: Manifest,
-    onnx_file: Path,
+    onnx_file: Path | None,
     keras_file: Path | None = None,
     seen: SeenVideos | None = None,
     *,
     curves: Sequence[EpochRecord] = (),
+    parts: Sequence[Bundle] = (),
 ) -> Bundle:
     """Write a bundle beside its final place and rename it.
 
@@ -113,10 +124,11 @@ def write_bundle(
     Args:
         directory: the bundle; its parents are created.
         manifest: the content of `bundle.json`.
-        onnx_file: copied to `model.onnx`.
+        onnx_file: copied to `model.onnx`; None for an ensemble.
         keras_file: copied to `model.keras`; None leaves it out.
         seen: the videos it has learned from; None: they are not recorded.
         curves: the epochs of its training; empty: they are not recorded.
+        parts: of an ensemble, the bundles that are copied as its members.
 
     Returns:
         The bundle as `load_bundle` reads it back.
@@ -131,9 +143,12 @@ def write_bundle(
     try:
         fresh = scratch / "new"
         fresh.mkdir()
-        _write_files(fresh, manifest, onnx_file, keras_file, seen, curves=curves)
+        if onnx_file is not None:
+            shutil.copyfile(onnx_file, fresh / ONNX_NAME)
+        copy_members(manifest.members, parts, fresh)
+        _write_files(fresh, manifest, keras_file, seen, curves=curves)
         load_bundle(fresh)
-        _move_into_place(fresh, directory, aside=scratch / "old")
+        move_into_place(fresh, directory, aside=scratch / "old")
     finally:
         shutil.rmtree(scratch)
     return load_bundle(directory)
@@ -207,14 +222,16 @@ def _rewritten(
 ) -> Bundle:
     body = {part.name: getattr(draft, part.name) for part in fields(Manifest)}
     manifest = Manifest(**{**body, **changes})
-    onnx_file, keras_file = draft.onnx_path, draft.keras_path
-    return write_bundle(directory, manifest, onnx_file, keras_file, seen, curves=read_curves(draft))
+    onnx_file = None if draft.members else draft.onnx_path
+    return write_bundle(
+        *(directory, manifest, onnx_file, draft.keras_path, seen),
+        curves=read_curves(draft),
+        parts=draft.parts,
+    )
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _onnx_sha256(files: Mapping[str, FileDigest]) -> str | None:
+    return files[ONNX_NAME].sha256 if ONNX_NAME in files else None
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:
@@ -250,7 +267,7 @@ def _check_files(bundle: Bundle) -> None:
                 "names only. Do not use this bundle"
             )
     for name in REQUIRED_FILES:
-        if name not in bundle.files:
+        if name not in bundle.files and not (bundle.members and name == ONNX_NAME):
             raise BundleError(f"{bundle.directory / MANIFEST_NAME} lists no {name}; train again")
     for name, digest in bundle.files.items():
         path = bundle.directory / name
@@ -263,6 +280,7 @@ def _check_files(bundle: Bundle) -> None:
             )
     for path in sorted(bundle.directory.iterdir()):
         known = path.name in bundle.files or path.name == MANIFEST_NAME
+        known |= bool(bundle.members) and path.name == MEMBERS_NAME
         if not known and not path.name.startswith("."):
             raise BundleError(f"{path} is not listed in {MANIFEST_NAME}; move it out of the bundle")
 
@@ -299,20 +317,19 @@ def check_may_replace(directory: Path) -> None:
 def _write_files(
     directory: Path,
     manifest: Manifest,
-    onnx_file: Path,
     keras_file: Path | None,
     seen: SeenVideos | None,
     *,
     curves: Sequence[EpochRecord],
 ) -> None:
-    shutil.copyfile(onnx_file, directory / ONNX_NAME)
     if seen is not None:
         (directory / SEEN_NAME).write_bytes(seen.to_bytes())
     if curves:
         (directory / CURVES_NAME).write_text(curves_csv(curves), encoding="utf-8")
     if keras_file is not None:
         shutil.copyfile(keras_file, directory / KERAS_NAME)
-    model_id = model_id_of(manifest, sha256_of(directory / ONNX_NAME))
+    files = digests_of(directory)
+    model_id = model_id_of(manifest, _onnx_sha256(files))
     (directory / CARD_NAME).write_text(model_card(manifest, model_id, curves), encoding="utf-8")
     body = {part.name: getattr(manifest, part.name) for part in fields(Manifest)}
     raw: dict[str, Any] = {
@@ -320,24 +337,8 @@ def _write_files(
         "format_version": FORMAT_VERSION,
         "model_id": model_id,
         **TypeAdapter(dict[str, Any]).dump_python(body, mode="json"),
-        "files": {
-            path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size}
-            for path in sorted(directory.iterdir())
-        },
+        "files": {name: asdict(digest) for name, digest in digests_of(directory).items()},
     }
     raw["manifest_sha256"] = _manifest_digest(raw)
     text = json.dumps(raw, indent=2, allow_nan=False) + "\n"
     (directory / MANIFEST_NAME).write_text(text, encoding="utf-8")
-
-
-def _move_into_place(fresh: Path, directory: Path, aside: Path) -> None:
-    """Replace a directory in two renames (one is not portable); restore the old one on failure."""
-    if not directory.exists():
-        fresh.rename(directory)
-        return
-    directory.rename(aside)
-    try:
-        fresh.rename(directory)
-    except OSError:
-        aside.rename(directory)
-        raise

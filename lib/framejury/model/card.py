@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
+from framejury.model.card_members import members_input, members_summary, members_table
 from framejury.model.card_rule import rule_lines
 from framejury.model.card_tables import (
     bullets,
@@ -49,14 +50,15 @@ def model_card(manifest: Manifest, model_id: str, curves: Sequence[EpochRecord] 
     blocks = [
         *([DEMO_WARNING] if manifest.purpose == "demo" else []),
         f"# {model_id}",
-        _summary(manifest),
+        members_summary(manifest) if manifest.members else _summary(manifest),
+        *(["## Members", members_table(manifest)] if manifest.members else []),
         "## Intended use",
         _intended_use(manifest),
         *_accuracy(manifest),
         "## Limits",
         _limits(manifest),
         "## Input",
-        _contract(manifest),
+        members_input() if manifest.members else _contract(manifest),
         "## From faces to a verdict",
         rule_lines(manifest),
         "## Training data",
@@ -231,7 +233,7 @@ def _data(data: TrainingData) -> str:
         (count.side, count.label, f"{count.videos:,}", f"{count.faces:,}") for count in data.counts
     ]
     table = markdown_table(("split", "class", "videos", "faces"), rows)
-    blocks = [data.description, table]
+    blocks = [data.description, *([table] if rows else [])]
     if data.methods is not None:
         listed = ", ".join(f"{name} ({count:,})" for name, count in data.methods.items())
         blocks.append(f"Methods of the fake videos in train and val: {listed or 'none'}.")

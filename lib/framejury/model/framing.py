@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from framejury.errors import ConfigError
-from framejury.model.manifest import Bundle
-from framejury.settings import PAIR_SIGNALS, Settings
+from framejury.model.manifest import Bundle, Framing
+from framejury.settings import PAIR_SIGNALS, CropSettings, Settings
 
 _ALONE = {"pairs": False, "clip_frames": 1, "clip_stride": 1}
 
@@ -22,8 +22,25 @@ def framed_for(bundle: Bundle, settings: Settings) -> Settings:
         ConfigError: the settings find something other than the network was trained on: faces for a
             network of whole frames, frames for a network of faces, or faces without landmarks.
     """
-    framing = asdict(bundle.framing)
-    judges, detector = framing.pop("judges"), settings.detection.detector
+    detector = settings.detection.detector
+    for one in bundle.parts or (bundle,):
+        _check_detector(one, detector)
+    return settings.model_copy(
+        update={
+            "crops": crops_for(bundle.framing, settings.crops),
+            "sampling": settings.sampling.model_copy(update=samples_of(bundle)),
+        }
+    )
+
+
+def crops_for(framing: Framing, crops: CropSettings) -> CropSettings:
+    """Return settings under which faces are cut with this geometry."""
+    geometry = {name: value for name, value in asdict(framing).items() if name != "judges"}
+    return crops.model_copy(update=geometry)
+
+
+def _check_detector(bundle: Bundle, detector: str) -> None:
+    judges = bundle.framing.judges
     if (judges == "frame") != (detector == "frame"):
         raise ConfigError(
             f"{bundle.model_id} judges {judges}s, but detection.detector is {detector}. Set "
@@ -35,12 +52,6 @@ def framed_for(bundle: Bundle, settings: Settings) -> Settings:
             f"{bundle.model_id} needs landmarks, but detection.detector={detector} finds none. Set "
             "detection.detector=mtcnn"
         )
-    return settings.model_copy(
-        update={
-            "crops": settings.crops.model_copy(update=framing),
-            "sampling": settings.sampling.model_copy(update=samples_of(bundle)),
-        }
-    )
 
 
 def samples_of(bundle: Bundle) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from framejury.schemas.statuses import Label, Side
 from framejury.settings import TEMPLATES, Resize, Signal, Template
 from framejury.verdict.calibration import Calibration
+from framejury.verdict.members import MemberRule
 from framejury.verdict.rule import MEAN, Reducer, Rule, RuleFit
 
 FORMAT = "framejury-bundle"
@@ -26,8 +27,8 @@ FORMAT_VERSION = 6
 READABLE_VERSIONS = (1, 2, 3, 4, 5, 6)
 """Version 1 has no aggregation and no calibration: the score is the plain mean. Version 2 has one
 signal, and margins as a share only. Up to version 3 the network has no output for a heat map. Up to
-version 4 the bundle says neither how its faces are found nor the methods of its training fakes. Up to
-version 5 the network is framejury's own and sees single pictures."""
+version 4 the bundle says neither how its faces are found nor the methods of its training fakes. Up
+to version 5 the network is framejury's own, sees single pictures and is the only one."""
 
 MANIFEST_NAME = "bundle.json"
 ONNX_NAME = "model.onnx"
@@ -35,6 +36,8 @@ KERAS_NAME = "model.keras"
 CARD_NAME = "MODEL_CARD.md"
 SEEN_NAME = "seen.parquet"
 CURVES_NAME = "curves.csv"
+MEMBERS_NAME = "members"
+"""The folder of an ensemble with its members, a bundle each; it has no network of its own."""
 OUTPUT_NAME = "p_fake"
 HEAT_NAME = "heat"
 """Names of the outputs of framejury's own networks: the score of a face (its published name
@@ -219,6 +222,25 @@ class Adopted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """A bundle inside an ensemble.
+
+    Attributes:
+        name: of its folder below `MEMBERS_NAME`.
+        model_id: of the bundle there.
+        weight: its share of the ensemble's logit, 0 to 1; those of all members sum to 1.
+        manifest_sha256: digest of its `bundle.json`, which lists those of its other files.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]*$")]
+    model_id: str
+    weight: Share
+    manifest_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parity:
     """The difference between the exported and the trained network.
 
@@ -264,6 +286,8 @@ class Manifest:
             faces are found, what decides a verdict besides the rule; empty: the defaults.
         parity: exported against trained network; None when there was no export.
         adopted: where the network comes from; None: framejury trained it.
+        members: of an ensemble, which has no network of its own: its signal, pixels and crop
+            geometry are those of the member that needs most (`model.ensemble`).
         libraries: name -> version.
         created_at: with time zone.
         notes: sentences for the model card, e.g. a known limit.
@@ -287,6 +311,7 @@ class Manifest:
     judging: Mapping[JudgingSection, Mapping[str, JsonValue]] = field(default_factory=dict)
     parity: Parity | None = None
     adopted: Adopted | None = None
+    members: tuple[Member, ...] = ()
     libraries: Mapping[str, str]
     created_at: datetime
     notes: tuple[str, ...] = ()
@@ -310,13 +335,15 @@ class Bundle(Manifest):
 
     Attributes:
         model_id: backbone and 12 hex digits of a digest over the ONNX file and the contract.
-        files: name -> digest, for every file except `bundle.json`.
+        files: name -> digest, for every file except `bundle.json` and those of members.
         directory: the bundle's directory.
+        parts: of an ensemble, the bundles of `members`, in that order.
     """
 
     model_id: str
     files: Mapping[str, FileDigest]
     directory: Path
+    parts: tuple[Bundle, ...] = ()
 
     @property
     def onnx_path(self) -> Path:
@@ -333,12 +360,17 @@ class Bundle(Manifest):
         return self.directory / SEEN_NAME if SEEN_NAME in self.files else None
 
     @property
+    def member_rules(self) -> tuple[MemberRule, ...]:
+        """Of an ensemble, the rule of each member's bundle."""
+        return tuple(MemberRule(part.model_id, part.rule) for part in self.parts)
+
+    @property
     def curves_path(self) -> Path | None:
         """The learning curves of its training; None in older bundles."""
         return self.directory / CURVES_NAME if CURVES_NAME in self.files else None
 
 
-def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
+def model_id_of(manifest: Manifest, onnx_sha256: str | None) -> str:
     """Return the id that verdicts store; another contract with the same weights has another id.
 
     The contract is everything that changes a verdict: signal, pixels, crop geometry, aggregation,
@@ -346,10 +378,11 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
 
     Args:
         manifest: manifest of the bundle.
-        onnx_sha256: digest of `model.onnx`, 64 hex digits.
+        onnx_sha256: digest of `model.onnx`, 64 hex digits; None for an ensemble: its members and
+            their weights take its place.
     """
-    contract = {
-        "onnx": onnx_sha256,
+    contract: dict[str, Any] = {
+        **_network_contract(manifest, onnx_sha256),
         "signal": manifest.signal,
         "pixels": _without_usual(
             asdict(manifest.pixels),
@@ -364,6 +397,12 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
     if manifest.judging:  # empty in older bundles
         contract["judging"] = manifest.judging
     return f"{manifest.backbone}-{digest_of(contract)[:12]}"
+
+
+def _network_contract(manifest: Manifest, onnx_sha256: str | None) -> dict[str, Any]:
+    if not manifest.members:
+        return {"onnx": onnx_sha256}
+    return {"members": [[one.model_id, float(one.weight)] for one in manifest.members]}
 
 
 def _framing_contract(framing: Framing) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from typing import Literal
 
@@ -56,8 +57,14 @@ class Scorer:
             raise ValueError(f"threads {threads} and batch_size {batch_size} must be at least 1")
         self.bundle = bundle
         self.batch_size = batch_size
+        self._spent_s = 0.0
         self._session = _open_session(bundle, threads, device)
         self._input_name, self._output_names = _check_contract(self._session, bundle)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Time that the network has taken so far, seconds by model_id."""
+        return {self.bundle.model_id: self._spent_s}
 
     def pictures(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.uint8]:
         """Return the network's input for each face: uint8 (n, input_px, input_px, 3) RGB.
@@ -112,15 +119,29 @@ class Scorer:
             maps += heat
         return scores, _joined(maps)
 
+    def score_members(
+        self, faces: Sequence[Image | CroppedFace]
+    ) -> tuple[Floats, Floats | None, Floats]:
+        """Score each face as `score_and_explain` does, and give the scores of members.
+
+        Returns:
+            scores, heat maps, and float32 (n, m) with a column per member of an ensemble, in the
+            order of `Bundle.members`; m is 0 for a single network.
+        """
+        return *self.score_and_explain(faces), np.empty((len(faces), 0), np.float32)
+
     def _run(self, pixels: npt.NDArray[np.uint8]) -> list[Floats]:
         """Return the scores and, where the network gives one, the heat map."""
         feed = {self._input_name: pixels.astype(np.float32)}
+        began_s = time.perf_counter()
         try:
             return [np.asarray(out) for out in self._session.run(self._output_names, feed)]
         except Exception as error:  # ONNX Runtime's errors share no narrower base
             raise FramejuryError(
                 f"model {self.bundle.model_id} failed on {len(pixels)} faces: {error}"
             ) from error
+        finally:
+            self._spent_s += time.perf_counter() - began_s
 
 
 def _joined(maps: Sequence[Floats]) -> Floats | None:

@@ -32,7 +32,7 @@ from framejury.tables.merge import merge_runs
 from framejury.tables.reduce import VerdictRules, reconcile, reduce_verdicts
 from framejury.tables.resources import ship_bundle
 from framejury.tables.store import Store
-from framejury.tables.tallies import count_by, sentence
+from framejury.tables.tallies import count_by, sentence, spent_on, total
 from framejury.verdict.rule import rule_facts
 from framejury.warehouse import MERGED_TABLES, Warehouse
 from framejury.warehouse.commits import (
@@ -196,7 +196,7 @@ def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
         night.commits[0].settings.get("sampling"),
     )
 
-    def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    def added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         return dict(sum(map(Counter, counts), Counter()))
 
     return RunCounts(
@@ -211,6 +211,7 @@ def counts_of(night: NightlyRun, in_archive: int | None) -> RunCounts:
         videos_cpu_s=sum(row.videos_cpu_s for row in rows),
         videos_wall_s=sum(row.videos_wall_s for row in rows),
         read_bytes=sum(row.read_bytes for row in rows),
+        scoring_s=added(row.scoring_s for row in rows),
         drift=drift,
     )
 
@@ -274,7 +275,9 @@ def _work(
             _warn_of_gaps(night, lacking)
     with night.phase("reduce"):
         rules = VerdictRules(
-            run.run_id, bundle.model_id, night.judging.rule, night.judging.settings.verdict
+            *(run.run_id, bundle.model_id, night.judging.rule),
+            night.judging.settings.verdict,
+            bundle.member_rules,
         )
         extractions = store.of_run(run, "extractions")
         scores = store.of_run(run, "face_scores")
@@ -285,18 +288,19 @@ def _work(
         reconcile(planned, written)
         outcome = count_by(written, "status")
         pass_by(f"  {sentence(outcome)}")
-        spent = _spent(extractions)
+        spent = spent_on(extractions)
         counts = RunCounts(
             videos_in_archive=None if snapshot is None else snapshot.num_rows,
             planned=plan.reasons,
             statuses=outcome,
             failed_again=_failed_again(planned, written),
             verdicts=count_by(written, "verdict"),
-            faces_scored=_total(written, "faces_scored"),
+            faces_scored=total(written, "faces_scored"),
             **spent,
         )
+        own = scores.where(F.col("model_id") == bundle.model_id)
         p_fake = written.where("p_fake is not null").select("p_fake").toArrow()["p_fake"]
-        histograms = ScoreHistograms(histogram(p_fake.to_numpy()), _face_histogram(scores))
+        histograms = ScoreHistograms(histogram(p_fake.to_numpy()), _face_histogram(own))
     planned.unpersist()
     written.unpersist()
     return CommitFacts(
@@ -322,25 +326,10 @@ def _warn_of_gaps(night: NightlyRun, lacking: Sequence[str]) -> None:
     say_some([text.format(line) for line in new], logging.WARNING)
 
 
-def _spent(extractions: DataFrame) -> dict[str, Any]:
-    return {
-        "faces_found": int(_total(extractions, "faces_found")),
-        "videos_cpu_s": float(_total(extractions, "cpu_s")),
-        "videos_wall_s": float(_total(extractions, "wall_s")),
-        "read_bytes": int(_total(extractions, "bytes")),
-    }
-
-
 def _failed_again(planned: DataFrame, verdicts: DataFrame) -> int:
     tried = planned.where(F.col(REASON) == Reason.RETRIED.value).select("video_id")
     failed = verdicts.where(F.col("status").isin([status.value for status in FAILURE_STATUSES]))
     return tried.join(failed, on="video_id", how="left_semi").count()
-
-
-def _total(rows: DataFrame, column: str) -> Any:
-    """Return the sum of a column; 0 without rows."""
-    (row,) = rows.agg(F.coalesce(F.sum(column), F.lit(0))).collect()
-    return row[0]
 
 
 def _face_histogram(scores: DataFrame) -> tuple[int, ...]:

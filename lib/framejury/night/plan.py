@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
@@ -183,6 +183,7 @@ class NightPlan:
         slots: tasks that run at the same time, count.
         scale: measured time of earlier runs as a multiple of the estimate; None without any.
         besides_s: estimated time of a run besides judging, seconds (`phases.besides_judging_s`).
+        networks_s: of an ensemble, the estimated seconds per video of each network by model_id.
     """
 
     videos: pa.Table
@@ -191,6 +192,7 @@ class NightPlan:
     slots: int
     scale: float | None
     besides_s: float = 0.0
+    networks_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -214,6 +216,12 @@ class NightPlan:
             for reason in Reason
             if reason in self.reasons
         ]
+        if self.networks_s:
+            each = ", ".join(f"{s:.2f} s {name}" for name, s in self.networks_s.items())
+            lines.append(
+                f"  {len(self.networks_s)} networks score each face, about "
+                f"{sum(self.networks_s.values()):.2f} s per video on one core: {each}"
+            )
         return [
             *lines,
             f"  {size_bytes / 1e9:,.2f} GB to read, {count} commit{'s' * (count != 1)}",
@@ -225,7 +233,11 @@ class NightPlan:
 
 
 def make_plan(
-    planned: DataFrame, settings: Settings, commits: Sequence[Commit], besides_s: float = 0.0
+    planned: DataFrame,
+    settings: Settings,
+    commits: Sequence[Commit],
+    besides_s: float = 0.0,
+    face_s: Mapping[str, float] | None = None,
 ) -> NightPlan:
     """Collect the planned videos (one row each) and divide them into batches.
 
@@ -234,17 +246,21 @@ def make_plan(
         settings: settings of the run.
         commits: every committed run; their measured times scale the estimate.
         besides_s: estimated time besides judging, seconds.
+        face_s: of an ensemble, the seconds per face of each network (`model.scoring_cost`).
     """
+    each_s = dict(face_s or {})
     videos = planned.orderBy("path").toArrow()
     costs_s = estimate_costs_s(
-        videos["bytes"].to_numpy(), settings.sampling, settings.detection.detector
+        *(videos["bytes"].to_numpy(), settings.sampling, settings.detection.detector),
+        further_s=sum(each_s.values()) - max(each_s.values(), default=0.0),
     )
     costs_s[pc.equal(videos[REASON], Reason.MISSING.value).to_numpy()] = 0.0
     scale = _measured_scale(commits)
     at_once = slots(planned.sparkSession)
     commit_s = settings.run.commit_s / (1.0 if scale is None else scale)
     batches = deal_batches(costs_s, at_once, commit_s)
-    return NightPlan(videos, costs_s, batches, at_once, scale, besides_s)
+    networks_s = {name: s * settings.sampling.counts[0] for name, s in each_s.items()}
+    return NightPlan(videos, costs_s, batches, at_once, scale, besides_s, networks_s)
 
 
 def _measured_scale(commits: Sequence[Commit]) -> float | None:

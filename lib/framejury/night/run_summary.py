@@ -39,7 +39,8 @@ def summary_lines(metrics: RunMetrics, width: int = 80) -> list[str]:
     if planned:
         lines += [
             f"Judged {counted(counts.videos - counts.deleted, 'video')} in "
-            f"{duration(metrics.wall_s)}: {_listed(_judged(counts)) or 'no verdict'}.",
+            f"{duration(metrics.wall_s)}: {_listed(_judged(counts)) or 'no verdict'}."
+            f"{_scoring(counts)}",
             *_fake_lines(metrics, width),
             *_failure_lines(metrics, counts),
             *_not_scored_lines(metrics, width),
@@ -132,6 +133,14 @@ def _judged(counts: RunCounts) -> dict[str, int]:
     missing = Status.MISSING.value
     statuses = counts.statuses | {missing: counts.statuses.get(missing, 0) - counts.deleted}
     return outcome_counts(statuses, counts.verdicts)
+
+
+def _scoring(counts: RunCounts) -> str:
+    """Return what each of several networks took; empty for a single one."""
+    if len(counts.scoring_s) < 2:
+        return ""
+    each = ", ".join(f"{s:.1f} s {name}" for name, s in counts.scoring_s.items())
+    return f" Scoring took {each}."
 
 
 def _reason(status: str) -> str:

@@ -27,7 +27,7 @@ def parser() -> Parser:
     options = make_parser("nightly", __doc__, ["index", *JUDGING_SECTIONS])
     add_archive(options)
     add_warehouse(options, writes=True)
-    add_bundle(options)
+    add_bundle(options, several=True)
     options.add_argument(
         "--since",
         metavar="WHEN",

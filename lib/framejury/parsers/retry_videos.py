@@ -26,7 +26,7 @@ def parser() -> Parser:
     """Return the parser of the command."""
     options = make_parser("retry", __doc__, JUDGING_SECTIONS)
     add_warehouse(options, writes=True)
-    add_bundle(options)
+    add_bundle(options, several=True)
     options.add_argument(
         "--status",
         metavar="STATUS,...",

@@ -27,7 +27,7 @@ def parser() -> Parser:
         nargs="+",
         help="video files (paths or URIs)",
     )
-    add_bundle(options)
+    add_bundle(options, several=True)
     options.add_argument(
         "--json", action="store_true", help="print one JSON object per line (default: text)"
     )

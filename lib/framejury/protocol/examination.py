@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.cli.progress import progress
-from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
+from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob, face_scores_of
 from framejury.examine.simulated_rounds import Flags, judged_faces
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face
@@ -32,6 +32,7 @@ class VideoScores:
         score: float32 (n,), score of each face, by frame and face.
         frame_index, person: int64 (n,), frame and face track.
         pts_s: float64 (n,), time of the frame, seconds.
+        members: of an ensemble, float32 (n,) scores by each member, by model_id.
         perturbed: condition -> scores of the faces in the headline's frames (`chosen`), float32
             (m,); empty when robustness is not measured.
     """
@@ -42,6 +43,7 @@ class VideoScores:
     frame_index: npt.NDArray[np.int64]
     person: npt.NDArray[np.int64]
     pts_s: npt.NDArray[np.float64]
+    members: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     perturbed: dict[Condition, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def chosen(self, count: int) -> Flags:
@@ -61,6 +63,7 @@ def examine_all(
     plan: ExaminePlan,
     workers: int,
     *,
+    model_id: str,
     scorer: Scorer | None = None,
     conditions: Sequence[Condition] = (),
     frames: int = 1,
@@ -70,6 +73,7 @@ def examine_all(
     Args:
         videos: rows of `videos`.
         plan: with a bundle; keeps crops when there are conditions.
+        model_id: of that bundle.
         workers: child processes, count.
         scorer: scores perturbed faces in this process; required with conditions.
         conditions: perturbations to measure.
@@ -84,7 +88,7 @@ def examine_all(
     def one(video: VideoRow) -> VideoScores:
         examiner = free.get()
         try:
-            scores, faces = _examined(video, examiner)
+            scores, faces = _examined(video, examiner, model_id)
         finally:
             free.put(examiner)
         if scorer is not None and faces:
@@ -108,21 +112,29 @@ def examine_all(
     return [task.result() for task in waiting]
 
 
-def _examined(video: VideoRow, examiner: Examiner) -> tuple[VideoScores, list[Mapping[str, Any]]]:
+def _examined(
+    video: VideoRow, examiner: Examiner, model_id: str
+) -> tuple[VideoScores, list[Mapping[str, Any]]]:
     """Return the scores of a video, and its rows of `faces` if crops are kept."""
     job = VideoJob(video["video_id"], video["uri"])
     extraction, *others = examiner.examine(job).to_pylist()
     faces = {_key(row): row for row in others if row[TABLE_COLUMN] == "faces"}
-    scored = sorted((row for row in others if row[TABLE_COLUMN] == "face_scores"), key=_key)
+    scored = sorted(face_scores_of(others, model_id), key=_key)
+    ids = {row["model_id"] for row in others if row[TABLE_COLUMN] == "face_scores"} - {model_id}
     scores = VideoScores(
         video,
         extraction,
-        np.array([row["score"] for row in scored], np.float32),
+        _scores(scored),
         np.array([row["frame_index"] for row in scored], np.int64),
         np.array([row["person"] for row in scored], np.int64),
         np.array([row["pts_s"] for row in scored], np.float64),
+        {member: _scores(sorted(face_scores_of(others, member), key=_key)) for member in ids},
     )
     return scores, [faces[_key(row)] for row in scored] if faces else []
+
+
+def _scores(rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float32]:
+    return np.array([row["score"] for row in rows], np.float32)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[int, int]:

@@ -43,6 +43,7 @@ COLUMNS = (
     "worst_person",
     "worst_person_score",
     "stretches",
+    "members",
     "threshold",
     "sound",
     "sound_p_fake",

@@ -18,6 +18,8 @@ from framejury.report.inputs import Context, ReportFace
 from framejury.report.same_columns import same_sentence, same_values
 from framejury.report.sound_words import decided_word
 from framejury.report.wording import correct_word, decimal, outcome_word, status_word
+from framejury.verdict.members import agreement
+from framejury.verdict.members import in_words as said_by
 from framejury.verdict.stretches import in_words
 
 SMALL_PX = 72
@@ -92,6 +94,7 @@ class Row:
         change: changed, new or unchanged; before: the outcome before, may be empty.
         decision: of a person; reviewer: who; both may be empty.
         parts: the first `MOST_PARTS` suspicious stretches.
+        members: what each member of an ensemble says; empty without.
         model: that produced the verdict.
     """
 
@@ -119,6 +122,7 @@ class Row:
     decision: str
     reviewer: str
     parts: tuple[str, ...]
+    members: tuple[str, ...]
     model: str
 
 
@@ -230,6 +234,7 @@ def _rows(predictions: pa.Table, context: Context, judges: str) -> Iterator[Row]
             decision=row["decision"] or "",
             reviewer=row["reviewer"] or "",
             parts=tuple(map(in_words, (row["stretches"] or ())[:MOST_PARTS])),
+            members=_members(row),
             model=row["model_id"],
         )
 
@@ -250,6 +255,8 @@ def _columns(
         yield _choice("decision", "decision", "Decision", [row.decision for row in rows])
     if context.before is not None:
         yield _choice("change", "before", "Change", [row.change for row in rows])
+    if _has(predictions, "members"):
+        yield Column("members", "each detector says", is_wide=True)
     yield _choice("layout", "layout", "Layout", [row.layout for row in rows], is_wide=True)
     if _has(predictions, "method"):
         yield _choice("method", "method", "Method", [row.method for row in rows], is_wide=True)
@@ -272,6 +279,11 @@ def _choice(key: str, head: str, label: str, values: list[str], *, is_wide: bool
     common = sorted(value for value, _ in found.most_common(MOST_CHOICES))
     choices = tuple(common) if len(set(values)) > 1 else ()
     return Column(key, head, is_wide=is_wide, choices=choices, label=label)
+
+
+def _members(row: Mapping[str, Any]) -> tuple[str, ...]:
+    members = row["members"]
+    return (agreement(members), *said_by(members)) if members else ()
 
 
 def _before(row: Mapping[str, Any]) -> str:

@@ -179,6 +179,13 @@ def _of_counts(counts: RunCounts) -> Iterator[Sample]:
         "run_video_cpu_seconds", "Processor time of its videos, summed.", counts.videos_cpu_s
     )
     yield _one("run_video_wall_seconds", "Worker time of its videos, summed.", counts.videos_wall_s)
+    if counts.scoring_s:
+        yield Sample(
+            "run_scoring_seconds",
+            "Time that each network took to score faces, summed.",
+            counts.scoring_s,
+            "model_id",
+        )
 
 
 def _of_drift(counts: RunCounts) -> Iterator[Sample]:

@@ -34,6 +34,9 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "target_fpr": _target_fpr(bundle),
         "settings": dict(bundle.settings),
         "rule": rule_facts(bundle.rule),
+        "members": [
+            {"model_id": one.model_id, "rule": rule_facts(one.rule)} for one in bundle.member_rules
+        ],
         "expected": None if bundle.rule_fit is None else bundle.rule_fit.expected,
         "judging": dict(bundle.judging),
         "metrics": {

@@ -89,6 +89,33 @@ STRETCHES = pa.list_(
     )
 )
 
+SCORING = pa.list_(
+    pa.field(
+        "element",
+        pa.struct(
+            [
+                pa.field("model_id", pa.string(), nullable=False),
+                pa.field("seconds", pa.float64(), nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
+
+MEMBERS = pa.list_(
+    pa.field(
+        "element",
+        pa.struct(
+            [
+                pa.field("model_id", pa.string(), nullable=False),
+                pa.field("score", pa.float64(), nullable=False),
+                pa.field("fake", pa.bool_(), nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
+
 ORIGIN = pa.struct(
     [
         pa.field("brand", pa.string()),
@@ -206,6 +233,13 @@ EXTRACTIONS = pa.schema(
         ),
         _float64("wall_s", "Wall-clock time spent on the video, seconds."),
         _float64("cpu_s", "Processor time spent on the video, seconds."),
+        _field(
+            "scoring",
+            SCORING,
+            "Time that each network took to score the faces: its `model_id` and seconds; several "
+            "for an ensemble. Null without a network, and in runs written before this column "
+            "existed.",
+        ),
         _field(
             "peak_memory_bytes",
             pa.int64(),
@@ -458,6 +492,13 @@ VERDICTS = pa.schema(
             "picture or sound: the score that a verdict of fake or real rests on, the surer fake "
             "if both are. Null where `sound` is null or the verdict is inconclusive. `p_fake` and "
             "`threshold` are always those of the picture.",
+        ),
+        _field(
+            "members",
+            MEMBERS,
+            "What each member of an ensemble says by its own rule: its `model_id`, its score of "
+            "the video, 0 to 1, calibrated if that member is, and whether it says fake. Null for a "
+            "single network, when not scored, and in runs written before this column existed.",
         ),
     ]
 )

@@ -12,13 +12,15 @@ stretches are the reference's NumPy functions, called with the moments of a batc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_type
 
 from framejury.errors import ReconcileError
 from framejury.schemas.statuses import Status, Verdict
+from framejury.schemas.tables import MEMBERS
 from framejury.settings import VerdictSettings
 from framejury.tables.rule_columns import (
     bootstrap,
@@ -33,6 +35,7 @@ from framejury.tables.sound_columns import with_sound
 from framejury.verdict.calibration import UNITS
 from framejury.verdict.interval import UNKNOWN
 from framejury.verdict.judge import face_threshold
+from framejury.verdict.members import MemberRule
 from framejury.verdict.rule import Rule
 from framejury.verdict.stretches import Moments
 
@@ -49,12 +52,14 @@ class VerdictRules:
         model_id: the bundle that scored.
         rule: aggregation, calibration and threshold in use (`rule_in_use`).
         settings: minimum number of faces, kind and level of the interval.
+        members: of an ensemble.
     """
 
     run_id: str
     model_id: str
     rule: Rule
     settings: VerdictSettings
+    members: tuple[MemberRule, ...] = ()
 
 
 def reduce_verdicts(
@@ -69,7 +74,7 @@ def reduce_verdicts(
     Args:
         videos: rows with `video_id` and `missing_since`.
         extractions: at most one row per video, with `video_id`, `status`, `error`, `notes`.
-        scores: rows of `face_scores`, all by `rules.model_id`.
+        scores: rows of `face_scores` by `rules.model_id`, and by its members if it has any.
         rules: the rules.
         sounds: at most one row of `sounds` per video; None: sound was not judged.
     """
@@ -80,7 +85,7 @@ def reduce_verdicts(
     rows = (
         videos.select("video_id", "missing_since")
         .join(outcome, on="video_id", how="left")
-        .join(judge_scored(scores, rules), on="video_id", how="left")
+        .join(_judged(scores, rules), on="video_id", how="left")
     )
     return (
         rows.transform(_missing_last)
@@ -100,6 +105,27 @@ def reduce_verdicts(
         )
         .transform(with_sound, sounds)
     )
+
+
+def _judged(scores: DataFrame, rules: VerdictRules) -> DataFrame:
+    """Return the rows of `judge_scored`, with the column `members`."""
+    if not rules.members:
+        none = F.lit(None).cast(from_arrow_type(MEMBERS))
+        return judge_scored(scores, rules).withColumn("members", none)
+    own = judge_scored(scores.where(F.col("model_id") == rules.model_id), rules)
+    plain = rules.settings.model_copy(update={"confidence_level": None})
+    names = [f"member_{number}" for number in range(len(rules.members))]
+    for name, member in zip(names, rules.members, strict=True):
+        by_member = replace(rules, rule=member.rule, settings=plain, members=())
+        p_fake = F.col("p_fake")
+        said = F.struct(
+            F.lit(member.model_id).alias("model_id"),
+            p_fake.alias("score"),
+            (p_fake >= F.lit(member.rule.threshold)).alias("fake"),
+        )
+        theirs = judge_scored(scores.where(F.col("model_id") == member.model_id), by_member)
+        own = own.join(theirs.select("video_id", said.alias(name)), on="video_id", how="inner")
+    return own.withColumn("members", F.array(*names)).drop(*names)
 
 
 def judge_scored(scores: DataFrame, rules: VerdictRules) -> DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 from pyspark import SparkFiles
@@ -35,7 +35,9 @@ def score_faces(
     threads: int,
     batch_size: int | None,
 ) -> DataFrame:
-    """Return rows of `face_scores`, one per row of `faces`; score on a GPU if Spark assigns one.
+    """Return rows of `face_scores`, one per row of `faces`, and with an ensemble one per member.
+
+    Faces are scored on a GPU if Spark assigns one.
 
     `bundle` is from `ship_bundle`.
 
@@ -48,18 +50,23 @@ def score_faces(
     def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         scorer = scorer_of(SparkFiles.get(bundle), threads, batch_size, task_gpu())
         for batch in batches:
-            scores = scorer.score([cropped(row, scorer) for row in batch.to_pylist()])
+            own, _, members = scorer.score_members(
+                [cropped(row, scorer) for row in batch.to_pylist()]
+            )
             count = batch.num_rows
             columns = {name: batch.column(name) for name in _COLUMNS[: -len(SIGNAL_COLUMNS)]}
-            columns |= {
-                "run_id": pa.repeat(run_id, count),
-                "model_id": pa.repeat(scorer.bundle.model_id, count),
-                "score": pa.array(scores, pa.float32()),
-                "ssim": pa.nulls(count, pa.float32()),  # faces are not in order here
-            }
-            yield pa.RecordBatch.from_pydict(
-                {name: columns[name] for name in FACE_SCORES.names}, schema=FACE_SCORES
-            )
+            bundle_ = scorer.bundle
+            ids = [bundle_.model_id, *(one.model_id for one in bundle_.members)]
+            for model_id, scores in zip(ids, [own, *members.T], strict=True):
+                columns |= {
+                    "run_id": pa.repeat(run_id, count),
+                    "model_id": pa.repeat(model_id, count),
+                    "score": pa.array(scores, pa.float32()),
+                    "ssim": pa.nulls(count, pa.float32()),  # faces are not in order here
+                }
+                yield pa.RecordBatch.from_pydict(
+                    {name: columns[name] for name in FACE_SCORES.names}, schema=FACE_SCORES
+                )
 
     return faces.select(*_COLUMNS).mapInArrow(score_partition, from_arrow_schema(FACE_SCORES))
 
@@ -92,7 +99,7 @@ _scorers: dict[tuple[str, int, int | None, str | None], Scorer] = {}
 def scorer_of(bundle_dir: str, threads: int, batch_size: int | None, gpu: str | None) -> Scorer:
     """Return this worker's network; it is kept between tasks."""
     from framejury.model.bundle import load_bundle
-    from framejury.model.runtime import Scorer
+    from framejury.model.ensemble_scorer import scorer_for
 
     key = (bundle_dir, threads, batch_size, gpu)
     if key not in _scorers:
@@ -100,7 +107,8 @@ def scorer_of(bundle_dir: str, threads: int, batch_size: int | None, gpu: str | 
             _claim(gpu)
         _scorers.clear()
         bundle = load_bundle(bundle_dir)
-        _scorers[key] = Scorer(bundle, threads, batch_size, "cpu" if gpu is None else "cuda")
+        device: Literal["cpu", "cuda"] = "cpu" if gpu is None else "cuda"
+        _scorers[key] = scorer_for(bundle, threads, batch_size, device)
     return _scorers[key]
 
 

@@ -110,6 +110,7 @@ def settle_segments(
         tables = {row[0] for row in staged.select(SEGMENT_TABLE_COLUMN).distinct().collect()}
         table = "faces" if "faces" in tables else "face_scores"
         boxes = _of_table(staged, table).select(*_FACE, SEGMENT_BOX_COLUMN)
+        boxes = boxes.dropDuplicates(list(_FACE))  # an ensemble has a row per member
         persons = _persons(boxes.join(ids, on="video_id", how="left_semi")).persist()
         few = sum(row["faces_kept"] for row in found) <= _MOST_BROADCAST
         numbers = F.broadcast(persons) if few else persons

@@ -123,9 +123,13 @@ class Store:
         current = extracted.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
         return self.history("faces").join(current, on=["video_id", SEQUENCE], how="left_semi")
 
-    def face_scores(self, model_id: str) -> DataFrame:
-        """Return one model's `face_scores` not older than the video's latest extraction."""
-        scores = self.history("face_scores").where(F.col("model_id") == model_id)
+    def face_scores(self, model_id: str, members: Sequence[str] = ()) -> DataFrame:
+        """Return one model's `face_scores` not older than the video's latest extraction.
+
+        With those of its members by the same runs, if it is an ensemble.
+        """
+        every = self.history("face_scores").where(F.col("model_id").isin(model_id, *members))
+        scores = every.where(F.col("model_id") == model_id)
         newest = scores.groupBy("video_id").agg(F.max(SEQUENCE).alias(SEQUENCE))
         extracted = self.latest("extractions").select(
             "video_id", F.col(SEQUENCE).alias("extracted_in")
@@ -135,7 +139,7 @@ class Store:
             .where(F.col(SEQUENCE) >= F.col("extracted_in"))
             .select("video_id", SEQUENCE)
         )
-        return scores.join(current, on=["video_id", SEQUENCE], how="left_semi")
+        return every.join(current, on=["video_id", SEQUENCE], how="left_semi")
 
     def sounds(self) -> DataFrame | None:
         """Return the latest `sounds`, of the videos' latest extractions; None: none was judged.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -45,3 +46,27 @@ def described(verdicts: DataFrame, videos: DataFrame) -> pa.Table:
     """Return verdicts joined with their videos, as reports show them, on the driver."""
     known = videos.select("video_id", "path", "uri", "layout", "label", "method", "group")
     return verdicts.join(known, on="video_id", how="inner").orderBy("path").toArrow()
+
+
+def spent_on(extractions: DataFrame) -> dict[str, Any]:
+    """Return what these videos took: fields of `warehouse.commits.Counts`."""
+    return {
+        "faces_found": int(total(extractions, "faces_found")),
+        "videos_cpu_s": float(total(extractions, "cpu_s")),
+        "videos_wall_s": float(total(extractions, "wall_s")),
+        "read_bytes": int(total(extractions, "bytes")),
+        "scoring_s": _scoring_s(extractions),
+    }
+
+
+def _scoring_s(extractions: DataFrame) -> dict[str, float]:
+    """Return the seconds of scoring by network."""
+    each = extractions.select(F.explode("scoring").alias("one")).select("one.*")
+    rows = each.groupBy("model_id").agg(F.sum("seconds")).collect()
+    return {row[0]: row[1] for row in rows}
+
+
+def total(rows: DataFrame, column: str) -> Any:
+    """Return the sum of a column; 0 without rows."""
+    (row,) = rows.agg(F.coalesce(F.sum(column), F.lit(0))).collect()
+    return row[0]

@@ -30,6 +30,20 @@ from framejury.verdict.stretches import Stretch, moments_of, stretches_of, suspi
 
 
 @dataclass(frozen=True)
+class MemberVerdict:
+    """What one member of an ensemble says of a video (`verdict.members`).
+
+    Attributes:
+        score: by its own aggregation and calibration, 0 to 1.
+        fake: whether that is at or above its own threshold.
+    """
+
+    model_id: str
+    score: float
+    fake: bool
+
+
+@dataclass(frozen=True)
 class Judgement:
     """The verdict on one video, with its figures. Fields as in the table `verdicts`."""
 
@@ -44,6 +58,7 @@ class Judgement:
     worst_person: int | None = None
     worst_person_score: float | None = None
     stretches: list[Stretch] | None = None
+    members: list[MemberVerdict] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

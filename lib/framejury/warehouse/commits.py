@@ -73,6 +73,7 @@ class Counts(_Record):
         videos_cpu_s: processor time of the videos, summed, seconds.
         videos_wall_s: wall-clock time that workers spent on them, summed, seconds.
         read_bytes: bytes of the files opened.
+        scoring_s: time that each network took, summed, seconds by model_id.
     """
 
     videos_in_archive: int | None = None
@@ -85,6 +86,7 @@ class Counts(_Record):
     videos_cpu_s: float = 0.0
     videos_wall_s: float = 0.0
     read_bytes: int = 0
+    scoring_s: dict[str, float] = Field(default_factory=dict)
 
 
 class CountFacts(Counts):

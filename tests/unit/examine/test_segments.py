@@ -67,6 +67,15 @@ def test_counts_and_times_are_sums_and_facts_stay() -> None:
     assert (row["codec"], row["bytes"], row["content_id"]) == ("h264", 7, "c")
 
 
+def test_seconds_are_added_per_network() -> None:
+    def took(*seconds: float) -> list[Row]:
+        return [{"model_id": name, "seconds": s} for name, s in zip("ab", seconds, strict=False)]
+
+    row = merged(part(0, scoring=took(1.0, 0.5)), part(1), part(2, scoring=took(2.0)))
+    assert row["scoring"] == took(3.0, 0.5)
+    assert merged(part(0))["scoring"] is None
+
+
 def test_no_face_in_any_segment_is_no_face() -> None:
     none = {"status": "no_face", "faces_kept": 0, "faces_found": 0}
     assert merged(part(0, **none), part(1, **none))["status"] == "no_face"

@@ -39,6 +39,15 @@ def fakes(count: int) -> tuple[NewFake, ...]:
     return tuple(NewFake(f"{'folder/' * 30}{number:05}.mp4", 0.9) for number in range(count))
 
 
+def test_what_each_of_several_networks_took_is_said() -> None:
+    def judged(scoring_s: dict[str, float]) -> str:
+        counts = COUNTS.model_copy(update={"scoring_s": scoring_s})
+        return summary_lines(replace(METRICS, counts=counts))[1]
+
+    assert judged({"a": 12.34, "b": 0.5}).endswith("Scoring took 12.3 s a, 0.5 s b.")
+    assert "Scoring" not in judged({"a": 12.34})
+
+
 def test_each_fact_has_its_line() -> None:
     assert summary_lines(METRICS) == [
         "To judge: 3 new, 1 changed, 2 deleted of 1,204 videos in /videos.",

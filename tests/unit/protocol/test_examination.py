@@ -39,6 +39,7 @@ def examined(clip: Path, folder: Path, signal: Signal, resize: Resize) -> VideoS
         [video],
         plan,
         1,
+        model_id=bundle.model_id,
         scorer=Scorer(bundle, batch_size=1),
         conditions=(UNTOUCHED, JPEG, H264),
         frames=4,

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from framejury.clock import now
 from framejury.errors import UsageError
-from framejury.examine.messages import TABLE_COLUMN
+from framejury.examine.messages import TABLE_COLUMN, face_scores_of
 from framejury.model.manifest import Bundle
 from framejury.pages.templating import POLICY, environment, style_of
 from framejury.report.bundle_info import BundleInfo
@@ -108,7 +108,8 @@ class ScanPages:
         name = PurePosixPath(verdict["uri"]).name or verdict["uri"]
         row = {**verdict, "path": name, "run_id": extraction["run_id"]}
         row |= {"video_id": verdict["uri"]} | dict.fromkeys(_OF_AN_ARCHIVE)
-        scores, pictures = (_of(others, table) for table in ("face_scores", "pictures"))
+        scores = face_scores_of(others, bundle.model_id)
+        pictures = [row for row in others if row[TABLE_COLUMN] == "pictures"]
         evidence = evidence_of(row, extraction, scores, pictures)
         info = BundleInfo.of_bundle(bundle, rule)
         self._trust, self._judges = trust_of(info).sentence, info.judges
@@ -143,7 +144,3 @@ class ScanPages:
             place.write_bytes(page.encode("utf-8", errors="backslashreplace"))
         except OSError as error:
             raise UsageError(f"cannot write {place}: {error.strerror}") from error
-
-
-def _of(rows: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
-    return [row for row in rows if row[TABLE_COLUMN] == table]

@@ -38,6 +38,8 @@ from framejury.report.wording import FILTERS, outcome_word
 from framejury.schemas.statuses import Status
 from framejury.settings import VerdictSettings
 from framejury.verdict.judge import face_threshold
+from framejury.verdict.members import agreement
+from framejury.verdict.members import in_words as said_by
 from framejury.verdict.rule import Rule
 
 MOST_ROWS = 500
@@ -84,6 +86,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
     verdict, rule = evidence.verdict, _rule_of(evidence.verdict, about)
     tracks = tracks_of(evidence.faces, verdict["worst_person"])
     extraction, settings = evidence.extraction, about.settings
+    members = verdict.get("members") or ()
     judges = "face" if about.bundle is None else about.bundle.judges
     scale = _scale(verdict, rule)
     shown = contact_sheet(evidence)
@@ -106,6 +109,8 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         score=words.score_sentence(verdict, settings.confidence_level if settings else None),
         why=words.why_inconclusive(verdict, settings.min_faces if settings else None, judges),
         basis=words.basis(verdict, tracks, rule, judges),
+        agreement=agreement(members) if members else None,
+        said=said_by(members),
         rests_on=rests_on(suspicious_tracks(verdict, tracks, scale.threshold), verdict),
         parts=words.parts(verdict, judges),
         about_parts=words.about_parts(verdict, scale.threshold, judges),

@@ -1,0 +1,146 @@
+"""Scoring of faces with all members of an ensemble, and the choice of the scorer for a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from framejury.errors import BundleError
+from framejury.model.ensemble import combined
+from framejury.model.manifest import Bundle, Framing
+from framejury.model.runtime import BATCH_SIZES, Floats, Scorer
+from framejury.records import CroppedFace, Image
+
+
+def scorer_for(
+    bundle: Bundle,
+    threads: int = 1,
+    batch_size: int | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+) -> Scorer:
+    """Return the scorer of a bundle or an ensemble; arguments and errors as for `Scorer`."""
+    made = EnsembleScorer if bundle.members else Scorer
+    return made(bundle, threads, batch_size, device)
+
+
+def framings_of(bundle: Bundle) -> tuple[Framing, ...]:
+    """Return the crop geometries that its networks need, each once, the bundle's own first.
+
+    A face is cut once for each of them.
+    """
+    return tuple(dict.fromkeys([bundle.framing, *(part.framing for part in bundle.parts)]))
+
+
+def require_one_framing(bundle: Bundle) -> None:
+    """Check that crops of one geometry are enough, since kept crops have one.
+
+    Raises:
+        BundleError: members of the ensemble need several.
+    """
+    count = len(framings_of(bundle))
+    if count > 1:
+        raise BundleError(
+            f"the members of {bundle.model_id} need crops of {count} geometries, and a warehouse "
+            "keeps one. Judge the videos themselves: framejury nightly, or framejury evaluate "
+            "--archive; framejury ensemble --warehouse fits weights and rule on its scores"
+        )
+
+
+class EnsembleScorer(Scorer):
+    """The loaded networks of an ensemble.
+
+    Faces are as for `Scorer`; where members need several crop geometries, `CroppedFace.others` has
+    the crops for `framings_of(bundle)[1:]`. Arguments and errors are those of `Scorer`.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int = 1,
+        batch_size: int | None = None,
+        device: Literal["cpu", "cuda"] = "cpu",
+    ) -> None:
+        self.bundle = bundle
+        self.batch_size = BATCH_SIZES[device] if batch_size is None else batch_size
+        self.members = tuple(Scorer(part, threads, batch_size, device) for part in bundle.parts)
+        framings = framings_of(bundle)
+        self._places = [framings.index(part.framing) for part in bundle.parts]
+        self._weights = [member.weight for member in bundle.members]
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Time that each member's network has taken so far, seconds by model_id."""
+        return {name: s for member in self.members for name, s in member.seconds.items()}
+
+    def pictures(self, faces: Sequence[Image | CroppedFace]) -> npt.NDArray[np.uint8]:
+        """Return the input of the member whose crop people see; as `Scorer.pictures`."""
+        return self._shown.pictures(faces)
+
+    def score_members(
+        self, faces: Sequence[Image | CroppedFace]
+    ) -> tuple[Floats, Floats | None, Floats]:
+        """Score each face with each member, as `Scorer.score_members`."""
+        found = [
+            member.score_and_explain([_cut_for(face, place) for face in faces])
+            for member, place in zip(self.members, self._places, strict=True)
+        ]
+        each = np.stack([scores for scores, _ in found], axis=1)
+        scores = combined(each.astype(np.float64), self._weights).astype(np.float32)
+        return scores, self._heat([heat for _, heat in found]), each
+
+    def score_and_explain(
+        self, faces: Sequence[Image | CroppedFace]
+    ) -> tuple[Floats, Floats | None]:
+        """Score each face by all members, as `Scorer.score_and_explain`."""
+        scores, heat, _ = self.score_members(faces)
+        return scores, heat
+
+    @property
+    def _shown(self) -> Scorer:
+        """The first member that sees the bundle's own signal and crop."""
+        own = self.bundle
+        return next(
+            one
+            for one in self.members
+            if (one.bundle.signal, one.bundle.pixels, one.bundle.framing)
+            == (own.signal, own.pixels, own.framing)
+        )
+
+    def _heat(self, maps: Sequence[Floats | None]) -> Floats | None:
+        """Return the weighted mean of the maps over the shown crop, float32 (n, side, side).
+
+        Maps of members that see another part of the frame, or resize it in another way, do not lie
+        over that picture, so they do not count.
+        """
+        own = self.bundle
+        usable = [
+            (heat, weight)
+            for heat, weight, part in zip(maps, self._weights, own.parts, strict=True)
+            if heat is not None and weight > 0
+            if (part.framing, part.pixels.resize) == (own.framing, own.pixels.resize)
+        ]
+        if not usable:
+            return None
+        side = max(heat.shape[1] for heat, _ in usable)
+        total = sum(weight for _, weight in usable)
+        layers = [_enlarged(heat, side) * (weight / total) for heat, weight in usable]
+        return np.asarray(np.sum(layers, axis=0), np.float32)
+
+
+def _cut_for(face: Image | CroppedFace, place: int) -> Image | CroppedFace:
+    if place == 0:
+        return face
+    others = face.others if isinstance(face, CroppedFace) else ()
+    if len(others) < place:
+        raise BundleError("a face was cut for one geometry of an ensemble whose members need more")
+    return others[place - 1]
+
+
+def _enlarged(heat: Floats, side: int) -> Floats:
+    if heat.shape[1] == side:
+        return heat
+    return np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_LINEAR) for one in heat])

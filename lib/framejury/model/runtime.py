@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from framejury.errors import BundleError, FramejuryError, SetupError
-from framejury.model import old_heads
+from framejury.model.class_activation import heat_added
 from framejury.model.manifest import HEAT_NAME, ONNX_NAME, Bundle
 from framejury.records import CroppedFace, Image
 from framejury.signals.network_input import picture_of
@@ -152,8 +152,8 @@ def _open_session(
     content = bundle.onnx_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != bundle.files[ONNX_NAME].sha256:
         raise BundleError(f"{bundle.onnx_path} changed after the bundle was checked")
-    if bundle.heat_cells is None:
-        content = old_heads.with_heat(content)
+    if bundle.heat_cells is None and bundle.adopted is None:
+        content = heat_added(content) or content
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's errors share no narrower base

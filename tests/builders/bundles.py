@@ -117,6 +117,22 @@ def red_network(path: Path) -> Path:
     return _written(path, nodes, weights, side=32)
 
 
+def places_network(path: Path, weights: np.ndarray) -> Path:
+    """A network without places in its activations: the sigmoid of a weighted sum of red, 0 to 1.
+
+    Args:
+        weights: (side, side) of its input.
+    """
+    kernel = np.zeros((*weights.shape, 3))
+    kernel[..., 0] = weights / 255
+    nodes = [
+        helper.make_node("Flatten", ["pixels"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "kernel"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
+    ]
+    return _written(path, nodes, {"kernel": kernel.reshape(-1, 1)}, weights.shape[0])
+
+
 def brightness_bundle(directory: Path, scale: float = 1 / 255) -> Bundle:
     """A bundle that calls bright faces fake; another `scale` is another model."""
     network = brightness_network(directory.with_name(f"{directory.name}.onnx"), scale)

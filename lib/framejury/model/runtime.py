@@ -107,11 +107,26 @@ class Scorer:
         maps = []
         for start in range(0, len(faces), self.batch_size):
             batch = faces[start : start + self.batch_size]
-            raw, *heat = self._run(self.pictures(batch))
-            checked = _checked_scores(raw, len(batch), self.bundle.model_id)
-            scores[start : start + len(batch)] = checked
+            scores[start : start + len(batch)], heat = self._scored(self.pictures(batch))
             maps += heat
         return scores, _joined(maps)
+
+    @property
+    def gives_heat(self) -> bool:
+        """Whether the network gives heat maps."""
+        return HEAT_NAME in self._output_names
+
+    def score_pictures(self, pictures: npt.NDArray[np.uint8]) -> Floats:
+        """Score network inputs, as `pictures` returns them, in one call: float32 (n,), 0 to 1.
+
+        Raises:
+            FramejuryError: the network returned an invalid score.
+        """
+        return self._scored(pictures)[0]
+
+    def _scored(self, pictures: npt.NDArray[np.uint8]) -> tuple[Floats, list[Floats]]:
+        raw, *heat = self._run(pictures)
+        return _checked_scores(raw, len(pictures), self.bundle.model_id), heat
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> list[Floats]:
         """Return the scores and, where the network gives one, the heat map."""

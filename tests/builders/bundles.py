@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from framejury.model.bundle import write_bundle
+from framejury.model.class_activation import with_heat
 from framejury.model.manifest import (
+    Adopted,
     Bundle,
     Framing,
     Manifest,
@@ -32,6 +35,19 @@ MANIFEST = Manifest(
     libraries={},
     created_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
 )
+
+
+ADOPTED = Adopted(
+    name="Meso-4",
+    source="Afchar et al., WIFS 2018",
+    file_format="onnx",
+    file_sha256="b" * 64,
+    reading={
+        "input": {"side_px": 32, "layout": "NHWC", "colours": "RGB", "scale": "0..1"},
+        "output": {"gives": "probability", "index_of_fake": 0},
+    },
+)
+"""Of a network trained elsewhere, on unknown data."""
 
 
 def brightness_network(
@@ -117,6 +133,37 @@ def red_network(path: Path) -> Path:
         helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
     ]
     return _written(path, nodes, weights, side=32)
+
+
+def places_network(path: Path, weights: np.ndarray) -> Path:
+    """A network without places in its activations: the sigmoid of a weighted sum of red, 0 to 1.
+
+    Args:
+        weights: (side, side) of its input.
+    """
+    kernel = np.zeros((*weights.shape, 3))
+    kernel[..., 0] = weights / 255
+    nodes = [
+        helper.make_node("Flatten", ["pixels"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "kernel"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["p_fake"]),
+    ]
+    return _written(path, nodes, {"kernel": kernel.reshape(-1, 1)}, weights.shape[0])
+
+
+def adopted_bundle(directory: Path, **changes: Any) -> Bundle:
+    """A bundle of `red_network` as `framejury adopt` writes it.
+
+    Args:
+        changes: of `ADOPTED`, such as `trained_on`.
+    """
+    network = red_network(directory.with_name(f"{directory.name}.onnx"))
+    added, cells = with_heat(network.read_bytes()) or (b"", 0)
+    network.write_bytes(added)
+    manifest = replace(
+        MANIFEST, backbone="foreign", heat_cells=cells, adopted=replace(ADOPTED, **changes)
+    )
+    return write_bundle(directory, manifest, network)
 
 
 def brightness_bundle(directory: Path, scale: float = 1 / 255) -> Bundle:

@@ -35,6 +35,7 @@ from framejury.labelled.videos import (
 from framejury.logs import say
 from framejury.model.bundle import check_may_replace, load_bundle, with_rule
 from framejury.model.ensemble_scorer import require_one_framing, scorer_for
+from framejury.model.foreign import training_remark
 from framejury.model.framing import lacking_frames
 from framejury.model.manifest import Bundle, Framing
 from framejury.pages.text_table import counted
@@ -65,6 +66,8 @@ def _run(args: argparse.Namespace) -> int:
     output = Path(args.output).absolute()
     check_may_replace(output)
     warn_of_demo(bundle)
+    if (remark := training_remark(bundle)) is not None:
+        say(f"note: {remark}")
     warehouses = [Warehouse.open(uri) for uri in args.warehouse]
     whole = training_source(*warehouses, decided=args.decisions)
     if whole.leak is not None:

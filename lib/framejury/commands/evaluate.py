@@ -207,7 +207,7 @@ def _seen(
 
 
 def _note_for_all(bundle: Bundle) -> tuple[str, ...]:
-    if bundle.seen_path is not None:
+    if bundle.seen_path is not None or bundle.adopted is not None:  # the report says it then
         return ()
     return (
         "All labelled videos, including any that the bundle was trained on "
@@ -246,6 +246,8 @@ def trained_fingerprint(bundle: Bundle, source: FaceSource) -> str | None:
 def _note_for_side(
     bundle: Bundle, side: str, fingerprint: str | None, leak: str | None
 ) -> tuple[str, ...]:
+    if bundle.adopted is not None:  # the report says that its training data are unknown
+        return () if leak is None else (leak,)
     if bundle.data.fingerprint != fingerprint:
         known = "it is unknown whether it was trained on these videos"
         if bundle.seen_path is not None:

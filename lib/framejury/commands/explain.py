@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from framejury.faces.crop import cropped_face, encode_crop
 from framejury.logs import say
 from framejury.model.ensemble_scorer import require_one_framing, scorer_for
 from framejury.model.manifest import Bundle
+from framejury.model.occlusion import Occlusion
 from framejury.model.overlay import overlay
 from framejury.parsers.explain import parser
 from framejury.records import CroppedFace, Image
@@ -49,13 +51,14 @@ def _run(args: argparse.Namespace) -> int:
     faces = _most_suspicious(examined, bundle.model_id, args.faces)
     scorer = scorer_for(bundle)
     _, heats = scorer.score_and_explain([face for _, face in faces])
-    if heats is None:
-        raise BundleError(
-            f"{bundle.model_id} gives no heat maps: its network does not end in a mean over places "
-            "and dense layers. Use another bundle"
-        )
+    occlusion = Occlusion(scorer, math.inf)
+    if not scorer.gives_heat:
+        say("  the network gives no heat maps: covering parts of each face to make them")
     output.mkdir(parents=True, exist_ok=True)
-    for rank, ((row, face), heat) in enumerate(zip(faces, heats, strict=True), start=1):
+    for rank, (row, face) in enumerate(faces, start=1):
+        heat = occlusion.heat(face) if heats is None else heats[rank - 1]
+        if heat is None:
+            raise BundleError(f"{bundle.model_id} gives heat maps that cannot be used")
         frame, pts_s, score = row["frame_index"], row["pts_s"], row["score"]
         picture = shown_face(face, scorer)
         target = output / f"face-{frame:06d}-{rank}.png"

@@ -183,6 +183,7 @@ def _head(found: Details) -> list[str]:
             "took": None if run.wall_s is None else duration(run.wall_s),
             "archive": found.archive,
             "model": run.model_id,
+            "training data": found.training,
             "framejury": found.versions.get("framejury"),
         },
         indent="",

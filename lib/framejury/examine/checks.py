@@ -28,7 +28,7 @@ from framejury.examine.segments import SEGMENTS
 from framejury.faces.header import crop_size
 from framejury.media.origin import LONGEST_TEXT, ORIGIN_TEXTS
 from framejury.schemas.notes import from_text
-from framejury.schemas.statuses import EXTRACTION_STATUSES, C2paState, PictureKind, Status
+from framejury.schemas.statuses import EXTRACTION_STATUSES, C2paState, HeatBy, PictureKind, Status
 from framejury.schemas.tables import EXTRACTIONS
 
 _GIVEN = ("run_id", "settings_id", "bytes", "modified_at", "content_id")
@@ -225,10 +225,12 @@ def _check_pictures(pictures: pa.RecordBatch) -> None:
     """Check that pictures are fit for a browser: few, JPEG, within the sizes of the settings."""
     if pictures.num_rows > _MOST_PICTURES:
         raise DistrustError(f"{pictures.num_rows} pictures, more than {_MOST_PICTURES}")
-    for row in pictures.select(["kind", "picture", "heat"]).to_pylist():
+    for row in pictures.select(["kind", "picture", "heat", "heat_by"]).to_pylist():
         heat = row["heat"]
         if row["kind"] not in list(PictureKind) or row["picture"] is None:
             raise DistrustError("invalid kind of picture, or none")
+        if row["heat_by"] not in (None, *HeatBy):
+            raise DistrustError("invalid kind of heat map")
         if heat is not None and not (
             0 < len(heat) <= _MOST_CELLS
             and math.isqrt(len(heat)) ** 2 == len(heat)

@@ -53,7 +53,9 @@ def load_the_rest(tools: Toolbox) -> None:
     import_lazy_modules()
     few = {"frames": None, "rounds": (1, 2), "stream": "auto"}
     sampling = tools.settings.sampling.model_copy(update=few)
-    free = {"limits": LimitSettings(), "sampling": sampling}  # limits are for videos
+    evidence = tools.settings.evidence.model_copy(update={"occlusion_s": 0.0})  # only takes time
+    # Limits are for videos.
+    free = {"limits": LimitSettings(), "sampling": sampling, "evidence": evidence}
     rehearsing = replace(tools, settings=tools.settings.model_copy(update=free))
     with small_clip() as clip:
         examine_video(clip, "", rehearsing)
@@ -111,7 +113,8 @@ def examine_video(
     examined = Examined(outcome)
     try:
         found = passes.run(segment)
-        examined.faces, examined.pictures = found.faces, found.pictures()
+        examined.faces = found.faces
+        examined.pictures = found.pictures(_occlusion_s(tools, budget, outcome, segment))
         outcome.status = Status.EXTRACTED if found.faces else Status.NO_FACE
     except MediaError as error:
         outcome.status, outcome.error, outcome.faces_found = error.status, str(error), 0
@@ -124,6 +127,16 @@ def examine_video(
     took = {model_id: s - before[model_id] for model_id, s in tools.seconds().items()}
     outcome.scoring = [{"model_id": name, "seconds": s} for name, s in took.items()] or None
     return examined
+
+
+def _occlusion_s(
+    tools: Toolbox, budget: TimeBudget, outcome: Outcome, segment: Segment | None
+) -> float:
+    """Return the seconds for heat maps by occlusion; a segment gets its share of the video's."""
+    limit_s = tools.settings.evidence.occlusion_s
+    if segment is not None and outcome.frames_total:
+        limit_s *= (segment.stop - segment.first) / outcome.frames_total
+    return min(limit_s, budget.spare_s)
 
 
 def serve(setup: Mapping[str, Any]) -> Any:

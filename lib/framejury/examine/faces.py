@@ -322,9 +322,13 @@ class FaceExaminer:
             box = box_in_crop(face.face.box, face.cut, Size(*cropped.crop.shape[:2]))
             self._keeper.offer(ScoredFace(*place, score, cropped, shown, cells, box))
 
-    def pictures(self) -> list[dict[str, Any]]:
-        """Return the evidence kept so far: columns of `pictures` without ids."""
-        return self._keeper.rows()
+    def pictures(self, occlusion_s: float = 0.0) -> list[dict[str, Any]]:
+        """Return the evidence kept so far: columns of `pictures` without ids.
+
+        Args:
+            occlusion_s: as in `PictureKeeper.rows`.
+        """
+        return self._keeper.rows(occlusion_s)
 
 
 def _cropped(

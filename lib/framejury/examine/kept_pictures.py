@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from framejury.faces.crop import encode_crop, limited
+from framejury.model.occlusion import Occlusion
 from framejury.model.overlay import heat_inside
 from framejury.model.runtime import Floats, Scorer
 from framejury.records import Box, CroppedFace, Image
-from framejury.schemas.statuses import PictureKind
+from framejury.schemas.statuses import HeatBy, PictureKind
 from framejury.settings import EvidenceSettings
 from framejury.signals.ssim import Grey, ssim
 
@@ -59,6 +60,14 @@ def heat_share(
     if scorer.bundle.signal not in _SHOWING_THE_FACE:
         return None
     return heat_inside(heat, crop.shape, box, scorer.bundle.pixels.resize)
+
+
+def heat_by(heat: Floats | None, scorer: Scorer | None) -> str | None:
+    """Return how a heat map was made, as in the column `heat_by`; None without a map."""
+    if heat is None:
+        return None
+    own = scorer is None or scorer.gives_heat
+    return (HeatBy.GRADIENT if own else HeatBy.OCCLUSION).value
 
 
 def shown_face(face: CroppedFace, scorer: Scorer | None) -> Image:
@@ -118,12 +127,24 @@ class PictureKeeper:
         self._highest = sorted([*self._highest, small], key=_highest_first)[:count]
         self._lowest = sorted([*self._lowest, small], key=_lowest_first)[:count]
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return columns of `pictures` without ids, in order of time."""
+    def rows(self, occlusion_s: float = 0.0) -> list[dict[str, Any]]:
+        """Return columns of `pictures` without ids, in order of time.
+
+        Args:
+            occlusion_s: time for heat maps where the network gives none, seconds. The most
+                suspicious faces get theirs first.
+        """
         kept = {
             (face.frame_index, face.face_index): face for face in [*self._lowest, *self._highest]
         }
-        rows = [self._row(PictureKind.FACE, face, self._show(face.face)) for face in kept.values()]
+        faces = sorted(kept.values(), key=_highest_first)
+        if self._scorer is not None and occlusion_s > 0:
+            occlusion = Occlusion(self._scorer, occlusion_s)
+            faces = [
+                face if face.heat is not None else replace(face, heat=occlusion.heat(face.face))
+                for face in faces
+            ]
+        rows = [self._row(PictureKind.FACE, face, self._show(face.face)) for face in faces]
         if self._top is not None and self._top.frame is not None and self._settings.frame_px:
             top = replace(self._top, heat=None)
             rows.append(self._row(PictureKind.FRAME, top, self._top.frame))
@@ -141,6 +162,7 @@ class PictureKeeper:
             "picture": encode_crop(limited(picture, side_px), "jpeg", self._settings.jpeg_quality),
             "heat": None if face.heat is None else face.heat.ravel().tolist(),
             "heat_inside": heat_share(face.heat, face.face.crop, face.box, self._scorer),
+            "heat_by": heat_by(face.heat, self._scorer),
         }
 
 

@@ -46,6 +46,12 @@ class TimeBudget:
         """CPU seconds used so far."""
         return time.process_time() - self._began_cpu_s
 
+    @property
+    def spare_s(self) -> float:
+        """Seconds that evidence may take: until `_MOST_OF_TIME` of the time is used; 0 at least."""
+        wall_s, cpu_s = _MOST_OF_TIME * self._wall_s, _MOST_OF_TIME * self._cpu_s
+        return max(min(wall_s - self.wall_s, cpu_s - self.cpu_s), 0.0)
+
     def allows(self, growth: float) -> bool:
         """Check that `growth` times the time used so far leaves time enough."""
         used = max(self.wall_s / self._wall_s, self.cpu_s / self._cpu_s)

@@ -196,11 +196,10 @@ def with_rule(
         notes: further sentences for the model card.
         sampling: how frames are chosen when it judges; None: as by `draft`.
     """
-    seen = read_seen(draft)
     return _rewritten(
         draft,
         directory,
-        seen if seen is None or fitted_on is None else seen.joined(fitted_on),
+        _seen_with(draft, fitted_on),
         reducer=rule.reducer,
         calibration=rule.calibration,
         threshold=rule.threshold,
@@ -209,6 +208,14 @@ def with_rule(
         notes=(*(note for note in draft.notes if not note.startswith(_ABOUT_RULE)), *notes),
         judging=draft.judging if sampling is None else {**draft.judging, "sampling": sampling},
     )
+
+
+def _seen_with(draft: Bundle, fitted_on: SeenVideos | None) -> SeenVideos | None:
+    seen = read_seen(draft)
+    if fitted_on is None or (seen is None and draft.adopted is None):
+        return seen
+    # Of a network trained elsewhere, a part is better than nothing.
+    return replace(fitted_on, is_complete=False) if seen is None else seen.joined(fitted_on)
 
 
 def read_seen(bundle: Bundle) -> SeenVideos | None:

@@ -5,7 +5,8 @@ Its sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -19,7 +20,9 @@ from framejury.model.card_tables import (
     untested_by,
 )
 from framejury.model.figure_sets import FigureSet
+from framejury.model.foreign import training_remark
 from framejury.model.manifest import (
+    Adopted,
     Framing,
     JudgingSection,
     Manifest,
@@ -28,6 +31,7 @@ from framejury.model.manifest import (
     TrainingData,
 )
 from framejury.model.schedule import EpochRecord
+from framejury.redaction import printable
 from framejury.settings import PAIR_SIGNALS, Signal
 
 DEMO_WARNING = (
@@ -61,11 +65,7 @@ def model_card(manifest: Manifest, model_id: str, curves: Sequence[EpochRecord] 
         members_input() if manifest.members else _contract(manifest),
         "## From faces to a verdict",
         rule_lines(manifest),
-        "## Training data",
-        _data(manifest.data),
-        "## How it was trained",
-        _training(manifest.settings),
-        *epoch_table(curves, _chosen_epoch(manifest)),
+        *(_origin(manifest.adopted) if manifest.adopted else _learning(manifest, curves)),
         "## Figures",
         _figures(manifest.metrics),
         "## Made with",
@@ -74,12 +74,63 @@ def model_card(manifest: Manifest, model_id: str, curves: Sequence[EpochRecord] 
     return "\n\n".join(blocks) + "\n"
 
 
+def _learning(manifest: Manifest, curves: Sequence[EpochRecord]) -> list[str]:
+    return [
+        "## Training data",
+        _data(manifest.data),
+        "## How it was trained",
+        _training(manifest.settings),
+        *epoch_table(curves, _chosen_epoch(manifest)),
+    ]
+
+
+def _origin(adopted: Adopted) -> list[str]:
+    """Return what is known of a network that was trained elsewhere, and how its file is read."""
+    rows = [
+        ("name", adopted.name),
+        ("source", adopted.source or "not given"),
+        ("licence", adopted.licence or "not given"),
+        ("training data", adopted.trained_on or "unknown"),
+        ("format of the file", adopted.file_format),
+        ("SHA-256 of the file", adopted.file_sha256),
+    ]
+    reading = [
+        (name, value if isinstance(value, str) else json.dumps(value))
+        for name, value in _flat(adopted.reading)
+    ]
+    return [
+        "## Where it comes from",
+        _facts_table(("fact", "as given when it was adopted"), rows),
+        "## How its file is read",
+        _facts_table(("description", "value"), reading),
+    ]
+
+
+def _flat(values: Mapping[str, JsonValue], above: str = "") -> Iterator[tuple[str, JsonValue]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _facts_table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
+    """Return a table of texts that come from anywhere: each in one line."""
+    return markdown_table(head, [[" ".join(cell.split()) for cell in row] for row in rows])
+
+
 def _summary(manifest: Manifest) -> str:
     seen = "whole frame" if manifest.framing.judges == "frame" else "face crop"
+    if manifest.pixels.clip_frames > 1:
+        seen = f"clip of {manifest.pixels.clip_frames} {seen}s"
     if manifest.signal in PAIR_SIGNALS:
         seen = f"{seen} in two consecutive frames"
-    if manifest.pixels.clip_frames > 1:
-        seen = f"{seen} in {_clip(manifest.pixels)}"
+    if manifest.adopted is not None:
+        return (
+            f"{printable(manifest.adopted.name)}: a network that was trained elsewhere and adopted "
+            f"by framejury on {manifest.created_at:%Y-%m-%d}. It sees one {seen} and returns a "
+            "score, 0 to 1; 1 means manipulated."
+        )
     article = "An" if manifest.backbone[0] in "aeiou" else "A"
     return (
         f"{article} {manifest.backbone} network with dense layers and {_output(manifest)} on top. "
@@ -159,8 +210,9 @@ def _headline(figure: Measurement, spec: str) -> str:
 
 def _contract(manifest: Manifest) -> str:
     pixels = manifest.pixels
+    clip = f"{pixels.clip_frames}, " if pixels.clip_frames > 1 else ""
     lines = [
-        f"Input: float32 (faces, {pixels.input_px}, {pixels.input_px}, 3) {pixels.channels}, "
+        f"Input: float32 (faces, {clip}{pixels.input_px}, {pixels.input_px}, 3) {pixels.channels}, "
         f"{pixels.low} to {pixels.high}; the network normalises it; crops are resized by "
         f"{pixels.resize}{_jpeg(pixels.jpeg_quality)}.",
         _crops(manifest.framing),
@@ -283,7 +335,7 @@ def _judged(manifest: Manifest) -> str:
 
 def _limits(manifest: Manifest) -> str:
     lines = [
-        *([f"**{manifest.data.leak}**"] if manifest.data.leak else []),
+        *(f"**{one}**" for one in (manifest.data.leak, training_remark(manifest)) if one),
         "Its figures apply only to the kinds of manipulation, cameras, compression and people in "
         "its training and test data.",
         "It does not judge sound: a video in which only the voice is fake looks real to it.",

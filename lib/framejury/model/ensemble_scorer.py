@@ -70,6 +70,16 @@ class EnsembleScorer(Scorer):
         framings = framings_of(bundle)
         self._places = [framings.index(part.framing) for part in bundle.parts]
         self._weights = [member.weight for member in bundle.members]
+        # Maps of another part of the frame, or of one resized in another way, do not lie over the
+        # picture that is shown.
+        own = (bundle.framing, bundle.pixels.resize)
+        self._mapped = [
+            place
+            for place, part in enumerate(bundle.parts)
+            if (part.framing, part.pixels.resize) == own
+            and self._weights[place] > 0
+            and self.members[place].gives_heat
+        ]
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -100,6 +110,18 @@ class EnsembleScorer(Scorer):
         return scores, heat
 
     @property
+    def gives_heat(self) -> bool:
+        """Whether the network of a member that counts gives heat maps over the shown crop."""
+        return bool(self._mapped)
+
+    def score_pictures(self, pictures: npt.NDArray[np.uint8]) -> Floats:
+        """Score inputs of the member whose crop people see, by this member alone."""
+        size = self._shown.batch_size
+        parts = range(0, len(pictures), size)
+        scores = [self._shown.score_pictures(pictures[at : at + size]) for at in parts]
+        return np.concatenate(scores)
+
+    @property
     def _shown(self) -> Scorer:
         """The first member that sees the bundle's own signal and crop."""
         own = self.bundle
@@ -111,17 +133,11 @@ class EnsembleScorer(Scorer):
         )
 
     def _heat(self, maps: Sequence[Floats | None]) -> Floats | None:
-        """Return the weighted mean of the maps over the shown crop, float32 (n, side, side).
-
-        Maps of members that see another part of the frame, or resize it in another way, do not lie
-        over that picture, so they do not count.
-        """
-        own = self.bundle
+        """Return the weighted mean of the maps over the shown crop, float32 (n, side, side)."""
         usable = [
-            (heat, weight)
-            for heat, weight, part in zip(maps, self._weights, own.parts, strict=True)
-            if heat is not None and weight > 0
-            if (part.framing, part.pixels.resize) == (own.framing, own.pixels.resize)
+            (heat, self._weights[place])
+            for place in self._mapped
+            if (heat := maps[place]) is not None
         ]
         if not usable:
             return None

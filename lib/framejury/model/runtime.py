@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from framejury.errors import BundleError, FramejuryError, SetupError
-from framejury.model import old_heads
+from framejury.model.class_activation import heat_added
 from framejury.model.manifest import HEAT_NAME, ONNX_NAME, Bundle
 from framejury.records import CroppedFace, Image
 from framejury.signals.network_input import clip_of, picture_of
@@ -113,9 +113,7 @@ class Scorer:
         maps = []
         for start in range(0, len(faces), self.batch_size):
             batch = faces[start : start + self.batch_size]
-            raw, *heat = self._run(self.pictures(batch))
-            checked = _checked_scores(raw, len(batch), self.bundle.model_id)
-            scores[start : start + len(batch)] = checked
+            scores[start : start + len(batch)], heat = self._scored(self.pictures(batch))
             maps += heat
         return scores, _joined(maps)
 
@@ -129,6 +127,23 @@ class Scorer:
             order of `Bundle.members`; m is 0 for a single network.
         """
         return *self.score_and_explain(faces), np.empty((len(faces), 0), np.float32)
+
+    @property
+    def gives_heat(self) -> bool:
+        """Whether the network gives heat maps."""
+        return HEAT_NAME in self._output_names
+
+    def score_pictures(self, pictures: npt.NDArray[np.uint8]) -> Floats:
+        """Score network inputs, as `pictures` returns them, in one call: float32 (n,), 0 to 1.
+
+        Raises:
+            FramejuryError: the network returned an invalid score.
+        """
+        return self._scored(pictures)[0]
+
+    def _scored(self, pictures: npt.NDArray[np.uint8]) -> tuple[Floats, list[Floats]]:
+        raw, *heat = self._run(pictures)
+        return _checked_scores(raw, len(pictures), self.bundle.model_id), heat
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> list[Floats]:
         """Return the scores and, where the network gives one, the heat map."""
@@ -172,8 +187,8 @@ def _open_session(
     content = bundle.onnx_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != bundle.files[ONNX_NAME].sha256:
         raise BundleError(f"{bundle.onnx_path} changed after the bundle was checked")
-    if bundle.heat_cells is None:
-        content = old_heads.with_heat(content)
+    if bundle.heat_cells is None and bundle.adopted is None:
+        content = heat_added(content) or content
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's errors share no narrower base

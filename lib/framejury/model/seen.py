@@ -37,6 +37,8 @@ _SCHEMA = pa.schema(
         for name, kind in (("side", pa.string()), ("kind", pa.string()), ("hash", pa.uint64()))
     ]
 )
+_INCOMPLETE = {b"complete": b"no"}
+"""Metadata of the file of an incomplete record."""
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -82,10 +84,13 @@ class SeenVideos:
     Attributes:
         contents: hashes of content ids.
         sources: hashes of `source_keys`.
+        is_complete: whether it has seen no others. Otherwise it was trained elsewhere, on videos
+            that nobody recorded, and only its rule was fitted on these.
     """
 
     contents: Mapping[Side, Hashes]
     sources: Mapping[Side, Hashes]
+    is_complete: bool = True
 
     @classmethod
     def of(cls, videos: Iterable[tuple[Side, KnownVideo]]) -> SeenVideos:
@@ -102,26 +107,30 @@ class SeenVideos:
         def both(mine: Mapping[Side, Hashes], its: Mapping[Side, Hashes]) -> dict[Side, Hashes]:
             return {side: _sorted(np.concatenate([mine[side], its[side]])) for side in SIDES}
 
-        return SeenVideos(both(self.contents, other.contents), both(self.sources, other.sources))
+        return SeenVideos(
+            both(self.contents, other.contents),
+            both(self.sources, other.sources),
+            self.is_complete and other.is_complete,
+        )
 
     @property
     def count(self) -> int:
         """Number of hashes."""
         return sum(len(part[side]) for part in (self.contents, self.sources) for side in SIDES)
 
-    def sides_of(self, videos: Sequence[KnownVideo]) -> list[str]:
-        """Return for each video `train`, `val` or `no`.
+    def sides_of(self, videos: Sequence[KnownVideo]) -> list[str | None]:
+        """Return for each video `train`, `val`, or `no` (None if the record is not complete).
 
         A video was seen if its content was, or a source of it. Train wins over val.
         """
-        found = np.full(len(videos), NEW, object)
+        found = np.full(len(videos), NEW if self.is_complete else None, object)
         for side in reversed(SIDES):
             for (rows, hashes), known in (
                 (_contents(videos), self.contents[side]),
                 (_sources(videos), self.sources[side]),
             ):
                 found[rows[np.isin(hashes, known)]] = side.value
-        sides: list[str] = found.tolist()
+        sides: list[str | None] = found.tolist()
         return sides
 
     def to_bytes(self) -> bytes:
@@ -137,8 +146,11 @@ class SeenVideos:
             for side in SIDES
             for kind, hashes in ((_CONTENT, self.contents), (_SOURCE, self.sources))
         ]
+        table = pa.concat_tables(parts)
+        if not self.is_complete:
+            table = table.replace_schema_metadata(_INCOMPLETE)
         file = io.BytesIO()
-        parquet.write_table(pa.concat_tables(parts), file)
+        parquet.write_table(table, file)
         return file.getvalue()
 
     @classmethod
@@ -153,7 +165,9 @@ class SeenVideos:
             BundleError: it is no such file.
         """
         try:
-            table = parquet.read_table(io.BytesIO(data)).cast(_SCHEMA)
+            read = parquet.read_table(io.BytesIO(data))
+            is_complete = _INCOMPLETE.items().isdisjoint((read.schema.metadata or {}).items())
+            table = read.cast(_SCHEMA)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise BundleError(f"cannot read {name}: {error}; copy it again") from None
         sides, kinds = (table[name].to_numpy(zero_copy_only=False) for name in ("side", "kind"))
@@ -162,7 +176,7 @@ class SeenVideos:
         def of(kind: str) -> dict[Side, Hashes]:
             return {s: _sorted(hashes[(sides == s.value) & (kinds == kind)]) for s in SIDES}
 
-        return cls(of(_CONTENT), of(_SOURCE))
+        return cls(of(_CONTENT), of(_SOURCE), is_complete)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +185,7 @@ class Recognised:
 
     Attributes:
         videos: columns `video_id`, and `seen`: train, val, no, or null where the model that judged
-            the video has no record.
+            the video has no record of it, or none that is complete.
         odds: that any video is taken for a seen one by chance, at most, 0 to 1.
     """
 

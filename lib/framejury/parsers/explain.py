@@ -1,8 +1,9 @@
 """explain: show what made the network suspect the most suspicious faces of a video.
 
-Writes one picture per face: the face as the network saw it, the same under a heat map (Grad-CAM;
-red points most to FAKE), and below them frame, time and score. The heat maps are those of the
-evidence pages. A heat map shows what influenced the score, not that the score is right.
+Writes one picture per face: the face as the network saw it, the same under a heat map (red points
+most to FAKE), and below them frame, time and score. The heat maps are those of the evidence pages:
+Grad-CAM by the network itself, or for networks that cannot give it, by covering parts of the face.
+A heat map shows what influenced the score, not that the score is right.
 """
 
 from __future__ import annotations

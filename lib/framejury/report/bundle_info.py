@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from framejury.model.foreign import training_remark
 from framejury.model.manifest import Bundle
 from framejury.verdict.rule import Rule, rule_facts
 
@@ -24,6 +25,8 @@ class BundleInfo:
         history: one mapping per epoch, as `training_curves.training_figures` takes;
             may be empty.
         leak: a sentence on what its split leaked, which the report warns of; None if nothing.
+        training: what must stand beside figures of a network that was trained elsewhere
+            (`model.foreign.training_remark`); None: framejury trained it.
         judges: face or frame: what the model scores.
         methods: method -> fake videos of it in training, as in `bundle.json`; None: not recorded.
         settings: it was trained with; None: unknown.
@@ -39,6 +42,7 @@ class BundleInfo:
     metrics: Mapping[str, Any] | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     leak: str | None = None
+    training: str | None = None
     judges: str = "face"
     methods: Mapping[str, int] | None = None
     own_rule: bool = True
@@ -68,6 +72,7 @@ class BundleInfo:
             facts["metrics"],
             history,
             leak=facts.get("leak"),
+            training=facts.get("training"),
             judges=facts.get("judges", "face"),
             methods=facts.get("methods"),
             own_rule=own_rule,
@@ -87,6 +92,7 @@ class BundleInfo:
                 for split, figures in bundle.metrics.items()
             },
             leak=bundle.data.leak,
+            training=training_remark(bundle),
             judges=bundle.framing.judges,
             methods=bundle.data.methods,
             own_rule=rule_facts(rule) == rule_facts(bundle.rule),

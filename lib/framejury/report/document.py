@@ -39,6 +39,7 @@ def json_report(findings: Findings) -> bytes:
         "title": f.title,
         "warning": DEMO_BANNER if f.is_demo else None,
         "leak": None if f.run.bundle is None else f.run.bundle.leak,
+        "training": None if f.run.bundle is None else f.run.bundle.training,
         "trust": f.trust,
         "sound": f.judged,
         "notes": f.notes,

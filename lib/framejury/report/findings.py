@@ -289,6 +289,12 @@ def _models(table: pa.Table, run: RunInfo) -> dict[str, int]:
     return dict(sorted(Counter(table["model_id"].to_pylist()).items())) or {run.model_id: 0}
 
 
+def _foreign(run: RunInfo) -> list[str]:
+    """Return the models that were trained elsewhere."""
+    bundles = {**run.others, run.model_id: run.bundle}
+    return [name for name, one in bundles.items() if one is not None and one.training]
+
+
 def _own_notes(
     report: RunReport, video: VideoMetrics, threshold: float | None, seen: Seen
 ) -> list[str]:
@@ -305,7 +311,7 @@ def _own_notes(
     if len(reducers) > 1:
         notes.append(f"Scores were aggregated in different ways: {', '.join(reducers)}.")
     total = table.num_rows
-    if (caveat := seen_note(seen)) is not None and video.unlabelled < video.videos:
+    if (caveat := seen_note(seen, _foreign(report.run))) and video.unlabelled < video.videos:
         notes.append(caveat)
     if 0 < video.unlabelled < total:
         has, left = ("has", "is") if video.unlabelled == 1 else ("have", "are")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from framejury.schemas.statuses import Label, Side
 
 USES = {Side.TRAIN: "trained on", Side.VAL: "used to choose the best epoch or the rule"}
 HEADER = ("use in training", "videos", "labelled", "decided", "right", "accuracy", "AUC")
+OWN_TEST = " This does not concern the figures of the model's own test."
 NOTE = (
     "These figures do not carry over to new videos. A video counts as seen if its file, or another "
     "video of the same source, was used; a copy with other bytes is recognised by its source alone."
@@ -120,16 +122,22 @@ def seen_sentence(seen: Seen, new_labelled: int) -> str:
     )
 
 
-def seen_note(seen: Seen) -> str | None:
-    """Return a caveat where it is not recorded what a model has seen."""
+def seen_note(seen: Seen, trained_elsewhere: Collection[str] = ()) -> str | None:
+    """Return a caveat where it is not recorded what a model has seen.
+
+    Args:
+        seen: of the report.
+        trained_elsewhere: models that framejury did not train; it knows of no test of theirs.
+    """
     if not seen.unrecorded:
         return None
     models = ", ".join(sorted(seen.unrecorded))
     count = sum(seen.unrecorded.values())
+    own = "" if set(seen.unrecorded) <= set(trained_elsewhere) else OWN_TEST
     return (
         f"It is not recorded which videos {models} learned from, so the accuracy measured on the "
         f"videos of this report may include some of them ({counted(count, 'video')} could not be "
-        "compared). This does not concern the figures of the model's own test."
+        f"compared).{own}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from framejury.evaluation.breakdown import VerdictCounts
+from framejury.model.foreign import FEW_WORDS
 from framejury.pages.text_table import counted
 from framejury.report.findings import Findings
 from framejury.report.seen_videos import seen_sentence
@@ -128,6 +129,8 @@ def accuracy_sentences(f: Findings) -> list[str]:
     else:
         got = "it wrong" if c.decided == 1 else f"{right:,} right ({_share(f)})"
     sentences = [f"{labelled} framejury decided {which} and got {got}."]
+    if f.run.bundle is not None and f.run.bundle.training and f.seen.unrecorded:
+        sentences.append(FEW_WORDS)
     if wrong.count:
         sentences.append(
             f"{counted(wrong.accused.num_rows, 'real video was', 'real videos were')} called fake; "

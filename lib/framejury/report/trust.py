@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
 from typing import Any
@@ -61,6 +61,13 @@ def trust_of(bundle: BundleInfo | None) -> Trust:
     """
     if bundle is None:
         return Trust(f"{_UNKNOWN}its bundle is not available.")
+    trust = _of_figures(bundle)
+    if bundle.training is None:
+        return trust
+    return replace(trust, sentence=f"{trust.sentence} {bundle.training}")
+
+
+def _of_figures(bundle: BundleInfo) -> Trust:
     if bundle.purpose == DEMO:
         return Trust(f"{_UNKNOWN}it is a demo model.")
     if bundle.leak is not None:
@@ -70,7 +77,8 @@ def trust_of(bundle: BundleInfo | None) -> Trust:
     alarms = _rate(figures.get("video_fpr"), reals)
     found = _rate(figures.get("video_recall_fake"), fakes) or _derived(figures, reals, fakes)
     if alarms is None and found is None:
-        return Trust(f"{_UNKNOWN}its model card has no figures on videos kept out of training.")
+        which = "labelled test videos" if bundle.training else "videos kept out of training"
+        return Trust(f"{_UNKNOWN}its model card has no figures on {which}.")
     parts = (
         "has no figure for real videos called fake"
         if alarms is None
@@ -79,7 +87,8 @@ def trust_of(bundle: BundleInfo | None) -> Trust:
         if found is None
         else f"found {_words(found, fakes, 'fake')}",
     )
-    sentence = f"Tested on videos kept out of its training, this model {' and '.join(parts)}."
+    tested = "labelled videos" if bundle.training else "videos kept out of its training"
+    sentence = f"Tested on {tested}, this model {' and '.join(parts)}."
     if (few := few_videos(reals, fakes)) is not None:
         sentence += f" {few}"
     if bundle.expected is not None and bundle.own_rule:

@@ -73,6 +73,7 @@ class Details:
         places: URIs of its report, metrics and log, if they exist.
         unjudged: videos without a score, by path.
         exit_code: its exit code; None if unknown.
+        training: what is known of its model's training data, if it was trained elsewhere.
         versions: versions of framejury and of the libraries it uses.
     """
 
@@ -86,6 +87,7 @@ class Details:
     places: dict[str, str]
     unjudged: list[Unjudged]
     exit_code: int | None
+    training: str | None
     versions: dict[str, str]
 
     @property
@@ -100,6 +102,7 @@ class Details:
             **self.run.to_plain(),
             "exit_code": self.exit_code,
             "archive": self.archive,
+            "training": self.training,
             "settings": self.settings,
             "phase_s": self.phase_s,
             "planned": self.planned,
@@ -127,6 +130,7 @@ def details(run: PastRun, warehouse: Warehouse) -> Details:
         places=written_beside(run, warehouse),
         unjudged=unjudged(run, warehouse),
         exit_code=metrics.get("exit_code"),
+        training=(facts.bundle or {}).get("training"),
         versions=facts.versions,
     )
 

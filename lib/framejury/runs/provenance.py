@@ -12,6 +12,7 @@ from typing import Any
 from framejury import __version__
 from framejury.errors import WarehouseError
 from framejury.model.curves import curves_of
+from framejury.model.foreign import training_remark
 from framejury.model.manifest import CARD_NAME, CURVES_NAME, SEEN_NAME, Bundle
 from framejury.model.seen import SeenVideos
 from framejury.storage import Location, is_file, write_whole
@@ -28,6 +29,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, Any]:
         "model_id": bundle.model_id,
         "purpose": bundle.purpose,
         "leak": bundle.data.leak,
+        "training": training_remark(bundle),
         "judges": bundle.framing.judges,
         "methods": None if bundle.data.methods is None else dict(bundle.data.methods),
         "threshold": bundle.threshold,

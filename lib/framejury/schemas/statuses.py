@@ -178,6 +178,13 @@ class PictureKind(StrEnum):
     CLIP = "clip"
 
 
+class HeatBy(StrEnum):
+    """How a heat map was made."""
+
+    GRADIENT = "gradient"
+    OCCLUSION = "occlusion"
+
+
 class C2paState(StrEnum):
     """Whether a file carries a C2PA manifest (Content Credentials), which nobody verified."""
 

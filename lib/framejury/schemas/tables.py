@@ -383,8 +383,8 @@ PICTURES = pa.schema(
         _field(
             "heat",
             pa.list_(pa.field("element", pa.float32(), nullable=False)),
-            "Heat map of what made the network suspect the face (Grad-CAM), 0 to 1: a square grid "
-            "over the network's input, row by row; null for frames and for networks without one.",
+            "Heat map of what made the network suspect the face, 0 to 1: a square grid over the "
+            "network's input, row by row; null for frames, and for faces without one.",
         ),
         _field(
             "heat_inside",
@@ -392,6 +392,12 @@ PICTURES = pa.schema(
             "Share of the heat inside the face (the ellipse in the detector's box), 0 to 1; "
             "null where `heat` is null or the network does not see the plain crop, and in runs "
             "written before this column existed.",
+        ),
+        _text(
+            "heat_by",
+            "How `heat` was made: gradient (Grad-CAM, by the network itself) or occlusion (parts "
+            "of the face were covered, see evidence.occlusion_s); null where `heat` is null, and "
+            "in runs written before this column existed, whose maps are gradient.",
         ),
         _field(
             "clip",

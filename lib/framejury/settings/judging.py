@@ -149,6 +149,13 @@ class EvidenceSettings(Section):
     jpeg_quality: int = Field(
         85, ge=1, le=100, description="JPEG quality of the kept pictures, 1 to 100."
     )
+    occlusion_s: float = Field(
+        20.0,
+        ge=0,
+        le=3600,
+        description="Time per video for heat maps of kept faces where the network gives none "
+        "itself: parts of each face are covered and it is scored again; seconds, 0 makes none.",
+    )
     clips: int = Field(
         3,
         ge=0,

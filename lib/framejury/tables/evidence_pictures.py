@@ -38,10 +38,12 @@ def pictures_of_faces(
     """
 
     def kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from framejury.examine.kept_pictures import heat_share, shown_face
+        from framejury.examine.kept_pictures import heat_by, heat_share, shown_face
         from framejury.faces.crop import box_in_crop, cut_of_row, encode_crop, limited
+        from framejury.model.occlusion import Occlusion
 
         scorer = scorer_of(SparkFiles.get(bundle), 1, None, task_gpu())
+        occlusion = Occlusion(scorer, settings.occlusion_s)
         for batch in batches:
             rows = batch.to_pylist()
             found = [cropped(row, scorer) for row in rows]
@@ -49,6 +51,8 @@ def pictures_of_faces(
             for number, (row, face) in enumerate(zip(rows, found, strict=True)):
                 small = limited(shown_face(face, scorer), settings.face_px)
                 cells = None if heat is None else heat[number]
+                if cells is None and settings.occlusion_s:
+                    cells = occlusion.heat(face, row["video_id"])
                 size = Size(*face.crop.shape[:2])
                 box = box_in_crop(Box(**row["box"]), cut_of_row(row), size)
                 for name in (*SIGNAL_COLUMNS, "box"):
@@ -60,6 +64,7 @@ def pictures_of_faces(
                     "picture": encode_crop(small, "jpeg", settings.jpeg_quality),
                     "heat": None if cells is None else cells.ravel().tolist(),
                     "heat_inside": heat_share(cells, face.crop, box, scorer),
+                    "heat_by": heat_by(cells, scorer),
                 }
             yield pa.RecordBatch.from_pylist(rows, schema=PICTURES)
 

@@ -15,7 +15,7 @@ from framejury.model.manifest import Bundle, PixelContract
 from framejury.model.runtime import Scorer
 from framejury.settings import Resize, Signal
 from tests.builders import clips
-from tests.builders.bundles import MANIFEST, brightness_bundle, red_network
+from tests.builders.bundles import MANIFEST, places_network, red_network
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,21 @@ def test_explain_shows_what_the_network_saw(
     assert (red_points > 200) == (signal == "marked")
 
 
+def test_explain_covers_parts_of_faces_where_the_network_gives_no_map(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = np.zeros((32, 32))
+    weights[12:16, 12:16] = 4 / 16
+    flat = write_bundle(tmp_path / "b", MANIFEST, places_network(tmp_path / "a.onnx", weights))
+    assert explain(clip, flat, tmp_path / "x", "--faces", "2") == 0
+    done = capsys.readouterr()
+    assert "covering parts of each face" in done.err
+    for line in done.out.splitlines():
+        sheet = decode_crop(Path(line.partition(":")[0]).read_bytes()).astype(int)
+        hot = np.abs(sheet[:320, 320:] - sheet[:320, :320]).mean(axis=2)
+        assert hot[100:180, 100:180].mean() > 40 > hot[240:].max()
+
+
 def test_explain_refuses(
     bundle: Bundle, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,8 +125,6 @@ def test_explain_refuses(
     assert "not an empty folder" in printed()
     assert explain(clip, bundle, tmp_path / "x", "--faces", "0") == 2
     assert "--faces must be at least 1" in printed()
-    assert explain(clip, brightness_bundle(tmp_path / "plain"), tmp_path / "x") == 2
-    assert "gives no heat maps" in printed()
     plain = clips.write_clip(tmp_path / "plain.mp4", clips.plain_frames(5))
     assert explain(plain, bundle, tmp_path / "x") == 2
     assert "has no face to explain (no_face)" in printed()

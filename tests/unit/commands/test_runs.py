@@ -382,6 +382,16 @@ def test_everything_about_a_run(warehouse: Warehouse, capsys: pytest.CaptureFixt
         assert row in rows
 
 
+def test_a_model_trained_elsewhere_is_said(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remark = "The training data of X are unknown."
+    night(warehouse, 0, FIRST, bundle={"training": remark})
+    place = ["show", "2024", "--warehouse", warehouse.location.uri]
+    assert f"training data  {remark}" in told(place, capsys).splitlines()
+    assert json.loads(told([*place, "--format", "json"], capsys))["training"] == remark
+
+
 def test_metrics_and_log_of_a_night(warehouse: Warehouse) -> None:
     first = night(warehouse, 0, FIRST)
     batch = {"night": first.run_id, "number": 2, "of": 2}

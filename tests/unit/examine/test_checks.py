@@ -174,6 +174,7 @@ LIES: dict[str, Callable[[], bytes]] = {
         EXTRACTION | {"origin": ORIGIN | {"c2pa": "verified"}}
     ),
     "a clip that nobody asked for": lambda: packed(EXTRACTION, SCORE, CLIP),
+    "an unknown kind of heat map": lambda: packed(EXTRACTION, SCORE, PICTURE | {"heat_by": "x"}),
     "a share of heat above one": lambda: packed(EXTRACTION, SCORE, PICTURE | {"heat_inside": 1.5}),
     "an unknown note": lambda: packed(EXTRACTION | {"notes": "trust_me"}),
     "a note twice": lambda: packed(EXTRACTION | {"notes": "damaged; damaged"}),

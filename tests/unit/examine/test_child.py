@@ -209,7 +209,8 @@ def test_what_is_kept_as_evidence(bundle: Bundle, face_clip: Path) -> None:
         assert max(crop.shape) <= 48 and row["model_id"] == bundle.model_id
         # The test bundle's score is the mean of red.
         assert crop[..., 0].mean() / 255 == pytest.approx(row["score"], abs=0.05)
-        assert row["heat"] is None  # that network has no activation with places
+        # That network has no activation with places, so parts of its faces are covered.
+        assert len(row["heat"]) == 36 and row["heat_by"] == "occlusion"
     assert rows[0]["sampled_s"] == sorted(rows[0]["sampled_s"])
     assert len(rows[0]["sampled_s"]) == rows[0]["frames_sampled"] == 6
     assert {row["pts_s"] for row in scores} <= set(rows[0]["sampled_s"])
@@ -228,7 +229,7 @@ def test_heat_maps_are_kept_with_their_faces(face_clip: Path, tmp_path: Path) ->
     assert pictures
     for row in pictures:
         _, heat = scorer.score_and_explain([crops[row["frame_index"]]])
-        assert heat is not None and len(row["heat"]) == 16
+        assert heat is not None and len(row["heat"]) == 16 and row["heat_by"] == "gradient"
         assert row["heat"] == pytest.approx(heat[0].ravel().tolist(), abs=1e-4)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, 
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import PixelContract
-from framejury.model.runtime import Scorer
+from framejury.model.occlusion import Occlusion
+from framejury.model.runtime import Floats, Scorer
 from framejury.records import CroppedFace, Image
 from framejury.settings import EvidenceSettings, Resize, Signal
 from framejury.signals.network_input import picture_of
@@ -88,6 +91,31 @@ def test_each_heat_map_stays_with_its_face() -> None:
     for row in faces:
         assert row["heat"] == pytest.approx([row["score"]] * 9)
     assert [row["heat"] for row in rows if row["kind"] == "frame"] == [None]
+
+
+def test_faces_without_a_map_get_one_by_occlusion_while_there_is_time(tmp_path: Path) -> None:
+    """The most suspicious first; the network's own maps are left as they are."""
+    network = brightness_network(tmp_path / "b.onnx")
+    scorer = Scorer(write_bundle(tmp_path / "bundle", MANIFEST, network))
+    rng = np.random.default_rng(0)
+    faces = [rng.integers(0, 60 * level, (40, 40, 3)).astype(np.uint8) for level in (1, 2, 3, 4)]
+
+    def rows(occlusion_s: float, heat: Floats | None = None) -> list[dict[str, Any]]:
+        keeper = PictureKeeper(EvidenceSettings(faces=2), lambda face: face.crop, scorer)
+        for index, face in enumerate(faces):
+            score = float(scorer.score([face])[0])
+            keeper.offer(ScoredFace(index, 0.0, 0, score, CroppedFace(face), None, heat))
+        return keeper.rows(occlusion_s)
+
+    assert [(row["heat"], row["heat_by"]) for row in rows(0)] == [(None, None)] * 4
+    assert {(len(row["heat"]), row["heat_by"]) for row in rows(60)} == {(36, "occlusion")}
+    started_s = time.perf_counter()
+    Occlusion(scorer, math.inf).heat(faces[0])
+    one_s = time.perf_counter() - started_s
+    found = [row["heat"] is not None for row in rows(2.5 * one_s)]
+    assert found == sorted(found)  # rows by time: the last faces are the most suspicious
+    own = rows(60, np.full((3, 3), 0.5, np.float32))
+    assert all(row["heat"] == [0.5] * 9 for row in own)
 
 
 def test_flicker_compares_each_person_with_their_own_last_face() -> None:

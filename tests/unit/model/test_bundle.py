@@ -187,7 +187,7 @@ def test_path_traversal(directory: Path, name: str) -> None:
     assert "plain file names only" in refused(directory)
 
 
-@pytest.mark.parametrize("version", [0, 6, "1", None])
+@pytest.mark.parametrize("version", [0, 7, "1", None])
 def test_unknown_format_version(directory: Path, version: object) -> None:
     rewrite_manifest(directory, format_version=version)
     assert f"format version {version!r}" in refused(directory)

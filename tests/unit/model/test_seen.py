@@ -70,6 +70,19 @@ def test_a_damaged_file_is_an_error() -> None:
         SeenVideos.of_bytes(b"PAR1", "seen.parquet")
 
 
+def test_an_incomplete_record_stays_so_and_calls_nothing_new() -> None:
+    part = replace(RECORD, is_complete=False)
+    stranger = KnownVideo("f" * 64, ())
+    for one in (
+        SeenVideos.of_bytes(part.to_bytes(), "seen"),
+        part.joined(RECORD),
+        RECORD.joined(part),
+    ):
+        assert not one.is_complete and one.sides_of([ANNA, stranger]) == ["train", None]
+    assert SeenVideos.of_bytes(RECORD.to_bytes(), "seen").is_complete
+    assert RECORD.joined(RECORD).sides_of([stranger]) == ["no"]
+
+
 def test_each_model_has_its_own_record() -> None:
     videos = [KnownVideo("a" * 64, ()), KnownVideo("a" * 64, ()), KnownVideo("a" * 64, ())]
     other = SeenVideos.of([(Side.VAL, KnownVideo("a" * 64, ()))])

@@ -322,7 +322,31 @@ def test_a_map_without_heat_says_so() -> None:
     assert text.count("· no heat") == 1 and "little most of this face" in text
     without = [row | {"heat": None} for row in picture_rows(rows)]
     text = page(evidence(rows, pictures=without)).text
-    assert "no heat maps" in text and "· no heat" not in text and "little" not in text
+    assert "There are no heat maps: the network of this model gives none" in text
+    assert "· no heat" not in text and "little" not in text
+
+
+def test_the_page_says_how_a_map_was_made_and_which_are_missing() -> None:
+    rows = score_rows([0.9, 0.8, 0.3, 0.2])
+    made = [row | {"heat_by": row["heat"] and "occlusion"} for row in picture_rows(rows)]
+    text = page(evidence(rows, pictures=made)).text
+    assert "covering parts of the face with a grey patch" in text and "Grad-CAM" not in text
+    assert "have no map" not in text and "has no map" not in text
+    own = [row | {"heat_by": row["heat"] and "gradient"} for row in picture_rows(rows)]
+    text = page(evidence(rows, pictures=own)).text
+    assert "(Grad-CAM)" in text and "grey patch" not in text
+    made[0] |= {"heat": None, "heat_by": None}
+    text = page(evidence(rows, pictures=made)).text
+    assert "1 of the 4 faces has no map: the time for them was used up" in text
+    assert "little most of this face" in text
+
+
+def test_a_model_trained_elsewhere_may_have_seen_this_very_video() -> None:
+    bundle = BundleInfo("detector", "", training="The training data of X are unknown.")
+    text = page(evidence(score_rows([0.9, 0.8])), replace(ABOUT, bundle=bundle)).text
+    assert "The training data of X are unknown." in text
+    assert words.NO_PROOF_ELSEWHERE in text and words.NO_PROOF not in text
+    assert words.NO_PROOF in page(evidence(score_rows([0.9, 0.8]))).text
 
 
 def test_only_scores_that_reach_the_threshold_are_coloured() -> None:
@@ -439,7 +463,7 @@ def test_a_network_without_maps_says_so() -> None:
     rows = score_rows([0.9, 0.2])
     pictures = [row | {"heat": None} for row in picture_rows(rows)]
     html = evidence_html(evidence(rows, pictures=pictures), ABOUT)
-    assert "has no heat maps" in html
+    assert "There are no heat maps" in html
     assert "with its heat map" not in html
 
 

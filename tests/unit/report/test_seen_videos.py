@@ -14,6 +14,7 @@ import pytest
 
 from framejury.evaluation.protocol_numbers import ProtocolData
 from framejury.model.seen import KnownVideo, Recognised, SeenVideos, recognise
+from framejury.report.bundle_info import BundleInfo
 from framejury.report.inputs import Context, RunReport
 from framejury.report.published_files import mapreduce_text
 from framejury.report.report import build_report
@@ -105,6 +106,27 @@ def test_without_a_record_the_report_says_so() -> None:
             and note.endswith("This does not concern the figures of the model's own test.")
             for note in found["notes"]
         )
+
+
+@pytest.mark.parametrize("is_calibrated", [False, True])
+def test_of_a_network_trained_elsewhere_no_video_is_called_new(is_calibrated: bool) -> None:
+    """Also where the videos of its calibration are recorded."""
+    bundle = BundleInfo("detector", "", training="The training data of X are unknown.")
+    found = recognised(ROWS)
+    sides = [row["seen"] if row["seen"] != "no" else None for row in found.videos.to_pylist()]
+    part = found.videos.set_column(1, "seen", pa.array(sides, pa.string()))
+    seen = replace(found, videos=part) if is_calibrated else None
+    one = replace(report(ROWS, bundle=bundle), context=Context(seen=seen))
+    files = build_report(one)
+    data = json.loads(files["report.json"])
+    assert data["training"] == bundle.training
+    for shown in (files["report.txt"].decode(), Page(files["report.html"].decode()).text):
+        text = " ".join(shown.split())
+        assert "new to the model" not in text and "had seen no labelled" not in text
+        assert "The training data of X are unknown." in text
+        assert "Some of these videos may be among those that the model was trained on" in text
+        assert "It is not recorded which videos" in text and "own test" not in text
+        assert ("Not counted: 3 labelled videos" in text) == is_calibrated
 
 
 def test_published_accuracy_is_that_of_new_videos() -> None:

@@ -111,6 +111,17 @@ def test_a_bundle_without_figures_says_so(bundle: BundleInfo | None, why: str) -
     assert found.false_alarm_rate is None and found.found_rate is None
 
 
+UNKNOWN = "The training data of X are unknown. The videos judged here may be among them."
+
+
+@pytest.mark.parametrize("bundle", [info(), info({}), info(leak="Split by face.")])
+def test_what_is_not_known_of_the_training_is_said_with_every_figure(bundle: BundleInfo) -> None:
+    found = trust_of(replace(bundle, training=UNKNOWN))
+    assert found.sentence.endswith(UNKNOWN) and UNKNOWN not in trust_of(bundle).sentence
+    assert "kept out of" not in found.sentence
+    assert found.false_alarm_rate == trust_of(bundle).false_alarm_rate
+
+
 def test_figures_of_another_rule_do_not_hold() -> None:
     assert "do not hold here" in trust_of(info(own_rule=False)).sentence
     assert "do not hold here" not in trust_of(info()).sentence

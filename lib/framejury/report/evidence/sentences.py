@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framejury.model.seen import SIDES
 from framejury.pages.text_table import counted
@@ -18,9 +18,6 @@ from framejury.schemas.statuses import Note, Status, Verdict
 from framejury.verdict.rule import ONE_TRACK, Rule
 from framejury.verdict.stretches import in_words
 
-if TYPE_CHECKING:
-    from framejury.report.evidence.shown_pictures import FacePicture
-
 HAD_SEEN = (
     "The model had seen this video, or another one of its source, in training: its verdict here "
     "does not show how well it judges new videos."
@@ -28,6 +25,10 @@ HAD_SEEN = (
 NO_PROOF = (
     "This is not proof. The scores come from a model that was trained on other videos; its model "
     "card states how often it is wrong. Look at the video yourself."
+)
+NO_PROOF_ELSEWHERE = (
+    "This is not proof. The scores come from a model that was trained elsewhere, perhaps on this "
+    "very video. Look at the video yourself."
 )
 
 _CALLED = {
@@ -167,19 +168,6 @@ def parts(verdict: Row, judges: str = "face") -> list[str]:
     return [in_words(stretch, judges) for stretch in verdict["stretches"] or ()]
 
 
-def heat_outside(shown: Sequence[FacePicture]) -> str | None:
-    """Return a warning if in a face of high score most heat lies outside the face; else None."""
-    high = [one for one in shown if one.is_highest and one.inside is not None]
-    outside = sum(one.is_outside for one in high)
-    if not outside:
-        return None
-    whose = "the face" if len(high) == 1 else f"{outside} of the {len(high)} faces"
-    return (
-        f"In {whose} with the highest scores, most of what made the network suspect the face lies "
-        "outside it. Treat the score with care."
-    )
-
-
 def is_throughout(verdict: Row) -> bool:
     """Return whether no part of a suspicious video stands out from the rest."""
     listed = verdict["stretches"]
@@ -224,10 +212,13 @@ def limits_of(
     tracks: Sequence[FaceTrack],
     threshold: float | None = None,
     judges: str = "face",
+    *,
+    elsewhere: bool = False,
 ) -> list[str]:
     """Return the limits of a scored video's verdict, one sentence each.
 
     Args:
+        elsewhere: whether framejury did not train the model.
         threshold: of single faces; None: unknown.
         judges: face, or frame where each "face" is a whole frame.
     """
@@ -264,7 +255,7 @@ def limits_of(
             f"{brief:,} of {len(tracks):,} face tracks {have} fewer than {BRIEFLY} scored faces, "
             f"so {mean} unreliable."
         )
-    return [*found, NO_PROOF]
+    return [*found, NO_PROOF_ELSEWHERE if elsewhere else NO_PROOF]
 
 
 def limits_without_faces(verdict: Row) -> list[str]:

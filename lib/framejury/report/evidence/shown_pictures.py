@@ -12,7 +12,7 @@ from framejury.pages.templating import data_uri
 from framejury.records import Image
 from framejury.report.evidence.sentences import changes_size
 from framejury.report.evidence.video_evidence import Evidence, FaceEvidence, PictureEvidence
-from framejury.schemas.statuses import PictureKind
+from framejury.schemas.statuses import HeatBy, PictureKind
 
 _JPEG = "image/jpeg"
 _HEATED_QUALITY = 80
@@ -30,7 +30,8 @@ class FacePicture:
         heated: with its heat map; None without one.
         width, height: pixels.
         inside: share of the heat inside the face, 0 to 1; None: unknown.
-        has_heat: whether the heat map changes the picture visibly.
+        has_heat: whether the heat map changes the picture visibly; true without one.
+        heat_by: how the heat map was made; None: there is none, or it is not recorded.
         is_highest: whether it was kept for its high score, otherwise for its low one.
     """
 
@@ -41,6 +42,7 @@ class FacePicture:
     height: int
     inside: float | None = None
     has_heat: bool = True
+    heat_by: HeatBy | None = None
     is_highest: bool = True
 
     @property
@@ -128,6 +130,7 @@ def _shown(face: FaceEvidence, picture: PictureEvidence) -> FacePicture | None:
         height,
         inside=picture.heat_inside,
         has_heat=has_heat,
+        heat_by=picture.heat_by,
     )
 
 

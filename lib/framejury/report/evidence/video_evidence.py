@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from framejury.decisions.decided import VideoDecisions
 from framejury.records import Box
-from framejury.schemas.statuses import PictureKind
+from framejury.schemas.statuses import HeatBy, PictureKind
 
 Row = Mapping[str, Any]
 """A row of a table, by column."""
@@ -60,6 +60,7 @@ class PictureEvidence:
         picture: a JPEG file.
         heat: float32 (side, side), 0 to 1, cells of the network's square input; None: no map.
         heat_inside: share of the heat inside the face, 0 to 1; None: unknown.
+        heat_by: how the map was made; None: there is none, or it is not recorded.
         clip: None unless `kind` is clip.
     """
 
@@ -72,6 +73,7 @@ class PictureEvidence:
     heat: Heat | None = None
     heat_inside: float | None = None
     clip: ClipPart | None = None
+    heat_by: HeatBy | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +138,7 @@ def _picture(row: Row) -> PictureEvidence:
     if row["heat"] is not None:
         side = math.isqrt(len(row["heat"]))
         heat = np.asarray(row["heat"], np.float32).reshape(side, side)
-    moving = row.get("clip")
+    moving, made = row.get("clip"), row.get("heat_by")
     return PictureEvidence(
         PictureKind(row["kind"]),
         row["frame_index"],
@@ -147,6 +149,7 @@ def _picture(row: Row) -> PictureEvidence:
         heat,
         row.get("heat_inside"),
         None if moving is None else ClipPart(moving, row["start_s"], row["end_s"]),
+        None if made is None else HeatBy(made),
     )
 
 

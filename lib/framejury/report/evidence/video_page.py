@@ -19,6 +19,7 @@ from framejury.report.bundle_info import BundleInfo
 from framejury.report.evidence import sentences as words
 from framejury.report.evidence.decision_block import decision_block
 from framejury.report.evidence.file_facts import file_facts, technical_facts
+from framejury.report.evidence.heat_words import heat_legend, heat_outside
 from framejury.report.evidence.origin_facts import UNVERIFIED, origin_facts
 from framejury.report.evidence.shown_clips import shown_clips
 from framejury.report.evidence.shown_pictures import contact_sheet, frame_picture
@@ -117,7 +118,9 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         truth=words.truth(verdict),
         error=_error(evidence),
         advice=words.advice(verdict["status"]) if verdict["p_fake"] is None else None,
-        limits=words.limits_of(evidence, tracks, scale.threshold, judges)
+        limits=words.limits_of(
+            evidence, tracks, scale.threshold, judges, elsewhere=_trained_elsewhere(about)
+        )
         if evidence.faces and verdict["p_fake"] is not None
         else words.limits_without_faces(verdict),
         chart=_chart(evidence, tracks, scale, judges),
@@ -131,7 +134,8 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         tracks_count=len(tracks),
         style_of={track.number: track.style for track in tracks},
         shown=shown,
-        heat_outside=words.heat_outside(shown) if judges == "face" else None,
+        heat_legend=heat_legend(shown, judges) if shown else None,
+        heat_outside=heat_outside(shown) if judges == "face" else None,
         clips=shown_clips(evidence),
         throughout=words.is_throughout(verdict),
         origin=origin_facts(extraction),
@@ -156,6 +160,10 @@ def _trust(verdict: Row, about: About) -> str | None:
         return None
     own = about.model_id in (None, verdict["model_id"])
     return trust_of(about.bundle if own else None).sentence
+
+
+def _trained_elsewhere(about: About) -> bool:
+    return about.bundle is not None and about.bundle.training is not None
 
 
 def _rule_of(verdict: Row, about: About) -> Rule | None:

@@ -358,7 +358,13 @@ def model_id_of(manifest: Manifest, onnx_sha256: str) -> str:
 
 
 def _framing_contract(framing: Framing) -> dict[str, Any]:
-    usual = {"shift_ratio": 0.0, "margin_px": None, "pair": "own", "judges": "face", "template": None}
+    usual = {
+        "shift_ratio": 0.0,
+        "margin_px": None,
+        "pair": "own",
+        "judges": "face",
+        "template": None,
+    }
     return _without_usual(asdict(framing), usual)
 
 

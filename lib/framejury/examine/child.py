@@ -200,7 +200,7 @@ def survey_video(file: int, key: str, tools: Toolbox) -> dict[str, Any]:
         open_s = OPEN_S + READ_S_A_BYTE * os.fstat(file).st_size
         most_s = max(tools.settings.spark.segment_s, open_s / _OVERHEAD_RATIO)
         each_s = frame_s(tools.settings.detection.detector)
-        segments = video.segments(ranks, most_s, each_s, pairs=sampling.pairs)
+        segments = video.segments(ranks, most_s, each_s, sampling.offsets)
     return {
         "segments": [
             {"first": first, "stop": stop, "cost_s": open_s + cost_s}

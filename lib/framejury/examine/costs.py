@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.media.decode_plan import SECONDS_A_BYTE
-from framejury.media.sample import frames_per_sample
 from framejury.settings import SamplingSettings
 
 FRAME_S = 0.02
@@ -74,19 +73,20 @@ def estimate_costs_s(
     """
     count = sampling.counts[0]
     size = np.asarray(size_bytes, np.float64)
-    span = frames_per_sample(pairs=sampling.pairs)
+    each, span = len(sampling.offsets), sampling.span
     if sampling.mode == "all":
-        frames, decoded = size / _BYTES_A_FRAME, size
+        frames, decoded = each / span * size / _BYTES_A_FRAME, size
     elif sampling.mode == "every_s":
-        frames, decoded = span * size / _BYTES_A_SECOND / sampling.every_s, size
+        frames, decoded = each * size / _BYTES_A_SECOND / sampling.every_s, size
     elif sampling.mode in ("strided", "strided_retry"):  # from the start on
         step = span + sampling.skip_frames
-        frames = span * np.minimum(count, size / _BYTES_A_FRAME / step)
+        frames = each * np.minimum(count, size / _BYTES_A_FRAME / step)
         decoded = np.minimum(size, float(count * step * _BYTES_A_FRAME))
     else:
         group_bytes = _KEY_FRAME_BYTES if sampling.mode == "keyframes" else _GROUP_BYTES
-        frames = np.minimum(span * count, size / _BYTES_A_FRAME)
-        decoded = np.minimum(size, float(count * group_bytes))
+        frames = np.minimum(each * count, each / span * size / _BYTES_A_FRAME)
+        further_bytes = (span - 1) * _BYTES_A_FRAME
+        decoded = np.minimum(size, float(count * (group_bytes + further_bytes)))
     # One pass to hash the file, two over its packet headers.
     read_s = 3 * READ_S_A_BYTE * size
     faces_s = frame_s(detector) * frames

@@ -16,7 +16,6 @@ from framejury.media.sample import (
     Times,
     choose_frames,
     frame_range,
-    frames_per_sample,
     more_frames,
 )
 from framejury.settings import SamplingSettings
@@ -57,7 +56,7 @@ def judged_faces(
 def frames_of_rounds(total: int, sampling: SamplingSettings) -> int:
     """Return how many samples all rounds together take of a video of `total` frames, count."""
     first, stop = frame_range(total, sampling)
-    return min(sampling.counts[-1], (stop - first) // frames_per_sample(pairs=sampling.pairs))
+    return min(sampling.counts[-1], (stop - first) // sampling.span)
 
 
 def _rounds(times_s: Times, duration_s: float, counts: Sequence[int]) -> list[Indices]:

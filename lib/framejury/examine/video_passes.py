@@ -17,7 +17,7 @@ from framejury.examine.messages import Outcome, Segment
 from framejury.examine.toolbox import Toolbox
 from framejury.media.container import VideoSource
 from framejury.media.decode import VideoFile
-from framejury.media.sample import Indices, Walk, draw_again, frames_per_sample
+from framejury.media.sample import Indices, Walk, draw_again
 from framejury.schemas.notes import VideoNote, to_text
 from framejury.schemas.statuses import Note, Status
 
@@ -190,11 +190,11 @@ class VideoPasses:
         outcome, decoded = self.outcome, video.frames_decoded
         earlier = outcome.rounds or 0
         walk = None
-        samples = video.samples(ranks, stop, pairs=self._sampling.pairs)
+        samples = video.samples(ranks, stop, self._sampling.offsets)
         if self._sampling.mode == "strided_retry":
             walk = Walk(len(video.facts.times_s), self._sampling)
             samples = video.walk(walk)
-        span = frames_per_sample(pairs=self._sampling.pairs)
+        span = self._sampling.span
         known, last = set(found.ranks), max(found.ranks, default=-1)
         try:
             for frames in samples:

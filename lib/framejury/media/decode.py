@@ -7,7 +7,7 @@ packets have no reliable times, it decodes every frame up to the last one (`deco
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from types import TracebackType
 from typing import Literal, Self
@@ -28,8 +28,6 @@ from framejury.media.decoders import (
     RankedFrame,
     decode_in_order,
     decode_planned,
-    samples_in_order,
-    walked_in_order,
 )
 from framejury.media.origin import origin_of
 from framejury.media.pass_counts import PassCounts
@@ -40,17 +38,20 @@ from framejury.media.sample import (
     Walk,
     choose_frames,
     frame_range,
-    frames_per_sample,
     more_frames,
     sampled_ranks,
 )
 from framejury.media.streams import choose_stream
+from framejury.media.whole_samples import samples_in_order, walked_in_order
 from framejury.records import SampledFrame, Size
 from framejury.schemas.notes import VideoNote
 from framejury.schemas.statuses import Note, Status
 from framejury.settings import LimitSettings, SamplingSettings
 
 _MOST_NAMED = 5
+_ALONE = (0,)
+"""`SamplingSettings.offsets` of samples of one frame."""
+_UNITS = {_ALONE: "frames", (0, 1): "pairs"}
 _EXCHANGED_MODES = ("uniform", "random", "every_s")
 
 
@@ -161,7 +162,7 @@ class VideoFile:
         """Return the first frame of each sample: int64 (k,) presentation ranks, increasing.
 
         Args:
-            settings: mode, count, range, tolerance, pairs.
+            settings: mode, count, range, tolerance, pairs or clips.
             key: seeds mode `random` per video, such as the `video_id`.
         """
         times_s = self.facts.times_s
@@ -186,8 +187,9 @@ class VideoFile:
     ) -> Indices:
         """Move samples to cheaper neighbours that are not known."""
         times_s, index = self.facts.times_s, self._packets.index
-        # Pairs are not moved: the cost of the second frame depends on the first.
-        if index is None or settings.mode not in _EXCHANGED_MODES or settings.pairs:
+        # Pairs and clips are not moved: the cost of their later frames depends on the first.
+        moves = settings.mode in _EXCHANGED_MODES and settings.offsets == _ALONE
+        if index is None or not moves:
             return chosen
         within = frame_range(len(times_s), settings)
         return move_to_cheap(index, times_s, chosen, settings.tolerance_s, within, taken=known)
@@ -198,7 +200,7 @@ class VideoFile:
         return np.array([ranked.rank for ranked in self._decode_in_order()], np.int64)
 
     def segments(
-        self, ranks: Indices, most_s: float, each_s: float, *, pairs: bool = False
+        self, ranks: Indices, most_s: float, each_s: float, offsets: Sequence[int] = _ALONE
     ) -> list[tuple[tuple[int, int], float]]:
         """Cut the video into segments that can be processed separately; estimate their costs.
 
@@ -206,20 +208,20 @@ class VideoFile:
             ranks: of `choose`.
             most_s: target for the work of one segment, seconds on one core.
             each_s: work per frame besides decoding, seconds.
-            pairs: whether samples are pairs; a pair belongs to the segment it starts in.
+            offsets: of the frames of a sample, which belongs to the segment it starts in.
 
         Returns:
             ((first, stop) ranks, estimated seconds), at least one; `stop` is exclusive.
         """
         index = self._packets.index
-        sample_s = each_s * frames_per_sample(pairs=pairs)
+        sample_s = each_s * len(offsets)
         if index is None:
             whole = 0, len(self.facts.times_s)
             return [(whole, sample_s * len(ranks))]
         segments = []
         for first, stop in segment_windows(index, ranks, most_s, sample_s):
             inside = ranks[(ranks >= first) & (ranks < stop)]
-            plan = plan_decode(index, sampled_ranks(inside, pairs=pairs))
+            plan = plan_decode(index, sampled_ranks(inside, offsets))
             segments.append(((first, stop), plan.cost_s + sample_s * len(inside)))
         return segments
 
@@ -249,16 +251,16 @@ class VideoFile:
             yield from sample
 
     def samples(
-        self, ranks: Indices, stop: int | None = None, *, pairs: bool = False
+        self, ranks: Indices, stop: int | None = None, offsets: Sequence[int] = _ALONE
     ) -> Iterator[tuple[SampledFrame, ...]]:
-        """Yield samples as `frames` does: one frame each, with pairs also its successor.
+        """Yield samples as `frames` does: one frame each, in pairs and clips also those after it.
 
-        A pair with a damaged frame is replaced by the next two consecutive intact frames.
+        A sample with a damaged frame is replaced by the next one of intact frames.
 
         Args:
-            ranks: int64 (k,), first frames, increasing; with pairs at least 2 apart.
-            stop: as in `frames`; a pair may reach one frame beyond.
-            pairs: whether samples are pairs.
+            ranks: int64 (k,), first frames, increasing, so far apart that no sample meets another.
+            stop: as in `frames`; a sample may reach beyond.
+            offsets: of the frames of a sample (`SamplingSettings.offsets`).
 
         Raises:
             MediaError: as `frames`.
@@ -266,10 +268,10 @@ class VideoFile:
         self._passes.begin()
         found = 0
         group_starts = self._first_of_groups(ranks)
-        for sample in self._decoded(ranks, stop, pairs=pairs):
+        for sample in self._decoded(ranks, stop, offsets):
             found += 1
             yield tuple(self._sampled(ranked, group_starts) for ranked in sample)
-        self._passes.end(found, len(ranks), "pairs" if pairs else "frames")
+        self._passes.end(found, len(ranks), _UNITS.get(tuple(offsets), "clips"))
         if found == 0 and len(ranks) and stop is None:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
 
@@ -294,23 +296,24 @@ class VideoFile:
             raise MediaError(Status.UNREADABLE, self.damage or "no frame could be decoded")
 
     def _decoded(
-        self, ranks: Indices, stop: int | None, *, pairs: bool
+        self, ranks: Indices, stop: int | None, offsets: Sequence[int]
     ) -> Iterator[tuple[RankedFrame, ...]]:
         """Follow the plan; where it fails, decode in order for the samples still missing."""
-        found, span = 0, frames_per_sample(pairs=pairs)
+        found = 0
         try:
-            for sample in zip(*[self._decode_planned(ranks, pairs=pairs)] * span, strict=False):
+            planned = self._decode_planned(ranks, offsets)
+            for sample in zip(*[planned] * len(offsets), strict=False):
                 found += 1
                 yield sample
             return
         except IrregularError:
             missing = ranks[found:]
-        yield from samples_in_order(self._decode_in_order(), missing, stop, span)
+        yield from samples_in_order(self._decode_in_order(), missing, stop, offsets)
 
-    def _decode_planned(self, ranks: Indices, *, pairs: bool) -> Iterator[RankedFrame]:
+    def _decode_planned(self, ranks: Indices, offsets: Sequence[int]) -> Iterator[RankedFrame]:
         if self._packets.index is None:
             raise IrregularError
-        plan = plan_decode(self._packets.index, sampled_ranks(ranks, pairs=pairs))
+        plan = plan_decode(self._packets.index, sampled_ranks(ranks, offsets))
         self._reopen()
         counts = self._passes.latest
         yield from decode_planned(self._container, self._stream, self._packets, plan, counts)

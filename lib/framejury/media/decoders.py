@@ -26,7 +26,7 @@ import numpy as np
 
 from framejury.media.decode_plan import DecodePlan
 from framejury.media.probe import Packets
-from framejury.media.sample import Indices, Walk
+from framejury.media.sample import Indices
 
 _SEEK_BYTES = 8 * 2**20
 """Larger gaps are seeked over; smaller ones are faster to read."""
@@ -315,57 +315,3 @@ def _decoded_in_order(
         raise
     except av.error.FFmpegError:
         yield [], len(packets.rank)
-
-
-def samples_in_order(
-    decoded: Iterable[RankedFrame], ranks: Indices, stop: int | None, span: int
-) -> Iterator[tuple[RankedFrame, ...]]:
-    """Yield for each rank the first `span` consecutive frames that start there or later.
-
-    Args:
-        decoded: frames in presentation order; not read when `ranks` is empty.
-        ranks: int64 (k,), increasing.
-        stop: samples start before this rank; None: anywhere.
-        span: frames per sample.
-    """
-    wanted = deque(ranks.tolist())
-    latest: deque[RankedFrame] = deque(maxlen=span)
-    for ranked in decoded if wanted else ():
-        if latest and ranked.rank != latest[-1].rank + 1:
-            latest.clear()
-        latest.append(ranked)
-        first = latest[0].rank
-        if len(latest) < span or first < wanted[0]:
-            continue
-        if stop is not None and first >= stop:
-            return
-        while wanted and wanted[0] <= first:
-            wanted.popleft()
-        yield tuple(latest)
-        if not wanted:
-            return
-
-
-def walked_in_order(
-    decoded: Iterable[RankedFrame], walk: Walk
-) -> Iterator[tuple[RankedFrame, ...]]:
-    """Yield samples of consecutive frames, each where `walk` wants the next.
-
-    Args:
-        decoded: frames in presentation order.
-        walk: told by the caller what a sample showed, before the next one is taken.
-    """
-    latest: deque[RankedFrame] = deque(maxlen=walk.span)
-    for ranked in decoded:
-        if ranked.rank >= walk.stop:
-            return
-        if latest and ranked.rank != latest[-1].rank + 1:
-            latest.clear()
-        if ranked.rank < walk.next_rank:
-            continue
-        latest.append(ranked)
-        if len(latest) == walk.span:
-            yield tuple(latest)
-            latest.clear()
-            if walk.is_over:
-                return

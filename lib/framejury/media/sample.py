@@ -1,12 +1,14 @@
 """Which frames of a video are sampled. Pure functions of presentation times.
 
-A sample is one frame, or with `sampling.pairs` a frame and its successor; samples never share a
-frame. The functions choose the first frame of each sample.
+A sample is one frame, or with `sampling.pairs` and `sampling.clip_frames` several, at the distances
+`SamplingSettings.offsets` from its first; each ends before the next begins. The functions choose
+the first frame of each sample.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +19,6 @@ Times = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-def frames_per_sample(*, pairs: bool) -> int:
-    """Return how many consecutive frames form one sample."""
-    return 2 if pairs else 1
-
-
 def frame_range(total: int, settings: SamplingSettings) -> tuple[int, int]:
     """Return the (first, stop) ranks of the frames that may be sampled, `stop` exclusive.
 
@@ -30,7 +27,7 @@ def frame_range(total: int, settings: SamplingSettings) -> tuple[int, int]:
         settings: `first_frame`, `last_frame`. A video without a sample from `first_frame` on is
             sampled as a whole.
     """
-    if settings.first_frame + frames_per_sample(pairs=settings.pairs) > total:
+    if settings.first_frame + settings.span > total:
         return 0, total
     last = settings.last_frame
     return settings.first_frame, total if last is None else min(last + 1, total)
@@ -44,13 +41,14 @@ class Walk:
         settings: count, range and skipped frames.
 
     Attributes:
+        offsets: of the frames of a sample.
         next_rank: the next sample begins here or, behind damaged frames, later.
         is_over: whether enough samples with a face were found.
     """
 
     def __init__(self, total: int, settings: SamplingSettings) -> None:
         self.next_rank, self.stop = frame_range(total, settings)
-        self.span = frames_per_sample(pairs=settings.pairs)
+        self.offsets = settings.offsets
         self._skipped = _skipped_frames(total, settings)
         self._wanted = settings.counts[0]
 
@@ -65,7 +63,7 @@ class Walk:
             first: rank of its first frame.
             found: whether a face of it was kept; if not, nothing is skipped.
         """
-        self.next_rank = first + self.span + (self._skipped if found else 0)
+        self.next_rank = first + self.offsets[-1] + 1 + (self._skipped if found else 0)
         self._wanted -= found
 
 
@@ -74,7 +72,8 @@ def choose_frames(
 ) -> Indices:
     """Choose the first frame of each sample, before frames move to cheaper neighbours.
 
-    `frame_range` holds n samples (with pairs: its frames 0 and 1, 2 and 3, and so on), of which
+    `frame_range` holds n samples (with pairs: its frames 0 and 1, 2 and 3, and so on; with clips:
+    one after the other), of which
     k = `settings.counts[0]` are wanted. `uniform` and `random` choose min(k, n) of them; `every_s`
     the one nearest to the middle of each interval of `settings.every_s` seconds; `all` every one.
     `keyframes` chooses at most k samples that start with one of `key_frames`, `strided` at most as
@@ -90,7 +89,8 @@ def choose_frames(
             replaces them if the range has none.
 
     Returns:
-        int64 (k,) indices into `times_s`, strictly increasing; empty for one frame with pairs.
+        int64 (k,) indices into `times_s`, strictly increasing; empty where the video is
+        shorter than a sample.
     """
     total = len(times_s)
     first, stop = frame_range(total, settings)
@@ -100,11 +100,11 @@ def choose_frames(
         return first + _strided(len(times_s), total, settings)
     if settings.mode == "keyframes":
         keys = key_frames[(key_frames >= first) & (key_frames < stop)] - first
-        starts = _key_starts(keys, len(times_s), pairs=settings.pairs)
+        starts = _key_starts(keys, len(times_s), settings.span)
         if settings.counts[0] >= len(starts):
             return first + starts
         return first + starts[_uniform(times_s[starts], end_s, settings.counts[0])]
-    starts = _starts(len(times_s), pairs=settings.pairs)
+    starts = _starts(len(times_s), settings.span)
     return first + starts[_choose(times_s[starts], end_s, settings, key)]
 
 
@@ -127,7 +127,7 @@ def more_frames(
     """
     total = len(times_s)
     first, stop = frame_range(total, settings)
-    starts = first + _starts(stop - first, pairs=settings.pairs)
+    starts = first + _starts(stop - first, settings.span)
     if count >= len(starts):
         return np.setdiff1d(starts, known)
     end_s = float(times_s[stop]) if stop < total else end_s
@@ -152,33 +152,29 @@ def draw_again(total: int, settings: SamplingSettings, key: str, readable: Indic
         int64 (k,) ranks, strictly increasing; fewer than `settings.counts[0]` if there are no more.
     """
     first, stop = frame_range(total, settings)
-    order = first + _starts(stop - first, pairs=settings.pairs)
+    order = first + _starts(stop - first, settings.span)
     count = settings.counts[0]
     if count < len(order):
         rng = _generator(settings, key)
         chosen = rng.choice(len(order), count, replace=False)
         others = np.setdiff1d(np.arange(len(order)), chosen)
         order = order[np.concatenate([chosen, rng.permutation(others)])]
-    whole = np.isin(order, readable)
-    if settings.pairs:
-        whole &= np.isin(order + 1, readable)
+    whole = np.isin(order[:, np.newaxis] + settings.offsets, readable).all(axis=1)
     return np.sort(order[whole][:count])
 
 
-def sampled_ranks(starts: Indices, *, pairs: bool) -> Indices:
+def sampled_ranks(starts: Indices, offsets: Sequence[int]) -> Indices:
     """Return every frame of the samples with these first frames: int64, increasing."""
-    return np.union1d(starts, starts + 1) if pairs else starts
+    return np.unique(starts[:, np.newaxis] + np.asarray(offsets, np.int64))
 
 
-def _starts(total: int, *, pairs: bool) -> Indices:
-    span = frames_per_sample(pairs=pairs)
+def _starts(total: int, span: int) -> Indices:
     return np.arange(0, total - span + 1, span, dtype=np.int64)
 
 
 def _strided(total: int, of_video: int, settings: SamplingSettings) -> Indices:
-    span = frames_per_sample(pairs=settings.pairs)
-    step = span + _skipped_frames(of_video, settings)
-    return np.arange(0, total - span + 1, step, dtype=np.int64)[: settings.counts[0]]
+    step = settings.span + _skipped_frames(of_video, settings)
+    return np.arange(0, total - settings.span + 1, step, dtype=np.int64)[: settings.counts[0]]
 
 
 def _skipped_frames(of_video: int, settings: SamplingSettings) -> int:
@@ -186,13 +182,13 @@ def _skipped_frames(of_video: int, settings: SamplingSettings) -> int:
     return settings.skip_frames_short if short else settings.skip_frames
 
 
-def _key_starts(keys: Indices, total: int, *, pairs: bool) -> Indices:
-    """Return the key frames that start a sample; with pairs, every other one of a row."""
-    if pairs:
-        place = np.arange(len(keys))
-        row_begins = np.maximum.accumulate(np.where(np.diff(keys, prepend=-2) > 1, place, 0))
-        keys = keys[((place - row_begins) % 2 == 0) & (keys + 1 < total)]
-    return keys if len(keys) else _starts(total, pairs=pairs)[:1]
+def _key_starts(keys: Indices, total: int, span: int) -> Indices:
+    """Return the key frames that start a sample: the first, and each behind the sample before."""
+    starts: list[int] = []
+    for key in keys.tolist():
+        if key + span <= total and (not starts or key >= starts[-1] + span):
+            starts.append(key)
+    return np.array(starts, np.int64) if starts else _starts(total, span)[:1]
 
 
 def _choose(times_s: Times, end_s: float, settings: SamplingSettings, key: str) -> Indices:

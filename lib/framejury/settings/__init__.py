@@ -10,6 +10,7 @@ import json
 
 from pydantic import Field, model_validator
 
+from framejury.settings.crops import TEMPLATES, CropSettings, Template
 from framejury.settings.judging import (
     NO_MODEL,
     AudioSettings,
@@ -30,7 +31,6 @@ from framejury.settings.learning import (
 )
 from framejury.settings.media import (
     VIDEO_EXTENSIONS,
-    CropSettings,
     DetectionSettings,
     IndexSettings,
     LimitSettings,
@@ -42,6 +42,7 @@ from framejury.settings.section import Section
 __all__ = [
     "NO_MODEL",
     "PAIR_SIGNALS",
+    "TEMPLATES",
     "VIDEO_EXTENSIONS",
     "AudioSettings",
     "CropSettings",
@@ -62,6 +63,7 @@ __all__ = [
     "Signal",
     "SparkSettings",
     "SplitSettings",
+    "Template",
     "TrainingSettings",
     "VerdictSettings",
 ]
@@ -70,7 +72,10 @@ __all__ = [
 _ADDED: tuple[tuple[str, str, object], ...] = (
     ("sampling", "stream", "auto"),
     ("sampling", "rounds", []),
+    ("sampling", "clip_frames", 1),
+    ("sampling", "clip_stride", 1),
     ("detection", "channel_order", "rgb"),
+    ("crops", "template", None),
     ("split", "balance_unit", "video"),
     ("split", "videos_per_class", None),
     ("training", "jpeg_quality", None),
@@ -101,9 +106,12 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _landmarks_are_found(self) -> Settings:
-        if self.training.signal == "marked" and self.detection.detector != "mtcnn":
+        needs = "training.signal=marked" if self.training.signal == "marked" else None
+        if self.crops.template is not None:
+            needs = "crops.template"
+        if needs is not None and self.detection.detector != "mtcnn":
             raise ValueError(
-                "training.signal=marked needs landmarks; set detection.detector=mtcnn (not "
+                f"{needs} needs landmarks; set detection.detector=mtcnn (not "
                 f"{self.detection.detector}, which finds none)"
             )
         return self

@@ -1,4 +1,4 @@
-"""Settings of listing, sampling, face detection, crops, and limits per video."""
+"""Settings of listing, sampling, face detection, and limits per video."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class SamplingSettings(Section):
         None,
         ge=1,
         le=10_000,
-        description="Exactly so many frames to sample per video (pairs count as one), count; "
+        description="Exactly so many frames to sample per video (a pair or clip is one), count; "
         "ignored by all and every_s. null: `sampling.rounds` applies.",
     )
     rounds: tuple[FrameCount, ...] = Field(
@@ -88,6 +88,20 @@ class SamplingSettings(Section):
         False,
         description="Sample each frame together with the next one, as the signals delta and "
         "flow_fusion need; no two pairs share a frame. A bundle with such a signal turns it on.",
+    )
+    clip_frames: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Frames per sample, count: a network that looks at clips gets the same face in "
+        "so many frames, from the sampled one on. No two clips share a frame, and those in which "
+        "the scene changes are not judged. A bundle sets it.",
+    )
+    clip_stride: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="From one frame of a clip to the next, frames of the video. A bundle sets it.",
     )
     first_frame: int = Field(
         0,
@@ -123,7 +137,7 @@ class SamplingSettings(Section):
         le=60,
         description="How far a sample may move from its ideal time to a frame that is cheaper to "
         "decode, seconds; 0: never. The time used is stored. Ignored by all, keyframes, "
-        "strided and strided_retry, and with pairs.",
+        "strided and strided_retry, and with pairs and clips.",
     )
     seed: int = Field(
         0, ge=0, description="Seed of mode random; each video is drawn independently."
@@ -136,6 +150,18 @@ class SamplingSettings(Section):
             return (self.frames,)
         rounds = self.rounds or (_USUAL_FRAMES,)
         return rounds if self.mode == "uniform" else rounds[:1]
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """The frames of a sample, as their distances from its first one: 0, then increasing."""
+        if self.pairs:
+            return (0, 1)
+        return tuple(range(0, self.clip_frames * self.clip_stride, self.clip_stride))
+
+    @property
+    def span(self) -> int:
+        """Frames of the video from the first to the last one of a sample, both included, count."""
+        return self.offsets[-1] + 1
 
     def in_force(self) -> dict[str, object]:
         """Return `frames` and `rounds` in one form for all settings that sample the same frames."""
@@ -159,6 +185,15 @@ class SamplingSettings(Section):
             raise ValueError(
                 f"sampling.rounds is {list(self.rounds)}; each round must have more frames than "
                 "the one before, such as [11, 32, 96]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_or_clips(self) -> SamplingSettings:
+        if self.pairs and self.clip_frames > 1:
+            raise ValueError(
+                f"sampling.pairs is true and sampling.clip_frames is {self.clip_frames}; a sample "
+                "is a pair or a clip, so set one of them"
             )
         return self
 
@@ -228,58 +263,6 @@ class DetectionSettings(Section):
     )
     haar_min_neighbors: int = Field(
         3, ge=0, le=100, description="Neighbouring hits that Haar requires, count."
-    )
-
-
-class CropSettings(Section):
-    """Which region around a face is cut out, and how it is stored."""
-
-    margin_ratio: float = Field(
-        0.3,
-        ge=-0.25,
-        le=3.0,
-        description="Margin on each side of the box, as a share of the box; a negative margin "
-        "cuts into it.",
-    )
-    margin_px: int | None = Field(
-        None,
-        ge=0,
-        le=4096,
-        description="Margin on each side, pixels of the full frame, instead of margin_ratio; what "
-        "lies outside the frame is cut off. null: margin_ratio applies.",
-    )
-    shift_ratio: float = Field(
-        0.0,
-        ge=-0.5,
-        le=0.5,
-        description="How far the crop's centre lies below the centre of the box, as a share of "
-        "the box.",
-    )
-    shape: Literal["square", "box"] = Field(
-        "square",
-        description="square: the box is first made square around its centre; box: as detected.",
-    )
-    pair: Literal["own", "same", "kept"] = Field(
-        "own",
-        description="Where a face is cut from the second frame of a pair. own: where it is found "
-        "in that frame; same: at the same place as in the first, so that only motion differs; "
-        "kept: where detection.keep finds one in that frame, even if it is another face (several "
-        "are paired from left to right).",
-    )
-    format: Literal["jpeg", "png"] = Field(
-        "jpeg", description="File format of stored crops; jpeg is always 4:4:4."
-    )
-    jpeg_quality: int = Field(
-        98,
-        ge=95,
-        le=100,
-        description="JPEG quality of crops; below 95, recompression would erase evidence.",
-    )
-    max_side_px: int = Field(
-        512,
-        ge=32,
-        le=8192,
-        description="Longer side of a crop, at most, pixels; larger crops are scaled down.",
     )
 
 

@@ -285,9 +285,9 @@ def test_segments_show_the_pairs_of_a_video(
     settings = settings_from({"sampling": sampling})
     with VideoFile(path, settings.limits) as video:
         ranks = video.choose(settings.sampling, "v")
-        cut = video.segments(ranks, 0.3, 0.02, pairs=True)
+        cut = video.segments(ranks, 0.3, 0.02, (0, 1))
         firsts_only = video.segments(ranks, 0.3, 0.04)
-        whole = [[frame.frame_index for frame in look] for look in video.samples(ranks, pairs=True)]
+        whole = [[frame.frame_index for frame in look] for look in video.samples(ranks, None, (0, 1))]
     assert len(cut) >= 3 and all(second == first + 1 for first, second in whole)
     # Frame 11 decodes alone, and is the second of a pair: the segment after begins at 12.
     assert mode == "strided" or any(begin % 11 == 1 for (begin, _), _ in cut)
@@ -298,6 +298,6 @@ def test_segments_show_the_pairs_of_a_video(
     for (begin, end), _ in cut:
         with VideoFile(path, settings.limits) as video:
             inside = ranks[(ranks >= begin) & (ranks < end)]
-            looks = video.samples(inside, end, pairs=True)
+            looks = video.samples(inside, end, (0, 1))
             parts += [[frame.frame_index for frame in look] for look in looks]
     assert parts == whole

@@ -198,7 +198,7 @@ def in_one_pass(path: Path, chosen: Toolbox, times_s: Sequence[float]) -> FaceEx
     examiner = chosen.face_examiner()
     with VideoFile(path, chosen.settings.limits) as video:
         ranks = np.searchsorted(video.facts.times_s, np.array(times_s) - 1e-6)
-        for sample in video.samples(ranks, pairs=chosen.settings.sampling.pairs):
+        for sample in video.samples(ranks, None, chosen.settings.sampling.offsets):
             examiner.examine(sample)
     examiner.finish()
     return examiner

@@ -636,7 +636,7 @@ def pairs_of(
 ) -> tuple[list[tuple[int, ...]], str | None]:
     """Frame numbers read off the pictures of each pair, which must be the ranks they claim."""
     with VideoFile(path, LimitSettings()) as video:
-        looks = list(video.samples(np.array(ranks, np.int64), stop, pairs=True))
+        looks = list(video.samples(np.array(ranks, np.int64), stop, (0, 1)))
         shown = [tuple(numbers(look)) for look in looks]
         assert shown == [tuple(frame.frame_index for frame in look) for look in looks]
         return shown, video.damage

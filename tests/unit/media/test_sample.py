@@ -349,4 +349,4 @@ def test_pairs_of_every_mode() -> None:
     assert pairs("keyframes", 0, 1, 2, 3, 5, 8) == [0, 2, 5]
     assert pairs("keyframes", 8) == [0]
     assert pairs("all", total=1) == pairs("random", total=1) == pairs("keyframes", 0, total=1) == []
-    assert sample.sampled_ranks(np.array([0, 18]), pairs=True).tolist() == [0, 1, 18, 19]
+    assert sample.sampled_ranks(np.array([0, 18]), (0, 1)).tolist() == [0, 1, 18, 19]

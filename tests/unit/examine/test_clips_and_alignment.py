@@ -143,7 +143,7 @@ def test_a_clip_shows_the_frames_that_ffmpeg_gives(tmp_path: Path, rotation_deg:
         ranks = video.choose(sampling, "v")
         samples = list(video.samples(ranks, None, sampling.offsets))
         decoded = video.frames_decoded
-    assert ranks.tolist() == [0, 20, 30, 50] and decoded < 60
+    assert ranks.tolist() == [10, 20, 40, 50] and decoded < 60
     for first, sample in zip(ranks.tolist(), samples, strict=True):
         assert [frame.frame_index for frame in sample] == [first, first + 3, first + 6, first + 9]
         for frame in sample:
@@ -155,7 +155,7 @@ def test_a_clip_shows_the_frames_that_ffmpeg_gives(tmp_path: Path, rotation_deg:
 def test_stored_crops_of_a_clip_give_the_score_of_the_video(
     bundle: Bundle, face_clip: Path
 ) -> None:
-    """Through the sandbox; the crops are those of the face where it is in each frame."""
+    """Through the sandbox; each crop is found again in its own frame, and in no other so well."""
     examiner = Examiner(plan(bundle))
     rows = examiner.examine(VideoJob("v", str(face_clip))).to_pylist()
     examiner.close()
@@ -163,7 +163,7 @@ def test_stored_crops_of_a_clip_give_the_score_of_the_video(
     faces = [row for row in rows if row[TABLE_COLUMN] == "faces"]
     scores = [row for row in rows if row[TABLE_COLUMN] == "face_scores"]
     assert extraction["status"] == Status.EXTRACTED and extraction["error"] is None
-    assert [row["frame_index"] for row in scores] == [10, 20, 50]
+    assert [row["frame_index"] for row in scores] == [10, 30, 50]
     assert extraction["frames_sampled"] == 3 * FRAMES
     assert {len(row["clip_crops"]) for row in faces} == {FRAMES - 1}
     assert {row["next_crop"] for row in faces} == {None}
@@ -172,14 +172,13 @@ def test_stored_crops_of_a_clip_give_the_score_of_the_video(
     assert [row["score"] for row in scores] == pytest.approx(again.tolist(), abs=1e-6)
     frames = clips.face_frames(60)
     for row, face in zip(faces, found, strict=True):
-        region, first = row["crop_region"], row["frame_index"]
-        rows_, columns = (
-            slice(region["y"], region["y"] + region["height"]),
-            slice(region["x"], region["x"] + region["width"]),
-        )
+        first = row["frame_index"]
+        ranks = range(max(first - 2, 0), min(first + SPAN + 2, 60))
         for number, crop in enumerate(face.clip):
-            shown = frames[first + number * STRIDE][rows_, columns]
-            assert np.abs(cv2.resize(crop, shown.shape[1::-1]).astype(int) - shown).mean() < 16
+            errors = [
+                cv2.matchTemplate(frames[rank], crop, cv2.TM_SQDIFF_NORMED).min() for rank in ranks
+            ]
+            assert ranks[int(np.argmin(errors))] == first + number * STRIDE
 
 
 def test_rounds_and_segments_give_the_clips_of_one_pass(bundle: Bundle, face_clip: Path) -> None:
@@ -188,11 +187,9 @@ def test_rounds_and_segments_give_the_clips_of_one_pass(bundle: Bundle, face_cli
 
     once = examined(face_clip, plan(bundle, "sampling.mode=all"))
     assert [rank for rank, _ in places(once)] == [0, 10, 20, 30, 40, 50]
-    # The interval of a score crosses its own mean, so every round follows.
-    open_ = f"verdict.threshold={np.mean([score for _, score in places(once)])}"
-    rounds = ["sampling.frames=null", "sampling.rounds=[2,4,6]", "verdict.confidence_level=0.9999"]
-    several = examined(face_clip, plan(bundle, *rounds, open_))
-    assert several.outcome.rounds == 3 and places(several) == places(once)
+    rounds = ["sampling.frames=null", "sampling.rounds=[1,6]", "verdict.min_faces=3"]
+    several = examined(face_clip, plan(bundle, *rounds))
+    assert several.outcome.rounds == 2 and places(several) == places(once)
     parts: list[tuple[int, float]] = []
     for first, stop in ((0, 15), (15, 35), (35, 60)):
         chosen = plan(bundle, "sampling.mode=all")

@@ -19,6 +19,7 @@ from framejury.examine.costs import (
     grows_with_length,
     pack,
 )
+from framejury.media.decode_plan import SECONDS_A_BYTE
 from framejury.settings import DetectionSettings, SamplingSettings
 from framejury.settings.loading import settings_from
 
@@ -185,7 +186,7 @@ def test_no_videos_no_batches() -> None:
 
 
 def test_other_detectors_cost_more_or_less_per_frame() -> None:
-    sizes = np.array([1, 100], np.int64) * MB
+    sizes = np.array([1, 2], np.int64) * MB  # all of it is decoded either way
     faces_s = {}
     for detector in ("mtcnn", "haar", "frame"):
         two = estimate_costs_s(sizes, sampling(frames=11, pairs=True), detector)
@@ -206,9 +207,27 @@ def test_pairs_cost_two_frames_each_and_strides_begin_at_the_start() -> None:
     sizes = np.array([1, 100, 1000], np.int64) * MB
     one = estimate_costs_s(sizes, sampling(frames=11))
     two = estimate_costs_s(sizes, sampling(frames=11, pairs=True))
-    assert two - one == pytest.approx(11 * 0.02)
+    later_s = 11 * 24_000 * SECONDS_A_BYTE  # the second frame of each pair is decoded too
+    assert two - one == pytest.approx(11 * 0.02 + np.array([0, later_s, later_s]))
     strided = estimate_costs_s(sizes, sampling(mode="strided", frames=11))
     assert strided[2] - strided[1] == pytest.approx(3 * 2e-9 * 900e6)  # no more to decode
     assert (strided[1:] < one[1:]).all()
     far = estimate_costs_s(sizes, sampling(mode="strided", frames=11, skip_frames=60))
     assert (far[1:] > strided[1:]).all()
+
+
+def test_a_clip_costs_all_its_frames_and_what_lies_between() -> None:
+    sizes = np.array([1000], np.int64) * MB
+    one, clip, wide = (
+        estimate_costs_s(sizes, sampling(frames=11, clip_frames=frames, clip_stride=stride))
+        for frames, stride in ((1, 1), (8, 1), (8, 4))
+    )
+    decoding_s = 11 * 24_000 * SECONDS_A_BYTE
+    assert clip - one == pytest.approx(11 * 7 * 0.02 + 7 * decoding_s)
+    assert wide - clip == pytest.approx(21 * decoding_s)
+    every = [
+        estimate_costs_s(sizes, sampling(mode="all", clip_frames=8, clip_stride=stride))
+        for stride in (1, 4)
+    ]
+    assert every[0] == pytest.approx(estimate_costs_s(sizes, sampling(mode="all")))
+    assert every[1] < every[0]  # of 29 frames, 8 are searched

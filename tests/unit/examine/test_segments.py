@@ -277,19 +277,25 @@ def test_a_known_remote_file_is_hashed_on_the_way(
     assert caught.value.status == Status.UNREADABLE
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0.3, 0.5), (0.1, 0.12), (0.77, 0.8), (2.0, 2.0)])
-@pytest.mark.parametrize("mode", ["all", "strided"])
-def test_segments_show_the_pairs_of_a_video(
-    tmp_path: Path, mode: str, start: float, stop: float
-) -> None:
-    """Whole (2.0: no damage) or damaged: a pair is given where it begins, once, and untorn."""
-    path = clips.write_clip(tmp_path / "a.mp4", clips.face_frames(96), gop=11)
+def damaged(path: Path, start: float, stop: float) -> Path:
+    """Write a clip of 96 frames, of which this part of the pictures is noise; above 1: none."""
+    clips.write_clip(path, clips.face_frames(96), gop=11)
     content = bytearray(path.read_bytes())
     pictures = clips.mp4_boxes(content)["mdat"]
     if start < 1:
         first, last = (pictures.start + round(ratio * len(pictures)) for ratio in (start, stop))
         content[first:last] = np.random.default_rng(0).bytes(last - first)
     path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.3, 0.5), (0.1, 0.12), (0.77, 0.8), (2.0, 2.0)])
+@pytest.mark.parametrize("mode", ["all", "strided"])
+def test_segments_show_the_pairs_of_a_video(
+    tmp_path: Path, mode: str, start: float, stop: float
+) -> None:
+    """Whole (2.0: no damage) or damaged: a pair is given where it begins, once, and untorn."""
+    path = damaged(tmp_path / "a.mp4", start, stop)
     sampling = {"mode": mode, "pairs": True, "frames": 200, "skip_frames_short": 1}
     settings = settings_from({"sampling": sampling})
     with VideoFile(path, settings.limits) as video:
@@ -310,5 +316,31 @@ def test_segments_show_the_pairs_of_a_video(
         with VideoFile(path, settings.limits) as video:
             inside = ranks[(ranks >= begin) & (ranks < end)]
             looks = video.samples(inside, end, (0, 1))
+            parts += [[frame.frame_index for frame in look] for look in looks]
+    assert parts == whole
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.3, 0.32), (0.77, 0.8), (2.0, 2.0)])
+def test_segments_show_the_clips_of_a_video(tmp_path: Path, start: float, stop: float) -> None:
+    """A clip that begins in a segment is its own, also where it reaches beyond."""
+    path = damaged(tmp_path / "a.mp4", start, stop)
+    settings = settings_from({"sampling": {"mode": "all", "clip_frames": 3, "clip_stride": 3}})
+    offsets = settings.sampling.offsets
+    assert offsets == (0, 3, 6)
+    with VideoFile(path, settings.limits) as video:
+        ranks = video.choose(settings.sampling, "v")
+        cut = video.segments(ranks, 0.3, 0.02, offsets)
+        looks = video.samples(ranks, None, offsets)
+        whole = [[frame.frame_index for frame in look] for look in looks]
+    assert len(cut) >= 3 and all(
+        [first, first + 3, first + 6] == [first, *later] for first, *later in whole
+    )
+    if start > 1:
+        assert [first for first, *_ in whole] == list(range(0, 90, 7))
+    parts: list[list[int]] = []
+    for (begin, end), _ in cut:
+        with VideoFile(path, settings.limits) as video:
+            inside = ranks[(ranks >= begin) & (ranks < end)]
+            looks = video.samples(inside, end, offsets)
             parts += [[frame.frame_index for frame in look] for look in looks]
     assert parts == whole

@@ -350,3 +350,25 @@ def test_pairs_of_every_mode() -> None:
     assert pairs("keyframes", 8) == [0]
     assert pairs("all", total=1) == pairs("random", total=1) == pairs("keyframes", 0, total=1) == []
     assert sample.sampled_ranks(np.array([0, 18]), (0, 1)).tolist() == [0, 1, 18, 19]
+
+
+def test_clips_of_every_mode() -> None:
+    """Three frames two apart span five: clips follow each other, and none reaches beyond."""
+
+    def clips(mode: Mode, *key_frames: int, frames: int = 3, total: int = 17) -> list[int]:
+        sampling = SamplingSettings(
+            mode=mode, frames=frames, clip_frames=3, clip_stride=2, every_s=0.4, skip_frames_short=1
+        )
+        assert (sampling.offsets, sampling.span) == ((0, 2, 4), 5)
+        chosen = choose_frames(steady(total), total / 25, sampling, "v", *key_frames)
+        return chosen.tolist()
+
+    assert clips("all") == [0, 5, 10]  # frames 15 and 16 are too few for one
+    assert clips("uniform", total=60, frames=2) == [15, 45]
+    assert clips("uniform") == clips("random") == [0, 5, 10]  # there are no more
+    assert clips("every_s", total=20) == [5, 15]
+    assert clips("strided") == [0, 6, 12]
+    assert clips("keyframes", 0, 3, 6, 12, 13) == [0, 6, 12]
+    assert clips("all", total=5) == [0] and clips("all", total=4) == []
+    found = sample.sampled_ranks(np.array([0, 5]), (0, 2, 4)).tolist()
+    assert found == [0, 2, 4, 5, 7, 9]

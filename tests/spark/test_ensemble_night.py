@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from framejury.cli.main import main
 from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import load_bundle
 from framejury.model.ensemble import combined
 from framejury.night.night import counts_of, report
 from framejury.tables.extract import write_examined
+from framejury.tables.reduce import VerdictRules, reduce_verdicts
 from framejury.tables.resources import ship_bundle
+from framejury.verdict.members import members_of_facts
+from framejury.verdict.rule import Rule
 from framejury.warehouse import Warehouse
 from tests.builders import clips
 from tests.builders.ensembles import small_ensemble
@@ -87,12 +89,16 @@ def test_the_report_and_a_second_reduction_name_the_members(place: Place) -> Non
     assert bundle.parts[1].model_id in page
     pages = [one.read_text() for one in (folder.parents[1] / "evidence").rglob("*.html")]
     assert any("Several detectors judge together here" in one for one in pages)
-    before = place.verdicts()
-    rest = ("--warehouse", place.warehouse.location.uri, "--set", "verdict.threshold=0.9")
-    assert main(["reduce", *rest]) == 0
-    for name, row in place.verdicts().items():
-        assert row["members"] == before[name]["members"]
-        assert row["threshold"] == 0.9
+    before = {row["video_id"]: row["members"] for row in place.verdicts().values()}
+    (commit,) = night.commits
+    assert commit.facts.bundle is not None
+    members = members_of_facts(commit.facts.bundle)
+    assert members == bundle.member_rules
+    scores = night.store.face_scores(bundle.model_id, [one.model_id for one in members])
+    rule, verdict = Rule(threshold=0.9), night.judging.settings.verdict
+    rules = VerdictRules("again", bundle.model_id, rule, verdict, members)
+    again = reduce_verdicts(videos, night.store.latest("extractions"), scores, rules)
+    assert {row["video_id"]: row["members"] for row in again.toArrow().to_pylist()} == before
 
 
 def test_segments_of_a_long_video_give_the_rows_of_the_whole(place: Place) -> None:

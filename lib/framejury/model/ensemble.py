@@ -106,6 +106,7 @@ def ensemble_manifest(parts: Sequence[Bundle], weights: Sequence[float]) -> Mani
                 model_id=part.model_id,
                 weight=weight / total,
                 manifest_sha256=sha256_of(part.directory / MANIFEST_NAME),
+                adopted=part.adopted,
             )
             for name, part, weight in zip(_names(parts), parts, weights, strict=True)
         ),

@@ -230,6 +230,7 @@ class Member:
         model_id: of the bundle there.
         weight: its share of the ensemble's logit, 0 to 1; those of all members sum to 1.
         manifest_sha256: digest of its `bundle.json`, which lists those of its other files.
+        adopted: where its network comes from, as in that bundle.
     """
 
     __pydantic_config__ = _STRICT
@@ -238,6 +239,7 @@ class Member:
     model_id: str
     weight: Share
     manifest_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    adopted: Adopted | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,6 +167,12 @@ LIES: dict[str, Callable[[], bytes]] = {
     "an origin that moves the cursor": lambda: packed(
         EXTRACTION | {"origin": ORIGIN | {"software": "\x1b[2J"}}
     ),
+    "a scoring time that is none": lambda: packed(
+        EXTRACTION | {"scoring": [{"model_id": "m", "seconds": float("nan")}]}
+    ),
+    "a network whose name moves the cursor": lambda: packed(
+        EXTRACTION | {"scoring": [{"model_id": "\x1b[2J", "seconds": 1.0}]}
+    ),
     "an origin without end": lambda: packed(
         EXTRACTION | {"origin": ORIGIN | {"device": "a" * 301}}
     ),

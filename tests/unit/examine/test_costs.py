@@ -60,6 +60,8 @@ def test_costs_follow_what_must_be_decoded() -> None:
     assert (seconds[1:] < every[1:]).all()
     assert seconds[5] < estimate_costs_s(sizes, sampling(mode="every_s", every_s=1.0))[5]
     assert (estimate_survey_costs_s(sizes)[1:] < few[1:]).all()
+    further = estimate_costs_s(sizes, sampling(mode="uniform", frames=11), further_s=0.1)
+    assert further[3] - few[3] == pytest.approx(11 * 0.1)
 
 
 @pytest.mark.parametrize(

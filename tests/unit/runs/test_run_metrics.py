@@ -281,6 +281,15 @@ def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
     assert r"\udcff" in (tmp_path / "x.prom").read_text(encoding="utf-8")
 
 
+def test_seconds_per_network_are_written() -> None:
+    counts = RunCounts(scoring_s={"a": 2.0, "b": 0.5})
+    found = {one.name: one for one in samples_of(replace(METRICS, counts=counts))}
+    assert found["run_scoring_seconds"].values == counts.scoring_s
+    assert found["run_scoring_seconds"].label == "model_id"
+    names = {one.name for one in samples_of(replace(METRICS, counts=RunCounts()))}
+    assert "run_scoring_seconds" not in names
+
+
 def test_names_follow_the_rules() -> None:
     for sample in samples_of(METRICS):
         assert sample.name == sample.name.lower()

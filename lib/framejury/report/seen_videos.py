@@ -18,7 +18,6 @@ from framejury.schemas.statuses import Label, Side
 
 USES = {Side.TRAIN: "trained on", Side.VAL: "used to choose the best epoch or the rule"}
 HEADER = ("use in training", "videos", "labelled", "decided", "right", "accuracy", "AUC")
-OWN_TEST = " This does not concern the figures of the model's own test."
 NOTE = (
     "These figures do not carry over to new videos. A video counts as seen if its file, or another "
     "video of the same source, was used; a copy with other bytes is recognised by its source alone."
@@ -127,17 +126,16 @@ def seen_note(seen: Seen, trained_elsewhere: Collection[str] = ()) -> str | None
 
     Args:
         seen: of the report.
-        trained_elsewhere: models that framejury did not train; it knows of no test of theirs.
+        trained_elsewhere: models of which the report says so anyway.
     """
-    if not seen.unrecorded:
+    counts = {name: n for name, n in seen.unrecorded.items() if name not in trained_elsewhere}
+    if not counts:
         return None
-    models = ", ".join(sorted(seen.unrecorded))
-    count = sum(seen.unrecorded.values())
-    own = "" if set(seen.unrecorded) <= set(trained_elsewhere) else OWN_TEST
     return (
-        f"It is not recorded which videos {models} learned from, so the accuracy measured on the "
-        f"videos of this report may include some of them ({counted(count, 'video')} could not be "
-        f"compared).{own}"
+        f"It is not recorded which videos {', '.join(sorted(counts))} learned from, so the "
+        "accuracy measured on the videos of this report may include some of them "
+        f"({counted(sum(counts.values()), 'video')} could not be compared). This does not concern "
+        "the figures of the model's own test."
     )
 
 

@@ -129,13 +129,13 @@ def accuracy_sentences(f: Findings) -> list[str]:
     else:
         got = "it wrong" if c.decided == 1 else f"{right:,} right ({_share(f)})"
     sentences = [f"{labelled} framejury decided {which} and got {got}."]
-    if f.run.bundle is not None and f.run.bundle.training and f.seen.unrecorded:
-        sentences.append(FEW_WORDS)
     if wrong.count:
         sentences.append(
             f"{counted(wrong.accused.num_rows, 'real video was', 'real videos were')} called fake; "
             f"{counted(wrong.missed.num_rows, 'fake video was', 'fake videos were')} called real."
         )
+    if f.run.bundle is not None and f.run.bundle.training and f.seen.unrecorded:
+        sentences.append(FEW_WORDS)
     return sentences
 
 

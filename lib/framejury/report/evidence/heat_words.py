@@ -27,7 +27,7 @@ def heat_legend(shown: Sequence[FacePicture], judges: str) -> str:
         text = (
             f"Each {judges} is shown with a heat map. It was made by covering parts of the "
             f"{judges} with a grey patch and scoring it again (occlusion): red where the score "
-            f"fell most for this {judges}, dark blue where it did not fall. It is coarse."
+            f"fell most for this {judges}, uncoloured where it did not fall. It is coarse."
         )
     else:
         text = (

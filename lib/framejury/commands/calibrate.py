@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
     source, videos = _of_side(everything, whole, side)
     decided_notes(warehouses, videos, used=args.decisions)
     _check_framing(warehouses, source, bundle)
-    if side is Side.TRAIN:
+    if side is Side.TRAIN and bundle.adopted is None:
         say(
             "warning: the network was trained on split train and is overconfident there; "
             "calibrate on val"
@@ -140,14 +140,12 @@ def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: 
         for commit in warehouse.with_table("faces"):
             if commit.run_id not in used:
                 continue
-            wanted = lacking_frames(bundle, commit.settings["sampling"])
-            if Framing.of_settings(commit.settings) != bundle.framing:
-                wanted = [*bundle.framing.overrides(), *wanted]
-            if wanted:
+            cut = Framing.of_settings(commit.settings) == bundle.framing
+            if not cut or lacking_frames(bundle, commit.settings["sampling"]):
                 raise BundleError(
                     f"faces of run {commit.run_id} are not cropped as {bundle.model_id} needs "
                     f"them; run: framejury extract --warehouse {warehouse.location.uri} --all "
-                    f"--set {' --set '.join(wanted)}"
+                    f"--bundle {bundle.directory}"
                 )
 
 

@@ -142,12 +142,7 @@ def _open_session(
             f"{', '.join(onnxruntime.get_available_providers())}. Install onnxruntime-gpu instead, "
             "or score on the CPU"
         )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Spinning idle threads would take the core of the next Spark task.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = cpu_options(threads)
     # The checked bytes are the bytes that run, and external data files cannot be loaded.
     content = bundle.onnx_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != bundle.files[ONNX_NAME].sha256:
@@ -164,6 +159,17 @@ def _open_session(
             "driver and CUDA libraries, or score on the CPU"
         )
     return session
+
+
+def cpu_options(threads: int) -> onnxruntime.SessionOptions:
+    """Return the options of a network that shares its machine with other tasks."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Spinning idle threads would take the core of the next Spark task.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def _check_contract(session: onnxruntime.InferenceSession, bundle: Bundle) -> tuple[str, list[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -75,7 +76,8 @@ def contract_model(
     model.graph.node.extend(nodes)
     assert description.input.side_px is not None
     picture = [description.input.side_px, description.input.side_px, 3]
-    shape = ["n", *picture] if description.clip is None else ["n", description.frames, *picture]
+    frames = [] if description.clip is None else [description.frames]
+    shape: list[str | int | None] = ["n", *frames, *picture]
     model.graph.input.append(helper.make_tensor_value_info(PIXELS_NAME, TensorProto.FLOAT, shape))
     model.graph.output.append(
         helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["n", 1])
@@ -107,17 +109,17 @@ class _Additions:
         return tensor.name
 
     def chain(
-        self, start: str, end: str, steps: Sequence[tuple[str, list[str], dict[str, object]]]
+        self, start: str, end: str, steps: Sequence[tuple[str, list[str], dict[str, Any]]]
     ) -> list[onnx.NodeProto]:
         """Return nodes that follow each other: kind, further inputs, attributes."""
         nodes, current = [], start
-        for rank, (kind, more, attributes) in enumerate(steps or [("Identity", [], {})]):
+        steps = steps or [("Identity", [], {})]
+        for rank, (kind, more, attributes) in enumerate(steps, start=1):
             self._count += 1
-            last = rank == len(steps or [0]) - 1
             name = f"{_OWN}{self._count}"
-            output = end if last else name
-            first = [*more, current] if kind == "Sub" else [current, *more]
-            nodes.append(helper.make_node(kind, first, [output], name=name, **attributes))
+            output = end if rank == len(steps) else name
+            inputs = [*more, current] if kind == "Sub" else [current, *more]
+            nodes.append(helper.make_node(kind, inputs, [output], name=name, **attributes))
             current = output
         return nodes
 
@@ -134,7 +136,7 @@ def _before(
     # Planes are worked on after they were turned: channels last are slow in ONNX Runtime.
     shape = [3 if axis == channels else 1 for axis in range(1, len(layout))]
     affine = Affine.of(description)
-    steps: list[tuple[str, list[str], dict[str, object]]] = []
+    steps: list[tuple[str, list[str], dict[str, Any]]] = []
     if turn != sorted(turn):
         steps.append(("Transpose", [], {"perm": turn}))
     if affine.reverses:
@@ -156,7 +158,7 @@ def _after(
 ) -> list[onnx.NodeProto]:
     """Return nodes from the foreign output to one score per face."""
     output, classes = description.output, description.classes
-    steps: list[tuple[str, list[str], dict[str, object]]] = []
+    steps: list[tuple[str, list[str], dict[str, Any]]] = []
     if kind != TensorProto.FLOAT:
         steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
     rows = made.constant(np.array([-1, classes], np.int64))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -17,12 +17,12 @@ from pydantic_core import ErrorDetails
 
 from framejury.adoption.network_facts import Layout, NetworkFacts
 from framejury.errors import ConfigError, did_you_mean
+from framejury.settings import Template
 from framejury.settings.section import Section
 
 Scale = Literal["0..1", "0..255", "-1..1"]
 Gives = Literal["probability", "logit", "softmax", "logits"]
 ThreeNumbers = tuple[float, float, float]
-FivePoints = Annotated[tuple[tuple[float, float], ...], Field(min_length=5, max_length=5)]
 
 
 class InputPart(Section):
@@ -44,7 +44,7 @@ class CropPart(Section):
     margin_px: int | None = Field(None, ge=0, le=4096)
     shape: Literal["square", "box"] = "square"
     shift_ratio: float = Field(0.0, ge=-0.5, le=0.5)
-    template: FivePoints | None = None
+    template: Template | None = None
     judges: Literal["face", "frame"] = "face"
 
 

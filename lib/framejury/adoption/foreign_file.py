@@ -175,7 +175,7 @@ def _place_of(tensor: onnx.TensorProto, path: Path) -> Path:
     Raises:
         BundleError: it is not a file beside the network.
     """
-    named = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
+    named = next((str(item.value) for item in tensor.external_data if item.key == "location"), "")
     folder = path.parent.resolve()
     place = folder / named
     inside = named and not Path(named).is_absolute() and ".." not in Path(named).parts

@@ -49,6 +49,7 @@ GROUPS = {
     "train and measure": {
         "train": ("jobs.train_head", "train a network and write a model bundle"),
         "train-audio": ("commands.train_audio", "train a sound model on labelled videos"),
+        "adopt": ("commands.adopt", "make a bundle of a network that was trained elsewhere"),
         "evaluate": ("commands.evaluate", "measure a bundle on labelled videos"),
         "calibrate": (
             "commands.calibrate",

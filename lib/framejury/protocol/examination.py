@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from framejury.faces.crop import cropped_face
 from framejury.model.runtime import Scorer
 from framejury.protocol.robustness import Condition, perturbed_faces
 from framejury.protocol.selection import VideoRow
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +81,41 @@ def examine_all(
         SandboxStartError: a child cannot start.
         FramejuryError: the network returned an invalid score.
     """
-    free: SimpleQueue[Examiner] = SimpleQueue()
 
-    def one(video: VideoRow) -> VideoScores:
-        examiner = free.get()
-        try:
-            scores, faces = _examined(video, examiner)
-        finally:
-            free.put(examiner)
+    def one(video: VideoRow, examiner: Examiner) -> VideoScores:
+        scores, faces = _examined(video, examiner)
         if scorer is not None and faces:
             _perturb(scores, faces, scorer, conditions, frames)
         return scores
+
+    return with_examiners(videos, plan, workers, one)
+
+
+def with_examiners(
+    videos: Sequence[VideoRow],
+    plan: ExaminePlan,
+    workers: int,
+    one: Callable[[VideoRow, Examiner], Result],
+) -> list[Result]:
+    """Call `one` for every video with an idle examiner; progress goes to stderr.
+
+    Args:
+        videos: rows of `videos`.
+        plan: of the examiners.
+        workers: child processes, count.
+        one: called in several threads.
+
+    Returns:
+        the results in the order of the videos.
+    """
+    free: SimpleQueue[Examiner] = SimpleQueue()
+
+    def called(video: VideoRow) -> Result:
+        examiner = free.get()
+        try:
+            return one(video, examiner)
+        finally:
+            free.put(examiner)
 
     count = max(1, min(workers, len(videos)))
     with ExitStack() as stack:
@@ -101,7 +127,7 @@ def examine_all(
         # Runs first on an early end: waiting videos are dropped, then the children are killed, so
         # that the threads end.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        waiting = [pool.submit(one, video) for video in videos]
+        waiting = [pool.submit(called, video) for video in videos]
         with progress("videos", len(videos), lambda: sum(task.done() for task in waiting)):
             for task in as_completed(waiting):
                 task.result()

@@ -37,8 +37,10 @@ class ArchiveFace:
     row: Mapping[str, Any]
     frame: Size
 
-    def cut(self, crops: CropSettings) -> CroppedFace:
-        """Return the face under a crop geometry that lies within the stored crop."""
+    def cut(self, crops: CropSettings | None) -> CroppedFace:
+        """Return the face under a crop geometry within the stored crop; None: as it is stored."""
+        if crops is None:
+            return cropped_face(self.row)
         face, stored = cropped_face(self.row), Region(**self.row["crop_region"])
         wanted = region_of(Box(**self.row["box"]), self.frame, crops)
         height, width = face.crop.shape[:2]
@@ -84,18 +86,23 @@ def settings_for(bundle: Bundle, settings: Settings, frames: int) -> Settings:
 
 
 def write_sheet(
-    path: Path, bundle: Bundle, faces: Sequence[ArchiveFace], limits: LimitSettings
+    path: Path,
+    bundle: Bundle,
+    faces: Sequence[ArchiveFace],
+    crops: CropSettings | None,
+    limits: LimitSettings,
 ) -> None:
     """Write a picture of faces as the network gets them, with the score under each.
 
     Args:
         path: a PNG file.
         bundle: adopted.
-        faces: cut for this bundle, at least one.
+        faces: at least one.
+        crops: as in `ArchiveFace.cut`.
         limits: of the process that scores.
     """
     pixels = bundle.pixels
-    inputs = Scorer(bundle).pictures([cropped_face(face.row) for face in faces])
+    inputs = Scorer(bundle).pictures([face.cut(crops) for face in faces])
     with Trial(bundle.onnx_path, limits, pixels.batch_limit) as trial:
         scores = trial.run(inputs).scores
     names = [str(face.video["video_id"]).rpartition("/")[2][-18:] for face in faces]

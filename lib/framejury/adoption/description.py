@@ -182,12 +182,14 @@ def missing_keys(description: Description, facts: NetworkFacts) -> list[str]:
     crop = part.crop
     has_crop = crop.margin_ratio is not None or crop.margin_px is not None
     absent = {
-        "input.side_px": part.input.side_px is None,
+        "input.side_px": part.input.side_px is None and not facts.may_say("H"),
         "input.layout": part.input.layout is None,
         "input.colours": part.input.colours is None,
         "input.scale": part.input.scale is None,
         "crop.margin_ratio": not has_crop and crop.judges == "face",
-        "clip.frames": part.clip is not None and part.clip.frames is None,
+        "clip.frames": part.clip is not None
+        and part.clip.frames is None
+        and not facts.may_say("T"),
         "clip.stride": part.clip is not None and part.clip.stride is None,
         "output.name": part.output.name is None,
         "output.gives": part.output.gives is None,

@@ -108,6 +108,11 @@ class NetworkFacts:
         check_square(seen)
         return seen
 
+    def may_say(self, axis: str) -> bool:
+        """Return whether the file gives the size of an axis, at least once its layout is known."""
+        options = [self.layout] if self.layout else LAYOUTS[len(self.dims)]
+        return any(axis in one and self.dims[one.index(axis)] is not None for one in options)
+
     @property
     def _output(self) -> OutputFacts | None:
         return next((item for item in self.outputs if item.name == self.output_name), None)

@@ -25,7 +25,6 @@ from framejury.adoption.trial import Trial
 from framejury.errors import BundleError
 from framejury.evaluation.binary import auc_or_none
 from framejury.evaluation.bootstrap import Interval, bootstrap_intervals
-from framejury.faces.crop import cropped_face
 from framejury.model.manifest import ONNX_NAME, Bundle
 from framejury.model.runtime import Scorer
 from framejury.pages.text_table import grid
@@ -199,9 +198,7 @@ class _Videos:
 
 
 def _pictures(bundle: Bundle, faces: Sequence[ArchiveFace], crops: CropSettings | None) -> Pixels:
-    """Return the network's input; `crops` None: the stored crops are the wanted ones."""
-    cut = [cropped_face(face.row) if crops is None else face.cut(crops) for face in faces]
-    return Scorer(bundle).pictures(cut)
+    return Scorer(bundle).pictures([face.cut(crops) for face in faces])
 
 
 def _scores(trial: Trial, pixels: Pixels, affine: Affine | None) -> Scores:

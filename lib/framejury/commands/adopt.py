@@ -27,7 +27,9 @@ from framejury.model.bundle import check_may_replace, load_bundle
 from framejury.model.manifest import MANIFEST_NAME, Bundle
 from framejury.parsers.adopt import parser
 from framejury.protocol.selection import labelled_videos_of
-from framejury.settings import Settings
+from framejury.settings import CropSettings, Settings
+
+CheckedFaces = tuple[list[ArchiveFace], CropSettings | None]
 
 _SHEET_FACES = 12
 _DRAWN_FRAMES = 2
@@ -68,9 +70,9 @@ def _adopt(args: argparse.Namespace, network: ForeignNetwork, settings: Settings
             _check_expected(args.expect, bundle, settings)
         if args.output is not None:
             bundle = draft.write(args.output)
-        faces = None if args.check is None else _compare(args, bundle, settings)
+        checked = None if args.check is None else _compare(args, bundle, settings)
         if args.output is not None or args.sheet is not None:
-            _draw(args, bundle, settings, faces)
+            _draw(args, bundle, settings, checked)
     _print(
         Check(
             "not checked",
@@ -121,8 +123,8 @@ def _check_expected(path: Path, bundle: Bundle, settings: Settings) -> None:
     _print(Check("answers", "ok", f"{len(answers)} known answers agree, within {worst:.1e}"))
 
 
-def _compare(args: argparse.Namespace, bundle: Bundle, settings: Settings) -> list[ArchiveFace]:
-    """Measure the readings on labelled videos, and print them; return faces for the sheet."""
+def _compare(args: argparse.Namespace, bundle: Bundle, settings: Settings) -> CheckedFaces:
+    """Measure the readings on labelled videos, and print them; return the faces and their crops."""
     selection = labelled_videos_of(args.check, in_layout(settings.index, args))
     for note in selection.notes:
         say(f"  note: {note}")
@@ -133,30 +135,30 @@ def _compare(args: argparse.Namespace, bundle: Bundle, settings: Settings) -> li
     say(f"  {len(faces):,} faces of {len(selection.videos):,} videos")
     found = compare_readings(bundle, faces, fitted.crops, margins, settings.limits)
     print(found.text())
-    return faces if not margins else []
+    return faces, fitted.crops if margins else None
 
 
 def _draw(
     args: argparse.Namespace,
     bundle: Bundle,
     settings: Settings,
-    faces: list[ArchiveFace] | None,
+    checked: CheckedFaces | None,
 ) -> None:
     """Write the contact sheet."""
     place = args.sheet or args.output.with_name(f"{args.output.name}-sheet.png")
-    if args.faces is None and args.check is not None:
-        args.faces = Path(args.check)
-    if not faces:
-        fitted = settings_for(bundle, settings, _DRAWN_FRAMES)
-        if args.faces is not None:
-            faces = faces_of(_videos_in(args.faces, settings), fitted, workers_of(args))
-        else:
-            with trial_clip() as clip:
-                faces = faces_of([{"video_id": "drawn", "uri": str(clip)}], fitted, 1)
+    fitted = settings_for(bundle, settings, _DRAWN_FRAMES)
+    if args.faces is not None:
+        faces, crops = faces_of(_videos_in(args.faces, settings), fitted, workers_of(args)), None
+    elif checked is not None:
+        faces, crops = checked
+    else:
+        with trial_clip() as clip:
+            faces = faces_of([{"video_id": "drawn", "uri": str(clip)}], fitted, 1)
+        crops = None
     if not faces:
         raise UsageError(f"no face was found in {args.faces}; give --faces PATH with others")
     shown = faces[:: max(1, len(faces) // _SHEET_FACES)][:_SHEET_FACES]
-    write_sheet(place, bundle, shown, settings.limits)
+    write_sheet(place, bundle, shown, crops, settings.limits)
     say(f"  sheet: {place} (compare it with a picture that the network was trained on)")
 
 

@@ -92,7 +92,7 @@ def test_faces_that_influence_each_other_are_refused_unless_judged_alone(tmp_pat
         helper.make_node("ReduceMean", ["last"], ["mean"], axes=[0], keepdims=1),
         helper.make_node("Add", ["last", "mean"], ["answer"]),
     )
-    with pytest.raises(BundleError, match="scores differ by .* batch_limit: 1"):
+    with pytest.raises(BundleError, match=r"scores differ by .* batch_limit: 1"):
         tried(path)
     assert tried(path, {**SAID, "batch_limit": 1})[0] == 1
 

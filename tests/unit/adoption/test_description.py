@@ -54,6 +54,17 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
         assert key not in str(caught.value)
 
 
+def test_an_ambiguous_layout_is_asked_for_and_what_follows_from_it_is_read(tmp_path: Path) -> None:
+    known = facts(tmp_path, frames=3)
+    with pytest.raises(ConfigError) as caught:
+        completed(changed(clip={"stride": 1}), known)
+    assert "input.layout (" in str(caught.value)
+    assert "side_px" not in str(caught.value) and "clip.frames" not in str(caught.value)
+    parts = {"input": {**WHOLE["input"], "layout": "NTCHW"}, "clip": {"stride": 1}}
+    whole = completed(changed(**parts), known)
+    assert (whole.input.side_px, whole.frames) == (32, 3)
+
+
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [

@@ -72,7 +72,7 @@ def test_a_link_out_of_the_folder_is_refused(network: Path, tmp_path_factory) ->
 def test_missing_weights_are_named(network: Path) -> None:
     with_weights_outside(network, OTHER)
     (network.parent / OTHER).unlink()
-    with pytest.raises(BundleError, match="needs the file weights.bin"):
+    with pytest.raises(BundleError, match=r"needs the file weights\.bin"):
         read_network(network)
 
 

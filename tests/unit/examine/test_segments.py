@@ -287,7 +287,9 @@ def test_segments_show_the_pairs_of_a_video(
         ranks = video.choose(settings.sampling, "v")
         cut = video.segments(ranks, 0.3, 0.02, (0, 1))
         firsts_only = video.segments(ranks, 0.3, 0.04)
-        whole = [[frame.frame_index for frame in look] for look in video.samples(ranks, None, (0, 1))]
+        whole = [
+            [frame.frame_index for frame in look] for look in video.samples(ranks, None, (0, 1))
+        ]
     assert len(cut) >= 3 and all(second == first + 1 for first, second in whole)
     # Frame 11 decodes alone, and is the second of a pair: the segment after begins at 12.
     assert mode == "strided" or any(begin % 11 == 1 for (begin, _), _ in cut)

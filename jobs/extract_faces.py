@@ -10,8 +10,11 @@ from framejury.cli.options import run_command, settings_of
 from framejury.clock import now
 from framejury.examine.messages import ExaminePlan, settings_id
 from framejury.logs import say
+from framejury.model.bundle import load_bundle
+from framejury.model.framing import framed_for
 from framejury.night.plan import videos_to_extract
 from framejury.parsers.extract_faces import parser
+from framejury.settings import Settings
 from framejury.tables.extract import write_examined
 from framejury.tables.session import spark_session
 from framejury.tables.store import Store
@@ -26,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # Without a network, no verdict asks for a further round.
-    settings = settings_of(args).in_one_round()
+    settings = _settings_of(args).in_one_round()
     warehouse = Warehouse.open(args.warehouse)
     warehouse.require("videos")
     with spark_session("extract") as spark:
@@ -52,6 +55,14 @@ def _run(args: argparse.Namespace) -> int:
             warehouse.commit(run, now(), settings=settings.model_dump(mode="json"), facts=facts)
     say(f"  {sentence(statuses)}; run {run.run_id} committed")
     return 0
+
+
+def _settings_of(args: argparse.Namespace) -> Settings:
+    """Return the settings, with the crops that the network of `--bundle` needs."""
+    if args.bundle is None:
+        return settings_of(args)
+    bundle = load_bundle(args.bundle)
+    return framed_for(bundle, settings_of(args, of_bundle=bundle.judging))
 
 
 if __name__ == "__main__":

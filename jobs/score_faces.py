@@ -80,10 +80,9 @@ def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
         found = Framing.of_settings(commit.settings)
         if found != bundle.framing:
             has = ", ".join(f"{name} {value}" for name, value in asdict(found).items())
-            needs = " ".join(f"--set {text}" for text in bundle.framing.overrides())
             raise BundleError(
                 f"run {commit.run_id} cut crops with {has}; {bundle.model_id} needs other values: "
-                f"extract again with --all {needs}"
+                f"extract again with --all --bundle {bundle.directory}"
             )
         pairs = commit.settings["sampling"].get("pairs", False)
         if bundle.signal in PAIR_SIGNALS and not pairs:

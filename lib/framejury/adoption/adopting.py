@@ -13,10 +13,10 @@ from typing import Any
 
 import onnx
 
-from framejury.adoption.checks import Report, try_network
 from framejury.adoption.contract_graph import contract_model
 from framejury.adoption.description import Description, completed, slug
 from framejury.adoption.foreign_file import ForeignNetwork
+from framejury.adoption.trial_checks import Report, try_network
 from framejury.machine.check import Check
 from framejury.model.bundle import write_bundle
 from framejury.model.manifest import (
@@ -70,7 +70,7 @@ def drafted(
     Args:
         network: of `read_network`.
         given: the description, as it was written.
-        limits, shipped, report: as in `checks.try_network`.
+        limits, shipped, report: as in `trial_checks.try_network`.
 
     Raises:
         ConfigError: the description lacks something, or contradicts the file.

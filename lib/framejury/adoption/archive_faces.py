@@ -12,6 +12,7 @@ from framejury.examine.messages import TABLE_COLUMN, ExaminePlan, VideoJob
 from framejury.examine.worker import Examiner
 from framejury.faces.crop import cropped_face, encode_crop, region_of
 from framejury.inspection.drawing import contact_sheet
+from framejury.media.small_clip import trial_clip
 from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
@@ -77,6 +78,12 @@ def faces_of(
         return [ArchiveFace(video, row, frame) for row in rows if row[TABLE_COLUMN] == "faces"]
 
     return [face for faces in with_examiners(videos, plan, workers, one) for face in faces]
+
+
+def drawn_faces(settings: Settings) -> list[ArchiveFace]:
+    """Return the faces of a drawn person, as `faces_of` cuts them: no video is needed."""
+    with trial_clip() as clip:
+        return faces_of([{"video_id": "drawn", "uri": str(clip)}], settings, 1)
 
 
 def settings_for(bundle: Bundle, settings: Settings, frames: int) -> Settings:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from framejury.adoption.checks import as_input
 from framejury.adoption.trial import Trial
+from framejury.adoption.trial_checks import as_input
 from framejury.errors import UsageError, did_you_mean
 from framejury.faces.crop import decode_crop
 from framejury.model.manifest import Bundle

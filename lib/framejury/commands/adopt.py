@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from framejury.adoption.adopting import drafted
-from framejury.adoption.archive_faces import ArchiveFace, faces_of, settings_for, write_sheet
+from framejury.adoption.archive_faces import (
+    ArchiveFace,
+    drawn_faces,
+    faces_of,
+    settings_for,
+    write_sheet,
+)
 from framejury.adoption.description import Description, description_text, read_description
 from framejury.adoption.expected_answers import answers_of, answers_table, read_expected
 from framejury.adoption.foreign_file import ForeignNetwork, read_network
@@ -22,7 +28,6 @@ from framejury.cli.options import bundle_dir_of, run_command, settings_of, worke
 from framejury.errors import BundleError, UsageError
 from framejury.logs import say
 from framejury.machine.check import Check
-from framejury.media.small_clip import trial_clip
 from framejury.model.bundle import check_may_replace, load_bundle
 from framejury.model.manifest import MANIFEST_NAME, Bundle
 from framejury.parsers.adopt import parser
@@ -152,9 +157,7 @@ def _draw(
     elif checked is not None:
         faces, crops = checked
     else:
-        with trial_clip() as clip:
-            faces = faces_of([{"video_id": "drawn", "uri": str(clip)}], fitted, 1)
-        crops = None
+        faces, crops = drawn_faces(fitted), None
     if not faces:
         raise UsageError(f"no face was found in {args.faces}; give --faces PATH with others")
     shown = faces[:: max(1, len(faces) // _SHEET_FACES)][:_SHEET_FACES]

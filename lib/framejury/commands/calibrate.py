@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     source, videos = _of_side(everything, whole, side)
     decided_notes(warehouses, videos, used=args.decisions)
     _check_framing(warehouses, source, bundle)
-    if side is Side.TRAIN:
+    if side is Side.TRAIN and bundle.adopted is None:
         say(
             "warning: the network was trained on split train and is overconfident there; "
             "calibrate on val"
@@ -135,11 +135,10 @@ def _check_framing(warehouses: Sequence[Warehouse], source: FaceSource, bundle: 
         for commit in warehouse.with_table("faces"):
             framing = Framing.of_settings(commit.settings)
             if commit.run_id in used and framing != bundle.framing:
-                wanted = " --set ".join(bundle.framing.overrides())
                 raise BundleError(
                     f"faces of run {commit.run_id} are not cropped as {bundle.model_id} needs "
                     f"them; run: framejury extract --warehouse {warehouse.location.uri} --all "
-                    f"--set {wanted}"
+                    f"--bundle {bundle.directory}"
                 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framejury.cli.options import add_warehouse, make_parser
+from framejury.cli.outputs import Place
 from framejury.cli.parser import Parser
 
 
@@ -16,5 +17,11 @@ def parser() -> Parser:
         "--all",
         action="store_true",
         help="extract every video again (default: new and changed ones, and retries)",
+    )
+    options.add_argument(
+        "--bundle",
+        metavar="DIR",
+        type=Place("folder to open"),
+        help="cut the faces as this bundle's network needs them (default: as crops.* says)",
     )
     return options

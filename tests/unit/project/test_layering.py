@@ -48,15 +48,17 @@ MAY_IMPORT = {
     "training verdict warehouse",
     "inspection": "audio examine faces media pages report schemas settings signals",
     "protocol": "archive augmentation cli evaluation examine faces model schemas settings verdict",
+    "adoption": "evaluation examine faces inspection machine media model pages protocol sandbox "
+    "schemas settings signals training verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
     "night": "archive cli decisions examine model pages report runs schemas settings tables "
     "verdict warehouse",
     "demo": "pages schemas warehouse",
     "machine": "examine faces media model sandbox schemas settings training warehouse",
-    "commands": "archive audio cli decisions evaluation examine faces inspection labelled machine "
-    "model night pages parsers protocol report runs schemas settings signals tables training "
-    "verdict warehouse",
+    "commands": "adoption archive audio cli decisions evaluation examine faces inspection "
+    "labelled machine model night pages parsers protocol report runs schemas settings signals "
+    "tables training verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
 

@@ -11,11 +11,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from framejury.adoption import trial
-from framejury.adoption.checks import trial_pictures, try_network
 from framejury.adoption.contract_graph import contract_model
 from framejury.adoption.description import Description, completed, description_of
 from framejury.adoption.foreign_file import ForeignNetwork, read_network
 from framejury.adoption.trial import Trial, TrialError
+from framejury.adoption.trial_checks import trial_pictures, try_network
 from framejury.errors import BundleError
 from framejury.machine.check import Check
 from framejury.settings import LimitSettings

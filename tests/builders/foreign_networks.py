@@ -146,7 +146,7 @@ def mesonet_network(path: Path, weights: str = "Meso4_DF") -> Path:
 
 
 def mesonet_architecture(path: Path) -> Path:
-    """Write the architecture of MesoNet as Keras does (`model.to_json()`)."""
+    """Write the architecture of MesoNet as Keras does (`to_json`)."""
     keras = pytest.importorskip("keras")
     layers = keras.layers
     x = given = keras.Input((256, 256, 3))

@@ -27,7 +27,7 @@ def network(tmp_path: Path) -> Path:
 
 
 def with_weights_outside(path: Path, location: str) -> None:
-    """Move the kernel into the file `weights.bin` and name it `location`."""
+    """Move the kernel into the file weights.bin and name it `location`."""
     model = onnx.load(path)
     tensor = next(item for item in model.graph.initializer if item.name == "kernel")
     (path.parent / OTHER).write_bytes(tensor.raw_data)

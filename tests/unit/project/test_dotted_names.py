@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from framejury.adoption.description import ClipPart, CropPart, InputPart, OutputPart
 from framejury.schemas.tables import TABLES
 from framejury.settings.loading import setting_fields
 
@@ -31,7 +32,17 @@ SETTINGS = frozenset(setting_fields())
 EXAMPLES = {"Class.method"}
 KEYS = {"data.leak", "data.methods", "counts.failures"}
 KEYS |= {"training.epochs_done", "training.best_epoch"}
-"""Keys of `bundle.json` and of log events."""
+KEYS |= {
+    f"{name}.{key}"
+    for name, part in (
+        ("input", InputPart),
+        ("crop", CropPart),
+        ("clip", ClipPart),
+        ("output", OutputPart),
+    )
+    for key in part.model_fields
+}
+"""Keys of `bundle.json`, of log events, and of the descriptions of adopted networks."""
 
 
 @cache

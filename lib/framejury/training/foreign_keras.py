@@ -69,9 +69,9 @@ def _keras_model(path: Path, file_format: str, architecture: Path | None) -> ker
             _check_layers(json.loads(whole.read("config.json")), path)
         return keras.models.load_model(path, compile=False, safe_mode=True)
     if architecture is not None:
-        text = architecture.read_text(encoding="utf-8")
-        _check_layers(json.loads(text), architecture)
-        model = keras.models.model_from_json(text)
+        config = json.loads(architecture.read_text(encoding="utf-8"))
+        _check_layers(config, architecture)
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
         model.load_weights(path)
         return model
     with h5py.File(path) as file:

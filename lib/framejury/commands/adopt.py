@@ -73,11 +73,11 @@ def _adopt(args: argparse.Namespace, network: ForeignNetwork, settings: Settings
         bundle = draft.write(Path(folder) / "bundle")
         if args.expect is not None:
             _check_expected(args.expect, bundle, settings)
-        if args.output is not None:
-            bundle = draft.write(args.output)
         checked = None if args.check is None else _compare(args, bundle, settings)
         if args.output is not None or args.sheet is not None:
             _draw(args, bundle, settings, checked)
+        if args.output is not None:  # the last step: an error before it leaves nothing behind
+            bundle = draft.write(args.output)
     _print(
         Check(
             "not checked",
@@ -133,7 +133,7 @@ def _compare(args: argparse.Namespace, bundle: Bundle, settings: Settings) -> Ch
     selection = labelled_videos_of(args.check, in_layout(settings.index, args))
     for note in selection.notes:
         say(f"  note: {note}")
-    fitted = settings_for(bundle, settings, args.frames)
+    fitted = _fitted(args, bundle, args.frames)
     widest, margins = wide_crops(bundle, fitted.crops)
     wide = fitted.model_copy(update={"crops": widest})
     faces = faces_of(selection.videos, wide, workers_of(args))
@@ -141,6 +141,11 @@ def _compare(args: argparse.Namespace, bundle: Bundle, settings: Settings) -> Ch
     found = compare_readings(bundle, faces, fitted.crops, margins, settings.limits)
     print(found.text())
     return faces, fitted.crops if margins else None
+
+
+def _fitted(args: argparse.Namespace, bundle: Bundle, frames: int) -> Settings:
+    """Return the settings under which faces are cut for the bundle."""
+    return settings_for(bundle, settings_of(args, judging=True, of_bundle=bundle.judging), frames)
 
 
 def _draw(
@@ -151,7 +156,7 @@ def _draw(
 ) -> None:
     """Write the contact sheet."""
     place = args.sheet or args.output.with_name(f"{args.output.name}-sheet.png")
-    fitted = settings_for(bundle, settings, _DRAWN_FRAMES)
+    fitted = _fitted(args, bundle, _DRAWN_FRAMES)
     if args.faces is not None:
         faces, crops = faces_of(_videos_in(args.faces, settings), fitted, workers_of(args)), None
     elif checked is not None:

@@ -92,7 +92,7 @@ def _check_framing(warehouse: Warehouse, bundle: Bundle) -> None:
         if lacking := lacking_frames(bundle, commit.settings["sampling"]):
             raise BundleError(
                 f"run {commit.run_id} sampled other frames than {bundle.model_id} looks at: "
-                f"extract again with --all --set {' --set '.join(lacking)}"
+                f"extract again with --all --bundle {bundle.directory}: {', '.join(lacking)}"
             )
         detector = commit.settings["detection"]["detector"]
         if needs_landmarks(bundle) and detector != "mtcnn":

@@ -33,7 +33,7 @@ MODES = ("uniform", "all", "keyframes", "random", "every_s", "uniform")
 LIMITS = {"timeout_s": 20, "memory_bytes": 2**30}
 MOST_GROWTH_BYTES = 150 * 2**20
 LOST = (Status.TIMEOUT, Status.CRASHED)
-COSTS = dict.fromkeys(("wall_s", "cpu_s", "peak_memory_bytes"))
+COSTS = dict.fromkeys(("wall_s", "cpu_s", "scoring", "peak_memory_bytes"))
 """What differs each time that the same video is examined."""
 OUR_FAULT = re.compile("sandbox forbids|the decoding process failed|invalid answer|exit code")
 """Of a crash: libav may die of what it reads, and run out of memory; our own code may not."""

@@ -124,14 +124,14 @@ def add_warehouse(
 
 def add_bundle(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the option `--bundle`, also called `--model`; where it may be repeated, it is a list."""
-    more = "; repeat it to judge by several" if several else ""
+    more = " (repeatable)" if several else ""
     parser.add_argument(
         "--bundle",
         "--model",
         metavar="DIR",
         type=Place("folder to open"),
         action=Several if several else "store",
-        help=f"the model bundle{more}; also --model (default: {BUNDLE_VARIABLE}, else the one "
+        help=f"model bundle{more}; also --model (default: {BUNDLE_VARIABLE}, else the one "
         "that ships)",
     )
 

@@ -19,7 +19,6 @@ import pyarrow as pa
 from framejury.errors import MediaError
 from framejury.examine.clips import ClipMaker
 from framejury.examine.costs import OPEN_S, READ_S_A_BYTE, frame_s
-from framejury.examine.faces import FollowedFace
 from framejury.examine.messages import (
     OUT_OF_MEMORY,
     ROWS,
@@ -33,7 +32,6 @@ from framejury.examine.messages import (
 from framejury.examine.segments import staged
 from framejury.examine.toolbox import Examined, Toolbox
 from framejury.examine.video_passes import TimeBudget, VideoPasses
-from framejury.faces.crop import cut_of
 from framejury.media.container import VideoSource, import_lazy_modules
 from framejury.media.decode import VideoFile
 from framejury.media.decoded_frame import DecodedFrame
@@ -69,9 +67,9 @@ def load_the_rest(tools: Toolbox) -> None:
     points = tuple(Point(60.0 + x, 60.0 + y) for x, y in _REHEARSED_POINTS)
     for x in (40.0, 42.0):  # two faces, so that they are compared
         face = DetectedFace(Box(x, 40.0, 90.0, 90.0), 1.0, points)
-        cut = cut_of(face, size, tools.settings.crops)
-        assert cut is not None
-        examiner.add([sampled] * count, [FollowedFace(face, (cut,) * count)], None)
+        placed = examiner.placed([face] * count, size)
+        assert placed is not None
+        examiner.add([sampled] * count, [placed], None)
     examiner.finish()
     tools.is_settled(examiner.faces, 1)
     ClipMaker(tools.settings, tools.scorer).warm_up()

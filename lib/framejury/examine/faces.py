@@ -223,10 +223,10 @@ class FaceExaminer:
             return []
         rule = self._crops.pair
         tracks = follow(self._finder, found, further, rule) if found.faces else []
-        followed = [self._placed(track, size) for track in tracks]
+        followed = [self.placed(track, size) for track in tracks]
         return [one for one in followed if one is not None]
 
-    def _placed(self, track: Sequence[DetectedFace], size: Size) -> FollowedFace | None:
+    def placed(self, track: Sequence[DetectedFace], size: Size) -> FollowedFace | None:
         """Return where a face is cut; None if one of the crop geometries cannot be applied."""
         places = [
             tuple(filter(None, (cut_of(face, size, crops) for face in track)))

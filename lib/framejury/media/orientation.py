@@ -53,8 +53,8 @@ UPRIGHT = Orientation()
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Return how the frame is laid; one turned by other than quarters is laid to the nearest."""
-    # Not `frame.side_data`: the frame would keep it, it keeps the frame, and only the garbage
-    # collector would free both, which does not know how large frames are.
+    # Not by the frame's own `side_data`, which keeps the frame as the frame keeps it: only the
+    # garbage collector would free both, and it does not know how large frames are.
     found = SideDataContainer(frame)  # type: ignore[call-arg]
     data: Any = found.get("DISPLAYMATRIX")
     if data is None or data.buffer_size < _MATRIX.size:

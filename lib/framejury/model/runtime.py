@@ -124,7 +124,7 @@ class Scorer:
 
         Returns:
             scores, heat maps, and float32 (n, m) with a column per member of an ensemble, in the
-            order of `Bundle.members`; m is 0 for a single network.
+            order of the bundle's members; m is 0 for a single network.
         """
         return *self.score_and_explain(faces), np.empty((len(faces), 0), np.float32)
 

@@ -42,7 +42,7 @@ def parser() -> Parser:
     )
     options.add_argument(
         "--output",
-        metavar="BUNDLE",
+        metavar="DIR",
         type=Place("folder", convert=Path),
         help="folder of the bundle (default: none is written)",
     )
@@ -55,7 +55,7 @@ def parser() -> Parser:
     options.add_argument(
         "--print-description",
         action="store_true",
-        help="print a description with what the file says, and exit (default: no)",
+        help="print a description to fill in (default: no)",
     )
     options.add_argument(
         "--expect",
@@ -66,8 +66,8 @@ def parser() -> Parser:
     )
     options.add_argument(
         "--check",
-        metavar="ARCHIVE",
-        type=Place("input", remote=True),
+        metavar="DIR",
+        type=Place("input"),
         help="local folder with labelled videos (default: none)",
     )
     add_layout(options, "with --check: ")
@@ -85,7 +85,7 @@ def parser() -> Parser:
         "--sheet",
         metavar="FILE",
         type=Place("file", convert=Path),
-        help="picture of faces as the network gets them (default: BUNDLE-sheet.png beside it)",
+        help="picture of the network's input (default: beside --output)",
     )
     options.add_argument(
         "--faces",

@@ -36,6 +36,8 @@ NEEDED = {
     "index": ["{archive}"],
     "import": ["{archive}"],
     "forget": ["a.mp4"],
+    "adopt": ["{clip}", "{clip}", "--check", "{archive}"],
+    "ensemble": ["{archive}"],
 }
 """What a command requires besides options for paths."""
 

@@ -48,8 +48,8 @@ def test_the_page_of_one_file(bundle: Path, clip: Path, tmp_path: Path, capsys: 
     assert unknown in said and unknown in page.text
     assert "Face score (not calibrated)" in page.text and "SSIM" in page.text
     assert "4 of 12 frames were sampled" in page.text
-    # Four faces, the frame and the still of a clip; this network has no maps.
-    assert (page.tags.count("img"), page.tags.count("video")) == (6, 1)
+    # Four faces, each also with its map by occlusion, the frame and the still of a clip.
+    assert (page.tags.count("img"), page.tags.count("video")) == (10, 1)
     own = ("data:image/jpeg", "data:video/webm", "#")
     outside = [address for address in page.addresses if not address.startswith(own)]
     assert outside == [clip.as_uri()]  # opens the video; loads nothing

@@ -11,7 +11,8 @@ import pytest
 
 from framejury.errors import BundleError
 from framejury.jobs.score_faces import _check_framing
-from framejury.model.bundle import write_bundle
+from framejury.model.bundle import load_bundle, write_bundle
+from framejury.model.framing import framed_for
 from framejury.model.manifest import Bundle, Framing
 from framejury.settings import Signal
 from framejury.settings.loading import settings_from
@@ -45,7 +46,7 @@ def test_faces_of_single_frames_are_no_pairs(tmp_path: Path) -> None:
     warehouse = extracted(tmp_path / "w")
     _check_framing(warehouse, bundle(tmp_path / "rgb"))
     _check_framing(warehouse, bundle(tmp_path / "marked", "marked"))
-    with pytest.raises(BundleError, match=r"other frames.*--set sampling\.pairs=true"):
+    with pytest.raises(BundleError, match=r"other frames.*--bundle .*: sampling\.pairs=true"):
         _check_framing(warehouse, bundle(tmp_path / "delta", "delta"))
 
 
@@ -55,17 +56,12 @@ def test_faces_without_landmarks_are_not_marked(tmp_path: Path) -> None:
         _check_framing(warehouse, bundle(tmp_path / "marked", "marked"))
 
 
-def test_other_framing_is_refused_in_settings_that_exist(tmp_path: Path) -> None:
-    """What the message says to set can be set."""
+def test_other_framing_is_refused_and_the_bundle_mends_it(tmp_path: Path) -> None:
+    """`framejury extract` with the option of the message cuts such crops."""
     framing = Framing(margin_ratio=0.3, shape="box", margin_px=40, pair="same", judges="frame")
     wanted = bundle(tmp_path / "b", framing=framing)
     with pytest.raises(BundleError, match="needs other values") as caught:
         _check_framing(extracted(tmp_path / "w"), wanted)
-    said = str(caught.value).partition("--all ")[2].split("--set ")[1:]
-    values: dict[str, dict[str, Any]] = {}
-    for text in said:
-        name, _, value = text.strip().partition("=")
-        section, _, key = name.partition(".")
-        values.setdefault(section, {})[key] = None if value == "null" else value
-    settings = settings_from(values)
+    given = load_bundle(str(caught.value).partition("--all --bundle ")[2])
+    settings = framed_for(given, settings_from({"detection": {"detector": "frame"}}))
     assert Framing.of_settings(settings.model_dump(mode="json")) == framing

@@ -88,7 +88,7 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
     [
         (
             "sampling.frmaes=5",
-            r"'sampling.frmaes'; did you mean frames\? section 'sampling' has: clip_frames, clip_stride, every_s, ",
+            r"'sampling.frmaes'; did you mean frames\? section 'sampling' has: clip_frames, ",
         ),
         (
             "smapling.frames=5",

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import load_bundle
-from framejury.model.ensemble import combined
+from framejury.model.ensemble import centres_of, combined
 from framejury.night.night import counts_of, report
 from framejury.tables.extract import write_examined
 from framejury.tables.reduce import VerdictRules, reduce_verdicts
@@ -67,11 +67,12 @@ def test_a_night_by_two_detectors_equals_one_night_by_each(place: Place, tmp_pat
         verdicts = alone.verdicts()
         assert verdicts["v1.mp4"]["members"] is None
         assert said[part.model_id]["score"] == verdicts["v1.mp4"]["p_fake"]
+    centres = centres_of(bundle.parts)
     for video, faces in found[bundle.model_id].items():
         assert len(faces) == 3
         for at, score in faces.items():
             each = [[found[part.model_id][video][at] for part in bundle.parts]]
-            assert score == pytest.approx(combined(each, [0.25, 0.75])[0], abs=1e-6)
+            assert score == pytest.approx(combined(each, [0.25, 0.75], centres)[0], abs=1e-6)
     counts = counts_of(night, 3)
     assert counts.faces_scored == 6
     assert counts.scoring_s.keys() == {part.model_id for part in bundle.parts}

@@ -49,9 +49,13 @@ def _run(args: argparse.Namespace) -> int:
     if (args.network / MANIFEST_NAME).is_file():
         bundle = load_bundle(args.network)
         description_in(bundle)
-        if args.check is None:
-            raise UsageError(f"{args.network} is a bundle already; give --check ARCHIVE, or judge")
-        _compare(args, bundle, settings)
+        if args.check is None and args.sheet is None:
+            raise UsageError(
+                f"{args.network} is a bundle already; give --check DIR or --sheet FILE, or judge"
+            )
+        checked = None if args.check is None else _compare(args, bundle, settings)
+        if args.sheet is not None:
+            _draw(args, bundle, settings, checked)
         return 0
     if args.output is not None:
         check_may_replace(args.output)
@@ -84,7 +88,7 @@ def _adopt(args: argparse.Namespace, network: ForeignNetwork, settings: Settings
             "warning",
             "whether colours, range and labels are as in its training"
             + ("" if given.trained_on else "; what it was trained on is unknown"),
-            "" if args.expect or args.check else "--expect FILE or --check ARCHIVE measures it",
+            "" if args.expect or args.check else "--expect FILE or --check DIR measures it",
         )
     )
     if args.output is not None:
@@ -122,7 +126,7 @@ def _check_expected(path: Path, bundle: Bundle, settings: Settings) -> None:
         raise UsageError(
             f"{wrong} of {len(answers)} answers differ from {path} by more than allowed, so the "
             "network is not adopted. Compare the description with the network's own code; "
-            "--check ARCHIVE tries the usual mistakes"
+            "--check DIR tries the usual mistakes"
         )
     worst = max(abs(answer.value - answer.expected.value) for answer in answers)
     _print(Check("answers", "ok", f"{len(answers)} known answers agree, within {worst:.1e}"))

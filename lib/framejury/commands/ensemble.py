@@ -114,7 +114,7 @@ def _with_rule(
     notes = tuple(_conclusions(found))
     try:
         fitted = fit_rule(
-            scored_by(data.videos, weights),
+            scored_by(data.videos, draft),
             target_fpr=target_fpr,
             min_faces=data.settings.verdict.min_faces,
             data=data.words,

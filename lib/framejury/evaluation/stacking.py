@@ -125,7 +125,7 @@ def _weights(videos: StackedVideos, on: Integers) -> Floats:
     if found.sum() <= 0:
         raise CalibrationError(
             "no member gives fakes higher scores than reals on these videos, so no weights can be "
-            "fitted. Is a label inverted? framejury adopt --check ARCHIVE finds that"
+            "fitted. Is a label inverted? framejury adopt --check DIR finds that"
         )
     return np.asarray(found / found.sum(), np.float64)
 

@@ -16,7 +16,7 @@ from framejury.evaluation.crossfit import ScoredVideo
 from framejury.evaluation.stacking import StackedVideos
 from framejury.labelled.videos import NO_FAKE_PICTURE, LabelledVideo, modalities_of
 from framejury.model.bundle import read_seen
-from framejury.model.ensemble import combined
+from framejury.model.ensemble import centres_of, combined
 from framejury.model.manifest import Bundle
 from framejury.model.seen import KnownVideo, known_video
 from framejury.schemas.statuses import Label, Side
@@ -60,11 +60,13 @@ def stacked(videos: Sequence[MemberScores]) -> StackedVideos:
     )
 
 
-def scored_by(videos: Sequence[MemberScores], weights: Sequence[float]) -> list[ScoredVideo]:
-    """Return the videos scored by the ensemble with these weights, as the fit of a rule takes."""
+def scored_by(videos: Sequence[MemberScores], ensemble: Bundle) -> list[ScoredVideo]:
+    """Return the videos scored by the ensemble, as the fit of a rule takes them."""
+    weights = [member.weight for member in ensemble.members]
+    centres = centres_of(ensemble.parts)
     return [
         ScoredVideo(
-            score=combined(one.scores, weights).astype(np.float32),
+            score=combined(one.scores, weights, centres).astype(np.float32),
             person=one.person,
             label=one.label,
             group=one.row["group"],

@@ -1,7 +1,8 @@
 """Several bundles made into one that judges by all of them: what they must have in common.
 
-The score of a face is 1 / (1 + exp(-sum(w * logit(s)))) over the members' scores s, which are kept
-1e-6 from 0 and 1; the weights w sum to 1. See docs/decisions/0031-several-detectors.md.
+The score of a face is 1 / (1 + exp(-sum(w * (logit(s) - c)))) over the members' scores s, which are
+kept 1e-6 from 0 and 1; the weights w sum to 1, and c is the logit of the score from which the
+member calls a face fake (`centres_of`). See docs/decisions/0031-several-detectors.md.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from framejury.model.manifest import (
 from framejury.model.seen import SeenVideos
 from framejury.settings import PAIR_SIGNALS
 from framejury.verdict.calibration import Floats, logit, sigmoid
+from framejury.verdict.judge import face_threshold
 from framejury.verdict.rule import (
     COMPANY_SHIFT,
     NOT_CALIBRATED,
@@ -43,6 +45,8 @@ from framejury.verdict.rule import (
 
 BACKBONE = "ensemble"
 _LIBRARIES = ("numpy", "onnxruntime")
+_EXTREME = 0.99
+"""Most extreme threshold of a member's faces that counts."""
 
 
 def equal_weights(parts: Sequence[Bundle]) -> tuple[float, ...]:
@@ -50,17 +54,30 @@ def equal_weights(parts: Sequence[Bundle]) -> tuple[float, ...]:
     return (1 / len(parts),) * len(parts)
 
 
-def combined(scores: Floats, weights: Sequence[float]) -> Floats:
+def centres_of(parts: Sequence[Bundle]) -> tuple[float, ...]:
+    """Return the logit of the face score from which each member, by its own rule, says fake.
+
+    So an ensemble that is not calibrated is at 0.5 where its members are at their thresholds, and
+    accuses nobody whom all of them let pass. A rule that hardly ever, or nearly always, says fake
+    counts as `_EXTREME`, or it alone would decide.
+    """
+    thresholds = np.array([face_threshold(part.rule) for part in parts])
+    return tuple(logit(np.clip(thresholds, 1 - _EXTREME, _EXTREME)).tolist())
+
+
+def combined(scores: Floats, weights: Sequence[float], centres: Sequence[float]) -> Floats:
     """Return the ensemble's scores from those of its members.
 
     Args:
         scores: (n, m), 0 to 1, one column per member.
         weights: (m,) that sum to 1.
+        centres: (m,) from `centres_of`.
 
     Returns:
         float64 (n,), 0 to 1.
     """
-    return sigmoid(logit(np.asarray(scores, np.float64)) @ np.asarray(weights, np.float64))
+    distances = logit(np.asarray(scores, np.float64)) - np.asarray(centres, np.float64)
+    return sigmoid(distances @ np.asarray(weights, np.float64))
 
 
 def write_ensemble(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framejury.errors import BundleError
-from framejury.model.ensemble import combined
+from framejury.model.ensemble import centres_of, combined
 from framejury.model.manifest import Bundle, Framing
 from framejury.model.runtime import BATCH_SIZES, Floats, Scorer
 from framejury.records import CroppedFace, Image
@@ -70,6 +70,7 @@ class EnsembleScorer(Scorer):
         framings = framings_of(bundle)
         self._places = [framings.index(part.framing) for part in bundle.parts]
         self._weights = [member.weight for member in bundle.members]
+        self._centres = centres_of(bundle.parts)
         # Maps of another part of the frame, or of one resized in another way, do not lie over the
         # picture that is shown.
         own = (bundle.framing, bundle.pixels.resize)
@@ -99,7 +100,7 @@ class EnsembleScorer(Scorer):
             for member, place in zip(self.members, self._places, strict=True)
         ]
         each = np.stack([scores for scores, _ in found], axis=1)
-        scores = combined(each.astype(np.float64), self._weights).astype(np.float32)
+        scores = combined(each.astype(np.float64), self._weights, self._centres)
         return scores, self._heat([heat for _, heat in found]), each
 
     def score_and_explain(

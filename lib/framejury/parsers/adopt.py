@@ -5,8 +5,8 @@ folder of a TensorFlow SavedModel. DESCRIPTION is a YAML file that says what the
 gives; --print-description prints one to fill in. docs/adopting.md leads through it.
 
 The network is tried in a process without rights. --expect refuses it unless it gives known
-answers. --check looks for a mistake in the description on labelled videos; NETWORK may then also be
-an adopted bundle.
+answers. --check looks for a mistake in the description on labelled videos. With --check or --sheet,
+NETWORK may also be an adopted bundle.
 """
 
 from __future__ import annotations
@@ -109,4 +109,4 @@ def _check(args: argparse.Namespace) -> None:
             "prints one to fill in"
         )
     if args.output is None and args.check is None and args.expect is None:
-        raise UsageError("give --output BUNDLE, --check ARCHIVE or --expect FILE")
+        raise UsageError("give --output DIR, --check DIR or --expect FILE")

@@ -11,7 +11,7 @@ import pytest
 
 from framejury.errors import BundleError
 from framejury.model.bundle import load_bundle, read_seen, with_metrics, with_rule, write_bundle
-from framejury.model.ensemble import combined, equal_weights, write_ensemble
+from framejury.model.ensemble import centres_of, combined, equal_weights, write_ensemble
 from framejury.model.manifest import (
     Bundle,
     Framing,
@@ -46,9 +46,32 @@ def bundle_of(
 
 def test_scores_are_combined_on_the_logit_scale() -> None:
     scores = np.array([[0.5, 0.5], [0.9, 0.5], [0.0, 1.0], [0.9, 0.9]])
-    found = combined(scores, [0.75, 0.25])
+    found = combined(scores, [0.75, 0.25], [0.0, 0.0])
     odds = 9**0.75
     assert found == pytest.approx([0.5, odds / (1 + odds), 1 / (1 + 999_999**0.5), 0.9])
+
+
+def test_what_all_members_let_pass_is_not_called_fake(tmp_path: Path) -> None:
+    """Two strict detectors, each short of its own threshold."""
+    parts = []
+    for number, threshold in enumerate((0.8, 0.9)):
+        manifest = replace(MANIFEST, threshold=threshold)
+        parts.append(bundle_of(tmp_path / f"{number}", manifest, scale=1 / (300 + number)))
+    centres = centres_of(parts)
+    scores = np.array([[0.79, 0.89], [0.8, 0.9], [0.9, 0.95], [0.9, 0.5]])
+    assert combined(scores[:, :1], [1.0], [0.0])[0] > 0.5  # on the plain scale it would be
+    assert (combined(scores, [0.5, 0.5], centres) >= 0.5 - 1e-9).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_member_that_never_says_fake_does_not_decide_alone(tmp_path: Path) -> None:
+    never = bundle_of(tmp_path / "a", replace(MANIFEST, threshold=1.0), scale=1 / 300)
+    other = brightness_bundle(tmp_path / "b")
+    assert combined([[0.999, 0.9999]], [0.5, 0.5], centres_of([never, other]))[0] > 0.5
 
 
 def test_the_id_depends_on_members_and_weights(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from framejury.errors import BundleError
-from framejury.model.ensemble import combined, write_ensemble
+from framejury.model.ensemble import centres_of, combined, write_ensemble
 from framejury.model.ensemble_scorer import framings_of, require_one_framing, scorer_for
 from framejury.model.runtime import Scorer
 from framejury.model.scoring_cost import blank_face, face_seconds
@@ -31,7 +31,9 @@ def test_each_member_sees_its_own_crop(tmp_path: Path) -> None:
     bright, red = (Scorer(part) for part in ensemble.parts)
     expected = np.array([[bright.score([own])[0], red.score([wide])[0]]] * 5, np.float64)
     assert members == pytest.approx(expected, abs=1e-7)
-    assert scores == pytest.approx(combined(expected, [0.25, 0.75]), abs=1e-6)
+    assert scores == pytest.approx(
+        combined(expected, [0.25, 0.75], centres_of(ensemble.parts)), abs=1e-6
+    )
     assert scorer.score(faces).tolist() == scores.tolist()
     assert scorer.pictures(faces).tolist() == bright.pictures(faces).tolist()
 

@@ -131,8 +131,8 @@ class PictureKeeper:
         """Return columns of `pictures` without ids, in order of time.
 
         Args:
-            occlusion_s: time for heat maps where the network gives none, seconds. The most
-                suspicious faces get theirs first.
+            occlusion_s: time for heat maps of suspicious faces where the network gives none,
+                seconds. The most suspicious faces get theirs first.
         """
         kept = {
             (face.frame_index, face.face_index): face for face in [*self._lowest, *self._highest]
@@ -141,7 +141,9 @@ class PictureKeeper:
         if self._scorer is not None and occlusion_s > 0:
             occlusion = Occlusion(self._scorer, occlusion_s)
             faces = [
-                face if face.heat is not None else replace(face, heat=occlusion.heat(face.face))
+                face
+                if face.heat is not None
+                else replace(face, heat=occlusion.heat_of_suspicious(face.face, face.score))
                 for face in faces
             ]
         rows = [self._row(PictureKind.FACE, face, self._show(face.face)) for face in faces]

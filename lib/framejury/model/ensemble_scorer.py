@@ -101,7 +101,7 @@ class EnsembleScorer(Scorer):
         ]
         each = np.stack([scores for scores, _ in found], axis=1)
         scores = combined(each.astype(np.float64), self._weights, self._centres)
-        return scores, self._heat([heat for _, heat in found]), each
+        return scores.astype(np.float32), self._heat([heat for _, heat in found]), each
 
     def score_and_explain(
         self, faces: Sequence[Image | CroppedFace]

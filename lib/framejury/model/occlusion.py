@@ -13,6 +13,7 @@ import numpy as np
 
 from framejury.model.runtime import Floats, Scorer
 from framejury.records import CroppedFace, Image
+from framejury.verdict.judge import face_threshold
 
 CELLS = 6
 """Side of a map, cells. The patch is two cells wide, so neighbouring patches overlap."""
@@ -24,6 +25,9 @@ _NEAR_CERTAIN = 1e-6
 class Occlusion:
     """Makes heat maps by occlusion, as long as the time of a video lasts.
 
+    A map costs `CELLS` * `CELLS` + 1 scores, more than a video's verdict. So `heat_of_suspicious`
+    makes none of faces that say nothing against their video.
+
     Args:
         scorer: the network.
         limit_s: wall-clock seconds per video.
@@ -32,7 +36,14 @@ class Occlusion:
     def __init__(self, scorer: Scorer, limit_s: float) -> None:
         self._scorer = scorer
         self._limit_s = limit_s
+        self._least_score = face_threshold(scorer.bundle.rule)
         self._spent_s: defaultdict[str, float] = defaultdict(float)
+
+    def heat_of_suspicious(
+        self, face: Image | CroppedFace, score: float, video: str = ""
+    ) -> Floats | None:
+        """Return `heat`, of faces whose score is that of a fake by the bundle's rule; else None."""
+        return self.heat(face, video) if score >= self._least_score else None
 
     def heat(self, face: Image | CroppedFace, video: str = "") -> Floats | None:
         """Return the heat map of one face: `CELLS` * `CELLS` + 1 scores.

@@ -260,7 +260,8 @@ EXTRACTIONS = pa.schema(
     ]
 )
 
-SIMILARITY = pa.struct([pa.field(name, pa.float64(), nullable=False) for name in "abcd"])
+SIMILARITY = pa.struct([pa.field(name, pa.float64()) for name in "abcd"])
+"""Fields may be null: Spark hands a null struct over with null fields, which Arrow then refuses."""
 
 FACES = pa.schema(
     [

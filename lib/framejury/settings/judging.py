@@ -153,8 +153,9 @@ class EvidenceSettings(Section):
         20.0,
         ge=0,
         le=3600,
-        description="Time per video for heat maps of kept faces where the network gives none "
-        "itself: parts of each face are covered and it is scored again; seconds, 0 makes none.",
+        description="Time per video for heat maps of suspicious faces where the network gives "
+        "none itself: parts of each face are covered and it is scored again, 37 times in all; "
+        "seconds, 0 makes none.",
     )
     clips: int = Field(
         3,

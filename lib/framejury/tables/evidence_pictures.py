@@ -52,7 +52,7 @@ def pictures_of_faces(
                 small = limited(shown_face(face, scorer), settings.face_px)
                 cells = None if heat is None else heat[number]
                 if cells is None and settings.occlusion_s:
-                    cells = occlusion.heat(face, row["video_id"])
+                    cells = occlusion.heat_of_suspicious(face, row["score"], row["video_id"])
                 size = Size(*face.crop.shape[:2])
                 box = box_in_crop(Box(**row["box"]), cut_of_row(row), size)
                 for name in (*SIGNAL_COLUMNS, "box"):

@@ -94,9 +94,9 @@ def test_each_heat_map_stays_with_its_face() -> None:
 
 
 def test_faces_without_a_map_get_one_by_occlusion_while_there_is_time(tmp_path: Path) -> None:
-    """The most suspicious first; the network's own maps are left as they are."""
+    """The most suspicious first, none below the threshold; the network's own stay as they are."""
     network = brightness_network(tmp_path / "b.onnx")
-    scorer = Scorer(write_bundle(tmp_path / "bundle", MANIFEST, network))
+    scorer = Scorer(write_bundle(tmp_path / "bundle", replace(MANIFEST, threshold=0.2), network))
     rng = np.random.default_rng(0)
     faces = [rng.integers(0, 60 * level, (40, 40, 3)).astype(np.uint8) for level in (1, 2, 3, 4)]
 
@@ -108,7 +108,9 @@ def test_faces_without_a_map_get_one_by_occlusion_while_there_is_time(tmp_path: 
         return keeper.rows(occlusion_s)
 
     assert [(row["heat"], row["heat_by"]) for row in rows(0)] == [(None, None)] * 4
-    assert {(len(row["heat"]), row["heat_by"]) for row in rows(60)} == {(36, "occlusion")}
+    assert [row["score"] >= 0.2 for row in rows(60)] == [False, True, True, True]
+    assert [row["heat_by"] for row in rows(60)] == [None, *["occlusion"] * 3]
+    assert [len(row["heat"] or ()) for row in rows(60)] == [0, 36, 36, 36]
     started_s = time.perf_counter()
     Occlusion(scorer, math.inf).heat(faces[0])
     one_s = time.perf_counter() - started_s

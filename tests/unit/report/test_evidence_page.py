@@ -337,7 +337,7 @@ def test_the_page_says_how_a_map_was_made_and_which_are_missing() -> None:
     assert "(Grad-CAM)" in text and "grey patch" not in text
     made[0] |= {"heat": None, "heat_by": None}
     text = page(evidence(rows, pictures=made)).text
-    assert "1 of the 4 faces has no map: the time for them was used up" in text
+    assert "1 of the 4 faces has no map: maps are made only where" in text
     assert "little most of this face" in text
 
 

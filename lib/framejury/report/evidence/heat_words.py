@@ -8,8 +8,8 @@ from framejury.report.evidence.shown_pictures import FacePicture
 from framejury.schemas.statuses import HeatBy
 
 _NONE = (
-    "There are no heat maps: the network of this model gives none, and none were made by covering "
-    "parts of the pictures (setting evidence.occlusion_s)."
+    "There are no heat maps: the network of this model gives none. By covering parts of the "
+    "pictures they are made only where a score is that of a fake (setting evidence.occlusion_s)."
 )
 
 
@@ -43,8 +43,8 @@ def heat_legend(shown: Sequence[FacePicture], judges: str) -> str:
     if missing:
         have = "has" if missing == 1 else "have"
         text += (
-            f" {missing} of the {len(shown)} {judges}s {have} no map: the time for them was used "
-            "up (setting evidence.occlusion_s)."
+            f" {missing} of the {len(shown)} {judges}s {have} no map: maps are made only where the "
+            "score is that of a fake, while their time lasts (setting evidence.occlusion_s)."
         )
     return text
 

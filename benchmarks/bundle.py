@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from framejury.model.bundle import write_bundle
+from framejury.model.input_contract import Framing, PixelContract
 from framejury.model.manifest import (
     KERAS_NAME,
     ONNX_NAME,
     Bundle,
-    Framing,
     Manifest,
-    PixelContract,
     TrainingData,
 )
 from framejury.settings import TrainingSettings

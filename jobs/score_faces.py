@@ -19,7 +19,8 @@ from framejury.errors import BundleError
 from framejury.logs import say
 from framejury.model.ensemble_scorer import require_one_framing
 from framejury.model.framing import lacking_frames, needs_landmarks
-from framejury.model.manifest import Bundle, Framing
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle
 from framejury.pages.text_table import counted
 from framejury.parsers.score_faces import parser
 from framejury.runs.provenance import bundle_facts, remember_bundle

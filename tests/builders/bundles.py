@@ -13,12 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from framejury.model.bundle import write_bundle
 from framejury.model.class_activation import with_heat
+from framejury.model.input_contract import Framing, PixelContract
 from framejury.model.manifest import (
     Adopted,
     Bundle,
-    Framing,
     Manifest,
-    PixelContract,
     TrainingData,
 )
 from framejury.settings import TEMPLATES

@@ -12,7 +12,8 @@ from onnx import helper, numpy_helper
 
 from framejury.model.bundle import write_bundle
 from framejury.model.ensemble import equal_weights, write_ensemble
-from framejury.model.manifest import Bundle, Framing, PixelContract
+from framejury.model.input_contract import Framing, PixelContract
+from framejury.model.manifest import Bundle
 from tests.builders.bundles import MANIFEST, brightness_bundle, red_network
 from tests.builders.foreign_networks import mesonet_network
 

@@ -14,7 +14,7 @@ import skimage.data
 
 from framejury.errors import BundleError
 from framejury.model.bundle import load_bundle, write_bundle
-from framejury.model.manifest import PixelContract
+from framejury.model.input_contract import PixelContract
 from framejury.model.runtime import Scorer
 from framejury.records import Image
 from framejury.settings import TrainingSettings

@@ -25,7 +25,8 @@ from framejury.errors import (
 from framejury.labelled.scoring import score_faces
 from framejury.model.bundle import load_bundle
 from framejury.model.curves import curves_of, read_curves
-from framejury.model.manifest import Bundle, Framing
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.schemas.statuses import Side
 from framejury.settings import TrainingSettings

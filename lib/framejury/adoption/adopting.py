@@ -19,14 +19,13 @@ from framejury.adoption.foreign_file import ForeignNetwork
 from framejury.adoption.trial_checks import Report, try_network
 from framejury.machine.check import Check
 from framejury.model.bundle import write_bundle
+from framejury.model.input_contract import Framing, PixelContract
 from framejury.model.manifest import (
     ONNX_NAME,
     Adopted,
     Bundle,
-    Framing,
     JudgingSection,
     Manifest,
-    PixelContract,
     TrainingData,
 )
 from framejury.settings import LimitSettings

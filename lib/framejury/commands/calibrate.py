@@ -37,7 +37,8 @@ from framejury.model.bundle import check_may_replace, load_bundle, with_rule
 from framejury.model.ensemble_scorer import require_one_framing, scorer_for
 from framejury.model.foreign import training_remark
 from framejury.model.framing import lacking_frames
-from framejury.model.manifest import Bundle, Framing
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle
 from framejury.pages.text_table import counted
 from framejury.parsers.calibrate import parser
 from framejury.schemas.statuses import Side

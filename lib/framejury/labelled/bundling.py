@@ -26,7 +26,8 @@ from framejury.labelled.split_figures import figures_by_set
 from framejury.labelled.videos import LabelledVideo, describe_data, labelled_parts
 from framejury.logs import say
 from framejury.model.bundle import with_metrics, with_rule
-from framejury.model.manifest import Bundle, Framing, JudgingSection, Measurement
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle, JudgingSection, Measurement
 from framejury.model.runtime import Scorer
 from framejury.pages.text_table import counted
 from framejury.schemas.statuses import Side

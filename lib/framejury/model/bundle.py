@@ -37,10 +37,9 @@ from framejury.model.manifest import (
     FileDigest,
     Manifest,
     Measurement,
-    digest_of,
-    model_id_of,
 )
 from framejury.model.member_folders import check_member_folders, check_parts, copy_members
+from framejury.model.model_id import digest_of, model_id_of
 from framejury.model.schedule import EpochRecord
 from framejury.model.seen import SeenVideos
 from framejury.settings.loading import settings_from

@@ -5,12 +5,12 @@ Its sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
 from framejury.model.card_members import members_input, members_summary, members_table
+from framejury.model.card_origin import origin_of
 from framejury.model.card_rule import rule_lines
 from framejury.model.card_tables import (
     bullets,
@@ -21,13 +21,11 @@ from framejury.model.card_tables import (
 )
 from framejury.model.figure_sets import FigureSet
 from framejury.model.foreign import training_remark
+from framejury.model.input_contract import Framing, PixelContract
 from framejury.model.manifest import (
-    Adopted,
-    Framing,
     JudgingSection,
     Manifest,
     Measurement,
-    PixelContract,
     TrainingData,
 )
 from framejury.model.schedule import EpochRecord
@@ -65,7 +63,7 @@ def model_card(manifest: Manifest, model_id: str, curves: Sequence[EpochRecord] 
         members_input() if manifest.members else _contract(manifest),
         "## From faces to a verdict",
         rule_lines(manifest),
-        *(_origin(manifest.adopted) if manifest.adopted else _learning(manifest, curves)),
+        *(origin_of(manifest.adopted) if manifest.adopted else _learning(manifest, curves)),
         "## Figures",
         _figures(manifest.metrics),
         "## Made with",
@@ -82,41 +80,6 @@ def _learning(manifest: Manifest, curves: Sequence[EpochRecord]) -> list[str]:
         _training(manifest.settings),
         *epoch_table(curves, _chosen_epoch(manifest)),
     ]
-
-
-def _origin(adopted: Adopted) -> list[str]:
-    """Return what is known of a network that was trained elsewhere, and how its file is read."""
-    rows = [
-        ("name", adopted.name),
-        ("source", adopted.source or "not given"),
-        ("licence", adopted.licence or "not given"),
-        ("training data", adopted.trained_on or "unknown"),
-        ("format of the file", adopted.file_format),
-        ("SHA-256 of the file", adopted.file_sha256),
-    ]
-    reading = [
-        (name, value if isinstance(value, str) else json.dumps(value))
-        for name, value in _flat(adopted.reading)
-    ]
-    return [
-        "## Where it comes from",
-        _facts_table(("fact", "as given when it was adopted"), rows),
-        "## How its file is read",
-        _facts_table(("description", "value"), reading),
-    ]
-
-
-def _flat(values: Mapping[str, JsonValue], above: str = "") -> Iterator[tuple[str, JsonValue]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
-
-
-def _facts_table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
-    """Return a table of texts that come from anywhere: each in one line."""
-    return markdown_table(head, [[" ".join(cell.split()) for cell in row] for row in rows])
 
 
 def _summary(manifest: Manifest) -> str:

@@ -29,8 +29,8 @@ from framejury.model.manifest import (
     Manifest,
     Member,
     TrainingData,
-    digest_of,
 )
+from framejury.model.model_id import digest_of
 from framejury.model.seen import SeenVideos
 from framejury.settings import PAIR_SIGNALS
 from framejury.verdict.calibration import Floats, logit, sigmoid

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from framejury.errors import BundleError
 from framejury.model.ensemble import centres_of, combined
-from framejury.model.manifest import Bundle, Framing
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import BATCH_SIZES, Floats, Scorer
 from framejury.records import CroppedFace, Image
 

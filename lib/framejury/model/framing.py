@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from framejury.errors import ConfigError
-from framejury.model.manifest import Bundle, Framing
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle
 from framejury.settings import PAIR_SIGNALS, CropSettings, Settings
 
 _ALONE = {"pairs": False, "clip_frames": 1, "clip_stride": 1}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from framejury.errors import UsageError
-from framejury.model.manifest import digest_of
+from framejury.model.model_id import digest_of
 from framejury.model.schedule import EpochRecord, best_epoch
 from framejury.settings import TrainingSettings
 

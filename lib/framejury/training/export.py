@@ -33,16 +33,15 @@ from pydantic import JsonValue
 
 from framejury.errors import BundleError, FramejuryError, ParityError
 from framejury.model.bundle import load_bundle, write_bundle
+from framejury.model.input_contract import Framing, PixelContract
 from framejury.model.manifest import (
     KERAS_NAME,
     ONNX_NAME,
     OUTPUT_NAME,
     Bundle,
-    Framing,
     JudgingSection,
     Manifest,
     Parity,
-    PixelContract,
     TrainingData,
 )
 from framejury.model.seen import SeenVideos

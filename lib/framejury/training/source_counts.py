@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from framejury.errors import SplitError
-from framejury.model.manifest import SplitCount, digest_of
+from framejury.model.manifest import SplitCount
+from framejury.model.model_id import digest_of
 from framejury.schemas.statuses import UNNAMED, Label, Side
 from framejury.training.source import FaceRow, FaceSource, iter_faces, read_batches
 

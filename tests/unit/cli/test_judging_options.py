@@ -11,7 +11,8 @@ from framejury.cli.judging_options import Judging
 from framejury.cli.options import add_bundle, make_parser
 from framejury.labelled.bundling import carried_settings
 from framejury.model.bundle import write_bundle
-from framejury.model.manifest import Framing, Manifest
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Manifest
 from framejury.settings import Settings
 from framejury.settings.loading import load_settings
 from tests.builders.bundles import MANIFEST, brightness_network

@@ -11,7 +11,8 @@ import pytest
 from framejury.cli.main import main
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import write_bundle
-from framejury.model.manifest import Bundle, PixelContract
+from framejury.model.input_contract import PixelContract
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.settings import Resize, Signal
 from tests.builders import clips

@@ -38,7 +38,8 @@ from framejury.media.decoded_frame import DecodedFrame
 from framejury.media.sample import draw_again
 from framejury.model.bundle import write_bundle
 from framejury.model.framing import framed_for
-from framejury.model.manifest import Bundle, PixelContract
+from framejury.model.input_contract import PixelContract
+from framejury.model.manifest import Bundle
 from framejury.model.runtime import Scorer
 from framejury.records import Box, DetectedFace, Region, SampledFrame, Size
 from framejury.sandbox.child_process import SandboxHandlerError

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from framejury.examine.kept_pictures import Flicker, PictureKeeper, ScoredFace, shown_face
 from framejury.faces.crop import decode_crop
 from framejury.model.bundle import write_bundle
-from framejury.model.manifest import PixelContract
+from framejury.model.input_contract import PixelContract
 from framejury.model.occlusion import Occlusion
 from framejury.model.runtime import Floats, Scorer
 from framejury.records import CroppedFace, Image

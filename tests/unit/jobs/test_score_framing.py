@@ -13,7 +13,8 @@ from framejury.errors import BundleError
 from framejury.jobs.score_faces import _check_framing
 from framejury.model.bundle import load_bundle, write_bundle
 from framejury.model.framing import framed_for
-from framejury.model.manifest import Bundle, Framing
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle
 from framejury.settings import Signal
 from framejury.settings.loading import settings_from
 from framejury.warehouse import Warehouse

@@ -22,16 +22,15 @@ from framejury.model.bundle import (
     with_rule,
     write_bundle,
 )
+from framejury.model.input_contract import Framing, PixelContract
 from framejury.model.manifest import (
-    Framing,
     Manifest,
     Measurement,
     Parity,
-    PixelContract,
     SplitCount,
     TrainingData,
-    digest_of,
 )
+from framejury.model.model_id import digest_of
 from framejury.runs.provenance import bundle_facts
 from framejury.schemas.statuses import Label, Side
 from framejury.verdict.calibration import Calibration

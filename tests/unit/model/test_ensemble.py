@@ -12,14 +12,9 @@ import pytest
 from framejury.errors import BundleError
 from framejury.model.bundle import load_bundle, read_seen, with_metrics, with_rule, write_bundle
 from framejury.model.ensemble import centres_of, combined, equal_weights, write_ensemble
-from framejury.model.manifest import (
-    Bundle,
-    Framing,
-    Manifest,
-    Measurement,
-    PixelContract,
-    digest_of,
-)
+from framejury.model.input_contract import Framing, PixelContract
+from framejury.model.manifest import Bundle, Manifest, Measurement
+from framejury.model.model_id import digest_of
 from framejury.model.seen import KnownVideo, SeenVideos
 from framejury.schemas.statuses import Side
 from framejury.verdict.calibration import Calibration

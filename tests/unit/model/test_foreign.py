@@ -8,7 +8,8 @@ from pathlib import Path
 from framejury.model.bundle import load_bundle, read_seen, with_rule
 from framejury.model.card import model_card
 from framejury.model.foreign import training_remark, training_unknown
-from framejury.model.manifest import CARD_NAME, Bundle, PixelContract
+from framejury.model.input_contract import PixelContract
+from framejury.model.manifest import CARD_NAME, Bundle
 from framejury.model.runtime import Scorer
 from framejury.model.seen import KnownVideo, SeenVideos
 from framejury.schemas.statuses import Side

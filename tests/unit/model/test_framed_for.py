@@ -8,7 +8,8 @@ import pytest
 
 from framejury.errors import ConfigError
 from framejury.model.framing import framed_for
-from framejury.model.manifest import Bundle, Framing
+from framejury.model.input_contract import Framing
+from framejury.model.manifest import Bundle
 from framejury.settings import Settings
 from tests.builders.bundles import brightness_bundle
 

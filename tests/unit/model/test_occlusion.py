@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from framejury.model.bundle import write_bundle
-from framejury.model.manifest import PixelContract
+from framejury.model.input_contract import PixelContract
 from framejury.model.occlusion import CELLS, Occlusion, _covered
 from framejury.model.runtime import Scorer
 from tests.builders.bundles import MANIFEST, headed_network, places_network

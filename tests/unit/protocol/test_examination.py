@@ -10,7 +10,7 @@ import pytest
 
 from framejury.examine.messages import ExaminePlan
 from framejury.model.bundle import write_bundle
-from framejury.model.manifest import PixelContract
+from framejury.model.input_contract import PixelContract
 from framejury.model.runtime import Scorer
 from framejury.protocol.examination import VideoScores, examine_all
 from framejury.protocol.robustness import UNTOUCHED, Condition

@@ -76,6 +76,9 @@ def test_weights_with_an_architecture(tmp_path: Path, weights: str) -> None:
     check_answers(bundle, weights)
     assert bundle.adopted is not None and bundle.adopted.file_format == "h5"
     assert bundle.parity is not None and "tf2onnx" in bundle.libraries
+    (tmp_path / "again").mkdir()
+    again = adopted(tmp_path / "again", mesonet_folder() / f"{weights}.h5", architecture)
+    assert again.model_id == bundle.model_id
 
 
 @pytest.mark.parametrize("name", ["meso.keras", "meso.h5", "saved"])

@@ -60,6 +60,7 @@ def convert(
         raise BundleError(
             f"{path} cannot be converted to ONNX: {reason}. Export it as ONNX where it was trained"
         ) from None
+    model = _numbered(model)
     return model, _compared(model, answers, path.name)
 
 
@@ -140,6 +141,31 @@ def _check_operations(path: Path) -> None:
                 f"{path} uses {', '.join(bad)}: its graph touches files or runs code. Export the "
                 "network as ONNX where it was trained"
             )
+
+
+def _numbered(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Number what is inside the graph by its first use: tf2onnx's names differ each time.
+
+    So the same file adopted twice is the same bundle. Graphs within nodes stay as they are, since
+    they may use names from outside.
+    """
+    graph = model.graph
+    if any(part.HasField("g") or part.graphs for node in graph.node for part in node.attribute):
+        return model
+    outer = {one.name for one in (*graph.input, *graph.output)}
+    names: dict[str, str] = {"": ""} | {name: name for name in outer}
+    for node in graph.node:
+        node.name = ""
+        for ends in (node.input, node.output):
+            for at, name in enumerate(ends):
+                ends[at] = names.setdefault(name, f"t{len(names)}")
+    used = [one for one in graph.initializer if one.name in names]
+    for one in used:
+        one.name = names[one.name]
+    del graph.initializer[:], graph.value_info[:]
+    order = list(names.values())
+    graph.initializer.extend(sorted(used, key=lambda one: order.index(one.name)))
+    return model
 
 
 def _compared(model: onnx.ModelProto, answers: Answers, name: str) -> Parity:

@@ -46,12 +46,17 @@ def members_of_facts(facts: Mapping[str, Any]) -> tuple[MemberRule, ...]:
 def in_words(members: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what each member says, one text each: `NAME 0.912 fake`.
 
+    The name is the `model_id`, without its digest where that tells them apart.
+
     Args:
         members: the column `members` of `verdicts`.
     """
+    ids = [str(one["model_id"]) for one in members]
+    short = [model_id.rpartition("-")[0] or model_id for model_id in ids]
+    names = short if len(set(short)) == len(ids) else ids
     return [
-        f"{one['model_id']} {one['score']:.3f} {'fake' if one['fake'] else 'not fake'}"
-        for one in members
+        f"{name} {one['score']:.3f} {'fake' if one['fake'] else 'not fake'}"
+        for name, one in zip(names, members, strict=True)
     ]
 
 

@@ -57,3 +57,13 @@ def test_agreement_in_words(fakes: tuple[bool, ...], words: str) -> None:
     assert agreement(rows) == words
     said = "fake" if fakes[0] else "not fake"
     assert in_words(rows)[0] == f"m0 0.250 {said}"
+
+
+def test_names_are_short_where_that_tells_them_apart() -> None:
+    def names(*ids: str) -> list[str]:
+        rows = [{"model_id": one, "score": 0.25, "fake": False} for one in ids]
+        return [text.split()[0] for text in in_words(rows)]
+
+    assert names("meso-0123456789ab", "lite0-ba9876543210") == ["meso", "lite0"]
+    both = ["lite0-0123456789ab", "lite0-ba9876543210"]
+    assert names(*both) == both

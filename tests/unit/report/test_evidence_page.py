@@ -341,6 +341,12 @@ def test_the_page_says_how_a_map_was_made_and_which_are_missing() -> None:
     assert "little most of this face" in text
 
 
+def test_the_maps_of_several_detectors_are_of_some_of_them() -> None:
+    said = [{"model_id": f"m{n}-0123456789ab", "score": 0.9, "fake": True} for n in (1, 2)]
+    assert "maps are of those that see the face as shown" in page(evidence(members=said)).text
+    assert "maps are of those that see" not in page(evidence()).text
+
+
 def test_a_model_trained_elsewhere_may_have_seen_this_very_video() -> None:
     bundle = BundleInfo("detector", "", training="The training data of X are unknown.")
     text = page(evidence(score_rows([0.9, 0.8])), replace(ABOUT, bundle=bundle)).text

@@ -13,12 +13,13 @@ _NONE = (
 )
 
 
-def heat_legend(shown: Sequence[FacePicture], judges: str) -> str:
+def heat_legend(shown: Sequence[FacePicture], judges: str, *, several: bool = False) -> str:
     """Return how to read the heat maps of a page, or why it has none.
 
     Args:
         shown: the pictures, at least one.
         judges: face or frame: what each picture shows.
+        several: whether several detectors judge together.
     """
     heated = [one for one in shown if one.heated]
     if not heated:
@@ -39,6 +40,8 @@ def heat_legend(shown: Sequence[FacePicture], judges: str) -> str:
         f"{judges} with a low score still means little. A map shows where the network looks, not "
         "that it is right."
     )
+    if several:
+        text += f" Several detectors judge; the maps are of those that see the {judges} as shown."
     missing = len(shown) - len(heated)
     if missing:
         have = "has" if missing == 1 else "have"

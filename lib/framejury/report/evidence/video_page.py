@@ -134,7 +134,7 @@ def evidence_html(evidence: Evidence, about: About) -> str:
         tracks_count=len(tracks),
         style_of={track.number: track.style for track in tracks},
         shown=shown,
-        heat_legend=heat_legend(shown, judges) if shown else None,
+        heat_legend=heat_legend(shown, judges, several=bool(members)) if shown else None,
         heat_outside=heat_outside(shown) if judges == "face" else None,
         clips=shown_clips(evidence),
         throughout=words.is_throughout(verdict),

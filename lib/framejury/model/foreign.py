@@ -1,8 +1,8 @@
-"""What is known of the training of a network that framejury did not train."""
+"""What is known of networks that framejury did not train, alone or in an ensemble."""
 
 from __future__ import annotations
 
-from framejury.model.manifest import Manifest
+from framejury.model.manifest import Adopted, Manifest
 from framejury.redaction import printable
 
 FEW_WORDS = (
@@ -12,23 +12,35 @@ FEW_WORDS = (
 """Beside figures on labelled videos, where `training_remark` stands above."""
 
 
-def training_unknown(bundle: Manifest) -> bool:
-    """Return whether nobody knows which videos a network was trained on."""
-    return bundle.adopted is not None and bundle.adopted.trained_on is None
-
-
 def training_remark(bundle: Manifest) -> str | None:
-    """Return what must stand wherever accuracy is stated; None where framejury trained it."""
-    if bundle.adopted is None:
-        return None
-    name = printable(bundle.adopted.name)
-    if training_unknown(bundle):
+    """Return what must stand wherever accuracy is stated; None where there is nothing to say.
+
+    That is so where framejury trained the network, or all members, and a rule was fitted.
+    """
+    said = [_about_training(one) for one in _foreign(bundle)]
+    if bundle.rule_fit is None and (said or bundle.members):
+        said.append(
+            f"No threshold was fitted: {bundle.threshold:g} is only the middle of the scores, so "
+            "fake means no more than above it, and real people may be called fake."
+        )
+    return " ".join(said) or None
+
+
+def _about_training(adopted: Adopted) -> str:
+    name = printable(adopted.name)
+    if adopted.trained_on is None:
         return (
             f"The training data of {name} are unknown. The videos judged here may be among them, "
             "so figures measured on them may flatter the model."
         )
-    told = printable(bundle.adopted.trained_on or "").rstrip(".")
+    told = printable(adopted.trained_on).rstrip(".")
     return (
         f"{name} was trained elsewhere; its training data, as its publisher states them: {told}. "
         "framejury cannot check this. Videos from these sources flatter the model."
     )
+
+
+def _foreign(bundle: Manifest) -> list[Adopted]:
+    """Return the origins of the network, or of members, that were trained elsewhere."""
+    origins = [bundle.adopted, *(member.adopted for member in bundle.members)]
+    return [one for one in origins if one is not None]

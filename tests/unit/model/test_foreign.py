@@ -7,7 +7,8 @@ from pathlib import Path
 
 from framejury.model.bundle import load_bundle, read_seen, with_rule
 from framejury.model.card import model_card
-from framejury.model.foreign import training_remark, training_unknown
+from framejury.model.ensemble import write_ensemble
+from framejury.model.foreign import training_remark
 from framejury.model.input_contract import PixelContract
 from framejury.model.manifest import CARD_NAME, Bundle
 from framejury.model.runtime import Scorer
@@ -39,7 +40,6 @@ def card_of(bundle: Bundle) -> str:
 def test_what_is_known_of_the_training(tmp_path: Path) -> None:
     own, unknown = brightness_bundle(tmp_path / "own"), adopted_bundle(tmp_path / "a")
     told = adopted_bundle(tmp_path / "b", trained_on="FaceForensics++.", name="X\x1b[31m")
-    assert [training_unknown(one) for one in (own, unknown, told)] == [False, True, False]
     assert training_remark(own) is None
     remark = training_remark(unknown) or ""
     assert remark.startswith("The training data of Meso-4 are unknown.")
@@ -47,6 +47,25 @@ def test_what_is_known_of_the_training(tmp_path: Path) -> None:
     remark = training_remark(told) or ""
     assert "as its publisher states them: FaceForensics++. framejury cannot check this" in remark
     assert "\x1b" not in remark
+
+
+def test_what_is_known_of_an_ensemble(tmp_path: Path) -> None:
+    own, foreign = brightness_bundle(tmp_path / "own"), adopted_bundle(tmp_path / "a")
+    other = brightness_bundle(tmp_path / "other", 1 / 400)
+    remark = training_remark(write_ensemble(tmp_path / "e", [own, foreign], (1, 1))) or ""
+    assert remark.startswith("The training data of Meso-4 are unknown.")
+    assert "No threshold was fitted: 0.5 is only the middle" in remark
+    ours = write_ensemble(tmp_path / "f", [own, other], (1, 1))
+    assert (training_remark(ours) or "").startswith("No threshold was fitted")
+    fitted = with_rule(ours, tmp_path / "g", Rule(), FIT, {}, fitted_on=RECORD)
+    assert training_remark(fitted) is None
+
+
+def test_a_fitted_threshold_is_no_longer_the_middle(tmp_path: Path) -> None:
+    bundle = adopted_bundle(tmp_path / "a")
+    assert "No threshold was fitted" in (training_remark(bundle) or "")
+    fitted = with_rule(bundle, tmp_path / "b", Rule(), FIT, {}, fitted_on=RECORD)
+    assert "No threshold" not in (training_remark(fitted) or "")
 
 
 def test_the_card_says_where_it_comes_from_in_place_of_a_training(tmp_path: Path) -> None:

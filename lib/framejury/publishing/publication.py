@@ -58,8 +58,8 @@ class Publication:
         return [commit for commit in self.commits if commit.sequence > sequence]
 
     def run_of(self, sequence: int) -> str | None:
-        """Return the run with this commit; None if the warehouse has no such commit."""
-        found = (one.run_id for one in self.commits if one.sequence == sequence)
+        """Return the run with this commit now; None if the warehouse has no such commit."""
+        found = (one.run_id for one in self.warehouse.commits() if one.sequence == sequence)
         return next(found, None)
 
     def forgotten_after(self, sequence: int) -> list[tuple[str, int]]:

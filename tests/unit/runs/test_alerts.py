@@ -28,7 +28,8 @@ def rules() -> list[dict[str, str]]:
 def test_every_figure_of_the_alerts_is_written() -> None:
     drift = Drift(3, 60, 600, 0.3, 0.1, 0.2, 0.15, 0.25)
     counts = RunCounts(videos_in_archive=3, statuses={"scored": 3}, drift=RunDrift(videos=drift))
-    metrics = RunMetrics("nightly", 0, AT, AT, "/w", counts=counts)
+    published = {"target": "PostgreSQL", "runs": 0, "seconds": 1.0, "error": "no route to host"}
+    metrics = RunMetrics("nightly", 0, AT, AT, "/w", counts=counts, published=(published,))
     written = {f"framejury_{sample.name}" for sample in samples_of(metrics)}
     asked = {name for rule in rules() for name in re.findall(r"\bframejury_\w+", rule["expr"])}
     assert len(asked) >= 6

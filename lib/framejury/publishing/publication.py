@@ -12,6 +12,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from framejury.decisions.decided import decision_columns
 from framejury.runs.drift import night_of
 from framejury.schemas.exports import DECISION_COLUMNS
 from framejury.schemas.published_tables import (
@@ -22,7 +23,7 @@ from framejury.schemas.published_tables import (
 from framejury.schemas.tables import TABLES
 from framejury.warehouse import Warehouse
 from framejury.warehouse.commits import Commit
-from framejury.warehouse.deciding import with_decisions
+from framejury.warehouse.deciding import standing_decisions
 
 _SHOWN = ("videos", "verdicts", "decisions", "forgotten")
 """Tables of the warehouse that published tables show something of."""
@@ -111,9 +112,13 @@ class Publication:
         own = (*own, "night", "commit_sequence", "committed_at")
         names = [name for name in PUBLISHED_VERDICTS.names if name not in own]
         batches = self.warehouse.latest_batches("verdicts", ["video_id", *names], judged)
+        ids = there["video_id"].combine_chunks()
+        decisions = standing_decisions(self.warehouse)
         for rows in _portions(batches):
-            found = rows.filter(pc.is_in(rows["video_id"], there["video_id"].combine_chunks()))
-            known = with_decisions(self.warehouse, self._with_commits(_looked_up(found, there)))
+            found = rows.filter(pc.is_in(rows["video_id"], ids))
+            known = self._with_commits(_looked_up(found, there))
+            for name, values in decision_columns(known["video_id"], decisions).items():
+                known = known.append_column(name, values)
             yield from _batches(known, PUBLISHED_VERDICTS)
 
     def has_judged(self, after: int) -> bool:

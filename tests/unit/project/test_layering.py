@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "decisions": "archive schemas",
     "warehouse": "decisions schemas",
     "runs": "model schemas settings verdict warehouse",
-    "publishing": "runs schemas settings warehouse",
+    "publishing": "decisions runs schemas settings warehouse",
     "cli": "audio model settings verdict",
     "parsers": "cli schemas",
     "pages": "",

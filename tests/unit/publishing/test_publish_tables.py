@@ -29,7 +29,7 @@ from framejury.warehouse import Warehouse
 from framejury.warehouse.deciding import record_decisions
 from framejury.warehouse.forgetting import allow, forget
 from tests.builders.judged import NOW, merge, night, video_row, write
-from tests.builders.postgres import Server, programs
+from tests.builders.postgres import PASSWORD, Server, programs
 from tests.builders.published import Reader, delta_rows, postgres_rows
 
 NAMES = [
@@ -40,7 +40,7 @@ NAMES = [
     "\\N",
     "NULL",
     "back\\slash\r.mp4",
-    "' ; drop table framejury.verdicts; --.mp4",
+    "' ; drop schema framejury cascade; --.mp4",
 ]
 
 
@@ -363,3 +363,41 @@ def test_one_target_that_fails_does_not_stop_the_other(
     assert delta.error is None and database.error is not None
     assert "PostgreSQL" in capsys.readouterr().err
     assert len(delta_rows(tmp_path / "delta", "verdicts")) == 1
+
+
+def test_the_password_comes_from_the_environment(
+    server: Server,
+    warehouse: Warehouse,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    night(warehouse, {"a": [0.1]})
+    database = server.database()
+    name = database.partition("///")[2].partition("?")[0]
+    server.query(database, f"create role clerk login password '{PASSWORD}'")
+    server.query(database, "create schema framejury authorization clerk")
+    settings = PublishSettings(database=f"postgresql://clerk@127.0.0.1:{server.port}/{name}")
+    monkeypatch.setenv("PGPASSWORD", "another one")
+    (ended,) = publish_to(targets_of(settings), warehouse)
+    assert ended.error is not None and "password authentication failed" in ended.error
+    told = capsys.readouterr().err
+    assert "another one" not in told and "clerk@" not in told
+    # The role may make tables in its own schema only.
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    (ended,) = publish_to(targets_of(settings), warehouse)
+    assert ended.error is None and len(ended.run_ids) == 1
+    assert len(postgres_rows(server, database, "verdicts")) == 1
+    server.query(database, "drop owned by clerk; drop role clerk")
+
+
+def test_a_column_of_a_newer_version_is_added(
+    server: Server, database: str, warehouse: Warehouse
+) -> None:
+    (target,) = targets_of(PublishSettings(database=database))
+    night(warehouse, {"a": [0.1]})
+    target.publish(Publication(warehouse))
+    server.query(database, "alter table framejury.verdicts drop column notes")
+    night(warehouse, {"a": [0.9]})
+    target.publish(Publication(warehouse))
+    (row,) = postgres_rows(server, database, "verdicts")
+    assert (row["notes"], row["verdict"]) == (None, "fake")

@@ -401,3 +401,18 @@ def test_a_column_of_a_newer_version_is_added(
     target.publish(Publication(warehouse))
     (row,) = postgres_rows(server, database, "verdicts")
     assert (row["notes"], row["verdict"]) == (None, "fake")
+
+
+def test_a_row_of_a_later_commit_stays(server: Server, database: str, warehouse: Warehouse) -> None:
+    """Whatever wrote it: the upsert itself never goes back in time."""
+    (target,) = targets_of(PublishSettings(database=database))
+    night(warehouse, {"a": [0.1], "b": [0.1]})
+    target.publish(Publication(warehouse))
+    server.query(
+        database,
+        "update framejury.verdicts set commit_sequence = 99, p_fake = 0.75 where path = 'a'",
+    )
+    night(warehouse, {"a": [0.2], "b": [0.2]})
+    target.publish(Publication(warehouse))
+    rows = postgres_rows(server, database, "verdicts")
+    assert {row["path"]: row["p_fake"] for row in rows} == {"a": 0.75, "b": 0.2}

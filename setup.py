@@ -29,6 +29,7 @@ setup(
         "framejury.conf.spark": ["*"],
         "framejury.conf.schedule": ["*"],
         "framejury.conf.prometheus": ["*"],
+        "framejury.conf.grafana": ["*"],
         "framejury.conf.training": ["*.csv"],
         **{f"framejury.models.{inner}": ["*"] for inner in find_namespace_packages("models")},
     },

@@ -20,7 +20,7 @@ from framejury.logs import say
 from framejury.night.decisions_file import DecisionsFile, take_in
 from framejury.night.ending import recorded
 from framejury.night.idle import commit_idle, report_that_holds, why_again
-from framejury.night.night import NightlyRun, judge, merge_small_files, report
+from framejury.night.night import NightlyRun, judge, merge_small_files, publish_tables, report
 from framejury.night.notify import Notice, notifying
 from framejury.night.phases import START, Phases, besides_judging_s
 from framejury.night.plan import NightPlan, PlanRules, make_plan, plan_night
@@ -73,6 +73,7 @@ def _nightly(args: argparse.Namespace, notice: Notice) -> int:
                 _take_in(night, file)  # with the videos that are new
                 merge_small_files(night)
                 report(night, night.spark.createDataFrame(videos))
+        publish_tables(night)
         return ending.code(videos.num_rows)
 
 

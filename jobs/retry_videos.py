@@ -91,7 +91,7 @@ def _judged(args: argparse.Namespace, warehouse: Warehouse, notice: Notice) -> i
 
 def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool:
     """Judge the videos; return whether any were judged."""
-    from framejury.night.night import judge, report
+    from framejury.night.night import judge, publish_tables, report
     from framejury.night.phases import besides_judging_s
     from framejury.night.plan import make_plan, plan_selected
 
@@ -108,6 +108,7 @@ def _retry(night: NightlyRun, statuses: Sequence[str], *, dry_run: bool) -> bool
         return False
     judge(night, plan)
     report(night, videos)
+    publish_tables(night)
     return True
 
 

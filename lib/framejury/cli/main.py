@@ -74,6 +74,10 @@ GROUPS = {
         "reduce": ("jobs.reduce_verdicts", "combine face scores into one verdict per video"),
     },
     "keep the warehouse": {
+        "publish": (
+            "commands.publish",
+            "bring tables for other tools up to date: Delta Lake, PostgreSQL",
+        ),
         "forget": (
             "commands.forget",
             "remove faces and pictures of a video for good, and judge it no more",

@@ -43,7 +43,7 @@ STAND_INS = {"--warehouse": WAREHOUSE_VARIABLE, "--bundle": BUNDLE_VARIABLE}
 
 JUDGING_SECTIONS = (
     *("sampling", "detection", "crops", "limits", "scoring"),
-    *("audio", "verdict", "evidence", "report", "run", "spark"),
+    *("audio", "verdict", "evidence", "report", "run", "publish", "spark"),
 )
 """Sections of the settings that a nightly run uses."""
 

@@ -77,6 +77,7 @@ class Ending:
             decisions=night.decisions.recorded,
             decision_problems=night.decisions.problems,
             report=night.report,
+            published=tuple(one.to_plain() for one in night.published),
         )
         if counts.drift.videos is not None and counts.drift.videos.is_beyond_chance:
             say(

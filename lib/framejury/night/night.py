@@ -22,6 +22,8 @@ from framejury.night.decisions_file import TakenIn
 from framejury.night.phases import JUDGING, REPORT, Phases
 from framejury.night.plan import REASON, NightPlan
 from framejury.night.publish import Publisher
+from framejury.publishing.publish_tables import publish_to, targets_of
+from framejury.publishing.target import Published, Target
 from framejury.runs.drift import ScoreHistograms, drift_of, histogram, summed
 from framejury.runs.provenance import bundle_facts, remember_bundle, versions
 from framejury.runs.run_metrics import RunCounts
@@ -65,6 +67,8 @@ class NightlyRun:
         is_idle: whether there was nothing to do (`night.idle`).
         warned_of: gaps of the sandbox that were reported, by machine, in words.
         decisions: read from a file of decisions; its problems are shown by the report.
+        targets: tables outside the warehouse that are brought up to date (`publish.*`).
+        published: how that ended, by target.
     """
 
     job: str
@@ -81,6 +85,12 @@ class NightlyRun:
     is_idle: bool = False
     warned_of: set[str] = field(default_factory=set)
     decisions: TakenIn = field(default_factory=TakenIn)
+    targets: list[Target] = field(init=False)
+    published: tuple[Published, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Before any work: a package that is missing would still be missing in the morning.
+        self.targets = targets_of(self.judging.settings.publish)
 
     @property
     def store(self) -> Store:
@@ -177,6 +187,12 @@ def report(night: NightlyRun, videos: DataFrame) -> Location:
         ).publish(verdicts)
     night.report = folder.child("report.html").uri
     return folder
+
+
+def publish_tables(night: NightlyRun) -> None:
+    """Bring the tables of `publish.*` up to date, after the report; its time is not the night's."""
+    with logs.bound(run_id=night.commits[-1].run_id):
+        night.published = publish_to(night.targets, night.warehouse)
 
 
 def statuses(night: NightlyRun) -> Counter[str]:

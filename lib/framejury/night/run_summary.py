@@ -11,7 +11,7 @@ from framejury.runs.run_metrics import NewFake, RunCounts, RunMetrics
 from framejury.schemas.outcomes import outcome_counts
 from framejury.schemas.statuses import Reason, Status
 
-MOST_LINES = 15
+MOST_LINES = 17
 _NAMED = 5
 """Lines for the names of new fakes, count."""
 _UNSCORED_NAMED = 3
@@ -51,6 +51,7 @@ def summary_lines(metrics: RunMetrics, width: int = 80) -> list[str]:
     if metrics.report is not None:
         still = " (the last one; nothing changed)" if metrics.is_idle else ""
         lines.append(f"Report: {_shown(metrics.report)}{still}")
+    lines += _published_lines(metrics)
     if metrics.waiting:
         wait = counted(metrics.waiting, "video waits", "videos wait")
         place = shlex.quote(_shown(metrics.warehouse))
@@ -126,6 +127,20 @@ def _decision_lines(metrics: RunMetrics) -> list[str]:
         return [f"{recorded}."]
     others = f" The report's notes list {len(problems):,}." if len(problems) > 1 else ""
     return [f"{recorded}; not used: {_shown(problems[0]).rstrip('.')}.{others}"]
+
+
+def _published_lines(metrics: RunMetrics) -> list[str]:
+    """Return where tables were brought up to date, and where not; nothing if nowhere."""
+    done = [one for one in metrics.published if one["error"] is None]
+    lines = []
+    if done:
+        names = [f"{one['target']} ({counted(one['runs'], 'run')})" for one in done]
+        lines.append(f"Published: {', '.join(names)}.")
+    if failed := [one["target"] for one in metrics.published if one["error"] is not None]:
+        lines.append(
+            f"Not published: {', '.join(failed)}; see the warning above. The next night does it."
+        )
+    return lines
 
 
 def _judged(counts: RunCounts) -> dict[str, int]:

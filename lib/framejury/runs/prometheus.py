@@ -99,6 +99,7 @@ def registry_of(metrics: RunMetrics) -> CollectorRegistry:
 def samples_of(metrics: RunMetrics) -> Iterator[Sample]:
     """Yield every gauge but `run_info`; unknown values are left out."""
     yield from _of_time(metrics)
+    yield from _of_published(metrics)
     if metrics.counts is not None:
         yield from _of_counts(metrics.counts)
         yield from _of_drift(metrics.counts)
@@ -130,6 +131,30 @@ def _of_time(metrics: RunMetrics) -> Iterator[Sample]:
     ):
         if value is not None:
             yield _one(name, help_text, value)
+
+
+def _of_published(metrics: RunMetrics) -> Iterator[Sample]:
+    """Yield nothing for a run that publishes nowhere."""
+    if not metrics.published:
+        return
+    yield Sample(
+        "run_publish_failed",
+        "1 where tables for other tools could not be brought up to date, by target; else 0.",
+        {one["target"]: int(one["error"] is not None) for one in metrics.published},
+        "target",
+    )
+    yield Sample(
+        "run_published_runs",
+        "Runs that were missing in tables for other tools and are there now, by target.",
+        {one["target"]: one["runs"] for one in metrics.published},
+        "target",
+    )
+    yield Sample(
+        "run_publish_seconds",
+        "Time that bringing tables for other tools up to date took, by target.",
+        {one["target"]: one["seconds"] for one in metrics.published},
+        "target",
+    )
 
 
 def _of_counts(counts: RunCounts) -> Iterator[Sample]:

@@ -126,6 +126,7 @@ class RunMetrics:
         decisions: decisions of a file that were recorded, count; None: there was no such file.
         decision_problems: lines of that file that could not be used, one sentence each.
         report: URI of the report that holds now; None if there is none.
+        published: by target of `publish.*`, as `publishing.target.Published.to_plain` gives it.
     """
 
     job: str
@@ -147,6 +148,7 @@ class RunMetrics:
     decisions: int | None = None
     decision_problems: tuple[str, ...] = ()
     report: str | None = None
+    published: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def wall_s(self) -> float:
@@ -203,6 +205,7 @@ class RunMetrics:
             "decisions_recorded": self.decisions,
             "decision_problems": [redacted(one) for one in self.decision_problems],
             "report": None if self.report is None else redacted(self.report),
+            "published": [dict(one) for one in self.published],
         }
 
     def to_json_line(self) -> str:

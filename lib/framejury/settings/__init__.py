@@ -36,6 +36,7 @@ from framejury.settings.media import (
     LimitSettings,
     SamplingSettings,
 )
+from framejury.settings.publishing import PublishSettings
 from framejury.settings.running import RunSettings, SparkSettings
 from framejury.settings.section import Section
 
@@ -52,6 +53,7 @@ __all__ = [
     "InspectSettings",
     "LimitSettings",
     "MadeFake",
+    "PublishSettings",
     "ReducerName",
     "ReportSettings",
     "Resize",
@@ -81,6 +83,9 @@ _ADDED: tuple[tuple[str, str, object], ...] = (
     ("training", "jpeg_quality", None),
     ("training", "only_labelled_frames", False),
     ("evidence", "clips", 3),
+    ("publish", "delta", None),
+    ("publish", "database", None),
+    ("publish", "database_schema", "framejury"),
 )
 """Settings added after ids were first written: at their default they leave an id as it was."""
 
@@ -102,6 +107,7 @@ class Settings(Section):
     inspect: InspectSettings = Field(default_factory=InspectSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     run: RunSettings = Field(default_factory=RunSettings)
+    publish: PublishSettings = Field(default_factory=PublishSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
 
     @model_validator(mode="after")
@@ -138,5 +144,6 @@ class Settings(Section):
         for section, name, default in _ADDED:
             if chosen.get(section, {}).get(name, ...) == default:
                 del chosen[section][name]
+        chosen = {section: values for section, values in chosen.items() if values}
         text = json.dumps(chosen, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

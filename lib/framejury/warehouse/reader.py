@@ -174,19 +174,31 @@ class Committed:
         Raises:
             WarehouseError: no committed run wrote the table.
         """
-        commits = self.require(table) if commits is None else commits
         wanted = TABLES[table].names if columns is None else columns
         names = list(dict.fromkeys(["video_id", *wanted]))
+        parts = [stored_schema(table).empty_table().select(names)]
+        for latest in self.latest_batches(table, names, commits):
+            parts.append(latest if where is None else latest.filter(where))
+        return pa.concat_tables(parts)
+
+    def latest_batches(
+        self, table: str, columns: list[str], commits: list[Commit] | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield these columns of the rows of `read_latest`, some thousand at a time.
+
+        Memory holds the keys of every row.
+
+        Raises:
+            WarehouseError: no committed run wrote the table.
+        """
+        commits = self.require(table) if commits is None else commits
         # Both passes read the same files in the same order, even if a merge is committed meanwhile.
         folders = list(self._folders(table, [commit.run_id for commit in commits]))
         counts = self._is_latest(table, folders, commits)
-        parts = [stored_schema(table).empty_table().select(names)]
         start = 0
-        for rows in _scanned(table, folders, names):
-            latest = rows.filter(counts.slice(start, rows.num_rows))
-            parts.append(latest if where is None else latest.filter(where))
+        for rows in _scanned(table, folders, columns):
+            yield rows.filter(counts.slice(start, rows.num_rows))
             start += rows.num_rows
-        return pa.concat_tables(parts)
 
     def read_history(
         self, table: str, columns: Sequence[str], commits: Sequence[Commit] | None = None

@@ -65,10 +65,21 @@ def test_each_fact_has_its_line() -> None:
     ]
 
 
+DONE = {"target": "Delta Lake", "place": "/d", "runs": 3, "seconds": 1.0, "error": None}
+DOWN = {"target": "PostgreSQL", "place": "db", "runs": 0, "seconds": 1.0, "error": "no route"}
+
+
+def test_where_tables_were_published_is_said() -> None:
+    lines = summary_lines(replace(METRICS, published=(DONE, DOWN)))
+    assert "Published: Delta Lake (3 runs)." in lines
+    assert any(line.startswith("Not published: PostgreSQL;") for line in lines)
+
+
 @pytest.mark.parametrize("count", [0, 1, 5, 6, 100_000])
 def test_no_archive_makes_it_longer(count: int) -> None:
     unscored = tuple(NotScored(one.path, "not_video") for one in fakes(count))
     told = replace(METRICS, new_fakes=fakes(count), not_scored=unscored, decision_problems=("a",))
+    told = replace(told, published=(DONE, DOWN))
     lines = summary_lines(told, width=100)
     assert len(lines) <= MOST_LINES
     named = [line for line in lines if line.startswith("  0.90")]

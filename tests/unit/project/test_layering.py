@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "decisions": "archive schemas",
     "warehouse": "decisions schemas",
     "runs": "model schemas settings verdict warehouse",
+    "publishing": "decisions runs schemas settings warehouse",
     "cli": "audio model settings verdict",
     "parsers": "cli schemas",
     "pages": "",
@@ -52,13 +53,13 @@ MAY_IMPORT = {
     "schemas settings signals training verdict",
     "tables": "archive cli examine faces inspection media model recipes sandbox schemas settings "
     "signals verdict warehouse",
-    "night": "archive cli decisions examine model pages report runs schemas settings tables "
-    "verdict warehouse",
+    "night": "archive cli decisions examine model pages publishing report runs schemas settings "
+    "tables verdict warehouse",
     "demo": "pages schemas warehouse",
     "machine": "examine faces media model sandbox schemas settings training warehouse",
     "commands": "adoption archive audio cli decisions evaluation examine faces inspection "
-    "labelled machine model night pages parsers protocol report runs schemas settings signals "
-    "tables training verdict warehouse",
+    "labelled machine model night pages parsers protocol publishing report runs schemas settings "
+    "signals tables training verdict warehouse",
 }
 """Room -> rooms it may import, besides the root. A room imports itself, and nothing else."""
 

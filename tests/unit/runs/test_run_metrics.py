@@ -151,6 +151,7 @@ def test_the_json_line() -> None:
         "decisions_recorded": None,
         "decision_problems": [],
         "report": "s3://***@bucket/report.html",
+        "published": [],
     }
     assert counts["failures"] == {"timeout": 2, "missing": 1}
     assert counts["failure_share"] == 2 / 14
@@ -288,6 +289,18 @@ def test_seconds_per_network_are_written() -> None:
     assert found["run_scoring_seconds"].label == "model_id"
     names = {one.name for one in samples_of(replace(METRICS, counts=RunCounts()))}
     assert "run_scoring_seconds" not in names
+
+
+def test_what_was_published_is_written() -> None:
+    done = {"target": "Delta Lake", "place": "/d", "runs": 3, "seconds": 1.5, "error": None}
+    down = {"target": "PostgreSQL", "place": "db", "runs": 0, "seconds": 9.0, "error": "no route"}
+    metrics = replace(METRICS, published=(done, down))
+    assert json.loads(metrics.to_json_line())["published"] == [done, down]
+    found = {one.name: dict(one.values) for one in samples_of(metrics)}
+    assert found["run_publish_failed"] == {"Delta Lake": 0, "PostgreSQL": 1}
+    assert found["run_published_runs"] == {"Delta Lake": 3, "PostgreSQL": 0}
+    assert found["run_publish_seconds"] == {"Delta Lake": 1.5, "PostgreSQL": 9.0}
+    assert not any("publish" in one.name for one in samples_of(METRICS))
 
 
 def test_names_follow_the_rules() -> None:

@@ -107,14 +107,36 @@ def test_override_is_read_as_yaml(conf_dir: Path) -> None:
         ("crops.jpeg_quality=80", r"crops.jpeg_quality cannot be 80; allowed: integer >= 95"),
         ("verdict.threshold=1.5", r"verdict.threshold cannot be 1.5; allowed: number >= 0, <= 1"),
         ("split.train=0.5", r"split.train \+ split.val \+ split.test is 0.7; it must be 1"),
+        ("publish.delta=s3://AKIA:Secret1@b/t", r"publish.delta s3://\*\*\*@b/t holds a secret"),
+        ("publish.database=postgresql://joe:Secret1@db/v", r"sets password, .* into PGPASSWORD"),
+        ("publish.database=postgresql://db/v?password=Secret1", r"sets password, "),
+        ("publish.database='host=db password = Secret1'", r"sets password, "),
+        ("publish.database=\"host=db sslpassword='a b'\"", r"sets sslpassword, "),
+        ("publish.database=mysql://joe:Secret1@db/v", r"\(the value is not shown here\)"),
+        ("publish.database='host=db Secret1'", r"\(the value is not shown here\)"),
+        ("publish.database_schema=a;drop", r"publish.database_schema cannot be 'a;drop'"),
         ("frames=5", r"--set takes section.name=value, not 'frames=5'"),
         ("sampling.frames", r"--set takes section.name=value"),
         ("sampling.frames=[1", r"the value is not YAML"),
     ],
 )
 def test_bad_override_is_refused_with_what_is_allowed(override: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         load_settings(overrides=[override])
+    assert "Secret1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "postgresql://joe@db:5432/media?sslmode=require",
+        "postgres:///media?host=/run/postgresql",
+        "service=media",
+        "host=db dbname='my media' user=joe",
+    ],
+)
+def test_a_database_without_a_password_is_taken(place: str) -> None:
+    assert settings_from({"publish": {"database": place}}).publish.database == place
 
 
 def test_when_judging_counts_for_verbs_that_judge(conf_dir: Path, tmp_path: Path) -> None:

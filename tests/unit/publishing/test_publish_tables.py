@@ -278,6 +278,8 @@ def test_a_label_that_changed_arrives(place: Place, warehouse: Warehouse) -> Non
     assert [row["label"] for row in place.read("verdicts")] == ["REAL"]
 
 
+SCHEMA = "framejury"
+VERDICTS = f"{SCHEMA}.verdicts"
 KILLED = """
     import os, signal, sys
     from framejury.publishing import {module}
@@ -400,7 +402,7 @@ def test_a_column_of_a_newer_version_is_added(
     (target,) = targets_of(PublishSettings(database=database))
     night(warehouse, {"a": [0.1]})
     target.publish(Publication(warehouse))
-    server.query(database, "alter table framejury.verdicts drop column notes")
+    server.query(database, f"alter table {VERDICTS} drop column notes")
     night(warehouse, {"a": [0.9]})
     target.publish(Publication(warehouse))
     (row,) = postgres_rows(server, database, "verdicts")
@@ -414,7 +416,7 @@ def test_a_row_of_a_later_commit_stays(server: Server, database: str, warehouse:
     target.publish(Publication(warehouse))
     server.query(
         database,
-        "update framejury.verdicts set commit_sequence = 99, p_fake = 0.75 where path = 'a'",
+        f"update {VERDICTS} set commit_sequence = 99, p_fake = 0.75 where path = 'a'",
     )
     night(warehouse, {"a": [0.2], "b": [0.2]})
     target.publish(Publication(warehouse))

@@ -1,4 +1,7 @@
-"""The step that publishes: exclusive creation on a local disk, an object store and HDFS."""
+"""The step that publishes: exclusive creation on a local disk and an object store.
+
+tests/cluster/test_hdfs.py runs those of any file system on HDFS.
+"""
 
 from __future__ import annotations
 
@@ -25,19 +28,6 @@ from framejury.warehouse.lock import read_lock
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 BUCKET = "archive-of-tests"
-
-
-class LikeHdfs(fs.LocalFileSystem):
-    """A local folder whose rename does what HDFS' does: onto a folder, it moves into it.
-
-    From the Hadoop FileSystem specification ("rename(Path src, Path d)"); and files are
-    replaced as pyarrow does it on HDFS, by delete and rename.
-    """
-
-    def move(self, src: str, dest: str) -> None:
-        if os.path.isdir(dest):  # noqa: PTH112
-            dest = os.path.join(dest, os.path.basename(src))  # noqa: PTH118, PTH119
-        os.rename(src, dest)  # noqa: PTH104
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +58,13 @@ def s3() -> Iterator[str]:
         server.stop()
 
 
-@pytest.fixture(params=["local", "s3", "hdfs"])
+@pytest.fixture(params=["local", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """A folder of its own on each kind of file system; its name is no plain word."""
     if request.param == "local":
         place = locate(str(tmp_path / "a folder, 100%25"))
-    elif request.param == "s3":
-        place = locate(f"{request.getfixturevalue('s3')}/{tmp_path.name}/a folder, 100%25")
     else:
-        place = Location(LikeHdfs(), str(tmp_path / "x"), f"hdfs://namenode:8020{tmp_path}/x")
+        place = locate(f"{request.getfixturevalue('s3')}/{tmp_path.name}/a folder, 100%25")
     place.filesystem.create_dir(place.path, recursive=True)
     return place
 
@@ -105,7 +93,7 @@ def test_a_page_is_written_as_a_whole(place: Location) -> None:
 
 
 def test_a_page_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
-    class FullDisk(LikeHdfs):
+    class FullDisk(fs.LocalFileSystem):
         def move(self, src: str, dest: str) -> None:
             raise OSError("no space left on device")
 

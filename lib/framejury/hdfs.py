@@ -185,7 +185,8 @@ class _Writer(io.RawIOBase):
     def __init__(self, client: Client, path: str) -> None:
         self._client = client
         self._path = path
-        self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)
+        spool = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by close
+        self._spool: IO[bytes] = spool
 
     def writable(self) -> bool:
         return True
@@ -207,7 +208,8 @@ class _Writer(io.RawIOBase):
                 try:
                     self._spool.seek(0)
                     with _explained():
-                        return self._write_once()
+                        self._write_once()
+                    break
                 # Asking again would not help.
                 except (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError):
                     raise

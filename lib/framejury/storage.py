@@ -1,7 +1,8 @@
 """Paths and URIs: the file system of each, and reading and writing small files there.
 
 A URI is a plain local path, `file:`, any scheme that `pyarrow.fs` knows (s3 and s3a, gs, abfs), or
-hdfs and viewfs (`framejury.hdfs`). Paths inside URIs are not percent-decoded: Hadoop prints them so.
+hdfs and viewfs (`framejury.hdfs`). Paths inside URIs are not percent-decoded: Hadoop prints them
+so.
 """
 
 from __future__ import annotations

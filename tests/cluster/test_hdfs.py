@@ -14,8 +14,8 @@ from framejury.media.fetch import local_copy
 from framejury.storage import Location, create_json, locate, read_json, write_json, write_whole
 from framejury.warehouse import Warehouse
 from framejury.warehouse.lock import hold, read_lock
+from tests.builders import any_file_system
 from tests.builders.cluster.yarn import Hadoop
-from tests.unit.warehouse import test_commit_step as any_file_system
 
 pytestmark = pytest.mark.long
 

@@ -185,10 +185,12 @@ else
         put spark.pyspark.driver.python "$venv/bin/python"
     [ -n "$(setting spark.driver.extraJavaOptions)" ] || put spark.driver.extraJavaOptions \
         "-Dlog4j2.configurationFile=file:$root/conf/spark/log4j2.properties"
-    # The driver writes the event log on this machine.
-    if [[ $(setting spark.eventLog.dir) == 'file:${system:java.io.tmpdir}' ]]; then
-        put spark.eventLog.dir "file:$root/out/spark-events"
-    fi
+    # The driver writes the event log on this machine; in a container, among the container's logs.
+    case "$(setting spark.eventLog.dir)" in
+        'file:${system:java.io.tmpdir}' | 'file:${system:spark.yarn.app.container.log.dir}')
+            put spark.eventLog.dir "file:$root/out/spark-events"
+            ;;
+    esac
 fi
 
 if [ -n "$dry_run" ]; then

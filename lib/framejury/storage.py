@@ -1,7 +1,8 @@
 """Paths and URIs: the file system of each, and reading and writing small files there.
 
-A URI is a plain local path, `file:` or any scheme that `pyarrow.fs` knows (s3 and s3a, gs, abfs,
-hdfs where libhdfs is installed). Paths inside URIs are not percent-decoded: Hadoop prints them so.
+A URI is a plain local path, `file:`, any scheme that `pyarrow.fs` knows (s3 and s3a, gs, abfs), or
+hdfs and viewfs (`framejury.hdfs`). Paths inside URIs are not percent-decoded: Hadoop prints them
+so.
 """
 
 from __future__ import annotations
@@ -86,15 +87,26 @@ def locate(uri: str) -> Location:
     match = _URI.match(uri)
     assert match is not None
     scheme = _scheme(uri)
+    if scheme in _HADOOP:
+        return _locate_in_hdfs(uri, scheme, match["rest"])
     authority, _, path = match["rest"].lstrip("/").partition("/")
     try:
         filesystem, root = fs.FileSystem.from_uri(f"{scheme}://{authority}/")
     except (OSError, ValueError, NotImplementedError) as error:
         raise UsageError(
-            f"cannot reach {scheme}://{authority}/ ({error}); for hdfs install the Hadoop "
-            "client (libhdfs, CLASSPATH), for s3, gs and abfs set the credentials"
+            f"cannot reach {scheme}://{authority}/ ({error}); for s3, gs and abfs set the "
+            "credentials; other stores are local disks and hdfs"
         ) from error
     return Location(filesystem, f"{root.rstrip('/')}/{path}" if path else root, uri)
+
+
+def _locate_in_hdfs(uri: str, scheme: str, rest: str) -> Location:
+    from framejury.hdfs import connect
+
+    # Also hdfs:/x and hdfs:///x, on the default file system.
+    authority = rest[2:].partition("/")[0] if rest.startswith("//") else ""
+    path = rest[2 + len(authority) :] if rest.startswith("//") else rest
+    return Location(connect(scheme, authority), path or "/", uri)
 
 
 def check_no_secret(uri: str) -> str:
@@ -135,8 +147,6 @@ def read_json(place: Location) -> dict[str, Any]:
         OSError: it cannot be read.
         ValueError: it is not a JSON object.
     """
-    if not is_local(place.uri) and _scheme(place.uri) in _HADOOP and not is_file(place):
-        place = place.child(_record_in(place))
     with place.filesystem.open_input_stream(place.path) as stream:
         content = json.loads(stream.read())
     if not isinstance(content, dict):
@@ -145,14 +155,11 @@ def read_json(place: Location) -> dict[str, Any]:
 
 
 def write_json(place: Location, content: Mapping[str, Any]) -> None:
-    """Write a JSON object over what was there; on a local disk in one step."""
+    """Write a JSON object over what was there, in one step."""
     if is_local(place.uri):
         replace_file(Path(place.path), _as_json(content))
-        return
-    if _scheme(place.uri) in _HADOOP and is_taken(place) and not is_file(place):
-        place = place.child(_record_in(place))
-    with place.filesystem.open_output_stream(place.path) as stream:
-        stream.write(_as_json(content))
+    else:
+        write_whole(place, _as_json(content))
 
 
 def replace_file(target: Path, content: bytes | Iterable[bytes]) -> None:
@@ -209,7 +216,7 @@ def create_json(place: Location, content: Mapping[str, Any]) -> None:
     * on a local disk (and NFS), `link(2)` of a finished draft fails if the name is taken;
     * on an object store, one conditional put (S3 and Azure: `If-None-Match: *`; Google:
       `ifGenerationMatch=0`) is decided by the store;
-    * on HDFS, renaming a finished folder is decided by the name node (`_create_by_rename`).
+    * on HDFS, renaming a finished draft to a free name is decided by the name node.
 
     Raises:
         FileExistsError: another writer took the name.
@@ -232,17 +239,6 @@ def create_json(place: Location, content: Mapping[str, Any]) -> None:
             f"{place.uri}: framejury cannot create files atomically on this file system; keep "
             "the warehouse on a local disk, HDFS, S3, Google Cloud Storage or Azure"
         )
-
-
-def _record_in(place: Location) -> str:
-    """Return the name of the one file in a folder that `_create_by_rename` made."""
-    from pyarrow import fs
-
-    infos = place.filesystem.get_file_info(fs.FileSelector(place.path))
-    names = [info.base_name for info in infos if info.type == fs.FileType.File]
-    if len(names) != 1:
-        raise FileNotFoundError(f"no record in {place.uri}")
-    return str(names[0])
 
 
 def _create_by_put(place: Location, content: Mapping[str, Any]) -> None:
@@ -271,27 +267,21 @@ def _create_by_put(place: Location, content: Mapping[str, Any]) -> None:
 
 
 def _create_by_rename(place: Location, content: Mapping[str, Any]) -> None:
-    """Create a record by a rename: on HDFS it never replaces a folder but moves into it.
-
-    The record is a folder with one file named by its writer. A plain file would not do: pyarrow
-    deletes a file of that name before it renames.
-    """
-    token = secrets.token_hex(8)
-    draft = Location(place.filesystem, f"{place.path}.{token}", f"{place.uri}.{token}")
-    place.filesystem.create_dir(draft.path)
-    with place.filesystem.open_output_stream(draft.child(token).path) as stream:
-        stream.write(_as_json(content))
+    filesystem = place.filesystem
+    parent, _, name = place.path.rpartition("/")
+    draft = f"{parent}/.{name}.{secrets.token_hex(4)}"
     try:
-        place.filesystem.move(draft.path, place.path)
-    except OSError:
-        if not is_taken(place):
+        with filesystem.open_output_stream(draft) as stream:
+            stream.write(_as_json(content))
+        filesystem.handler.move_to_free_name(draft, place.path)
+    except OSError as error:
+        with suppress(OSError):
+            filesystem.delete_file(draft)
+        # A rename that is repeated because its answer was lost finds its own record.
+        if not is_file(place):
             raise
-    if not is_file(place.child(token)):
-        nested = place.child(Path(draft.path).name)
-        for lost in (nested, draft):
-            if is_taken(lost):
-                place.filesystem.delete_dir(lost.path)
-        raise FileExistsError(place.uri)
+        if read_json(place) != json.loads(_as_json(content)):
+            raise FileExistsError(place.uri) from error
 
 
 def _draft(target: Path, content: bytes | Iterable[bytes]) -> Path:

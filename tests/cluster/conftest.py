@@ -1,4 +1,4 @@
-"""A standalone cluster for tests: authentication and encryption on, one GPU claimed a worker."""
+"""The clusters of these tests: a standalone one (authentication, encryption, GPUs) and Hadoop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.builders.cluster import nights
+from tests.builders.cluster.jars import OutOfReachError, hadoop_jars
 from tests.builders.cluster.standalone import ROOT, SECRET, Cluster
+from tests.builders.cluster.yarn import Hadoop
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +42,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     }
     with Cluster(settings=settings) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def hadoop() -> Iterator[Hadoop]:
+    """Start HDFS and YARN on two machines."""
+    if os.uname().sysname != "Linux":
+        pytest.skip("machines are addresses of Linux' loopback here")
+    try:
+        hadoop_jars()
+    except OutOfReachError as error:
+        pytest.skip(f"Hadoop cannot be downloaded: {error}")
+    with Hadoop() as hadoop:
+        yield hadoop
 
 
 @pytest.fixture

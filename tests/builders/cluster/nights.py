@@ -49,9 +49,9 @@ def write_archive(folder: Path) -> Path:
     return folder
 
 
-def package() -> Path:
+def package(*options: str) -> Path:
     """The environment archive; made again when the lock or framejury changed."""
-    words = [str(ROOT / "bin" / "package.sh")]
+    words = [str(ROOT / "bin" / "package.sh"), *options]
     result = subprocess.run(words, text=True, capture_output=True, timeout=LIMIT_S, check=False)
     assert result.returncode == 0, shown(result)
     said = result.stdout.splitlines()[-1]
@@ -59,7 +59,10 @@ def package() -> Path:
 
 
 def night(
-    archive: Path, warehouse: Path, bundle: Path, settings: Iterable[str] = (*QUICK, *CUT)
+    archive: Path | str,
+    warehouse: Path | str,
+    bundle: Path,
+    settings: Iterable[str] = (*QUICK, *CUT),
 ) -> list[str]:
     """The arguments of `framejury nightly`."""
     chosen = [word for setting in settings for word in ("--set", setting)]
@@ -120,7 +123,7 @@ def submit_here(arguments: Sequence[str], events: Path) -> subprocess.CompletedP
     )
 
 
-def verdicts(warehouse: Path) -> dict[str, dict[str, Any]]:
+def verdicts(warehouse: Path | str) -> dict[str, dict[str, Any]]:
     """The latest verdict of each video by its path, without what differs from run to run."""
     place = Warehouse.open(str(warehouse))
     videos = place.read_snapshot("videos").to_pylist()

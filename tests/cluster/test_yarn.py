@@ -52,7 +52,8 @@ def shipped(hadoop: Hadoop) -> tuple[Path, str]:
     """Return the environment archive with the report's packages: here, and its copy in HDFS."""
     path = nights.package("--with", "report")
     place = locate(f"{hadoop.hdfs}/{path.name}")
-    with path.open("rb") as source, place.filesystem.open_output_stream(place.path) as sink:
+    sink = place.filesystem.open_output_stream(place.path, compression=None)  # it is .gz already
+    with path.open("rb") as source, sink:
         while block := source.read(1 << 20):
             sink.write(block)
     return path, place.uri

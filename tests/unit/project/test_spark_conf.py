@@ -54,6 +54,9 @@ def is_known(name: str) -> bool:
     words = words_of_spark()
     if name in words:
         return True
+    head, _, variable = name.rpartition(".")
+    if variable.isupper():  # of an environment
+        return f"{head}." in words
     if any(re.fullmatch(family, name) for family in _FAMILIES):
         head, _, last = name.rpartition(".")
         # Its last piece, and some beginning of it, are constants.
@@ -77,6 +80,7 @@ def test_a_setting_that_spark_lacks_would_be_found() -> None:
     assert not is_known("spark.blacklist.enabledd")
     assert not is_known("spark.executor.resource.gpu.amounts")
     assert not is_known("spark.ssl.ui.keyStoreWord")
+    assert is_known("spark.executorEnv.HOME") and not is_known("spark.executorEnvs.HOME")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

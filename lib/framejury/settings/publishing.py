@@ -24,13 +24,13 @@ class PublishSettings(Section):
         None,
         min_length=1,
         description="Folder or URI below which the Delta Lake tables verdicts, run_verdicts and "
-        "runs are written; each warehouse needs its own. None: none are written.",
+        "runs are written; each warehouse needs its own. null: none are written.",
     )
     database: str | None = Field(
         None,
         min_length=1,
         description="PostgreSQL database to write, a libpq URI (postgresql://user@host/name) or "
-        "service=NAME. The password comes from PGPASSWORD or ~/.pgpass. None: none is written.",
+        "service=NAME. The password comes from PGPASSWORD or ~/.pgpass. null: none is written.",
     )
     database_schema: str = Field(
         "framejury",

@@ -57,9 +57,9 @@ def equal_weights(parts: Sequence[Bundle]) -> tuple[float, ...]:
 def centres_of(parts: Sequence[Bundle]) -> tuple[float, ...]:
     """Return the logit of the face score from which each member, by its own rule, says fake.
 
-    So an ensemble that is not calibrated is at 0.5 where its members are at their thresholds: a face
-    below all of them is below it. Thresholds beyond `_EXTREME` count as that, since a rule that
-    hardly ever says fake would otherwise decide alone.
+    So an ensemble that is not calibrated is at 0.5 where its members are at their thresholds: a
+    face below all of them is below it. Thresholds beyond `_EXTREME` count as that, since a rule
+    that hardly ever says fake would otherwise decide alone.
     """
     thresholds = np.array([face_threshold(part.rule) for part in parts])
     return tuple(logit(np.clip(thresholds, 1 - _EXTREME, _EXTREME)).tolist())

@@ -167,9 +167,7 @@ def completed(given: Description, facts: NetworkFacts) -> Description:
     whole = _with_classes(whole)
     if missing := missing_keys(whole, facts):
         listed = "; ".join(f"{key} ({ASKED[key]})" for key in missing)
-        raise ConfigError(
-            f"the network's file does not say what these keys of the description must: {listed}"
-        )
+        raise ConfigError(f"the description lacks what the network's file does not say: {listed}")
     if contradictions := _contradictions(whole, facts):
         raise ConfigError("; ".join(contradictions))
     return whole

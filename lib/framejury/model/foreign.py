@@ -20,8 +20,8 @@ def training_remark(bundle: Manifest) -> str | None:
     said = [_about_training(one) for one in _foreign(bundle)]
     if bundle.rule_fit is None and (said or bundle.members):
         said.append(
-            f"No threshold was fitted: {bundle.threshold:g} is only the middle of the scores, so "
-            "fake means no more than above it, and real people may be called fake."
+            f"No threshold was fitted: {bundle.threshold:g} is only the middle of the scores. A "
+            "verdict of fake says that the score is above it, and real people may be called fake."
         )
     return " ".join(said) or None
 
